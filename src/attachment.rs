@@ -1,0 +1,157 @@
+//! An attachment: an inode with one blob, attributes and times; and the keys and numbers that name the parts.
+//! Does not know the catalogue that keeps it.
+
+use std::fmt;
+
+use crate::digest::Digest;
+use crate::dimensions::Dimensions;
+use crate::media_type::MediaType;
+use crate::timestamp::Timestamp;
+
+/// Names one blob for ever: the digest of its bytes and a generation. A key is never written twice
+/// and never used again after its blob is deleted, so that a late delete can hit nothing new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobKey {
+    pub digest: Digest,
+    pub generation: u64,
+}
+
+impl BlobKey {
+    /// Accepts what `Display` prints: `<64 hexadecimal digits>.<generation>`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digest, generation) = text.split_once('.')?;
+        let key = Self { digest: Digest::parse(digest)?, generation: generation.parse().ok()? };
+        (key.to_string() == text).then_some(key)
+    }
+}
+
+impl fmt::Display for BlobKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.digest, self.generation)
+    }
+}
+
+/// Numbers that the catalogue gives out; never used again, so that inode numbers made of them are stable and unique.
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+    };
+}
+number!(
+    /// A table of the catalogue.
+    TableId
+);
+number!(
+    /// A row of a table.
+    RowId
+);
+number!(
+    /// An attachment.
+    AttachmentId
+);
+number!(
+    /// A rendered variant.
+    VariantId
+);
+number!(
+    /// A scratch file.
+    ScratchId
+);
+
+/// Owner, group and permission bits, as `stat` shows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    pub uid: u32,
+    pub gid: u32,
+    /// The lower twelve bits of `st_mode`.
+    pub mode: u32,
+}
+
+/// `st_atime`, `st_mtime`, `st_ctime`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    pub accessed: Timestamp,
+    pub modified: Timestamp,
+    pub changed: Timestamp,
+}
+
+impl Times {
+    pub fn all(at: Timestamp) -> Self {
+        Self { accessed: at, modified: at, changed: at }
+    }
+}
+
+/// What `chmod`, `chown` and `utimens` may change. `None` leaves a part as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amendment {
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    pub mode: Option<u32>,
+    pub accessed: Option<Timestamp>,
+    pub modified: Option<Timestamp>,
+}
+
+impl Amendment {
+    /// Applies the parts that are given; `changed` becomes `now`.
+    pub fn apply(self, access: &mut Access, times: &mut Times, now: Timestamp) {
+        access.uid = self.uid.unwrap_or(access.uid);
+        access.gid = self.gid.unwrap_or(access.gid);
+        access.mode = self.mode.unwrap_or(access.mode);
+        times.accessed = self.accessed.unwrap_or(times.accessed);
+        times.modified = self.modified.unwrap_or(times.modified);
+        times.changed = now;
+    }
+}
+
+/// What is known of stored bytes. The same for every attachment of one blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub media_type: MediaType,
+    /// Bytes.
+    pub length: u64,
+    /// For images.
+    pub dimensions: Option<Dimensions>,
+}
+
+/// An attachment as the catalogue keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    pub id: AttachmentId,
+    pub blob: BlobKey,
+    pub content: Content,
+    pub access: Access,
+    pub times: Times,
+    /// When it was committed.
+    pub committed: Timestamp,
+    /// 1 for the first attachment of a slot, then one more with each commit.
+    pub version: u64,
+    /// The name that the client wrote, `IMG_1234.JPG`.
+    pub original_filename: String,
+    /// How many slots hold it: `st_nlink`. 0 while it is held or in the trash.
+    pub links: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_key_prints_as_digest_and_generation_and_parses_back() {
+        let key = BlobKey { digest: Digest::of(b"x"), generation: 7 };
+        assert_eq!(BlobKey::parse(&key.to_string()), Some(key));
+        assert_eq!(BlobKey::parse(&format!("{}.07", key.digest)), None);
+        assert_eq!(BlobKey::parse("../x.1"), None);
+    }
+
+    #[test]
+    fn an_amendment_changes_only_what_it_names() {
+        let mut access = Access { uid: 1, gid: 2, mode: 0o644 };
+        let mut times = Times::all(Timestamp(5));
+        let amendment = Amendment { mode: Some(0o600), ..Amendment::default() };
+        amendment.apply(&mut access, &mut times, Timestamp(9));
+        assert_eq!(access, Access { uid: 1, gid: 2, mode: 0o600 });
+        assert_eq!((times.modified, times.changed), (Timestamp(5), Timestamp(9)));
+    }
+}

@@ -1,0 +1,58 @@
+//! Blobs: bytes under keys, written once, never changed, deleted whole.
+//! Does not know what the bytes are nor who needs them; never lists what it holds.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::attachment::BlobKey;
+
+/// Free and total space where blobs are kept, as `statvfs` counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    pub block_size: u64,
+    pub blocks: u64,
+    pub free: u64,
+    pub available: u64,
+    pub files: u64,
+    pub files_free: u64,
+}
+
+/// A place for blobs. Implementations are shared by threads.
+pub trait BlobStore: Send + Sync {
+    /// Stores the whole of `file` under `key`: whole or absent, durable when it returns. `file` may be linked into place,
+    /// so the caller must hold no descriptor that can write to it afterwards, and must not write to it meanwhile.
+    /// Putting a key that is there already is [`Error::Exists`]: keys are never rewritten.
+    fn put(&self, key: BlobKey, file: &File) -> Result<(), Error>;
+
+    /// The bytes, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
+    fn open(&self, key: BlobKey) -> Result<Arc<File>, Error>;
+
+    /// Deletes a blob, durable when it returns. Deleting what is not there is no error.
+    fn delete(&self, key: BlobKey) -> Result<(), Error>;
+
+    fn space(&self) -> Result<Space, Error>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("blob {0} is not in the store")]
+    Missing(BlobKey),
+    #[error("blob {0} is in the store already")]
+    Exists(BlobKey),
+    #[error("no space is left in the store")]
+    Full,
+    #[error("blob {key}: cannot {action}")]
+    Io {
+        key: BlobKey,
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "the store stopped acknowledging writes after a failed fsync; restart it once the disk is checked"
+    )]
+    Fenced,
+    #[error("the store's space cannot be read")]
+    Space(#[source] io::Error),
+}

@@ -1,0 +1,371 @@
+//! The catalogue: which slot holds what, which blobs there are, and who still needs them.
+//! Does not know rules, files or the kernel; it never touches a blob's bytes.
+//!
+//! Every method is one transaction: it happens whole or not at all, and a change that returned `Ok` survives a power cut.
+//! Numbers given out (rows, attachments, variants, scratch) are never used again.
+
+use std::time::Duration;
+
+use crate::attachment::{
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
+    Times, VariantId,
+};
+use crate::digest::Digest;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+
+/// A row as the catalogue keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowRecord {
+    pub id: RowId,
+    pub table: TableId,
+    pub name: Name,
+    pub access: Access,
+    /// `modified` moves whenever a link or scratch of the row is added, renamed or removed.
+    pub times: Times,
+}
+
+/// A field of a row, by the row's number: the catalogue's slot.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub row: RowId,
+    pub field: Name,
+}
+
+/// A slot with what hangs from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub place: Place,
+    /// The name that the field was written with: `avatar`, `avatar.JPG`.
+    pub written: Name,
+    pub attachment: Attachment,
+}
+
+/// Whether the bytes that are about to be stored are known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// A new key, now known to the catalogue as reserved: put the blob, then link it.
+    New(BlobKey),
+    /// These bytes are stored under this key: link it. May fail with [`Error::BlobGone`] if a sweep is quicker.
+    Stored(BlobKey),
+}
+
+impl Reservation {
+    pub fn key(self) -> BlobKey {
+        match self {
+            Self::New(key) | Self::Stored(key) => key,
+        }
+    }
+}
+
+/// A new attachment for a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    pub place: Place,
+    pub written: Name,
+    pub blob: BlobKey,
+    pub content: Content,
+    pub access: Access,
+    pub times: Times,
+    pub original_filename: String,
+    /// Foreign attributes (`user.note`) that were set before the commit: name without `user.`'s meaning changed, value.
+    pub attributes: Vec<(String, Vec<u8>)>,
+    pub now: Timestamp,
+}
+
+/// What a publication did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    pub attachment: Attachment,
+    /// The attachment that lost this name, with `links` after the loss. `None` on a free slot, and where the same
+    /// blob was published again: then the old attachment stays, with the new times and written name.
+    pub displaced: Option<Attachment>,
+}
+
+/// How a name may be given to what may be taken already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collision {
+    /// What was there loses the name.
+    Replace,
+    /// [`Error::Taken`] if anything is there (`RENAME_NOREPLACE`, `link`).
+    Refuse,
+    /// Both change places (`RENAME_EXCHANGE`); [`Error::Missing`] if nothing is there.
+    Exchange,
+}
+
+/// A rendered variant. Belongs to the original's blob, not to one attachment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariantRecord {
+    pub id: VariantId,
+    pub original: BlobKey,
+    pub variant: Variant,
+    /// Where its own bytes are.
+    pub blob: BlobKey,
+    pub content: Content,
+    /// When the original's blob was first stored: the variant's mtime.
+    pub committed: Timestamp,
+}
+
+/// A scratch file: an ordinary, unvalidated file in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScratchRecord {
+    pub id: ScratchId,
+    pub row: RowId,
+    pub name: Name,
+    /// The file's name in the library's scratch directory.
+    pub file: String,
+    pub access: Access,
+    pub created: Timestamp,
+}
+
+/// The blobs that a sweep is to delete, already marked so that no reservation finds them again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doomed {
+    pub blobs: Vec<BlobKey>,
+    /// Attachments that were forgotten with their last blob link.
+    pub attachments: Vec<AttachmentId>,
+}
+
+/// What there is, for `status.json`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub rows: u64,
+    pub attachments: u64,
+    pub blobs: u64,
+    pub variants: u64,
+    pub scratch: u64,
+    /// Bytes of all blobs, variants included.
+    pub bytes: u64,
+}
+
+/// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
+pub trait Catalog: Send + Sync {
+    // -- tables and rows ---------------------------------------------------------------------------------------------
+
+    /// The number of a table, given out at first mention. Idempotent.
+    fn table(&self, name: &Name) -> Result<TableId, Error>;
+
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
+
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error>;
+
+    /// Up to `limit` rows of the table with numbers above `after`, in the order of their numbers.
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error>;
+
+    /// Errors: [`Error::Taken`].
+    fn add_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error>;
+
+    /// Removes a row without links; its scratch goes with it and is returned, so that its files can be dealt with.
+    /// Errors: [`Error::NotEmpty`] if it holds links, [`Error::Missing`].
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Renames a row inside its table. With [`Collision::Replace`] a row of that name without links and scratch is
+    /// removed; with both it is [`Error::NotEmpty`]. [`Collision::Exchange`] swaps the names.
+    fn rename_row(
+        &self,
+        row: RowId,
+        to: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<(), Error>;
+
+    fn amend_row(
+        &self,
+        row: RowId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error>;
+
+    // -- slots and attachments ---------------------------------------------------------------------------------------
+
+    /// One query.
+    fn find(&self, place: &Place) -> Result<Option<Link>, Error>;
+
+    /// The links of a row, by field name.
+    fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
+
+    /// An attachment by number, also while `links` is 0 and it is held. One query.
+    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error>;
+
+    /// The slots that hold an attachment.
+    fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error>;
+
+    /// Finds or makes a key for bytes with this digest.
+    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error>;
+
+    /// Hangs a new attachment from a slot and retires what hung there. The reserved blob counts as stored from here on.
+    /// If the slot already holds an attachment of this blob, that one is kept (same number and version).
+    /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone.
+    fn publish(&self, publication: &Publication) -> Result<Published, Error>;
+
+    /// Gives an attachment one more name (`link`). Also puts back one that is held.
+    /// With [`Collision::Replace`] the displaced attachment is returned. Errors: [`Error::Taken`], [`Error::Missing`].
+    fn share(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error>;
+
+    /// Takes a name away. An attachment without names is retired at `now`: held until [`Catalog::doom`].
+    /// Returns the attachment with its links after the loss, or `None` if the slot was free.
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
+
+    /// Moves a link from slot to slot; the attachment keeps its number. Returns what was displaced.
+    /// Moving to itself only changes the written name. Errors: [`Error::Missing`], [`Error::Taken`].
+    fn move_link(
+        &self,
+        from: &Place,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error>;
+
+    fn amend(
+        &self,
+        id: AttachmentId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<Attachment, Error>;
+
+    /// The foreign attributes of an attachment, by name.
+    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error>;
+
+    /// Sets (`Some`) or removes (`None`) one foreign attribute. Returns whether it was there before.
+    fn set_attribute(
+        &self,
+        id: AttachmentId,
+        name: &str,
+        value: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<bool, Error>;
+
+    // -- variants ----------------------------------------------------------------------------------------------------
+
+    /// One query.
+    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error>;
+
+    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error>;
+
+    /// All variants of an original, by name.
+    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error>;
+
+    /// Records a rendered variant whose blob was reserved and put. If the variant exists already, that one is returned.
+    /// Errors: [`Error::BlobGone`] if the original or the variant's blob was swept meanwhile.
+    fn add_variant(
+        &self,
+        original: BlobKey,
+        variant: Variant,
+        blob: BlobKey,
+        content: &Content,
+    ) -> Result<VariantRecord, Error>;
+
+    // -- scratch -----------------------------------------------------------------------------------------------------
+
+    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error>;
+
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error>;
+
+    /// The scratch of a row, in the order of its numbers.
+    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Scratch created before a time, in any row.
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Errors: [`Error::Taken`], [`Error::Missing`] if the row is gone.
+    fn add_scratch(
+        &self,
+        row: RowId,
+        name: &Name,
+        file: &str,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error>;
+
+    /// Renames scratch, also into another row. Returns the scratch that was displaced. Errors: [`Error::Taken`], [`Error::Missing`].
+    fn rename_scratch(
+        &self,
+        id: ScratchId,
+        row: RowId,
+        name: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<ScratchRecord>, Error>;
+
+    fn amend_scratch(
+        &self,
+        id: ScratchId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error>;
+
+    /// Forgets scratch; returns it if it was there.
+    fn remove_scratch(&self, id: ScratchId, now: Timestamp)
+    -> Result<Option<ScratchRecord>, Error>;
+
+    // -- sweeping ----------------------------------------------------------------------------------------------------
+
+    /// Dooms up to `limit` blobs: those whose attachments were all retired at or before `retired`, and those reserved at
+    /// or before `reserved` that nothing links. The variants of a doomed original are doomed with it unless another
+    /// original or an attachment has the same blob. A doomed blob is found by no reservation. Repeating it returns the
+    /// doomed ones that were not forgotten yet, too.
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
+
+    /// What [`Catalog::doom`] would doom, without dooming it.
+    fn doomable(
+        &self,
+        retired: Timestamp,
+        reserved: Timestamp,
+        limit: usize,
+    ) -> Result<Doomed, Error>;
+
+    /// Drops the record of a doomed blob after its bytes were deleted. Idempotent.
+    fn forget(&self, key: BlobKey) -> Result<(), Error>;
+
+    /// The variants used least recently are dropped until the rest has at most `bytes`; returns how many were dropped.
+    /// Their blobs are left to the next [`Catalog::doom`].
+    fn trim_variants(&self, bytes: u64) -> Result<usize, Error>;
+
+    /// Notes that a variant was read, to the precision of a minute or so.
+    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error>;
+
+    fn totals(&self) -> Result<Totals, Error>;
+
+    /// Every blob that must be stored: for checks.
+    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error>;
+}
+
+/// How long a reservation without a link is believed to be work in progress.
+pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the name is taken")]
+    Taken,
+    #[error("there is no such entry in the catalogue")]
+    Missing,
+    #[error("the row is not empty")]
+    NotEmpty,
+    #[error("blob {0} was deleted meanwhile")]
+    BlobGone(BlobKey),
+    #[error(
+        "the catalogue at {path} was written by a newer mediafs (schema {found}, this one knows {known})"
+    )]
+    Newer { path: String, found: i64, known: i64 },
+    #[error("the catalogue holds a value that it should not: {0}")]
+    Corrupt(String),
+    #[error("no space is left for the catalogue")]
+    Full,
+    #[error("the catalogue failed")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,18 @@
+//! mediafs: a mounted filesystem that validates, normalises and tracks the media files written to it.
+//! The rooms and their floors are described in `docs/ARCHITECTURE.md`; nothing is re-exported here.
+
+pub mod attachment;
+pub mod byte_count;
+pub mod digest;
+pub mod dimensions;
+pub mod media_type;
+pub mod refusal;
+pub mod rule;
+pub mod schema;
+pub mod slot;
+pub mod timestamp;
+pub mod variant;
+
+pub mod blob;
+pub mod catalog;
+pub mod pipeline;

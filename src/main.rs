@@ -1,0 +1,3 @@
+//! The `mediafs` program: everything it does is in `mediafs::cli`.
+
+fn main() {}

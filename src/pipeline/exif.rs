@@ -1,0 +1,113 @@
+//! The EXIF orientation, read from a TIFF structure without decoding anything else.
+//! Does not know where in a JPEG, PNG or WebP the structure lies.
+
+/// How the stored pixels must be turned to be shown upright: EXIF tag 0x0112, values 1 to 8 (CIPA DC-008, 4.6.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Orientation {
+    #[default]
+    Upright = 1,
+    FlippedHorizontally = 2,
+    Rotated180 = 3,
+    FlippedVertically = 4,
+    /// Mirrored along the top-left diagonal.
+    Transposed = 5,
+    /// To be turned 90 degrees clockwise.
+    Rotated90 = 6,
+    /// Mirrored along the top-right diagonal.
+    Transversed = 7,
+    /// To be turned 270 degrees clockwise.
+    Rotated270 = 8,
+}
+
+impl Orientation {
+    pub fn from_tag(value: u16) -> Option<Self> {
+        Some(match value {
+            1 => Self::Upright,
+            2 => Self::FlippedHorizontally,
+            3 => Self::Rotated180,
+            4 => Self::FlippedVertically,
+            5 => Self::Transposed,
+            6 => Self::Rotated90,
+            7 => Self::Transversed,
+            8 => Self::Rotated270,
+            _ => return None,
+        })
+    }
+
+    /// Whether width and height change places.
+    pub fn swaps_sides(self) -> bool {
+        matches!(self, Self::Transposed | Self::Rotated90 | Self::Transversed | Self::Rotated270)
+    }
+}
+
+const ORIENTATION_TAG: u16 = 0x0112;
+const SHORT: u16 = 3;
+
+/// Reads the orientation from a TIFF structure (what follows `Exif\0\0` in a JPEG, the whole of a PNG's `eXIf` or a
+/// WebP's `EXIF`, which may carry the prefix too). Anything malformed is upright.
+pub fn orientation(structure: &[u8]) -> Orientation {
+    let tiff = structure.strip_prefix(b"Exif\0\0").unwrap_or(structure);
+    find(tiff).and_then(Orientation::from_tag).unwrap_or_default()
+}
+
+fn find(tiff: &[u8]) -> Option<u16> {
+    let little = match tiff.get(..4)? {
+        b"II*\0" => true,
+        b"MM\0*" => false,
+        _ => return None,
+    };
+    let short = |at: usize| {
+        let bytes: [u8; 2] = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    };
+    let long = |at: usize| {
+        let bytes: [u8; 4] = tiff.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    };
+    let directory = usize::try_from(long(4)?).ok()?;
+    let count = usize::from(short(directory)?);
+    (0..count)
+        .map_while(|entry| directory.checked_add(2 + entry * 12))
+        .find(|&at| short(at) == Some(ORIENTATION_TAG) && short(at + 2) == Some(SHORT))
+        .and_then(|at| short(at + 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiff(order: &[u8; 4], value: u16) -> Vec<u8> {
+        let little = order == b"II*\0";
+        let short = |v: u16| if little { v.to_le_bytes() } else { v.to_be_bytes() };
+        let long = |v: u32| if little { v.to_le_bytes() } else { v.to_be_bytes() };
+        let mut bytes = order.to_vec();
+        bytes.extend(long(8));
+        bytes.extend(short(1));
+        bytes.extend(short(ORIENTATION_TAG));
+        bytes.extend(short(SHORT));
+        bytes.extend(long(1));
+        bytes.extend(short(value));
+        bytes.extend([0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn the_orientation_is_read_in_both_byte_orders() {
+        assert_eq!(orientation(&tiff(b"II*\0", 6)), Orientation::Rotated90);
+        assert_eq!(orientation(&tiff(b"MM\0*", 8)), Orientation::Rotated270);
+        let prefixed = [b"Exif\0\0".to_vec(), tiff(b"MM\0*", 3)].concat();
+        assert_eq!(orientation(&prefixed), Orientation::Rotated180);
+    }
+
+    #[test]
+    fn a_malformed_structure_is_upright_and_never_panics() {
+        let whole = tiff(b"II*\0", 6);
+        for end in 0..whole.len() {
+            let _ = orientation(&whole[..end]);
+        }
+        assert_eq!(orientation(&tiff(b"II*\0", 99)), Orientation::Upright);
+        let mut wild = whole;
+        wild[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(orientation(&wild), Orientation::Upright);
+    }
+}

@@ -1,0 +1,7 @@
+//! The pipeline: raw bytes in, kept bytes out, and nothing in between that has not passed the rules.
+//! Does not know slots, catalogues or the kernel. Every image byte is decoded in a worker process.
+//!
+//! `Candidate` (identified) -> `Admitted` (rules) -> `Refined` (normalised): each step consumes the last.
+
+pub mod exif;
+pub mod job;

@@ -1,0 +1,162 @@
+//! A refusal: why a file was not taken, in words that a person can act on.
+//! Does not know errnos (`fuse::errno` does) nor where refusals are kept (`library::refuse` does).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::slot::Slot;
+
+/// The rule that was broken. Serialises as the key of the configuration where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    MaxSize,
+    MinSize,
+    ContentTypes,
+    /// The extension names a type that the field never takes.
+    Extension,
+    MinWidth,
+    MinHeight,
+    MaxWidth,
+    MaxHeight,
+    MinRatio,
+    MaxRatio,
+    MaxPixels,
+    /// The bytes end before the image does.
+    Truncated,
+    /// The bytes are not what their format says.
+    Corrupt,
+    /// Decoding would take more memory, time, frames or scans than allowed.
+    Bomb,
+    /// The name or the row's id is not one.
+    Name,
+    /// The row went away while the file was written.
+    RowGone,
+    /// The daemon or the writer ended before the file was closed.
+    Interrupted,
+    /// Scratch that nobody fetched within its time.
+    Expired,
+    /// A file was closed under a name that no field has: a notice, nothing is refused.
+    NotAField,
+    /// A quota of bytes, files or open drafts is used up.
+    Quota,
+}
+
+impl Rule {
+    /// The key as it stands in messages, `errors.jsonl` and the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::MaxSize => "max_size",
+            Self::MinSize => "min_size",
+            Self::ContentTypes => "content_types",
+            Self::Extension => "extension",
+            Self::MinWidth => "min_width",
+            Self::MinHeight => "min_height",
+            Self::MaxWidth => "max_width",
+            Self::MaxHeight => "max_height",
+            Self::MinRatio => "min_ratio",
+            Self::MaxRatio => "max_ratio",
+            Self::MaxPixels => "max_pixels",
+            Self::Truncated => "truncated",
+            Self::Corrupt => "corrupt",
+            Self::Bomb => "bomb",
+            Self::Name => "name",
+            Self::RowGone => "row_gone",
+            Self::Interrupted => "interrupted",
+            Self::Expired => "expired",
+            Self::NotAField => "not_a_field",
+            Self::Quota => "quota",
+        }
+    }
+}
+
+/// What the rule found: said without knowing where the file was going.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    pub rule: Rule,
+    /// The fact, as a clause: `image is 40x40`.
+    pub fact: String,
+    /// The measured value alone: `40x40`.
+    pub measured: String,
+    /// What the field does, as a predicate: `takes at least 64x64`.
+    pub allows: String,
+    /// The allowed value alone: `64x64`.
+    pub allowed: String,
+    /// The way out, as an imperative: `send a larger image`.
+    pub hint: String,
+}
+
+/// A violation at its place. Prints as
+/// `user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: RefusalId,
+    /// The path below `/models`, `user/42/avatar`.
+    pub path: String,
+    /// The field's name, `avatar`.
+    pub field: String,
+    pub violation: Violation,
+}
+
+/// Names one refusal in every layer: errno's log line, `errors.jsonl`, the quarantine's directory.
+/// Twelve characters of Crockford's alphabet; sorts by time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RefusalId(pub String);
+
+impl Refusal {
+    pub fn new(id: RefusalId, slot: &Slot, violation: Violation) -> Self {
+        Self { id, path: slot.to_string(), field: slot.field.to_string(), violation }
+    }
+
+    pub fn rule(&self) -> Rule {
+        self.violation.rule
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { rule, fact, allows, .. } = &self.violation;
+        write!(out, "{}: {fact}; {} {allows} ({})", self.path, self.field, rule.key())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for RefusalId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{Name, Row};
+
+    #[test]
+    fn a_refusal_names_the_fact_and_the_rule() {
+        let name = |text| Name::parse(text).expect("a name");
+        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let violation = Violation {
+            rule: Rule::MinWidth,
+            fact: "image is 40x40".into(),
+            measured: "40x40".into(),
+            allows: "takes at least 64x64".into(),
+            allowed: "64x64".into(),
+            hint: "send a larger image".into(),
+        };
+        let refusal = Refusal::new(RefusalId("0".into()), &slot, violation);
+        assert_eq!(
+            refusal.to_string(),
+            "user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)"
+        );
+    }
+
+    #[test]
+    fn a_rule_is_written_in_json_as_its_key() {
+        let json = serde_json::to_string(&Rule::MaxSize).expect("JSON");
+        assert_eq!(json, format!("{:?}", Rule::MaxSize.key()));
+    }
+}

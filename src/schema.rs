@@ -1,0 +1,197 @@
+//! The schema: which tables and fields there are, as the configuration declares them.
+//! Does not read the configuration; does not know what is stored.
+
+use crate::dimensions::Dimensions;
+use crate::media_type::{Format, MediaType};
+use crate::rule::{Kind, Rules};
+use crate::slot::Name;
+use crate::variant::{Spec, Variant};
+
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    /// In the order of the configuration; names are unique.
+    pub tables: Vec<Table>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub name: Name,
+    pub id: IdRule,
+    pub fields: Vec<Field>,
+}
+
+/// What a row may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdRule {
+    /// Decimal digits without a leading zero, up to 19.
+    Integer,
+    /// A UUID in lower case with hyphens.
+    Uuid,
+    /// Any name that does not begin with a dot.
+    Name,
+}
+
+#[derive(Debug, Clone)]
+pub struct Field {
+    pub name: Name,
+    pub rules: Rules,
+    /// What `/thumbs` lists even before it is rendered.
+    pub thumbnails: Vec<Preset>,
+    pub sizes: Sizes,
+    /// Whether a blob goes when its last link goes.
+    pub delete_orphan: bool,
+    /// Permission bits of new attachments, where the field sets its own.
+    pub mode: Option<u32>,
+}
+
+/// A variant that a field names: `w64`, or `200x200c.webp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    pub spec: Spec,
+    /// `None`: the format of the original.
+    pub format: Option<Format>,
+}
+
+/// Which variants may be asked for beside the presets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sizes {
+    Any,
+    /// Presets only.
+    Listed,
+    /// Sides that are multiples of this many pixels, up to the original's.
+    Step(u32),
+}
+
+impl Schema {
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name.as_str() == name)
+    }
+}
+
+impl Table {
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+}
+
+impl IdRule {
+    pub fn allows(self, id: &Name) -> bool {
+        let text = id.as_str();
+        match self {
+            Self::Integer => {
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                digits && text.len() <= 19 && (text == "0" || !text.starts_with('0'))
+            }
+            Self::Uuid => is_uuid(text),
+            Self::Name => !text.starts_with('.'),
+        }
+    }
+
+    /// The rule in words, for a refusal.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Integer => "a whole number such as 42",
+            Self::Uuid => "a UUID such as 6f1f3c1e-7f0a-4f5e-9d4b-0c2a4f6e8d10, in lower case",
+            Self::Name => "a name that does not begin with a dot",
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        })
+}
+
+impl Field {
+    /// Whether a file with this extension could ever be taken, judged without its bytes.
+    /// Unknown extensions say nothing about the content and are never refused here.
+    pub fn could_take(&self, extension: &str) -> bool {
+        let Some(named) = MediaType::of_extension(extension) else { return true };
+        self.takes_type(&named)
+    }
+
+    /// Whether the rules take this content type.
+    pub fn takes_type(&self, found: &MediaType) -> bool {
+        let rules = &self.rules;
+        let listed = rules.content_types.is_empty()
+            || rules.content_types.iter().any(|pattern| pattern.matches(found));
+        let readable = match rules.kind {
+            Kind::File => true,
+            Kind::Image => found.format().is_some_and(Format::is_readable),
+        };
+        listed && readable
+    }
+
+    /// The presets as variants of an original in this format.
+    pub fn presets(&self, original: Format) -> impl Iterator<Item = Variant> + '_ {
+        self.thumbnails.iter().map(move |preset| Variant {
+            spec: preset.spec,
+            format: preset.format.unwrap_or(original),
+        })
+    }
+
+    /// Whether this variant of an original of these dimensions may be rendered.
+    pub fn allows(&self, variant: Variant, original: Dimensions) -> bool {
+        let preset = self.thumbnails.iter().any(|preset| {
+            preset.spec == variant.spec
+                && preset.format.is_none_or(|format| format == variant.format)
+        });
+        preset || self.sizes.allow(variant.spec, original)
+    }
+}
+
+impl Sizes {
+    fn allow(self, spec: Spec, original: Dimensions) -> bool {
+        let Self::Step(step) = self else { return self == Self::Any };
+        let on_step = |side: u32, limit: u32| side.is_multiple_of(step) && side <= limit;
+        match spec {
+            Spec::Width(width) => on_step(width, original.width),
+            Spec::Height(height) => on_step(height, original.height),
+            Spec::Fit(width, height) | Spec::Fill(width, height) => {
+                on_step(width, original.width) && on_step(height, original.height)
+            }
+            // Twenty ratios at most: 5 per cent apart.
+            Spec::Ratio(thousandths) => thousandths.is_multiple_of(50),
+            Spec::Full => true,
+        }
+    }
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self::Step(16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn row_ids_follow_the_rule_of_their_table() {
+        let taken = |rule: IdRule, text| rule.allows(&name(text));
+        assert!(taken(IdRule::Integer, "42") && taken(IdRule::Integer, "0"));
+        assert!(!taken(IdRule::Integer, "042") && !taken(IdRule::Integer, "4x"));
+        assert!(taken(IdRule::Uuid, "6f1f3c1e-7f0a-4f5e-9d4b-0c2a4f6e8d10"));
+        assert!(!taken(IdRule::Uuid, "6F1F3C1E-7f0a-4f5e-9d4b-0c2a4f6e8d10"));
+        assert!(taken(IdRule::Name, "mary") && !taken(IdRule::Name, ".mary"));
+    }
+
+    #[test]
+    fn sizes_off_the_step_or_above_the_original_are_not_allowed() {
+        let original = Dimensions::new(1000, 500);
+        let step = Sizes::Step(16);
+        assert!(step.allow(Spec::Width(160), original));
+        assert!(!step.allow(Spec::Width(200), original));
+        assert!(!step.allow(Spec::Height(512), original));
+        assert!(Sizes::Any.allow(Spec::Width(201), original));
+        assert!(!Sizes::Listed.allow(Spec::Full, original));
+    }
+}

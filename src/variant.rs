@@ -1,0 +1,218 @@
+//! A variant's specification: `w200`, `200x150c`, `r0.5`, and what size it makes of an original.
+//! Does not know presets, files or pixels.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dimensions::{Dimensions, scale, side};
+use crate::media_type::{Format, MediaType};
+
+/// What a variant does to the size of its original (CONTRACT 5). Nothing is ever enlarged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Spec {
+    /// `w200`: this wide.
+    Width(u32),
+    /// `h150`: this high.
+    Height(u32),
+    /// `200x150`: inside this box.
+    Fit(u32, u32),
+    /// `200x150c`: exactly this box, the rest cut off around the centre.
+    Fill(u32, u32),
+    /// `r0.5`: this part of the original's sides, in thousandths (1 to 1000).
+    Ratio(u32),
+    /// `full`: the original's size.
+    Full,
+}
+
+/// A specification and the format to write it in: `w200.webp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Variant {
+    pub spec: Spec,
+    pub format: Format,
+}
+
+/// How an original becomes a variant, in pixels: cut `crop` out of it, then scale that to `size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Left, top of the part that is kept, and its size, in the original's pixels.
+    pub crop: (u32, u32, Dimensions),
+    pub size: Dimensions,
+}
+
+impl Spec {
+    /// The geometry for an original of these dimensions.
+    pub fn geometry(self, original: Dimensions) -> Geometry {
+        let whole = |size| Geometry { crop: (0, 0, original), size };
+        let bounds = |width, height| whole(original.fit_inside(Dimensions::new(width, height)));
+        match self {
+            Self::Width(width) => bounds(width, u32::MAX),
+            Self::Height(height) => bounds(u32::MAX, height),
+            Self::Fit(width, height) => bounds(width, height),
+            Self::Ratio(thousandths) => whole(Dimensions::new(
+                scale(original.width, thousandths, 1000),
+                scale(original.height, thousandths, 1000),
+            )),
+            Self::Full => whole(original),
+            Self::Fill(width, height) => fill(original, Dimensions::new(width, height)),
+        }
+    }
+}
+
+/// Cuts the largest centred part with the box's ratio; an original smaller than the box keeps its pixels.
+fn fill(original: Dimensions, wanted: Dimensions) -> Geometry {
+    let part = wanted_ratio_inside(original, wanted);
+    let size = if part.width <= wanted.width { part } else { wanted };
+    let left = (original.width - part.width) / 2;
+    let top = (original.height - part.height) / 2;
+    Geometry { crop: (left, top, part), size }
+}
+
+fn wanted_ratio_inside(original: Dimensions, wanted: Dimensions) -> Dimensions {
+    let by_width = scale(original.width, wanted.height, wanted.width);
+    if by_width <= original.height {
+        return Dimensions::new(original.width, by_width);
+    }
+    let by_height = scale(original.height, wanted.width, wanted.height);
+    Dimensions::new(by_height.min(original.width), original.height)
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Width(width) => write!(out, "w{width}"),
+            Self::Height(height) => write!(out, "h{height}"),
+            Self::Fit(width, height) => write!(out, "{width}x{height}"),
+            Self::Fill(width, height) => write!(out, "{width}x{height}c"),
+            Self::Ratio(1000) => out.write_str("r1"),
+            Self::Ratio(thousandths) => {
+                let digits = format!("{thousandths:03}");
+                write!(out, "r0.{}", digits.trim_end_matches('0'))
+            }
+            Self::Full => out.write_str("full"),
+        }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    /// Accepts exactly the text that `Display` prints, so that one variant has one name.
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let spec = parse(text).ok_or(SpecError)?;
+        if spec.to_string() == text { Ok(spec) } else { Err(SpecError) }
+    }
+}
+
+fn parse(text: &str) -> Option<Spec> {
+    if text == "full" {
+        return Some(Spec::Full);
+    }
+    if let Some(width) = text.strip_prefix('w') {
+        return side(width).ok().map(Spec::Width);
+    }
+    if let Some(height) = text.strip_prefix('h') {
+        return side(height).ok().map(Spec::Height);
+    }
+    if let Some(ratio) = text.strip_prefix('r') {
+        return thousandths(ratio).map(Spec::Ratio);
+    }
+    let cropped = text.strip_suffix('c');
+    let bounds: Dimensions = cropped.unwrap_or(text).parse().ok()?;
+    Some(match cropped {
+        Some(_) => Spec::Fill(bounds.width, bounds.height),
+        None => Spec::Fit(bounds.width, bounds.height),
+    })
+}
+
+fn thousandths(text: &str) -> Option<u32> {
+    if text == "1" {
+        return Some(1000);
+    }
+    let digits = text.strip_prefix("0.")?;
+    if digits.is_empty() || digits.len() > 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u32 = format!("{digits:0<3}").parse().ok()?;
+    (value > 0).then_some(value)
+}
+
+impl Variant {
+    /// Reads the last part of a path, `w200.webp`. The extension must be the one that the format lists.
+    pub fn parse(file_name: &str) -> Option<Self> {
+        // `r0.5.jpg` has two dots: the format is what follows the last.
+        let (spec, extension) = file_name.rsplit_once('.')?;
+        let format = MediaType::of_extension(extension)?.format()?;
+        let listed = format.is_writable() && format.extension() == extension;
+        listed.then_some(())?;
+        Some(Self { spec: spec.parse().ok()?, format })
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.spec, self.format.extension())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a variant is written as w200, h150, 200x150, 200x150c, r0.5 or full")]
+pub struct SpecError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(spec: &str, width: u32, height: u32) -> String {
+        let spec: Spec = spec.parse().expect("a specification");
+        spec.geometry(Dimensions::new(width, height)).size.to_string()
+    }
+
+    #[test]
+    fn a_specification_prints_as_it_is_written() {
+        for text in ["w200", "h150", "200x150", "200x150c", "r0.5", "r0.125", "r1", "full"] {
+            assert_eq!(text.parse::<Spec>().map(|spec| spec.to_string()), Ok(text.into()));
+        }
+        for text in [
+            "w0", "w", "w0200", "200", "200x", "r0.50", "r2", "r0", "r0.0", "W200", "", "x",
+            "200xc",
+        ] {
+            assert_eq!(text.parse::<Spec>(), Err(SpecError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_ever_enlarged() {
+        assert_eq!(size("w200", 100, 50), "100x50");
+        assert_eq!(size("200x200c", 100, 50), "50x50");
+        assert_eq!(size("200x200c", 300, 100), "100x100");
+        assert_eq!(size("full", 7, 5), "7x5");
+    }
+
+    #[test]
+    fn sizes_are_exact() {
+        assert_eq!(size("w200", 4000, 3000), "200x150");
+        assert_eq!(size("h150", 4000, 3000), "200x150");
+        assert_eq!(size("200x200", 4000, 3000), "200x150");
+        assert_eq!(size("200x200c", 4000, 3000), "200x200");
+        assert_eq!(size("r0.5", 4001, 3000), "2001x1500");
+    }
+
+    #[test]
+    fn filling_cuts_around_the_centre() {
+        let geometry = Spec::Fill(200, 200).geometry(Dimensions::new(4000, 3000));
+        assert_eq!(geometry.crop, (500, 0, Dimensions::new(3000, 3000)));
+    }
+
+    #[test]
+    fn a_variant_has_one_name() {
+        assert_eq!(
+            Variant::parse("r0.5.jpg"),
+            Some(Variant { spec: Spec::Ratio(500), format: Format::Jpeg })
+        );
+        for text in ["w200", "w200.jpeg", "w200.JPG", "w200.bmp", "w200.txt", ".jpg"] {
+            assert_eq!(Variant::parse(text), None, "{text:?}");
+        }
+    }
+}
