@@ -16,3 +16,5 @@ pub mod variant;
 pub mod blob;
 pub mod catalog;
 pub mod pipeline;
+
+pub mod tree;

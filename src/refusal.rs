@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::slot::Slot;
+use crate::timestamp::Timestamp;
 
 /// The rule that was broken. Serialises as the key of the configuration where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,10 +101,46 @@ pub struct Refusal {
 }
 
 /// Names one refusal in every layer: errno's log line, `errors.jsonl`, the quarantine's directory.
-/// Twelve characters of Crockford's alphabet; sorts by time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RefusalId(pub String);
+/// 55 bits, written as eleven characters of Crockford's base 32: milliseconds since 2020 and a counter, so that ids sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RefusalId(u64);
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const DIGITS: u32 = 11;
+const COUNTER_BITS: u32 = 12;
+const EPOCH_2020_MILLIS: i64 = 1_577_836_800_000;
+
+impl RefusalId {
+    /// The first id at this time; ids of one millisecond follow by [`RefusalId::next`].
+    pub fn at(time: Timestamp) -> Self {
+        let millis = (time.0 / 1_000_000).saturating_sub(EPOCH_2020_MILLIS);
+        let mask = (1_u64 << (DIGITS * 5)) - 1;
+        Self((u64::try_from(millis).unwrap_or(0) << COUNTER_BITS) & mask)
+    }
+
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Accepts exactly what `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != DIGITS as usize {
+            return None;
+        }
+        let mut digits = text.bytes().map(|byte| ALPHABET.iter().position(|&digit| digit == byte));
+        digits
+            .try_fold(0, |number, digit| Some(number << 5 | u64::try_from(digit?).ok()?))
+            .map(Self)
+    }
+}
 
 impl Refusal {
     pub fn new(id: RefusalId, slot: &Slot, violation: Violation) -> Self {
@@ -126,7 +163,10 @@ impl std::error::Error for Refusal {}
 
 impl fmt::Display for RefusalId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        (0..DIGITS).rev().try_for_each(|place| {
+            let digit = (self.0 >> (place * 5)) & 31;
+            write!(out, "{}", char::from(ALPHABET[usize::try_from(digit).unwrap_or(0)]))
+        })
     }
 }
 
@@ -147,11 +187,21 @@ mod tests {
             allowed: "64x64".into(),
             hint: "send a larger image".into(),
         };
-        let refusal = Refusal::new(RefusalId("0".into()), &slot, violation);
+        let refusal = Refusal::new(RefusalId::from_number(0), &slot, violation);
         assert_eq!(
             refusal.to_string(),
             "user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)"
         );
+    }
+
+    #[test]
+    fn refusal_ids_print_as_eleven_characters_and_sort_by_time() {
+        let early = RefusalId::at(Timestamp(1_763_833_507_000_000_000));
+        let late = RefusalId::at(Timestamp(1_763_833_507_001_000_000));
+        assert!(early < early.next() && early.next() < late);
+        assert!(early.to_string() < late.to_string());
+        assert_eq!(RefusalId::parse(&late.to_string()), Some(late));
+        assert_eq!(RefusalId::parse("../../../.."), None);
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! What `stat` shows of a node, and how long the kernel may believe it.
+//! Does not know how the kernel's structure looks.
+
+use std::sync::Arc;
+
+use crate::attachment::{Access, Amendment, Times};
+use crate::timestamp::Timestamp;
+use crate::tree::{Fh, Ino};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Directory,
+    File,
+    Symlink,
+}
+
+/// `struct stat`, as far as it is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attr {
+    pub ino: Ino,
+    pub kind: Kind,
+    /// Bytes, exact.
+    pub size: u64,
+    pub links: u32,
+    pub access: Access,
+    pub times: Times,
+}
+
+/// How long the kernel may keep an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until it is told otherwise: what is committed.
+    Long,
+    /// Not at all: drafts, scratch, placeholders, aliases, whatever changes without the kernel's doing.
+    None,
+}
+
+/// The answer to a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    pub attr: Attr,
+    /// Of the name.
+    pub name: Lifetime,
+    /// Of the attributes.
+    pub attributes: Lifetime,
+}
+
+/// The answer to `getattr` and `setattr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    pub attr: Attr,
+    pub attributes: Lifetime,
+}
+
+/// `O_RDONLY`, `O_WRONLY` or `O_RDWR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    #[default]
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// How a file is opened, as far as the tree cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenFlags {
+    pub mode: Mode,
+    /// `O_TRUNC`
+    pub truncate: bool,
+    /// `O_EXCL`
+    pub exclusive: bool,
+}
+
+impl OpenFlags {
+    pub fn writes(self) -> bool {
+        self.mode != Mode::Read
+    }
+
+    pub fn reads(self) -> bool {
+        self.mode != Mode::Write
+    }
+}
+
+/// What the kernel may do with the pages of an open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caching {
+    /// The bytes of this inode never change: keep pages over opens, send no flush.
+    Forever,
+    /// Cache while it is open; send flush.
+    WhileOpen,
+    /// Ask for every byte, whatever size was shown.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    pub fh: Fh,
+    pub caching: Caching,
+}
+
+/// What `setattr` may change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Change {
+    pub size: Option<u64>,
+    pub amendment: Amendment,
+}
+
+/// One entry of a directory. `next` is the offset that continues after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub ino: Ino,
+    pub kind: Kind,
+    pub name: Arc<str>,
+    pub next: u64,
+}
+
+/// How `rename` treats what is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenameMode {
+    Replace,
+    /// `RENAME_NOREPLACE`
+    NoReplace,
+    /// `RENAME_EXCHANGE`
+    Exchange,
+}
+
+/// `XATTR_CREATE`, `XATTR_REPLACE` or neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeMode {
+    Set,
+    Create,
+    Replace,
+}
+
+/// The time `touch` and friends mean.
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
