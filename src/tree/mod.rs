@@ -6,10 +6,36 @@
 //! open drafts with their owners, and for the time of one `open` the redirection of a writer to its draft.
 
 pub mod attr;
+mod control;
+mod drafts;
+mod handles;
+mod memory;
+pub mod name;
+pub mod node;
 pub mod ops;
+pub mod process;
+mod redirect;
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::attachment::{AttachmentId, RowId, TableId};
+use crate::catalog::{Place, RowRecord};
+use crate::library::refuse::Author;
+use crate::library::{self, Library, Table, Target};
 use crate::refusal::Refusal;
+use crate::schema::Field;
 use crate::slot::{Name, NameError};
+use crate::timestamp::Timestamp;
+use crate::tree::drafts::Drafts;
+use crate::tree::handles::Handles;
+use crate::tree::memory::Memory;
+use crate::tree::node::Node;
+use crate::tree::process::{Owner, Processes};
+use crate::tree::redirect::Redirects;
 
 /// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,3 +116,124 @@ pub enum Error {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
+const EMPTIED: Duration = Duration::from_secs(60);
+
+/// The filesystem.
+pub struct Tree {
+    library: Arc<Library>,
+    processes: Processes,
+    handles: Handles,
+    drafts: Drafts,
+    redirects: Redirects,
+    /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
+    unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
+    /// Which users emptied which attachments a moment ago.
+    emptied: Memory<(AttachmentId, u32), ()>,
+    /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
+    changed: RwLock<HashMap<TableId, Timestamp>>,
+    kernel: OnceLock<Box<dyn Kernel>>,
+    started: Timestamp,
+}
+
+impl Tree {
+    pub fn new(library: Arc<Library>, processes: Processes) -> Self {
+        Self {
+            unlinked: Memory::new(library.settings().hold),
+            emptied: Memory::new(EMPTIED),
+            library,
+            processes,
+            handles: Handles::default(),
+            drafts: Drafts::default(),
+            redirects: Redirects::default(),
+            changed: RwLock::default(),
+            kernel: OnceLock::new(),
+            started: Timestamp::now(),
+        }
+    }
+
+    /// Names whom to tell of changes. Once, before the first request; a tree without a kernel tells nobody.
+    pub fn connect(&self, kernel: Box<dyn Kernel>) {
+        // A second kernel would be a second session on one tree: the first stays.
+        let _ = self.kernel.set(kernel);
+    }
+
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    fn forget_attributes(&self, node: Node) {
+        if let Some(kernel) = self.kernel.get() {
+            kernel.forget_attributes(node.ino());
+        }
+    }
+
+    fn forget_name(&self, parent: Node, name: &Name) {
+        if let Some(kernel) = self.kernel.get() {
+            kernel.forget_name(parent.ino(), name);
+        }
+    }
+
+    /// A row was made, renamed or removed: its table's time moves.
+    fn table_changed(&self, table: TableId) {
+        let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(table, Timestamp::now());
+    }
+
+    /// When the names in a table last changed in this run of the daemon.
+    fn table_time(&self, table: TableId) -> Timestamp {
+        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
+        changed.get(&table).copied().unwrap_or(self.started)
+    }
+
+    fn table(&self, id: TableId) -> Result<&Table> {
+        self.library.table(id).ok_or(Error::NotFound)
+    }
+
+    fn row(&self, id: RowId) -> Result<RowRecord> {
+        self.library.row_by_id(id)?.ok_or(Error::NotFound)
+    }
+
+    fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {
+        let row = self.row(place.row)?;
+        let slot = self.library.slot(&row, &place.field).ok_or(Error::NotFound)?;
+        Ok(Target { place: place.clone(), slot, field: Arc::clone(field), written: written.clone() })
+    }
+
+    fn author(who: Caller, owner: &Owner) -> Author {
+        Author { uid: who.uid, pid: owner.pid() }
+    }
+}
+
+/// A name from the kernel, for an operation that looks for it: what is no name is not there.
+fn sought(name: &OsStr) -> Result<Name> {
+    match Name::parse_bytes(name.as_bytes()) {
+        Err(NameError::TooLong) => Err(NameError::TooLong.into()),
+        other => other.map_err(|_| Error::NotFound),
+    }
+}
+
+/// A name from the kernel, for an operation that makes it.
+fn made(name: &OsStr) -> Result<Name> {
+    Ok(Name::parse_bytes(name.as_bytes())?)
+}
+
+fn node(ino: Ino) -> Result<Node> {
+    Node::of(ino).ok_or(Error::Stale)
+}
+
+impl From<library::Error> for Error {
+    fn from(error: library::Error) -> Self {
+        match error {
+            library::Error::Refused(refusal) => Self::Refused(refusal),
+            library::Error::Missing => Self::NotFound,
+            library::Error::Taken => Self::Exists,
+            library::Error::NotEmpty => Self::NotEmpty,
+            library::Error::WouldChange => Self::CrossDevice,
+            library::Error::NoSpace => Self::NoSpace,
+            library::Error::Busy => Self::TooBusy,
+            other => Self::Failed(Box::new(other)),
+        }
+    }
+}

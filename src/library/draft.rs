@@ -1,0 +1,566 @@
+//! A draft: the bytes that one writer is sending to one slot, and the state machine that judges them (CONTRACT 2).
+//! Does not know processes, handles or inodes: who may flush, and when, is decided by the tree.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::attachment::{Access, Amendment, Attachment, AttachmentId, Times};
+use crate::library::publish::{Metadata, Raw};
+use crate::library::refuse::Author;
+use crate::library::staging::{self, Frozen, Note, Staged};
+use crate::library::{Error, Library, Target};
+use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
+use crate::refusal::{Refusal, Violation};
+use crate::timestamp::Timestamp;
+
+/// How long the prefix must have grown before the header is looked at again.
+const PROBE_STEP: u64 = 16 << 10;
+
+/// What a draft begins with.
+#[derive(Debug)]
+pub enum Start {
+    Empty,
+    /// The stored bytes (`open` without `O_TRUNC`), copied when first changed.
+    Copy(Attachment),
+}
+
+#[derive(Debug)]
+pub struct Draft {
+    target: Target,
+    author: Author,
+    /// What the writer unlinked before it began; put back if nothing comes of the draft.
+    replaced: Option<AttachmentId>,
+    /// Guards what `stat` shows, so that `stat` never waits for a judgement.
+    shown: Mutex<Shown>,
+    /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
+    /// judged must wait, or a blob could be written to.
+    work: Mutex<Work>,
+}
+
+#[derive(Debug, Clone)]
+struct Shown {
+    size: u64,
+    access: Access,
+    times: Times,
+    attributes: BTreeMap<String, Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Work {
+    stage: Stage,
+    start: Start,
+    /// Bytes from offset 0 without a gap.
+    contiguous: u64,
+    /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
+    probe_at: Option<u64>,
+    /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
+    detached: bool,
+}
+
+/// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, writing returns to it.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was written: it shows what it started with.
+    Untouched,
+    /// Bytes that no flush has judged.
+    Open(Staged),
+    /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
+    Frozen { sent: File, name: Frozen },
+    /// Bytes could not be written (a full disk): they are incomplete and must not be committed.
+    Spoiled(Staged),
+    /// Every operation answers the same until the draft is truncated to 0.
+    Refused(Refusal),
+    /// Stored. The bytes as they were sent, for handles that are still open.
+    Committed { id: AttachmentId, sent: File },
+}
+
+/// What became of a flush.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There was nothing to judge.
+    Nothing,
+    /// The bytes were committed now. The attachment that lost the name, if any.
+    Committed { id: AttachmentId, displaced: Option<Attachment> },
+}
+
+/// What a finished draft leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Never a byte and no commit.
+    Empty,
+    Committed(AttachmentId),
+    /// Refused or spoiled.
+    Lost,
+}
+
+impl Draft {
+    pub fn new(
+        target: Target,
+        author: Author,
+        access: Access,
+        start: Start,
+        replaced: Option<AttachmentId>,
+    ) -> Self {
+        let now = Timestamp::now();
+        let (size, access, times) = match &start {
+            Start::Empty => (0, access, Times::all(now)),
+            Start::Copy(base) => (base.content.length, base.access, base.times),
+        };
+        let shown = Shown { size, access, times, attributes: BTreeMap::new() };
+        let work = Work {
+            stage: Stage::Untouched,
+            start,
+            contiguous: 0,
+            probe_at: Some(1),
+            detached: false,
+        };
+        Self { target, author, replaced, shown: Mutex::new(shown), work: Mutex::new(work) }
+    }
+
+    /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
+    pub fn committed(target: Target, author: Author, id: AttachmentId, access: Access, sent: File) -> Self {
+        let draft = Self::new(target, author, access, Start::Empty, None);
+        let length = sent.metadata().map_or(0, |meta| meta.len());
+        draft.shown().size = length;
+        let mut work = draft.work();
+        work.stage = Stage::Committed { id, sent };
+        work.contiguous = length;
+        drop(work);
+        draft
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub fn author(&self) -> Author {
+        self.author
+    }
+
+    pub fn replaced(&self) -> Option<AttachmentId> {
+        self.replaced
+    }
+
+    pub fn size(&self) -> u64 {
+        self.shown().size
+    }
+
+    pub fn stat(&self) -> (u64, Access, Times) {
+        let shown = self.shown();
+        (shown.size, shown.access, shown.times)
+    }
+
+    /// Whether a flush would have to judge bytes now. Never waits: while they are judged it is true.
+    pub fn is_dirty(&self) -> bool {
+        let Ok(work) = self.work.try_lock() else { return true };
+        let unjudged = matches!(work.stage, Stage::Open(_) | Stage::Frozen { .. });
+        unjudged && !work.detached && self.size() > 0
+    }
+
+    /// Whether there is not a byte in it, neither sent nor stored before.
+    pub fn is_blank(&self) -> bool {
+        let work = self.work();
+        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
+    }
+
+    /// Reads what the writer sees: its own bytes, or what it started with.
+    pub fn read_at(&self, library: &Library, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let work = self.work();
+        let read = match &work.stage {
+            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file().read_at(buffer, offset),
+            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => {
+                sent.read_at(buffer, offset)
+            }
+            Stage::Refused(_) => Ok(0),
+            Stage::Untouched => match &work.start {
+                Start::Empty => Ok(0),
+                Start::Copy(base) => library.blobs.open(base.blob)?.read_at(buffer, offset),
+            },
+        };
+        read.map_err(Error::io("read the draft"))
+    }
+
+    /// Takes bytes in any order. Refuses as soon as they tell: past `max_size`, and what the header says.
+    pub fn write_at(&self, library: &Library, offset: u64, data: &[u8]) -> Result<usize, Error> {
+        let mut work = self.work();
+        let end = offset.saturating_add(data.len() as u64);
+        self.open_for_change(library, &mut work, offset == 0 && end >= self.size())?;
+        if let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, end) {
+            return Err(self.refuse_early(library, &mut work, violation));
+        }
+        let staged = work.staged()?;
+        if let Err(error) = staged.file().write_all_at(data, offset) {
+            work.spoil();
+            return Err(Error::io("write the draft")(error));
+        }
+        if offset <= work.contiguous {
+            work.contiguous = work.contiguous.max(end);
+        }
+        self.grew_to(end);
+        self.probe(library, &mut work, offset, data)?;
+        Ok(data.len())
+    }
+
+    /// `ftruncate`. To 0 it forgives a refusal and starts anew.
+    pub fn truncate(&self, library: &Library, length: u64) -> Result<(), Error> {
+        let mut work = self.work();
+        if length == 0 {
+            work.restart();
+            self.set_size(0);
+            return Ok(());
+        }
+        self.open_for_change(library, &mut work, false)?;
+        if let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, length) {
+            return Err(self.refuse_early(library, &mut work, violation));
+        }
+        work.staged()?.file().set_len(length).map_err(Error::io("truncate the draft"))?;
+        // What a truncation leaves was judged as a prefix already, or will be at close.
+        work.contiguous = work.contiguous.min(length);
+        self.set_size(length);
+        Ok(())
+    }
+
+    /// `fallocate`: any mode that the backing disk knows.
+    pub fn allocate(
+        &self,
+        library: &Library,
+        offset: u64,
+        length: u64,
+        flags: rustix::fs::FallocateFlags,
+    ) -> Result<(), Error> {
+        let mut work = self.work();
+        self.open_for_change(library, &mut work, false)?;
+        let grows = !flags.contains(rustix::fs::FallocateFlags::KEEP_SIZE);
+        let end = offset.saturating_add(length);
+        if grows && let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, end) {
+            return Err(self.refuse_early(library, &mut work, violation));
+        }
+        let file = work.staged()?.file();
+        rustix::fs::fallocate(file, flags, offset, length)
+            .map_err(|errno| Error::io("allocate space for the draft")(errno.into()))?;
+        let size = file.metadata().map_err(Error::io("stat the draft"))?.len();
+        work.contiguous = work.contiguous.min(size);
+        self.set_size(size);
+        Ok(())
+    }
+
+    /// Where the next data or hole begins, on the backing file.
+    pub fn seek(&self, library: &Library, whence: rustix::fs::SeekFrom) -> Result<u64, Error> {
+        let work = self.work();
+        let seek = |file: &File| {
+            rustix::fs::seek(file, whence)
+                .map_err(|errno| Error::Io { action: "seek", source: errno.into() })
+        };
+        match &work.stage {
+            Stage::Open(staged) | Stage::Spoiled(staged) => seek(staged.file()),
+            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => seek(sent),
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Untouched => match &work.start {
+                Start::Copy(base) => seek(&*library.blobs.open(base.blob)?),
+                Start::Empty => Err(Error::Io {
+                    action: "seek",
+                    source: rustix::io::Errno::NXIO.into(),
+                }),
+            },
+        }
+    }
+
+    /// `fsync`: what was sent survives a crash of the machine, in the quarantine if it is never closed.
+    pub fn sync(&self, library: &Library) -> Result<(), Error> {
+        match &self.work().stage {
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Spoiled(_) => Err(Error::NoSpace),
+            Stage::Untouched | Stage::Committed { .. } => Ok(()),
+            Stage::Open(staged) => library.make_durable(staged.file()),
+            Stage::Frozen { sent, .. } => library.make_durable(sent),
+        }
+    }
+
+    /// Judges what no flush has judged yet, and commits it: the verdict of `close`.
+    /// Without new bytes it repeats the last verdict; without any bytes there is none.
+    pub fn settle(&self, library: &Library) -> Result<Verdict, Error> {
+        let mut work = self.work();
+        match &work.stage {
+            _ if work.detached => Ok(Verdict::Nothing),
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Spoiled(_) => Err(Error::NoSpace),
+            Stage::Untouched | Stage::Committed { .. } => Ok(Verdict::Nothing),
+            Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
+            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work),
+        }
+    }
+
+    /// Ends the draft after its last handle: what is still unjudged is judged, and nobody hears of it but the log.
+    pub fn finish(&self, library: &Library) -> (End, Option<Verdict>) {
+        let verdict = match self.settle(library) {
+            Ok(verdict) => Some(verdict),
+            Err(Error::Refused(_)) => None,
+            Err(error) => {
+                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a draft was lost");
+                None
+            }
+        };
+        let end = match &self.work().stage {
+            Stage::Committed { id, .. } => End::Committed(*id),
+            Stage::Untouched => End::Empty,
+            Stage::Open(_) if self.size() == 0 => End::Empty,
+            _ => End::Lost,
+        };
+        (end, verdict)
+    }
+
+    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
+    pub fn interrupt(&self, library: &Library, violation: Violation) {
+        let mut work = self.work();
+        let bytes = match &work.stage {
+            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file(),
+            Stage::Frozen { sent, .. } => sent,
+            _ => return,
+        };
+        if self.size() > 0 && !work.detached {
+            let refusal = library.refuse(&self.target, self.author, violation, Some(bytes));
+            work.stage = Stage::Refused(refusal);
+        }
+    }
+
+    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged.
+    pub fn detach(&self) {
+        self.work().detached = true;
+    }
+
+    /// `chmod`, `chown`, `utimens` through the draft: kept with the attachment that it is or becomes.
+    pub fn amend(&self, library: &Library, amendment: Amendment) -> Result<(), Error> {
+        let now = Timestamp::now();
+        {
+            let mut shown = self.shown();
+            let Shown { access, times, .. } = &mut *shown;
+            amendment.apply(access, times, now);
+        }
+        let stored = self.stored(&self.work());
+        if let Some(id) = stored {
+            library.catalog.amend(id, amendment, now)?;
+        }
+        Ok(())
+    }
+
+    /// A foreign attribute (`user.note`).
+    pub fn attribute(&self, library: &Library, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let own = self.shown().attributes.get(name).cloned();
+        let stored = self.stored(&self.work());
+        match (own, stored) {
+            (None, Some(id)) => library.attribute(id, name),
+            (own, _) => Ok(own),
+        }
+    }
+
+    pub fn attribute_names(&self, library: &Library) -> Result<Vec<String>, Error> {
+        let stored = self.stored(&self.work());
+        let mut names: Vec<_> = self.shown().attributes.keys().cloned().collect();
+        if let Some(id) = stored {
+            names.extend(library.attribute_names(id)?);
+            names.sort();
+            names.dedup();
+        }
+        Ok(names)
+    }
+
+    /// Sets or removes a foreign attribute; returns whether it was there.
+    pub fn set_attribute(
+        &self,
+        library: &Library,
+        name: &str,
+        value: Option<&[u8]>,
+    ) -> Result<bool, Error> {
+        if let Some(id) = self.stored(&self.work()) {
+            return library.set_attribute(id, name, value);
+        }
+        let mut shown = self.shown();
+        Ok(match value {
+            Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
+            None => shown.attributes.remove(name).is_some(),
+        })
+    }
+
+    /// The attachment whose metadata this draft still is, or has become.
+    fn stored(&self, work: &Work) -> Option<AttachmentId> {
+        match (&work.stage, &work.start) {
+            (Stage::Committed { id, .. }, _) => Some(*id),
+            (Stage::Untouched, Start::Copy(base)) => Some(base.id),
+            _ => None,
+        }
+    }
+
+    fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
+        self.freeze(work)?;
+        let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
+        let raw = Raw::new(sent)?;
+        match library.publish(raw, &self.target, self.author, &self.metadata()) {
+            Ok(published) => {
+                let id = published.attachment.id;
+                // The staging name goes with the stage: the bytes have their key now, or are not needed any more.
+                if let Stage::Frozen { sent, .. } =
+                    std::mem::replace(&mut work.stage, Stage::Untouched)
+                {
+                    work.stage = Stage::Committed { id, sent };
+                }
+                Ok(Verdict::Committed { id, displaced: published.displaced })
+            }
+            Err(Error::Refused(refusal)) => {
+                work.stage = Stage::Refused(refusal.clone());
+                Err(refusal.into())
+            }
+            // Ours, not the writer's fault: the bytes stay for another flush.
+            Err(error) => Err(error),
+        }
+    }
+
+    /// From here on no descriptor can write to these bytes; a later write copies them first.
+    fn freeze(&self, work: &mut Work) -> Result<(), Error> {
+        let Stage::Open(staged) = &work.stage else { return Ok(()) };
+        let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
+        if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
+            work.stage = Stage::Frozen { sent, name: staged.freeze() };
+        }
+        Ok(())
+    }
+
+    fn metadata(&self) -> Metadata {
+        let shown = self.shown();
+        Metadata {
+            access: shown.access,
+            times: shown.times,
+            attributes: shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
+        }
+    }
+
+    /// Makes the bytes writable: a new staged file, filled with what the draft shows so far unless all of it is
+    /// about to be replaced.
+    fn open_for_change(&self, library: &Library, work: &mut Work, whole: bool) -> Result<(), Error> {
+        let source = match &work.stage {
+            Stage::Open(_) => return Ok(()),
+            Stage::Spoiled(_) => return Err(Error::NoSpace),
+            Stage::Refused(refusal) => return Err(refusal.clone().into()),
+            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => {
+                Some(sent.try_clone().map_err(Error::io("reopen the draft"))?)
+            }
+            Stage::Untouched => match &work.start {
+                Start::Copy(base) => {
+                    let blob = library.blobs.open(base.blob)?;
+                    Some(blob.try_clone().map_err(Error::io("reopen the blob"))?)
+                }
+                Start::Empty => None,
+            },
+        };
+        let staged = library.staging.named(&self.note()).map_err(Error::io("stage the draft"))?;
+        let source = source.filter(|_| !whole);
+        if let Some(source) = source {
+            let length = self.size();
+            staging::copy(&source, staged.file(), length).map_err(Error::io("copy the stored bytes"))?;
+            work.contiguous = length;
+        } else {
+            work.contiguous = 0;
+            self.shown().size = 0;
+        }
+        work.probe_at = Some(1);
+        work.stage = Stage::Open(staged);
+        Ok(())
+    }
+
+    fn note(&self) -> Note {
+        Note { place: self.target.place.clone(), uid: self.author.uid, replaced: self.replaced }
+    }
+
+    /// Looks at the header once enough of it is there.
+    fn probe(&self, library: &Library, work: &mut Work, offset: u64, data: &[u8]) -> Result<(), Error> {
+        let Some(at) = work.probe_at else { return Ok(()) };
+        let length = work.contiguous;
+        if length < at {
+            return Ok(());
+        }
+        let rules = &self.target.field.rules;
+        let judged = if offset == 0 && data.len() as u64 == length {
+            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], false)
+        } else {
+            let prefix = read_prefix(work.staged()?.file(), length)
+                .map_err(Error::io("read the draft's header"))?;
+            policy::judge_prefix(rules, &prefix, false)
+        };
+        match judged {
+            Prefix::Passed => work.probe_at = None,
+            Prefix::Undecided if length >= PREFIX_MAX as u64 => work.probe_at = None,
+            Prefix::Undecided => work.probe_at = Some(length + PROBE_STEP.min(length.max(64))),
+            Prefix::Refused(violation) => return Err(self.refuse_early(library, work, violation)),
+        }
+        Ok(())
+    }
+
+    /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
+    fn refuse_early(&self, library: &Library, work: &mut Work, violation: Violation) -> Error {
+        let refusal = library.refuse(&self.target, self.author, violation, None);
+        work.stage = Stage::Refused(refusal.clone());
+        refusal.into()
+    }
+
+    fn grew_to(&self, end: u64) {
+        let mut shown = self.shown();
+        shown.size = shown.size.max(end);
+        shown.changed();
+    }
+
+    fn set_size(&self, size: u64) {
+        let mut shown = self.shown();
+        shown.size = size;
+        shown.changed();
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    /// POSIX: a write marks mtime and ctime for update.
+    fn changed(&mut self) {
+        let now = Timestamp::now();
+        self.times.modified = now;
+        self.times.changed = now;
+    }
+}
+
+impl Work {
+    fn staged(&self) -> Result<&Staged, Error> {
+        match &self.stage {
+            Stage::Open(staged) => Ok(staged),
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            _ => Err(Error::NoSpace),
+        }
+    }
+
+    fn spoil(&mut self) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Untouched) {
+            Stage::Open(staged) => Stage::Spoiled(staged),
+            other => other,
+        };
+    }
+
+    fn restart(&mut self) {
+        self.stage = Stage::Untouched;
+        self.start = Start::Empty;
+        self.contiguous = 0;
+        self.probe_at = Some(1);
+    }
+}
+
+fn read_prefix(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).unwrap_or(PREFIX_MAX).min(PREFIX_MAX);
+    let mut prefix = vec![0; length];
+    file.read_exact_at(&mut prefix, 0)?;
+    Ok(prefix)
+}

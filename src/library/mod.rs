@@ -1,0 +1,230 @@
+//! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
+//! Does not know inodes, handles, paths below a mount, or errnos.
+
+pub mod draft;
+pub mod home;
+pub mod open;
+pub mod publish;
+pub mod quarantine;
+pub mod recover;
+pub mod refuse;
+pub mod rows;
+pub mod scratch;
+pub mod staging;
+pub mod sweep;
+pub mod transfer;
+pub mod variant;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attachment::{Access, TableId};
+use crate::blob::{self, BlobStore};
+use crate::catalog::{self, Catalog, Place};
+use crate::library::home::Home;
+use crate::library::quarantine::Quarantine;
+use crate::library::refuse::Refusals;
+use crate::library::staging::Staging;
+use crate::library::variant::Renders;
+use crate::pipeline::{self, Pipeline};
+use crate::refusal::Refusal;
+use crate::schema::{Field, IdRule, Schema};
+use crate::slot::{Name, Slot};
+
+/// What an operator may choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
+    pub hold: Duration,
+    /// How long scratch lives.
+    pub scratch: Duration,
+    /// Bytes of rendered variants that are kept.
+    pub cache_bytes: u64,
+    /// In front of a blob's path in public URLs, without a slash at the end.
+    pub base_url: Option<String>,
+    /// Owner of what is written; none: whoever writes it.
+    pub owner: Option<(u32, u32)>,
+    pub file_mode: u32,
+    pub dir_mode: u32,
+}
+
+/// A table as it is used: the catalogue's number beside the configuration's rules.
+#[derive(Debug)]
+pub struct Table {
+    pub id: TableId,
+    pub name: Name,
+    pub rule: IdRule,
+    pub fields: Vec<Arc<Field>>,
+}
+
+/// Where bytes are going, and by which rules.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub place: Place,
+    pub slot: Slot,
+    pub field: Arc<Field>,
+    /// The name that the client wrote: `avatar`, `avatar.JPG`.
+    pub written: Name,
+}
+
+pub struct Library {
+    home: Home,
+    catalog: Arc<dyn Catalog>,
+    blobs: Arc<dyn BlobStore>,
+    pipeline: Arc<Pipeline>,
+    tables: Vec<Table>,
+    settings: Settings,
+    staging: Staging,
+    quarantine: Quarantine,
+    refusals: Refusals,
+    renders: Renders,
+}
+
+/// The parts that a library is made of.
+pub struct Parts {
+    pub home: Home,
+    pub catalog: Arc<dyn Catalog>,
+    pub blobs: Arc<dyn BlobStore>,
+    pub pipeline: Arc<Pipeline>,
+    pub schema: Schema,
+    pub settings: Settings,
+}
+
+impl Library {
+    /// Puts the parts together, declares the tables and deals with what a crash left behind.
+    pub fn open(parts: Parts) -> Result<Self, Error> {
+        let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
+        let io = |action| move |source| Error::Io { action, source };
+        let library = Self {
+            staging: Staging::new(home.staging()),
+            quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
+            refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
+            tables: declare(&*catalog, schema)?,
+            renders: Renders::default(),
+            home,
+            catalog,
+            blobs,
+            pipeline,
+            settings,
+        };
+        library.recover()?;
+        Ok(library)
+    }
+
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    pub fn table(&self, id: TableId) -> Option<&Table> {
+        self.tables.iter().find(|table| table.id == id)
+    }
+
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// What a new file of this writer looks like to `stat`.
+    pub fn file_access(&self, uid: u32, gid: u32, field: &Field) -> Access {
+        let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
+        Access { uid, gid, mode: field.mode.unwrap_or(self.settings.file_mode) }
+    }
+}
+
+fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
+    let number = |table: crate::schema::Table| {
+        Ok(Table {
+            id: catalog.table(&table.name)?,
+            name: table.name,
+            rule: table.id,
+            fields: table.fields.into_iter().map(Arc::new).collect(),
+        })
+    };
+    schema.tables.into_iter().map(number).collect()
+}
+
+impl Table {
+    pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
+        self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("there is no such entry")]
+    Missing,
+    #[error("the name is taken")]
+    Taken,
+    #[error("the directory is not empty")]
+    NotEmpty,
+    #[error("the target's rules would change the bytes; copy the file instead")]
+    WouldChange,
+    #[error("no space is left")]
+    NoSpace,
+    #[error("too much is waiting already")]
+    Busy,
+    #[error("the catalogue failed")]
+    Catalog(#[source] catalog::Error),
+    #[error("the blob store failed")]
+    Blob(#[source] blob::Error),
+    #[error("the image pipeline failed")]
+    Pipeline(#[source] pipeline::Error),
+    #[error("cannot {action}")]
+    Io {
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the library {} does not hold what its catalogue says: {what}", path.display())]
+    Damaged { path: PathBuf, what: String },
+}
+
+impl Error {
+    /// Wraps an I/O error; a full disk stays recognisable.
+    pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::Io { action, source },
+        }
+    }
+}
+
+impl From<catalog::Error> for Error {
+    fn from(error: catalog::Error) -> Self {
+        match error {
+            catalog::Error::Taken => Self::Taken,
+            catalog::Error::Missing => Self::Missing,
+            catalog::Error::NotEmpty => Self::NotEmpty,
+            catalog::Error::Full => Self::NoSpace,
+            other => Self::Catalog(other),
+        }
+    }
+}
+
+impl From<blob::Error> for Error {
+    fn from(error: blob::Error) -> Self {
+        match error {
+            blob::Error::Full => Self::NoSpace,
+            other => Self::Blob(other),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Publishing: raw bytes become an attachment of a slot, or a refusal.
+//! Does not know where the bytes come from: a draft, scratch, or the quarantine.
+//!
+//! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
+
+use std::fs::File;
+
+use crate::attachment::{Access, Times};
+use crate::catalog::{self, Publication, Published, Reservation};
+use crate::library::quarantine::Kept;
+use crate::library::refuse::Author;
+use crate::library::{Error, Library, Target};
+use crate::pipeline::{self, Candidate, Refined};
+use crate::refusal::{Refusal, Rule, Violation};
+use crate::timestamp::Timestamp;
+
+/// How often a publication is tried again when a sweep took the blob that it was to share.
+const MAX_TRIES: usize = 8;
+
+/// Bytes as they were sent, which nobody can change any more.
+#[derive(Debug)]
+pub struct Raw {
+    file: File,
+    length: u64,
+}
+
+impl Raw {
+    /// `sent` must be open for reading only.
+    pub fn new(sent: &File) -> Result<Self, Error> {
+        let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
+        let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
+        Ok(Self { file, length })
+    }
+}
+
+/// What the writer said about the file beside its bytes.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    pub access: Access,
+    pub times: Times,
+    pub attributes: Vec<(String, Vec<u8>)>,
+}
+
+impl Library {
+    /// Judges, normalises, stores, links. On `Ok` the attachment is durable and visible; on a refusal it is on record and
+    /// the bytes are in the quarantine; on any other error nothing has changed.
+    pub fn publish(
+        &self,
+        raw: Raw,
+        target: &Target,
+        author: Author,
+        metadata: &Metadata,
+    ) -> Result<Published, Error> {
+        let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
+        let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
+        let refined = match self.refine(raw, target) {
+            Ok(refined) => refined,
+            Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
+            Err(error) => return Err(error.into()),
+        };
+        match self.store(&refined, target, metadata) {
+            Ok(published) => {
+                self.refusals.clear(&target.place);
+                tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
+                Ok(published)
+            }
+            // The row went away while the file was written (CONTRACT 2.12).
+            Err(Error::Missing) => Err(refuse(row_gone(target))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn refine(&self, raw: Raw, target: &Target) -> Result<Refined, pipeline::Error> {
+        let rules = &target.field.rules;
+        let (_, extension) = target.written.split_extension();
+        let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
+        self.pipeline.refine(admitted, rules, || self.staging.nameless())
+    }
+
+    fn store(&self, refined: &Refined, target: &Target, metadata: &Metadata) -> Result<Published, Error> {
+        let mut tries = 0;
+        loop {
+            let now = Timestamp::now();
+            let reservation = self.catalog.reserve(refined.digest(), now)?;
+            if let Reservation::New(key) = reservation {
+                self.blobs.put(key, refined.file())?;
+            }
+            let publication = Publication {
+                place: target.place.clone(),
+                written: target.written.clone(),
+                blob: reservation.key(),
+                content: refined.content().clone(),
+                access: metadata.access,
+                times: metadata.times,
+                original_filename: target.written.to_string(),
+                attributes: metadata.attributes.clone(),
+                now,
+            };
+            match self.catalog.publish(&publication) {
+                Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.
+    pub fn refuse(
+        &self,
+        target: &Target,
+        author: Author,
+        violation: Violation,
+        complete: Option<&File>,
+    ) -> Refusal {
+        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
+        let kept = complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
+        self.refusals.record(&refusal, Some(&target.place), author, kept);
+        refusal
+    }
+
+    /// Moves bytes to the quarantine; returns where they are below it.
+    pub(crate) fn keep(
+        &self,
+        refusal: &Refusal,
+        name: &str,
+        author: Author,
+        bytes: &File,
+    ) -> Option<String> {
+        let length = bytes.metadata().ok()?.len();
+        let kept = Kept {
+            id: refusal.id.to_string(),
+            name: name.to_owned(),
+            path: refusal.path.clone(),
+            uid: author.uid,
+            rule: refusal.rule(),
+            message: refusal.to_string(),
+            hint: refusal.violation.hint.clone(),
+            length,
+            time: Timestamp::now(),
+        };
+        match self.quarantine.keep(refusal.id, bytes, kept) {
+            Ok(()) => Some(format!("{}/{name}", refusal.id)),
+            Err(error) => {
+                tracing::warn!(id = %refusal.id, %error, "refused bytes cannot be quarantined");
+                None
+            }
+        }
+    }
+
+    /// `fsync` of a staged file and of the folder that holds its name.
+    pub(crate) fn make_durable(&self, file: &File) -> Result<(), Error> {
+        let sync = |file: &File| file.sync_all().map_err(Error::io("sync the draft"));
+        sync(file)?;
+        sync(&File::open(self.home.staging()).map_err(Error::io("open the staging folder"))?)
+    }
+}
+
+fn row_gone(target: &Target) -> Violation {
+    Violation {
+        rule: Rule::RowGone,
+        fact: "the row was removed while the file was written".into(),
+        measured: "no row".into(),
+        allows: format!("needs the row {}", target.slot.row),
+        allowed: target.slot.row.to_string(),
+        hint: format!(
+            "make the row again (mkdir models/{}) and move the file there from the quarantine",
+            target.slot.row
+        ),
+    }
+}
+
+impl From<pipeline::Error> for Error {
+    fn from(error: pipeline::Error) -> Self {
+        match error {
+            pipeline::Error::Output(source) | pipeline::Error::Input(source) => {
+                Self::io("refine the file")(source)
+            }
+            pipeline::Error::Busy => Self::Busy,
+            other => Self::Pipeline(other),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The quarantine: refused and interrupted bytes, kept for a while so that nothing is lost.
+//! Does not judge; knows what it keeps only by `reason.json`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::library::staging;
+use crate::refusal::{RefusalId, Rule};
+use crate::timestamp::Timestamp;
+
+/// How much is kept: what is older or more goes, oldest first.
+pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const MAX_COUNT: usize = 1_000;
+pub const MAX_BYTES: u64 = 2 << 30;
+
+const REASON: &str = "reason.json";
+
+/// Kept bytes with the reason they are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub id: String,
+    /// The file's name in the quarantine: the field's, with the extension it was written with.
+    pub name: String,
+    /// Where it was going, `user/42/avatar`.
+    pub path: String,
+    pub uid: u32,
+    pub rule: Rule,
+    pub message: String,
+    pub hint: String,
+    pub length: u64,
+    pub time: Timestamp,
+}
+
+#[derive(Debug)]
+pub struct Quarantine {
+    folder: PathBuf,
+    /// Guards the list of what is kept; files are moved in before they are listed and out after.
+    kept: Mutex<BTreeMap<RefusalId, Kept>>,
+}
+
+impl Quarantine {
+    /// Reads what is there. Entries without a readable reason are half-made: they are removed.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        let mut kept = BTreeMap::new();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let id = path.file_name().and_then(|name| RefusalId::parse(name.to_str()?));
+            match (id, read_reason(&path)) {
+                (Some(id), Some(reason)) => {
+                    kept.insert(id, reason);
+                }
+                _ => fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path))?,
+            }
+        }
+        Ok(Self { folder, kept: Mutex::new(kept) })
+    }
+
+    /// Takes bytes in: links the file if it lies on the same disk, else copies it. The oldest entries make room.
+    pub fn keep(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<()> {
+        let folder = self.folder.join(id.to_string());
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        let made = fill(&folder, bytes, &kept);
+        if let Err(error) = made {
+            // Best effort: what remains is removed at the next start.
+            let _ = fs::remove_dir_all(&folder);
+            return Err(error);
+        }
+        self.lock().insert(id, kept);
+        self.prune(Timestamp::now());
+        Ok(())
+    }
+
+    pub fn find(&self, id: RefusalId) -> Option<Kept> {
+        self.lock().get(&id).cloned()
+    }
+
+    /// Everything that is kept, oldest first.
+    pub fn list(&self) -> Vec<(RefusalId, Kept)> {
+        self.lock().iter().map(|(id, kept)| (*id, kept.clone())).collect()
+    }
+
+    pub fn open_bytes(&self, id: RefusalId) -> io::Result<File> {
+        let name = self.find(id).ok_or(io::ErrorKind::NotFound)?.name;
+        File::open(self.folder.join(id.to_string()).join(name))
+    }
+
+    pub fn open_reason(&self, id: RefusalId) -> io::Result<File> {
+        File::open(self.folder.join(id.to_string()).join(REASON))
+    }
+
+    pub fn remove(&self, id: RefusalId) -> io::Result<()> {
+        if self.lock().remove(&id).is_some() {
+            fs::remove_dir_all(self.folder.join(id.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is over a bound.
+    pub fn prune(&self, now: Timestamp) {
+        for id in self.surplus(now) {
+            if let Err(error) = self.remove(id) {
+                tracing::warn!(%id, %error, "a quarantined file cannot be removed");
+            }
+        }
+    }
+
+    fn surplus(&self, now: Timestamp) -> Vec<RefusalId> {
+        let kept = self.lock();
+        let (mut count, mut bytes) = (0, 0);
+        let mut surplus = Vec::new();
+        for (id, entry) in kept.iter().rev() {
+            count += 1;
+            bytes += entry.length;
+            let old = now.since(entry.time) > MAX_AGE;
+            // The newest entry always stays, however large: it is what its writer looks for.
+            if count > 1 && (old || count > MAX_COUNT || bytes > MAX_BYTES) {
+                surplus.push(*id);
+            }
+        }
+        surplus
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RefusalId, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes first, the reason last: an entry with a reason is whole.
+fn fill(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
+    place(bytes, &folder.join(&kept.name), kept.length)?;
+    let mut reason =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(REASON))?;
+    let mut text = serde_json::to_string_pretty(kept)?;
+    text.push('\n');
+    reason.write_all(text.as_bytes())
+}
+
+fn place(bytes: &File, path: &Path, length: u64) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let descriptor = format!("/proc/self/fd/{}", bytes.as_raw_fd());
+    let linked = rustix::fs::linkat(
+        rustix::fs::CWD,
+        descriptor,
+        rustix::fs::CWD,
+        path,
+        rustix::fs::AtFlags::SYMLINK_FOLLOW,
+    );
+    if linked.is_ok() {
+        return Ok(());
+    }
+    let copy =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    staging::copy(bytes, &copy, length)
+}
+
+fn read_reason(folder: &Path) -> Option<Kept> {
+    let text = fs::read_to_string(folder.join(REASON)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(id: RefusalId, length: u64, time: Timestamp) -> Kept {
+        Kept {
+            id: id.to_string(),
+            name: "avatar.jpg".into(),
+            path: "user/42/avatar".into(),
+            uid: 1000,
+            rule: Rule::Truncated,
+            message: "cut".into(),
+            hint: "send it again".into(),
+            length,
+            time,
+        }
+    }
+
+    fn bytes(content: &[u8]) -> File {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(content).expect("written");
+        file
+    }
+
+    #[test]
+    fn what_is_quarantined_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let quarantine = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        let id = RefusalId::at(Timestamp::now());
+        quarantine.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
+        let again = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        assert_eq!(again.find(id), quarantine.find(id));
+        assert_eq!(io::read_to_string(again.open_bytes(id).expect("bytes")).expect("text"), "hello");
+    }
+
+    #[test]
+    fn old_entries_make_room_and_the_newest_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let quarantine = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        let old = RefusalId::at(Timestamp::now().minus(MAX_AGE * 2));
+        let new = RefusalId::at(Timestamp::now());
+        let long_ago = Timestamp::now().minus(MAX_AGE * 2);
+        quarantine.keep(old, &bytes(b"x"), kept(old, 1, long_ago)).expect("kept");
+        assert!(quarantine.find(old).is_some());
+        let large = kept(new, MAX_BYTES + 1, Timestamp::now());
+        // The length is what the reason says; the file itself is small.
+        quarantine.lock().insert(new, large);
+        quarantine.prune(Timestamp::now());
+        assert_eq!(quarantine.list().len(), 1);
+        assert!(quarantine.find(new).is_some());
+    }
+
+    #[test]
+    fn an_entry_without_a_reason_is_removed_at_the_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("half")).expect("a folder");
+        Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! Recovery: what the last run of the daemon left unfinished, dealt with before anything is opened.
+//! Does not ask how it ended: a clean stop leaves nothing to do here.
+
+use std::collections::HashSet;
+
+use crate::catalog::Place;
+use crate::library::refuse::Author;
+use crate::library::staging::{Leftover, Note};
+use crate::library::{Error, Library};
+use crate::refusal::{Refusal, Rule, Violation};
+use crate::timestamp::Timestamp;
+
+impl Library {
+    /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
+    /// nothing are swept, and scratch files without a record are removed.
+    pub(crate) fn recover(&self) -> Result<(), Error> {
+        let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
+        for leftover in leftovers {
+            self.recover_draft(&leftover)?;
+        }
+        self.recover_scratch()?;
+        // Nobody else has the library open: every reservation without a link is a crash's.
+        let now = Timestamp::now();
+        let doomed = self.catalog.doom(now.minus(self.settings.hold), now, usize::MAX >> 1)?;
+        for key in doomed.blobs {
+            self.blobs.delete(key)?;
+            self.catalog.forget(key)?;
+        }
+        Ok(())
+    }
+
+    fn recover_draft(&self, leftover: &Leftover) -> Result<(), Error> {
+        let file = leftover.staged.file();
+        let Some(note) = &leftover.note else { return Ok(()) };
+        if file.metadata().map_err(Error::io("stat a staged file"))?.len() > 0 {
+            let author = Author { uid: note.uid, pid: 0 };
+            let field = note.place.field.to_string();
+            let path = self.describe(&note.place)?;
+            let violation = interrupted();
+            let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
+            let kept = self.keep(&refusal, note.place.field.as_str(), author, file);
+            self.refusals.record(&refusal, Some(&note.place), author, kept);
+        }
+        self.restore_replaced(note)
+    }
+
+    fn restore_replaced(&self, note: &Note) -> Result<(), Error> {
+        let Some(id) = note.replaced else { return Ok(()) };
+        let Some(attachment) = self.attachment(id)? else { return Ok(()) };
+        let listed = attachment.content.media_type.extension();
+        let field = &note.place.field;
+        let written = listed.and_then(|ext| crate::slot::Name::parse(&format!("{field}.{ext}")).ok());
+        self.put_back(id, &note.place, written.as_ref().unwrap_or(field))?;
+        Ok(())
+    }
+
+    fn recover_scratch(&self) -> Result<(), Error> {
+        let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
+        let known: HashSet<_> = records.iter().map(|record| self.scratch_path(record)).collect();
+        let read = || Error::io("read the scratch folder");
+        for entry in std::fs::read_dir(self.home.scratch()).map_err(read())? {
+            let path = entry.map_err(read())?.path();
+            if !known.contains(&path) {
+                std::fs::remove_file(&path).map_err(read())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self, place: &Place) -> Result<String, Error> {
+        let row = self.row_by_id(place.row)?;
+        let slot = row.and_then(|row| self.slot(&row, &place.field));
+        Ok(slot.map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
+    }
+}
+
+/// The violation of a draft that ended before its close.
+pub fn interrupted() -> Violation {
+    Violation {
+        rule: Rule::Interrupted,
+        fact: "the upload ended before the file was closed".into(),
+        measured: "not closed".into(),
+        allows: "takes files that were closed".into(),
+        allowed: "closed".into(),
+        hint: "send it again, or move it onto the field from the quarantine".into(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Rows: the directories that hold slots and scratch.
+//! Does not know which names are fields; a row is removed only when the catalogue finds it empty.
+
+use crate::attachment::{Amendment, RowId, TableId};
+use crate::catalog::{Collision, RowRecord};
+use crate::library::{Error, Library};
+use crate::slot::{Name, Row, Slot};
+use crate::timestamp::Timestamp;
+
+impl Library {
+    pub fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+        Ok(self.catalog.row(table, name)?)
+    }
+
+    pub fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+        Ok(self.catalog.row_by_id(row)?)
+    }
+
+    /// Rows of a table by number, from above `after`.
+    pub fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+        Ok(self.catalog.rows(table, after, limit)?)
+    }
+
+    pub fn make_row(&self, table: TableId, name: &Name, uid: u32, gid: u32) -> Result<RowRecord, Error> {
+        let access = self.row_access(uid, gid);
+        Ok(self.catalog.add_row(table, name, access, Timestamp::now())?)
+    }
+
+    /// Removes a row that holds no attachment. Scratch with bytes goes to the quarantine, never to nothing.
+    pub fn remove_row(&self, row: &RowRecord) -> Result<(), Error> {
+        let path = self.row_path(row).map_or_else(|| row.name.to_string(), |row| row.to_string());
+        for scratch in self.catalog.remove_row(row.id)? {
+            self.retire_scratch(&scratch, &path);
+        }
+        Ok(())
+    }
+
+    pub fn rename_row(&self, row: RowId, to: &Name, collision: Collision) -> Result<(), Error> {
+        Ok(self.catalog.rename_row(row, to, collision, Timestamp::now())?)
+    }
+
+    pub fn amend_row(&self, row: RowId, amendment: Amendment) -> Result<RowRecord, Error> {
+        Ok(self.catalog.amend_row(row, amendment, Timestamp::now())?)
+    }
+
+    /// `user/42`, if the row's table is still configured.
+    pub fn row_path(&self, row: &RowRecord) -> Option<Row> {
+        let table = self.table(row.table)?;
+        Some(Row { table: table.name.clone(), id: row.name.clone() })
+    }
+
+    /// `user/42/avatar`.
+    pub fn slot(&self, row: &RowRecord, field: &Name) -> Option<Slot> {
+        Some(Slot { row: self.row_path(row)?, field: field.clone() })
+    }
+
+    fn row_access(&self, uid: u32, gid: u32) -> crate::attachment::Access {
+        let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
+        crate::attachment::Access { uid, gid, mode: self.settings.dir_mode }
+    }
+}

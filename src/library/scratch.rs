@@ -1,0 +1,341 @@
+//! Scratch: ordinary, unvalidated files in a row, and how they become attachments.
+//! Does not know handles: whoever opened a scratch file writes to it directly.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::attachment::{Access, Amendment, RowId, ScratchId, Times};
+use crate::catalog::{Collision, Published, ScratchRecord};
+use crate::library::publish::{Metadata, Raw};
+use crate::library::refuse::Author;
+use crate::library::{Error, Library, Target, staging};
+use crate::refusal::{Refusal, Rule, Violation};
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+
+/// Scratch belongs to its writer alone (CONTRACT 1).
+pub const SCRATCH_MODE: u32 = 0o600;
+
+/// Makes file names unique within one run; the time makes them unique over runs.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// What `stat` shows of scratch beside its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScratchStat {
+    pub size: u64,
+    pub times: Times,
+}
+
+/// Whether somebody may still write to a file that is about to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    None,
+    Some,
+}
+
+impl Library {
+    pub fn find_scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch(row, name)?)
+    }
+
+    pub fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch_by_id(id)?)
+    }
+
+    pub fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.catalog.scratches(row)?)
+    }
+
+    /// A new empty scratch file, open for reading and writing.
+    pub fn make_scratch(
+        &self,
+        row: RowId,
+        name: &Name,
+        uid: u32,
+        gid: u32,
+    ) -> Result<(ScratchRecord, File), Error> {
+        let now = Timestamp::now();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file_name = format!("{:x}-{number:x}", now.0);
+        let path = self.home.scratch().join(&file_name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(SCRATCH_MODE)
+            .open(&path)
+            .map_err(Error::io("make a scratch file"))?;
+        let access = Access { uid, gid, mode: SCRATCH_MODE };
+        match self.catalog.add_scratch(row, name, &file_name, access, now) {
+            Ok(record) => Ok((record, file)),
+            Err(error) => {
+                remove_file(&path);
+                Err(error.into())
+            }
+        }
+    }
+
+    pub fn open_scratch(&self, record: &ScratchRecord, write: bool) -> Result<File, Error> {
+        let path = self.scratch_path(record);
+        let opened = OpenOptions::new().read(true).write(write).open(path);
+        opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Missing,
+            _ => Error::io("open a scratch file")(error),
+        })
+    }
+
+    pub fn stat_scratch(&self, record: &ScratchRecord) -> Result<ScratchStat, Error> {
+        let meta = match fs::metadata(self.scratch_path(record)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing),
+            other => other.map_err(Error::io("stat a scratch file"))?,
+        };
+        Ok(ScratchStat { size: meta.len(), times: times(&meta) })
+    }
+
+    /// `chmod`, `chown`, `utimens`. The times are the backing file's own.
+    pub fn amend_scratch(&self, id: ScratchId, amendment: Amendment) -> Result<ScratchRecord, Error> {
+        let record = self.catalog.amend_scratch(id, amendment, Timestamp::now())?;
+        let Amendment { accessed, modified, .. } = amendment;
+        if accessed.is_some() || modified.is_some() {
+            let mut wanted = fs::FileTimes::new();
+            if let Some(time) = accessed {
+                wanted = wanted.set_accessed(SystemTime::from(time));
+            }
+            if let Some(time) = modified {
+                wanted = wanted.set_modified(SystemTime::from(time));
+            }
+            let file = self.open_scratch(&record, false)?;
+            file.set_times(wanted).map_err(Error::io("set a scratch file's times"))?;
+        }
+        Ok(record)
+    }
+
+    /// Renames scratch to a scratch name; what it displaces is removed.
+    pub fn rename_scratch(
+        &self,
+        id: ScratchId,
+        row: RowId,
+        name: &Name,
+        collision: Collision,
+    ) -> Result<(), Error> {
+        let displaced = self.catalog.rename_scratch(id, row, name, collision, Timestamp::now())?;
+        if let Some(displaced) = displaced {
+            remove_file(&self.scratch_path(&displaced));
+        }
+        Ok(())
+    }
+
+    pub fn remove_scratch(&self, id: ScratchId) -> Result<(), Error> {
+        let Some(record) = self.catalog.remove_scratch(id, Timestamp::now())? else {
+            return Err(Error::Missing);
+        };
+        remove_file(&self.scratch_path(&record));
+        Ok(())
+    }
+
+    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). With [`Writers::Some`] a copy is judged. On `Ok` the
+    /// scratch is gone, and the file holds what was judged; on a refusal both names are as they were.
+    pub fn attach_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+        writers: Writers,
+    ) -> Result<(Published, File), Error> {
+        let (published, sent) = self.publish_scratch(record, target, author, writers)?;
+        // Published: a scratch record that stays behind is only clutter, and expires.
+        if let Err(error) = self.remove_scratch(record.id) {
+            tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
+        }
+        Ok((published, sent))
+    }
+
+    /// `link` of scratch to a field: like [`Library::attach_scratch`], but the scratch stays.
+    pub fn copy_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+    ) -> Result<Published, Error> {
+        self.publish_scratch(record, target, author, Writers::Some).map(|(published, _)| published)
+    }
+
+    fn publish_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+        writers: Writers,
+    ) -> Result<(Published, File), Error> {
+        let scratch = self.open_scratch(record, false)?;
+        let stat = self.stat_scratch(record)?;
+        let attributes = foreign_attributes(&scratch);
+        let sent = match writers {
+            Writers::None => scratch,
+            Writers::Some => self.snapshot(&scratch, stat.size)?,
+        };
+        let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
+        if record.access.mode != SCRATCH_MODE {
+            access.mode = record.access.mode;
+        }
+        let metadata = Metadata { access, times: stat.times, attributes };
+        let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        Ok((published, sent))
+    }
+
+    /// A stored blob becomes scratch: its bytes are copied, since scratch may be written to.
+    pub fn scratch_from_blob(
+        &self,
+        link: &crate::catalog::Link,
+        row: RowId,
+        name: &Name,
+    ) -> Result<ScratchRecord, Error> {
+        let attachment = &link.attachment;
+        let blob = self.open_blob(attachment.blob)?;
+        let (record, file) =
+            self.make_scratch(row, name, attachment.access.uid, attachment.access.gid)?;
+        let copied = staging::copy(&blob, &file, attachment.content.length);
+        if let Err(error) = copied.and_then(|()| keep_times(&file, attachment.times)) {
+            self.remove_scratch(record.id)?;
+            return Err(Error::io("copy the stored bytes")(error));
+        }
+        Ok(record)
+    }
+
+    /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.
+    pub fn expire_scratch(&self, before: Timestamp) -> Result<usize, Error> {
+        let old = self.catalog.scratch_before(before)?;
+        for record in &old {
+            let row = self.row_by_id(record.row)?;
+            let path = row.and_then(|row| self.row_path(&row)).map(|row| row.to_string());
+            self.catalog.remove_scratch(record.id, Timestamp::now())?;
+            self.retire_scratch(record, path.as_deref().unwrap_or("?"));
+        }
+        Ok(old.len())
+    }
+
+    /// Moves the file of forgotten scratch out of the way.
+    pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
+        let path = self.scratch_path(record);
+        if let Ok(file) = File::open(&path)
+            && file.metadata().is_ok_and(|meta| meta.len() > 0)
+        {
+            let refusal = self.scratch_refusal(record, row_path, expired(record));
+            let author = Author { uid: record.access.uid, pid: 0 };
+            let kept = self.keep(&refusal, record.name.as_str(), author, &file);
+            self.refusals.record(&refusal, None, author, kept);
+        }
+        remove_file(&path);
+    }
+
+    /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
+    pub fn notice_scratch(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
+        let Some(row) = self.row_by_id(record.row)? else { return Ok(()) };
+        let (Some(path), Some(table)) = (self.row_path(&row), self.table(row.table)) else {
+            return Ok(());
+        };
+        let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
+        let violation = not_a_field(record, &fields.join(", "));
+        let refusal = self.scratch_refusal(record, &path.to_string(), violation);
+        self.refusals.record(&refusal, None, author, None);
+        Ok(())
+    }
+
+    fn scratch_refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
+        Refusal {
+            id: self.refusals.next_id(),
+            path: format!("{row}/{}", record.name),
+            field: row.to_owned(),
+            violation,
+        }
+    }
+
+    fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
+        let copy = self.staging.nameless().map_err(Error::io("stage the scratch file"))?;
+        staging::copy(file, &copy, length).map_err(Error::io("copy the scratch file"))?;
+        staging::read_only(&copy).map_err(Error::io("reopen the scratch file"))
+    }
+
+    pub(crate) fn scratch_path(&self, record: &ScratchRecord) -> PathBuf {
+        self.home.scratch().join(&record.file)
+    }
+}
+
+fn not_a_field(record: &ScratchRecord, fields: &str) -> Violation {
+    Violation {
+        rule: Rule::NotAField,
+        fact: format!("{} is the name of no field and was kept as scratch", record.name),
+        measured: record.name.to_string(),
+        allows: format!("has the fields {fields}"),
+        allowed: fields.to_owned(),
+        hint: "move it onto a field before it expires".into(),
+    }
+}
+
+fn expired(record: &ScratchRecord) -> Violation {
+    Violation {
+        rule: Rule::Expired,
+        fact: format!("scratch {} was moved onto no field in time", record.name),
+        measured: record.created.as_rfc3339(),
+        allows: "keeps scratch for a while only".into(),
+        allowed: "[library] scratch".into(),
+        hint: "move it onto a field from the quarantine".into(),
+    }
+}
+
+/// The times that a file of the backing disk shows.
+fn times(meta: &fs::Metadata) -> Times {
+    let nanos = |seconds: i64, nanos: i64| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
+    Times {
+        accessed: nanos(meta.atime(), meta.atime_nsec()),
+        modified: nanos(meta.mtime(), meta.mtime_nsec()),
+        changed: nanos(meta.ctime(), meta.ctime_nsec()),
+    }
+}
+
+fn keep_times(file: &File, times: Times) -> io::Result<()> {
+    let wanted = fs::FileTimes::new()
+        .set_accessed(times.accessed.into())
+        .set_modified(times.modified.into());
+    file.set_times(wanted)
+}
+
+/// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.
+fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
+    attribute_names(file)
+        .into_iter()
+        .filter_map(|name| attribute(file, &name).map(|value| (name, value)))
+        .collect()
+}
+
+/// The names of a backing file's `user.*` attributes.
+pub fn attribute_names(file: &File) -> Vec<String> {
+    let mut buffer = vec![0_u8; 64 << 10];
+    let Ok(length) = rustix::fs::flistxattr(file, &mut buffer[..]) else { return Vec::new() };
+    let names = buffer[..length].split(|&byte| byte == 0);
+    names
+        .filter_map(|name| std::str::from_utf8(name).ok())
+        .filter(|name| name.starts_with("user."))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// One attribute of a backing file.
+pub fn attribute(file: &File, name: &str) -> Option<Vec<u8>> {
+    let mut buffer = vec![0_u8; 64 << 10];
+    let length = rustix::fs::fgetxattr(file, name, &mut buffer[..]).ok()?;
+    buffer.truncate(length);
+    Some(buffer)
+}
+
+fn remove_file(path: &std::path::Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a scratch file stays behind");
+    }
+}

@@ -1,0 +1,174 @@
+//! Variants: rendered once, by one worker, while everybody else who wants the same one waits for it.
+//! Does not know names or presets; whether a variant may be asked for is decided before.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::attachment::{Attachment, BlobKey, VariantId};
+use crate::catalog::{self, Reservation, VariantRecord};
+use crate::library::{Error, Library};
+use crate::pipeline;
+use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+
+/// How often a render is stored again when a sweep took the blob that it was to share.
+const MAX_TRIES: usize = 8;
+
+/// The renders under way.
+#[derive(Debug, Default)]
+pub struct Renders {
+    /// Guards which variants are being rendered now. Never held while one is.
+    flights: Mutex<HashMap<(BlobKey, Variant), Arc<Flight>>>,
+}
+
+#[derive(Debug, Default)]
+struct Flight {
+    /// Guards whether the render has ended.
+    landed: Mutex<bool>,
+    ended: Condvar,
+}
+
+/// The leader of a flight renders; its guard tells the others when it is done, also if it failed.
+struct Leader<'a> {
+    renders: &'a Renders,
+    key: (BlobKey, Variant),
+    flight: Arc<Flight>,
+}
+
+impl Library {
+    /// A variant that was rendered already. One query.
+    pub fn find_variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
+        Ok(self.catalog.variant(original, variant)?)
+    }
+
+    pub fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
+        Ok(self.catalog.variant_by_id(id)?)
+    }
+
+    pub fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
+        Ok(self.catalog.variants(original)?)
+    }
+
+    pub fn touch_variant(&self, id: VariantId) -> Result<(), Error> {
+        Ok(self.catalog.touch_variant(id, Timestamp::now())?)
+    }
+
+    /// The variant, rendered now if it is not there. Simultaneous callers wait for one render.
+    pub fn variant(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord, Error> {
+        loop {
+            if let Some(found) = self.find_variant(original.blob, variant)? {
+                return Ok(found);
+            }
+            match self.renders.join((original.blob, variant)) {
+                Ok(leader) => {
+                    // Somebody may have finished between the look and the join.
+                    let found = self.find_variant(original.blob, variant)?;
+                    let answer = found.map_or_else(|| self.render(original, variant), Ok);
+                    drop(leader);
+                    return answer;
+                }
+                Err(flight) => flight.wait(),
+            }
+        }
+    }
+
+    fn render(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord, Error> {
+        let format = original.content.media_type.format().ok_or(Error::Missing)?;
+        let source = self.blobs.open(original.blob)?;
+        let output = self.staging.nameless().map_err(Error::io("stage a variant"))?;
+        let rendered = self
+            .pipeline
+            .render(&source, format, variant, None, output)
+            .map_err(|error| self.render_failed(original, variant, error))?;
+        for _ in 0..MAX_TRIES {
+            let reservation = self.catalog.reserve(rendered.digest(), Timestamp::now())?;
+            if let Reservation::New(key) = reservation {
+                self.blobs.put(key, rendered.file())?;
+            }
+            let blob = reservation.key();
+            match self.catalog.add_variant(original.blob, variant, blob, rendered.content()) {
+                Err(catalog::Error::BlobGone(gone)) if gone != original.blob => {}
+                Err(catalog::Error::BlobGone(_)) => return Err(Error::Missing),
+                answer => return Ok(answer?),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
+    fn render_failed(&self, original: &Attachment, variant: Variant, error: pipeline::Error) -> Error {
+        match error {
+            pipeline::Error::Refused(violation) => Error::Damaged {
+                path: self.home.root().to_owned(),
+                what: format!("variant {variant} of blob {}: {}", original.blob, violation.fact),
+            },
+            other => other.into(),
+        }
+    }
+}
+
+impl Renders {
+    /// Becomes the leader, or returns the flight to wait for.
+    fn join(&self, key: (BlobKey, Variant)) -> Result<Leader<'_>, Arc<Flight>> {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(&key) {
+            return Err(Arc::clone(flight));
+        }
+        let flight = Arc::new(Flight::default());
+        flights.insert(key, Arc::clone(&flight));
+        Ok(Leader { renders: self, key, flight })
+    }
+
+    /// How many renders are under way.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(BlobKey, Variant), Arc<Flight>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    fn wait(&self) {
+        let mut landed = self.landed.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*landed {
+            landed = self.ended.wait(landed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        self.renders.lock().remove(&self.key);
+        *self.flight.landed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.flight.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::media_type::Format;
+    use crate::variant::Spec;
+
+    #[test]
+    fn one_flight_has_one_leader_and_the_rest_wait_for_it() {
+        let renders = Renders::default();
+        let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
+        let key = (blob, Variant { spec: Spec::Full, format: Format::Png });
+        let leader = renders.join(key).ok().expect("the first leads");
+        let flight = renders.join(key).err().expect("the second waits");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| flight.wait());
+            drop(leader);
+            waiting.join().expect("the wait ended");
+        });
+        assert!(renders.is_empty());
+    }
+}

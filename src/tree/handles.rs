@@ -1,0 +1,146 @@
+//! The open files and directories, by handle.
+//! Does not know what the kernel's numbers look like, nor who opened what.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use crate::attachment::{Attachment, AttachmentId, ScratchId};
+use crate::tree::attr::Listed;
+use crate::tree::drafts::OpenDraft;
+use crate::tree::process::Owner;
+use crate::tree::{Error, Fh, Result};
+
+/// What a handle reads from or writes to.
+#[derive(Debug)]
+pub enum Handle {
+    /// A stored blob: an attachment's, a variant's, or a file of the quarantine. The attachment is noted so that `fstat`
+    /// answers for as long as the handle is open.
+    Blob { file: Arc<File>, attachment: Option<AttachmentId> },
+    Draft { open: Arc<OpenDraft>, writes: bool },
+    Scratch(Arc<OpenScratch>),
+    /// A control file, composed when it was opened.
+    Text(Vec<u8>),
+    /// Somebody else's empty file: at its end.
+    Nothing,
+    Directory(Mutex<Listing>),
+}
+
+/// An open scratch file.
+#[derive(Debug)]
+pub struct OpenScratch {
+    pub id: ScratchId,
+    pub file: File,
+    pub writes: bool,
+    pub opener: Owner,
+    /// Whether anything was written through this handle.
+    pub written: AtomicBool,
+    /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
+    pub became: OnceLock<Arc<OpenDraft>>,
+}
+
+/// A directory that is being read.
+#[derive(Debug)]
+pub enum Listing {
+    /// Everything, taken when reading began.
+    Whole { source: crate::tree::Ino, entries: Option<Vec<Listed>> },
+    /// A table: read page by page, by row number.
+    Rows { source: crate::tree::Ino },
+}
+
+#[derive(Debug, Default)]
+pub struct Handles {
+    /// Guards the table of handles. Never held across I/O.
+    open: RwLock<HashMap<u64, Arc<Handle>>>,
+    last: AtomicU64,
+    /// Guards the attachments that are open, with how often. Never held across I/O.
+    attachments: Mutex<HashMap<AttachmentId, (usize, Attachment)>>,
+    /// Guards which scratch files are open. Never held across I/O.
+    scratch: Mutex<HashMap<ScratchId, Vec<Arc<OpenScratch>>>>,
+}
+
+impl Handles {
+    pub fn add(&self, handle: Handle) -> Fh {
+        if let Handle::Scratch(open) = &handle {
+            lock(&self.scratch).entry(open.id).or_default().push(Arc::clone(open));
+        }
+        let fh = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        open.insert(fh, Arc::new(handle));
+        Fh(fh)
+    }
+
+    /// A handle on an attachment's blob.
+    pub fn add_attachment(&self, attachment: &Attachment, file: Arc<File>) -> Fh {
+        lock(&self.attachments)
+            .entry(attachment.id)
+            .and_modify(|(count, _)| *count += 1)
+            .or_insert_with(|| (1, attachment.clone()));
+        self.add(Handle::Blob { file, attachment: Some(attachment.id) })
+    }
+
+    pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.get(&fh.0).cloned().ok_or(Error::BadHandle)
+    }
+
+    pub fn remove(&self, fh: Fh) -> Option<Arc<Handle>> {
+        let handle =
+            self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&fh.0)?;
+        match &*handle {
+            Handle::Blob { attachment: Some(id), .. } => self.close_attachment(*id),
+            Handle::Scratch(open) => self.close_scratch(open),
+            _ => {}
+        }
+        Some(handle)
+    }
+
+    /// An attachment as it was when it was opened, while a handle on it is open.
+    pub fn open_attachment(&self, id: AttachmentId) -> Option<Attachment> {
+        lock(&self.attachments).get(&id).map(|(_, attachment)| attachment.clone())
+    }
+
+    /// The open handles of a scratch file.
+    pub fn open_scratch(&self, id: ScratchId) -> Vec<Arc<OpenScratch>> {
+        lock(&self.scratch).get(&id).cloned().unwrap_or_default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every draft handle that is left: after the kernel is gone nobody releases them.
+    pub fn drain(&self) -> Vec<Arc<Handle>> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        open.drain().map(|(_, handle)| handle).collect()
+    }
+
+    fn close_attachment(&self, id: AttachmentId) {
+        let mut attachments = lock(&self.attachments);
+        if let Some((count, _)) = attachments.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                attachments.remove(&id);
+            }
+        }
+    }
+
+    fn close_scratch(&self, closed: &Arc<OpenScratch>) {
+        let mut scratch = lock(&self.scratch);
+        if let Some(open) = scratch.get_mut(&closed.id) {
+            open.retain(|other| !Arc::ptr_eq(other, closed));
+            if open.is_empty() {
+                scratch.remove(&closed.id);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,176 @@
+//! A node: what an inode number stands for.
+//! Does not know whether the thing is still there.
+
+use crate::attachment::{AttachmentId, RowId, ScratchId, TableId, VariantId};
+use crate::refusal::RefusalId;
+use crate::tree::Ino;
+
+/// Everything that has an inode number. The number's upper byte is the kind, the rest says which one, so that numbers are
+/// stable over restarts and nothing has to be remembered for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Node {
+    Root,
+    Models,
+    Thumbs,
+    Control,
+    Status,
+    Errors,
+    LastError,
+    Quarantine,
+    Table(TableId),
+    Row(TableId, RowId),
+    ThumbTable(TableId),
+    ThumbRow(TableId, RowId),
+    /// The variants of an attachment.
+    ThumbField(AttachmentId),
+    Attachment(AttachmentId),
+    Variant(VariantId),
+    Scratch(ScratchId),
+    /// An open draft or a placeholder, by its number in this run of the daemon.
+    Draft(u64),
+    /// A preset that is listed but not rendered yet: never looked up by number.
+    Unrendered,
+    QuarantineEntry(RefusalId),
+    QuarantineBytes(RefusalId),
+    QuarantineReason(RefusalId),
+}
+
+const KIND_SHIFT: u32 = 56;
+const ID_MASK: u64 = (1 << KIND_SHIFT) - 1;
+/// A row's number carries its table in the bits above this: 2^40 rows, 2^16 tables.
+const ROW_BITS: u32 = 40;
+const ROW_MASK: u64 = (1 << ROW_BITS) - 1;
+
+impl Node {
+    pub fn ino(self) -> Ino {
+        let number = |kind: u64, id: u64| (kind << KIND_SHIFT) | (id & ID_MASK);
+        let row = |table: TableId, row: RowId| (table.0 << ROW_BITS) | (row.0 & ROW_MASK);
+        Ino(match self {
+            // FUSE_ROOT_ID; the other single nodes follow it.
+            Self::Root => 1,
+            Self::Models => 2,
+            Self::Thumbs => 3,
+            Self::Control => 4,
+            Self::Status => 5,
+            Self::Errors => 6,
+            Self::LastError => 7,
+            Self::Quarantine => 8,
+            Self::Unrendered => 9,
+            Self::Table(id) => number(1, id.0),
+            Self::Row(table, id) => number(2, row(table, id)),
+            Self::ThumbTable(id) => number(3, id.0),
+            Self::ThumbRow(table, id) => number(4, row(table, id)),
+            Self::ThumbField(id) => number(5, id.0),
+            Self::Attachment(id) => number(6, id.0),
+            Self::Variant(id) => number(7, id.0),
+            Self::Scratch(id) => number(8, id.0),
+            Self::Draft(id) => number(9, id),
+            Self::QuarantineEntry(id) => number(10, id.number()),
+            Self::QuarantineBytes(id) => number(11, id.number()),
+            Self::QuarantineReason(id) => number(12, id.number()),
+        })
+    }
+
+    /// `None` for a number that this program never gives out.
+    pub fn of(ino: Ino) -> Option<Self> {
+        let id = ino.0 & ID_MASK;
+        let (table, row) = (TableId(id >> ROW_BITS), RowId(id & ROW_MASK));
+        Some(match ino.0 >> KIND_SHIFT {
+            0 => return Self::single(id),
+            1 => Self::Table(TableId(id)),
+            2 => Self::Row(table, row),
+            3 => Self::ThumbTable(TableId(id)),
+            4 => Self::ThumbRow(table, row),
+            5 => Self::ThumbField(AttachmentId(id)),
+            6 => Self::Attachment(AttachmentId(id)),
+            7 => Self::Variant(VariantId(id)),
+            8 => Self::Scratch(ScratchId(id)),
+            9 => Self::Draft(id),
+            10 => Self::QuarantineEntry(RefusalId::from_number(id)),
+            11 => Self::QuarantineBytes(RefusalId::from_number(id)),
+            12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            _ => return None,
+        })
+    }
+
+    fn single(id: u64) -> Option<Self> {
+        Some(match id {
+            1 => Self::Root,
+            2 => Self::Models,
+            3 => Self::Thumbs,
+            4 => Self::Control,
+            5 => Self::Status,
+            6 => Self::Errors,
+            7 => Self::LastError,
+            8 => Self::Quarantine,
+            9 => Self::Unrendered,
+            _ => return None,
+        })
+    }
+
+    pub fn is_directory(self) -> bool {
+        match self {
+            Self::Root
+            | Self::Models
+            | Self::Thumbs
+            | Self::Control
+            | Self::Quarantine
+            | Self::Table(_)
+            | Self::Row(..)
+            | Self::ThumbTable(_)
+            | Self::ThumbRow(..)
+            | Self::ThumbField(_)
+            | Self::QuarantineEntry(_) => true,
+            Self::Status
+            | Self::Errors
+            | Self::LastError
+            | Self::Attachment(_)
+            | Self::Variant(_)
+            | Self::Scratch(_)
+            | Self::Draft(_)
+            | Self::Unrendered
+            | Self::QuarantineBytes(_)
+            | Self::QuarantineReason(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::Timestamp;
+
+    #[test]
+    fn every_node_has_a_number_of_its_own_and_is_found_by_it() {
+        let refusal = RefusalId::at(Timestamp::now());
+        let nodes = [
+            Node::Root,
+            Node::Models,
+            Node::Thumbs,
+            Node::Control,
+            Node::Status,
+            Node::Errors,
+            Node::LastError,
+            Node::Quarantine,
+            Node::Unrendered,
+            Node::Table(TableId(1)),
+            Node::Row(TableId(3), RowId(1 << 39)),
+            Node::ThumbTable(TableId(1)),
+            Node::ThumbRow(TableId(3), RowId(42)),
+            Node::ThumbField(AttachmentId(1)),
+            Node::Attachment(AttachmentId(1)),
+            Node::Variant(VariantId(1)),
+            Node::Scratch(ScratchId(1)),
+            Node::Draft(1),
+            Node::QuarantineEntry(refusal),
+            Node::QuarantineBytes(refusal),
+            Node::QuarantineReason(refusal),
+        ];
+        let mut seen = std::collections::HashSet::new();
+        for node in nodes {
+            assert_eq!(Node::of(node.ino()), Some(node));
+            assert!(seen.insert(node.ino()), "{node:?}");
+        }
+        assert_eq!(Node::of(Ino(u64::MAX)), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Extended attributes: the read-only facts of an attachment, and those that programs attach to it (CONTRACT 6).
+//! Does not list the facts: `rsync -X` and tar would copy them.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::attachment::{Attachment, AttachmentId};
+use crate::catalog::Place;
+use crate::library::scratch;
+use crate::tree::attr::AttributeMode;
+use crate::tree::node::Node;
+use crate::tree::{Caller, Error, Ino, Result, Tree, node};
+
+/// Our own; answered by name, never listed, ignored when set.
+const OURS: &str = "user.mediafs.";
+const REFUSAL: &str = "user.mediafs.error";
+const MIME_TYPE: &str = "user.mime_type";
+const ORIGIN: &str = "user.xdg.origin.url";
+/// `XATTR_NAME_MAX`
+const NAME_MAX: usize = 255;
+
+impl Tree {
+    pub fn getxattr(&self, _: Caller, ino: Ino, name: &OsStr) -> Result<Vec<u8>> {
+        let name = name.to_str().ok_or(Error::NoAttribute)?;
+        if !name.starts_with("user.") {
+            return Err(foreign_namespace(name));
+        }
+        let value = match node(ino)? {
+            Node::Attachment(id) => self.attachment_attribute(id, name)?,
+            Node::Draft(id) => {
+                let open = self.drafts.find(id).ok_or(Error::Stale)?;
+                match name {
+                    REFUSAL => self.refusal_of(open.place()),
+                    _ => open.draft.attribute(&self.library, name)?,
+                }
+            }
+            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
+            Node::Row(_, id) if name == REFUSAL => {
+                self.library.refusals().of_row(id).map(|line| line.message.into_bytes())
+            }
+            _ => None,
+        };
+        value.ok_or(Error::NoAttribute)
+    }
+
+    /// The foreign attributes' names, each followed by a zero byte.
+    pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
+        let names = match node(ino)? {
+            Node::Attachment(id) => self.library.attribute_names(id)?,
+            Node::Draft(id) => {
+                let open = self.drafts.find(id).ok_or(Error::Stale)?;
+                open.draft.attribute_names(&self.library)?
+            }
+            Node::Scratch(id) => scratch::attribute_names(&self.scratch_file(id)?),
+            _ => Vec::new(),
+        };
+        Ok(names.into_iter().flat_map(|name| [name.into_bytes(), vec![0]].concat()).collect())
+    }
+
+    pub fn setxattr(
+        &self,
+        _: Caller,
+        ino: Ino,
+        name: &OsStr,
+        value: &[u8],
+        mode: AttributeMode,
+    ) -> Result<()> {
+        let name = foreign_name(name)?;
+        let there = match (mode, name) {
+            (_, None) => return self.exists(ino),
+            (AttributeMode::Set, _) => None,
+            (_, Some(name)) => Some(self.has_attribute(ino, name)?),
+        };
+        match (mode, there) {
+            (AttributeMode::Create, Some(true)) => return Err(Error::AttributeExists),
+            (AttributeMode::Replace, Some(false)) => return Err(Error::NoAttribute),
+            _ => {}
+        }
+        self.change_attribute(ino, name.unwrap_or_default(), Some(value)).map(|_| ())
+    }
+
+    pub fn removexattr(&self, _: Caller, ino: Ino, name: &OsStr) -> Result<()> {
+        let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
+        if self.change_attribute(ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
+    }
+
+    fn change_attribute(&self, ino: Ino, name: &str, value: Option<&[u8]>) -> Result<bool> {
+        match node(ino)? {
+            Node::Attachment(id) => Ok(self.library.set_attribute(id, name, value)?),
+            Node::Draft(id) => {
+                let open = self.drafts.find(id).ok_or(Error::Stale)?;
+                Ok(open.draft.set_attribute(&self.library, name, value)?)
+            }
+            Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
+            Node::Row(..) | Node::Table(_) => Err(Error::NotSupported),
+            _ => Err(Error::ReadOnly),
+        }
+    }
+
+    fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
+        Ok(match node(ino)? {
+            Node::Attachment(id) => self.library.attribute(id, name)?.is_some(),
+            Node::Draft(id) => {
+                let open = self.drafts.find(id).ok_or(Error::Stale)?;
+                open.draft.attribute(&self.library, name)?.is_some()
+            }
+            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name).is_some(),
+            _ => false,
+        })
+    }
+
+    /// Setting one of ours is ignored, on what there is.
+    fn exists(&self, ino: Ino) -> Result<()> {
+        node(ino).map(|_| ())
+    }
+
+    fn scratch_file(&self, id: crate::attachment::ScratchId) -> Result<File> {
+        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        Ok(self.library.open_scratch(&record, false)?)
+    }
+
+    fn attachment_attribute(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>> {
+        let open = || self.handles.open_attachment(id);
+        let stored = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
+        let attachment = stored.or_else(open).ok_or(Error::Stale)?;
+        if name == REFUSAL {
+            let places = self.library.places(id)?;
+            return Ok(places.iter().find_map(|place| self.refusal_of(place)));
+        }
+        if name == MIME_TYPE {
+            return Ok(Some(attachment.content.media_type.as_str().into()));
+        }
+        match name.strip_prefix(OURS) {
+            Some(fact) => Ok(self.fact(&attachment, fact).map(String::into_bytes)),
+            None => Ok(self.library.attribute(id, name)?),
+        }
+    }
+
+    fn refusal_of(&self, place: &Place) -> Option<Vec<u8>> {
+        self.library.refusals().of_place(place).map(|line| line.message.into_bytes())
+    }
+
+    /// `user.mediafs.<fact>`, as text.
+    fn fact(&self, attachment: &Attachment, fact: &str) -> Option<String> {
+        let content = &attachment.content;
+        let size = content.dimensions;
+        Some(match fact {
+            "key" => attachment.blob.to_string(),
+            "hash" => format!("blake3:{}", attachment.blob.digest),
+            "content_type" => content.media_type.to_string(),
+            "length" => content.length.to_string(),
+            "width" => size?.width.to_string(),
+            "height" => size?.height.to_string(),
+            "ratio" => format!("{:.6}", size?.ratio()),
+            "extension" => format!(".{}", content.media_type.extension()?),
+            "original_filename" => attachment.original_filename.clone(),
+            "timestamp" => attachment.committed.as_seconds(),
+            "store" => "default".to_owned(),
+            "url" => self.library.url(attachment),
+            "version" => attachment.version.to_string(),
+            _ => return None,
+        })
+    }
+}
+
+/// A name that programs may set: `None` for our own, which are ignored.
+fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
+    if name.as_bytes().len() > NAME_MAX {
+        return Err(Error::AttributeTooLong);
+    }
+    let name = name.to_str().ok_or(Error::NotSupported)?;
+    if !name.starts_with("user.") {
+        return Err(foreign_namespace(name));
+    }
+    let ours = name.starts_with(OURS) || name == MIME_TYPE || name == ORIGIN;
+    Ok((!ours).then_some(name))
+}
+
+/// POSIX ACLs, capabilities and SELinux labels are not kept; asking for them is asking for what no file has.
+fn foreign_namespace(_: &str) -> Error {
+    Error::NotSupported
+}
+
+fn set_file_attribute(file: &File, name: &str, value: Option<&[u8]>) -> Result<bool> {
+    let there = scratch::attribute(file, name).is_some();
+    let changed = match value {
+        Some(value) => rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty()),
+        None if there => rustix::fs::fremovexattr(file, name),
+        None => Ok(()),
+    };
+    changed.map(|()| there).map_err(|errno| match errno {
+        rustix::io::Errno::OPNOTSUPP => Error::NotSupported,
+        rustix::io::Errno::NOSPC | rustix::io::Errno::TOOBIG => Error::NoSpace,
+        other => super::files::failed(other.into()),
+    })
+}

@@ -1,0 +1,186 @@
+//! Drafts as the tree handles them: found or begun for a process, held by handles, ended after the last.
+//! Does not judge bytes.
+
+use std::sync::Arc;
+
+use crate::attachment::Attachment;
+use crate::catalog::{Link, Place};
+use crate::library::draft::{Draft, End, Start, Verdict};
+use crate::library::{self};
+use crate::schema::Field;
+use crate::slot::Name;
+use crate::tree::attr::{Caching, Opened};
+use crate::tree::drafts::OpenDraft;
+use crate::tree::handles::Handle;
+use crate::tree::name;
+use crate::tree::node::Node;
+use crate::tree::{Caller, Error, Result, Tree};
+
+/// Drafts that may be open at a time.
+const MAX_DRAFTS: usize = 16_384;
+
+impl Tree {
+    /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
+    pub(in crate::tree) fn draft_for(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+        written: &Name,
+        link: Option<Link>,
+    ) -> Result<Arc<OpenDraft>> {
+        let tgid = self.processes.group(who.tid);
+        if let Some(own) = self.drafts.owned(place, tgid) {
+            return Ok(own);
+        }
+        let over = link.as_ref().map(|link| link.attachment.id);
+        let emptied = over.and_then(|id| self.emptied.take(&(id, who.uid))).is_some();
+        // A name that is only an alias does not become the field's name by being written to.
+        let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
+        let start = match link {
+            Some(link) if !emptied => Start::Copy(link.attachment),
+            _ => Start::Empty,
+        };
+        self.begin_draft(who, place, field, &written, start, over)
+    }
+
+    /// A new draft, waiting for its first handle.
+    pub(in crate::tree) fn begin_draft(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+        written: &Name,
+        start: Start,
+        over: Option<crate::attachment::AttachmentId>,
+    ) -> Result<Arc<OpenDraft>> {
+        if self.drafts.len() >= MAX_DRAFTS {
+            return Err(Error::TooBusy);
+        }
+        let owner = self.processes.owner(who.tid);
+        let replaced = self.unlinked.take(&(place.clone(), owner.pid()));
+        let target = self.target(place, field, written)?;
+        let access = self.library.file_access(who.uid, who.gid, field);
+        let author = Self::author(who, &owner);
+        let draft = Draft::new(target, author, access, start, replaced.map(|(id, _)| id));
+        Ok(self.drafts.add(draft, over, owner))
+    }
+
+    /// A handle on a draft.
+    pub(in crate::tree) fn open_draft(
+        &self,
+        who: Caller,
+        open: &Arc<OpenDraft>,
+        writes: bool,
+        caching: Caching,
+    ) -> Opened {
+        open.hold(&self.processes.owner(who.tid));
+        let fh = self.handles.add(Handle::Draft { open: Arc::clone(open), writes });
+        Opened { fh, caching }
+    }
+
+    /// Judges a draft now and tells the kernel what the commit changed.
+    pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
+        let before = self.link_before(open)?;
+        let verdict = open.draft.settle(&self.library)?;
+        self.committed(open, before.as_ref(), &verdict);
+        Ok(())
+    }
+
+    /// The last handle of a draft is closed.
+    pub(in crate::tree) fn end_draft(&self, open: &Arc<OpenDraft>) {
+        let before = self.link_before(open).unwrap_or_default();
+        let (end, verdict) = open.draft.finish(&self.library);
+        if let Some(verdict) = verdict {
+            self.committed(open, before.as_ref(), &verdict);
+        }
+        match end {
+            End::Empty if open.over.is_none() && !open.is_hidden() => return open.rest(),
+            End::Empty => {
+                if let Some(id) = open.over
+                    && open.draft.is_blank()
+                {
+                    self.emptied.note((id, open.draft.author().uid), ());
+                }
+            }
+            End::Lost => self.put_back(open),
+            End::Committed(_) => {}
+        }
+        self.drafts.remove(open.id);
+    }
+
+    /// What the writer unlinked before it began hangs there again, if nothing else does (CONTRACT 2.11).
+    pub(in crate::tree) fn put_back(&self, open: &OpenDraft) {
+        let Some(id) = open.draft.replaced() else { return };
+        let target = open.draft.target();
+        match self.library.put_back(id, &target.place, &target.written) {
+            Ok(true) => self.row_changed(&target.place),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(slot = %target.slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
+            }
+        }
+    }
+
+    /// What hung from the slot before a commit, for the names under which the kernel may know it.
+    fn link_before(&self, open: &OpenDraft) -> Result<Option<Link>> {
+        // A first draft displaces nothing unless somebody was quicker; the catalogue says so in its answer.
+        if !open.draft.is_dirty() {
+            return Ok(None);
+        }
+        Ok(self.library.find(open.place())?)
+    }
+
+    fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
+        let Verdict::Committed { displaced, .. } = verdict else { return };
+        let place = open.place();
+        self.row_changed(place);
+        self.drop_placeholders(place, open.id);
+        if let Some(displaced) = displaced {
+            self.displaced(displaced, before);
+        }
+    }
+
+    /// Placeholders give way to what was committed.
+    pub(in crate::tree) fn drop_placeholders(&self, place: &Place, except: u64) {
+        for other in self.drafts.of(place) {
+            if other.id != except && other.is_placeholder() {
+                self.drafts.remove(other.id);
+            }
+        }
+    }
+
+    /// An attachment has lost a name otherwise than by the kernel's own doing.
+    pub(in crate::tree) fn displaced(&self, attachment: &Attachment, before: Option<&Link>) {
+        self.forget_attributes(Node::Attachment(attachment.id));
+        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go.
+        let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
+        if lives
+            && let Some(link) = before
+            && let Ok(row) = self.row(link.place.row)
+        {
+            self.forget_name(Node::Row(row.table, row.id), &name::listed(link));
+        }
+    }
+
+    /// The row's times have moved.
+    pub(in crate::tree) fn row_changed(&self, place: &Place) {
+        if let Ok(Some(row)) = self.library.row_by_id(place.row) {
+            self.forget_attributes(Node::Row(row.table, row.id));
+        }
+    }
+
+    /// Drafts with bytes that nobody has judged.
+    pub fn busy_drafts(&self) -> usize {
+        self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count()
+    }
+
+    /// After the kernel is gone: what is still open and unjudged goes to the quarantine.
+    pub fn abandon_drafts(&self) {
+        drop(self.handles.drain());
+        for open in self.drafts.all() {
+            open.draft.interrupt(&self.library, library::recover::interrupted());
+            self.put_back(&open);
+        }
+    }
+}

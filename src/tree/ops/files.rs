@@ -1,0 +1,159 @@
+//! Reading from handles, and what else is done with an open file's bytes.
+//! Does not know names. Reading a stored blob is one `pread`: no catalogue, no lock but the handle table's.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{FallocateFlags, SeekFrom};
+
+use crate::library;
+use crate::tree::handles::{Handle, OpenScratch};
+use crate::tree::{Error, Fh, Result, Tree};
+
+/// Bytes that `copy_file_range` moves at a time.
+const COPY_CHUNK: usize = 1 << 20;
+
+/// `SEEK_DATA` and `SEEK_HOLE`; the kernel does the others itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seek {
+    Data,
+    Hole,
+}
+
+impl Tree {
+    /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
+    pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        match &*self.handles.find(fh)? {
+            Handle::Blob { file, .. } => read_fully(file, offset, buffer),
+            Handle::Draft { open, .. } => Ok(open.draft.read_at(&self.library, offset, buffer)?),
+            Handle::Scratch(scratch) => match scratch.became.get() {
+                Some(open) => Ok(open.draft.read_at(&self.library, offset, buffer)?),
+                None => read_fully(&scratch.file, offset, buffer),
+            },
+            Handle::Text(text) => Ok(read_text(text, offset, buffer)),
+            Handle::Nothing => Ok(0),
+            Handle::Directory(_) => Err(Error::IsDirectory),
+        }
+    }
+
+    /// `fsync`: durable when it returns; tells a refusal that is known already.
+    pub fn fsync(&self, fh: Fh) -> Result<()> {
+        match &*self.handles.find(fh)? {
+            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
+            Handle::Scratch(scratch) => match scratch.became.get() {
+                Some(open) => Ok(open.draft.sync(&self.library)?),
+                None => scratch.file.sync_all().map_err(failed),
+            },
+            // What is committed is durable already.
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => Ok(()),
+        }
+    }
+
+    /// `fallocate`, with the mode bits of `linux/falloc.h`.
+    pub fn fallocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
+        let bits = u32::try_from(mode).map_err(|_| Error::NotSupported)?;
+        let flags = FallocateFlags::from_bits(bits).ok_or(Error::NotSupported)?;
+        match &*self.handles.find(fh)? {
+            Handle::Draft { open, writes: true } => {
+                Ok(open.draft.allocate(&self.library, offset, length, flags)?)
+            }
+            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
+                Some(open) => Ok(open.draft.allocate(&self.library, offset, length, flags)?),
+                None => rustix::fs::fallocate(&scratch.file, flags, offset, length)
+                    .map_err(|errno| failed(errno.into())),
+            },
+            _ => Err(Error::BadHandle),
+        }
+    }
+
+    pub fn lseek(&self, fh: Fh, offset: u64, whence: Seek) -> Result<u64> {
+        let position = match whence {
+            Seek::Data => SeekFrom::Data(offset),
+            Seek::Hole => SeekFrom::Hole(offset),
+        };
+        match &*self.handles.find(fh)? {
+            Handle::Draft { open, .. } => {
+                open.draft.seek(&self.library, position).map_err(seek_error)
+            }
+            Handle::Blob { file, .. } => seek(file, position),
+            Handle::Scratch(scratch) => match scratch.became.get() {
+                Some(open) => open.draft.seek(&self.library, position).map_err(seek_error),
+                None => seek(&scratch.file, position),
+            },
+            _ => Err(Error::NotSupported),
+        }
+    }
+
+    /// `copy_file_range`: like reading and writing, the rules included.
+    pub fn copy_range(&self, from: Fh, from_at: u64, to: Fh, to_at: u64, length: u64) -> Result<usize> {
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+        let mut buffer = vec![0; wanted.min(COPY_CHUNK)];
+        let mut copied = 0;
+        while copied < wanted {
+            let chunk = buffer.len().min(wanted - copied);
+            let read = self.read(from, from_at + copied as u64, &mut buffer[..chunk])?;
+            if read == 0 {
+                break;
+            }
+            self.write(to, to_at + copied as u64, &buffer[..read])?;
+            copied += read;
+        }
+        Ok(copied)
+    }
+
+    /// A handle on scratch, for its own bytes.
+    pub(in crate::tree) fn write_scratch(scratch: &OpenScratch, offset: u64, data: &[u8]) -> Result<usize> {
+        scratch.file.write_all_at(data, offset).map_err(failed)?;
+        scratch.written.store(true, std::sync::atomic::Ordering::Release);
+        Ok(data.len())
+    }
+}
+
+/// A short read means the end of the file to the kernel.
+fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], offset + read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(read)
+}
+
+fn read_text(text: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+    let count = buffer.len().min(text.len() - start);
+    buffer[..count].copy_from_slice(&text[start..start + count]);
+    count
+}
+
+fn seek(file: &File, position: SeekFrom) -> Result<u64> {
+    rustix::fs::seek(file, position).map_err(|errno| match errno {
+        rustix::io::Errno::NXIO => Error::NoData,
+        other => failed(other.into()),
+    })
+}
+
+fn seek_error(error: library::Error) -> Error {
+    match error {
+        library::Error::Io { source, .. }
+            if source.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) =>
+        {
+            Error::NoData
+        }
+        other => other.into(),
+    }
+}
+
+pub(in crate::tree) fn failed(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace,
+        io::ErrorKind::FileTooLarge => Error::TooLarge,
+        io::ErrorKind::Unsupported => Error::NotSupported,
+        _ => Error::Failed(Box::new(error)),
+    }
+}

@@ -1,0 +1,204 @@
+//! Looking names up.
+//! Does not render: a variant that is not there yet is handed back as work for the render pool.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
+use crate::catalog::{Link, Place};
+use crate::schema::Field;
+use crate::slot::Name;
+use crate::tree::attr::{Entry, Lifetime};
+use crate::tree::drafts::OpenDraft;
+use crate::tree::name::{self, Meaning};
+use crate::tree::node::Node;
+use crate::tree::ops::stat::{draft_attr, fleeting, link_entry, row_attr, variant_attr};
+use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
+use crate::variant::Variant;
+
+/// The answer to a lookup.
+#[derive(Debug)]
+pub enum Lookup {
+    Found(Entry),
+    /// To be answered by [`Tree::render`], from the bounded render pool.
+    Render(Rendering),
+}
+
+/// A variant that must be rendered before its lookup can be answered.
+#[derive(Debug)]
+pub struct Rendering {
+    original: Attachment,
+    variant: Variant,
+}
+
+impl Tree {
+    pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
+        let name = sought(name)?;
+        let entry = match node(parent)? {
+            Node::Row(table, row) => return self.lookup_in_row(who, table, row, &name),
+            Node::ThumbField(id) => return self.lookup_thumb(id, &name),
+            Node::Table(table) => self.lookup_row(table, &name)?,
+            Node::ThumbTable(table) => self.lookup_thumb_row(table, &name)?,
+            Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
+            Node::Root => self.lookup_root(&name)?,
+            Node::Models => self.lookup_table(&name, Node::Table)?,
+            Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
+            Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
+                self.lookup_control(who, node(parent)?, &name)?
+            }
+            _ => return Err(Error::NotDirectory),
+        };
+        Ok(Lookup::Found(entry))
+    }
+
+    /// Renders a variant, or waits for whoever is rendering it.
+    pub fn render(&self, rendering: Rendering) -> Result<Entry> {
+        let record = self.library.variant(&rendering.original, rendering.variant)?;
+        Ok(fleeting(variant_attr(&record)))
+    }
+
+    fn lookup_root(&self, name: &Name) -> Result<Entry> {
+        let node = match name.as_str() {
+            "models" => Node::Models,
+            "thumbs" => Node::Thumbs,
+            ".mediafs" => Node::Control,
+            _ => return Err(Error::NotFound),
+        };
+        Ok(lasting(self.fixed(node)))
+    }
+
+    fn lookup_table(&self, name: &Name, node: fn(TableId) -> Node) -> Result<Entry> {
+        let table = self.library.tables().iter().find(|table| table.name == *name);
+        Ok(lasting(self.fixed(node(table.ok_or(Error::NotFound)?.id))))
+    }
+
+    fn lookup_row(&self, table: TableId, name: &Name) -> Result<Entry> {
+        if !self.table(table)?.rule.allows(name) {
+            return Err(Error::NotFound);
+        }
+        let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
+        Ok(lasting(row_attr(&row)))
+    }
+
+    fn lookup_in_row(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Lookup> {
+        match name::meaning(self.table(table)?, name) {
+            Meaning::Field(field) => self.lookup_field(who, row, &field, name).map(Lookup::Found),
+            Meaning::Variant(field, Some(variant)) => {
+                let place = Place { row, field: field.name.clone() };
+                let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+                self.lookup_variant(link.attachment, &field, variant)
+            }
+            Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
+            Meaning::Scratch => {
+                let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
+            }
+        }
+    }
+
+    /// One query. A thread that was turned away from this slot's inode is given its draft.
+    fn lookup_field(&self, who: Caller, row: RowId, field: &Arc<Field>, name: &Name) -> Result<Entry> {
+        let place = Place { row, field: field.name.clone() };
+        let link = self.library.find(&place)?;
+        if let Some(link) = &link
+            && !name::resolves(link, name)
+        {
+            return Err(Error::NotFound);
+        }
+        if let Some(ino) = self.redirects.sought(who.tid)
+            && self.leads_to(ino, &place, link.as_ref())?
+        {
+            let open = self.draft_for(who, &place, field, name, link)?;
+            self.redirects.answered(who.tid);
+            return Ok(fleeting(draft_attr(&open)));
+        }
+        match link {
+            Some(link) => Ok(link_entry(&link, name)),
+            None => self.lookup_first_draft(who, &place, name),
+        }
+    }
+
+    /// Whether the inode that a thread was turned away from belongs to this slot.
+    fn leads_to(&self, ino: Ino, place: &Place, link: Option<&Link>) -> Result<bool> {
+        Ok(match node(ino)? {
+            Node::Draft(id) => self.drafts.find(id).is_some_and(|open| open.place() == place),
+            Node::Attachment(id) => match link {
+                Some(link) if link.attachment.id == id => true,
+                // Replaced since it was opened: any slot of this name will do.
+                _ => self.library.attachment(id)?.is_none_or(|attachment| attachment.links == 0),
+            },
+            _ => false,
+        })
+    }
+
+    /// While a first draft is uncommitted its name exists for everybody.
+    fn lookup_first_draft(&self, who: Caller, place: &Place, name: &Name) -> Result<Entry> {
+        let tgid = if self.drafts.is_empty() { None } else { self.processes.group(who.tid) };
+        let open = self.first_draft(place, tgid).ok_or(Error::NotFound)?;
+        if *name == place.field || *name == open.draft.target().written {
+            return Ok(fleeting(draft_attr(&open)));
+        }
+        Err(Error::NotFound)
+    }
+
+    /// The draft that a free slot shows: the asker's own, else the first that is not hidden.
+    pub(in crate::tree) fn first_draft(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
+        let drafts = self.drafts.of(place);
+        let own = drafts.iter().find(|open| open.belongs_to(tgid));
+        own.or_else(|| drafts.iter().find(|open| !open.is_hidden())).cloned()
+    }
+
+    fn lookup_thumb_row(&self, table: TableId, name: &Name) -> Result<Entry> {
+        if !self.table(table)?.rule.allows(name) {
+            return Err(Error::NotFound);
+        }
+        let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
+        Ok(fleeting(self.view(Node::ThumbRow(table, row.id), row.times)))
+    }
+
+    fn lookup_thumb_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
+        let field = self.table(table)?.field(name.as_str()).ok_or(Error::NotFound)?;
+        let place = Place { row, field: field.name.clone() };
+        let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+        name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
+        let node = Node::ThumbField(link.attachment.id);
+        let times = crate::attachment::Times::all(link.attachment.committed);
+        Ok(fleeting(self.view(node, times)))
+    }
+
+    /// Names that are no variant are refused by parsing alone.
+    fn lookup_thumb(&self, id: AttachmentId, name: &Name) -> Result<Lookup> {
+        let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
+        let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
+        let field = self.field_of(id)?;
+        self.lookup_variant(attachment, &field, variant)
+    }
+
+    fn lookup_variant(&self, original: Attachment, field: &Field, variant: Variant) -> Result<Lookup> {
+        let readable = original.content.media_type.format().is_some_and(|format| format.is_readable());
+        let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
+        if !field.allows(variant, dimensions) {
+            return Err(Error::NotFound);
+        }
+        Ok(match self.library.find_variant(original.blob, variant)? {
+            Some(record) => Lookup::Found(fleeting(variant_attr(&record))),
+            None => Lookup::Render(Rendering { original, variant }),
+        })
+    }
+
+    /// The field that an attachment hangs from; of several the first.
+    pub(in crate::tree) fn field_of(&self, id: AttachmentId) -> Result<Arc<Field>> {
+        let place = self.library.places(id)?.into_iter().next().ok_or(Error::Stale)?;
+        self.field_at(&place)
+    }
+
+    pub(in crate::tree) fn field_at(&self, place: &Place) -> Result<Arc<Field>> {
+        let row = self.row(place.row)?;
+        let field = self.table(row.table)?.field(place.field.as_str());
+        field.cloned().ok_or(Error::NotFound)
+    }
+}
+
+fn lasting(attr: crate::tree::attr::Attr) -> Entry {
+    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long }
+}

@@ -1,0 +1,180 @@
+//! Making names: files, rows.
+//! Does not make what the configuration makes: tables and fields.
+
+use std::ffi::OsStr;
+
+use crate::attachment::{RowId, TableId};
+use crate::catalog::Place;
+use crate::library::draft::Start;
+use crate::media_type::MediaType;
+use crate::refusal::{Rule, Violation};
+use crate::schema::Field;
+use crate::slot::Name;
+use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
+use crate::tree::name::{self, Meaning};
+use crate::tree::node::Node;
+use crate::tree::ops::stat::{draft_attr, fleeting, row_attr};
+use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
+
+impl Tree {
+    /// A new file, open. On a field it is a draft; any other name in a row is scratch.
+    /// The mode is the table's policy; `chmod` changes it.
+    pub fn create(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        _mode: u32,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let Node::Row(table, row) = node(parent)? else { return Err(read_only(parent)) };
+        let name = made(name)?;
+        match name::meaning(self.table(table)?, &name) {
+            Meaning::Field(field) => {
+                let place = Place { row, field: field.name.clone() };
+                self.check_extension(who, &place, &field, &name)?;
+                self.create_draft(who, &place, &field, &name, flags)
+            }
+            Meaning::Scratch => {
+                let (record, file) = self.library.make_scratch(row, &name, who.uid, who.gid)?;
+                let entry = fleeting(self.scratch_attr(&record)?);
+                Ok((entry, self.hold_scratch(who, record.id, file, true)))
+            }
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::View => Err(Error::NotPermitted),
+        }
+    }
+
+    fn create_draft(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &std::sync::Arc<Field>,
+        name: &Name,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        self.redirects.end(who.tid);
+        let tgid = self.processes.group(who.tid);
+        let over = self.library.find(place)?;
+        let visible = over.as_ref().is_some_and(|link| name::resolves(link, name));
+        if flags.exclusive && visible {
+            return Err(Error::Exists);
+        }
+        let open = match self.drafts.owned(place, tgid) {
+            Some(own) => own,
+            None => {
+                // The program was told that there is no such file: it starts from nothing.
+                let over = over.map(|link| link.attachment.id);
+                self.begin_draft(who, place, field, name, Start::Empty, over)?
+            }
+        };
+        let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
+        Ok((fleeting(draft_attr(&open)), opened))
+    }
+
+    /// An extension that the rules can never accept is refused before a byte is sent (CONTRACT 2.2).
+    pub(in crate::tree) fn check_extension(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &std::sync::Arc<Field>,
+        name: &Name,
+    ) -> Result<()> {
+        let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
+        if field.could_take(extension) {
+            return Ok(());
+        }
+        let target = self.target(place, field, name)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let violation = wrong_extension(field, extension);
+        Err(self.library.refuse(&target, author, violation, None).into())
+    }
+
+    /// `mknod` of a regular file: `create` and `close`.
+    pub fn mknod(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
+        let flags = OpenFlags { exclusive: true, ..OpenFlags::default() };
+        let (entry, opened) = self.create(who, parent, name, mode, flags)?;
+        self.release(opened.fh);
+        Ok(entry)
+    }
+
+    /// `mkdir` makes a row, and nothing else is a directory that a program can make.
+    pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, _mode: u32) -> Result<Entry> {
+        let Node::Table(table) = node(parent)? else { return Err(no_directory(parent)) };
+        let name = made(name)?;
+        let rule = self.table(table)?.rule;
+        if !rule.allows(&name) {
+            self.note_bad_id(who, table, &name)?;
+            return Err(Error::Invalid("the row's id breaks the rule of its table"));
+        }
+        let row = self.library.make_row(table, &name, who.uid, who.gid)?;
+        self.table_changed(table);
+        Ok(Entry { attr: row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
+    }
+
+    fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
+        let table = self.table(table)?;
+        let refusal = crate::refusal::Refusal {
+            id: self.library.refusals().next_id(),
+            path: format!("{}/{name}", table.name),
+            field: table.name.to_string(),
+            violation: Violation {
+                rule: Rule::Name,
+                fact: format!("'{name}' is no id of this table"),
+                measured: name.to_string(),
+                allows: format!("takes {}", table.rule.describe()),
+                allowed: table.rule.describe().to_owned(),
+                hint: "choose another id".into(),
+            },
+        };
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        self.library.refusals().record(&refusal, None, author, None);
+        Ok(())
+    }
+
+    /// Symbolic links attach from a URL; that is not built yet.
+    pub fn symlink(&self, _: Caller, _: Ino, _: &OsStr, _: &[u8]) -> Result<Entry> {
+        Err(Error::NotPermitted)
+    }
+
+    pub fn readlink(&self, _: Ino) -> Result<Vec<u8>> {
+        Err(Error::Invalid("it is no symbolic link"))
+    }
+
+    /// The row's number, for operations on names in it.
+    pub(in crate::tree) fn row_node(parent: Ino) -> Result<(TableId, RowId)> {
+        match node(parent)? {
+            Node::Row(table, row) => Ok((table, row)),
+            _ => Err(read_only(parent)),
+        }
+    }
+}
+
+/// Views are read-only; `/models` and its tables take nothing but rows.
+fn read_only(parent: Ino) -> Error {
+    match Node::of(parent) {
+        Some(Node::Root | Node::Models | Node::Table(_)) => Error::NotPermitted,
+        _ => Error::ReadOnly,
+    }
+}
+
+fn no_directory(parent: Ino) -> Error {
+    match Node::of(parent) {
+        Some(Node::Root | Node::Models | Node::Row(..)) => Error::NotPermitted,
+        _ => Error::ReadOnly,
+    }
+}
+
+fn wrong_extension(field: &Field, extension: &str) -> Violation {
+    let named = MediaType::of_extension(extension).unwrap_or(MediaType::OCTET_STREAM);
+    let types: Vec<_> = field.rules.content_types.iter().map(ToString::to_string).collect();
+    let allowed = if types.is_empty() { "images".to_owned() } else { types.join(", ") };
+    Violation {
+        rule: Rule::Extension,
+        fact: format!("the name ends with .{extension}, which means {named}"),
+        measured: named.to_string(),
+        allows: format!("takes {allowed}"),
+        allowed,
+        hint: "send a file of an accepted type, or drop the extension if it is wrong".into(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Opening files.
+//! Does not make names: that is `make`.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use crate::attachment::{AttachmentId, ScratchId};
+use crate::catalog::Place;
+use crate::tree::attr::{Caching, OpenFlags, Opened};
+use crate::tree::drafts::OpenDraft;
+use crate::tree::handles::{Handle, OpenScratch};
+use crate::tree::node::Node;
+use crate::tree::redirect::Step;
+use crate::tree::{Caller, Error, Ino, Result, Tree, node};
+
+impl Tree {
+    pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+        match node(ino)? {
+            Node::Attachment(id) => self.open_attachment(who, id, flags),
+            Node::Draft(id) => self.open_by_draft(who, id, flags),
+            Node::Scratch(id) => self.open_scratch(who, id, flags),
+            other if flags.writes() => {
+                Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
+            }
+            Node::Variant(id) => {
+                let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
+                self.library.touch_variant(id)?;
+                let file = self.library.open_blob(record.blob)?;
+                let fh = self.handles.add(Handle::Blob { file, attachment: None });
+                Ok(Opened { fh, caching: Caching::Forever })
+            }
+            other => self.open_control(who, other),
+        }
+    }
+
+    /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
+    /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
+    fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
+        if flags.writes() || self.has_draft_over(who, id) {
+            return self.turn_to_draft(who, Node::Attachment(id), flags);
+        }
+        let attachment = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
+        let attachment = attachment.ok_or(Error::Stale)?;
+        let file = self.library.open_blob(attachment.blob)?;
+        let fh = self.handles.add_attachment(&attachment, file);
+        Ok(Opened { fh, caching: Caching::Forever })
+    }
+
+    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> bool {
+        if self.drafts.is_empty() {
+            return false;
+        }
+        let over = self.drafts.all().into_iter().filter(|open| open.over == Some(id));
+        let mut over = over.filter(|open| open.has_handles()).peekable();
+        // The process is asked for only when there is a draft at all.
+        over.peek().is_some() && {
+            let tgid = self.processes.group(who.tid);
+            over.any(|open| open.belongs_to(tgid))
+        }
+    }
+
+    fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
+        match self.redirects.begin(who.tid, node.ino()) {
+            Step::LookAgain => Err(Error::Stale),
+            Step::Reopen => self.reopen(who, node, flags),
+        }
+    }
+
+    /// `open` of `/proc/self/fd/N` (Samba): there is no path to look up again, so the draft is known by handle alone, on
+    /// the inode that was opened, past the page cache of that inode.
+    fn reopen(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
+        let place = match node {
+            Node::Attachment(id) => self.library.places(id)?.into_iter().next(),
+            Node::Draft(id) => self.drafts.find(id).map(|open| open.place().clone()),
+            _ => None,
+        };
+        let place = place.ok_or(Error::Stale)?;
+        let field = self.field_at(&place)?;
+        let link = self.library.find(&place)?;
+        let written = place.field.clone();
+        let open = self.draft_for(who, &place, &field, &written, link)?;
+        if flags.truncate {
+            open.draft.truncate(&self.library, 0)?;
+        }
+        Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
+    }
+
+    fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
+        let open = self.drafts.find(id).ok_or(Error::Stale)?;
+        let own = open.belongs_to(self.processes.group(who.tid));
+        // A placeholder is nobody's: whoever writes it owns it.
+        if own || (open.is_placeholder() && flags.writes()) {
+            self.redirects.end(who.tid);
+            if flags.truncate {
+                open.draft.truncate(&self.library, 0)?;
+            }
+            return Ok(self.open_draft(who, &open, flags.writes(), Caching::WhileOpen));
+        }
+        if flags.writes() {
+            return self.turn_to_draft(who, Node::Draft(id), flags);
+        }
+        self.open_others_draft(&open)
+    }
+
+    /// Nobody but its writer reads a byte that has not passed the rules.
+    fn open_others_draft(&self, open: &OpenDraft) -> Result<Opened> {
+        if open.over.is_some() {
+            return Err(Error::Stale);
+        }
+        if open.draft.size() > 0 {
+            // Committed in the meantime: the path leads to the attachment now.
+            let committed = self.library.find(open.place())?.is_some();
+            return Err(if committed { Error::Stale } else { Error::Busy });
+        }
+        Ok(Opened { fh: self.handles.add(Handle::Nothing), caching: Caching::Never })
+    }
+
+    fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
+        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        let file = self.library.open_scratch(&record, flags.writes())?;
+        if flags.truncate {
+            file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
+        }
+        Ok(self.hold_scratch(who, id, file, flags.writes()))
+    }
+
+    pub(in crate::tree) fn hold_scratch(
+        &self,
+        who: Caller,
+        id: ScratchId,
+        file: std::fs::File,
+        writes: bool,
+    ) -> Opened {
+        let scratch = OpenScratch {
+            id,
+            file,
+            writes,
+            opener: self.processes.owner(who.tid),
+            written: AtomicBool::new(false),
+            became: OnceLock::new(),
+        };
+        let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
+        Opened { fh, caching: Caching::WhileOpen }
+    }
+
+    /// The slot that a path of an attachment leads to; of several names the first.
+    pub(in crate::tree) fn place_of(&self, id: AttachmentId) -> Result<Place> {
+        self.library.places(id)?.into_iter().next().ok_or(Error::Stale)
+    }
+}

@@ -1,0 +1,324 @@
+//! Renaming and linking: between scratch, fields, rows and the quarantine (CONTRACT 2.8).
+//! Does not copy attachments: what the target's rules would change is `EXDEV`, and the client copies.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
+use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
+use crate::library::draft::Draft;
+use crate::library::publish::{Metadata, Raw};
+use crate::library::scratch::Writers;
+use crate::library::Target;
+use crate::refusal::RefusalId;
+use crate::schema::Field;
+use crate::slot::Name;
+use crate::tree::attr::{Entry, RenameMode};
+use crate::tree::name::{self, Meaning};
+use crate::tree::node::Node;
+use crate::tree::ops::stat::link_entry;
+use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
+
+/// What a rename moves.
+enum Source {
+    Link(Link, Arc<Field>),
+    Scratch(ScratchRecord),
+}
+
+/// Where it moves to.
+enum Goal {
+    Field(Place, Arc<Field>),
+    Scratch(RowId),
+}
+
+impl Tree {
+    pub fn rename(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        new_parent: Ino,
+        new_name: &OsStr,
+        mode: RenameMode,
+    ) -> Result<()> {
+        let (name, new_name) = (sought(name)?, made(new_name)?);
+        match (node(parent)?, node(new_parent)?) {
+            (Node::Table(from), Node::Table(to)) if from == to => {
+                self.rename_row(from, &name, &new_name, collision(mode))
+            }
+            (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
+            (Node::Row(from, from_row), Node::Row(to, to_row)) => {
+                let source = self.source(who, from, from_row, &name)?;
+                let goal = self.goal(to, to_row, &new_name)?;
+                self.rename_file(who, source, goal, &new_name, mode)
+            }
+            (Node::QuarantineEntry(id), Node::Row(to, to_row)) => match self.goal(to, to_row, &new_name)? {
+                Goal::Field(place, field) => self.retry(who, id, &place, &field, &new_name, mode),
+                Goal::Scratch(_) => Err(Error::CrossDevice),
+            },
+            (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
+                Err(Error::NotPermitted)
+            }
+            _ => Err(Error::ReadOnly),
+        }
+    }
+
+    fn rename_row(&self, table: TableId, name: &Name, to: &Name, collision: Collision) -> Result<()> {
+        let table = self.table(table)?;
+        if !table.rule.allows(to) {
+            return Err(Error::Invalid("the row's id breaks the rule of its table"));
+        }
+        let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
+        self.library.rename_row(row.id, to, collision)?;
+        self.table_changed(table.id);
+        Ok(())
+    }
+
+    fn source(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Source> {
+        match name::meaning(self.table(table)?, name) {
+            Meaning::Field(field) => {
+                let place = Place { row, field: field.name.clone() };
+                let link = self.library.find(&place)?.filter(|link| name::resolves(link, name));
+                match link {
+                    Some(link) => Ok(Source::Link(link, field)),
+                    None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
+                    None => Err(Error::NotFound),
+                }
+            }
+            Meaning::Scratch => {
+                let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                Ok(Source::Scratch(record))
+            }
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::View => Err(Error::NotFound),
+        }
+    }
+
+    fn lookup_is_draft(&self, who: Caller, place: &Place) -> bool {
+        self.first_draft(place, self.processes.group(who.tid)).is_some()
+    }
+
+    fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
+        match name::meaning(self.table(table)?, name) {
+            Meaning::Field(field) => Ok(Goal::Field(Place { row, field: field.name.clone() }, field)),
+            Meaning::Scratch => Ok(Goal::Scratch(row)),
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::View => Err(Error::NotPermitted),
+        }
+    }
+
+    fn rename_file(
+        &self,
+        who: Caller,
+        source: Source,
+        goal: Goal,
+        name: &Name,
+        mode: RenameMode,
+    ) -> Result<()> {
+        match (source, goal) {
+            (Source::Scratch(record), Goal::Scratch(row)) => {
+                Ok(self.library.rename_scratch(record.id, row, name, collision(mode))?)
+            }
+            (Source::Scratch(record), Goal::Field(place, field)) => {
+                self.check_extension(who, &place, &field, name)?;
+                let before = self.way_in(&place, mode)?;
+                let target = self.target(&place, &field, name)?;
+                self.attach_scratch(who, &record, &target, before.as_ref())
+            }
+            (Source::Link(link, from), Goal::Field(place, to)) => {
+                let target = self.target(&place, &to, name)?;
+                self.move_link(who, &link, &from, &target, mode)
+            }
+            (Source::Link(link, _), Goal::Scratch(row)) => self.demote(&link, row, name, mode),
+        }
+    }
+
+    /// What hangs from the slot, if the mode lets it be replaced.
+    fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
+        let before = self.library.find(place)?;
+        match (mode, &before) {
+            (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
+            (RenameMode::Exchange, _) => Err(Error::Invalid("scratch and fields cannot be exchanged")),
+            _ => Ok(before),
+        }
+    }
+
+    fn attach_scratch(
+        &self,
+        who: Caller,
+        record: &ScratchRecord,
+        target: &Target,
+        before: Option<&Link>,
+    ) -> Result<()> {
+        let handles = self.handles.open_scratch(record.id);
+        let written = handles.iter().any(|open| open.writes);
+        let writers = if written { Writers::Some } else { Writers::None };
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let (published, sent) = self.library.attach_scratch(record, target, author, writers)?;
+        self.published(&target.place, &published, before);
+        for scratch in handles {
+            let sent = sent.try_clone().map_err(super::files::failed)?;
+            self.become_draft(&scratch, target, &published, sent);
+        }
+        Ok(())
+    }
+
+    /// An open handle of scratch that was attached goes on as a draft of the field.
+    fn become_draft(
+        &self,
+        scratch: &crate::tree::handles::OpenScratch,
+        target: &Target,
+        published: &Published,
+        sent: std::fs::File,
+    ) {
+        let attachment = &published.attachment;
+        let author = crate::library::refuse::Author {
+            uid: attachment.access.uid,
+            pid: scratch.opener.pid(),
+        };
+        let draft =
+            Draft::committed(target.clone(), author, attachment.id, attachment.access, sent);
+        let open = self.drafts.add(draft, Some(attachment.id), scratch.opener.clone());
+        open.hold(&scratch.opener);
+        // Set once: scratch is attached once, then it is gone.
+        let _ = scratch.became.set(open);
+    }
+
+    fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
+        self.row_changed(place);
+        self.drop_placeholders(place, 0);
+        if let Some(displaced) = &published.displaced {
+            self.displaced(displaced, before);
+        }
+    }
+
+    fn move_link(
+        &self,
+        who: Caller,
+        link: &Link,
+        from: &Field,
+        target: &Target,
+        mode: RenameMode,
+    ) -> Result<()> {
+        if link.place == target.place {
+            return Ok(());
+        }
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        if mode == RenameMode::Exchange {
+            let other = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
+            let from = self.field_at(&link.place)?;
+            let back = self.target(&link.place, &from, &link.written)?;
+            let rules = &target.field.rules;
+            self.library.check_transfer(&other.attachment, rules, &back, author)?;
+        }
+        let before = self.library.find(&target.place)?;
+        let displaced =
+            self.library.move_link(link, &from.rules, target, collision(mode), author)?;
+        self.row_changed(&link.place);
+        self.row_changed(&target.place);
+        self.drop_placeholders(&target.place, 0);
+        if let Some(displaced) = displaced {
+            self.displaced(&displaced, before.as_ref());
+        }
+        Ok(())
+    }
+
+    /// A field renamed to a scratch name becomes scratch (editors' backups).
+    fn demote(&self, link: &Link, row: RowId, name: &Name, mode: RenameMode) -> Result<()> {
+        match (mode, self.library.find_scratch(row, name)?) {
+            (RenameMode::Exchange, _) => {
+                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+            }
+            (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
+            (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
+            (_, None) => {}
+        }
+        self.library.scratch_from_blob(link, row, name)?;
+        if let Some(lost) = self.library.unlink(&link.place)? {
+            self.displaced(&lost, Some(link));
+        }
+        self.row_changed(&link.place);
+        Ok(())
+    }
+
+    /// `mv` out of the quarantine onto a field tries again.
+    fn retry(
+        &self,
+        who: Caller,
+        id: RefusalId,
+        place: &Place,
+        field: &Arc<Field>,
+        name: &Name,
+        mode: RenameMode,
+    ) -> Result<()> {
+        let before = self.way_in(place, mode)?;
+        let quarantine = self.library.quarantine();
+        quarantine.find(id).ok_or(Error::NotFound)?;
+        let sent = quarantine.open_bytes(id).map_err(super::files::failed)?;
+        let target = self.target(place, field, name)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let metadata = Metadata {
+            access: self.library.file_access(who.uid, who.gid, field),
+            times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
+            attributes: Vec::new(),
+        };
+        let published = self.library.publish(Raw::new(&sent)?, &target, author, &metadata)?;
+        self.published(place, &published, before.as_ref());
+        quarantine.remove(id).map_err(super::files::failed)
+    }
+
+    /// A second name for an attachment, or an attachment made of scratch.
+    pub fn link(&self, who: Caller, ino: Ino, new_parent: Ino, new_name: &OsStr) -> Result<Entry> {
+        let (table, row) = Self::row_node(new_parent)?;
+        let name = made(new_name)?;
+        let goal = self.goal(table, row, &name)?;
+        match (node(ino)?, goal) {
+            (Node::Attachment(id), Goal::Field(place, field)) => {
+                let target = self.target(&place, &field, &name)?;
+                self.link_attachment(who, id, &target)
+            }
+            (Node::Scratch(id), Goal::Field(place, field)) => {
+                self.check_extension(who, &place, &field, &name)?;
+                let target = self.target(&place, &field, &name)?;
+                self.link_scratch(who, id, &target)
+            }
+            (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
+            (Node::Draft(_), _) => Err(Error::Busy),
+            _ => Err(Error::NotPermitted),
+        }
+    }
+
+    fn link_attachment(&self, who: Caller, id: AttachmentId, target: &Target) -> Result<Entry> {
+        let from = self.library.find(&self.place_of(id)?)?.ok_or(Error::Stale)?;
+        let source = self.field_at(&from.place)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        self.library.share(&from, &source.rules, target, author)?;
+        self.drop_placeholders(&target.place, 0);
+        self.forget_attributes(Node::Attachment(id));
+        self.entry_of(target)
+    }
+
+    fn link_scratch(&self, who: Caller, id: ScratchId, target: &Target) -> Result<Entry> {
+        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        if self.library.find(&target.place)?.is_some() {
+            return Err(Error::Exists);
+        }
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let published = self.library.copy_scratch(&record, target, author)?;
+        self.published(&target.place, &published, None);
+        self.entry_of(target)
+    }
+
+    fn entry_of(&self, target: &Target) -> Result<Entry> {
+        let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
+        Ok(link_entry(&link, &target.written))
+    }
+}
+
+fn collision(mode: RenameMode) -> Collision {
+    match mode {
+        RenameMode::Replace => Collision::Replace,
+        RenameMode::NoReplace => Collision::Refuse,
+        RenameMode::Exchange => Collision::Exchange,
+    }
+}

@@ -1,0 +1,110 @@
+//! `chmod`, `chown`, `utimens` and `truncate`.
+//! Does not check permissions: the kernel does, from what `stat` shows.
+
+use crate::attachment::{AttachmentId, ScratchId};
+use crate::library::draft::{Draft, Start};
+use crate::tree::attr::{Change, Lifetime, Shown};
+use crate::tree::handles::Handle;
+use crate::tree::node::Node;
+use crate::tree::ops::stat::{attachment_attr, brief, draft_attr, row_attr};
+use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
+
+impl Tree {
+    pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: Change) -> Result<Shown> {
+        if let Some(fh) = fh
+            && let Some(shown) = self.set_by_handle(fh, change)?
+        {
+            return Ok(shown);
+        }
+        match node(ino)? {
+            Node::Attachment(id) => self.set_attachment(who, id, change),
+            Node::Draft(id) => self.set_draft(id, change),
+            Node::Scratch(id) => self.set_scratch(id, change),
+            Node::Row(_, id) if change.size.is_none() => {
+                let row = self.library.amend_row(id, change.amendment)?;
+                Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
+            }
+            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) => Err(Error::NotPermitted),
+            _ => Err(Error::ReadOnly),
+        }
+    }
+
+    fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
+        let handle = self.handles.find(fh)?;
+        let open = match &*handle {
+            Handle::Draft { open, .. } => open,
+            Handle::Scratch(scratch) => match scratch.became.get() {
+                Some(open) => open,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        if let Some(size) = change.size {
+            open.draft.truncate(&self.library, size)?;
+        }
+        if change.amendment != crate::attachment::Amendment::default() {
+            open.draft.amend(&self.library, change.amendment)?;
+        }
+        Ok(Some(brief(draft_attr(open))))
+    }
+
+    fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
+        match change.size {
+            // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
+            Some(0) => self.emptied.note((id, who.uid), ()),
+            Some(size) => self.truncate_attachment(who, id, size)?,
+            None => {}
+        }
+        let attachment = if change.amendment == crate::attachment::Amendment::default() {
+            self.library.attachment(id)?.ok_or(Error::Stale)?
+        } else {
+            self.library.amend(id, change.amendment)?
+        };
+        let attributes = if change.size.is_some() { Lifetime::None } else { Lifetime::Long };
+        Ok(Shown { attr: attachment_attr(&attachment), attributes })
+    }
+
+    /// `truncate` by path: a draft of its own, judged and committed before it returns.
+    fn truncate_attachment(&self, who: Caller, id: AttachmentId, size: u64) -> Result<()> {
+        let place = self.place_of(id)?;
+        let field = self.field_at(&place)?;
+        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let attachment = link.attachment.clone();
+        let target = self.target(&place, &field, &link.written)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let draft = Draft::new(target, author, attachment.access, Start::Copy(attachment), None);
+        draft.truncate(&self.library, size)?;
+        let verdict = draft.settle(&self.library)?;
+        if let crate::library::draft::Verdict::Committed { displaced: Some(lost), .. } = verdict {
+            self.displaced(&lost, Some(&link));
+        }
+        self.row_changed(&place);
+        Ok(())
+    }
+
+    fn set_draft(&self, id: u64, change: Change) -> Result<Shown> {
+        let open = self.drafts.find(id).ok_or(Error::Stale)?;
+        if let Some(size) = change.size {
+            open.draft.truncate(&self.library, size)?;
+            if size > 0 && !open.has_handles() {
+                self.settle(&open)?;
+            }
+        }
+        open.draft.amend(&self.library, change.amendment)?;
+        Ok(brief(draft_attr(&open)))
+    }
+
+    fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
+        if let Some(size) = change.size {
+            let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            let file = self.library.open_scratch(&record, true)?;
+            file.set_len(size).map_err(super::files::failed)?;
+        }
+        let record = if change.amendment == crate::attachment::Amendment::default() {
+            self.library.scratch_by_id(id)?.ok_or(Error::Stale)?
+        } else {
+            self.library.amend_scratch(id, change.amendment)?
+        };
+        Ok(brief(self.scratch_attr(&record)?))
+    }
+}

@@ -1,0 +1,178 @@
+//! What `stat` shows of each node.
+//! Does not look names up.
+
+use crate::attachment::{Access, Attachment, AttachmentId, Times};
+use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
+use crate::timestamp::Timestamp;
+use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
+use crate::tree::drafts::OpenDraft;
+use crate::tree::handles::Handle;
+use crate::tree::node::Node;
+use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
+
+impl Tree {
+    /// The attributes of an inode. One that has lost its name is [`Error::Stale`] unless a handle is open on it.
+    pub fn getattr(&self, who: Caller, ino: Ino, fh: Option<Fh>) -> Result<Shown> {
+        if let Some(fh) = fh
+            && let Some(shown) = self.stat_handle(fh)?
+        {
+            return Ok(shown);
+        }
+        match node(ino)? {
+            Node::Attachment(id) => {
+                Ok(Shown { attr: self.stat_attachment(id)?, attributes: Lifetime::Long })
+            }
+            Node::Draft(id) => {
+                let open = self.drafts.find(id).ok_or(Error::Stale)?;
+                Ok(brief(draft_attr(&open)))
+            }
+            Node::Scratch(id) => {
+                let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+                Ok(brief(self.scratch_attr(&record)?))
+            }
+            Node::Variant(id) => {
+                let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
+                Ok(brief(variant_attr(&record)))
+            }
+            Node::Row(_, id) => {
+                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
+            }
+            other => self.stat_fixed(who, other),
+        }
+    }
+
+    /// A handle knows its file whatever became of the name.
+    fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
+        Ok(match &*self.handles.find(fh)? {
+            Handle::Draft { open, .. } => Some(brief(draft_attr(open))),
+            Handle::Scratch(scratch) => match scratch.became.get() {
+                Some(open) => Some(brief(draft_attr(open))),
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn stat_attachment(&self, id: AttachmentId) -> Result<Attr> {
+        match self.library.attachment(id)? {
+            Some(attachment) if attachment.links > 0 => Ok(attachment_attr(&attachment)),
+            gone => {
+                let open = self.handles.open_attachment(id).ok_or(Error::Stale)?;
+                let mut attr = attachment_attr(&gone.unwrap_or(open));
+                attr.links = 0;
+                Ok(attr)
+            }
+        }
+    }
+
+    fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
+        let attr = match node {
+            Node::ThumbRow(_, id) => {
+                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                Attr { ino: node.ino(), ..self.view(node, row.times) }
+            }
+            Node::ThumbField(id) => {
+                let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
+                self.view(node, Times::all(attachment.committed))
+            }
+            Node::Table(_) | Node::ThumbTable(_) | Node::Root | Node::Models | Node::Thumbs => {
+                self.fixed(node)
+            }
+            _ => return self.stat_control(who, node).map(brief),
+        };
+        Ok(brief(attr))
+    }
+
+    /// A directory that the configuration makes.
+    pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
+        let mut attr = self.view(node, Times::all(self.started));
+        if let Node::Table(table) = node {
+            attr.access.mode = self.library.settings().dir_mode;
+            attr.times = Times::all(self.table_time(table));
+        }
+        attr
+    }
+
+    /// A directory that nobody writes to.
+    pub(in crate::tree) fn view(&self, node: Node, times: Times) -> Attr {
+        let access = Access { mode: 0o555, ..self.daemon() };
+        Attr { ino: node.ino(), kind: Kind::Directory, size: 0, links: 2, access, times }
+    }
+
+    /// The owner of what belongs to nobody in particular.
+    pub(in crate::tree) fn daemon(&self) -> Access {
+        let own = || {
+            (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+        };
+        let (uid, gid) = self.library.settings().owner.unwrap_or_else(own);
+        Access { uid, gid, mode: 0o444 }
+    }
+
+    pub(in crate::tree) fn scratch_attr(&self, record: &ScratchRecord) -> Result<Attr> {
+        let stat = self.library.stat_scratch(record)?;
+        Ok(Attr {
+            ino: Node::Scratch(record.id).ino(),
+            kind: Kind::File,
+            size: stat.size,
+            links: 1,
+            access: record.access,
+            times: stat.times,
+        })
+    }
+}
+
+/// Attributes that must be asked for every time.
+pub(in crate::tree) fn brief(attr: Attr) -> Shown {
+    Shown { attr, attributes: Lifetime::None }
+}
+
+pub(in crate::tree) fn attachment_attr(attachment: &Attachment) -> Attr {
+    Attr {
+        ino: Node::Attachment(attachment.id).ino(),
+        kind: Kind::File,
+        size: attachment.content.length,
+        links: attachment.links,
+        access: attachment.access,
+        times: attachment.times,
+    }
+}
+
+/// Only the listed name may be kept: aliases would outlive it.
+pub(in crate::tree) fn link_entry(link: &Link, asked: &crate::slot::Name) -> Entry {
+    let listed = name::listed(link) == *asked;
+    Entry {
+        attr: attachment_attr(&link.attachment),
+        name: if listed { Lifetime::Long } else { Lifetime::None },
+        attributes: Lifetime::Long,
+    }
+}
+
+pub(in crate::tree) fn draft_attr(open: &OpenDraft) -> Attr {
+    let (size, access, times) = open.draft.stat();
+    Attr { ino: Node::Draft(open.id).ino(), kind: Kind::File, size, links: 1, access, times }
+}
+
+pub(in crate::tree) fn row_attr(row: &RowRecord) -> Attr {
+    Attr {
+        ino: Node::Row(row.table, row.id).ino(),
+        kind: Kind::Directory,
+        size: 0,
+        links: 2,
+        access: row.access,
+        times: row.times,
+    }
+}
+
+pub(in crate::tree) fn variant_attr(record: &VariantRecord) -> Attr {
+    let access = Access { uid: 0, gid: 0, mode: 0o444 };
+    let VariantRecord { id, content, committed, .. } = record;
+    let times = Times::all(Timestamp(committed.0));
+    let ino = Node::Variant(*id).ino();
+    Attr { ino, kind: Kind::File, size: content.length, links: 1, access, times }
+}
+
+/// An entry that the kernel may not keep.
+pub(in crate::tree) fn fleeting(attr: Attr) -> Entry {
+    Entry { attr, name: Lifetime::None, attributes: Lifetime::None }
+}

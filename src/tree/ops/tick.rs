@@ -1,0 +1,49 @@
+//! What time brings: expired placeholders and scratch, passed holds, and the filesystem's size.
+//! Does not keep time: it is called about once a second.
+
+use std::time::Instant;
+
+use crate::blob::Space;
+use crate::library::sweep::Patience;
+use crate::timestamp::Timestamp;
+use crate::tree::{Result, Tree};
+
+/// Seconds between sweeps, and between looks for expired scratch.
+const SWEEP_EVERY: u64 = 10;
+const SCRATCH_EVERY: u64 = 60;
+
+impl Tree {
+    /// Called about once a second by a thread of the daemon.
+    pub fn tick(&self) {
+        for open in self.drafts.expire(Instant::now()) {
+            if open.is_placeholder() {
+                self.put_back(&open);
+                self.row_changed(open.place());
+            }
+        }
+        self.unlinked.forget_old();
+        self.emptied.forget_old();
+        let seconds = Timestamp::now().since(self.started).as_secs();
+        if seconds.is_multiple_of(SWEEP_EVERY)
+            && let Err(error) = self.library.sweep(Patience::Hold)
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed; it will be tried again");
+        }
+        if seconds.is_multiple_of(SCRATCH_EVERY) {
+            self.expire_scratch();
+        }
+    }
+
+    fn expire_scratch(&self) {
+        let before = Timestamp::now().minus(self.library.settings().scratch);
+        if let Err(error) = self.library.expire_scratch(before) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "scratch could not be expired");
+        }
+        self.library.quarantine().prune(Timestamp::now());
+    }
+
+    /// The backing disk's.
+    pub fn statfs(&self) -> Result<Space> {
+        Ok(self.library.space()?)
+    }
+}

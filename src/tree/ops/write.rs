@@ -1,0 +1,105 @@
+//! Writing, flushing, releasing: when a draft is judged (CONTRACT 2.4).
+//! Does not judge: it decides only whether this caller's close is a verdict.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::rule::Kind;
+use crate::tree::drafts::OpenDraft;
+use crate::tree::handles::{Handle, OpenScratch};
+use crate::tree::name;
+use crate::tree::{Caller, Error, Fh, Result, Tree};
+
+/// Above this a publication is worth a thread of the pool (33 us) rather than the request's own.
+const SMALL: u64 = 256 << 10;
+
+/// What an operation may cost: `Small` is answered in place, `Large` goes to the publish pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    Small,
+    Large,
+}
+
+impl Tree {
+    pub fn write(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
+        match &*self.handles.find(fh)? {
+            Handle::Draft { open, writes: true } => {
+                Ok(open.draft.write_at(&self.library, offset, data)?)
+            }
+            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
+                Some(open) => Ok(open.draft.write_at(&self.library, offset, data)?),
+                None => Self::write_scratch(scratch, offset, data),
+            },
+            _ => Err(Error::BadHandle),
+        }
+    }
+
+    /// What a flush of this handle may cost.
+    pub fn flush_work(&self, fh: Fh) -> Work {
+        let Ok(handle) = self.handles.find(fh) else { return Work::Small };
+        match draft_of(&handle) {
+            Some(open) if open.draft.is_dirty() => cost(open),
+            _ => Work::Small,
+        }
+    }
+
+    /// What a release of this handle may cost.
+    pub fn release_work(&self, fh: Fh) -> Work {
+        self.flush_work(fh)
+    }
+
+    /// `close`: a verdict if the handle is open for writing and the closer is the opener, or the opener has ended. A
+    /// child's close of an inherited descriptor judges nothing.
+    pub fn flush(&self, who: Caller, fh: Fh) -> Result<()> {
+        let handle = self.handles.find(fh)?;
+        match &*handle {
+            Handle::Draft { open, writes: true } => self.flush_draft(who, open),
+            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
+                Some(open) => self.flush_draft(who, open),
+                None => self.flush_scratch(who, scratch),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn flush_draft(&self, who: Caller, open: &OpenDraft) -> Result<()> {
+        let owner = open.owner();
+        let speaks = owner.is(self.processes.group(who.tid)) || owner.is_gone();
+        if speaks { self.settle(open) } else { Ok(()) }
+    }
+
+    /// Bytes under a name that is no field's are said aloud once (CONTRACT 1).
+    fn flush_scratch(&self, who: Caller, scratch: &OpenScratch) -> Result<()> {
+        if !scratch.written.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let Some(record) = self.library.scratch_by_id(scratch.id)? else { return Ok(()) };
+        if !name::is_temporary(&record.name) {
+            self.library.notice_scratch(&record, Self::author(who, &scratch.opener))?;
+        }
+        Ok(())
+    }
+
+    /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
+    pub fn release(&self, fh: Fh) {
+        let Some(handle) = self.handles.remove(fh) else { return };
+        if let Some(open) = draft_of(&handle)
+            && open.let_go()
+        {
+            self.end_draft(open);
+        }
+    }
+}
+
+fn draft_of(handle: &Handle) -> Option<&Arc<OpenDraft>> {
+    match handle {
+        Handle::Draft { open, .. } => Some(open),
+        Handle::Scratch(scratch) => scratch.became.get(),
+        _ => None,
+    }
+}
+
+fn cost(open: &OpenDraft) -> Work {
+    let image = open.draft.target().field.rules.kind == Kind::Image;
+    if image || open.draft.size() > SMALL { Work::Large } else { Work::Small }
+}
