@@ -36,6 +36,12 @@ impl Memory {
         Self::default()
     }
 
+    /// Every key that was given out and not forgotten.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> Vec<BlobKey> {
+        self.state().keys(|_| true)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,8 +8,8 @@ pub mod memory;
 pub mod recording;
 pub mod sqlite;
 
-//#[cfg(test)]
-//mod contract;
+#[cfg(test)]
+mod contract;
 
 use std::time::Duration;
 

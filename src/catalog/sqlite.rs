@@ -5,6 +5,8 @@
 mod attachments;
 mod blobs;
 mod columns;
+#[cfg(test)]
+mod durable;
 mod rows;
 mod scratch;
 mod slots;

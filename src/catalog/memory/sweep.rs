@@ -73,7 +73,7 @@ impl State {
     }
 
     /// The keys of some blobs, by generation.
-    fn keys(&self, wanted: impl Fn(&super::Blob) -> bool) -> Vec<BlobKey> {
+    pub(super) fn keys(&self, wanted: impl Fn(&super::Blob) -> bool) -> Vec<BlobKey> {
         let found = self.blobs.iter().filter(|(_, blob)| wanted(blob));
         found.map(|(&generation, blob)| BlobKey { digest: blob.digest, generation }).collect()
     }
