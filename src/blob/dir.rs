@@ -8,9 +8,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
+use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 use rustix::io::Errno;
 
 use crate::attachment::BlobKey;
@@ -74,7 +74,11 @@ impl Store {
 
     /// Syncs; a failure raises the fence.
     fn sync(&self, file: &File) -> io::Result<()> {
-        (self.sync)(file).inspect_err(|_| self.fenced.store(true, Ordering::SeqCst))
+        (self.sync)(file).inspect_err(|_| self.raise_fence())
+    }
+
+    fn raise_fence(&self) {
+        self.fenced.store(true, Ordering::SeqCst);
     }
 
     fn sync_path(&self, directory: &Path) -> io::Result<()> {
@@ -86,17 +90,158 @@ impl Store {
     fn ensure_directory(&self, key: BlobKey) -> io::Result<PathBuf> {
         let directory = self.directory(key);
         let [first, second, ..] = *key.digest.as_bytes();
-        let known = |set: &mut BTreeSet<_>, add: bool| match add {
-            true => set.insert([first, second]),
-            false => set.contains(&[first, second]),
-        };
-        if known(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner), false) {
+        if self.known().contains(&[first, second]) {
             return Ok(directory);
         }
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&directory)?;
-        self.sync_path(&self.root)?;
         self.sync_path(&self.root.join(format!("{first:02x}")))?;
-        known(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner), true);
+        self.sync_path(&self.root)?;
+        self.known().insert([first, second]);
         Ok(directory)
     }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<[u8; 2]>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Freezes the bytes, makes them durable, and only then gives them their name.
+    fn settle(&self, key: BlobKey, file: &File) -> Result<(), Unsettled> {
+        let failed = |action| move |source| Unsettled::Failed(action, source);
+        file.set_permissions(Permissions::from_mode(BLOB_MODE)).map_err(failed("protect it"))?;
+        self.sync_bytes(file).map_err(failed("sync its bytes"))?;
+        match link(file, &self.path(key)) {
+            Ok(()) => Ok(()),
+            Err(Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK) => {
+                Err(Unsettled::NotLinkable)
+            }
+            Err(errno) => Err(Unsettled::Failed("link it into place", errno.into())),
+        }
+    }
+
+    /// A file that had no room left is dropped by its writer and nothing of it acknowledged: that raises no fence.
+    fn sync_bytes(&self, file: &File) -> io::Result<()> {
+        (self.sync)(file).inspect_err(|error| {
+            if !is_full(error) {
+                self.raise_fence();
+            }
+        })
+    }
+
+    /// Copies the file into an unnamed one of this store's filesystem.
+    fn copy(directory: &Path, file: &File) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(BLOB_MODE);
+        let unnamed = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
+        let copy = options.custom_flags(unnamed).open(directory)?;
+        let mut chunk = vec![0; COPY_CHUNK];
+        let mut offset = 0;
+        // At offsets, so that the cursor of a file that is still its writer's stays where it is.
+        loop {
+            let count = file.read_at(&mut chunk, offset)?;
+            let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(copy);
+            };
+            copy.write_all_at(bytes, offset)?;
+            offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
 }
+
+/// Why a file has no name in the store yet.
+enum Unsettled {
+    /// Another filesystem, a file without a name that may not get one, too many names, or somebody else's file.
+    NotLinkable,
+    Failed(&'static str, io::Error),
+}
+
+impl BlobStore for Store {
+    fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
+        self.check_fence()?;
+        let failed = |action| move |source| failure(key, action, source);
+        let directory = self.ensure_directory(key).map_err(failed("make its directory"))?;
+        let settled = match self.settle(key, file) {
+            Err(Unsettled::NotLinkable) => {
+                let copy = Self::copy(&directory, file).map_err(failed("copy it"))?;
+                self.settle(key, &copy)
+            }
+            settled => settled,
+        };
+        match settled {
+            Ok(()) => {}
+            Err(Unsettled::Failed(action, source)) => return Err(failure(key, action, source)),
+            Err(Unsettled::NotLinkable) => {
+                return Err(failure(key, "link it into place", Errno::XDEV.into()));
+            }
+        }
+        if let Err(source) = self.sync_path(&directory) {
+            // Nobody was told of it, so nobody may find it. If this fails too, its key is only reserved, and is swept.
+            let _ = std::fs::remove_file(self.path(key));
+            return Err(failure(key, "sync its directory", source));
+        }
+        // Another thread's failed fsync may have been about these very bytes.
+        self.check_fence()
+    }
+
+    fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
+        let mut options = OpenOptions::new();
+        let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        match options.read(true).custom_flags(no_follow).open(self.path(key)) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(key)),
+            Err(source) => Err(failure(key, "open it", source)),
+        }
+    }
+
+    fn delete(&self, key: BlobKey) -> Result<(), Error> {
+        self.check_fence()?;
+        match std::fs::remove_file(self.path(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failure(key, "delete it", error));
+            }
+            // Also when it was gone: the delete that took it may have crashed before it was durable.
+            _ => {}
+        }
+        match self.sync_path(&self.directory(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failure(key, "sync its directory", error))
+            }
+            _ => self.check_fence(),
+        }
+    }
+
+    fn space(&self) -> Result<Space, Error> {
+        let stat = rustix::fs::statvfs(&self.root).map_err(|errno| Error::Space(errno.into()))?;
+        Ok(Space {
+            block_size: stat.f_frsize,
+            blocks: stat.f_blocks,
+            free: stat.f_bfree,
+            available: stat.f_bavail,
+            files: stat.f_files,
+            files_free: stat.f_ffree,
+        })
+    }
+}
+
+/// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on
+/// `O_TMPFILE`).
+fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
+    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
+}
+
+fn failure(key: BlobKey, action: &'static str, source: io::Error) -> Error {
+    if is_full(&source) {
+        Error::Full
+    } else if source.kind() == io::ErrorKind::AlreadyExists {
+        Error::Exists(key)
+    } else {
+        Error::Io { key, action, source }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests;
