@@ -2,6 +2,7 @@
 //! Does not know how any of them keeps what it is told.
 
 mod random;
+mod rows;
 mod slots;
 mod sweeping;
 

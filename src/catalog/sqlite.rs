@@ -1,4 +1,4 @@
-//! The catalogue in one SQLite file.
+//! The catalogue in one `SQLite` file.
 //! Does not know what the catalogue is asked for: the verbs lie in the files of `sqlite/`; this one opens, lends
 //! connections and frames transactions.
 
@@ -41,7 +41,7 @@ const CACHED_STATEMENTS: usize = 96;
 /// A [`Catalog`](crate::catalog::Catalog) in a file. Commits are durable (WAL, `synchronous=FULL`); reads wait for none.
 pub struct Sqlite {
     path: PathBuf,
-    /// Guards the one connection that writes. Held for a whole transaction, its fsync included: SQLite has one writer
+    /// Guards the one connection that writes. Held for a whole transaction, its fsync included: `SQLite` has one writer
     /// at a time anyway, and waiting here is fair where its busy handler is not.
     writer: Mutex<Connection>,
     /// Guards the idle connections for reading; held only to take one out or to lay it back.
@@ -145,7 +145,7 @@ fn known(version: usize) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
-/// SQLite makes the file but leaves its directory entry to luck.
+/// `SQLite` makes the file but leaves its directory entry to luck.
 fn sync_directory(path: &Path) -> Result<(), Error> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());

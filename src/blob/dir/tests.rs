@@ -16,9 +16,10 @@ fn files(root: &Path) -> Vec<String> {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
-            match entry.file_type().unwrap().is_dir() {
-                true => folders.push(entry.path()),
-                false => found.push(entry.path().strip_prefix(root).unwrap().display().to_string()),
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(root).unwrap().display().to_string());
             }
         }
     }
@@ -82,12 +83,12 @@ fn a_file_of_another_filesystem_is_copied() {
 /// A store that notes what it syncs (`F` a file, `D` a directory) and fails from the n-th sync on.
 fn failing_from(root: &Path, n: usize) -> (Store, Arc<Mutex<String>>) {
     let noted = Arc::new(Mutex::new(String::new()));
-    let (notes, count) = (Arc::clone(&noted), AtomicUsize::new(0));
+    let (writer, count) = (Arc::clone(&noted), AtomicUsize::new(0));
     let store = Store::with_sync(
         root,
         Box::new(move |file| {
-            let mut notes = notes.lock().unwrap();
-            notes.push(if file.metadata()?.is_dir() { 'D' } else { 'F' });
+            let kind = if file.metadata()?.is_dir() { 'D' } else { 'F' };
+            writer.lock().unwrap().push(kind);
             if count.fetch_add(1, Ordering::SeqCst) == n {
                 return Err(Errno::IO.into());
             }

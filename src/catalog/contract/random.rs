@@ -1,6 +1,8 @@
 //! Random sequences of verbs, played on both catalogues: whatever one answers, the other answers too.
 //! Does not know which answer is right; the laws do.
 
+use std::fmt::Write;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -179,19 +181,19 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     let mut text = format!("{:?}\n", catalog.totals().unwrap());
     for row in catalog.rows(table, RowId(0), 99).unwrap() {
         let (links, scratch) = (catalog.links(row.id).unwrap(), catalog.scratches(row.id).unwrap());
-        text += &format!("{row:?} {links:?} {scratch:?}\n");
+        writeln!(text, "{row:?} {links:?} {scratch:?}").unwrap();
     }
     for id in (1..60).map(AttachmentId) {
         if let Some(found) = catalog.attachment(id).unwrap() {
             let (held, noted) = (catalog.places(id).unwrap(), catalog.attributes(id).unwrap());
             assert_eq!(held.len(), usize::try_from(found.links).unwrap(), "{found:?}");
-            text += &format!("{found:?} {held:?} {noted:?}\n");
+            writeln!(text, "{found:?} {held:?} {noted:?}").unwrap();
         }
     }
     for key in seen {
-        text += &format!("{:?}\n", catalog.variants(*key).unwrap());
+        writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
     }
-    text += &format!("{:?}", catalog.blobs_after(None, 99).unwrap());
+    write!(text, "{:?}", catalog.blobs_after(None, 99).unwrap()).unwrap();
     text
 }
 

@@ -1,6 +1,8 @@
 //! Slots and attachments in memory: what hangs where, under how many names.
 //! Does not know which blobs are needed: `sweep.rs` finds that out.
 
+use std::collections::BTreeMap;
+
 use super::{Hung, Kept, State, next};
 use crate::attachment::{Amendment, Attachment, AttachmentId, RowId};
 use crate::catalog::{Collision, Error, Link, Place, Publication, Published};
@@ -69,7 +71,7 @@ impl State {
             original_filename: publication.original_filename.clone(),
             links: 1,
         };
-        let kept = Kept { attachment, retired: None, attributes: Default::default() };
+        let kept = Kept { attachment, retired: None, attributes: BTreeMap::new() };
         self.attachments.insert(id, kept);
         id
     }
@@ -120,9 +122,9 @@ impl State {
         match there {
             Some(other) if collision == Collision::Exchange => {
                 self.hang(from, &moved.written, other.attachment.id);
-                return Ok(Some(other.attachment));
+                Ok(Some(other.attachment))
             }
-            _ if from == to => return Ok(None),
+            _ if from == to => Ok(None),
             there => {
                 self.links.remove(from);
                 let displaced = there.and_then(|other| self.lose(other.attachment.id, now));

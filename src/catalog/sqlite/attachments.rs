@@ -1,4 +1,4 @@
-//! Attachments in SQLite: their count of names, what `chmod` and its kin change, and their foreign attributes.
+//! Attachments in `SQLite`: their count of names, what `chmod` and its kin change, and their foreign attributes.
 //! Does not know which slots hold them, beyond listing those.
 
 use rusqlite::{Connection, params};

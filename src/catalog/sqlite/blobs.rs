@@ -1,4 +1,4 @@
-//! The catalogue's knowledge of blobs in SQLite: reserved, stored, doomed, forgotten.
+//! The catalogue's knowledge of blobs in `SQLite`: reserved, stored, doomed, forgotten.
 //! Does not know what needs a blob: `sweep.rs` finds that out.
 
 use rusqlite::{Connection, params};

@@ -1,4 +1,4 @@
-//! Columns to words and back: how each value of the catalogue lies in a row of SQLite.
+//! Columns to words and back: how each value of the catalogue lies in a row of `SQLite`.
 //! Does not know queries beyond the lists of columns that it reads.
 
 use rusqlite::Row;
@@ -116,7 +116,7 @@ pub(super) fn name(row: &Row, at: usize) -> Result<Name, Error> {
     Name::parse(&text).map_err(|_| corrupt("a name", &text))
 }
 
-/// SQLite's integers are signed; none of ours is.
+/// `SQLite`'s integers are signed; none of ours is.
 pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T, Error> {
     let value: i64 = row.get(at)?;
     T::try_from(value).map_err(|_| corrupt("a number", &value.to_string()))
@@ -145,7 +145,7 @@ fn times(row: &Row, at: usize) -> Result<Times, Error> {
     Ok(Times { accessed: time(at)?, modified: time(at + 1)?, changed: time(at + 2)? })
 }
 
-/// To SQLite's integer. What does not fit is no number that was ever given out, and no length of a file.
+/// To `SQLite`'s integer. What does not fit is no number that was ever given out, and no length of a file.
 pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

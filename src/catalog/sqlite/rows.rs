@@ -1,4 +1,4 @@
-//! Tables and rows in SQLite.
+//! Tables and rows in `SQLite`.
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use rusqlite::{Connection, params};

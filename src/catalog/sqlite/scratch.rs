@@ -1,4 +1,4 @@
-//! Scratch in SQLite: which file stands behind which unvalidated name.
+//! Scratch in `SQLite`: which file stands behind which unvalidated name.
 //! Does not know the files themselves.
 
 use rusqlite::{Connection, params};

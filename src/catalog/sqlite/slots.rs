@@ -1,4 +1,4 @@
-//! Slots in SQLite: what hangs from which field of which row, and every way to change that.
+//! Slots in `SQLite`: what hangs from which field of which row, and every way to change that.
 //! Does not know how an attachment counts its names.
 
 use rusqlite::{Connection, params};

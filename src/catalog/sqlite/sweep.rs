@@ -1,4 +1,4 @@
-//! Finding what nobody needs in SQLite.
+//! Finding what nobody needs in `SQLite`.
 //! Does not delete bytes: it marks, so that no reservation finds what is about to go.
 
 use rusqlite::{Connection, params};

@@ -1,4 +1,4 @@
-//! Variants in SQLite: which rendered blob belongs to which original, and which were used last.
+//! Variants in `SQLite`: which rendered blob belongs to which original, and which were used last.
 //! Does not render, and deletes no blob.
 
 use rusqlite::{Connection, params};

@@ -1,4 +1,4 @@
-//! The verbs of the catalogue, each framed as one read or one transaction on SQLite.
+//! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
 //! Does not hold SQL.
 
 use super::sweep::Horizon;
