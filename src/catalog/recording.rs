@@ -278,3 +278,21 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("blobs_after").blobs_after(after, limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::memory::Memory;
+
+    #[test]
+    fn calls_are_counted_by_method_and_passed_on() {
+        let catalog = RecordingCatalog::new(Memory::new());
+        let user = Name::parse("user").unwrap();
+        let table = catalog.table(&user).unwrap();
+        assert_eq!(catalog.table(&user).unwrap(), table);
+        assert_eq!(catalog.row(table, &user).unwrap(), None);
+        assert_eq!(catalog.take_calls(), BTreeMap::from([("table", 2), ("row", 1)]));
+        assert_eq!(catalog.take_calls(), BTreeMap::new());
+        assert_eq!(catalog.inner().table(&user).unwrap(), table);
+    }
+}

@@ -27,6 +27,7 @@ laws! {
     a_variant_that_exists_is_not_made_twice
     variants_die_with_their_original
     a_variant_lives_on_in_another_original_or_an_attachment
+    a_variant_swept_before_its_original_is_a_variant_no_more
     variants_that_lead_in_a_circle_die_all_the_same
     the_variants_used_least_recently_are_trimmed
     every_blob_that_must_be_stored_is_listed
@@ -246,6 +247,21 @@ fn a_variant_lives_on_in_another_original_or_an_attachment(catalog: &dyn Catalog
     catalog.forget(second).unwrap();
     catalog.unlink(&three, at(7)).unwrap();
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [shared]);
+}
+
+fn a_variant_swept_before_its_original_is_a_variant_no_more(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (cover, avatar) = (place(user, "cover"), place(user, "avatar"));
+    let thumb = publish(catalog, &cover, "t", 2).blob;
+    let original = publish(catalog, &avatar, "a", 2).blob;
+    assert_eq!(render(catalog, original, "w1.png", "t", 3), thumb);
+    catalog.unlink(&cover, at(4)).unwrap();
+    catalog.unlink(&avatar, at(4)).unwrap();
+    assert_eq!(catalog.doom(FOREVER, FOREVER, 1).unwrap().blobs, [thumb]);
+    assert_eq!(catalog.variant(original, variant("w1.png")).unwrap(), None);
+    catalog.forget(thumb).unwrap();
+    assert_eq!(catalog.doom(FOREVER, FOREVER, 1).unwrap().blobs, [original]);
+    catalog.forget(original).unwrap();
 }
 
 fn variants_that_lead_in_a_circle_die_all_the_same(catalog: &dyn Catalog) {
