@@ -1,8 +1,16 @@
 //! Blobs: bytes under keys, written once, never changed, deleted whole.
 //! Does not know what the bytes are nor who needs them; never lists what it holds.
 
+pub mod dir;
+pub mod memory;
+pub mod recording;
+
+#[cfg(test)]
+mod contract;
+
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::attachment::BlobKey;
@@ -21,7 +29,7 @@ pub struct Space {
 /// A place for blobs. Implementations are shared by threads.
 pub trait BlobStore: Send + Sync {
     /// Stores the whole of `file` under `key`: whole or absent, durable when it returns. `file` may be linked into place,
-    /// so the caller must hold no descriptor that can write to it afterwards, and must not write to it meanwhile.
+    /// and read-only, so the caller must hold no descriptor that can write to it afterwards, and must not write to it meanwhile.
     /// Putting a key that is there already is [`Error::Exists`]: keys are never rewritten.
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error>;
 
@@ -53,6 +61,12 @@ pub enum Error {
         "the store stopped acknowledging writes after a failed fsync; restart it once the disk is checked"
     )]
     Fenced,
+    #[error("the directory {path} cannot hold blobs")]
+    Root {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the store's space cannot be read")]
     Space(#[source] io::Error),
 }

@@ -4,6 +4,13 @@
 //! Every method is one transaction: it happens whole or not at all, and a change that returned `Ok` survives a power cut.
 //! Numbers given out (rows, attachments, variants, scratch) are never used again.
 
+pub mod memory;
+pub mod recording;
+pub mod sqlite;
+
+#[cfg(test)]
+mod contract;
+
 use std::time::Duration;
 
 use crate::attachment::{
@@ -123,7 +130,7 @@ pub struct ScratchRecord {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doomed {
     pub blobs: Vec<BlobKey>,
-    /// Attachments that were forgotten with their last blob link.
+    /// Attachments that were forgotten: those of the doomed blobs, and retired ones of blobs that live on.
     pub attachments: Vec<AttachmentId>,
 }
 
@@ -131,6 +138,7 @@ pub struct Doomed {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     pub rows: u64,
+    /// Those that have a name.
     pub attachments: u64,
     pub blobs: u64,
     pub variants: u64,
@@ -153,7 +161,7 @@ pub trait Catalog: Send + Sync {
     /// Up to `limit` rows of the table with numbers above `after`, in the order of their numbers.
     fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error>;
 
-    /// Errors: [`Error::Taken`].
+    /// Errors: [`Error::Taken`], [`Error::Missing`] if there is no such table.
     fn add_row(
         &self,
         table: TableId,
@@ -167,7 +175,8 @@ pub trait Catalog: Send + Sync {
     fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error>;
 
     /// Renames a row inside its table. With [`Collision::Replace`] a row of that name without links and scratch is
-    /// removed; with both it is [`Error::NotEmpty`]. [`Collision::Exchange`] swaps the names.
+    /// removed; with either it is [`Error::NotEmpty`]. [`Collision::Exchange`] swaps the names. A row's own name changes
+    /// nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::NotEmpty`].
     fn rename_row(
         &self,
         row: RowId,
@@ -197,16 +206,21 @@ pub trait Catalog: Send + Sync {
     /// The slots that hold an attachment.
     fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error>;
 
-    /// Finds or makes a key for bytes with this digest.
+    /// Finds or makes a key for bytes with this digest. A key that is only reserved, because its blob may not be there
+    /// yet, is never given to a second caller: that one gets a new key.
     fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error>;
 
     /// Hangs a new attachment from a slot and retires what hung there. The reserved blob counts as stored from here on.
-    /// If the slot already holds an attachment of this blob, that one is kept (same number and version).
+    /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
+    /// time); access, times, written and original name become the publication's, its attributes are added. A blob's
+    /// content is what the first publication of it said.
     /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone.
     fn publish(&self, publication: &Publication) -> Result<Published, Error>;
 
     /// Gives an attachment one more name (`link`). Also puts back one that is held.
-    /// With [`Collision::Replace`] the displaced attachment is returned. Errors: [`Error::Taken`], [`Error::Missing`].
+    /// With [`Collision::Replace`] the displaced attachment is returned; a slot that holds the attachment already only
+    /// changes its written name. [`Collision::Exchange`] is the same, but needs something to displace.
+    /// Errors: [`Error::Taken`], [`Error::Missing`], also for an attachment that went with a doomed blob.
     fn share(
         &self,
         id: AttachmentId,
@@ -220,8 +234,10 @@ pub trait Catalog: Send + Sync {
     /// Returns the attachment with its links after the loss, or `None` if the slot was free.
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
 
-    /// Moves a link from slot to slot; the attachment keeps its number. Returns what was displaced.
-    /// Moving to itself only changes the written name. Errors: [`Error::Missing`], [`Error::Taken`].
+    /// Moves a link from slot to slot; the attachment keeps its number. Returns what was displaced, with
+    /// [`Collision::Exchange`] what hangs from `from` now, under the name that was written there.
+    /// Moving to itself only changes the written name; moving onto another name of the same attachment drops `from` and
+    /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`].
     fn move_link(
         &self,
         from: &Place,
@@ -231,6 +247,7 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
+    /// Errors: [`Error::Missing`].
     fn amend(
         &self,
         id: AttachmentId,
@@ -238,10 +255,11 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<Attachment, Error>;
 
-    /// The foreign attributes of an attachment, by name.
+    /// The foreign attributes of an attachment, by name; none if there is no such attachment.
     fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error>;
 
     /// Sets (`Some`) or removes (`None`) one foreign attribute. Returns whether it was there before.
+    /// Errors: [`Error::Missing`] if there is no such attachment.
     fn set_attribute(
         &self,
         id: AttachmentId,
@@ -260,7 +278,8 @@ pub trait Catalog: Send + Sync {
     /// All variants of an original, by name.
     fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error>;
 
-    /// Records a rendered variant whose blob was reserved and put. If the variant exists already, that one is returned.
+    /// Records a rendered variant whose blob was reserved and put. If the variant exists already, that one is returned
+    /// and the blob is left to a sweep. It counts as used last.
     /// Errors: [`Error::BlobGone`] if the original or the variant's blob was swept meanwhile.
     fn add_variant(
         &self,
@@ -292,7 +311,7 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<ScratchRecord, Error>;
 
-    /// Renames scratch, also into another row. Returns the scratch that was displaced. Errors: [`Error::Taken`], [`Error::Missing`].
+    /// Renames scratch, also into another row. Returns the scratch that was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
     fn rename_scratch(
         &self,
         id: ScratchId,
@@ -302,6 +321,7 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error>;
 
+    /// Its times are its file's: only owner and mode are kept here. Errors: [`Error::Missing`].
     fn amend_scratch(
         &self,
         id: ScratchId,
@@ -315,10 +335,11 @@ pub trait Catalog: Send + Sync {
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 
-    /// Dooms up to `limit` blobs: those whose attachments were all retired at or before `retired`, and those reserved at
+    /// Dooms up to `limit` blobs, in the order of their generations: those whose attachments were all retired at or before `retired`, and those reserved at
     /// or before `reserved` that nothing links. The variants of a doomed original are doomed with it unless another
-    /// original or an attachment has the same blob. A doomed blob is found by no reservation. Repeating it returns the
-    /// doomed ones that were not forgotten yet, too.
+    /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation. Repeating it returns the
+    /// doomed ones that were not forgotten yet, too. Up to `limit` attachments retired at or before `retired` are
+    /// forgotten although others of their blob live on.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
 
     /// What [`Catalog::doom`] would doom, without dooming it.
@@ -329,21 +350,25 @@ pub trait Catalog: Send + Sync {
         limit: usize,
     ) -> Result<Doomed, Error>;
 
-    /// Drops the record of a doomed blob after its bytes were deleted. Idempotent.
+    /// Drops the record of a doomed blob after its bytes were deleted. Idempotent; a blob that is not
+    /// doomed is left alone.
     fn forget(&self, key: BlobKey) -> Result<(), Error>;
 
-    /// The variants used least recently are dropped until the rest has at most `bytes`; returns how many were dropped.
+    /// While all variants together have more than `bytes`, the ones used least recently are dropped; returns how many were.
     /// Their blobs are left to the next [`Catalog::doom`].
     fn trim_variants(&self, bytes: u64) -> Result<usize, Error>;
 
-    /// Notes that a variant was read, to the precision of a minute or so.
+    /// Notes that a variant was read, to the precision of [`TOUCH_PRECISION`].
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error>;
 
     fn totals(&self) -> Result<Totals, Error>;
 
-    /// Every blob that must be stored: for checks.
+    /// Every blob that must be stored, in the order of their generations, a page at a time: for checks.
     fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error>;
 }
+
+/// A variant that was noted as read is not noted again for this long: reading must not mean writing.
+pub const TOUCH_PRECISION: Duration = Duration::from_secs(60);
 
 /// How long a reservation without a link is believed to be work in progress.
 pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);

@@ -1,0 +1,247 @@
+//! Blobs as files of a local directory: `<root>/<2 digits>/<2 digits>/<digest>.<generation>`.
+//! Does not know who writes there besides this process: nobody does. Never lists what it holds.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, OFlags, linkat};
+use rustix::io::Errno;
+
+use crate::attachment::BlobKey;
+use crate::blob::{BlobStore, Error, Space};
+
+/// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
+const BLOB_MODE: u32 = 0o400;
+
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// How much a copy from another filesystem holds in memory.
+const COPY_CHUNK: usize = 1 << 18;
+
+type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send + std::marker::Sync>;
+
+/// A [`BlobStore`] in a directory. What it acknowledged is on the disk: the file's bytes, its name, and the names of
+/// the directories above it.
+pub struct Store {
+    root: PathBuf,
+    /// Guards the directories that are known to be there and durable; held only to look one up or to add one. There
+    /// are at most 65,536 of them.
+    known: Mutex<BTreeSet<[u8; 2]>>,
+    /// Set for good by the first failed fsync: the kernel forgets the error and the pages, and the next fsync lies.
+    fenced: AtomicBool,
+    sync: Sync,
+}
+
+impl Store {
+    /// Opens the store in `root`, made if absent (mode 0700, its parents too).
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        Self::with_sync(root, Box::new(File::sync_all))
+    }
+
+    fn with_sync(root: &Path, sync: Sync) -> Result<Self, Error> {
+        let unusable = |source| Error::Root { path: root.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root).map_err(unusable)?;
+        let above = root.canonicalize().map_err(unusable)?;
+        let above = above.parent().unwrap_or(Path::new("/"));
+        File::open(above).and_then(|above| sync(&above)).map_err(unusable)?;
+        Ok(Self {
+            root: root.to_owned(),
+            known: Mutex::new(BTreeSet::new()),
+            fenced: AtomicBool::new(false),
+            sync,
+        })
+    }
+
+    /// Nothing but digits of the key becomes part of a path.
+    fn directory(&self, key: BlobKey) -> PathBuf {
+        let [first, second, ..] = key.digest.as_bytes();
+        self.root.join(format!("{first:02x}")).join(format!("{second:02x}"))
+    }
+
+    fn path(&self, key: BlobKey) -> PathBuf {
+        self.directory(key).join(key.to_string())
+    }
+
+    fn check_fence(&self) -> Result<(), Error> {
+        if self.fenced.load(Ordering::SeqCst) { Err(Error::Fenced) } else { Ok(()) }
+    }
+
+    /// Syncs; a failure raises the fence.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        (self.sync)(file).inspect_err(|_| self.raise_fence())
+    }
+
+    fn raise_fence(&self) {
+        self.fenced.store(true, Ordering::SeqCst);
+    }
+
+    fn sync_path(&self, directory: &Path) -> io::Result<()> {
+        self.sync(&File::open(directory)?)
+    }
+
+    /// Makes the directory of a blob and its name durable, once for each directory and process: one that is there
+    /// already may have been made just before a crash.
+    fn ensure_directory(&self, key: BlobKey) -> io::Result<PathBuf> {
+        let directory = self.directory(key);
+        let [first, second, ..] = *key.digest.as_bytes();
+        if self.known().contains(&[first, second]) {
+            return Ok(directory);
+        }
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&directory)?;
+        self.sync_path(&self.root.join(format!("{first:02x}")))?;
+        self.sync_path(&self.root)?;
+        self.known().insert([first, second]);
+        Ok(directory)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<[u8; 2]>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Freezes the bytes, makes them durable, and only then gives them their name.
+    fn settle(&self, key: BlobKey, file: &File) -> Result<(), Unsettled> {
+        let failed = |action| move |source| Unsettled::Failed(action, source);
+        file.set_permissions(Permissions::from_mode(BLOB_MODE)).map_err(failed("protect it"))?;
+        self.sync_bytes(file).map_err(failed("sync its bytes"))?;
+        match link(file, &self.path(key)) {
+            Ok(()) => Ok(()),
+            Err(Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK) => {
+                Err(Unsettled::NotLinkable)
+            }
+            Err(errno) => Err(Unsettled::Failed("link it into place", errno.into())),
+        }
+    }
+
+    /// A file that had no room left is dropped by its writer and nothing of it acknowledged: that raises no fence.
+    fn sync_bytes(&self, file: &File) -> io::Result<()> {
+        (self.sync)(file).inspect_err(|error| {
+            if !is_full(error) {
+                self.raise_fence();
+            }
+        })
+    }
+
+    /// Copies the file into an unnamed one of this store's filesystem.
+    fn copy(directory: &Path, file: &File) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(BLOB_MODE);
+        let unnamed = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
+        let copy = options.custom_flags(unnamed).open(directory)?;
+        let mut chunk = vec![0; COPY_CHUNK];
+        let mut offset = 0;
+        // At offsets, so that the cursor of a file that is still its writer's stays where it is.
+        loop {
+            let count = file.read_at(&mut chunk, offset)?;
+            let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(copy);
+            };
+            copy.write_all_at(bytes, offset)?;
+            offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+/// Why a file has no name in the store yet.
+enum Unsettled {
+    /// Another filesystem, a file without a name that may not get one, too many names, or somebody else's file.
+    NotLinkable,
+    Failed(&'static str, io::Error),
+}
+
+impl BlobStore for Store {
+    fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
+        self.check_fence()?;
+        let failed = |action| move |source| failure(key, action, source);
+        let directory = self.ensure_directory(key).map_err(failed("make its directory"))?;
+        let settled = match self.settle(key, file) {
+            Err(Unsettled::NotLinkable) => {
+                let copy = Self::copy(&directory, file).map_err(failed("copy it"))?;
+                self.settle(key, &copy)
+            }
+            settled => settled,
+        };
+        match settled {
+            Ok(()) => {}
+            Err(Unsettled::Failed(action, source)) => return Err(failure(key, action, source)),
+            Err(Unsettled::NotLinkable) => {
+                return Err(failure(key, "link it into place", Errno::XDEV.into()));
+            }
+        }
+        if let Err(source) = self.sync_path(&directory) {
+            // Nobody was told of it, so nobody may find it. If this fails too, its key is only reserved, and is swept.
+            let _ = std::fs::remove_file(self.path(key));
+            return Err(failure(key, "sync its directory", source));
+        }
+        // Another thread's failed fsync may have been about these very bytes.
+        self.check_fence()
+    }
+
+    fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
+        let mut options = OpenOptions::new();
+        let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+        match options.read(true).custom_flags(no_follow).open(self.path(key)) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(key)),
+            Err(source) => Err(failure(key, "open it", source)),
+        }
+    }
+
+    fn delete(&self, key: BlobKey) -> Result<(), Error> {
+        self.check_fence()?;
+        match std::fs::remove_file(self.path(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failure(key, "delete it", error));
+            }
+            // Also when it was gone: the delete that took it may have crashed before it was durable.
+            _ => {}
+        }
+        match self.sync_path(&self.directory(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failure(key, "sync its directory", error))
+            }
+            _ => self.check_fence(),
+        }
+    }
+
+    fn space(&self) -> Result<Space, Error> {
+        let stat = rustix::fs::statvfs(&self.root).map_err(|errno| Error::Space(errno.into()))?;
+        Ok(Space {
+            block_size: stat.f_frsize,
+            blocks: stat.f_blocks,
+            free: stat.f_bfree,
+            available: stat.f_bavail,
+            files: stat.f_files,
+            files_free: stat.f_ffree,
+        })
+    }
+}
+
+/// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on
+/// `O_TMPFILE`).
+fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
+    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
+}
+
+fn failure(key: BlobKey, action: &'static str, source: io::Error) -> Error {
+    if is_full(&source) {
+        Error::Full
+    } else if source.kind() == io::ErrorKind::AlreadyExists {
+        Error::Exists(key)
+    } else {
+        Error::Io { key, action, source }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What only a store on disk can promise: durability in the right order, the fence, the full disk.
+//! Does not repeat the laws that every store keeps.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::AtomicUsize;
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::*;
+use crate::blob::contract::{file, key, put, read};
+
+/// Every file below a directory, by its path from there.
+fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_reopened_store_has_what_was_put_at_the_place_its_digits_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = put(&Store::open(folder.path()).unwrap(), b"hello");
+    assert_eq!(read(&Store::open(folder.path()).unwrap(), key), b"hello");
+    let digits = key.digest.to_string();
+    assert_eq!(files(folder.path()), [format!("{}/{}/{digits}.1", &digits[..2], &digits[2..4])]);
+}
+
+#[test]
+fn a_blob_is_for_reading_only_and_its_directories_are_the_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("deep/blobs");
+    let store = Store::open(&root).unwrap();
+    let key = put(&store, b"hello");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
+    assert_eq!(mode(&store.path(key)), 0o400);
+    assert_eq!((mode(&root), mode(&store.directory(key))), (0o700, 0o700));
+}
+
+#[test]
+fn a_named_file_is_linked_and_a_name_that_is_gone_is_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("blobs")).unwrap();
+    let staged = folder.path().join("staged");
+    std::fs::write(&staged, b"named").unwrap();
+    store.put(key(b"named"), &File::open(&staged).unwrap()).unwrap();
+    let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(&store.path(key(b"named"))), inode(&staged));
+    let gone = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+    gone.as_file().write_all_at(b"gone", 0).unwrap();
+    let open = File::open(gone.path()).unwrap();
+    gone.close().unwrap();
+    store.put(key(b"gone"), &open).unwrap();
+    assert_eq!(read(&store, key(b"gone")), b"gone");
+}
+
+#[test]
+fn a_file_of_another_filesystem_is_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let memory = rustix::fs::memfd_create("staged", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let mut memory: File = memory.into();
+    memory.write_all(b"elsewhere").unwrap();
+    store.put(key(b"elsewhere"), &memory).unwrap();
+    assert_eq!(read(&store, key(b"elsewhere")), b"elsewhere");
+    memory.write_all_at(b"XXX", 0).unwrap();
+    assert_eq!(read(&store, key(b"elsewhere")), b"elsewhere");
+    let again = store.put(key(b"elsewhere"), &memory);
+    assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+/// A store that notes what it syncs (`F` a file, `D` a directory) and fails from the n-th sync on.
+fn failing_from(root: &Path, n: usize) -> (Store, Arc<Mutex<String>>) {
+    let noted = Arc::new(Mutex::new(String::new()));
+    let (writer, count) = (Arc::clone(&noted), AtomicUsize::new(0));
+    let store = Store::with_sync(
+        root,
+        Box::new(move |file| {
+            let kind = if file.metadata()?.is_dir() { 'D' } else { 'F' };
+            writer.lock().unwrap().push(kind);
+            if count.fetch_add(1, Ordering::SeqCst) == n {
+                return Err(Errno::IO.into());
+            }
+            file.sync_all()
+        }),
+    );
+    (store.unwrap(), noted)
+}
+
+#[test]
+fn the_bytes_are_synced_before_the_name_and_fresh_directories_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) = failing_from(folder.path(), usize::MAX);
+    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "D", "the root's own name");
+    let first = put(&store, b"hello");
+    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "DDFD");
+    store.put(BlobKey { generation: 2, ..first }, &file(b"hello")).unwrap();
+    // The file may be of another filesystem; then the copy is synced as well.
+    let second = std::mem::take(&mut *noted.lock().unwrap());
+    assert!(["FD", "FFD"].contains(&second.as_str()), "{second}");
+    store.delete(first).unwrap();
+    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "D");
+}
+
+#[test]
+fn after_one_failed_sync_nothing_more_is_acknowledged() {
+    // 0 is the opening; then two fresh directories, the file and the blob's directory.
+    for n in 1..=4 {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = tempfile::tempfile_in(folder.path()).unwrap();
+        staged.write_all_at(b"hello", 0).unwrap();
+        let root = folder.path().join("blobs");
+        let (store, _) = failing_from(&root, n);
+        let failed = store.put(key(b"hello"), &staged);
+        assert!(matches!(failed, Err(Error::Io { .. })), "{n}: {failed:?}");
+        assert_eq!(files(&root), Vec::<String>::new(), "{n}: nothing half done");
+        let fenced = store.put(key(b"other"), &file(b"other"));
+        assert!(matches!(fenced, Err(Error::Fenced)), "{n}: {fenced:?}");
+        assert!(matches!(store.delete(key(b"hello")), Err(Error::Fenced)), "{n}");
+        assert!(matches!(store.open(key(b"hello")), Err(Error::Missing(_))), "{n}");
+        let reopened = Store::open(&root).unwrap();
+        assert_eq!(read(&reopened, put(&reopened, b"hello")), b"hello");
+    }
+}
+
+/// A filesystem of its own that is unmounted when dropped.
+struct Small(tempfile::TempDir);
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = unmount(self.0.path(), UnmountFlags::DETACH);
+    }
+}
+
+/// A filesystem of 1 MiB. Without the right to mount the test is passed over aloud, and fails where CI is set.
+#[allow(clippy::print_stderr, reason = "a test that cannot run here says so")]
+fn small_disk() -> Option<Small> {
+    let folder = tempfile::tempdir().unwrap();
+    match mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), c"size=1m,mode=700") {
+        Ok(()) => Some(Small(folder)),
+        Err(errno) if std::env::var_os("CI").is_some() => panic!("cannot mount a tmpfs: {errno}"),
+        Err(errno) => {
+            eprintln!("passed over: cannot mount a tmpfs: {errno}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_and_deleting_still_works() {
+    let Some(disk) = small_disk() else { return };
+    let store = Store::open(&disk.0.path().join("blobs")).unwrap();
+    let kept = put(&store, b"small");
+    let large = vec![7; 400_000];
+    let first = put(&store, &large);
+    let free = store.space().unwrap().free;
+    let full = store.put(key(b"too large"), &file(&vec![8; 900_000]));
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    assert_eq!(files(&disk.0.path().join("blobs")).len(), 2);
+    let lost = free - store.space().unwrap().free;
+    assert!(lost <= 2, "only the directories may stay, not {lost} blocks");
+    assert_eq!(read(&store, kept), b"small");
+    store.delete(first).unwrap();
+    store.put(key(b"now"), &file(&vec![8; 900_000])).unwrap();
+    assert_eq!(read(&store, key(b"now")).len(), 900_000);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocked = folder.path().join("file/blobs");
+    std::fs::write(folder.path().join("file"), b"").unwrap();
+    let refused = Store::open(&blocked).err().unwrap();
+    assert!(matches!(&refused, Error::Root { path, .. } if *path == blocked), "{refused:?}");
+}
+
+#[test]
+fn a_blob_is_not_opened_through_a_symbolic_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let key = put(&store, b"hello");
+    std::fs::rename(store.path(key), folder.path().join("aside")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("aside"), store.path(key)).unwrap();
+    assert!(matches!(store.open(key), Err(Error::Io { .. })));
+    assert!(folder.path().join("aside").exists());
+}

@@ -1,0 +1,117 @@
+//! Blobs in memory: for tests, and for a library that is to leave nothing behind.
+//! Does not survive the process.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use crate::attachment::BlobKey;
+use crate::blob::{BlobStore, Error, Space};
+
+const BLOCK: u64 = 4096;
+
+/// A [`BlobStore`] of sealed memory files: whoever opens one can only read it. Holds at most its capacity.
+pub struct Memory {
+    capacity: u64,
+    /// Guards the files and what they take; held only to look one up, to add one or to drop one.
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    files: BTreeMap<BlobKey, (File, u64)>,
+    bytes: u64,
+}
+
+impl Memory {
+    /// A store of up to 1 GiB.
+    pub fn new() -> Self {
+        Self::with_capacity(1 << 30)
+    }
+
+    /// A store that is full once its blobs have this many bytes.
+    pub fn with_capacity(bytes: u64) -> Self {
+        Self { capacity: bytes, held: Mutex::default() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BlobStore for Memory {
+    fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
+        let failed = |action| move |source| Error::Io { key, action, source };
+        let length = file.metadata().map_err(failed("measure it"))?.len();
+        if self.held().bytes.saturating_add(length) > self.capacity {
+            return Err(Error::Full);
+        }
+        let (copy, length) = seal(file).map_err(failed("copy it"))?;
+        let mut held = self.held();
+        if held.files.contains_key(&key) {
+            return Err(Error::Exists(key));
+        }
+        if held.bytes.saturating_add(length) > self.capacity {
+            return Err(Error::Full);
+        }
+        held.bytes += length;
+        held.files.insert(key, (copy, length));
+        Ok(())
+    }
+
+    fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
+        let held = self.held();
+        let (file, _) = held.files.get(&key).ok_or(Error::Missing(key))?;
+        // Opened anew, so that each reader has a cursor of its own and none can write.
+        let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        own.map(Arc::new).map_err(|source| Error::Io { key, action: "open it", source })
+    }
+
+    fn delete(&self, key: BlobKey) -> Result<(), Error> {
+        let mut held = self.held();
+        if let Some((_, length)) = held.files.remove(&key) {
+            held.bytes -= length;
+        }
+        Ok(())
+    }
+
+    fn space(&self) -> Result<Space, Error> {
+        let held = self.held();
+        let blocks = self.capacity / BLOCK;
+        let free = (self.capacity - held.bytes) / BLOCK;
+        let used = u64::try_from(held.files.len()).unwrap_or(u64::MAX);
+        let files = used.saturating_add(free);
+        let space =
+            Space { block_size: BLOCK, blocks, free, available: free, files, files_free: free };
+        Ok(space)
+    }
+}
+
+/// A copy of the whole file, wherever its cursor stands, that nobody can change any more; and its length.
+fn seal(file: &File) -> io::Result<(File, u64)> {
+    let copy: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
+    let mut chunk = vec![0; 1 << 16];
+    let mut offset = 0;
+    loop {
+        let count = file.read_at(&mut chunk, offset)?;
+        let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
+        copy.write_all_at(bytes, offset)?;
+        offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&copy, seals)?;
+    Ok((copy, offset))
+}

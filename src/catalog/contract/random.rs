@@ -1,0 +1,217 @@
+//! Random sequences of verbs, played on both catalogues: whatever one answers, the other answers too.
+//! Does not know which answer is right; the laws do.
+
+use std::fmt::Write;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{ACCESS, at, name, picture, place, publication};
+use crate::attachment::{Amendment, AttachmentId, BlobKey, RowId, ScratchId, VariantId};
+use crate::catalog::memory::Memory;
+use crate::catalog::sqlite::Sqlite;
+use crate::catalog::{Catalog, Collision, Place};
+use crate::digest::Digest;
+use crate::variant::Variant;
+
+/// Numbers are taken small, so that sequences hit what is there, and what was.
+#[derive(Debug, Clone)]
+enum Verb {
+    AddRow(u64),
+    RemoveRow(u64),
+    RenameRow(u64, u64, Collision),
+    Reserve(u8),
+    Publish(u64, u64, u64, bool),
+    PublishBytes(u64, u64, u8),
+    Share(u64, (u64, u64), Collision),
+    Unlink(u64, u64),
+    Move((u64, u64), (u64, u64), Collision),
+    Amend(u64, Option<u32>),
+    SetAttribute(u64, u64, Option<u8>),
+    AddVariant(u64, u64, u64),
+    Trim(u64),
+    TouchVariant(u64),
+    AddScratch(u64, u64),
+    RenameScratch(u64, u64, u64, Collision),
+    RemoveScratch(u64),
+    Doom(i64, i64, usize),
+    Doomable(i64, i64, usize),
+    Forget(u64),
+}
+
+fn collision() -> impl Strategy<Value = Collision> {
+    prop_oneof![Just(Collision::Replace), Just(Collision::Refuse), Just(Collision::Exchange)]
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    use Verb::{
+        AddRow, AddScratch, AddVariant, Amend, Doom, Doomable, Forget, Move, Publish, PublishBytes,
+        RemoveRow, RemoveScratch, RenameRow, RenameScratch, Reserve, SetAttribute, Share,
+        TouchVariant, Trim, Unlink,
+    };
+    let row = || 1..5u64;
+    let field = || 0..3u64;
+    let spot = || (1..5u64, 0..3u64);
+    let blob = || 1..12u64;
+    let attachment = || 1..12u64;
+    let times = || (0..80i64, 0..80i64, 1..6usize);
+    prop_oneof![
+        2 => row().prop_map(AddRow),
+        1 => row().prop_map(RemoveRow),
+        1 => (row(), row(), collision()).prop_map(|(a, b, how)| RenameRow(a, b, how)),
+        2 => (0..6u8).prop_map(Reserve),
+        2 => (row(), field(), blob(), any::<bool>()).prop_map(|(r, f, b, n)| Publish(r, f, b, n)),
+        6 => (row(), field(), 0..6u8).prop_map(|(r, f, b)| PublishBytes(r, f, b)),
+        2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
+        4 => spot().prop_map(|(r, f)| Unlink(r, f)),
+        3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
+        1 => (attachment(), any::<Option<u32>>()).prop_map(|(a, mode)| Amend(a, mode)),
+        1 => (attachment(), field(), any::<Option<u8>>()).prop_map(|(a, n, v)| SetAttribute(a, n, v)),
+        4 => (blob(), field(), blob()).prop_map(|(o, v, b)| AddVariant(o, v, b)),
+        1 => (0..60u64).prop_map(Trim),
+        1 => (1..6u64).prop_map(TouchVariant),
+        1 => (row(), field()).prop_map(|(r, n)| AddScratch(r, n)),
+        1 => (1..5u64, row(), field(), collision()).prop_map(|(i, r, n, how)| RenameScratch(i, r, n, how)),
+        1 => (1..5u64).prop_map(RemoveScratch),
+        2 => times().prop_map(|(a, b, limit)| Doom(a, b, limit)),
+        1 => times().prop_map(|(a, b, limit)| Doomable(a, b, limit)),
+        2 => blob().prop_map(Forget),
+    ]
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest::of(&[byte])
+}
+
+/// The key of a generation, as far as the sequence has seen one.
+fn key(seen: &[BlobKey], generation: u64) -> BlobKey {
+    let known = seen.iter().find(|key| key.generation == generation).copied();
+    known.unwrap_or(BlobKey { digest: digest(0), generation })
+}
+
+fn spot((row, field): (u64, u64)) -> Place {
+    place(RowId(row), ["avatar", "cover", "resume"][usize::try_from(field).unwrap() % 3])
+}
+
+fn variant(number: u64) -> Variant {
+    Variant::parse(&format!("w{}.webp", number + 1)).unwrap()
+}
+
+/// Plays one verb at a time; what was answered, as text: errors are no values to compare.
+fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
+    let (table, time) = (catalog.table(&name("user")).unwrap(), at(now));
+    let text = |number: u64| name(&number.to_string());
+    match *verb {
+        Verb::AddRow(n) => format!("{:?}", catalog.add_row(table, &text(n), ACCESS, time)),
+        Verb::RemoveRow(n) => format!("{:?}", catalog.remove_row(RowId(n))),
+        Verb::RenameRow(n, to, how) => {
+            format!("{:?}", catalog.rename_row(RowId(n), &text(to), how, time))
+        }
+        Verb::Reserve(byte) => format!("{:?}", catalog.reserve(digest(byte), time)),
+        Verb::Publish(row, field, blob, noted) => {
+            let mut made = publication(&spot((row, field)), key(seen, blob), now);
+            made.attributes.extend(noted.then(|| ("user.note".to_owned(), vec![1])));
+            made.content = picture(blob);
+            format!("{:?}", catalog.publish(&made))
+        }
+        Verb::PublishBytes(row, field, byte) => {
+            let reservation = catalog.reserve(digest(byte), time).unwrap();
+            let made = publication(&spot((row, field)), reservation.key(), now);
+            format!("{reservation:?} {:?}", catalog.publish(&made))
+        }
+        Verb::Share(id, to, how) => {
+            let answer = catalog.share(AttachmentId(id), &spot(to), &name("x"), how, time);
+            format!("{answer:?}")
+        }
+        Verb::Unlink(row, field) => format!("{:?}", catalog.unlink(&spot((row, field)), time)),
+        Verb::Move(from, to, how) => {
+            let written = name(&format!("w{now}"));
+            format!("{:?}", catalog.move_link(&spot(from), &spot(to), &written, how, time))
+        }
+        Verb::Amend(id, mode) => {
+            let change = Amendment { mode, ..Amendment::default() };
+            let row = catalog.amend_row(RowId(id), change, time);
+            format!("{:?} {row:?}", catalog.amend(AttachmentId(id), change, time))
+        }
+        Verb::SetAttribute(id, n, value) => {
+            let value = value.map(|byte| vec![byte]);
+            let id = AttachmentId(id);
+            format!("{:?}", catalog.set_attribute(id, &n.to_string(), value.as_deref(), time))
+        }
+        _ => play_rest(catalog, verb, now, seen),
+    }
+}
+
+fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
+    let time = at(now);
+    match *verb {
+        Verb::AddVariant(original, which, blob) => {
+            let (original, blob) = (key(seen, original), key(seen, blob));
+            format!("{:?}", catalog.add_variant(original, variant(which), blob, &picture(10)))
+        }
+        Verb::Trim(bytes) => format!("{:?}", catalog.trim_variants(bytes)),
+        Verb::TouchVariant(id) => {
+            // In minutes, or the precision would hide every touch.
+            format!("{:?}", catalog.touch_variant(VariantId(id), at(now * 60_000_000_000)))
+        }
+        Verb::AddScratch(row, n) => {
+            let file = format!("s{now}");
+            let scratch = name(&n.to_string());
+            format!("{:?}", catalog.add_scratch(RowId(row), &scratch, &file, ACCESS, time))
+        }
+        Verb::RenameScratch(id, row, n, how) => {
+            let to = name(&n.to_string());
+            format!("{:?}", catalog.rename_scratch(ScratchId(id), RowId(row), &to, how, time))
+        }
+        Verb::RemoveScratch(id) => format!("{:?}", catalog.remove_scratch(ScratchId(id), time)),
+        Verb::Doom(retired, reserved, limit) => {
+            format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
+        }
+        Verb::Doomable(retired, reserved, limit) => {
+            format!("{:?}", catalog.doomable(at(retired), at(reserved), limit))
+        }
+        Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
+        _ => unreachable!("played by the caller"),
+    }
+}
+
+/// All that can be read, as text.
+fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
+    let table = catalog.table(&name("user")).unwrap();
+    let mut text = format!("{:?}\n", catalog.totals().unwrap());
+    for row in catalog.rows(table, RowId(0), 99).unwrap() {
+        let (links, scratch) = (catalog.links(row.id).unwrap(), catalog.scratches(row.id).unwrap());
+        writeln!(text, "{row:?} {links:?} {scratch:?}").unwrap();
+    }
+    for id in (1..60).map(AttachmentId) {
+        if let Some(found) = catalog.attachment(id).unwrap() {
+            let (held, noted) = (catalog.places(id).unwrap(), catalog.attributes(id).unwrap());
+            assert_eq!(held.len(), usize::try_from(found.links).unwrap(), "{found:?}");
+            writeln!(text, "{found:?} {held:?} {noted:?}").unwrap();
+        }
+    }
+    for key in seen {
+        writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
+    }
+    write!(text, "{:?}", catalog.blobs_after(None, 99).unwrap()).unwrap();
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_catalogues_give_the_same_answers(verbs in vec(verb(), 1..60)) {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("catalog.sqlite")).unwrap();
+        let memory = Memory::new();
+        let mut seen = Vec::new();
+        for (now, verb) in (1..).zip(&verbs) {
+            let wanted = play(&memory, verb, now, &seen);
+            let found = play(&sqlite, verb, now, &seen);
+            prop_assert_eq!(wanted, found, "{:?}", verb);
+            seen = memory.keys();
+        }
+        prop_assert_eq!(everything(&memory, &seen), everything(&sqlite, &seen));
+    }
+}

@@ -1,0 +1,296 @@
+//! The laws of slots and of the attachments that hang from them.
+//! Does not know sweeping.
+
+use super::{ACCESS, at, laws, name, picture, place, publication, publish, reserve, row};
+use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, VariantId};
+use crate::catalog::{Catalog, Collision, Error};
+
+laws! {
+    what_is_not_there_is_missing
+    a_publication_is_found_as_it_was_made
+    a_second_publication_displaces_the_first_and_counts_on
+    publishing_the_same_bytes_keeps_the_attachment
+    a_shared_attachment_counts_its_names
+    sharing_onto_what_is_taken_follows_the_collision
+    a_held_attachment_is_put_back_by_sharing
+    an_unlinked_name_is_free_and_the_number_is_not_used_again
+    a_moved_link_keeps_its_attachment
+    moving_to_itself_changes_the_written_name_only
+    moving_onto_another_name_of_the_same_attachment_drops_the_first
+    links_exchange_their_places
+    links_are_listed_by_field
+    a_row_is_touched_by_what_it_lists
+    amendments_are_kept
+    attributes_are_kept_replaced_and_removed
+    totals_count_what_there_is
+}
+
+fn what_is_not_there_is_missing(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (nowhere, here) = (place(RowId(99), "avatar"), place(user, "avatar"));
+    let kept = publish(catalog, &here, "a", 1).id;
+    let key = reserve(catalog, "b", 1);
+    let (gone, avatar, change) = (AttachmentId(99), name("avatar"), Amendment::default());
+    let (replace, other) = (Collision::Replace, place(user, "other"));
+    let missing = [
+        catalog.remove_row(RowId(99)).map(drop),
+        catalog.rename_row(RowId(99), &avatar, replace, at(1)),
+        catalog.amend_row(RowId(99), change, at(1)).map(drop),
+        catalog.publish(&publication(&nowhere, key, 1)).map(drop),
+        catalog.share(gone, &other, &avatar, replace, at(1)).map(drop),
+        catalog.share(kept, &nowhere, &avatar, replace, at(1)).map(drop),
+        catalog.share(kept, &other, &avatar, Collision::Exchange, at(1)).map(drop),
+        catalog.move_link(&other, &here, &avatar, replace, at(1)).map(drop),
+        catalog.move_link(&here, &nowhere, &avatar, replace, at(1)).map(drop),
+        catalog.move_link(&here, &other, &avatar, Collision::Exchange, at(1)).map(drop),
+        catalog.amend(gone, change, at(1)).map(drop),
+        catalog.set_attribute(gone, "note", Some(b"x"), at(1)).map(drop),
+        catalog.add_scratch(RowId(99), &avatar, "s", ACCESS, at(1)).map(drop),
+        catalog.rename_scratch(ScratchId(9), user, &avatar, replace, at(1)).map(drop),
+        catalog.amend_scratch(ScratchId(9), change, at(1)).map(drop),
+    ];
+    for (index, answer) in missing.into_iter().enumerate() {
+        assert!(matches!(answer, Err(Error::Missing)), "{index}: {answer:?}");
+    }
+    assert_eq!(catalog.find(&nowhere).unwrap(), None);
+    assert_eq!(catalog.attachment(gone).unwrap(), None);
+    assert_eq!(catalog.attributes(gone).unwrap(), []);
+    assert_eq!(catalog.unlink(&other, at(1)).unwrap(), None);
+    assert_eq!(catalog.variant_by_id(VariantId(9)).unwrap(), None);
+    assert_eq!(catalog.remove_scratch(ScratchId(9), at(1)).unwrap(), None);
+    assert_eq!(catalog.find(&here).unwrap().unwrap().attachment.links, 1);
+}
+
+fn a_publication_is_found_as_it_was_made(catalog: &dyn Catalog) {
+    let user = row(catalog, "42");
+    let avatar = place(user, "avatar");
+    let mut made = publication(&avatar, reserve(catalog, "a", 5), 7);
+    made.written = name("avatar.JPG");
+    made.attributes = vec![("user.note".into(), b"hello".to_vec())];
+    let published = catalog.publish(&made).unwrap();
+    assert_eq!(published.displaced, None);
+    let link = catalog.find(&avatar).unwrap().unwrap();
+    assert_eq!((&link.place, &link.written), (&avatar, &name("avatar.JPG")));
+    assert_eq!(link.attachment, published.attachment);
+    let found = link.attachment;
+    assert_eq!((found.blob, &found.content, found.access), (made.blob, &made.content, ACCESS));
+    assert_eq!((found.times, found.committed, found.version), (made.times, at(7), 1));
+    assert_eq!((found.links, found.original_filename.as_str()), (1, "avatar"));
+    assert_eq!(catalog.attachment(found.id).unwrap(), Some(found.clone()));
+    assert_eq!(catalog.attributes(found.id).unwrap(), made.attributes);
+    assert_eq!(catalog.places(found.id).unwrap(), [avatar]);
+}
+
+fn a_second_publication_displaces_the_first_and_counts_on(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "42"), "avatar");
+    let first = publish(catalog, &avatar, "a", 2);
+    let key = reserve(catalog, "b", 3);
+    let second = catalog.publish(&publication(&avatar, key, 3)).unwrap();
+    assert_eq!((second.attachment.version, second.attachment.links), (2, 1));
+    assert!(second.attachment.id > first.id);
+    let displaced = second.displaced.unwrap();
+    assert_eq!((displaced.id, displaced.links), (first.id, 0));
+    assert_eq!(catalog.attachment(first.id).unwrap(), Some(displaced));
+}
+
+fn publishing_the_same_bytes_keeps_the_attachment(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "42"), "avatar");
+    let first = publish(catalog, &avatar, "a", 2);
+    let mut again = publication(&avatar, reserve(catalog, "a", 9), 9);
+    again.written = name("avatar.jpg");
+    again.access.mode = 0o600;
+    let published = catalog.publish(&again).unwrap();
+    assert_eq!(published.displaced, None);
+    let kept = published.attachment;
+    assert_eq!((kept.id, kept.version, kept.committed), (first.id, 1, at(2)));
+    assert_eq!((kept.blob, kept.links), (first.blob, 1));
+    assert_eq!((kept.times.modified, kept.access.mode), (at(9), 0o600));
+    assert_eq!(catalog.find(&avatar).unwrap().unwrap().written, name("avatar.jpg"));
+}
+
+fn a_shared_attachment_counts_its_names(catalog: &dyn Catalog) {
+    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
+    let (first, second) = (place(one, "avatar"), place(two, "avatar"));
+    let id = publish(catalog, &first, "a", 2).id;
+    let shared = catalog.share(id, &second, &name("avatar"), Collision::Refuse, at(3)).unwrap();
+    assert_eq!(shared, None);
+    assert_eq!(catalog.find(&second).unwrap().unwrap().attachment.links, 2);
+    assert_eq!(catalog.places(id).unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(catalog.unlink(&first, at(4)).unwrap().unwrap().links, 1);
+    let key = reserve(catalog, "b", 5);
+    let replaced = catalog.publish(&publication(&second, key, 5)).unwrap().displaced.unwrap();
+    assert_eq!((replaced.id, replaced.links), (id, 0));
+    assert_eq!(catalog.places(id).unwrap(), []);
+}
+
+fn sharing_onto_what_is_taken_follows_the_collision(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    let (kept, lost) = (publish(catalog, &avatar, "a", 2).id, publish(catalog, &cover, "b", 2).id);
+    let share = |written: &str, how| catalog.share(kept, &cover, &name(written), how, at(3));
+    assert!(matches!(share("cover", Collision::Refuse), Err(Error::Taken)));
+    let displaced = share("cover", Collision::Replace).unwrap().unwrap();
+    assert_eq!((displaced.id, displaced.links), (lost, 0));
+    assert_eq!(share("cover.jpg", Collision::Replace).unwrap(), None);
+    let link = catalog.find(&cover).unwrap().unwrap();
+    assert_eq!((link.attachment.links, link.written), (2, name("cover.jpg")));
+}
+
+fn a_held_attachment_is_put_back_by_sharing(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let id = publish(catalog, &avatar, "a", 2).id;
+    assert_eq!(catalog.unlink(&avatar, at(3)).unwrap().unwrap().links, 0);
+    catalog.share(id, &avatar, &name("avatar"), Collision::Refuse, at(4)).unwrap();
+    let back = catalog.find(&avatar).unwrap().unwrap().attachment;
+    assert_eq!((back.id, back.links, back.version), (id, 1, 1));
+    let doomed = catalog.doom(super::FOREVER, super::FOREVER, 9).unwrap();
+    assert_eq!(doomed.blobs, []);
+}
+
+fn an_unlinked_name_is_free_and_the_number_is_not_used_again(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let first = publish(catalog, &avatar, "a", 2).id;
+    catalog.unlink(&avatar, at(3)).unwrap();
+    assert_eq!(catalog.find(&avatar).unwrap(), None);
+    assert_eq!(catalog.unlink(&avatar, at(3)).unwrap(), None);
+    catalog.doom(at(3), at(3), 9).unwrap();
+    assert_eq!(catalog.attachment(first).unwrap(), None);
+    assert!(publish(catalog, &avatar, "a", 4).id > first);
+}
+
+fn a_moved_link_keeps_its_attachment(catalog: &dyn Catalog) {
+    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
+    let (from, to) = (place(one, "avatar"), place(two, "cover"));
+    let id = publish(catalog, &from, "a", 2).id;
+    let go = |from, to, how| catalog.move_link(from, to, &name("x"), how, at(3));
+    assert_eq!(go(&from, &to, Collision::Refuse).unwrap(), None);
+    assert_eq!(catalog.find(&from).unwrap(), None);
+    let link = catalog.find(&to).unwrap().unwrap();
+    assert_eq!((link.attachment.id, link.attachment.links, link.written), (id, 1, name("x")));
+    let other = publish(catalog, &from, "b", 4).id;
+    assert!(matches!(go(&from, &to, Collision::Refuse), Err(Error::Taken)));
+    let displaced = go(&from, &to, Collision::Replace).unwrap().unwrap();
+    assert_eq!((displaced.id, displaced.links), (id, 0));
+    assert_eq!(catalog.find(&to).unwrap().unwrap().attachment.id, other);
+}
+
+fn moving_to_itself_changes_the_written_name_only(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let id = publish(catalog, &avatar, "a", 2).id;
+    for how in [Collision::Replace, Collision::Refuse, Collision::Exchange] {
+        let moved = catalog.move_link(&avatar, &avatar, &name("avatar.jpg"), how, at(3));
+        assert_eq!(moved.unwrap(), None);
+    }
+    let link = catalog.find(&avatar).unwrap().unwrap();
+    assert_eq!((link.attachment.id, link.attachment.links), (id, 1));
+    assert_eq!(link.written, name("avatar.jpg"));
+}
+
+fn moving_onto_another_name_of_the_same_attachment_drops_the_first(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    let id = publish(catalog, &avatar, "a", 2).id;
+    catalog.share(id, &cover, &name("cover"), Collision::Refuse, at(3)).unwrap();
+    let moved = catalog.move_link(&avatar, &cover, &name("cover"), Collision::Replace, at(4));
+    assert_eq!(moved.unwrap(), None);
+    assert_eq!(catalog.attachment(id).unwrap().unwrap().links, 1);
+    assert_eq!(catalog.places(id).unwrap(), [cover]);
+}
+
+fn links_exchange_their_places(catalog: &dyn Catalog) {
+    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
+    let (left, right) = (place(one, "avatar"), place(two, "cover"));
+    let (a, b) = (publish(catalog, &left, "a", 2).id, publish(catalog, &right, "b", 2).id);
+    let other =
+        catalog.move_link(&left, &right, &name("cover.png"), Collision::Exchange, at(3)).unwrap();
+    assert_eq!(other.map(|other| (other.id, other.links)), Some((b, 1)));
+    let (left, right) = (catalog.find(&left).unwrap(), catalog.find(&right).unwrap());
+    let seen = |link: Option<crate::catalog::Link>| link.map(|l| (l.attachment.id, l.written));
+    assert_eq!(seen(left), Some((b, name("avatar"))));
+    assert_eq!(seen(right), Some((a, name("cover.png"))));
+}
+
+fn links_are_listed_by_field(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    for field in ["cover", "avatar", "resume"] {
+        publish(catalog, &place(user, field), field, 2);
+    }
+    publish(catalog, &place(row(catalog, "2"), "avatar"), "x", 2);
+    let fields: Vec<_> =
+        catalog.links(user).unwrap().into_iter().map(|link| link.place.field).collect();
+    assert_eq!(fields, [name("avatar"), name("cover"), name("resume")]);
+}
+
+fn a_row_is_touched_by_what_it_lists(catalog: &dyn Catalog) {
+    let (user, other) = (row(catalog, "1"), row(catalog, "2"));
+    let modified = |id| catalog.row_by_id(id).unwrap().unwrap().times.modified;
+    let (avatar, cover) = (place(user, "avatar"), place(other, "cover"));
+    let id = publish(catalog, &avatar, "a", 10).id;
+    assert_eq!(modified(user), at(10));
+    publish(catalog, &avatar, "a", 11);
+    assert_eq!(modified(user), at(10), "the same bytes under the same name list the same");
+    catalog.share(id, &cover, &name("cover"), Collision::Refuse, at(12)).unwrap();
+    assert_eq!((modified(user), modified(other)), (at(10), at(12)));
+    catalog.unlink(&cover, at(13)).unwrap();
+    assert_eq!(modified(other), at(13));
+    catalog.move_link(&avatar, &cover, &name("cover"), Collision::Refuse, at(14)).unwrap();
+    assert_eq!((modified(user), modified(other)), (at(14), at(14)));
+    let scratch = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(15)).unwrap().id;
+    assert_eq!(modified(user), at(15));
+    catalog.rename_scratch(scratch, other, &name(".y"), Collision::Refuse, at(16)).unwrap();
+    assert_eq!((modified(user), modified(other)), (at(16), at(16)));
+    catalog.remove_scratch(scratch, at(17)).unwrap();
+    assert_eq!((modified(user), modified(other)), (at(16), at(17)));
+}
+
+fn amendments_are_kept(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let id = publish(catalog, &place(user, "avatar"), "a", 2).id;
+    let change = Amendment {
+        mode: Some(0o600),
+        uid: Some(7),
+        modified: Some(at(-5)),
+        ..Amendment::default()
+    };
+    let amended = catalog.amend(id, change, at(9)).unwrap();
+    assert_eq!((amended.access.mode, amended.access.uid, amended.access.gid), (0o600, 7, 100));
+    assert_eq!((amended.times.modified, amended.times.changed), (at(-5), at(9)));
+    assert_eq!(catalog.attachment(id).unwrap(), Some(amended));
+    let amended = catalog.amend_row(user, change, at(9)).unwrap();
+    assert_eq!((amended.access.mode, amended.times.modified), (0o600, at(-5)));
+    assert_eq!(catalog.row_by_id(user).unwrap(), Some(amended));
+    let scratch = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(9)).unwrap().id;
+    let amended = catalog.amend_scratch(scratch, change, at(10)).unwrap();
+    assert_eq!((amended.access.mode, amended.access.uid), (0o600, 7));
+    assert_eq!(catalog.scratch_by_id(scratch).unwrap(), Some(amended));
+}
+
+fn attributes_are_kept_replaced_and_removed(catalog: &dyn Catalog) {
+    let id = publish(catalog, &place(row(catalog, "1"), "avatar"), "a", 2).id;
+    let set = |name: &str, value: Option<&[u8]>| catalog.set_attribute(id, name, value, at(5));
+    assert!(!set("user.note", Some(b"one")).unwrap());
+    assert!(!set("user.a", Some(b"")).unwrap());
+    assert!(set("user.note", Some(b"two\0")).unwrap());
+    let note = ("user.note".to_owned(), b"two\0".to_vec());
+    assert_eq!(catalog.attributes(id).unwrap(), [("user.a".into(), Vec::new()), note.clone()]);
+    assert!(set("user.a", None).unwrap());
+    assert!(!set("user.a", None).unwrap());
+    assert_eq!(catalog.attributes(id).unwrap(), [note]);
+    assert_eq!(catalog.attachment(id).unwrap().unwrap().times.changed, at(5));
+}
+
+fn totals_count_what_there_is(catalog: &dyn Catalog) {
+    assert_eq!(catalog.totals().unwrap(), crate::catalog::Totals::default());
+    let user = row(catalog, "1");
+    let original = publish(catalog, &place(user, "avatar"), "a", 2).blob;
+    publish(catalog, &place(user, "cover"), "a", 2);
+    reserve(catalog, "only reserved", 2);
+    let thumb = reserve(catalog, "t", 2);
+    let variant = "w200.webp";
+    let variant = crate::variant::Variant::parse(variant).unwrap();
+    catalog.add_variant(original, variant, thumb, &picture(11)).unwrap();
+    catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(3)).unwrap();
+    let totals = catalog.totals().unwrap();
+    assert_eq!((totals.rows, totals.attachments, totals.blobs), (1, 2, 2));
+    assert_eq!((totals.variants, totals.scratch, totals.bytes), (1, 1, 111));
+}

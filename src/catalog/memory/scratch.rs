@@ -1,0 +1,101 @@
+//! Scratch in memory: which file stands behind which unvalidated name.
+//! Does not know the files themselves.
+
+use super::{State, next};
+use crate::attachment::{Access, Amendment, RowId, ScratchId, Times};
+use crate::catalog::{Collision, Error, ScratchRecord};
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+
+impl State {
+    pub(super) fn scratch(&self, row: RowId, name: &Name) -> Option<ScratchRecord> {
+        self.scratch.values().find(|found| found.row == row && found.name == *name).cloned()
+    }
+
+    pub(super) fn scratch_by_id(&self, id: ScratchId) -> Option<ScratchRecord> {
+        self.scratch.get(&id).cloned()
+    }
+
+    pub(super) fn scratches(&self, row: RowId) -> Vec<ScratchRecord> {
+        self.scratch.values().filter(|found| found.row == row).cloned().collect()
+    }
+
+    pub(super) fn scratch_before(&self, created: Timestamp) -> Vec<ScratchRecord> {
+        self.scratch.values().filter(|found| found.created < created).cloned().collect()
+    }
+
+    pub(super) fn add_scratch(
+        &mut self,
+        row: RowId,
+        name: &Name,
+        file: &str,
+        (access, now): (Access, Timestamp),
+    ) -> Result<ScratchRecord, Error> {
+        self.require_row(row)?;
+        if self.scratch(row, name).is_some() {
+            return Err(Error::Taken);
+        }
+        let id = ScratchId(next(&mut self.last.scratch));
+        let (name, file) = (name.clone(), file.to_owned());
+        let added = ScratchRecord { id, row, name, file, access, created: now };
+        self.scratch.insert(id, added.clone());
+        self.touch_row(row, now);
+        Ok(added)
+    }
+
+    pub(super) fn rename_scratch(
+        &mut self,
+        id: ScratchId,
+        row: RowId,
+        name: &Name,
+        (collision, now): (Collision, Timestamp),
+    ) -> Result<Option<ScratchRecord>, Error> {
+        let old = self.scratch_by_id(id).ok_or(Error::Missing)?;
+        self.require_row(row)?;
+        if (old.row, &old.name) == (row, name) {
+            return Ok(None);
+        }
+        let there = self.scratch(row, name);
+        match (&there, collision) {
+            (None, Collision::Exchange) => return Err(Error::Missing),
+            (Some(_), Collision::Refuse) => return Err(Error::Taken),
+            (None, _) => {}
+            (Some(other), Collision::Replace) => {
+                self.scratch.remove(&other.id);
+            }
+            (Some(other), Collision::Exchange) => self.lay(other.id, old.row, &old.name),
+        }
+        self.lay(id, row, name);
+        self.touch_row(old.row, now);
+        self.touch_row(row, now);
+        Ok(there)
+    }
+
+    pub(super) fn amend_scratch(
+        &mut self,
+        id: ScratchId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error> {
+        let scratch = self.scratch.get_mut(&id).ok_or(Error::Missing)?;
+        amendment.apply(&mut scratch.access, &mut Times::all(now), now);
+        Ok(scratch.clone())
+    }
+
+    pub(super) fn remove_scratch(
+        &mut self,
+        id: ScratchId,
+        now: Timestamp,
+    ) -> Option<ScratchRecord> {
+        let scratch = self.scratch.remove(&id)?;
+        self.touch_row(scratch.row, now);
+        Some(scratch)
+    }
+
+    fn lay(&mut self, id: ScratchId, row: RowId, name: &Name) {
+        if let Some(scratch) = self.scratch.get_mut(&id) {
+            scratch.row = row;
+            scratch.name = name.clone();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Blobs and variants in memory: which bytes are known, and which rendered ones belong to which original.
+//! Does not render, and deletes no blob.
+
+use super::{Blob, Rendered, State, next};
+use crate::attachment::{BlobKey, Content, VariantId};
+use crate::catalog::{Error, Reservation, TOUCH_PRECISION, VariantRecord};
+use crate::digest::Digest;
+use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+
+impl State {
+    pub(super) fn reserve(&mut self, digest: Digest, now: Timestamp) -> Reservation {
+        let stored = |blob: &Blob| blob.digest == digest && blob.stored.is_some() && !blob.doomed;
+        if let Some((&generation, _)) = self.blobs.iter().find(|(_, blob)| stored(blob)) {
+            return Reservation::Stored(BlobKey { digest, generation });
+        }
+        let generation = next(&mut self.last.blob);
+        let blob = Blob { digest, reserved: now, idle: true, doomed: false, stored: None };
+        self.blobs.insert(generation, blob);
+        Reservation::New(BlobKey { digest, generation })
+    }
+
+    /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
+    pub(super) fn require_blob(&self, key: BlobKey) -> Result<(), Error> {
+        let known = self.blobs.get(&key.generation);
+        let live = known.is_some_and(|blob| blob.digest == key.digest && !blob.doomed);
+        if live { Ok(()) } else { Err(Error::BlobGone(key)) }
+    }
+
+    /// Notes that the blob is needed, and, the first time, what it holds.
+    pub(super) fn claim(&mut self, key: BlobKey, content: &Content, now: Option<Timestamp>) {
+        if let Some(blob) = self.blobs.get_mut(&key.generation) {
+            blob.idle = false;
+            let stored = now.unwrap_or(blob.reserved);
+            blob.stored.get_or_insert_with(|| (stored, content.clone()));
+        }
+    }
+
+    pub(super) fn variant(&self, original: BlobKey, variant: Variant) -> Option<VariantRecord> {
+        let wanted = |found: &Rendered| found.original == original && found.variant == variant;
+        let (id, _) = self.variants.iter().find(|(_, found)| wanted(found))?;
+        self.variant_by_id(*id)
+    }
+
+    pub(super) fn variant_by_id(&self, id: VariantId) -> Option<VariantRecord> {
+        let Rendered { original, variant, blob, .. } = self.variants.get(&id)?.clone();
+        let (_, content) = self.blobs.get(&blob.generation)?.stored.clone()?;
+        let source = self.blobs.get(&original.generation)?;
+        let committed = source.stored.as_ref().map_or(source.reserved, |(at, _)| *at);
+        Some(VariantRecord { id, original, variant, blob, content, committed })
+    }
+
+    pub(super) fn variants(&self, original: BlobKey) -> Vec<VariantRecord> {
+        let ids = self.variants.iter().filter(|(_, found)| found.original == original);
+        let mut found: Vec<_> = ids.filter_map(|(id, _)| self.variant_by_id(*id)).collect();
+        found.sort_by_cached_key(|record| record.variant.to_string());
+        found
+    }
+
+    pub(super) fn add_variant(
+        &mut self,
+        original: BlobKey,
+        variant: Variant,
+        blob: BlobKey,
+        content: &Content,
+    ) -> Result<VariantRecord, Error> {
+        self.require_blob(original)?;
+        self.require_blob(blob)?;
+        if let Some(known) = self.variant(original, variant) {
+            return Ok(known);
+        }
+        self.claim(blob, content, None);
+        let reserved = self.blobs.get(&blob.generation).map(|blob| blob.reserved);
+        let latest = self.variants.values().map(|found| found.used).max();
+        let used = reserved.max(latest).ok_or(Error::BlobGone(blob))?;
+        let id = VariantId(next(&mut self.last.variant));
+        self.variants.insert(id, Rendered { original, variant, blob, used });
+        self.variant_by_id(id).ok_or(Error::Missing)
+    }
+
+    pub(super) fn trim_variants(&mut self, bytes: u64) -> usize {
+        let mut total: u64 = self.variants.values().map(|found| self.length(found.blob)).sum();
+        let mut dropped = 0;
+        while total > bytes {
+            let oldest = self.variants.iter().min_by_key(|(id, found)| (found.used, **id));
+            let Some((&id, &Rendered { blob, .. })) = oldest else {
+                break;
+            };
+            total -= self.length(blob);
+            self.variants.remove(&id);
+            self.release(blob);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    pub(super) fn touch_variant(&mut self, id: VariantId, now: Timestamp) {
+        if let Some(found) = self.variants.get_mut(&id)
+            && found.used <= now.minus(TOUCH_PRECISION)
+        {
+            found.used = now;
+        }
+    }
+
+    fn length(&self, key: BlobKey) -> u64 {
+        let stored = self.blobs.get(&key.generation).and_then(|blob| blob.stored.as_ref());
+        stored.map_or(0, |(_, content)| content.length)
+    }
+
+    /// A blob whose last variant was dropped is a sweep's to look at, unless attachments lead the sweep there anyway.
+    fn release(&mut self, key: BlobKey) {
+        let held = self.attachments.values().any(|kept| kept.attachment.blob == key)
+            || self.variants.values().any(|found| found.blob == key);
+        if let Some(blob) = self.blobs.get_mut(&key.generation).filter(|_| !held) {
+            blob.idle = true;
+        }
+    }
+}

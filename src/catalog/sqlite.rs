@@ -1,0 +1,215 @@
+//! The catalogue in one `SQLite` file.
+//! Does not know what the catalogue is asked for: the verbs lie in the files of `sqlite/`; this one opens, lends
+//! connections and frames transactions.
+
+mod attachments;
+mod blobs;
+mod columns;
+#[cfg(test)]
+mod durable;
+mod rows;
+mod scratch;
+mod slots;
+mod sweep;
+mod variants;
+mod verbs;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+
+use crate::catalog::Error;
+
+/// Each brings the schema from its index to the next version; one that was released is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/001.sql")];
+
+/// Older ones can corrupt a database in WAL mode when it is reset during a checkpoint (sqlite.org, `wal.html`).
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long one process waits for another that holds the file, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections for reading that are kept when idle. More threads than these open and close their own.
+const IDLE_READERS: usize = 8;
+
+/// Above the number of statements in `sqlite/`, so that each is prepared once for a connection.
+const CACHED_STATEMENTS: usize = 96;
+
+/// A [`Catalog`](crate::catalog::Catalog) in a file. Commits are durable (WAL, `synchronous=FULL`); reads wait for none.
+pub struct Sqlite {
+    path: PathBuf,
+    /// Guards the one connection that writes. Held for a whole transaction, its fsync included: `SQLite` has one writer
+    /// at a time anyway, and waiting here is fair where its busy handler is not.
+    writer: Mutex<Connection>,
+    /// Guards the idle connections for reading; held only to take one out or to lay it back.
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens the catalogue at `path`, made if absent, and brings its schema up to date.
+    /// Errors: [`Error::Newer`], [`Error::Full`], [`Error::Engine`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(refused(format!("SQLite {} is older than 3.51.3", rusqlite::version())));
+        }
+        let mut writer = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        writer.busy_timeout(BUSY_TIMEOUT)?;
+        writer.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        check_version(&writer, path)?;
+        let mode: String =
+            writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get("journal_mode"))?;
+        if mode != "wal" {
+            return Err(refused(format!("the journal mode is {mode} where WAL was asked for")));
+        }
+        writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        migrate(&mut writer, path)?;
+        sync_directory(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Runs one query on a connection of its own. It sees the last commit before it, whole.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let idle = lock(&self.readers).pop();
+        let reader = idle.map_or_else(|| self.reader(), Ok)?;
+        let answer = work(&reader);
+        let mut readers = lock(&self.readers);
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
+        answer
+    }
+
+    /// Runs `work` in one transaction: committed and durable if it is `Ok`, undone if not.
+    fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, Error>) -> Result<T, Error> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = work(&transaction)?;
+        transaction.commit()?;
+        Ok(answer)
+    }
+
+    /// Runs `work` in one transaction and undoes it: what would happen.
+    fn rehearse<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, Error>) -> Result<T, Error> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let answer = work(&transaction)?;
+        transaction.rollback()?;
+        Ok(answer)
+    }
+
+    fn reader(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        reader.busy_timeout(BUSY_TIMEOUT)?;
+        reader.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        Ok(reader)
+    }
+}
+
+fn migrate(writer: &mut Connection, path: &Path) -> Result<(), Error> {
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = check_version(&transaction, path)?;
+    for (version, script) in MIGRATIONS.iter().enumerate().skip(found) {
+        transaction.execute_batch(script)?;
+        transaction.pragma_update(None, "user_version", known(version + 1))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The schema's version, if this program knows it.
+fn check_version(connection: &Connection, path: &Path) -> Result<usize, Error> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(found) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => {
+            let path = path.display().to_string();
+            Err(Error::Newer { path, found, known: known(MIGRATIONS.len()) })
+        }
+    }
+}
+
+fn known(version: usize) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// `SQLite` makes the file but leaves its directory entry to luck.
+fn sync_directory(path: &Path) -> Result<(), Error> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| Error::Engine(Box::new(error)))
+}
+
+/// A panic while the lock was held left no transaction open: dropping one rolls it back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(message: String) -> Error {
+    Error::Engine(message.into())
+}
+
+/// The first row of a query, read by `read`.
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnOnce(&Row) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// All rows of a query, each read by `read`.
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// Runs a statement that returns no rows; returns how many it changed.
+fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, Error> {
+    Ok(connection.prepare_cached(sql)?.execute(params)?)
+}
+
+/// Whether a query has a row.
+fn exists(connection: &Connection, sql: &str, params: impl Params) -> Result<bool, Error> {
+    Ok(connection.prepare_cached(sql)?.exists(params)?)
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, _) if is_full(*failure) => Self::Full,
+            _ => Self::Engine(Box::new(error)),
+        }
+    }
+}
+
+/// Growing the `-shm` file reports a full disk as an I/O error of its own.
+fn is_full(failure: rusqlite::ffi::Error) -> bool {
+    failure.code == ErrorCode::DiskFull
+        || failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+}

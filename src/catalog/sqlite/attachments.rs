@@ -1,0 +1,155 @@
+//! Attachments in `SQLite`: their count of names, what `chmod` and its kin change, and their foreign attributes.
+//! Does not know which slots hold them, beyond listing those.
+
+use rusqlite::{Connection, params};
+
+use super::columns::{attachment, attachment_columns, int, number, place};
+use super::{all, exists, one, run};
+use crate::attachment::{Amendment, Attachment, AttachmentId};
+use crate::catalog::{Error, Place, Publication};
+use crate::timestamp::Timestamp;
+
+pub(super) fn by_id(db: &Connection, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+    let sql = concat!(
+        "SELECT ",
+        attachment_columns!(),
+        " FROM attachments a JOIN blobs b ON b.id = a.blob WHERE a.id = ?"
+    );
+    one(db, sql, [int(id.0)], attachment)
+}
+
+pub(super) fn require(db: &Connection, id: AttachmentId) -> Result<Attachment, Error> {
+    by_id(db, id)?.ok_or(Error::Missing)
+}
+
+pub(super) fn places(db: &Connection, id: AttachmentId) -> Result<Vec<Place>, Error> {
+    let sql = "SELECT row_id, field FROM links WHERE attachment = ? ORDER BY row_id, field";
+    all(db, sql, [int(id.0)], |row| place(row, 0))
+}
+
+/// Makes the attachment, with one name.
+pub(super) fn add(
+    db: &Connection,
+    publication: &Publication,
+    version: u64,
+) -> Result<AttachmentId, Error> {
+    let sql = "INSERT INTO attachments (blob, uid, gid, mode, accessed, modified, changed, \
+                                        committed, version, filename, links) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id";
+    let Publication { blob, access, times, .. } = publication;
+    let params = params![
+        int(blob.generation),
+        access.uid,
+        access.gid,
+        access.mode,
+        times.accessed.0,
+        times.modified.0,
+        times.changed.0,
+        publication.now.0,
+        int(version),
+        publication.original_filename,
+    ];
+    let made = one(db, sql, params, |row| Ok(AttachmentId(number(row, 0)?)))?;
+    made.ok_or(Error::Missing)
+}
+
+/// Takes over what a publication of the same blob brings.
+pub(super) fn renew(
+    db: &Connection,
+    id: AttachmentId,
+    publication: &Publication,
+) -> Result<(), Error> {
+    let old = require(db, id)?;
+    let Publication { access, times, original_filename, .. } = publication;
+    store(db, &Attachment { access: *access, times: *times, ..old })?;
+    let sql = "UPDATE attachments SET filename = ? WHERE id = ?";
+    run(db, sql, params![original_filename, int(id.0)])?;
+    Ok(())
+}
+
+/// One name more. Puts back what is held.
+pub(super) fn gain(db: &Connection, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET links = links + 1, retired = NULL, changed = ? WHERE id = ?";
+    run(db, sql, params![now.0, int(id.0)])?;
+    Ok(())
+}
+
+/// One name less. Retires what has none left.
+pub(super) fn lose(db: &Connection, id: AttachmentId, now: Timestamp) -> Result<Attachment, Error> {
+    let sql = "UPDATE attachments SET links = links - 1, changed = ?1, \
+               retired = CASE links WHEN 1 THEN ?1 END WHERE id = ?2";
+    run(db, sql, params![now.0, int(id.0)])?;
+    require(db, id)
+}
+
+pub(super) fn amend(
+    db: &Connection,
+    id: AttachmentId,
+    amendment: Amendment,
+    now: Timestamp,
+) -> Result<Attachment, Error> {
+    let mut found = require(db, id)?;
+    amendment.apply(&mut found.access, &mut found.times, now);
+    store(db, &found)?;
+    Ok(found)
+}
+
+pub(super) fn attributes(
+    db: &Connection,
+    id: AttachmentId,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let sql = "SELECT name, value FROM attributes WHERE attachment = ? ORDER BY name";
+    all(db, sql, [int(id.0)], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(super) fn set_attribute(
+    db: &Connection,
+    id: AttachmentId,
+    name: &str,
+    value: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let mut found = require(db, id)?;
+    let sql = "SELECT 1 FROM attributes WHERE attachment = ? AND name = ?";
+    let before = exists(db, sql, params![int(id.0), name])?;
+    match value {
+        None if !before => return Ok(false),
+        None => {
+            let sql = "DELETE FROM attributes WHERE attachment = ? AND name = ?";
+            run(db, sql, params![int(id.0), name])?;
+        }
+        Some(value) => put_attribute(db, id, name, value)?,
+    }
+    found.times.changed = now;
+    store(db, &found)?;
+    Ok(before)
+}
+
+pub(super) fn put_attribute(
+    db: &Connection,
+    id: AttachmentId,
+    name: &str,
+    value: &[u8],
+) -> Result<(), Error> {
+    let sql = "INSERT INTO attributes (attachment, name, value) VALUES (?, ?, ?) \
+               ON CONFLICT (attachment, name) DO UPDATE SET value = excluded.value";
+    run(db, sql, params![int(id.0), name, value])?;
+    Ok(())
+}
+
+fn store(db: &Connection, attachment: &Attachment) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET uid = ?, gid = ?, mode = ?, \
+               accessed = ?, modified = ?, changed = ? WHERE id = ?";
+    let Attachment { id, access, times, .. } = attachment;
+    let params = params![
+        access.uid,
+        access.gid,
+        access.mode,
+        times.accessed.0,
+        times.modified.0,
+        times.changed.0,
+        int(id.0)
+    ];
+    run(db, sql, params)?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The catalogue's knowledge of blobs in `SQLite`: reserved, stored, doomed, forgotten.
+//! Does not know what needs a blob: `sweep.rs` finds that out.
+
+use rusqlite::{Connection, params};
+
+use super::columns::{int, key};
+use super::{all, exists, one, run};
+use crate::attachment::{BlobKey, Content};
+use crate::catalog::{Error, Reservation};
+use crate::digest::Digest;
+use crate::timestamp::Timestamp;
+
+/// The oldest stored blob with these bytes that is not doomed.
+pub(super) fn stored(db: &Connection, digest: Digest) -> Result<Option<BlobKey>, Error> {
+    let sql = "SELECT id, digest FROM blobs \
+               WHERE digest = ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 1";
+    one(db, sql, [digest.as_bytes()], |row| key(row, 0))
+}
+
+pub(super) fn reserve(
+    db: &Connection,
+    digest: Digest,
+    now: Timestamp,
+) -> Result<Reservation, Error> {
+    if let Some(key) = stored(db, digest)? {
+        return Ok(Reservation::Stored(key));
+    }
+    let sql = "INSERT INTO blobs (digest, reserved) VALUES (?, ?) RETURNING id, digest";
+    let made = one(db, sql, params![digest.as_bytes(), now.0], |row| key(row, 0))?;
+    made.map(Reservation::New).ok_or(Error::Missing)
+}
+
+/// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
+pub(super) fn require(db: &Connection, key: BlobKey) -> Result<(), Error> {
+    let sql = "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND doomed = 0";
+    let live = exists(db, sql, params![int(key.generation), key.digest.as_bytes()])?;
+    if live { Ok(()) } else { Err(Error::BlobGone(key)) }
+}
+
+/// Notes that the blob is needed, and, the first time, what it holds. `now` is when it was stored; where nobody says,
+/// it is when it was reserved.
+pub(super) fn claim(
+    db: &Connection,
+    key: BlobKey,
+    content: &Content,
+    now: Option<Timestamp>,
+) -> Result<(), Error> {
+    let id = int(key.generation);
+    run(db, "UPDATE blobs SET idle = 0 WHERE id = ?", [id])?;
+    let sql = "UPDATE blobs SET stored = coalesce(?, reserved), media_type = ?, length = ?, \
+               width = ?, height = ? WHERE id = ? AND stored IS NULL";
+    let (width, height) = content.dimensions.map(|size| (size.width, size.height)).unzip();
+    let (media_type, length) = (content.media_type.as_str(), int(content.length));
+    run(db, sql, params![now.map(|at| at.0), media_type, length, width, height, id])?;
+    Ok(())
+}
+
+pub(super) fn doomed(db: &Connection, limit: usize) -> Result<Vec<BlobKey>, Error> {
+    let sql = "SELECT id, digest FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
+    all(db, sql, [i64::try_from(limit).unwrap_or(i64::MAX)], |row| key(row, 0))
+}
+
+pub(super) fn forget(db: &Connection, key: BlobKey) -> Result<(), Error> {
+    let sql = "DELETE FROM blobs WHERE id = ? AND digest = ? AND doomed = 1";
+    run(db, sql, params![int(key.generation), key.digest.as_bytes()])?;
+    Ok(())
+}
+
+pub(super) fn after(
+    db: &Connection,
+    after: Option<BlobKey>,
+    limit: usize,
+) -> Result<Vec<BlobKey>, Error> {
+    let sql = "SELECT id, digest FROM blobs \
+               WHERE id > ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT ?";
+    let after = after.map_or(0, |key| int(key.generation));
+    all(db, sql, [after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| key(row, 0))
+}

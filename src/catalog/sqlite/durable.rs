@@ -1,0 +1,126 @@
+//! What only a catalogue on disk can promise.
+//! Does not repeat the laws that every catalogue keeps.
+
+use std::path::Path;
+
+use super::{Sqlite, lock};
+use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
+use crate::catalog::{Catalog, Collision, Error};
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path).expect("a catalogue")
+}
+
+#[test]
+fn a_reopened_catalogue_answers_the_same_and_counts_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let catalog = open(&path);
+    let user = row(&catalog, "42");
+    let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
+    let lost = publish(&catalog, &place(user, "cover"), "b", 2);
+    let scratch = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(3)).unwrap();
+    catalog.remove_scratch(scratch.id, at(3)).unwrap();
+    let empty = row(&catalog, "43");
+    catalog.remove_row(empty).unwrap();
+    catalog.unlink(&place(user, "cover"), at(4)).unwrap();
+    catalog.doom(at(4), at(4), 9).unwrap();
+    catalog.forget(lost.blob).unwrap();
+    drop(catalog);
+
+    let catalog = open(&path);
+    assert_eq!(catalog.links(user).unwrap()[0].attachment, kept);
+    assert!(row(&catalog, "43") > empty);
+    let again = publish(&catalog, &place(user, "cover"), "b", 5);
+    assert!(again.id > lost.id && again.blob.generation > lost.blob.generation);
+    let renewed = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(6)).unwrap();
+    assert!(renewed.id > scratch.id);
+}
+
+#[test]
+fn a_catalogue_of_a_newer_schema_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    drop(open(&path));
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 7).unwrap();
+    drop(newer);
+    let refused = Sqlite::open(&path).err().unwrap();
+    assert!(matches!(&refused, Error::Newer { found: 7, known: 1, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("catalog.sqlite"), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_no_catalogue_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    std::fs::write(&path, "x".repeat(4096)).unwrap();
+    assert!(matches!(Sqlite::open(&path), Err(Error::Engine(_))));
+    assert!(matches!(Sqlite::open(&folder.path().join("no/such")), Err(Error::Engine(_))));
+}
+
+#[test]
+fn a_damaged_value_is_told_and_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let catalog = open(&path);
+    let avatar = place(row(&catalog, "42"), "avatar");
+    publish(&catalog, &avatar, "a", 2);
+    let damage = rusqlite::Connection::open(&path).unwrap();
+    damage.execute("UPDATE blobs SET media_type = 'nonsense'", []).unwrap();
+    assert!(matches!(catalog.find(&avatar), Err(Error::Corrupt(_))));
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let catalog = open(&path);
+    let user = row(&catalog, "42");
+    let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
+    lock(&catalog.writer).pragma_update(None, "max_page_count", 40).unwrap();
+    let mut added = 0;
+    let full = loop {
+        match catalog.add_scratch(user, &name(&format!("{added:0>200}")), "s", ACCESS, at(3)) {
+            Ok(_) => added += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, Error::Full), "{full:?}");
+    assert_eq!(catalog.scratches(user).unwrap().len(), added);
+    assert_eq!(catalog.find(&place(user, "avatar")).unwrap().unwrap().attachment, kept);
+    for scratch in catalog.scratches(user).unwrap() {
+        catalog.remove_scratch(scratch.id, at(4)).unwrap();
+    }
+    assert_eq!(catalog.totals().unwrap().scratch, 0);
+}
+
+#[test]
+fn a_failed_change_leaves_no_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder.path().join("catalog.sqlite"));
+    let (one, two) = (row(&catalog, "1"), row(&catalog, "2"));
+    publish(&catalog, &place(one, "avatar"), "a", 2);
+    publish(&catalog, &place(two, "avatar"), "b", 2);
+    let before = (catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap());
+    let (from, to) = (place(one, "avatar"), place(two, "avatar"));
+    let taken = catalog.move_link(&from, &to, &name("x"), Collision::Refuse, at(9));
+    assert!(matches!(taken, Err(Error::Taken)));
+    assert_eq!((catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap()), before);
+}
+
+#[test]
+fn a_read_does_not_wait_for_a_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let catalog = open(&path);
+    let avatar = place(row(&catalog, "1"), "avatar");
+    publish(&catalog, &avatar, "a", 2);
+    let mut other = rusqlite::Connection::open(&path).unwrap();
+    let writing =
+        other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    writing.execute("UPDATE attachments SET version = 99", []).unwrap();
+    assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.version, 1);
+    writing.commit().unwrap();
+    assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.version, 99);
+}

@@ -1,0 +1,258 @@
+//! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
+//! Does not hold SQL.
+
+use super::sweep::Horizon;
+use super::{Sqlite, attachments, blobs, rows, scratch, slots, sweep, variants};
+use crate::attachment::{
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
+    VariantId,
+};
+use crate::catalog::{
+    Catalog, Collision, Doomed, Error, Link, Place, Publication, Published, Reservation, RowRecord,
+    ScratchRecord, Totals, VariantRecord,
+};
+use crate::digest::Digest;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+
+impl Catalog for Sqlite {
+    fn table(&self, name: &Name) -> Result<TableId, Error> {
+        // Asked at every start, and new only at the first: most calls need no transaction.
+        if let Some(known) = self.read(|db| rows::table(db, name))? {
+            return Ok(known);
+        }
+        self.write(|db| rows::add_table(db, name))
+    }
+
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+        self.read(|db| rows::find(db, table, name))
+    }
+
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+        self.read(|db| rows::by_id(db, row))
+    }
+
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+        self.read(|db| rows::after(db, table, after, limit))
+    }
+
+    fn add_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.write(|db| rows::add(db, table, name, access, now))
+    }
+
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+        self.write(|db| rows::remove(db, row))
+    }
+
+    fn rename_row(
+        &self,
+        row: RowId,
+        to: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(|db| rows::rename(db, row, to, collision, now))
+    }
+
+    fn amend_row(
+        &self,
+        row: RowId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.write(|db| rows::amend(db, row, amendment, now))
+    }
+
+    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
+        self.read(|db| slots::find(db, place))
+    }
+
+    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        self.read(|db| slots::of_row(db, row))
+    }
+
+    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+        self.read(|db| attachments::by_id(db, id))
+    }
+
+    fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
+        self.read(|db| attachments::places(db, id))
+    }
+
+    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error> {
+        if let Some(key) = self.read(|db| blobs::stored(db, digest))? {
+            return Ok(Reservation::Stored(key));
+        }
+        self.write(|db| blobs::reserve(db, digest, now))
+    }
+
+    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
+        self.write(|db| slots::publish(db, publication))
+    }
+
+    fn share(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        self.write(|db| slots::share(db, id, to, written, (collision, now)))
+    }
+
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+        self.write(|db| slots::unlink(db, place, now))
+    }
+
+    fn move_link(
+        &self,
+        from: &Place,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        self.write(|db| slots::move_link(db, from, to, written, (collision, now)))
+    }
+
+    fn amend(
+        &self,
+        id: AttachmentId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<Attachment, Error> {
+        self.write(|db| attachments::amend(db, id, amendment, now))
+    }
+
+    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        self.read(|db| attachments::attributes(db, id))
+    }
+
+    fn set_attribute(
+        &self,
+        id: AttachmentId,
+        name: &str,
+        value: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.write(|db| attachments::set_attribute(db, id, name, value, now))
+    }
+
+    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
+        self.read(|db| variants::find(db, original, variant))
+    }
+
+    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
+        self.read(|db| variants::by_id(db, id))
+    }
+
+    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
+        self.read(|db| variants::of_original(db, original))
+    }
+
+    fn add_variant(
+        &self,
+        original: BlobKey,
+        variant: Variant,
+        blob: BlobKey,
+        content: &Content,
+    ) -> Result<VariantRecord, Error> {
+        self.write(|db| variants::add(db, original, variant, blob, content))
+    }
+
+    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        self.read(|db| scratch::find(db, row, name))
+    }
+
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+        self.read(|db| scratch::by_id(db, id))
+    }
+
+    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| scratch::of_row(db, row))
+    }
+
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| scratch::before(db, created))
+    }
+
+    fn add_scratch(
+        &self,
+        row: RowId,
+        name: &Name,
+        file: &str,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error> {
+        self.write(|db| scratch::add(db, row, name, file, (access, now)))
+    }
+
+    fn rename_scratch(
+        &self,
+        id: ScratchId,
+        row: RowId,
+        name: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<ScratchRecord>, Error> {
+        self.write(|db| scratch::rename(db, id, row, name, (collision, now)))
+    }
+
+    fn amend_scratch(
+        &self,
+        id: ScratchId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error> {
+        self.write(|db| scratch::amend(db, id, amendment, now))
+    }
+
+    fn remove_scratch(
+        &self,
+        id: ScratchId,
+        now: Timestamp,
+    ) -> Result<Option<ScratchRecord>, Error> {
+        self.write(|db| scratch::remove(db, id, now))
+    }
+
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
+        self.write(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+    }
+
+    fn doomable(
+        &self,
+        retired: Timestamp,
+        reserved: Timestamp,
+        limit: usize,
+    ) -> Result<Doomed, Error> {
+        self.rehearse(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+    }
+
+    fn forget(&self, key: BlobKey) -> Result<(), Error> {
+        self.write(|db| blobs::forget(db, key))
+    }
+
+    fn trim_variants(&self, bytes: u64) -> Result<usize, Error> {
+        self.write(|db| variants::trim(db, bytes))
+    }
+
+    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
+        self.write(|db| variants::touch(db, id, now))
+    }
+
+    fn totals(&self) -> Result<Totals, Error> {
+        self.read(sweep::totals)
+    }
+
+    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
+        self.read(|db| blobs::after(db, after, limit))
+    }
+}
