@@ -222,3 +222,29 @@ pub enum Error {
     #[error("the worker failed")]
     Failed(#[source] Failure),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media_type::Format;
+    use crate::pipeline::job::Limits;
+    use crate::rule::Normal;
+
+    #[test]
+    fn an_idle_worker_that_died_refuses_no_file() {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/workers/once.sh").into();
+        let job_timeout = Duration::from_secs(60);
+        let memory = 1 << 30;
+        let settings = Settings { program, workers: 1, job_timeout, memory, jobs_per_worker: 100 };
+        let pool = Pool::start(settings).unwrap();
+        let normal = Normal::default();
+        let job = Job::Refine { format: Format::Png, normal, limits: Limits::default() };
+        let file = tempfile::tempfile().unwrap();
+        pool.run(&job, &file, &file).unwrap();
+        let mut worker = pool.state().idle.pop().unwrap();
+        assert!(worker.ended(Duration::from_secs(60)).is_some());
+        pool.state().idle.push(worker);
+        pool.run(&job, &file, &file).unwrap();
+        assert_eq!((pool.status().spawned, pool.status().killed), (2, 1));
+    }
+}

@@ -117,7 +117,7 @@ impl Worker {
     }
 
     /// Waits for the end of the process, but not for long; nothing where it does not end.
-    fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+    pub(super) fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let pid = Pid::from_child(&self.child);
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         wait(&pidfd, patience).ok()?;

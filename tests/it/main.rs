@@ -1,0 +1,3 @@
+//! The tests that need the program itself, in one binary.
+
+mod worker;
