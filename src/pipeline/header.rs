@@ -282,8 +282,8 @@ fn extended_webp(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
 fn avif(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
     match imagesize::blob_size(source.head) {
         Ok(size) => {
-            let side = |side: usize| u32::try_from(side).map_err(|_| Stop::Corrupt);
-            found.size(side(size.width)?, side(size.height)?)
+            let narrow = |side: usize| u32::try_from(side).map_err(|_| Stop::Corrupt);
+            found.size(narrow(size.width)?, narrow(size.height)?)
         }
         Err(_) if matches!(source.rest, Rest::Later) => Err(Stop::NeedMore),
         Err(_) => Err(Stop::Corrupt),
@@ -343,10 +343,8 @@ impl Tiff {
         let [mark, _, second, third] = source.bytes(0)?;
         let order = if mark == b'I' { Order::Little } else { Order::Big };
         let wide = second == b'+' || third == b'+';
-        let at = match wide {
-            true => order.long64(source.bytes(8)?),
-            false => order.long(source.bytes(4)?).into(),
-        };
+        let at =
+            if wide { order.long64(source.bytes(8)?) } else { order.long(source.bytes(4)?).into() };
         let past = at.checked_add(8).ok_or(Stop::Corrupt)?;
         Ok(if wide {
             let entries = order.long64(source.bytes(at)?);

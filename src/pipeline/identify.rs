@@ -161,9 +161,10 @@ fn media(bytes: &[u8]) -> Option<&'static str> {
         |brand: &[u8]| bytes.get(16..end).is_some_and(|all| all.chunks(4).any(|one| one == brand));
     Some(match bytes.get(8..12)? {
         b"avif" | b"avis" => "image/avif",
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => "image/heic",
         b"mif1" | b"msf1" if compatible(b"avif") || compatible(b"avis") => "image/avif",
-        b"mif1" | b"msf1" => "image/heic",
+        b"mif1" | b"msf1" | b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => {
+            "image/heic"
+        }
         b"qt  " => "video/quicktime",
         b"M4A " | b"M4B " => "audio/mp4",
         _ => "video/mp4",
@@ -298,7 +299,7 @@ fn is_html(start: &[u8]) -> bool {
             after.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()));
         head && matches!(after.get(tag.len()), Some(b' ' | b'>' | b'\t' | b'\n' | b'\r' | b'/'))
     };
-    after.starts_with(b"!--") || HTML_TAGS.iter().any(|name| tag(&name))
+    after.starts_with(b"!--") || HTML_TAGS.iter().any(tag)
 }
 
 /// The name of the root element, behind the declaration, comments and a document type with its entities.

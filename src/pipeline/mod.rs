@@ -209,14 +209,20 @@ impl Pipeline {
 
     fn work(&self, job: &Job, input: &File, output: &File) -> Result<Made, Error> {
         let input = read_only(input).map_err(Error::Input)?;
-        let outcome = self.pool.run(job, &input, output).map_err(|error| self.blame(error))?;
-        match outcome {
+        let answer = self.pool.run(job, &input, output).map_err(|error| self.blame(error))?;
+        let made = match answer.outcome() {
             Outcome::Untouched { .. } => Ok(Made::Nothing),
+            Outcome::Fault(fault) => Err(refused(fault)),
             Outcome::Written { format, length, .. } => {
-                measured(output, format, length).map(Made::Image)
+                let Some(content) = measured(output, *format, *length)? else {
+                    answer.disbelieve();
+                    return Err(nonsense());
+                };
+                Ok(Made::Image(content))
             }
-            Outcome::Fault(fault) => Err(refused(&fault)),
-        }
+        };
+        answer.believe();
+        made
     }
 
     /// Tells the pool's troubles, which are nobody's fault, from an image that brought its worker down.
@@ -300,16 +306,17 @@ fn digest(file: &File, length: u64) -> io::Result<Digest> {
 }
 
 /// A worker that hostile bytes took over could write anything: what is recorded is measured here, not told there.
-fn measured(output: &File, told: Format, length: u64) -> Result<Content, Error> {
+/// Nothing where that is not what was told.
+fn measured(output: &File, told: Format, length: u64) -> Result<Option<Content>, Error> {
     let written = output.metadata().map_err(Error::Output)?.len();
     let head = beginning(output, written).map_err(Error::Output)?;
-    match header::of_file(&head, output).map_err(Error::Output)? {
+    Ok(match header::of_file(&head, output).map_err(Error::Output)? {
         Header::Image { format, dimensions, .. } if format == told && written == length => {
             let media_type = format.media_type();
-            Ok(Content { media_type, length, dimensions: Some(dimensions) })
+            Some(Content { media_type, length, dimensions: Some(dimensions) })
         }
-        _ => Err(nonsense()),
-    }
+        _ => None,
+    })
 }
 
 fn nonsense() -> Error {

@@ -95,11 +95,8 @@ fn file_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
         return Prefix::Passed;
     }
     let found = identify(prefix);
-    let enough = match found == MediaType::OCTET_STREAM {
-        true => prefix.len() >= BINARY_MIN,
-        false => prefix.len() >= SIGNATURE_MAX,
-    };
-    if !enough && end == End::Open {
+    let telling = if found == MediaType::OCTET_STREAM { BINARY_MIN } else { SIGNATURE_MAX };
+    if prefix.len() < telling && end == End::Open {
         return Prefix::Undecided;
     }
     let others = may_become(&found);
@@ -190,11 +187,12 @@ pub fn judge_type(rules: &Rules, found: &MediaType) -> Result<(), Violation> {
     let convertible = found.format().is_some_and(|format| {
         rules.kind == Kind::Image && format.is_readable() && !is_storable(rules, format)
     });
-    let hint = match convertible {
-        true => format!(
+    let hint = if convertible {
+        format!(
             "convert it first, or set `format` on the field; {found} is only read to be converted"
-        ),
-        false => format!("send {allowed}; the name of a file does not change what it is"),
+        )
+    } else {
+        format!("send {allowed}; the name of a file does not change what it is")
     };
     Err(Violation {
         rule: Rule::ContentTypes,

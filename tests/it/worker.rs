@@ -1,5 +1,8 @@
 //! Worker processes: the real ones, and programs that behave as badly as a worker can.
 
+// Clippy's allowance for tests does not reach their helper functions.
+#![allow(clippy::unwrap_used)]
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -17,6 +20,7 @@ use mediafs::pipeline::worker::protocol::{self, Ready};
 use mediafs::pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
 use mediafs::refusal::Rule;
 use mediafs::rule::{Normal, Rules};
+use mediafs::variant::Variant;
 
 const MEMORY: u64 = 1 << 30;
 
@@ -55,7 +59,7 @@ fn file_of(bytes: &[u8]) -> File {
 }
 
 fn run(pool: &Pool) -> Result<(), pool::Error> {
-    pool.run(&job(), &file_of(PNG), &file_of(b"")).map(|_| ())
+    pool.run(&job(), &file_of(PNG), &file_of(b"")).map(pool::Answer::believe)
 }
 
 fn refine(settings: Settings) -> Error {
@@ -129,6 +133,19 @@ fn a_worker_that_answers_nonsense_refuses_its_file_as_corrupt() {
     for name in ["garbage", "deaf", "liar"] {
         assert_eq!(rule(&refine(settings(script(name)))), Some(Rule::Corrupt), "{name}");
     }
+}
+
+#[test]
+fn a_worker_that_lied_is_given_no_other_file() {
+    let pipeline = Pipeline::start(settings(script("liar"))).unwrap();
+    let original = file_of(PNG);
+    let variant = Variant::parse("w200.png").unwrap();
+    let render = || pipeline.render(&original, Format::Png, variant, None, file_of(b""));
+    for _ in 0..2 {
+        assert_eq!(rule(&render().unwrap_err()), Some(Rule::Corrupt));
+    }
+    let status = PoolStatus { spawned: 2, killed: 2, ..PoolStatus::default() };
+    assert_eq!(pipeline.status(), status);
 }
 
 #[test]

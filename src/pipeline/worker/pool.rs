@@ -71,16 +71,11 @@ impl Pool {
     }
 
     /// Has one job done by one worker; waits for it and, before that, for its turn.
-    pub fn run(&self, job: &Job, input: &File, output: &File) -> Result<Outcome, Error> {
-        let mut seat = self.sit()?;
+    pub fn run(&self, job: &Job, input: &File, output: &File) -> Result<Answer<'_>, Error> {
+        let seat = self.sit()?;
         let mut worker = seat.worker()?;
         match worker.work(job, input, output, self.settings.job_timeout) {
-            Ok(outcome) => {
-                if worker.jobs() < self.settings.jobs_per_worker {
-                    seat.kept = Some(worker);
-                }
-                Ok(outcome)
-            }
+            Ok(outcome) => Ok(Answer { outcome, worker, seat }),
             Err(failure) => {
                 self.state().killed += 1;
                 Err(Error::Failed(failure))
@@ -129,6 +124,34 @@ impl Pool {
     /// A thread that panicked with the lock held left counters that are still whole: each change is one statement.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker's answer, to be believed or not. Dropped unjudged it ends the worker.
+#[must_use]
+pub struct Answer<'a> {
+    outcome: Outcome,
+    // Before the seat: no more workers may live than there are seats.
+    worker: Worker,
+    seat: Seat<'a>,
+}
+
+impl Answer<'_> {
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Gives the worker back to the pool, unless it has done its number of jobs.
+    pub fn believe(self) {
+        let Self { worker, mut seat, .. } = self;
+        if worker.jobs() < seat.pool.settings.jobs_per_worker {
+            seat.kept = Some(worker);
+        }
+    }
+
+    /// Ends the worker: the image may have taken it over.
+    pub fn disbelieve(self) {
+        self.seat.pool.state().killed += 1;
     }
 }
 
@@ -240,11 +263,11 @@ mod tests {
         let normal = Normal::default();
         let job = Job::Refine { format: Format::Png, normal, limits: Limits::default() };
         let file = tempfile::tempfile().unwrap();
-        pool.run(&job, &file, &file).unwrap();
+        pool.run(&job, &file, &file).unwrap().believe();
         let mut worker = pool.state().idle.pop().unwrap();
         assert!(worker.ended(Duration::from_secs(60)).is_some());
         pool.state().idle.push(worker);
-        pool.run(&job, &file, &file).unwrap();
+        pool.run(&job, &file, &file).unwrap().believe();
         assert_eq!((pool.status().spawned, pool.status().killed), (2, 1));
     }
 }
