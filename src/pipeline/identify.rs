@@ -323,9 +323,10 @@ fn root(mut rest: &[u8]) -> &[u8] {
 
 fn doctype_end(inside: &[u8]) -> Option<&[u8]> {
     let close = inside.iter().position(|byte| *byte == b'>')?;
-    match inside.iter().position(|byte| *byte == b'[') {
-        Some(subset) if subset < close => after(after(&inside[subset..], b"]")?, b">"),
-        _ => inside.get(close + 1..),
+    // Looked for before the first `>` only: to the end each time, hostile markup would make this quadratic.
+    match inside[..close].iter().position(|byte| *byte == b'[') {
+        Some(subset) => after(after(&inside[subset..], b"]")?, b">"),
+        None => inside.get(close + 1..),
     }
 }
 

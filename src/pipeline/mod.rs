@@ -19,19 +19,18 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use crate::attachment::Content;
-use crate::byte_count::ByteCount;
 use crate::digest::Digest;
 use crate::dimensions::Dimensions;
 use crate::media_type::{Format, MediaType};
 use crate::pipeline::header::Header;
 use crate::pipeline::job::{Fault, Job, Limits, Outcome};
-use crate::pipeline::worker::process::{Death, Failure};
 use crate::pipeline::worker::{Pool, pool};
 use crate::refusal::Violation;
 use crate::rule::{Kind, Rules};
 use crate::variant::Variant;
 
 pub mod exif;
+mod fault;
 pub mod header;
 pub mod identify;
 pub mod job;
@@ -115,7 +114,7 @@ impl Candidate {
         if rules.kind == Kind::Image
             && let Header::Broken(flaw) = self.header
         {
-            return Err(Error::Refused(policy::flawed(flaw)));
+            return Err(Error::Refused(fault::in_header(flaw)));
         }
         let content = Content { media_type: self.media_type, length: self.length, dimensions };
         Ok(Admitted { file: self.file, content })
@@ -203,7 +202,7 @@ impl Pipeline {
         let job = Job::Render { format, variant, quality, limits };
         match self.work(&job, original, &into)? {
             Made::Image(content) => made(into, content),
-            Made::Nothing => Err(nonsense()),
+            Made::Nothing => Err(Error::Refused(fault::of_lie())),
         }
     }
 
@@ -216,7 +215,7 @@ impl Pipeline {
             Outcome::Written { format, length, .. } => {
                 let Some(content) = measured(output, *format, *length)? else {
                     answer.disbelieve();
-                    return Err(nonsense());
+                    return Err(Error::Refused(fault::of_lie()));
                 };
                 Ok(Made::Image(content))
             }
@@ -227,29 +226,14 @@ impl Pipeline {
 
     /// Tells the pool's troubles, which are nobody's fault, from an image that brought its worker down.
     fn blame(&self, error: pool::Error) -> Error {
-        let failure = match error {
-            pool::Error::Busy => return Error::Busy,
-            pool::Error::NoWorker(error) => return Error::NoWorker(error),
-            pool::Error::Failed(failure) => failure,
-        };
-        tracing::warn!(%failure, "an image brought its worker down");
-        let settings = self.pool.settings();
-        let bomb = |what, allowed: String| policy::bomb(what, "more".into(), allowed);
-        let memory = || bomb("memory", ByteCount(settings.memory).to_string());
-        let time = || bomb("time", format!("{} s", settings.job_timeout.as_secs_f32()));
-        Error::Refused(match failure {
-            Failure::TimedOut => time(),
-            Failure::Died(status) => match Death::of(status) {
-                Death::Memory => memory(),
-                Death::Time => time(),
-                Death::Output => {
-                    let most = ByteCount(worker::serve::FILE_MAX);
-                    bomb("bytes for its result", most.to_string())
-                }
-                Death::Crash => policy::corrupt("image makes its decoder crash".into()),
-            },
-            Failure::Garbage(_) => policy::corrupt("image confuses its decoder".into()),
-        })
+        match error {
+            pool::Error::Busy => Error::Busy,
+            pool::Error::NoWorker(error) => Error::NoWorker(error),
+            pool::Error::Failed(failure) => {
+                tracing::warn!(%failure, "an image brought its worker down");
+                Error::Refused(fault::of_failure(&failure, self.pool.settings()))
+            }
+        }
     }
 }
 
@@ -319,16 +303,12 @@ fn measured(output: &File, told: Format, length: u64) -> Result<Option<Content>,
     })
 }
 
-fn nonsense() -> Error {
-    Error::Refused(policy::corrupt("image makes its decoder report what is not so".into()))
-}
-
 fn refused(fault: &Fault) -> Error {
-    match (policy::violation_of(fault), fault) {
+    match (fault::of_image(fault), fault) {
         (Some(violation), _) => Error::Refused(violation),
         (None, Fault::Output(number)) => Error::Output(io::Error::from_raw_os_error(*number)),
         (None, Fault::Input(number)) => Error::Input(io::Error::from_raw_os_error(*number)),
-        (None, _) => nonsense(),
+        (None, _) => Error::Refused(fault::of_lie()),
     }
 }
 
@@ -360,5 +340,80 @@ pub enum Error {
 impl From<Violation> for Error {
     fn from(violation: Violation) -> Self {
         Self::Refused(violation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::refusal::Rule;
+
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn candidate(bytes: &[u8], extension: Option<&str>) -> Candidate {
+        Candidate::identify(file_of(bytes), u64::try_from(bytes.len()).unwrap(), extension).unwrap()
+    }
+
+    fn refusal(bytes: &[u8], rules: &Rules) -> Option<Rule> {
+        match candidate(bytes, None).admit(rules) {
+            Err(Error::Refused(violation)) => Some(violation.rule),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_candidate_is_what_its_bytes_are() {
+        assert_eq!(candidate(b"a,b\n1,2\n", None).media_type().as_str(), "text/plain");
+        assert_eq!(candidate(b"a,b\n1,2\n", Some("csv")).media_type().as_str(), "text/csv");
+        assert_eq!(candidate(b"a,b\n1,2\n", Some("jpg")).media_type().as_str(), "text/plain");
+        assert_eq!(candidate(b"<html></html>", Some("gif")).media_type().as_str(), "text/html");
+        let gif = candidate(b"GIF89a\x28\0\x1E\0\0\0\0;", Some("txt"));
+        assert_eq!(gif.media_type().as_str(), "image/gif");
+        assert_eq!(gif.dimensions(), Some(Dimensions::new(40, 30)));
+    }
+
+    #[test]
+    fn an_image_field_admits_no_text_no_empty_file_and_no_broken_header() {
+        let rules = Rules::image();
+        assert_eq!(refusal(b"GIF89a\x28\0\x1E\0\0\0\0;", &rules), None);
+        assert_eq!(refusal(b"words", &rules), Some(Rule::ContentTypes));
+        assert_eq!(refusal(b"", &rules), Some(Rule::Truncated));
+        assert_eq!(refusal(b"\x89PNG\r\n\x1A\n", &rules), Some(Rule::Truncated));
+        assert_eq!(refusal(b"GIF89a\0\0\0\0\0\0\0;", &rules), Some(Rule::Corrupt));
+        assert_eq!(refusal(b"GIF89a\xFF\xFF\xFF\xFF\0\0\0;", &rules), Some(Rule::MaxWidth));
+    }
+
+    #[test]
+    fn a_file_field_admits_an_image_with_a_broken_header() {
+        assert_eq!(refusal(b"\x89PNG\r\n\x1A\n", &Rules::file()), None);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_judged_is_not_kept() {
+        let file = file_of(b"longer");
+        let content = Content { media_type: MediaType::TEXT, length: 4, dimensions: None };
+        assert!(matches!(kept(file, content), Err(Error::Input(_))));
+    }
+
+    #[test]
+    fn what_a_worker_is_given_to_judge_it_cannot_write_to() {
+        let file = file_of(b"bytes");
+        let reopened = read_only(&file).unwrap();
+        assert!(reopened.write_at(b"x", 0).is_err());
+        assert!(read_only(&reopened).unwrap().write_at(b"x", 0).is_err());
+        assert_eq!(digest(&reopened, 5).unwrap(), Digest::of(b"bytes"));
+    }
+
+    #[test]
+    fn the_digest_of_many_steps_is_the_digest_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * HASH_STEP + 7).collect();
+        let length = u64::try_from(bytes.len()).unwrap();
+        assert_eq!(digest(&file_of(&bytes), length).unwrap(), Digest::of(&bytes));
     }
 }

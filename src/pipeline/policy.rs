@@ -4,9 +4,9 @@
 use crate::byte_count::ByteCount;
 use crate::dimensions::Dimensions;
 use crate::media_type::{Format, MediaType, TypePattern};
-use crate::pipeline::header::{self, End, Flaw, Header, Turn};
+use crate::pipeline::fault;
+use crate::pipeline::header::{self, End, Header, Turn};
 use crate::pipeline::identify::{identify, may_become};
-use crate::pipeline::job::Fault;
 use crate::refusal::{Rule, Violation};
 use crate::rule::{Kind, Rules};
 
@@ -82,7 +82,7 @@ fn image_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
             judge_type(rules, &found).map_or_else(Prefix::Refused, |()| Prefix::Undecided)
         }
         Header::NotAnImage(_) => Prefix::Undecided,
-        Header::Broken(flaw) => Prefix::Refused(flawed(flaw)),
+        Header::Broken(flaw) => Prefix::Refused(fault::in_header(flaw)),
     }
 }
 
@@ -118,7 +118,7 @@ pub fn judge_final(
 ) -> Result<(), Violation> {
     judge_max_size(rules, length)?;
     if length == 0 && rules.kind == Kind::Image {
-        return Err(empty());
+        return Err(fault::empty());
     }
     judge_type(rules, found)?;
     judge_min_size(rules, length)?;
@@ -312,77 +312,6 @@ fn judge_ratio(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
         }
         _ => Ok(()),
     }
-}
-
-fn empty() -> Violation {
-    Violation { fact: "file is empty".into(), ..flawed(Flaw::Truncated) }
-}
-
-/// The violation of an image whose header cannot be read.
-pub fn flawed(flaw: Flaw) -> Violation {
-    match flaw {
-        Flaw::Truncated => truncated("image ends within its header".into()),
-        Flaw::Corrupt => corrupt("image has a header without a valid size".into()),
-    }
-}
-
-fn truncated(fact: String) -> Violation {
-    Violation {
-        rule: Rule::Truncated,
-        fact,
-        measured: "an incomplete image".into(),
-        allows: "takes whole images".into(),
-        allowed: "a whole image".into(),
-        hint: "send the file again; its transfer was probably cut short".into(),
-    }
-}
-
-/// The violation of bytes that are not what their format says.
-pub fn corrupt(fact: String) -> Violation {
-    Violation {
-        rule: Rule::Corrupt,
-        fact,
-        measured: "a damaged image".into(),
-        allows: "takes images that decode without an error".into(),
-        allowed: "an image without errors".into(),
-        hint: "open the image in an editor, save it again and send that".into(),
-    }
-}
-
-/// The violation of an image that costs more to decode than it may: what was counted, how much, and the limit.
-pub fn bomb(what: &str, measured: String, allowed: String) -> Violation {
-    Violation {
-        rule: Rule::Bomb,
-        fact: format!("image needs {measured} {what}"),
-        measured,
-        allows: format!("takes images that need at most {allowed} {what}"),
-        allowed,
-        hint: "save the image in a simpler form: smaller, with fewer frames, without extras".into(),
-    }
-}
-
-/// The violation in a worker's fault. `None` for faults that are not the image's: input and output.
-pub fn violation_of(fault: &Fault) -> Option<Violation> {
-    Some(match fault {
-        Fault::Truncated(words) => truncated(joined("image ends before it is complete", words)),
-        Fault::Corrupt(words) => corrupt(joined("image cannot be decoded", words)),
-        Fault::Bomb { what, measured, allowed } => {
-            bomb(what, measured.to_string(), allowed.to_string())
-        }
-        Fault::Unsupported(words) => Violation {
-            rule: Rule::ContentTypes,
-            fact: joined("image is of a kind that cannot be processed", words),
-            measured: words.clone(),
-            allows: "takes images of the common kinds".into(),
-            allowed: "a common kind of image".into(),
-            hint: "save the image as an 8-bit JPEG, PNG or WebP and send that".into(),
-        },
-        Fault::Input(_) | Fault::Output(_) => return None,
-    })
-}
-
-fn joined(fact: &str, words: &str) -> String {
-    if words.is_empty() { fact.into() } else { format!("{fact} ({words})") }
 }
 
 #[cfg(test)]
@@ -580,20 +509,5 @@ mod tests {
         let text = vec![b'x'; PREFIX_MAX];
         let rules = listing(Rules::file(), &["text/csv"]);
         assert_eq!(judge_prefix(&rules, &text, End::Open), Prefix::Passed);
-    }
-
-    #[test]
-    fn a_fault_of_the_image_becomes_a_violation_and_one_of_the_disk_does_not() {
-        let told = |fault| violation_of(&fault).map(|violation| words(&violation));
-        assert_eq!(
-            told(Fault::Truncated("premature end".into())).unwrap(),
-            "image ends before it is complete (premature end); takes whole images (truncated)"
-        );
-        let frames = Fault::Bomb { what: "frames".into(), measured: 100_000, allowed: 1000 };
-        assert_eq!(
-            told(frames).unwrap(),
-            "image needs 100000 frames; takes images that need at most 1000 frames (bomb)"
-        );
-        assert_eq!(told(Fault::Output(28)), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -13,10 +13,10 @@ use std::thread;
 use std::time::Duration;
 
 use mediafs::media_type::Format;
-use mediafs::pipeline::job::{Job, Limits};
+use mediafs::pipeline::job::{Job, Limits, Outcome};
 use mediafs::pipeline::worker::pool::{self, Pool};
 use mediafs::pipeline::worker::process::Failure;
-use mediafs::pipeline::worker::protocol::{self, Ready};
+use mediafs::pipeline::worker::protocol::{self, Ready, Request};
 use mediafs::pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
 use mediafs::refusal::Rule;
 use mediafs::rule::{Normal, Rules};
@@ -237,12 +237,18 @@ fn a_worker_dies_with_the_thread_that_started_it() {
 #[test]
 fn a_worker_lives_within_its_limits() {
     let (mut child, socket) = bare();
+    let (input, output) = (file_of(PNG), file_of(b""));
+    let request = Request { job: job(), cpu_secs: 7 };
+    protocol::send(&socket, &request, &[input.as_fd(), output.as_fd()]).unwrap();
+    protocol::receive::<Outcome>(&socket).unwrap();
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let limit = |name: &str| {
         let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().next().unwrap().to_owned()
     };
     assert_eq!(limit("Max address space"), MEMORY.to_string());
+    let cpu_secs: u64 = limit("Max cpu time").parse().unwrap();
+    assert!((7..30).contains(&cpu_secs), "{cpu_secs}");
     assert_eq!(limit("Max core file size"), "0");
     assert_eq!(limit("Max open files"), "32");
     assert_eq!(limit("Max file size"), (1_u64 << 30).to_string());

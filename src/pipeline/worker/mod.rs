@@ -11,6 +11,7 @@
 //! | waiting callers | [`pool::WAITING_MAX`] | [`pool::Error::Busy`] at once |
 //! | time in the queue | twice `Settings::job_timeout` | [`pool::Error::Busy`] |
 //! | time of a job | `Settings::job_timeout` | killed; the file counts as a bomb |
+//! | CPU time of a job | `Settings::job_timeout` and a second | killed by the kernel; the file counts as a bomb |
 //! | time to start | [`process::START_TIMEOUT`] | killed; [`pool::Error::NoWorker`] |
 //! | jobs of one worker | `Settings::jobs_per_worker` | replaced |
 //! | address space | `Settings::memory` | the allocation fails; the file counts as a bomb |

@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde::de::DeserializeOwned;
 
 use crate::pipeline::job::{Job, Outcome};
-use crate::pipeline::worker::protocol::{self, Ready};
+use crate::pipeline::worker::protocol::{self, Ready, Request};
 
 /// How long a new worker may take until it is ready.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -69,7 +69,10 @@ impl Worker {
         timeout: Duration,
     ) -> Result<Outcome, Failure> {
         self.jobs += 1;
-        let sent = protocol::send(&self.socket, job, &[input.as_fd(), output.as_fd()]);
+        // The clock on the wall rules; this one ends a worker whose daemon is no longer there to look at it.
+        let cpu_secs = timeout.as_secs() + 1;
+        let request = Request { job: job.clone(), cpu_secs };
+        let sent = protocol::send(&self.socket, &request, &[input.as_fd(), output.as_fd()]);
         sent.map_err(|error| self.failure(error))?;
         self.answer(timeout)
     }

@@ -14,6 +14,8 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::pipeline::job::Job;
+
 /// The longest message in bytes, both ways.
 pub const MESSAGE_MAX: usize = 64 << 10;
 
@@ -24,6 +26,14 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     pub version: u32,
+}
+
+/// What a worker is asked. The input's and the output's descriptors lie beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub job: Job,
+    /// How many seconds of CPU time the job may take.
+    pub cpu_secs: u64,
 }
 
 /// The two ends of a new connection; neither is inherited by an exec.

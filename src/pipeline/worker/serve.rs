@@ -1,18 +1,18 @@
 //! The worker's side: fences itself in, then does one job after the other until the daemon hangs up.
 //! Does not know where the descriptors came from nor what becomes of them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior,
+    DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior,
     set_parent_process_death_signal, setrlimit,
 };
 
-use crate::pipeline::job::{Fault, Job, Outcome};
+use crate::pipeline::job::{Fault, Outcome};
 use crate::pipeline::work;
-use crate::pipeline::worker::protocol::{self, Ready};
+use crate::pipeline::worker::protocol::{self, Ready, Request};
 
 /// The largest file that a worker may write, in bytes.
 pub const FILE_MAX: u64 = 1 << 30;
@@ -52,18 +52,36 @@ fn serve_all() -> Result<(), protocol::Error> {
     let socket = io::stdin();
     protocol::send(&socket, &Ready { version: protocol::VERSION }, &[])?;
     loop {
-        let (job, descriptors) = match protocol::receive::<Job>(&socket) {
-            Ok(request) => request,
+        let (request, descriptors) = match protocol::receive::<Request>(&socket) {
+            Ok(received) => received,
             Err(protocol::Error::Closed) => return Ok(()),
             Err(error) => return Err(error),
         };
         let files: Vec<File> = descriptors.into_iter().map(File::from).collect();
         let [input, output] = files.as_slice() else { return Err(protocol::Error::Descriptors) };
-        let outcome = shortened(work::run(&job, input, output));
+        limit_cpu(request.cpu_secs)?;
+        let outcome = shortened(work::run(&request.job, input, output));
         // Nobody may hold a descriptor that can write once the result is known.
         drop(files);
         protocol::send(&socket, &outcome, &[])?;
     }
+}
+
+/// Moves the limit, which counts from the start of the process, so far ahead of what was used already.
+fn limit_cpu(secs: u64) -> io::Result<()> {
+    let most = cpu_secs_used()?.saturating_add(secs);
+    let maximum = getrlimit(Resource::Cpu).maximum;
+    let current = Some(maximum.map_or(most, |given| given.min(most)));
+    Ok(setrlimit(Resource::Cpu, Rlimit { current, maximum })?)
+}
+
+/// `utime` and `stime` in `proc_pid_stat(5)`, rounded up. The kernel shows them in hundredths on every architecture.
+fn cpu_secs_used() -> io::Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+    let numbered = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
+    let ticks: u64 = numbered.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Ok(ticks.div_ceil(100))
 }
 
 fn shortened(outcome: Outcome) -> Outcome {
