@@ -35,7 +35,9 @@ pub fn of_failure(failure: &Failure, settings: &Settings) -> Violation {
             Death::Output => too_large(),
             Death::Crash => corrupt("image makes its decoder crash".into()),
         },
-        Failure::Garbage(_) => corrupt("image confuses its decoder".into()),
+        Failure::Garbage(_) | Failure::Connection(_) => {
+            corrupt("image confuses its decoder".into())
+        }
     }
 }
 

@@ -78,7 +78,10 @@ impl Pool {
             Ok(outcome) => Ok(Answer { outcome, worker, seat }),
             Err(failure) => {
                 self.state().killed += 1;
-                Err(Error::Failed(failure))
+                Err(match failure {
+                    Failure::Connection(error) => Error::NoWorker(error),
+                    failure => Error::Failed(failure),
+                })
             }
         }
     }

@@ -35,6 +35,9 @@ pub enum Failure {
     Died(ExitStatus),
     #[error("the worker answered nonsense")]
     Garbage(#[source] protocol::Error),
+    /// The kernel's fault or the daemon's: out of descriptors or of memory for messages.
+    #[error("the connection to the worker failed")]
+    Connection(#[source] io::Error),
 }
 
 impl Worker {
@@ -101,16 +104,15 @@ impl Worker {
     }
 
     fn failure(&mut self, error: protocol::Error) -> Failure {
-        let closed = match &error {
-            protocol::Error::Closed => true,
-            protocol::Error::Io(error) => {
-                matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
-            }
-            _ => false,
+        let gone = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
         };
-        if !closed {
-            return Failure::Garbage(error);
-        }
+        let error = match error {
+            protocol::Error::Closed => protocol::Error::Closed,
+            protocol::Error::Io(error) if gone(&error) => protocol::Error::Closed,
+            protocol::Error::Io(error) => return Failure::Connection(error),
+            nonsense => return Failure::Garbage(nonsense),
+        };
         // A worker that closes its socket and lives on is killed here: otherwise the wait could last for ever. One that
         // is dying keeps its own status, because the kernel closes the socket before the process is a zombie.
         match self.ended(Duration::from_secs(1)) {
