@@ -1,3 +1,4 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
 mod crash;
+mod worker;
