@@ -13,6 +13,8 @@ pub mod slot;
 pub mod timestamp;
 pub mod variant;
 
+pub mod config;
+
 pub mod blob;
 pub mod catalog;
 pub mod pipeline;
