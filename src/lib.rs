@@ -13,6 +13,7 @@ pub mod slot;
 pub mod timestamp;
 pub mod variant;
 
+pub mod cli;
 pub mod config;
 
 pub mod blob;

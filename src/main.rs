@@ -1,3 +1,5 @@
 //! The `mediafs` program: everything it does is in `mediafs::cli`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    mediafs::cli::main()
+}

@@ -55,7 +55,7 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
         section.later(key);
     }
     section.finish();
-    Some(Library { path: base.join(path?), base_url, hold, scratch })
+    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
 }
 
 fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {

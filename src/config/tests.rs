@@ -325,7 +325,7 @@ fn a_relative_library_lies_beside_its_configuration() {
     let path = dir.path().join("mediafs.toml");
     std::fs::write(&path, SAMPLE).expect("a file");
     let config = load(&path).expect("a configuration");
-    assert_eq!(config.library.path, dir.path().join("./mediafs-data"));
+    assert_eq!(config.library.path, dir.path().join("mediafs-data"));
 }
 
 #[test]
