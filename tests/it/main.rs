@@ -1,0 +1,5 @@
+//! The tests that need more than one room: one binary, so that the crate is linked once.
+
+mod cli;
+mod floors;
+mod licences;
