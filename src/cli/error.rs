@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::config;
+use crate::{config, pipeline};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -65,6 +65,8 @@ pub enum Error {
     },
     #[error("the answer on the control socket is not one that this version understands")]
     ControlAnswer,
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::Error),
     #[error("{0}")]
     Refused(String),
 }

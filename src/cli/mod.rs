@@ -15,8 +15,9 @@ mod preflight;
 pub mod service;
 pub mod show;
 pub mod signal;
-pub mod try_files;
+mod try_files;
 mod unmount;
+pub mod workers;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -65,6 +66,8 @@ enum Command {
     Try(try_files::Try),
     Show(show::Show),
     Gc(gc::Gc),
+    #[command(hide = true)]
+    Worker(workers::Worker),
 }
 
 /// Runs the command that the process was started with.
@@ -72,7 +75,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::start(arguments.verbose);
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever read our output has gone, as `head` does: nobody is left to be told.
         Err(Error::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -82,9 +85,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Error> {
+fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let config = || find(arguments.config.as_deref());
     match &arguments.command {
+        Command::Worker(worker) => return Ok(worker.run()),
         Command::Init(init) => init.run(),
         Command::Mount(mount) => mount.run(&config()?.1),
         Command::Unmount(unmount) => unmount.run(),
@@ -95,7 +99,8 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         Command::Try(files) => files.run(&config()?.1),
         Command::Show(show) => show.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The configuration that is named, or else the one in the first usual place that has one.

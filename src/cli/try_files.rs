@@ -1,15 +1,18 @@
 //! `mediafs try`: what would become of files if they were written to a field. Needs no mount and no library.
 //! Does not judge: the pipeline does, as it would at close.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::{Error, say};
+use super::{Error, say, workers};
 use crate::attachment::Content;
 use crate::byte_count::ByteCount;
 use crate::config::Config;
+use crate::pipeline::{self, Candidate, Pipeline};
 use crate::refusal::Violation;
 use crate::schema::{Field, Schema};
 
@@ -31,7 +34,7 @@ pub struct Try {
 
 /// What the pipeline says of one file.
 #[derive(Debug)]
-pub enum Verdict {
+enum Verdict {
     /// It would be stored bit for bit.
     Untouched(Content),
     /// It would be stored in its normal form.
@@ -45,11 +48,12 @@ pub enum Verdict {
 impl Try {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let field = find(&self.field, &config.schema)?;
-        Err(Error::Refused(format!("{}: nothing judges files yet", field.name)))
+        let pipeline = workers::pipeline()?;
+        self.report(field, |path, file| judge(&pipeline, field, path, file))
     }
 
     /// Prints a line for each file. Errors: [`Error::Refused`] counts those that would not be taken.
-    pub fn report(
+    fn report(
         &self,
         field: &Field,
         judge: impl Fn(&Path, File) -> Result<Verdict, Error>,
@@ -95,6 +99,36 @@ fn open(path: &Path) -> Result<File, Error> {
         return Err(Error::Usage(format!("{} is not a file", path.display())));
     }
     Ok(file)
+}
+
+fn judge(pipeline: &Pipeline, field: &Field, path: &Path, file: File) -> Result<Verdict, Error> {
+    let length = match file.metadata() {
+        Ok(facts) => facts.len(),
+        Err(source) => return Err(Error::File { action: "read", path: path.to_owned(), source }),
+    };
+    match refine(pipeline, field, path.extension().and_then(OsStr::to_str), file, length) {
+        Ok(verdict) => Ok(verdict),
+        Err(pipeline::Error::Refused(violation)) => Ok(Verdict::Refused(violation)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refine(
+    pipeline: &Pipeline,
+    field: &Field,
+    extension: Option<&str>,
+    file: File,
+    length: u64,
+) -> Result<Verdict, pipeline::Error> {
+    let candidate = Candidate::identify(file, length, extension)?;
+    let admitted = candidate.admit(&field.rules)?;
+    let from = admitted.content().clone();
+    // The result is measured and thrown away: it needs no name.
+    let nowhere = || Ok(File::from(memfd_create("mediafs-try", MemfdFlags::CLOEXEC)?));
+    let refined = pipeline.refine(admitted, &field.rules, nowhere)?;
+    let to = refined.content().clone();
+    let untouched = refined.is_untouched();
+    Ok(if untouched { Verdict::Untouched(to) } else { Verdict::Normalised { from, to } })
 }
 
 fn describe(field: &Field, verdict: &Verdict) -> String {

@@ -151,3 +151,20 @@ fn a_reader_who_goes_away_is_no_failure() {
         .expect("the program runs");
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn try_says_what_would_be_refused_and_why() {
+    let dir = dir();
+    assert_eq!(code(&mediafs(dir.path(), &["init"])), 0);
+    fs::write(dir.path().join("notes.txt"), "just some text\n").expect("a file");
+    let tried = mediafs(dir.path(), &["try", "--field", "user.avatar", "notes.txt", "absent.jpg"]);
+    assert_eq!(code(&tried), 1);
+    let line = stdout(&tried);
+    assert!(line.starts_with("notes.txt: refused: "), "{line}");
+    assert!(line.contains("(content_types)"), "{line}");
+    assert!(stderr(&tried).contains("cannot read absent.jpg"), "{}", stderr(&tried));
+    assert!(stderr(&tried).ends_with("mediafs: 2 of 2 would not be taken\n"), "{}", stderr(&tried));
+    let kept = mediafs(dir.path(), &["try", "--field", "user.resume", "notes.txt"]);
+    assert_eq!(code(&kept), 0);
+    assert_eq!(stdout(&kept), "notes.txt: text/plain, 15 B, kept as it is\n");
+}

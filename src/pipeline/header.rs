@@ -1,0 +1,542 @@
+//! The header of an image: format, size as shown, and nothing decoded.
+//! Does not know rules; does not promise that the image behind the header is whole.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::dimensions::Dimensions;
+use crate::media_type::{Format, MediaType};
+use crate::pipeline::exif::{self, Orientation};
+use crate::pipeline::identify::identify;
+
+/// Segments, chunks or entries looked at before a header counts as corrupt.
+const PARTS_MAX: u32 = 4096;
+
+/// Bytes of an EXIF structure that are looked at.
+const EXIF_MAX: u64 = 64 << 10;
+
+/// What the beginning of a file says of the image in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Header {
+    /// The bytes so far do not tell.
+    NeedMore,
+    Image {
+        format: Format,
+        /// As shown: the EXIF orientation is applied as far as it was found.
+        dimensions: Dimensions,
+        turn: Turn,
+    },
+    /// No image, or one of a format that is not looked into.
+    NotAnImage(MediaType),
+    /// An image by its signature whose size cannot be found.
+    Broken(Flaw),
+}
+
+/// Whether the orientation is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The dimensions are final.
+    Settled,
+    /// Bytes still to come may hold an orientation that swaps the sides.
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    Truncated,
+    Corrupt,
+}
+
+/// Reads the header from a beginning; `End` says whether more may come.
+pub fn of_prefix(prefix: &[u8], end: End) -> Header {
+    let rest = match end {
+        End::Open => Rest::Later,
+        End::Whole => Rest::Nothing,
+    };
+    // A source in memory has no I/O that could fail.
+    read(&Source { head: prefix, rest }).unwrap_or(Header::Broken(Flaw::Truncated))
+}
+
+/// Reads the header of a whole file whose beginning is in memory already, with as few reads as the format needs.
+pub fn of_file(head: &[u8], file: &File) -> io::Result<Header> {
+    read(&Source { head, rest: Rest::File(file) })
+}
+
+/// Whether bytes are a beginning or all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Open,
+    Whole,
+}
+
+struct Source<'a> {
+    head: &'a [u8],
+    rest: Rest<'a>,
+}
+
+enum Rest<'a> {
+    Nothing,
+    Later,
+    File(&'a File),
+}
+
+/// Why a walk through a header ended early.
+enum Stop {
+    NeedMore,
+    Truncated,
+    Corrupt,
+    Io(io::Error),
+}
+
+#[derive(Default)]
+struct Found {
+    stored: Option<Dimensions>,
+    orientation: Option<Orientation>,
+}
+
+fn read(source: &Source<'_>) -> io::Result<Header> {
+    let media_type = identify(source.head);
+    let Some(format) = media_type.format() else { return Ok(not_an_image(source, media_type)) };
+    let mut found = Found::default();
+    let walked = match format {
+        Format::Jpeg => jpeg(source, &mut found),
+        Format::Png => png(source, &mut found),
+        Format::Gif => gif(source, &mut found),
+        Format::Webp => webp(source, &mut found),
+        Format::Avif => avif(source, &mut found),
+        Format::Bmp => bmp(source, &mut found),
+        Format::Tiff => tiff(source, &mut found),
+    };
+    Ok(match (walked, found.shown()) {
+        (Err(Stop::Io(error)), _) => return Err(error),
+        (Err(Stop::NeedMore), None) => Header::NeedMore,
+        (Err(Stop::NeedMore), Some(dimensions)) => {
+            let turn = if found.orientation.is_some() { Turn::Settled } else { Turn::Open };
+            Header::Image { format, dimensions, turn }
+        }
+        (_, Some(dimensions)) if dimensions.pixels() > 0 => {
+            Header::Image { format, dimensions, turn: Turn::Settled }
+        }
+        (Err(Stop::Truncated), None) => Header::Broken(Flaw::Truncated),
+        (_, _) => Header::Broken(Flaw::Corrupt),
+    })
+}
+
+/// The longest signature of a readable format has 18 bytes (a bitmap's second header included).
+fn not_an_image(source: &Source<'_>, media_type: MediaType) -> Header {
+    let undecided = matches!(source.rest, Rest::Later) && source.head.len() < 18;
+    if undecided { Header::NeedMore } else { Header::NotAnImage(media_type) }
+}
+
+impl Found {
+    fn shown(&self) -> Option<Dimensions> {
+        let swaps = self.orientation.unwrap_or_default().swaps_sides();
+        self.stored.map(|stored| if swaps { stored.swapped() } else { stored })
+    }
+
+    fn size(&mut self, width: impl Into<u32>, height: impl Into<u32>) -> Result<(), Stop> {
+        let size = Dimensions::new(width.into(), height.into());
+        if size.pixels() == 0 {
+            return Err(Stop::Corrupt);
+        }
+        self.stored.get_or_insert(size);
+        Ok(())
+    }
+
+    fn exif(&mut self, structure: &[u8]) {
+        self.orientation.get_or_insert(exif::orientation(structure));
+    }
+}
+
+impl Source<'_> {
+    fn fill(&self, at: u64, buffer: &mut [u8]) -> Result<(), Stop> {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        if let Some(bytes) = self.head.get(start..end) {
+            buffer.copy_from_slice(bytes);
+            return Ok(());
+        }
+        match self.rest {
+            Rest::Nothing => Err(Stop::Truncated),
+            Rest::Later => Err(Stop::NeedMore),
+            Rest::File(file) => {
+                file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+                    // Offsets above i64::MAX, which a hostile header may name, are EINVAL.
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Stop::Truncated,
+                    _ => Stop::Io(error),
+                })
+            }
+        }
+    }
+
+    fn bytes<const N: usize>(&self, at: u64) -> Result<[u8; N], Stop> {
+        let mut buffer = [0; N];
+        self.fill(at, &mut buffer).map(|()| buffer)
+    }
+
+    fn exif(&self, at: u64, length: u64) -> Result<Vec<u8>, Stop> {
+        let mut buffer = vec![0; usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?];
+        self.fill(at, &mut buffer).map(|()| buffer)
+    }
+}
+
+/// Walks the segments up to the first scan, because EXIF may follow the frame header (ITU T.81, B.1).
+fn jpeg(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    let mut at = 2;
+    for _ in 0..PARTS_MAX {
+        let [0xFF, code] = source.bytes(at)? else { return Err(Stop::Corrupt) };
+        match code {
+            0xFF => at += 1,
+            0x01 | 0xD0..=0xD8 => at += 2,
+            0xD9 | 0xDA => return Ok(()),
+            _ => at = segment(source, at, code, found)?,
+        }
+    }
+    Err(Stop::Corrupt)
+}
+
+/// Reads one segment and returns where the next begins.
+fn segment(source: &Source<'_>, at: u64, code: u8, found: &mut Found) -> Result<u64, Stop> {
+    let length = u64::from(u16::from_be_bytes(source.bytes(at + 2)?));
+    let body = length.checked_sub(2).ok_or(Stop::Corrupt)?;
+    match code {
+        0xC4 | 0xC8 | 0xCC => {}
+        0xC0..=0xCF => {
+            let [high, low, wide, narrow] = source.bytes(at + 5)?;
+            found.size(u16::from_be_bytes([wide, narrow]), u16::from_be_bytes([high, low]))?;
+        }
+        0xE1 if body >= 6 && source.bytes::<6>(at + 4)? == *b"Exif\0\0" => {
+            found.exif(&source.exif(at + 4, body)?);
+        }
+        _ => {}
+    }
+    Ok(at + 2 + length)
+}
+
+fn png(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    if source.bytes::<8>(8)? != *b"\0\0\0\x0DIHDR" {
+        return Err(Stop::Corrupt);
+    }
+    found.size(u32::from_be_bytes(source.bytes(16)?), u32::from_be_bytes(source.bytes(20)?))?;
+    let mut at = 33;
+    for _ in 0..PARTS_MAX {
+        let length = u64::from(u32::from_be_bytes(source.bytes(at)?));
+        match &source.bytes::<4>(at + 4)? {
+            b"IDAT" | b"IEND" => return Ok(()),
+            b"eXIf" => found.exif(&source.exif(at + 8, length)?),
+            _ => {}
+        }
+        at += 12 + length;
+    }
+    Ok(())
+}
+
+fn gif(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    found.size(u16::from_le_bytes(source.bytes(6)?), u16::from_le_bytes(source.bytes(8)?))
+}
+
+fn webp(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    match &source.bytes::<4>(12)? {
+        b"VP8 " => {
+            if source.bytes::<3>(23)? != *b"\x9D\x01\x2A" {
+                return Err(Stop::Corrupt);
+            }
+            let side = |at| Ok(u16::from_le_bytes(source.bytes(at)?) & 0x3FFF);
+            found.size(side(26)?, side(28)?)
+        }
+        b"VP8L" => {
+            let [0x2F] = source.bytes(20)? else { return Err(Stop::Corrupt) };
+            let bits = u32::from_le_bytes(source.bytes(21)?);
+            found.size((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1)
+        }
+        b"VP8X" => extended_webp(source, found),
+        _ => Err(Stop::Corrupt),
+    }
+}
+
+fn extended_webp(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    const HAS_EXIF: u8 = 0x08;
+    let [flags] = source.bytes(20)?;
+    let side = |at| {
+        let [low, middle, high] = source.bytes(at)?;
+        Ok(u32::from_le_bytes([low, middle, high, 0]) + 1)
+    };
+    found.size(side(24)?, side(27)?)?;
+    if flags & HAS_EXIF == 0 {
+        return Ok(());
+    }
+    let mut at = 30;
+    for _ in 0..PARTS_MAX {
+        let length = u64::from(u32::from_le_bytes(source.bytes(at + 4)?));
+        if source.bytes::<4>(at)? == *b"EXIF" {
+            found.exif(&source.exif(at + 8, length)?);
+            return Ok(());
+        }
+        at += 8 + length + (length & 1);
+    }
+    Ok(())
+}
+
+/// The boxes that hold the size come first in what encoders write; a file that hides them deeper has no known size.
+fn avif(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    match imagesize::blob_size(source.head) {
+        Ok(size) => {
+            let narrow = |side: usize| u32::try_from(side).map_err(|_| Stop::Corrupt);
+            found.size(narrow(size.width)?, narrow(size.height)?)
+        }
+        Err(_) if matches!(source.rest, Rest::Later) => Err(Stop::NeedMore),
+        Err(_) => Err(Stop::Corrupt),
+    }
+}
+
+fn bmp(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    if source.bytes(14)? == 12_u32.to_le_bytes() {
+        return found
+            .size(u16::from_le_bytes(source.bytes(18)?), u16::from_le_bytes(source.bytes(20)?));
+    }
+    // A negative height means that rows are stored from the top.
+    let side = |at| Ok(i32::from_le_bytes(source.bytes(at)?).unsigned_abs());
+    found.size(side(18)?, side(22)?)
+}
+
+/// The first directory, wherever it lies (TIFF 6.0, section 2; `BigTIFF` with its 64-bit offsets).
+fn tiff(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
+    let tiff = Tiff::open(source)?;
+    let (mut width, mut height) = (None, None);
+    for entry in 0..tiff.entries.min(u64::from(PARTS_MAX)) {
+        let at = tiff.first.checked_add(entry * tiff.entry_size).ok_or(Stop::Corrupt)?;
+        match tiff.short(source, at)? {
+            256 => width = Some(tiff.value(source, at)?),
+            257 => height = Some(tiff.value(source, at)?),
+            274 => {
+                let tag = u16::try_from(tiff.value(source, at)?).unwrap_or_default();
+                found.orientation = Orientation::from_tag(tag);
+            }
+            // Entries are sorted by tag.
+            275.. => break,
+            _ => {}
+        }
+    }
+    let (Some(width), Some(height)) = (width, height) else { return Err(Stop::Corrupt) };
+    found.size(width, height)
+}
+
+struct Tiff {
+    order: Order,
+    entries: u64,
+    /// Where the first entry lies.
+    first: u64,
+    entry_size: u64,
+    /// Where an entry's value lies within it.
+    value_at: u64,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Tiff {
+    fn open(source: &Source<'_>) -> Result<Self, Stop> {
+        let [mark, _, second, third] = source.bytes(0)?;
+        let order = if mark == b'I' { Order::Little } else { Order::Big };
+        let wide = second == b'+' || third == b'+';
+        let at =
+            if wide { order.long64(source.bytes(8)?) } else { order.long(source.bytes(4)?).into() };
+        let past = at.checked_add(8).ok_or(Stop::Corrupt)?;
+        Ok(if wide {
+            let entries = order.long64(source.bytes(at)?);
+            Self { order, entries, first: past, entry_size: 20, value_at: 12 }
+        } else {
+            let entries = order.short(source.bytes(at)?).into();
+            Self { order, entries, first: at + 2, entry_size: 12, value_at: 8 }
+        })
+    }
+
+    fn short(&self, source: &Source<'_>, at: u64) -> Result<u16, Stop> {
+        Ok(self.order.short(source.bytes(at)?))
+    }
+
+    /// The value of an entry that holds one SHORT or LONG.
+    fn value(&self, source: &Source<'_>, at: u64) -> Result<u32, Stop> {
+        let value = at.checked_add(self.value_at).ok_or(Stop::Corrupt)?;
+        match self.short(source, at + 2)? {
+            3 => Ok(self.short(source, value)?.into()),
+            4 => Ok(self.order.long(source.bytes(value)?)),
+            _ => Err(Stop::Corrupt),
+        }
+    }
+}
+
+impl Order {
+    fn short(self, bytes: [u8; 2]) -> u16 {
+        if self == Self::Little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
+    }
+
+    fn long(self, bytes: [u8; 4]) -> u32 {
+        if self == Self::Little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
+    }
+
+    fn long64(self, bytes: [u8; 8]) -> u64 {
+        if self == Self::Little { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The files of one folder of the corpus; none, said aloud, where the corpus is not there.
+    #[allow(clippy::print_stderr)] // A test that cannot run says so.
+    fn corpus(folder: &str) -> Vec<PathBuf> {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus"));
+        let Ok(entries) = fs::read_dir(root.join(folder)) else {
+            assert!(std::env::var_os("CI").is_none(), "the corpus is not at {}", root.display());
+            eprintln!("not run: the corpus is not at {}", root.display());
+            return Vec::new();
+        };
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    fn whole(path: &Path) -> Header {
+        let bytes = fs::read(path).unwrap();
+        let head = &bytes[..bytes.len().min(64 << 10)];
+        let by_file = of_file(head, &File::open(path).unwrap()).unwrap();
+        assert_eq!(by_file, of_prefix(&bytes, End::Whole), "{}", path.display());
+        by_file
+    }
+
+    fn image(format: Format, width: u32, height: u32) -> Header {
+        let dimensions = Dimensions::new(width, height);
+        Header::Image { format, dimensions, turn: Turn::Settled }
+    }
+
+    fn jpeg_with(segments: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut bytes = vec![0xFF, 0xD8];
+        for (code, body) in segments {
+            bytes.extend([0xFF, *code]);
+            bytes.extend(u16::try_from(body.len() + 2).unwrap().to_be_bytes());
+            bytes.extend(*body);
+        }
+        bytes.extend([0xFF, 0xDA]);
+        bytes
+    }
+
+    const FRAME: &[u8] = &[8, 0, 30, 0, 40, 1, 1, 0x11, 0];
+    const TURNED: &[u8] = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0";
+
+    #[test]
+    fn a_turned_jpeg_is_measured_as_it_is_shown_wherever_its_exif_lies() {
+        let upright = jpeg_with(&[(0xC0, FRAME)]);
+        assert_eq!(of_prefix(&upright, End::Whole), image(Format::Jpeg, 40, 30));
+        let before = jpeg_with(&[(0xE1, TURNED), (0xC2, FRAME)]);
+        assert_eq!(of_prefix(&before, End::Whole), image(Format::Jpeg, 30, 40));
+        let behind = jpeg_with(&[(0xC0, FRAME), (0xE1, TURNED)]);
+        assert_eq!(of_prefix(&behind, End::Whole), image(Format::Jpeg, 30, 40));
+    }
+
+    #[test]
+    fn a_size_whose_orientation_may_still_come_is_marked_open() {
+        let bytes = jpeg_with(&[(0xC0, FRAME), (0xE1, TURNED)]);
+        let dimensions = Dimensions::new(40, 30);
+        let open = Header::Image { format: Format::Jpeg, dimensions, turn: Turn::Open };
+        assert_eq!(of_prefix(&bytes[..20], End::Open), open);
+        assert_eq!(of_prefix(&bytes[..10], End::Open), Header::NeedMore);
+        assert_eq!(of_prefix(&bytes[..10], End::Whole), Header::Broken(Flaw::Truncated));
+    }
+
+    #[test]
+    fn a_tiff_directory_is_read_in_both_orders_and_widths() {
+        let entry = |tag: u16, value: u32| {
+            [&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0], &value.to_le_bytes()].concat()
+        };
+        let little = [b"II*\0\x08\0\0\0\x02\0".to_vec(), entry(256, 40), entry(257, 30)].concat();
+        assert_eq!(of_prefix(&little, End::Whole), image(Format::Tiff, 40, 30));
+        let big = b"MM\0*\0\0\0\x08\0\x03\
+            \x01\0\0\x03\0\0\0\x01\0\x28\0\0\x01\x01\0\x03\0\0\0\x01\0\x1E\0\0\
+            \x01\x12\0\x03\0\0\0\x01\0\x06\0\0";
+        assert_eq!(of_prefix(big, End::Whole), image(Format::Tiff, 30, 40));
+        let wide_entry = |tag: u16, value: u64| {
+            [&tag.to_le_bytes()[..], &[4, 0], &1_u64.to_le_bytes(), &value.to_le_bytes()].concat()
+        };
+        let head = b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec();
+        let wide = [head, wide_entry(256, 40), wide_entry(257, 30)].concat();
+        assert_eq!(of_prefix(&wide, End::Whole), image(Format::Tiff, 40, 30));
+    }
+
+    #[test]
+    fn every_photo_of_the_corpus_has_a_size() {
+        for path in corpus("photos") {
+            let header = whole(&path);
+            assert!(matches!(header, Header::Image { turn: Turn::Settled, .. }), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_headers_are_told_as_they_are() {
+        let expected = [
+            ("bmp_huge.bmp", image(Format::Bmp, 60_000, 60_000)),
+            ("bomb_50k_gray1.png", image(Format::Png, 50_000, 50_000)),
+            ("canvas_65k.gif", image(Format::Gif, 65_535, 65_535)),
+            ("sig.png", Header::Broken(Flaw::Truncated)),
+            ("trunc_head.jpg", image(Format::Jpeg, 1632, 1224)),
+            ("trunc.tif", Header::Broken(Flaw::Truncated)),
+            ("zero.jpg", Header::NotAnImage(MediaType::OCTET_STREAM)),
+            ("lol.svg", Header::NotAnImage(MediaType::from_static("image/svg+xml"))),
+        ];
+        for path in corpus("hostile") {
+            let header = whole(&path);
+            let known = expected.iter().find(|(name, _)| path.ends_with(name));
+            assert!(known.is_none_or(|(_, wanted)| *wanted == header), "{path:?}: {header:?}");
+        }
+    }
+
+    #[test]
+    fn no_prefix_says_what_the_whole_denies() {
+        for path in corpus("photos").into_iter().chain(corpus("hostile")) {
+            let bytes = fs::read(&path).unwrap();
+            let all = of_prefix(&bytes, End::Whole);
+            // Every length where headers lie, then in strides: behind the header nothing changes.
+            let lengths = (0..bytes.len().min(2048)).chain((2048..bytes.len()).step_by(9973));
+            for length in lengths.take_while(|length| *length < 256 << 10) {
+                let found = of_prefix(&bytes[..length], End::Open);
+                let settled = matches!(found, Header::Image { turn: Turn::Settled, .. });
+                assert!(!settled || found == all, "{path:?} at {length}: {found:?}, {all:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_headers_never_panic(
+            which in 0..7_usize,
+            edits in prop::collection::vec((0..400_usize, any::<u8>()), 0..40),
+            length in 0..400_usize,
+        ) {
+            const STARTS: [&[u8]; 7] = [
+                b"\xFF\xD8\xFF\xE1\0\x20Exif\0\0MM\0*\0\0\0\x08\0\x01",
+                b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\0\0\0\0\0\0\0\x09eXIf",
+                b"GIF89a\x01\0\x01\0",
+                b"RIFF\xFF\0\0\0WEBPVP8X\x0A\0\0\0\x08\0\0\0\x01\0\0\x01\0\0ICCP\x04\0\0\0",
+                b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1B\0\0\0\xf6meta\0\0\0\0",
+                b"BM6\0\0\0\0\0\0\x006\0\0\0\x28\0\0\0\0\0\0\x80\0\0\0\x80",
+                b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\x01\x04\0",
+            ];
+            let mut bytes = STARTS[which].to_vec();
+            bytes.resize(400, 0);
+            for (at, value) in edits {
+                bytes[at] = value;
+            }
+            bytes.truncate(length);
+            of_prefix(&bytes, End::Open);
+            of_prefix(&bytes, End::Whole);
+        }
+    }
+}

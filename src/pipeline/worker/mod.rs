@@ -1,0 +1,27 @@
+//! Worker processes: where hostile image bytes are decoded, and what keeps them from hurting anybody.
+//! Does not know rules or codecs.
+//!
+//! A worker is this program again, started by exec, with a socket for standard input and nothing else open. It is sent
+//! a job and two descriptors, and answers with an outcome. One that dies, hangs or answers nonsense refuses the one
+//! file that it was given, and is replaced.
+//!
+//! | limit | value | past it |
+//! |---|---|---|
+//! | live workers | `Settings::workers` | callers wait |
+//! | waiting callers | [`pool::WAITING_MAX`] | [`pool::Error::Busy`] at once |
+//! | time in the queue | twice `Settings::job_timeout` | [`pool::Error::Busy`] |
+//! | time of a job | `Settings::job_timeout` | killed; the file counts as a bomb |
+//! | time to start | [`process::START_TIMEOUT`] | killed; [`pool::Error::NoWorker`] |
+//! | jobs of one worker | `Settings::jobs_per_worker` | replaced |
+//! | address space | `Settings::memory` | the allocation fails; the file counts as a bomb |
+//! | bytes written to one file | [`serve::FILE_MAX`] | killed by the kernel; the file counts as a bomb |
+//! | open descriptors | [`serve::DESCRIPTORS_MAX`] | the open fails |
+//! | a message | [`protocol::MESSAGE_MAX`] | garbage: the worker is replaced |
+
+pub mod pool;
+pub mod process;
+pub mod protocol;
+pub mod serve;
+
+pub use pool::{Pool, PoolStatus, Settings};
+pub use serve::serve;

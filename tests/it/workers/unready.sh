@@ -1,0 +1,3 @@
+#!/bin/sh
+# A program that is no worker.
+exit 3
