@@ -1,6 +1,7 @@
 //! The command line as a program: exit codes and what is printed where. Needs no mount.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -167,4 +168,30 @@ fn try_says_what_would_be_refused_and_why() {
     let kept = mediafs(dir.path(), &["try", "--field", "user.resume", "notes.txt"]);
     assert_eq!(code(&kept), 0);
     assert_eq!(stdout(&kept), "notes.txt: text/plain, 15 B, kept as it is\n");
+}
+
+#[test]
+fn a_mount_whose_daemon_died_is_cleared_by_unmount() {
+    let root = rustix::process::geteuid().is_root();
+    if !root || !Path::new("/dev/fuse").exists() {
+        assert!(!root || std::env::var_os("CI").is_none(), "/dev/fuse is not there");
+        say(
+            "skipped: only root can leave a stale mount behind without a daemon, and /dev/fuse must be there",
+        );
+        return;
+    }
+    let dir = dir();
+    let mountpoint = dir.path().join("media");
+    fs::create_dir(&mountpoint).expect("a directory");
+    let device = fs::File::options().read(true).write(true).open("/dev/fuse").expect("/dev/fuse");
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let options = std::ffi::CString::new(options).expect("text");
+    let flags = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("test", &mountpoint, "fuse", flags, options.as_c_str()).expect("a mount");
+    drop(device);
+    let stale = fs::metadata(&mountpoint).expect_err("a dead mount");
+    assert_eq!(stale.raw_os_error(), Some(rustix::io::Errno::NOTCONN.raw_os_error()));
+    let output = mediafs(dir.path(), &["unmount", "media"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(fs::metadata(&mountpoint).is_ok_and(|facts| facts.is_dir()));
 }
