@@ -13,6 +13,9 @@ pub mod slot;
 pub mod timestamp;
 pub mod variant;
 
+pub mod cli;
+pub mod config;
+
 pub mod blob;
 pub mod catalog;
 pub mod pipeline;

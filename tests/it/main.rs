@@ -1,4 +1,7 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
+mod cli;
 mod crash;
+mod floors;
+mod licences;
 mod worker;

@@ -1,0 +1,56 @@
+//! `mediafs check-config`: says whether a configuration is valid, and what it declares.
+//! Does not look at the library.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use clap::Args;
+
+use super::{Error, say};
+use crate::config::Config;
+use crate::rule::Kind;
+use crate::schema::Field;
+
+/// Check the configuration and say what it declares
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mediafs check-config
+  mediafs --config /etc/mediafs/site.toml check-config
+
+Every mistake is printed as FILE:LINE:COLUMN, the key, and a hint; the exit code is then 2.")]
+pub struct CheckConfig {}
+
+impl CheckConfig {
+    // Every command is run by a method of its arguments, also where they are none.
+    #[allow(clippy::unused_self)]
+    pub fn run(&self, path: &Path, config: &Config) -> Result<(), Error> {
+        say(summary(path, config))
+    }
+}
+
+fn summary(path: &Path, config: &Config) -> String {
+    let mut text = format!("{}: valid\nlibrary: {}", path.display(), config.library.path.display());
+    for table in &config.schema.tables {
+        for field in &table.fields {
+            let name = format!("{}.{}", table.name, field.name);
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n{name:<24} {}", describe(field));
+        }
+    }
+    text
+}
+
+fn describe(field: &Field) -> String {
+    let kind = match field.rules.kind {
+        Kind::File => "file",
+        Kind::Image => "image",
+    };
+    let mut text = format!("{kind}, {} at most", field.rules.max_size);
+    if let Some(fit) = field.rules.normal.fit {
+        let _ = write!(text, ", shrunk into {fit}");
+    }
+    if let Some(format) = field.rules.normal.format {
+        let _ = write!(text, ", stored as {}", format.name());
+    }
+    text
+}

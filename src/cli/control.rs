@@ -1,0 +1,251 @@
+//! The control socket: how a command asks the daemon that holds the library. One line of JSON each way.
+//! Does not know what a request does; whoever may enter the library's directory (0700) may ask.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+
+const NAME: &str = "control.sock";
+/// The longest line either way.
+const MAX_LINE: u64 = 1 << 20;
+/// How long a client may take to say what it wants, or to take its answer.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a command waits for its answer: a sweep of a large library takes minutes.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a daemon can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// Sweep: `{"gc":{"now":true,"dry_run":false}}`.
+    Gc { now: bool, dry_run: bool },
+    /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
+    Show { path: String },
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Response {
+    Swept {
+        blobs: u64,
+        bytes: u64,
+    },
+    /// Why it could not be done, in words.
+    Error {
+        error: String,
+    },
+    /// The attachment as JSON.
+    Shown(serde_json::Value),
+}
+
+/// The daemon's end. Dropping it without [`Server::stop`] leaves the socket to the end of the process.
+pub struct Server {
+    dir: PathBuf,
+    ending: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Binds the socket in a library's directory; a socket that nobody listens on any more is replaced.
+/// Errors: [`Error::ControlTaken`] if somebody does.
+pub fn bind(library: &Path) -> Result<UnixListener, Error> {
+    let failed = |source| Error::Control { action: "bind", source };
+    let door = Door::open(library).map_err(failed)?;
+    match UnixStream::connect(door.path()) {
+        Ok(_) => return Err(Error::ControlTaken(library.join(NAME))),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(door.path()).map_err(failed)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    UnixListener::bind(door.path()).map_err(failed)
+}
+
+/// Answers requests on a thread of its own, one after the other.
+pub fn serve(
+    library: &Path,
+    listener: UnixListener,
+    handler: impl Fn(Request) -> Response + Send + 'static,
+) -> Result<Server, Error> {
+    let ending = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&ending);
+    let thread = thread::Builder::new()
+        .name("control".into())
+        .spawn(move || {
+            for stream in listener.incoming() {
+                if told.load(Ordering::Acquire) {
+                    break;
+                }
+                // A client that talks nonsense or goes away is its own trouble.
+                if let Err(error) = stream.and_then(|stream| answer(&stream, &handler)) {
+                    tracing::debug!(%error, "a request on the control socket failed");
+                }
+            }
+        })
+        .map_err(|source| Error::Control { action: "serve", source })?;
+    Ok(Server { dir: library.to_owned(), ending, thread })
+}
+
+impl Server {
+    /// Ends the thread after the request that it is at, and removes the socket.
+    pub fn stop(self) {
+        self.ending.store(true, Ordering::Release);
+        let Ok(door) = Door::open(&self.dir) else { return };
+        // Wakes the thread out of accept; if nothing listens, it has ended.
+        if UnixStream::connect(door.path()).is_ok() && self.thread.join().is_err() {
+            tracing::warn!("the control socket's thread panicked");
+        }
+        // It would be replaced at the next start anyway.
+        let _ = fs::remove_file(door.path());
+    }
+}
+
+/// Asks the daemon that holds a library. `None`: none is running.
+pub fn ask(library: &Path, request: &Request) -> Result<Option<Response>, Error> {
+    let failed = |source| Error::Control { action: "use", source };
+    let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+    let connected = Door::open(library).and_then(|door| UnixStream::connect(door.path()));
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(error) if absent.contains(&error.kind()) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    stream.set_read_timeout(Some(ANSWER_PATIENCE)).map_err(failed)?;
+    stream.set_write_timeout(Some(CLIENT_PATIENCE)).map_err(failed)?;
+    send(&stream, request).map_err(failed)?;
+    let line = receive(&stream).map_err(failed)?;
+    serde_json::from_slice(&line).map(Some).map_err(|_| Error::ControlAnswer)
+}
+
+fn answer(stream: &UnixStream, handler: impl Fn(Request) -> Response) -> io::Result<()> {
+    stream.set_read_timeout(Some(CLIENT_PATIENCE))?;
+    stream.set_write_timeout(Some(CLIENT_PATIENCE))?;
+    let line = receive(stream)?;
+    let response = match serde_json::from_slice(&line) {
+        Ok(request) => handler(request),
+        Err(error) => Response::Error { error: format!("not a request: {error}") },
+    };
+    send(stream, &response)
+}
+
+fn send(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+fn receive(stream: &UnixStream) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(stream.take(MAX_LINE)).read_until(b'\n', &mut line)?;
+    if line.last() == Some(&b'\n') { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The socket's path by way of the open directory: a socket's name has 108 bytes at most (unix(7)), a library's path
+/// may have more.
+struct Door {
+    dir: File,
+}
+
+impl Door {
+    fn open(library: &Path) -> io::Result<Self> {
+        Ok(Self { dir: File::open(library)? })
+    }
+
+    fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}/{NAME}", self.dir.as_raw_fd()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a directory")
+    }
+
+    fn start(dir: &Path) -> Server {
+        let handler = |request| match request {
+            Request::Gc { now: true, .. } => Response::Swept { blobs: 3, bytes: 123 },
+            Request::Gc { .. } => Response::Error { error: "busy".into() },
+            Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
+        };
+        serve(dir, bind(dir).expect("a socket"), handler).expect("a server")
+    }
+
+    #[test]
+    fn a_request_gets_its_answer() {
+        let dir = library();
+        let server = start(dir.path());
+        let ask = |request| ask(dir.path(), &request).expect("an answer");
+        let swept = Response::Swept { blobs: 3, bytes: 123 };
+        assert_eq!(ask(Request::Gc { now: true, dry_run: false }), Some(swept));
+        let refused = Response::Error { error: "busy".into() };
+        assert_eq!(ask(Request::Gc { now: false, dry_run: false }), Some(refused));
+        let shown = Response::Shown(serde_json::json!({ "path": "a" }));
+        assert_eq!(ask(Request::Show { path: "a".into() }), Some(shown));
+        server.stop();
+        assert!(!dir.path().join(NAME).exists());
+    }
+
+    #[test]
+    fn requests_and_answers_are_written_as_documented() {
+        let request = Request::Gc { now: true, dry_run: false };
+        let json = serde_json::to_string(&request).expect("JSON");
+        assert_eq!(json, r#"{"gc":{"now":true,"dry_run":false}}"#);
+        let json = serde_json::to_string(&Response::Swept { blobs: 3, bytes: 123 }).expect("JSON");
+        assert_eq!(json, r#"{"blobs":3,"bytes":123}"#);
+    }
+
+    #[test]
+    fn without_a_daemon_there_is_no_answer() {
+        let dir = library();
+        let request = Request::Gc { now: true, dry_run: true };
+        assert_eq!(ask(dir.path(), &request).expect("no error"), None);
+        assert_eq!(ask(&dir.path().join("absent"), &request).expect("no error"), None);
+    }
+
+    #[test]
+    fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
+        let dir = library();
+        drop(bind(dir.path()).expect("a socket"));
+        assert!(dir.path().join(NAME).exists());
+        let server = start(dir.path());
+        assert!(matches!(bind(dir.path()), Err(Error::ControlTaken(_))));
+        server.stop();
+    }
+
+    #[test]
+    fn nonsense_is_answered_with_an_error_and_the_next_client_is_served() {
+        let dir = library();
+        let server = start(dir.path());
+        let door = Door::open(dir.path()).expect("the directory");
+        let mut stream = UnixStream::connect(door.path()).expect("a connection");
+        stream.write_all(b"{\"format\":\"disk\"}\n").expect("a line");
+        let line = String::from_utf8(receive(&stream).expect("an answer")).expect("text");
+        assert!(line.starts_with(r#"{"error":"not a request: "#), "{line}");
+        drop(UnixStream::connect(door.path()).expect("a client that goes away"));
+        let request = Request::Show { path: "b".into() };
+        assert!(ask(dir.path(), &request).expect("an answer").is_some());
+        server.stop();
+    }
+
+    #[test]
+    fn a_library_with_a_long_path_has_a_control_socket() {
+        let dir = library();
+        let long = dir.path().join("x".repeat(200));
+        fs::create_dir(&long).expect("a directory");
+        start(&long).stop();
+    }
+}

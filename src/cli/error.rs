@@ -1,0 +1,82 @@
+//! What can go wrong on the command line, in words for the person who typed it.
+//! Does not know how it is printed.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{config, pipeline};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(
+        "no configuration: neither ./mediafs.toml nor /etc/mediafs/mediafs.toml is there; \
+         write one with `mediafs init`, or name one with --config FILE"
+    )]
+    NoConfig,
+    /// The command line asks for something that is not there to be asked for.
+    #[error("{0}")]
+    Usage(String),
+    #[error("{} is there already; nothing was changed", .0.display())]
+    Exists(PathBuf),
+    #[error("{} does not exist; make it with `mkdir {}`", .0.display(), .0.display())]
+    NoMountpoint(PathBuf),
+    #[error("{} is not a directory, so nothing can be mounted on it", .0.display())]
+    NotADirectory(PathBuf),
+    #[error("{} is not empty; mount on an empty directory, so that nothing is hidden", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("{} is mounted already ({kind}); unmount it first with `mediafs unmount {}`", path.display(), path.display())]
+    Mounted { path: PathBuf, kind: String },
+    #[error("{} is not mounted", .0.display())]
+    NotMounted(PathBuf),
+    #[error("{} is a mount of {kind}, not of mediafs", path.display())]
+    Foreign { path: PathBuf, kind: String },
+    #[error("{} is in use; leave it with every shell and program, or detach it with --lazy", .0.display())]
+    Busy(PathBuf),
+    #[error("cannot unmount {}: {reason}", path.display())]
+    Unmount { path: PathBuf, reason: String },
+    #[error("the library {} lies inside the mountpoint {}; keep it elsewhere ([library] path)", library.display(), mountpoint.display())]
+    LibraryInside { library: PathBuf, mountpoint: PathBuf },
+    #[error("the mountpoint {} lies inside the library {}; mount elsewhere", mountpoint.display(), library.display())]
+    MountpointInside { library: PathBuf, mountpoint: PathBuf },
+    #[error("the library {} lies on a FUSE filesystem ({kind}), which cannot promise that files survive a power cut; keep it on a disk", library.display())]
+    LibraryOnFuse { library: PathBuf, kind: String },
+    #[error("{} is not there: load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)", .0.display())]
+    NoDevice(PathBuf),
+    #[error("cannot {action} {}", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    #[error("{} is the socket of a mediafs that is running", .0.display())]
+    ControlTaken(PathBuf),
+    #[error("cannot {action} the control socket")]
+    Control {
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the answer on the control socket is not one that this version understands")]
+    ControlAnswer,
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Error {
+    /// 2 where the command line or the configuration must change, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NoConfig | Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}

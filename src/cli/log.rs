@@ -1,0 +1,30 @@
+//! The log: structured lines on stderr, or in the journal when that is where stderr goes.
+//! Does not decide what is worth a line.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// Starts logging for this process: information, with `-v` what happens, with `-vv` every step.
+pub fn start(verbosity: u8) {
+    // systemd sets JOURNAL_STREAM when stderr is the journal, which writes the time itself.
+    let journal = env::var_os("JOURNAL_STREAM").is_some();
+    let colour = !journal && env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
+    let log = fmt()
+        .with_env_filter(EnvFilter::new(filter(verbosity)))
+        .with_writer(io::stderr)
+        .with_target(verbosity > 1)
+        .with_ansi(colour);
+    // A second start in one process would change nothing, which is what it should do.
+    let _ = if journal { log.without_time().try_init() } else { log.try_init() };
+}
+
+fn filter(verbosity: u8) -> &'static str {
+    match verbosity {
+        0 => "warn,mediafs=info",
+        1 => "warn,mediafs=debug",
+        _ => "info,mediafs=trace",
+    }
+}

@@ -1,0 +1,53 @@
+//! Mount options, `-o a,b`, as `mount` and fstab hand them over.
+//! Does not know what they do.
+
+use super::Error;
+
+/// What `-o` may change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    pub allow_other: bool,
+}
+
+impl Options {
+    /// Reads the values of all `-o`, each a list separated by commas. Errors: [`Error::Usage`] names the option.
+    pub fn parse<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for option in lists.into_iter().flat_map(|list| list.split(',')) {
+            match option {
+                "allow_other" => options.allow_other = true,
+                // What is so anyway, or said to every filesystem of an fstab.
+                "" | "rw" | "defaults" | "default_permissions" => {}
+                "ro" => return Err(Error::Usage("-o ro is not yet supported".into())),
+                other => {
+                    return Err(Error::Usage(format!(
+                        "unknown mount option `{other}`; known are allow_other and default_permissions"
+                    )));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_may_be_given_together_or_apart() {
+        let parse =
+            |lists: &[&'static str]| Options::parse(lists.iter().copied()).expect("options");
+        assert!(parse(&["rw,allow_other"]).allow_other);
+        assert!(parse(&["default_permissions", "allow_other"]).allow_other);
+        assert!(!parse(&["defaults"]).allow_other);
+        assert!(!parse(&[]).allow_other);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named() {
+        let told = |list| Options::parse([list]).expect_err("a refusal").to_string();
+        assert!(told("allow_others").contains("`allow_others`"));
+        assert!(told("ro").contains("not yet supported"));
+    }
+}

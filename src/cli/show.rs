@@ -1,0 +1,142 @@
+//! `mediafs show`: one attachment as JSON, in the layout of sqlalchemy-media's dictionary (CONTRACT 6).
+//! Does not look at its bytes.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::control::{self, Request, Response};
+use super::{Error, say};
+use crate::attachment::Attachment;
+use crate::config::Config;
+use crate::schema::Schema;
+use crate::slot::{Name, Row, Slot};
+
+/// Print what is attached at a path of the tree, as JSON
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mediafs show user/42/avatar
+  mediafs show /models/user/42/avatar.jpg | jq .width")]
+pub struct Show {
+    /// user/42/avatar, also with /models/ before it
+    #[arg(value_name = "PATH-IN-TREE")]
+    path: String,
+}
+
+impl Show {
+    pub fn run(&self, config: &Config) -> Result<(), Error> {
+        let slot = parse(&self.path, &config.schema)?;
+        let request = Request::Show { path: slot.to_string() };
+        match control::ask(&config.library.path, &request)? {
+            Some(Response::Shown(value)) => say(format_args!("{value:#}")),
+            Some(Response::Error { error }) => Err(Error::Refused(error)),
+            Some(Response::Swept { .. }) => Err(Error::ControlAnswer),
+            None => Err(Error::Refused(format!(
+                "no mediafs is running on the library {}",
+                config.library.path.display()
+            ))),
+        }
+    }
+}
+
+/// Reads `user/42/avatar`, `/models/user/42/avatar` or an alias of it, checked against the tables that there are.
+pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
+    let usage = |reason: String| Error::Usage(format!("{path}: {reason}"));
+    let inside = path.trim_start_matches('/');
+    let inside = inside.strip_prefix("models/").unwrap_or(inside);
+    let &[table, id, field] = inside.split('/').collect::<Vec<_>>().as_slice() else {
+        return Err(usage("a path is written as TABLE/ID/FIELD, such as user/42/avatar".into()));
+    };
+    let found = schema.table(table).ok_or_else(|| usage(format!("there is no table `{table}`")))?;
+    let id = Name::parse(id).map_err(|error| usage(error.to_string()))?;
+    if !found.id.allows(&id) {
+        return Err(usage(format!("a row of {table} is called by {}", found.id.describe())));
+    }
+    // No field has a dot in its name: what follows one is an alias' extension.
+    let (stem, _) = field.split_once('.').unwrap_or((field, ""));
+    let field = found.field(stem).ok_or_else(|| usage(format!("{table} has no field `{stem}`")))?;
+    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone() })
+}
+
+/// An attachment as JSON; absent values are absent keys.
+pub fn describe(slot: &Slot, attachment: &Attachment) -> Value {
+    let content = &attachment.content;
+    let mut value = json!({
+        "path": slot.to_string(),
+        "key": attachment.blob.to_string(),
+        "hash": format!("blake3:{}", attachment.blob.digest),
+        "content_type": content.media_type,
+        "length": content.length,
+        "original_filename": attachment.original_filename,
+        "timestamp": attachment.committed.as_seconds(),
+        "version": attachment.version,
+        "links": attachment.links,
+        "uid": attachment.access.uid,
+        "gid": attachment.access.gid,
+        "mode": format!("{:04o}", attachment.access.mode),
+    });
+    if let Some(extension) = content.media_type.extension() {
+        value["extension"] = json!(format!(".{extension}"));
+    }
+    if let Some(dimensions) = content.dimensions {
+        value["width"] = json!(dimensions.width);
+        value["height"] = json!(dimensions.height);
+        value["ratio"] = json!(dimensions.ratio());
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::{Access, AttachmentId, BlobKey, Content, Times};
+    use crate::config;
+    use crate::digest::Digest;
+    use crate::dimensions::Dimensions;
+    use crate::media_type::Format;
+    use crate::timestamp::Timestamp;
+
+    fn slot(path: &str) -> Result<String, String> {
+        let schema = config::parse(config::SAMPLE, "sample").expect("the sample").schema;
+        parse(path, &schema).map(|slot| slot.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_path_in_the_tree_has_several_spellings() {
+        for path in ["user/42/avatar", "/models/user/42/avatar", "models/user/42/avatar.jpg"] {
+            assert_eq!(slot(path), Ok("user/42/avatar".into()), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_the_tree_cannot_have_is_refused_with_the_reason() {
+        let told = |path| slot(path).expect_err("a refusal");
+        assert!(told("user/42").contains("TABLE/ID/FIELD"));
+        assert!(told("users/42/avatar").contains("no table `users`"));
+        assert!(told("user/mary/avatar").contains("a whole number"));
+        assert!(told("user/42/photo").contains("no field `photo`"));
+    }
+
+    #[test]
+    fn an_attachment_is_shown_with_all_that_is_known_of_it() {
+        let schema = config::parse(config::SAMPLE, "sample").expect("the sample").schema;
+        let slot = parse("user/42/avatar", &schema).expect("a slot");
+        let attachment = Attachment {
+            id: AttachmentId(1),
+            blob: BlobKey { digest: Digest::of(b"x"), generation: 0 },
+            content: Content {
+                media_type: Format::Jpeg.media_type(),
+                length: 5,
+                dimensions: Some(Dimensions::new(4, 2)),
+            },
+            access: Access { uid: 1, gid: 2, mode: 0o644 },
+            times: Times::all(Timestamp(0)),
+            committed: Timestamp(1_500_000_000),
+            version: 3,
+            original_filename: "IMG.JPG".into(),
+            links: 1,
+        };
+        let value = describe(&slot, &attachment);
+        assert_eq!((&value["ratio"], &value["extension"]), (&json!(2.0), &json!(".jpg")));
+        assert_eq!((&value["timestamp"], &value["mode"]), (&json!("1.500000"), &json!("0644")));
+    }
+}

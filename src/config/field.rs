@@ -1,0 +1,223 @@
+//! The rules of one field: which keys it has, and which of them contradict one another.
+//! Does not know how a value is written (`value`) nor how a rule is judged (`pipeline`).
+
+use std::fmt::Display;
+
+use super::reader::Section;
+use super::value;
+use crate::media_type::{Format, TypePattern};
+use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
+use crate::schema::{Field, Preset};
+use crate::slot::Name;
+
+/// Keys that mean nothing where bytes are not looked into.
+const OF_IMAGES: [&str; 17] = [
+    "min_width",
+    "min_height",
+    "max_width",
+    "max_height",
+    "min_ratio",
+    "max_ratio",
+    "max_pixels",
+    "orient",
+    "metadata",
+    "fit",
+    "resize",
+    "crop",
+    "format",
+    "quality",
+    "thumbnails",
+    "sizes",
+    "keep_original",
+];
+
+/// Reads a field's section. `None` if its type is not told; the problems say what else is wrong.
+pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
+    let kind = kind(section);
+    let rules = match kind {
+        Some(Kind::File) => Rules::file(),
+        _ => Rules::image(),
+    };
+    let normal = normal(section, &rules.normal);
+    let rules = Rules { normal, ..bounds(section, rules) };
+    let field = Field {
+        name,
+        thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
+        sizes: section.key("sizes", value::sizes).unwrap_or_default(),
+        mode: section.key("mode", value::mode),
+        delete_orphan: true,
+        rules,
+    };
+    unsupported(section);
+    section.finish();
+    match kind? {
+        Kind::File => foreign_to_files(section),
+        Kind::Image => {
+            contradictions(section, &field.rules);
+            types(section, &field.rules);
+            thumbnails(section, &field.thumbnails, field.rules.normal.format);
+        }
+    }
+    sizes(section, &field.rules);
+    Some(field)
+}
+
+fn kind(section: &Section<'_>) -> Option<Kind> {
+    if !section.has("type") {
+        section.missing("type", "say type = \"image\" or type = \"file\"");
+    }
+    let kinds = [("file", Kind::File), ("image", Kind::Image)];
+    section.key("type", |value| value::one_of(value, &kinds))
+}
+
+fn bounds(section: &Section<'_>, default: Rules) -> Rules {
+    Rules {
+        kind: default.kind,
+        min_size: section.key("min_size", value::size).unwrap_or(default.min_size),
+        max_size: section.key("max_size", value::size).unwrap_or(default.max_size),
+        content_types: section.list("content_types", value::content_type).unwrap_or_default(),
+        min_width: section.key("min_width", value::pixels),
+        min_height: section.key("min_height", value::pixels),
+        max_width: section.key("max_width", value::pixels).or(default.max_width),
+        max_height: section.key("max_height", value::pixels).or(default.max_height),
+        min_ratio: section.key("min_ratio", value::ratio),
+        max_ratio: section.key("max_ratio", value::ratio),
+        max_pixels: section.key("max_pixels", value::area).or(default.max_pixels),
+        normal: default.normal,
+    }
+}
+
+fn normal(section: &Section<'_>, default: &Normal) -> Normal {
+    let choices = [("strip", Metadata::Strip), ("keep", Metadata::Keep)];
+    let metadata = section.key("metadata", |value| value::one_of(value, &choices));
+    Normal {
+        orient: section.key("orient", value::boolean).unwrap_or(default.orient),
+        metadata: metadata.unwrap_or(default.metadata),
+        fit: section.key("fit", value::dimensions),
+        resize: section.key("resize", value::resize),
+        crop: section.key("crop", value::crop),
+        format: section.key("format", value::format),
+        quality: section.key("quality", value::quality),
+    }
+}
+
+fn unsupported(section: &Section<'_>) {
+    section.later_unless("collection", |value| value.as_str() == Some("one"));
+    section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
+    section.later_unless("keep_original", |value| value.as_bool() == Some(false));
+    section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
+    for key in ["max_items", "store", "report", "quota"] {
+        section.later(key);
+    }
+}
+
+fn foreign_to_files(section: &Section<'_>) {
+    for key in OF_IMAGES.into_iter().filter(|key| section.has(key)) {
+        section.complain(key, "only images have this; say type = \"image\" or remove the key");
+    }
+}
+
+fn sizes(section: &Section<'_>, rules: &Rules) {
+    ordered(section, ("min_size", Some(rules.min_size)), ("max_size", Some(rules.max_size)));
+    if rules.max_size.0 == 0 {
+        section.complain("max_size", "nothing could ever be written to the field");
+    }
+}
+
+fn contradictions(section: &Section<'_>, rules: &Rules) {
+    ordered(section, ("min_width", rules.min_width), ("max_width", rules.max_width));
+    ordered(section, ("min_height", rules.min_height), ("max_height", rules.max_height));
+    ordered(section, ("min_ratio", rules.min_ratio), ("max_ratio", rules.max_ratio));
+    let least = u64::from(rules.min_width.unwrap_or(1)) * u64::from(rules.min_height.unwrap_or(1));
+    if rules.max_pixels.is_some_and(|most| least > most) {
+        section
+            .complain("max_pixels", &format!("min_width and min_height ask for {least} at least"));
+    }
+    ratios(section, rules);
+    if rules.normal.fit.is_some() && rules.normal.resize.is_some() {
+        section
+            .complain("resize", "an exact size and `fit` exclude one another; remove one of them");
+    }
+    if let (Some(Resize::Exact(size)), Some(crop)) = (rules.normal.resize, rules.normal.crop)
+        && outside(crop, (size.width, size.height))
+    {
+        section.complain("crop", &format!("reaches out of the {size} that `resize` makes"));
+    }
+}
+
+/// The sides may leave no image whose ratio is allowed.
+fn ratios(section: &Section<'_>, rules: &Rules) {
+    let ratio =
+        |width: Option<u32>, height: Option<u32>| Some(f64::from(width?) / f64::from(height?));
+    let least = ratio(rules.min_width, rules.max_height);
+    let most = ratio(rules.max_width, rules.min_height);
+    if let (Some(least), Some(allowed)) = (least, rules.max_ratio)
+        && least > allowed
+    {
+        let reason = format!("min_width and max_height leave no ratio below {least:.2}");
+        section.complain("max_ratio", &reason);
+    }
+    if let (Some(most), Some(allowed)) = (most, rules.min_ratio)
+        && most < allowed
+    {
+        let reason = format!("max_width and min_height leave no ratio above {most:.2}");
+        section.complain("min_ratio", &reason);
+    }
+}
+
+fn outside(crop: Crop, (width, height): (u32, u32)) -> bool {
+    let beyond = |edge, side| matches!(edge, Edge::Pixels(pixels) if pixels > side);
+    beyond(crop.right, width) || beyond(crop.bottom, height)
+}
+
+fn ordered<T: PartialOrd + Display>(
+    section: &Section<'_>,
+    (low, least): (&str, Option<T>),
+    (high, most): (&str, Option<T>),
+) {
+    let (Some(least), Some(most)) = (least, most) else { return };
+    if least > most {
+        let default = if section.has(high) { "" } else { " (its default)" };
+        let key = if section.has(low) { low } else { high };
+        section.complain(key, &format!("{low} {least} is above {high} {most}{default}"));
+    }
+}
+
+fn types(section: &Section<'_>, rules: &Rules) {
+    for pattern in &rules.content_types {
+        if let Some(reason) = never_taken(pattern, rules.normal.format) {
+            section.complain("content_types", &format!("{pattern} {reason}"));
+        }
+    }
+}
+
+/// Why no image field, or not this one, can take a type.
+fn never_taken(pattern: &TypePattern, stored: Option<Format>) -> Option<&'static str> {
+    let media_type = match pattern {
+        TypePattern::Any(top) if top == "image" => return None,
+        TypePattern::Any(_) => return Some("is no image; use type = \"file\" for it"),
+        TypePattern::Exact(media_type) => media_type,
+    };
+    match media_type.format() {
+        Some(format) if !format.is_readable() => {
+            Some("is not yet supported: this build writes it but cannot decode it")
+        }
+        Some(format) if !format.is_writable() && stored.is_none() => {
+            Some("can be read but not stored; add `format` to convert it")
+        }
+        Some(_) => None,
+        None if media_type.is_image() => {
+            Some("cannot be decoded here; use type = \"file\" to store it as it is")
+        }
+        None => Some("is no image; use type = \"file\" for it"),
+    }
+}
+
+fn thumbnails(section: &Section<'_>, presets: &[Preset], stored: Option<Format>) {
+    if !presets.is_empty() && stored.is_some_and(|format| !format.is_readable()) {
+        section.complain(
+            "thumbnails",
+            "not yet supported with format = \"avif\": this build cannot decode AVIF",
+        );
+    }
+}

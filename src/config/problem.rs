@@ -1,0 +1,133 @@
+//! Mistakes in a configuration: where each one is, and what to do about it.
+//! Does not know what a configuration may say.
+
+use std::cell::RefCell;
+use std::fmt;
+
+/// One mistake at its place. Prints as `mediafs.toml:14:1: unknown key ...`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
+    }
+}
+
+/// All mistakes of a file in the order of its lines; never empty. Prints one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errors(pub Vec<Problem>);
+
+impl fmt::Display for Errors {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            let end = if at == 0 { "" } else { "\n" };
+            write!(out, "{end}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Errors {}
+
+/// Gathers mistakes while a file is walked.
+pub(super) struct Problems<'t> {
+    file: &'t str,
+    text: &'t str,
+    found: RefCell<Vec<(usize, String)>>,
+}
+
+impl<'t> Problems<'t> {
+    pub fn of(file: &'t str, text: &'t str) -> Self {
+        Self { file, text, found: RefCell::default() }
+    }
+
+    /// Notes a mistake at a byte of the text.
+    pub fn add(&self, at: usize, message: String) {
+        self.found.borrow_mut().push((at, message));
+    }
+
+    /// The value, if there was one and nothing was wrong on the way to it.
+    pub fn verdict<T>(self, value: Option<T>) -> Result<T, Errors> {
+        let mut found = self.found.take();
+        match value {
+            Some(value) if found.is_empty() => Ok(value),
+            _ => {
+                found.sort();
+                found.dedup();
+                Err(Errors(found.into_iter().map(|entry| self.place(entry)).collect()))
+            }
+        }
+    }
+
+    fn place(&self, (at, message): (usize, String)) -> Problem {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Problem {
+            file: self.file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+            message,
+        }
+    }
+}
+
+/// The candidate that is nearest to what was written, if it is near enough to have been meant.
+pub(super) fn nearest<'c>(written: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let limit = match written.chars().count() {
+        0..=3 => 1,
+        4..=7 => 2,
+        _ => 3,
+    };
+    candidates
+        .iter()
+        .map(|candidate| (distance(written, candidate), *candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance in characters, by rows.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, from) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, to) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_finds_what_was_meant() {
+        let keys = ["min_size", "max_size", "max_width", "fit"];
+        assert_eq!(nearest("max_sise", &keys), Some("max_size"));
+        assert_eq!(nearest("maxsize", &keys), Some("max_size"));
+        assert_eq!(nearest("fot", &keys), Some("fit"));
+        assert_eq!(nearest("colour", &keys), None);
+    }
+
+    #[test]
+    fn a_column_counts_characters_and_not_bytes() {
+        let problems = Problems::of("f", "a\n\u{e9}\u{e9}x");
+        problems.add(6, "here".into());
+        let errors = problems.verdict(Some(())).expect_err("a problem");
+        assert_eq!(errors.to_string(), "f:2:3: here");
+    }
+}

@@ -1,0 +1,171 @@
+//! The sections of the configuration beside the fields: which keys each has, and their defaults.
+//! Does not know how a value is written (`value`) nor what a field's rules are (`field`).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::reader::Section;
+use super::{Cache, Config, Library, Mount, field, owner, value};
+use crate::byte_count::ByteCount;
+use crate::schema::{IdRule, Schema, Table};
+use crate::slot::Name;
+
+const HOLD: Duration = Duration::from_secs(60);
+const SCRATCH: Duration = Duration::from_secs(24 * 3600);
+const CACHE: ByteCount = ByteCount(1 << 30);
+const MAX_THREADS: i64 = 64;
+const MAX_NAME: usize = 40;
+
+/// Reads the whole file. `None` where something that has no default is missing; the problems say what.
+pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
+    let library = root.section("library").and_then(|section| library(&section, base));
+    if !root.has("library") {
+        root.missing("[library]", "it needs at least `path`, where everything is kept");
+    }
+    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
+    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
+    let tables = root.section("tables").as_ref().map_or_else(Vec::new, tables);
+    if !root.has("tables") {
+        root.missing("[tables]", "declare a table, such as [tables.user]");
+    }
+    for key in ["fetch", "stores", "boxes", "quotas"] {
+        root.later_unless(key, is_empty_section);
+    }
+    root.finish();
+    Some(Config { library: library?, mount, cache, schema: Schema { tables } })
+}
+
+fn is_empty_section(value: &DeValue<'_>) -> bool {
+    value.as_table().is_some_and(toml::map::Map::is_empty)
+}
+
+fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
+    let path = section.key("path", directory);
+    if !section.has("path") {
+        section
+            .missing("path", "say where everything is kept, such as path = \"/var/lib/mediafs\"");
+    }
+    let base_url = section.key("base_url", base_url);
+    let hold = section.key("hold", value::duration).unwrap_or(HOLD);
+    let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
+    section.later_unless("trash", |value| value.as_str() == Some("0"));
+    for key in ["quota", "quotas", "report", "store"] {
+        section.later(key);
+    }
+    section.finish();
+    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
+}
+
+fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    let written = value::text(value)?;
+    if written.is_empty() || written.contains('\0') {
+        return Err("expected the path of a directory".into());
+    }
+    Ok(PathBuf::from(written))
+}
+
+fn lifetime(value: &DeValue<'_>) -> Result<Duration, String> {
+    let span = value::duration(value)?;
+    if span.is_zero() {
+        return Err("scratch must live for a while; 24h is usual".into());
+    }
+    Ok(span)
+}
+
+fn base_url(value: &DeValue<'_>) -> Result<String, String> {
+    let written = value::text(value)?;
+    let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
+    match rest {
+        Some(rest) if !rest.trim_matches('/').is_empty() && rest.bytes().all(plain) => {
+            Ok(written.trim_end_matches('/').to_owned())
+        }
+        _ => {
+            Err("expected an address such as \"https://media.example.org\", without ? or #".into())
+        }
+    }
+}
+
+fn mount(section: &Section<'_>) -> Mount {
+    let default = Mount::default();
+    let threads = |value: &DeValue<'_>| {
+        let number = value::whole(value, 1, MAX_THREADS)?;
+        usize::try_from(number).map_err(|error| error.to_string())
+    };
+    let mount = Mount {
+        allow_other: section.key("allow_other", value::boolean).unwrap_or(default.allow_other),
+        threads: section.key("threads", threads),
+        owner: section.key("owner", |value| {
+            owner::resolve(value::string(value, "a user such as \"www-data\" or \"1000:1000\"")?)
+        }),
+        file_mode: section.key("file_mode", value::mode).unwrap_or(default.file_mode),
+        dir_mode: section.key("dir_mode", value::mode).unwrap_or(default.dir_mode),
+    };
+    section.later_unless("read_only", |value| value.as_bool() == Some(false));
+    section.finish();
+    mount
+}
+
+impl Default for Mount {
+    fn default() -> Self {
+        Self { allow_other: false, threads: None, owner: None, file_mode: 0o644, dir_mode: 0o755 }
+    }
+}
+
+fn cache(section: &Section<'_>) -> Cache {
+    let size = section.key("size", value::size).unwrap_or(CACHE);
+    section.finish();
+    Cache { size }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { size: CACHE }
+    }
+}
+
+fn tables(section: &Section<'_>) -> Vec<Table> {
+    let children = section.sections();
+    if children.is_empty() {
+        section.misnamed("no table is declared; write a section such as [tables.user]");
+    }
+    children.iter().filter_map(|(name, child)| table(name, child)).collect()
+}
+
+fn table(name: &str, section: &Section<'_>) -> Option<Table> {
+    let name = checked_name(name, section);
+    let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
+    let id = section.key("id", |value| value::one_of(value, &rules));
+    if !section.has("id") {
+        section.missing("id", "say what a row is called: id = \"integer\", \"uuid\" or \"name\"");
+    }
+    let children = section.section("fields").map(|fields| fields.sections()).unwrap_or_default();
+    if children.is_empty() {
+        section.misnamed("the table has no field, so nothing could be written to it");
+    }
+    let fields = children.iter().filter_map(|(name, child)| {
+        let name = checked_name(name, child);
+        field::read(name?, child)
+    });
+    let fields = fields.collect();
+    for key in ["quota", "quotas", "max_rows"] {
+        section.later(key);
+    }
+    section.finish();
+    Some(Table { name: name?, id: id?, fields })
+}
+
+/// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.
+fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);
+    if !valid {
+        section
+            .misnamed("a table or field is named by 1 to 40 of the characters a-z, 0-9, _ and -");
+        return None;
+    }
+    Name::parse(written).map_err(|error| section.misnamed(&error.to_string())).ok()
+}

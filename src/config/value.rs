@@ -1,0 +1,232 @@
+//! Single values of a configuration: how each is written, and what is said of one that is written otherwise.
+//! Does not know keys or which values go together.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::problem::nearest;
+use super::reader::article;
+use crate::byte_count::ByteCount;
+use crate::dimensions::{Dimensions, side};
+use crate::media_type::{Format, TypePattern};
+use crate::rule::{Crop, Edge, Resize};
+use crate::schema::{Preset, Sizes};
+use crate::variant::{Spec, Variant};
+
+type Read<T> = Result<T, String>;
+
+/// The longest side of an image in any format here.
+const MAX_SIDE: i64 = 65_535;
+
+pub(super) fn text(value: &DeValue<'_>) -> Read<String> {
+    string(value, "a string").map(str::to_owned)
+}
+
+pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
+    value.as_bool().ok_or_else(|| unlike(value, "true or false"))
+}
+
+/// `5 MiB`.
+pub(super) fn size(value: &DeValue<'_>) -> Read<ByteCount> {
+    string(value, "a size such as \"5 MiB\"")?
+        .parse()
+        .map_err(|error: crate::byte_count::ByteCountError| error.to_string())
+}
+
+/// `30s`, `5m`, `24h`, `7d`, or `0`.
+pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
+    let written = string(value, "a time such as \"30s\"")?;
+    let shape =
+        || "a time is a whole number and a unit, such as \"30s\", \"5m\", \"24h\" or \"7d\"";
+    if written == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let digits = written.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = written.split_at(digits);
+    let factor: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(shape().into()),
+    };
+    let seconds = number.parse::<u32>().map_err(|_| shape())?;
+    Ok(Duration::from_secs(u64::from(seconds) * factor))
+}
+
+/// A whole number in a range, both ends included.
+pub(super) fn whole(value: &DeValue<'_>, least: i64, most: i64) -> Read<i64> {
+    let wanted = format!("a whole number from {least} to {most}");
+    let integer = value.as_integer().ok_or_else(|| unlike(value, &wanted))?;
+    i64::from_str_radix(integer.as_str(), integer.radix())
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("expected {wanted}, found {integer}"))
+}
+
+/// Pixels of one side.
+pub(super) fn pixels(value: &DeValue<'_>) -> Read<u32> {
+    let number = whole(value, 1, MAX_SIDE)?;
+    u32::try_from(number).map_err(|error| error.to_string())
+}
+
+/// Pixels of a whole image.
+pub(super) fn area(value: &DeValue<'_>) -> Read<u64> {
+    let number = whole(value, 1, MAX_SIDE * MAX_SIDE)?;
+    u64::try_from(number).map_err(|error| error.to_string())
+}
+
+/// 1 to 100.
+pub(super) fn quality(value: &DeValue<'_>) -> Read<u8> {
+    let number = whole(value, 1, 100)?;
+    u8::try_from(number).map_err(|error| error.to_string())
+}
+
+/// Width divided by height: a positive number.
+pub(super) fn ratio(value: &DeValue<'_>) -> Read<f64> {
+    let wanted = "a positive number such as 1.5 (width divided by height)";
+    let written = match value {
+        DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+        DeValue::Float(float) => float.as_str(),
+        _ => return Err(unlike(value, wanted)),
+    };
+    let number: f64 = written.parse().map_err(|_| format!("expected {wanted}"))?;
+    let positive = number.is_finite() && number > 0.0;
+    positive.then_some(number).ok_or_else(|| format!("expected {wanted}, found {written}"))
+}
+
+/// Permission bits as a string of octal digits.
+pub(super) fn mode(value: &DeValue<'_>) -> Read<u32> {
+    let wanted = "permission bits such as \"0644\", in quotes";
+    let written = string(value, wanted)?;
+    let octal = (3..=4).contains(&written.len())
+        && written.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let bits = u32::from_str_radix(written, 8).ok().filter(|bits| octal && *bits <= 0o777);
+    bits.ok_or_else(|| format!("expected {wanted}, found \"{written}\""))
+}
+
+pub(super) fn content_type(value: &DeValue<'_>) -> Read<TypePattern> {
+    let wanted = "a content type such as \"image/png\" or \"image/*\"";
+    let written = string(value, wanted)?;
+    TypePattern::parse(written).ok_or_else(|| format!("expected {wanted}, found \"{written}\""))
+}
+
+/// A format that images are stored in.
+pub(super) fn format(value: &DeValue<'_>) -> Read<Format> {
+    let written = string(value, "the name of a format")?;
+    let writable = Format::ALL.into_iter().filter(|format| format.is_writable());
+    let names: Vec<&str> = writable.clone().map(Format::name).collect();
+    let found = writable.clone().find(|format| format.name() == written);
+    found.ok_or_else(|| match Format::ALL.into_iter().find(|format| format.name() == written) {
+        Some(_) => format!("{written} can be read but not written; use {}", names.join(", ")),
+        None => choice(written, &names),
+    })
+}
+
+/// `1600x1600`.
+pub(super) fn dimensions(value: &DeValue<'_>) -> Read<Dimensions> {
+    let written = string(value, "dimensions such as \"1600x1600\"")?;
+    written.parse().map_err(|error: crate::dimensions::DimensionsError| error.to_string())
+}
+
+/// `800x600`, `800x` or `x600`.
+pub(super) fn resize(value: &DeValue<'_>) -> Read<Resize> {
+    let wanted = "a size such as \"800x600\", \"800x\" or \"x600\"";
+    let written = string(value, wanted)?;
+    let parsed = match written.split_once('x') {
+        Some((width, "")) => side(width).map(Resize::Width),
+        Some(("", height)) => side(height).map(Resize::Height),
+        _ => written.parse().map(Resize::Exact),
+    };
+    parsed.map_err(|_| format!("expected {wanted}, found \"{written}\""))
+}
+
+/// `left,top,right,bottom`, each in pixels or per cent.
+pub(super) fn crop(value: &DeValue<'_>) -> Read<Crop> {
+    let wanted = "left,top,right,bottom such as \"0,0,800,600\" or \"10%,10%,90%,90%\"";
+    let written = string(value, wanted)?;
+    let edges: Option<Vec<Edge>> = written.split(',').map(|part| edge(part.trim())).collect();
+    let Some(&[left, top, right, bottom]) = edges.as_deref() else {
+        return Err(format!("expected {wanted}, found \"{written}\""));
+    };
+    if !before(left, right) || !before(top, bottom) {
+        return Err(format!(
+            "\"{written}\" keeps nothing: left must be less than right, and top less than bottom"
+        ));
+    }
+    Ok(Crop { left, top, right, bottom })
+}
+
+fn edge(text: &str) -> Option<Edge> {
+    match text.strip_suffix('%') {
+        Some(number) => {
+            let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            let percent: f64 = number.parse().ok().filter(|_| plain)?;
+            (percent <= 100.0).then_some(Edge::Percent(percent))
+        }
+        None if text == "0" => Some(Edge::Pixels(0)),
+        None => side(text).ok().map(Edge::Pixels),
+    }
+}
+
+/// Whether something is left between two edges, as far as that can be told without an image.
+fn before(first: Edge, second: Edge) -> bool {
+    match (first, second) {
+        (Edge::Pixels(first), Edge::Pixels(second)) => first < second,
+        (Edge::Percent(first), Edge::Percent(second)) => first < second,
+        (Edge::Percent(first), Edge::Pixels(second)) => first < 100.0 && second > 0,
+        (Edge::Pixels(_), Edge::Percent(second)) => second > 0.0,
+    }
+}
+
+/// `w64`, or `200x200c.webp`.
+pub(super) fn preset(value: &DeValue<'_>) -> Read<Preset> {
+    let wanted = "a variant such as \"w200\", \"h150\", \"200x150\", \"200x150c\", \"r0.5\" or \"full\", \
+                  with a format if it has one of its own: \"w200.webp\"";
+    let written = string(value, wanted)?;
+    if let Ok(spec) = written.parse::<Spec>() {
+        return Ok(Preset { spec, format: None });
+    }
+    Variant::parse(written)
+        .map(|variant| Preset { spec: variant.spec, format: Some(variant.format) })
+        .ok_or_else(|| format!("expected {wanted}; found \"{written}\""))
+}
+
+/// `any`, `listed`, or a step in pixels.
+pub(super) fn sizes(value: &DeValue<'_>) -> Read<Sizes> {
+    match value {
+        DeValue::Integer(_) => Ok(Sizes::Step(pixels(value)?)),
+        DeValue::String(written) if written == "any" => Ok(Sizes::Any),
+        DeValue::String(written) if written == "listed" => Ok(Sizes::Listed),
+        DeValue::String(written) => {
+            Err(choice(written, &["any", "listed"]) + ", or a step in pixels")
+        }
+        _ => Err(unlike(value, "\"any\", \"listed\", or a step in pixels such as 16")),
+    }
+}
+
+/// One of a few words, each standing for a value.
+pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Read<T> {
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let written = string(value, &format!("one of {}", names.join(", ")))?;
+    let found = choices.iter().find(|(name, _)| *name == written);
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| choice(written, &names))
+}
+
+fn choice(written: &str, names: &[&str]) -> String {
+    match nearest(written, names) {
+        Some(meant) => {
+            format!("\"{written}\" is not one of {}; did you mean \"{meant}\"?", names.join(", "))
+        }
+        None => format!("\"{written}\" is not one of {}", names.join(", ")),
+    }
+}
+
+pub(super) fn string<'v>(value: &'v DeValue<'_>, wanted: &str) -> Read<&'v str> {
+    value.as_str().ok_or_else(|| unlike(value, wanted))
+}
+
+fn unlike(value: &DeValue<'_>, wanted: &str) -> String {
+    format!("expected {wanted}, found {}", article(value.type_str()))
+}
