@@ -3,5 +3,16 @@
 //!
 //! `Candidate` (identified) -> `Admitted` (rules) -> `Refined` (normalised): each step consumes the last.
 
+mod container;
+#[cfg(test)]
+mod corpus;
+mod decode;
+mod encode;
 pub mod exif;
 pub mod job;
+mod libwebp;
+mod raster;
+mod refine;
+mod render;
+mod step;
+pub mod work;
