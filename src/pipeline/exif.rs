@@ -105,8 +105,8 @@ fn entry(tiff: &[u8]) -> Option<(usize, bool)> {
 mod tests {
     use super::*;
 
-    fn tiff(order: &[u8; 4], value: u16) -> Vec<u8> {
-        let little = order == b"II*\0";
+    fn tiff(order: [u8; 4], value: u16) -> Vec<u8> {
+        let little = order == *b"II*\0";
         let short = |v: u16| if little { v.to_le_bytes() } else { v.to_be_bytes() };
         let long = |v: u32| if little { v.to_le_bytes() } else { v.to_be_bytes() };
         let mut bytes = order.to_vec();
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn the_orientation_is_read_in_both_byte_orders() {
-        assert_eq!(orientation(&tiff(b"II*\0", 6)), Orientation::Rotated90);
-        assert_eq!(orientation(&tiff(b"MM\0*", 8)), Orientation::Rotated270);
-        let prefixed = [b"Exif\0\0".to_vec(), tiff(b"MM\0*", 3)].concat();
+        assert_eq!(orientation(&tiff(*b"II*\0", 6)), Orientation::Rotated90);
+        assert_eq!(orientation(&tiff(*b"MM\0*", 8)), Orientation::Rotated270);
+        let prefixed = [b"Exif\0\0".to_vec(), tiff(*b"MM\0*", 3)].concat();
         assert_eq!(orientation(&prefixed), Orientation::Rotated180);
     }
 
@@ -134,7 +134,7 @@ mod tests {
             let turn = Orientation::from_tag(value).expect("1 to 8 are orientations");
             assert_eq!(orientation(&minimal(turn)), turn);
         }
-        for order in [b"II*\0", b"MM\0*"] {
+        for order in [*b"II*\0", *b"MM\0*"] {
             let prefixed = [b"Exif\0\0".to_vec(), tiff(order, 6)].concat();
             assert_eq!(orientation(&upright(&prefixed)), Orientation::Upright);
             assert_eq!(upright(&tiff(order, 6)), tiff(order, 1));
@@ -143,11 +143,11 @@ mod tests {
 
     #[test]
     fn a_malformed_structure_is_upright_and_never_panics() {
-        let whole = tiff(b"II*\0", 6);
+        let whole = tiff(*b"II*\0", 6);
         for end in 0..whole.len() {
             let _ = orientation(&whole[..end]);
         }
-        assert_eq!(orientation(&tiff(b"II*\0", 99)), Orientation::Upright);
+        assert_eq!(orientation(&tiff(*b"II*\0", 99)), Orientation::Upright);
         let mut wild = whole;
         wild[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(orientation(&wild), Orientation::Upright);

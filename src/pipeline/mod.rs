@@ -10,6 +10,8 @@ mod decode;
 mod encode;
 pub mod exif;
 pub mod job;
+#[cfg(test)]
+mod laws;
 mod libwebp;
 mod raster;
 mod refine;

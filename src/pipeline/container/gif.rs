@@ -1,4 +1,4 @@
-//! The blocks of a GIF (GIF89a, with the looping extension that every browser knows).
+//! The blocks of a GIF (`GIF89a`, with the looping extension that every browser knows).
 //! Does not decompress anything.
 
 use super::{Survey, array, at_most, corrupt, slice};
@@ -76,8 +76,8 @@ pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     walk(bytes, &mut |block| {
         match block {
             Block::Header(header) => {
-                let side = |at| array(header, at, "the header").map(u16::from_le_bytes);
-                size = Dimensions::new(side(6)?.into(), side(8)?.into());
+                let number = |at| array(header, at, "the header").map(u16::from_le_bytes);
+                size = Dimensions::new(number(6)?.into(), number(8)?.into());
                 at_most("pixels", size.pixels(), limits.max_pixels)?;
             }
             Block::Image(frame, _) => {

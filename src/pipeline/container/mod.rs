@@ -72,7 +72,7 @@ pub enum Profile {
 pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     let survey = match format {
         Format::Jpeg => jpeg::survey(bytes, limits),
-        Format::Png => png::survey(bytes),
+        Format::Png => png::survey(bytes, limits),
         Format::Gif => gif::survey(bytes, limits),
         Format::Webp => webp::survey(bytes, limits),
         Format::Avif | Format::Bmp | Format::Tiff => {

@@ -1,9 +1,9 @@
 //! The chunks of a PNG (W3C Portable Network Graphics, third edition, with animation).
 //! Does not inflate anything and does not check sums: the decoder does.
 
-use super::{Profile, Survey, array, corrupt, index, slice};
+use super::{Profile, Survey, array, at_most, corrupt, index, slice};
 use crate::dimensions::Dimensions;
-use crate::pipeline::job::Fault;
+use crate::pipeline::job::{Fault, Limits};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const EXIF: &[u8; 4] = b"eXIf";
@@ -40,7 +40,7 @@ fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, Fault> {
     }
 }
 
-pub(super) fn survey(bytes: &[u8]) -> Result<Survey, Fault> {
+pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     let chunks = chunks(bytes)?;
     let header = chunks.first().filter(|chunk| chunk.kind == b"IHDR");
     let header = header.ok_or_else(|| corrupt("the first chunk is not IHDR"))?.payload;
@@ -52,6 +52,10 @@ pub(super) fn survey(bytes: &[u8]) -> Result<Survey, Fault> {
         return Ok(Survey { frames, ..Survey::new(Dimensions::new(width, height)) });
     }
     let find = |kind: &[u8; 4]| chunks.iter().find(|chunk| chunk.kind == kind);
+    for kind in [b"iCCP", EXIF] {
+        let length = find(kind).map_or(0, |chunk| chunk.payload.len() as u64);
+        at_most("bytes of metadata", length, limits.max_metadata)?;
+    }
     let frames = match find(b"acTL") {
         Some(control) => u32::from_be_bytes(array(control.payload, 0, "acTL")?).max(1),
         None => 1,

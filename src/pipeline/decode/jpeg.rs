@@ -60,8 +60,9 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     let scaling = scaling(&header, needed);
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
-    let side = |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
-    let size = Dimensions::new(side(width)?, side(height)?);
+    let number =
+        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
+    let size = Dimensions::new(number(width)?, number(height)?);
     let mut pixels = vec![0; length(size, channels)];
     let pitch = width * format.size();
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch, height, format };

@@ -20,7 +20,7 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
         while reader.next_row().map_err(fault)?.is_some() {}
     }
     reader.finish().map_err(fault)?;
-    let embedded = source.bytes.windows(4).any(|kind| kind == b"iCCP");
+    let embedded = before_pixels(source.bytes).any(|kind| kind == b"iCCP");
     let readable = profile(&reader, source).is_some();
     Ok(if embedded && !readable { Profile::Dropped } else { Profile::Kept })
 }
@@ -53,6 +53,11 @@ fn open<'a>(source: &Source<'a>) -> Result<Reader<Cursor<&'a [u8]>>, Fault> {
     decoder.set_limits(png::Limits { bytes: allowance(source) });
     decoder.set_transformations(Transformations::normalize_to_color8());
     decoder.read_info().map_err(fault)
+}
+
+/// A profile that counts lies before the pixels.
+fn before_pixels(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.windows(4).take_while(|kind| kind != b"IDAT")
 }
 
 /// What the decoder may allocate beside the pixels: a colour profile, and a row for each frame.

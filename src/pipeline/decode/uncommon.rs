@@ -16,8 +16,8 @@ use crate::pipeline::exif;
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::raster::{Channels, Raster};
 
-/// No pixel that these decoders hand out is larger: four floats.
-const BYTES_A_PIXEL: u64 = 16;
+/// Four channels of 16 bits. Images of floats must be smaller to fit.
+const BYTES_A_PIXEL: u64 = 8;
 
 /// Asks the decoder, which has read headers only. `image` applies no limit of its own to what is decoded from here on.
 pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
@@ -51,11 +51,9 @@ pub fn still(source: &Source<'_>) -> Result<Picture, Fault> {
     Ok(Picture { raster, profile: source.survey.profile.clone() })
 }
 
-fn with_decoder<T>(
-    format: Format,
-    bytes: &[u8],
-    work: &mut dyn FnMut(Box<dyn ImageDecoder + '_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+type Work<'a, T> = dyn FnMut(Box<dyn ImageDecoder + '_>) -> Result<T, Fault> + 'a;
+
+fn with_decoder<T>(format: Format, bytes: &[u8], work: &mut Work<'_, T>) -> Result<T, Fault> {
     let input = Cursor::new(bytes);
     if format == Format::Bmp {
         work(Box::new(BmpDecoder::new(input).map_err(|error| fault(&error))?))

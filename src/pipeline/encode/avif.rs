@@ -16,7 +16,7 @@ pub fn encode(raster: &Raster, quality: u8) -> Result<Vec<u8>, Fault> {
         .with_alpha_quality(quality.into())
         .with_speed(SPEED)
         .with_num_threads(Some(1));
-    let encoded = if raster.channels() == Channels::Rgba {
+    let result = if raster.channels() == Channels::Rgba {
         let (pixels, _) = raster.pixels().as_chunks::<4>();
         let pixels: Vec<_> = pixels.iter().map(|&[r, g, b, a]| RGBA8::new(r, g, b, a)).collect();
         encoder.encode_rgba(Img::new(pixels.as_slice(), width, height))
@@ -25,6 +25,6 @@ pub fn encode(raster: &Raster, quality: u8) -> Result<Vec<u8>, Fault> {
         let pixels: Vec<_> = pixels.iter().map(|&[r, g, b]| RGB8::new(r, g, b)).collect();
         encoder.encode_rgb(Img::new(pixels.as_slice(), width, height))
     };
-    let encoded = encoded.map_err(|error| Fault::Unsupported(format!("AVIF: {error}")))?;
-    Ok(encoded.avif_file)
+    let image = result.map_err(|error| Fault::Unsupported(format!("AVIF: {error}")))?;
+    Ok(image.avif_file)
 }

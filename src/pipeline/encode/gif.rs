@@ -55,7 +55,7 @@ impl Animation {
         if let Some(below) = &self.below {
             drop_unchanged(&mut pixels, below);
         }
-        let mut written = gif::Frame::from_rgba_speed(width, height, &mut pixels, QUANTISER_SPEED);
+        let mut written = quantised(width, height, &mut pixels);
         // Hundredths of a second.
         written.delay = u16::try_from(frame.duration.div_ceil(10)).unwrap_or(u16::MAX);
         written.dispose = if stays { DisposalMethod::Keep } else { DisposalMethod::Background };
@@ -83,12 +83,54 @@ fn drop_unchanged(pixels: &mut [u8], below: &Raster) {
     }
 }
 
+/// Chooses colours for what is opaque, and one place in the table for what is not. The quantiser would look for the
+/// transparent colour among the others, and make holes where they are alike.
+fn quantised(width: u16, height: u16, pixels: &mut [u8]) -> gif::Frame<'static> {
+    let (chunks, _) = pixels.as_chunks_mut::<4>();
+    let holes: Vec<bool> = chunks.iter().map(|pixel| pixel[3] == 0).collect();
+    let filler = chunks.iter().find(|pixel| pixel[3] != 0).copied().unwrap_or([0, 0, 0, 255]);
+    let transparent = chunks.iter_mut().filter(|pixel| pixel[3] == 0);
+    transparent.for_each(|pixel| *pixel = filler);
+    let mut frame = gif::Frame::from_rgba_speed(width, height, pixels, QUANTISER_SPEED);
+    if holes.contains(&true) {
+        let indices = frame.buffer.to_mut();
+        let hole = free_index(frame.palette.get_or_insert_default(), indices, &holes);
+        let empty = indices.iter_mut().zip(&holes).filter(|(_, hole)| **hole);
+        empty.for_each(|(index, _)| *index = hole);
+        frame.transparent = Some(hole);
+    }
+    frame
+}
+
+/// An index that no opaque pixel uses: a new one, or the least used one, whose pixels take the colour most like theirs.
+fn free_index(palette: &mut Vec<u8>, indices: &mut [u8], holes: &[bool]) -> u8 {
+    if let Ok(next) = u8::try_from(palette.len() / 3) {
+        palette.extend([0; 3]);
+        return next;
+    }
+    let mut counts = [0_u32; 256];
+    let opaque = indices.iter().zip(holes).filter(|(_, hole)| !**hole);
+    opaque.for_each(|(index, _)| counts[usize::from(*index)] += 1);
+    let free = (0..=u8::MAX).min_by_key(|index| counts[usize::from(*index)]).unwrap_or(0);
+    let colour = |index: u8| {
+        let at = 3 * usize::from(index);
+        [palette[at], palette[at + 1], palette[at + 2]]
+    };
+    let distance = |index: &u8| {
+        let pairs = colour(*index).into_iter().zip(colour(free));
+        pairs.map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum::<u32>()
+    };
+    let alike = (0..=u8::MAX).filter(|index| *index != free).min_by_key(distance).unwrap_or(0);
+    indices.iter_mut().filter(|index| **index == free).for_each(|index| *index = alike);
+    free
+}
+
 fn sides(size: Dimensions) -> Result<(u16, u16), Fault> {
-    let side = |side| {
+    let number = |side| {
         let words = || format!("a GIF's side is at most 65535 pixels, this one is {size}");
         u16::try_from(side).map_err(|_| Fault::Unsupported(words()))
     };
-    Ok((side(size.width)?, side(size.height)?))
+    Ok((number(size.width)?, number(size.height)?))
 }
 
 fn fault(error: &EncodingError) -> Fault {

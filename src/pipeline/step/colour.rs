@@ -13,7 +13,7 @@ pub fn to_srgb(raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> 
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     match (raster.channels(), profile) {
         (Channels::Cmyk, Some(profile)) if profile.color_space == DataColorSpace::Cmyk => {
-            inks_by_profile(raster, &profile)
+            inks_by_profile(&raster, &profile)
         }
         (Channels::Cmyk, _) => Ok(inks(&raster)),
         (Channels::Rgb | Channels::Rgba, Some(profile))
@@ -68,9 +68,9 @@ fn grays(mut raster: Raster, profile: &ColorProfile) -> Raster {
     raster
 }
 
-fn inks_by_profile(raster: Raster, profile: &ColorProfile) -> Result<Raster, Fault> {
+fn inks_by_profile(raster: &Raster, profile: &ColorProfile) -> Result<Raster, Fault> {
     let Some(transform) = transform(profile, Layout::Rgba, Layout::Rgb) else {
-        return Ok(inks(&raster));
+        return Ok(inks(raster));
     };
     let mut out = Raster::blank(raster.size(), Channels::Rgb);
     let (from, to) = (raster.pitch(), out.pitch());
