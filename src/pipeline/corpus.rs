@@ -90,14 +90,14 @@ fn every_readable_photo_becomes_every_writable_format() {
             continue;
         };
         for extension in ["jpg", "png", "gif", "webp", "avif"] {
-            let variant = Variant::parse(&format!("w96.{extension}")).unwrap();
+            let variant = Variant::parse(&format!("w32.{extension}")).unwrap();
             let limits = Limits::default();
             let job = Job::Render { format, variant, quality: None, limits };
             let (outcome, bytes) = perform(&job, &File::open(&path).unwrap());
             let Outcome::Written { format, dimensions, length } = outcome else {
                 panic!("{} to {extension}: {outcome:?}", name(&path));
             };
-            assert_eq!((format, dimensions.width), (variant.format, 96), "{}", name(&path));
+            assert_eq!((format, dimensions.width), (variant.format, 32), "{}", name(&path));
             assert_eq!(length, bytes.len() as u64);
             if let Ok(found) = imagesize::blob_size(&bytes) {
                 let found = (found.width, found.height);

@@ -3,6 +3,7 @@
 //!
 //! `Candidate` (identified) -> `Admitted` (rules) -> `Refined` (normalised): each step consumes the last.
 
+mod animation;
 mod container;
 #[cfg(test)]
 mod corpus;
@@ -13,6 +14,7 @@ pub mod job;
 #[cfg(test)]
 mod laws;
 mod libwebp;
+mod product;
 mod raster;
 mod refine;
 mod render;

@@ -2,13 +2,14 @@
 //! Does not know descriptors; bytes in, bytes out.
 
 use crate::media_type::Format;
+use crate::pipeline::animation;
 use crate::pipeline::container::{self, Profile};
 use crate::pipeline::decode::{self, Chroma, Source};
 use crate::pipeline::encode::{self, Animation, Purpose, Target};
 use crate::pipeline::exif::{self, Orientation};
 use crate::pipeline::job::{Fault, Limits};
+use crate::pipeline::product::Product;
 use crate::pipeline::step::Recipe;
-use crate::pipeline::work::Product;
 use crate::rule::{Metadata, Normal};
 
 /// The normal form of an image, or word that it has it already.
@@ -25,6 +26,7 @@ pub fn refine(
     let orient = normal.orient || matches!(result, Format::Gif | Format::Avif);
     let normal = &Normal { orient, ..normal.clone() };
     let recipe = Recipe::normal(survey.size, survey.orientation(), normal)?;
+    recipe.within(survey.frames, limits)?;
     let converts = normal.format.is_some_and(|wanted| wanted != format);
     if converts || !recipe.only_turns() {
         return encoded(&source, normal, &recipe);
@@ -89,7 +91,7 @@ fn encoded(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Prod
     }
     let animated = source.survey.frames > 1;
     if animated && Animation::is_for(source.format) && Animation::is_for(format) {
-        let bytes = animation(source, recipe, target)?;
+        let bytes = animation::reworked(source, recipe, target)?;
         return finished(source, normal, recipe, format, bytes);
     }
     if animated {
@@ -100,15 +102,6 @@ fn encoded(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Prod
     let raster = recipe.apply(picture.raster, picture.profile.as_deref())?;
     let bytes = encode::still(raster, target)?;
     finished(source, normal, recipe, format, bytes)
-}
-
-/// Every frame through the recipe, one at a time.
-pub fn animation(source: &Source<'_>, recipe: &Recipe, target: Target) -> Result<Vec<u8>, Fault> {
-    let profile = source.survey.profile.as_deref();
-    let step = |raster| recipe.apply(raster, profile);
-    let mut animation = Animation::new(target, recipe.result(), &step);
-    decode::frames(source, &mut animation)?;
-    animation.finish()
 }
 
 /// Puts back the EXIF structure of an image whose metadata is kept, or an orientation that was not applied.

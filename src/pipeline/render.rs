@@ -2,12 +2,12 @@
 //! Does not know where variants are kept; bytes in, bytes out.
 
 use crate::media_type::Format;
+use crate::pipeline::animation;
 use crate::pipeline::decode::{self, Source};
 use crate::pipeline::encode::{self, Animation, Purpose, Target};
 use crate::pipeline::job::{Fault, Limits};
-use crate::pipeline::refine;
+use crate::pipeline::product::Product;
 use crate::pipeline::step::Recipe;
-use crate::pipeline::work::Product;
 use crate::variant::Variant;
 
 /// A variant, always newly encoded and without metadata. GIF and WebP variants of animations are animated; others show
@@ -25,7 +25,7 @@ pub fn render(
     let target = Target::new(variant.format, quality, Purpose::Variant);
     let animated = survey.frames > 1 && Animation::is_for(format);
     let bytes = if animated && Animation::is_for(variant.format) {
-        refine::animation(&source, &recipe, target)?
+        animation::reworked(&source, &recipe, target)?
     } else {
         let picture = decode::still(&source, recipe.needed())?;
         let raster = recipe.apply(picture.raster, picture.profile.as_deref())?;

@@ -5,23 +5,13 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::dimensions::Dimensions;
-use crate::media_type::Format;
 use crate::pipeline::container::at_most;
 use crate::pipeline::job::{Fault, Job, Outcome};
+use crate::pipeline::product::Product;
 use crate::pipeline::{refine, render};
 
 /// The largest input that is read into memory; a rule that allows more allows no more here.
 const MAX_INPUT: u64 = 512 << 20;
-
-/// What a job made of its input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Product {
-    /// The input is as it should be.
-    Same(Dimensions),
-    /// These bytes take its place.
-    New { format: Format, dimensions: Dimensions, bytes: Vec<u8> },
-}
 
 /// Does one job on an image. Reads `input` from offset 0 wherever its cursor is, and writes to `output` from offset 0,
 /// which is then as long as the result. What goes wrong is an outcome, too.

@@ -38,7 +38,10 @@ pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, F
 }
 
 pub fn still(source: &Source<'_>) -> Result<Picture, Fault> {
-    let raster = with_decoder(source.format, source.bytes, &mut |decoder| {
+    let raster = with_decoder(source.format, source.bytes, &mut |mut decoder| {
+        let mut limits = image::Limits::no_limits();
+        limits.max_alloc = Some(source.limits.max_pixels.saturating_mul(BYTES_A_PIXEL));
+        decoder.set_limits(limits).map_err(|error| fault(&error))?;
         let alpha = decoder.color_type().has_alpha();
         let image = DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))?;
         let (channels, pixels) = match image {

@@ -8,7 +8,7 @@ use crate::media_type::Format;
 use crate::pipeline::decode::Repeat;
 use crate::pipeline::job::{Fault, Job, Limits, Outcome};
 use crate::pipeline::work::run;
-use crate::rule::Normal;
+use crate::rule::{Normal, Resize};
 
 #[test]
 fn an_image_cut_off_anywhere_is_refused() {
@@ -84,6 +84,14 @@ fn limits_are_judged_on_headers() {
         let (outcome, _) = perform(&job, &bytes);
         assert!(matches!(outcome, Outcome::Fault(Fault::Bomb { .. })), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_resize_makes_no_more_pixels_than_may_be_read() {
+    let bytes = encoded(Format::Png, size(40, 30));
+    let normal = Normal { resize: Some(Resize::Exact(size(60_000, 60_000))), ..Normal::default() };
+    let (outcome, _) = refine(Format::Png, &bytes, &normal);
+    assert!(matches!(outcome, Outcome::Fault(Fault::Bomb { .. })), "{outcome:?}");
 }
 
 #[test]

@@ -8,8 +8,9 @@ mod resize;
 mod turn;
 
 use crate::dimensions::Dimensions;
+use crate::pipeline::container::at_most;
 use crate::pipeline::exif::Orientation;
-use crate::pipeline::job::Fault;
+use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::raster::Raster;
 use crate::rule::{Crop, Normal, Resize};
 use crate::variant::Spec;
@@ -56,9 +57,6 @@ impl Recipe {
         let original = turned(stored, turn);
         let fitted = normal.fit.map_or(original, |bounds| original.fit_inside(bounds));
         let size = normal.resize.map_or(fitted, |resize| resized(fitted, resize));
-        if size.width > MAX_SIDE || size.height > MAX_SIDE {
-            return Err(Fault::Unsupported(format!("the size {size} is too large to make")));
-        }
         let cut = match normal.crop {
             Some(crop) => cropped(size, crop)?,
             None => Part::whole(size),
@@ -79,6 +77,15 @@ impl Recipe {
     /// Of the result, as it is shown.
     pub fn result(&self) -> Dimensions {
         self.cut.size
+    }
+
+    /// Passes what makes no more pixels than may be read: a resize may enlarge.
+    pub fn within(&self, frames: u32, limits: &Limits) -> Result<(), Fault> {
+        let pixels = self.size.pixels();
+        at_most("pixels after the resize", pixels, limits.max_pixels)?;
+        let total = pixels.saturating_mul(frames.into());
+        let all = limits.max_total_pixels.max(limits.max_pixels);
+        at_most("pixels of all frames after the resize", total, all)
     }
 
     pub fn turn(&self) -> Orientation {
@@ -120,9 +127,6 @@ impl Recipe {
         Ok(cut::cut(raster, self.cut))
     }
 }
-
-/// No format that is written holds a longer side.
-const MAX_SIDE: u32 = 65_535;
 
 fn turned(size: Dimensions, turn: Orientation) -> Dimensions {
     if turn.swaps_sides() { size.swapped() } else { size }

@@ -23,12 +23,10 @@ pub fn scaled(
     }
     let across = f64::from(actual.width) / f64::from(whole.width);
     let down = f64::from(actual.height) / f64::from(whole.height);
-    let options = ResizeOptions::new().use_alpha(raster.channels().has_alpha()).crop(
-        f64::from(part.left) * across,
-        f64::from(part.top) * down,
-        (f64::from(part.size.width) * across).min(f64::from(actual.width)),
-        (f64::from(part.size.height) * down).min(f64::from(actual.height)),
-    );
+    let (left, width) = span(part.left, part.size.width, across, actual.width);
+    let (top, height) = span(part.top, part.size.height, down, actual.height);
+    let options = ResizeOptions::new().use_alpha(raster.channels().has_alpha());
+    let options = options.crop(left, top, width, height);
     let channels = raster.channels();
     let kind = pixel_type(channels);
     let failed = |error: &dyn std::fmt::Display| Fault::Unsupported(format!("resize: {error}"));
@@ -38,6 +36,18 @@ pub fn scaled(
     Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
     Raster::new(size, channels, target.into_vec())
 }
+
+/// Start and length of a span at another scale, inside a side.
+fn span(start: u32, length: u32, scale: f64, side: u32) -> (f64, f64) {
+    let start = f64::from(start) * scale;
+    let rest = f64::from(side) - start;
+    // The sum of start and length is rounded once more where it is compared with the side.
+    let rest = if start > 0.0 { rest - ROUNDING } else { rest };
+    (start, (f64::from(length) * scale).min(rest))
+}
+
+/// Of a pixel; far more than a sum of two sides can be off, and far less than shows.
+const ROUNDING: f64 = 1e-6;
 
 fn pixel_type(channels: Channels) -> PixelType {
     match channels {
@@ -59,6 +69,19 @@ mod tests {
         let raster = Raster::new(size, Channels::Rgba, pixels).unwrap();
         let small = scaled(raster, size, Part::whole(size), Dimensions::new(2, 1)).unwrap();
         assert!(small.pixels().chunks(4).all(|pixel| pixel[0] > 250 && pixel[1] < 5));
+    }
+
+    #[test]
+    fn a_part_at_the_far_edge_stays_inside_at_any_scale() {
+        for side in 2..200_u32 {
+            let whole = Dimensions::new(side * 8 - side % 7, 8);
+            for start in 1..8 {
+                let rest = Dimensions::new(whole.width - start, 8);
+                let part = Part { left: start, top: 0, size: rest };
+                let raster = Raster::blank(Dimensions::new(side, 1), Channels::Gray);
+                assert!(scaled(raster, whole, part, Dimensions::new(1, 1)).is_ok());
+            }
+        }
     }
 
     #[test]
