@@ -42,15 +42,44 @@ impl Orientation {
 
 const ORIENTATION_TAG: u16 = 0x0112;
 const SHORT: u16 = 3;
+/// What a JPEG puts before the structure.
+const PREFIX: &[u8] = b"Exif\0\0";
 
 /// Reads the orientation from a TIFF structure (what follows `Exif\0\0` in a JPEG, the whole of a PNG's `eXIf` or a
 /// WebP's `EXIF`, which may carry the prefix too). Anything malformed is upright.
 pub fn orientation(structure: &[u8]) -> Orientation {
-    let tiff = structure.strip_prefix(b"Exif\0\0").unwrap_or(structure);
+    let tiff = structure.strip_prefix(PREFIX).unwrap_or(structure);
     find(tiff).and_then(Orientation::from_tag).unwrap_or_default()
 }
 
+/// The same structure with its orientation, if it has one, set to upright: for pixels that were turned.
+pub fn upright(structure: &[u8]) -> Vec<u8> {
+    let mut turned = structure.to_vec();
+    let prefix = if structure.starts_with(PREFIX) { PREFIX.len() } else { 0 };
+    let found = entry(&structure[prefix..]);
+    if let Some((value, little)) = found.map(|(at, little)| (prefix + at + 8, little))
+        && let Some(bytes) = turned.get_mut(value..value + 2)
+    {
+        bytes.copy_from_slice(&if little { [1, 0] } else { [0, 1] });
+    }
+    turned
+}
+
+/// A structure that says the orientation and nothing else.
+pub fn minimal(orientation: Orientation) -> [u8; 26] {
+    let mut structure = *b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x01\0\0\0\0\0\0";
+    structure[19] = orientation as u8;
+    structure
+}
+
 fn find(tiff: &[u8]) -> Option<u16> {
+    let (at, little) = entry(tiff)?;
+    let bytes: [u8; 2] = tiff.get(at + 8..at + 10)?.try_into().ok()?;
+    Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+}
+
+/// Where the orientation's entry lies in the first directory, and whether numbers are little-endian.
+fn entry(tiff: &[u8]) -> Option<(usize, bool)> {
     let little = match tiff.get(..4)? {
         b"II*\0" => true,
         b"MM\0*" => false,
@@ -69,15 +98,15 @@ fn find(tiff: &[u8]) -> Option<u16> {
     (0..count)
         .map_while(|entry| directory.checked_add(2 + entry * 12))
         .find(|&at| short(at) == Some(ORIENTATION_TAG) && short(at + 2) == Some(SHORT))
-        .and_then(|at| short(at + 8))
+        .map(|at| (at, little))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tiff(order: &[u8; 4], value: u16) -> Vec<u8> {
-        let little = order == b"II*\0";
+    fn tiff(order: [u8; 4], value: u16) -> Vec<u8> {
+        let little = order == *b"II*\0";
         let short = |v: u16| if little { v.to_le_bytes() } else { v.to_be_bytes() };
         let long = |v: u32| if little { v.to_le_bytes() } else { v.to_be_bytes() };
         let mut bytes = order.to_vec();
@@ -93,19 +122,32 @@ mod tests {
 
     #[test]
     fn the_orientation_is_read_in_both_byte_orders() {
-        assert_eq!(orientation(&tiff(b"II*\0", 6)), Orientation::Rotated90);
-        assert_eq!(orientation(&tiff(b"MM\0*", 8)), Orientation::Rotated270);
-        let prefixed = [b"Exif\0\0".to_vec(), tiff(b"MM\0*", 3)].concat();
+        assert_eq!(orientation(&tiff(*b"II*\0", 6)), Orientation::Rotated90);
+        assert_eq!(orientation(&tiff(*b"MM\0*", 8)), Orientation::Rotated270);
+        let prefixed = [b"Exif\0\0".to_vec(), tiff(*b"MM\0*", 3)].concat();
         assert_eq!(orientation(&prefixed), Orientation::Rotated180);
     }
 
     #[test]
+    fn a_minimal_structure_says_its_orientation_and_can_be_set_upright() {
+        for value in 1..=8 {
+            let turn = Orientation::from_tag(value).expect("1 to 8 are orientations");
+            assert_eq!(orientation(&minimal(turn)), turn);
+        }
+        for order in [*b"II*\0", *b"MM\0*"] {
+            let prefixed = [b"Exif\0\0".to_vec(), tiff(order, 6)].concat();
+            assert_eq!(orientation(&upright(&prefixed)), Orientation::Upright);
+            assert_eq!(upright(&tiff(order, 6)), tiff(order, 1));
+        }
+    }
+
+    #[test]
     fn a_malformed_structure_is_upright_and_never_panics() {
-        let whole = tiff(b"II*\0", 6);
+        let whole = tiff(*b"II*\0", 6);
         for end in 0..whole.len() {
             let _ = orientation(&whole[..end]);
         }
-        assert_eq!(orientation(&tiff(b"II*\0", 99)), Orientation::Upright);
+        assert_eq!(orientation(&tiff(*b"II*\0", 99)), Orientation::Upright);
         let mut wild = whole;
         wild[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(orientation(&wild), Orientation::Upright);

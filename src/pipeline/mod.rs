@@ -29,12 +29,25 @@ use crate::refusal::Violation;
 use crate::rule::{Kind, Rules};
 use crate::variant::Variant;
 
+mod animation;
+mod container;
+#[cfg(test)]
+mod corpus;
+mod decode;
+mod encode;
 pub mod exif;
 mod fault;
 pub mod header;
 pub mod identify;
 pub mod job;
+#[cfg(test)]
+mod laws;
+mod libwebp;
 pub mod policy;
+mod raster;
+mod refine;
+mod render;
+mod step;
 mod work;
 pub mod worker;
 

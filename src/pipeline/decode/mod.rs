@@ -1,0 +1,99 @@
+//! Decoding: file bytes to pixels, one file a format, each complete to the last byte of image data.
+//! Does not know rules; sizes were checked by `container::survey` before, or are checked here before anything is allocated.
+
+mod gif;
+mod jpeg;
+mod png;
+mod uncommon;
+mod webp;
+
+use crate::dimensions::Dimensions;
+use crate::media_type::Format;
+use crate::pipeline::container::{self, Profile, Survey};
+use crate::pipeline::job::{Fault, Limits};
+use crate::pipeline::raster::Raster;
+
+pub use jpeg::{Chroma, turned as jpeg_turned};
+
+/// One decoded picture with what is needed to read its colours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub raster: Raster,
+    /// An ICC profile.
+    pub profile: Option<Vec<u8>>,
+}
+
+/// A file of image bytes whose container was walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub format: Format,
+    pub bytes: &'a [u8],
+    pub survey: &'a Survey,
+    pub limits: &'a Limits,
+}
+
+/// One step of an animation, composed: the whole canvas as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub raster: Raster,
+    /// Milliseconds.
+    pub duration: u32,
+}
+
+/// How often an animation is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    Forever,
+    /// In all, at least once.
+    Times(u16),
+}
+
+/// Takes the frames of an animation, one after the other.
+pub trait FrameSink {
+    /// Called once, before the first frame.
+    fn begin(&mut self, repeat: Repeat) -> Result<(), Fault>;
+    fn add(&mut self, frame: Frame) -> Result<(), Fault>;
+}
+
+/// Finds out what lies in the container. BMP and TIFF have no container of their own here: their decoders say it.
+pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
+    match format {
+        Format::Bmp | Format::Tiff => uncommon::survey(format, bytes, limits),
+        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
+        _ => container::survey(format, bytes, limits),
+    }
+}
+
+/// Decodes every frame to its last byte and keeps none. Returns whether the embedded colour profile can stay.
+pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
+    match source.format {
+        Format::Jpeg => jpeg::verify(source).map(|()| Profile::Kept),
+        Format::Png => png::verify(source),
+        Format::Gif => gif::verify(source).map(|()| Profile::Kept),
+        Format::Webp => webp::verify(source).map(|()| Profile::Kept),
+        Format::Bmp | Format::Tiff => uncommon::still(source).map(|_| Profile::Kept),
+        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
+    }
+}
+
+/// Decodes the picture, the first one of an animation. A JPEG may come at a smaller scale that is still `needed` or
+/// larger; all of its data is read even so. Of an animation no more is read than its first picture.
+pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> {
+    match source.format {
+        Format::Jpeg => jpeg::still(source, needed),
+        Format::Png => png::still(source),
+        Format::Gif => gif::still(source),
+        Format::Webp => webp::still(source),
+        Format::Bmp | Format::Tiff => uncommon::still(source),
+        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
+    }
+}
+
+/// Decodes an animation frame by frame: at no time is more than one in memory. Only GIF and WebP.
+pub fn frames(source: &Source<'_>, sink: &mut dyn FrameSink) -> Result<(), Fault> {
+    match source.format {
+        Format::Gif => gif::frames(source, sink),
+        Format::Webp => webp::frames(source, sink),
+        other => Err(Fault::Unsupported(format!("{} animations are not read", other.name()))),
+    }
+}

@@ -1,0 +1,35 @@
+//! Rendering: one stored image to one variant of it.
+//! Does not know where variants are kept; bytes in, bytes out.
+
+use crate::media_type::Format;
+use crate::pipeline::animation;
+use crate::pipeline::decode::{self, Source};
+use crate::pipeline::encode::{self, Animation, Purpose, Target};
+use crate::pipeline::job::{Fault, Limits};
+use crate::pipeline::product::Product;
+use crate::pipeline::step::Recipe;
+use crate::variant::Variant;
+
+/// A variant, always newly encoded and without metadata. GIF and WebP variants of animations are animated; others show
+/// the first picture.
+pub fn render(
+    format: Format,
+    bytes: &[u8],
+    variant: Variant,
+    quality: Option<u8>,
+    limits: &Limits,
+) -> Result<Product, Fault> {
+    let survey = decode::survey(format, bytes, limits)?;
+    let source = Source { format, bytes, survey: &survey, limits };
+    let recipe = Recipe::variant(survey.size, survey.orientation(), variant.spec);
+    let target = Target::new(variant.format, quality, Purpose::Variant);
+    let animated = survey.frames > 1 && Animation::is_for(format);
+    let bytes = if animated && Animation::is_for(variant.format) {
+        animation::reworked(&source, &recipe, target)?
+    } else {
+        let picture = decode::still(&source, recipe.needed())?;
+        let raster = recipe.apply(picture.raster, picture.profile.as_deref())?;
+        encode::still(raster, target)?
+    };
+    Ok(Product::New { format: variant.format, dimensions: recipe.result(), bytes })
+}

@@ -1,0 +1,141 @@
+//! Turning and mirroring, by the eight EXIF orientations.
+//! Does not know where an orientation was written.
+
+use super::Part;
+use crate::dimensions::Dimensions;
+use crate::pipeline::exif::Orientation;
+use crate::pipeline::raster::{Raster, index};
+
+/// The raster as it is shown.
+pub fn turned(mut raster: Raster, turn: Orientation) -> Raster {
+    let count = raster.channels().count();
+    let pitch = raster.pitch();
+    match turn {
+        Orientation::Upright => raster,
+        Orientation::FlippedVertically => {
+            flip_rows(raster.pixels_mut(), pitch);
+            raster
+        }
+        Orientation::FlippedHorizontally => {
+            raster.pixels_mut().chunks_exact_mut(pitch).for_each(|row| mirror(row, count));
+            raster
+        }
+        Orientation::Rotated180 => {
+            mirror(raster.pixels_mut(), count);
+            raster
+        }
+        Orientation::Transposed => transposed(&raster),
+        Orientation::Rotated90 => turned(transposed(&raster), Orientation::FlippedHorizontally),
+        Orientation::Rotated270 => turned(transposed(&raster), Orientation::FlippedVertically),
+        Orientation::Transversed => turned(transposed(&raster), Orientation::Rotated180),
+    }
+}
+
+/// Turns the order of the pixels around, within what may be a row or the whole.
+fn mirror(pixels: &mut [u8], count: usize) {
+    pixels.reverse();
+    pixels.chunks_exact_mut(count).for_each(<[u8]>::reverse);
+}
+
+fn flip_rows(pixels: &mut [u8], pitch: usize) {
+    let rows = pixels.len() / pitch;
+    let (upper, lower) = pixels.split_at_mut(rows.div_ceil(2) * pitch);
+    let pairs = upper.chunks_exact_mut(pitch).zip(lower.rchunks_exact_mut(pitch));
+    pairs.for_each(|(above, below)| above.swap_with_slice(below));
+}
+
+/// Side of the square tiles in which pixels are exchanged: rows of both images stay in the processor's cache.
+const TILE: usize = 32;
+
+fn transposed(raster: &Raster) -> Raster {
+    let count = raster.channels().count();
+    let (width, height) = (index(raster.size().width), index(raster.size().height));
+    let mut out = Raster::blank(raster.size().swapped(), raster.channels());
+    let (from, to) = (raster.pixels(), out.pixels_mut());
+    for top in (0..height).step_by(TILE) {
+        for left in (0..width).step_by(TILE) {
+            for y in top..height.min(top + TILE) {
+                for x in left..width.min(left + TILE) {
+                    let (source, target) = ((y * width + x) * count, (x * height + y) * count);
+                    to[target..target + count].copy_from_slice(&from[source..source + count]);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Where a part of the turned image lies in the stored one. `shown` is the turned image's size.
+pub fn stored_part(part: Part, turn: Orientation, shown: Dimensions) -> Part {
+    let right = shown.width - part.left - part.size.width;
+    let bottom = shown.height - part.top - part.size.height;
+    let straight = |left, top| Part { left, top, size: part.size };
+    let swapped = |left, top| Part { left, top, size: part.size.swapped() };
+    match turn {
+        Orientation::Upright => part,
+        Orientation::FlippedHorizontally => straight(right, part.top),
+        Orientation::Rotated180 => straight(right, bottom),
+        Orientation::FlippedVertically => straight(part.left, bottom),
+        Orientation::Transposed => swapped(part.top, part.left),
+        Orientation::Rotated90 => swapped(part.top, right),
+        Orientation::Transversed => swapped(bottom, right),
+        Orientation::Rotated270 => swapped(bottom, part.left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::raster::Channels;
+    use crate::pipeline::step::cut::cut;
+
+    const ALL: [Orientation; 8] = [
+        Orientation::Upright,
+        Orientation::FlippedHorizontally,
+        Orientation::Rotated180,
+        Orientation::FlippedVertically,
+        Orientation::Transposed,
+        Orientation::Rotated90,
+        Orientation::Transversed,
+        Orientation::Rotated270,
+    ];
+
+    fn numbered(width: u8, height: u8) -> Raster {
+        let pixels = (0..width * height).collect();
+        let size = Dimensions::new(width.into(), height.into());
+        Raster::new(size, Channels::Gray, pixels).unwrap()
+    }
+
+    #[test]
+    fn each_orientation_is_undone_as_the_exif_standard_says() {
+        let rows = |turn| turned(numbered(3, 2), turn).into_pixels();
+        assert_eq!(rows(Orientation::Upright), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(rows(Orientation::FlippedHorizontally), [2, 1, 0, 5, 4, 3]);
+        assert_eq!(rows(Orientation::Rotated180), [5, 4, 3, 2, 1, 0]);
+        assert_eq!(rows(Orientation::FlippedVertically), [3, 4, 5, 0, 1, 2]);
+        assert_eq!(rows(Orientation::Transposed), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(rows(Orientation::Rotated90), [3, 0, 4, 1, 5, 2]);
+        assert_eq!(rows(Orientation::Transversed), [5, 2, 4, 1, 3, 0]);
+        assert_eq!(rows(Orientation::Rotated270), [2, 5, 1, 4, 0, 3]);
+    }
+
+    #[test]
+    fn cutting_before_the_turn_is_cutting_after_it() {
+        for turn in ALL {
+            let stored = numbered(11, 7);
+            let shown = turned(stored.clone(), turn);
+            let part = Part { left: 2, top: 1, size: Dimensions::new(3, 4) };
+            let before = turned(cut(stored, stored_part(part, turn, shown.size())), turn);
+            assert_eq!(before, cut(shown, part), "{turn:?}");
+        }
+    }
+
+    #[test]
+    fn images_larger_than_a_tile_turn_whole() {
+        let size = Dimensions::new(70, 45);
+        let pixels: Vec<u8> = (0..70 * 45_u16).flat_map(u16::to_le_bytes).collect();
+        let raster = Raster::new(size, Channels::GrayAlpha, pixels).unwrap();
+        let once = turned(raster.clone(), Orientation::Rotated90);
+        assert_eq!(turned(once, Orientation::Rotated270), raster);
+    }
+}
