@@ -18,3 +18,5 @@ pub mod catalog;
 pub mod pipeline;
 
 pub mod tree;
+
+pub mod fuse;
