@@ -13,11 +13,11 @@ pub mod slot;
 pub mod timestamp;
 pub mod variant;
 
-pub mod cli;
-pub mod config;
-
 pub mod blob;
 pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod fuse;
+pub mod library;
 pub mod pipeline;
-
 pub mod tree;

@@ -12,6 +12,7 @@ use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::{Error, Library, Target};
+use crate::pipeline::header::End as Bytes;
 use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
 use crate::refusal::{Refusal, Violation};
 use crate::timestamp::Timestamp;
@@ -121,7 +122,13 @@ impl Draft {
     }
 
     /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
-    pub fn committed(target: Target, author: Author, id: AttachmentId, access: Access, sent: File) -> Self {
+    pub fn committed(
+        target: Target,
+        author: Author,
+        id: AttachmentId,
+        access: Access,
+        sent: File,
+    ) -> Self {
         let draft = Self::new(target, author, access, Start::Empty, None);
         let length = sent.metadata().map_or(0, |meta| meta.len());
         draft.shown().size = length;
@@ -167,7 +174,12 @@ impl Draft {
     }
 
     /// Reads what the writer sees: its own bytes, or what it started with.
-    pub fn read_at(&self, library: &Library, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+    pub fn read_at(
+        &self,
+        library: &Library,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize, Error> {
         let work = self.work();
         let read = match &work.stage {
             Stage::Open(staged) | Stage::Spoiled(staged) => staged.file().read_at(buffer, offset),
@@ -260,10 +272,9 @@ impl Draft {
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Untouched => match &work.start {
                 Start::Copy(base) => seek(&*library.blobs.open(base.blob)?),
-                Start::Empty => Err(Error::Io {
-                    action: "seek",
-                    source: rustix::io::Errno::NXIO.into(),
-                }),
+                Start::Empty => {
+                    Err(Error::Io { action: "seek", source: rustix::io::Errno::NXIO.into() })
+                }
             },
         }
     }
@@ -438,7 +449,12 @@ impl Draft {
 
     /// Makes the bytes writable: a new staged file, filled with what the draft shows so far unless all of it is
     /// about to be replaced.
-    fn open_for_change(&self, library: &Library, work: &mut Work, whole: bool) -> Result<(), Error> {
+    fn open_for_change(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        whole: bool,
+    ) -> Result<(), Error> {
         let source = match &work.stage {
             Stage::Open(_) => return Ok(()),
             Stage::Spoiled(_) => return Err(Error::NoSpace),
@@ -458,7 +474,8 @@ impl Draft {
         let source = source.filter(|_| !whole);
         if let Some(source) = source {
             let length = self.size();
-            staging::copy(&source, staged.file(), length).map_err(Error::io("copy the stored bytes"))?;
+            staging::copy(&source, staged.file(), length)
+                .map_err(Error::io("copy the stored bytes"))?;
             work.contiguous = length;
         } else {
             work.contiguous = 0;
@@ -474,7 +491,13 @@ impl Draft {
     }
 
     /// Looks at the header once enough of it is there.
-    fn probe(&self, library: &Library, work: &mut Work, offset: u64, data: &[u8]) -> Result<(), Error> {
+    fn probe(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Error> {
         let Some(at) = work.probe_at else { return Ok(()) };
         let length = work.contiguous;
         if length < at {
@@ -482,11 +505,11 @@ impl Draft {
         }
         let rules = &self.target.field.rules;
         let judged = if offset == 0 && data.len() as u64 == length {
-            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], false)
+            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], Bytes::Open)
         } else {
             let prefix = read_prefix(work.staged()?.file(), length)
                 .map_err(Error::io("read the draft's header"))?;
-            policy::judge_prefix(rules, &prefix, false)
+            policy::judge_prefix(rules, &prefix, Bytes::Open)
         };
         match judged {
             Prefix::Passed => work.probe_at = None,

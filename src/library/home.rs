@@ -33,7 +33,9 @@ impl Home {
         for part in ["blobs", "staging", "scratch", "quarantine"] {
             let path = root.join(part);
             match DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(error)),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(at(error));
+                }
                 _ => {}
             }
         }

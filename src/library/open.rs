@@ -70,9 +70,8 @@ impl Library {
 
     /// `base_url/<store path>?_ts=<timestamp>`, percent-encoded; the path alone where no base URL is configured.
     pub fn url(&self, attachment: &Attachment) -> String {
-        // A blob's path is made of hexadecimal digits, a dot and slashes: nothing in it needs encoding.
         let base = self.settings.base_url.as_deref().unwrap_or("");
-        let path = crate::blob::path(attachment.blob);
+        let path = attachment.blob.path();
         format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
     }
 

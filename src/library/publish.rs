@@ -77,7 +77,12 @@ impl Library {
         self.pipeline.refine(admitted, rules, || self.staging.nameless())
     }
 
-    fn store(&self, refined: &Refined, target: &Target, metadata: &Metadata) -> Result<Published, Error> {
+    fn store(
+        &self,
+        refined: &Refined,
+        target: &Target,
+        metadata: &Metadata,
+    ) -> Result<Published, Error> {
         let mut tries = 0;
         loop {
             let now = Timestamp::now();
@@ -112,7 +117,8 @@ impl Library {
         complete: Option<&File>,
     ) -> Refusal {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        let kept = complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
+        let kept =
+            complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
         self.refusals.record(&refusal, Some(&target.place), author, kept);
         refusal
     }

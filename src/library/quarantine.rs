@@ -155,8 +155,7 @@ fn place(bytes: &File, path: &Path, length: u64) -> io::Result<()> {
     if linked.is_ok() {
         return Ok(());
     }
-    let copy =
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    let copy = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     staging::copy(bytes, &copy, length)
 }
 
@@ -197,7 +196,10 @@ mod tests {
         quarantine.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
         let again = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
         assert_eq!(again.find(id), quarantine.find(id));
-        assert_eq!(io::read_to_string(again.open_bytes(id).expect("bytes")).expect("text"), "hello");
+        assert_eq!(
+            io::read_to_string(again.open_bytes(id).expect("bytes")).expect("text"),
+            "hello"
+        );
     }
 
     #[test]

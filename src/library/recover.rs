@@ -49,7 +49,8 @@ impl Library {
         let Some(attachment) = self.attachment(id)? else { return Ok(()) };
         let listed = attachment.content.media_type.extension();
         let field = &note.place.field;
-        let written = listed.and_then(|ext| crate::slot::Name::parse(&format!("{field}.{ext}")).ok());
+        let written =
+            listed.and_then(|ext| crate::slot::Name::parse(&format!("{field}.{ext}")).ok());
         self.put_back(id, &note.place, written.as_ref().unwrap_or(field))?;
         Ok(())
     }
@@ -70,7 +71,8 @@ impl Library {
     fn describe(&self, place: &Place) -> Result<String, Error> {
         let row = self.row_by_id(place.row)?;
         let slot = row.and_then(|row| self.slot(&row, &place.field));
-        Ok(slot.map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
+        Ok(slot
+            .map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
     }
 }
 

@@ -53,7 +53,10 @@ impl Line {
             Some(path) => format!("kept: .mediafs/quarantine/{path}\n"),
             None => String::new(),
         };
-        format!("{}\nhint: {}\n{kept}id: {}\ntime: {}\n", self.message, self.hint, self.id, self.time)
+        format!(
+            "{}\nhint: {}\n{kept}id: {}\ntime: {}\n",
+            self.message, self.hint, self.id, self.time
+        )
     }
 }
 
@@ -113,7 +116,12 @@ impl Refusals {
         let line = line(refusal, author, quarantine);
         // The user's fault, not ours: never above info.
         tracing::info!(
-            id = line.id, uid = line.uid, pid = line.pid, rule = line.rule.key(), "{}", line.message
+            id = line.id,
+            uid = line.uid,
+            pid = line.pid,
+            rule = line.rule.key(),
+            "{}",
+            line.message
         );
         let mut state = self.lock();
         if let Err(error) = self.append(&mut state, &line) {
@@ -226,7 +234,10 @@ fn tail(path: &std::path::Path) -> io::Result<Vec<Line>> {
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
     let lines = BufReader::new(file.take(TAIL_BYTES)).lines();
     // A line that is cut by the start of the tail or by a crash is no JSON: skipped.
-    Ok(lines.map_while(io::Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).collect())
+    Ok(lines
+        .map_while(io::Result::ok)
+        .filter_map(|line| serde_json::from_str(&line).ok())
+        .collect())
 }
 
 #[cfg(test)]
@@ -238,8 +249,7 @@ mod tests {
 
     fn refusal(id: RefusalId) -> (Refusal, Place) {
         let name = |text| Name::parse(text).expect("a name");
-        let slot =
-            Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
         let violation = Violation {
             rule: Rule::MinWidth,
             fact: "image is 40x40".into(),

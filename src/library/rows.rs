@@ -17,11 +17,22 @@ impl Library {
     }
 
     /// Rows of a table by number, from above `after`.
-    pub fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+    pub fn rows(
+        &self,
+        table: TableId,
+        after: RowId,
+        limit: usize,
+    ) -> Result<Vec<RowRecord>, Error> {
         Ok(self.catalog.rows(table, after, limit)?)
     }
 
-    pub fn make_row(&self, table: TableId, name: &Name, uid: u32, gid: u32) -> Result<RowRecord, Error> {
+    pub fn make_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        uid: u32,
+        gid: u32,
+    ) -> Result<RowRecord, Error> {
         let access = self.row_access(uid, gid);
         Ok(self.catalog.add_row(table, name, access, Timestamp::now())?)
     }

@@ -97,7 +97,11 @@ impl Library {
     }
 
     /// `chmod`, `chown`, `utimens`. The times are the backing file's own.
-    pub fn amend_scratch(&self, id: ScratchId, amendment: Amendment) -> Result<ScratchRecord, Error> {
+    pub fn amend_scratch(
+        &self,
+        id: ScratchId,
+        amendment: Amendment,
+    ) -> Result<ScratchRecord, Error> {
         let record = self.catalog.amend_scratch(id, amendment, Timestamp::now())?;
         let Amendment { accessed, modified, .. } = amendment;
         if accessed.is_some() || modified.is_some() {

@@ -142,7 +142,9 @@ pub fn copy(from: &File, to: &File, length: u64) -> io::Result<()> {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => {}
             // Another filesystem, or one that cannot: by hand from where it stopped.
-            Err(rustix::io::Errno::XDEV | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
+            Err(
+                rustix::io::Errno::XDEV | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL,
+            ) => {
                 return copy_by_hand(from, to, read_at, length);
             }
             Err(error) => return Err(error.into()),

@@ -77,7 +77,9 @@ impl Library {
     ) -> Result<(), Error> {
         let rules = &target.field.rules;
         let content = &attachment.content;
-        if let Err(violation) = policy::judge_content(rules, content) {
+        if let Err(violation) =
+            policy::judge_final(rules, content.length, &content.media_type, content.dimensions)
+        {
             return Err(self.refuse(target, author, violation, None).into());
         }
         if keeps_as_is(source, rules, content) { Ok(()) } else { Err(Error::WouldChange) }

@@ -37,7 +37,11 @@ struct Leader<'a> {
 
 impl Library {
     /// A variant that was rendered already. One query.
-    pub fn find_variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
+    pub fn find_variant(
+        &self,
+        original: BlobKey,
+        variant: Variant,
+    ) -> Result<Option<VariantRecord>, Error> {
         Ok(self.catalog.variant(original, variant)?)
     }
 
@@ -96,7 +100,12 @@ impl Library {
     }
 
     /// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
-    fn render_failed(&self, original: &Attachment, variant: Variant, error: pipeline::Error) -> Error {
+    fn render_failed(
+        &self,
+        original: &Attachment,
+        variant: Variant,
+        error: pipeline::Error,
+    ) -> Error {
         match error {
             pipeline::Error::Refused(violation) => Error::Damaged {
                 path: self.home.root().to_owned(),

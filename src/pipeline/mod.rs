@@ -44,6 +44,7 @@ pub mod job;
 mod laws;
 mod libwebp;
 pub mod policy;
+mod product;
 mod raster;
 mod refine;
 mod render;

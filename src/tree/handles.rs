@@ -17,8 +17,14 @@ use crate::tree::{Error, Fh, Result};
 pub enum Handle {
     /// A stored blob: an attachment's, a variant's, or a file of the quarantine. The attachment is noted so that `fstat`
     /// answers for as long as the handle is open.
-    Blob { file: Arc<File>, attachment: Option<AttachmentId> },
-    Draft { open: Arc<OpenDraft>, writes: bool },
+    Blob {
+        file: Arc<File>,
+        attachment: Option<AttachmentId>,
+    },
+    Draft {
+        open: Arc<OpenDraft>,
+        writes: bool,
+    },
     Scratch(Arc<OpenScratch>),
     /// A control file, composed when it was opened.
     Text(Vec<u8>),
@@ -86,8 +92,7 @@ impl Handles {
     }
 
     pub fn remove(&self, fh: Fh) -> Option<Arc<Handle>> {
-        let handle =
-            self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&fh.0)?;
+        let handle = self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&fh.0)?;
         match &*handle {
             Handle::Blob { attachment: Some(id), .. } => self.close_attachment(*id),
             Handle::Scratch(open) => self.close_scratch(open),

@@ -198,7 +198,12 @@ impl Tree {
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {
         let row = self.row(place.row)?;
         let slot = self.library.slot(&row, &place.field).ok_or(Error::NotFound)?;
-        Ok(Target { place: place.clone(), slot, field: Arc::clone(field), written: written.clone() })
+        Ok(Target {
+            place: place.clone(),
+            slot,
+            field: Arc::clone(field),
+            written: written.clone(),
+        })
     }
 
     fn author(who: Caller, owner: &Owner) -> Author {

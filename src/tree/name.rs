@@ -50,7 +50,8 @@ pub fn meaning(table: &Table, name: &Name) -> Meaning {
 pub fn listed(link: &Link) -> Name {
     let (_, extension) = link.written.split_extension();
     let media_type = &link.attachment.content.media_type;
-    let agrees = extension.is_none_or(|it| MediaType::of_extension(it).as_ref() == Some(media_type));
+    let agrees =
+        extension.is_none_or(|it| MediaType::of_extension(it).as_ref() == Some(media_type));
     if agrees && names_field(link) {
         return link.written.clone();
     }
@@ -78,7 +79,15 @@ fn names_field(link: &Link) -> bool {
 pub fn is_temporary(name: &Name) -> bool {
     const PREFIXES: [&str; 6] = [".", "~$", "sed", "4913", "tmp", "php"];
     const SUFFIXES: [&str; 10] = [
-        "~", ".part", ".crdownload", ".tmp", ".temp", ".swp", ".filepart", ".upload", ".download",
+        "~",
+        ".part",
+        ".crdownload",
+        ".tmp",
+        ".temp",
+        ".swp",
+        ".filepart",
+        ".upload",
+        ".download",
         ".partial",
     ];
     let text = name.as_str();
@@ -96,9 +105,7 @@ pub fn preset_format(original: &Attachment) -> Option<crate::media_type::Format>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{
-        Access, AttachmentId, BlobKey, Content, RowId, TableId, Times,
-    };
+    use crate::attachment::{Access, AttachmentId, BlobKey, Content, RowId, TableId, Times};
     use crate::catalog::Place;
     use crate::digest::Digest;
     use crate::media_type::Format;
@@ -130,8 +137,7 @@ mod tests {
     }
 
     fn link(written: &str, format: Format) -> Link {
-        let content =
-            Content { media_type: format.media_type(), length: 1, dimensions: None };
+        let content = Content { media_type: format.media_type(), length: 1, dimensions: None };
         let attachment = Attachment {
             id: AttachmentId(1),
             blob: BlobKey { digest: Digest::of(b"x"), generation: 1 },
@@ -165,7 +171,9 @@ mod tests {
         for text in ["avatar", "avatar.jpg", "avatar.PNG", "avatar.pdf"] {
             assert_eq!(kind(text), "field", "{text}");
         }
-        for text in ["avatars", "avatar.part", "avatar~", ".avatar.jpg.x1Y2z3", "avatar.jpg.bak", "Avatar"] {
+        for text in
+            ["avatars", "avatar.part", "avatar~", ".avatar.jpg.x1Y2z3", "avatar.jpg.bak", "Avatar"]
+        {
             assert_eq!(kind(text), "scratch", "{text}");
         }
         assert_eq!(kind("avatar@w200.jpg"), "variant");

@@ -4,4 +4,5 @@ mod cli;
 mod crash;
 mod floors;
 mod licences;
+mod mount;
 mod worker;

@@ -19,7 +19,12 @@ use crate::tree::{Caller, Error, Result, Tree};
 const REASON: &str = "reason.json";
 
 impl Tree {
-    pub(in crate::tree) fn lookup_control(&self, who: Caller, parent: Node, name: &Name) -> Result<Entry> {
+    pub(in crate::tree) fn lookup_control(
+        &self,
+        who: Caller,
+        parent: Node,
+        name: &Name,
+    ) -> Result<Entry> {
         let node = match (parent, name.as_str()) {
             (Node::Control, "status.json") => Node::Status,
             (Node::Control, "errors.jsonl") => Node::Errors,

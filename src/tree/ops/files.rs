@@ -46,7 +46,9 @@ impl Tree {
                 None => scratch.file.sync_all().map_err(failed),
             },
             // What is committed is durable already.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => Ok(()),
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -86,7 +88,14 @@ impl Tree {
     }
 
     /// `copy_file_range`: like reading and writing, the rules included.
-    pub fn copy_range(&self, from: Fh, from_at: u64, to: Fh, to_at: u64, length: u64) -> Result<usize> {
+    pub fn copy_range(
+        &self,
+        from: Fh,
+        from_at: u64,
+        to: Fh,
+        to_at: u64,
+        length: u64,
+    ) -> Result<usize> {
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
         let mut buffer = vec![0; wanted.min(COPY_CHUNK)];
         let mut copied = 0;
@@ -103,7 +112,11 @@ impl Tree {
     }
 
     /// A handle on scratch, for its own bytes.
-    pub(in crate::tree) fn write_scratch(scratch: &OpenScratch, offset: u64, data: &[u8]) -> Result<usize> {
+    pub(in crate::tree) fn write_scratch(
+        scratch: &OpenScratch,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<usize> {
         scratch.file.write_all_at(data, offset).map_err(failed)?;
         scratch.written.store(true, std::sync::atomic::Ordering::Release);
         Ok(data.len())

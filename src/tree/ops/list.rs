@@ -124,7 +124,8 @@ impl Tree {
 
     fn list_thumb_row(&self, row: RowId) -> Result<Vec<(Node, String)>> {
         let links = self.library.links(row)?;
-        let images = links.into_iter().filter(|link| name::preset_format(&link.attachment).is_some());
+        let images =
+            links.into_iter().filter(|link| name::preset_format(&link.attachment).is_some());
         Ok(images
             .map(|link| (Node::ThumbField(link.attachment.id), link.place.field.to_string()))
             .collect())
@@ -147,12 +148,8 @@ impl Tree {
 }
 
 fn dots(source: Ino) -> Vec<Listed> {
-    let dot = |name: &str, next| Listed {
-        ino: source,
-        kind: Kind::Directory,
-        name: name.into(),
-        next,
-    };
+    let dot =
+        |name: &str, next| Listed { ino: source, kind: Kind::Directory, name: name.into(), next };
     vec![dot(".", 1), dot("..", 2)]
 }
 

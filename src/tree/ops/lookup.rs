@@ -80,7 +80,13 @@ impl Tree {
         Ok(lasting(row_attr(&row)))
     }
 
-    fn lookup_in_row(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Lookup> {
+    fn lookup_in_row(
+        &self,
+        who: Caller,
+        table: TableId,
+        row: RowId,
+        name: &Name,
+    ) -> Result<Lookup> {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => self.lookup_field(who, row, &field, name).map(Lookup::Found),
             Meaning::Variant(field, Some(variant)) => {
@@ -97,7 +103,13 @@ impl Tree {
     }
 
     /// One query. A thread that was turned away from this slot's inode is given its draft.
-    fn lookup_field(&self, who: Caller, row: RowId, field: &Arc<Field>, name: &Name) -> Result<Entry> {
+    fn lookup_field(
+        &self,
+        who: Caller,
+        row: RowId,
+        field: &Arc<Field>,
+        name: &Name,
+    ) -> Result<Entry> {
         let place = Place { row, field: field.name.clone() };
         let link = self.library.find(&place)?;
         if let Some(link) = &link
@@ -142,7 +154,11 @@ impl Tree {
     }
 
     /// The draft that a free slot shows: the asker's own, else the first that is not hidden.
-    pub(in crate::tree) fn first_draft(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
+    pub(in crate::tree) fn first_draft(
+        &self,
+        place: &Place,
+        tgid: Option<u32>,
+    ) -> Option<Arc<OpenDraft>> {
         let drafts = self.drafts.of(place);
         let own = drafts.iter().find(|open| open.belongs_to(tgid));
         own.or_else(|| drafts.iter().find(|open| !open.is_hidden())).cloned()
@@ -174,8 +190,14 @@ impl Tree {
         self.lookup_variant(attachment, &field, variant)
     }
 
-    fn lookup_variant(&self, original: Attachment, field: &Field, variant: Variant) -> Result<Lookup> {
-        let readable = original.content.media_type.format().is_some_and(|format| format.is_readable());
+    fn lookup_variant(
+        &self,
+        original: Attachment,
+        field: &Field,
+        variant: Variant,
+    ) -> Result<Lookup> {
+        let readable =
+            original.content.media_type.format().is_some_and(|format| format.is_readable());
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);

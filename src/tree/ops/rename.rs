@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
+use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::scratch::Writers;
-use crate::library::Target;
 use crate::refusal::RefusalId;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -52,7 +52,9 @@ impl Tree {
                 let goal = self.goal(to, to_row, &new_name)?;
                 self.rename_file(who, source, goal, &new_name, mode)
             }
-            (Node::QuarantineEntry(id), Node::Row(to, to_row)) => match self.goal(to, to_row, &new_name)? {
+            (Node::QuarantineEntry(id), Node::Row(to, to_row)) => match self
+                .goal(to, to_row, &new_name)?
+            {
                 Goal::Field(place, field) => self.retry(who, id, &place, &field, &new_name, mode),
                 Goal::Scratch(_) => Err(Error::CrossDevice),
             },
@@ -63,7 +65,13 @@ impl Tree {
         }
     }
 
-    fn rename_row(&self, table: TableId, name: &Name, to: &Name, collision: Collision) -> Result<()> {
+    fn rename_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        to: &Name,
+        collision: Collision,
+    ) -> Result<()> {
         let table = self.table(table)?;
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
@@ -100,7 +108,9 @@ impl Tree {
 
     fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
         match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => Ok(Goal::Field(Place { row, field: field.name.clone() }, field)),
+            Meaning::Field(field) => {
+                Ok(Goal::Field(Place { row, field: field.name.clone() }, field))
+            }
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::View => Err(Error::NotPermitted),
@@ -138,7 +148,9 @@ impl Tree {
         let before = self.library.find(place)?;
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
-            (RenameMode::Exchange, _) => Err(Error::Invalid("scratch and fields cannot be exchanged")),
+            (RenameMode::Exchange, _) => {
+                Err(Error::Invalid("scratch and fields cannot be exchanged"))
+            }
             _ => Ok(before),
         }
     }

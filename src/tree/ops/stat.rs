@@ -102,9 +102,7 @@ impl Tree {
 
     /// The owner of what belongs to nobody in particular.
     pub(in crate::tree) fn daemon(&self) -> Access {
-        let own = || {
-            (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-        };
+        let own = || (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let (uid, gid) = self.library.settings().owner.unwrap_or_else(own);
         Access { uid, gid, mode: 0o444 }
     }

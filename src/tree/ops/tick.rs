@@ -27,7 +27,10 @@ impl Tree {
         if seconds.is_multiple_of(SWEEP_EVERY)
             && let Err(error) = self.library.sweep(Patience::Hold)
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the sweep failed; it will be tried again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the sweep failed; it will be tried again"
+            );
         }
         if seconds.is_multiple_of(SCRATCH_EVERY) {
             self.expire_scratch();
@@ -37,7 +40,10 @@ impl Tree {
     fn expire_scratch(&self) {
         let before = Timestamp::now().minus(self.library.settings().scratch);
         if let Err(error) = self.library.expire_scratch(before) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "scratch could not be expired");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "scratch could not be expired"
+            );
         }
         self.library.quarantine().prune(Timestamp::now());
     }

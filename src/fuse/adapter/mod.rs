@@ -1,0 +1,376 @@
+//! The tree as a [`fuser::Filesystem`]: each request is decoded, handed to the tree, and its answer encoded.
+//! Does not decide anything but where the work is done; keeps nothing of what the kernel has seen, so `forget` is nothing.
+
+mod answer;
+mod decode;
+mod negotiate;
+mod transfer;
+mod work;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
+    WriteFlags,
+};
+
+use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
+use crate::fuse::adapter::work::{Workshop, attempt};
+use crate::tree::Error;
+use crate::tree::Tree;
+use crate::tree::attr::Change;
+use crate::tree::ops::Lookup;
+
+/// Answers the kernel's requests from the tree.
+pub struct Adapter {
+    shop: Workshop,
+    spare_flush: bool,
+}
+
+impl Adapter {
+    pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
+        Ok(Self { shop: Workshop::new(tree)?, spare_flush: false })
+    }
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        self.spare_flush = negotiate::capabilities(config);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let who = decode::caller(request);
+        match attempt("lookup", || self.shop.tree.lookup(who, decode::ino(parent), name)) {
+            Ok(Lookup::Found(entry)) => reply.accept(entry),
+            Ok(Lookup::Render(rendering)) => {
+                self.shop.rendering("render", reply, move |tree| tree.render(rendering));
+            }
+            Err(errno) => reply.refuse(errno),
+        }
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
+        let who = decode::caller(request);
+        self.shop
+            .here("getattr", reply, |tree| tree.getattr(who, decode::ino(ino), fh.map(decode::fh)));
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn setattr(
+        &self, request: &Request, ino: INodeNo, mode: Option<u32>, uid: Option<u32>,
+        gid: Option<u32>, size: Option<u64>, atime: Option<TimeOrNow>, mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>, fh: Option<FileHandle>, _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>, _bkuptime: Option<SystemTime>, _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let (who, ino, fh) = (decode::caller(request), decode::ino(ino), fh.map(decode::fh));
+        let change = Change { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
+        let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
+        // A truncation by path commits before it returns (CONTRACT 2.6).
+        if size.is_some() && fh.is_none() {
+            self.shop.publishing("setattr", reply, apply);
+        } else {
+            self.shop.here("setattr", reply, apply);
+        }
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        self.shop.here("readlink", reply, |tree| tree.readlink(decode::ino(ino)));
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn mknod(
+        &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        self.shop.here("mknod", reply, |tree| {
+            if !decode::is_regular(mode) {
+                return Err(Error::NotPermitted);
+            }
+            let mode = decode::permissions(mode, umask);
+            tree.mknod(decode::caller(request), decode::ino(parent), name, mode)
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn mkdir(
+        &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let mode = decode::permissions(mode, umask);
+        self.shop.here("mkdir", reply, |tree| {
+            tree.mkdir(decode::caller(request), decode::ino(parent), name, mode)
+        });
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.shop.here("unlink", reply, |tree| {
+            tree.unlink(decode::caller(request), decode::ino(parent), name)
+        });
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.shop.here("rmdir", reply, |tree| {
+            tree.rmdir(decode::caller(request), decode::ino(parent), name)
+        });
+    }
+
+    fn symlink(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        link_name: &OsStr,
+        target: &Path,
+        reply: ReplyEntry,
+    ) {
+        self.shop.here("symlink", reply, |tree| {
+            let target = target.as_os_str().as_bytes();
+            tree.symlink(decode::caller(request), decode::ino(parent), link_name, target)
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn rename(
+        &self, request: &Request, parent: INodeNo, name: &OsStr, newparent: INodeNo,
+        newname: &OsStr, flags: RenameFlags, reply: ReplyEmpty,
+    ) {
+        let who = decode::caller(request);
+        let (from, to) = (decode::ino(parent), decode::ino(newparent));
+        let names = (name.to_owned(), newname.to_owned());
+        self.shop.publishing("rename", reply, move |tree| {
+            tree.rename(who, from, &names.0, to, &names.1, decode::rename_mode(flags)?)
+        });
+    }
+
+    fn link(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        newparent: INodeNo,
+        newname: &OsStr,
+        reply: ReplyEntry,
+    ) {
+        let (who, name) = (decode::caller(request), newname.to_owned());
+        self.shop.publishing("link", reply, move |tree| {
+            tree.link(who, decode::ino(ino), decode::ino(newparent), &name)
+        });
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        self.shop.here("open", reply, |tree| {
+            let flags = decode::open_flags(flags.0);
+            let opened = tree.open(decode::caller(request), decode::ino(ino), flags)?;
+            Ok(handle(opened, self.spare_flush))
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn create(
+        &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (who, mode) = (decode::caller(request), decode::permissions(mode, umask));
+        self.shop.here("create", reply, |tree| {
+            let flags = decode::open_flags(flags);
+            let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
+            Ok((entry, handle(opened, self.spare_flush)))
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn read(
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, size: u32,
+        _flags: OpenFlags, _lock_owner: Option<LockOwner>, reply: ReplyData,
+    ) {
+        transfer::read(&self.shop.tree, decode::fh(fh), offset, size, reply);
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn write(
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, data: &[u8],
+        _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        self.shop.here("write", reply, |tree| tree.write(decode::fh(fh), offset, data));
+    }
+
+    fn flush(
+        &self,
+        request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _lock_owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let (who, fh) = (decode::caller(request), decode::fh(fh));
+        let size = |tree: &Tree| tree.flush_work(fh);
+        self.shop.sized("flush", reply, size, move |tree| tree.flush(who, fh));
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn release(
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>, _flush: bool, reply: ReplyEmpty,
+    ) {
+        let fh = decode::fh(fh);
+        let size = |tree: &Tree| tree.release_work(fh);
+        self.shop.sized("release", reply, size, move |tree| {
+            tree.release(fh);
+            Ok(())
+        });
+    }
+
+    fn fsync(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        // The disk takes longer than a change of threads.
+        self.shop.publishing("fsync", reply, move |tree| tree.fsync(decode::fh(fh)));
+    }
+
+    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.shop.here("opendir", reply, |tree| {
+            let fh = tree.opendir(decode::caller(request), decode::ino(ino))?;
+            Ok(answer::directory(fh))
+        });
+    }
+
+    fn readdir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        transfer::list(&self.shop.tree, decode::fh(fh), offset, reply);
+    }
+
+    fn releasedir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.shop.here("releasedir", reply, |tree| {
+            tree.releasedir(decode::fh(fh));
+            Ok(())
+        });
+    }
+
+    fn fsyncdir(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _fh: FileHandle,
+        _datasync: bool,
+        reply: ReplyEmpty,
+    ) {
+        // Every change of a directory is durable when it is answered.
+        reply.ok();
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        self.shop.here("statfs", reply, Tree::statfs);
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn setxattr(
+        &self, request: &Request, ino: INodeNo, name: &OsStr, value: &[u8], flags: i32,
+        _position: u32, reply: ReplyEmpty,
+    ) {
+        self.shop.here("setxattr", reply, |tree| {
+            let mode = decode::attribute_mode(flags);
+            tree.setxattr(decode::caller(request), decode::ino(ino), name, value, mode)
+        });
+    }
+
+    fn getxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        size: u32,
+        reply: ReplyXattr,
+    ) {
+        self.shop.here("getxattr", SizedXattr { reply, size }, |tree| {
+            tree.getxattr(decode::caller(request), decode::ino(ino), name)
+        });
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.shop.here("listxattr", SizedXattr { reply, size }, |tree| {
+            tree.listxattr(decode::caller(request), decode::ino(ino))
+        });
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        self.shop.here("removexattr", reply, |tree| {
+            tree.removexattr(decode::caller(request), decode::ino(ino), name)
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn fallocate(
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, length: u64,
+        mode: i32, reply: ReplyEmpty,
+    ) {
+        self.shop
+            .here("fallocate", reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn lseek(
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
+        reply: ReplyLseek,
+    ) {
+        self.shop.here("lseek", reply, |tree| {
+            let (offset, whence) = decode::seek(offset, whence)?;
+            tree.lseek(decode::fh(fh), offset, whence)
+        });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn copy_file_range(
+        &self, _request: &Request, _ino_in: INodeNo, fh_in: FileHandle, offset_in: u64,
+        _ino_out: INodeNo, fh_out: FileHandle, offset_out: u64, length: u64,
+        _flags: CopyFileRangeFlags, reply: ReplyWrite,
+    ) {
+        let (from, to) = (decode::fh(fh_in), decode::fh(fh_out));
+        self.shop.publishing("copy_file_range", reply, move |tree| {
+            tree.copy_range(from, offset_in, to, offset_out, length)
+        });
+    }
+
+    // ENOSYS once, and for the kernel files are always ready.
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn poll(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _handle: PollNotifier,
+        _events: PollEvents, _flags: PollFlags, reply: ReplyPoll,
+    ) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn ioctl(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: IoctlFlags,
+        _command: u32, _input: &[u8], _output_size: u32, reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+}

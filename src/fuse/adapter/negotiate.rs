@@ -1,0 +1,22 @@
+//! What is agreed with the kernel before the first request.
+//! Does not know the requests.
+
+use fuser::{InitFlags, KernelConfig, Version};
+
+/// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
+/// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
+/// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
+const CAPABILITIES: [InitFlags; 2] =
+    [InitFlags::FUSE_ATOMIC_O_TRUNC, InitFlags::FUSE_PARALLEL_DIROPS];
+/// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
+const NOFLUSH_SINCE: Version = Version(7, 35);
+
+/// Asks for the capabilities. Returns whether the kernel can be told to spare the flush of a file.
+pub fn capabilities(config: &mut KernelConfig) -> bool {
+    for capability in CAPABILITIES {
+        if config.add_capabilities(capability).is_err() {
+            tracing::warn!(?capability, "the kernel lacks a capability");
+        }
+    }
+    config.kernel_abi() >= NOFLUSH_SINCE
+}

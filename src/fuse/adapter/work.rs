@@ -1,0 +1,161 @@
+//! Where the work of a request is done, in place or in a pool, and that it is answered whatever happens.
+//! Does not know what the work is.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::{io, thread};
+
+use fuser::Errno;
+
+use crate::fuse::adapter::answer::Answer;
+use crate::fuse::errno::errno;
+use crate::fuse::pool::{Pool, said_by};
+use crate::tree::Tree;
+use crate::tree::ops::Work;
+use crate::tree::{Error, Result};
+
+/// Publications that wait; beyond them a thread of the session publishes by itself, and new requests wait.
+const PUBLICATIONS_WAITING: usize = 64;
+/// Renders that wait; beyond them a lookup is EAGAIN (CONTRACT 4).
+const RENDERS_WAITING: usize = 256;
+const FALLBACK_CORES: usize = 2;
+
+/// The tree and the threads that work on it.
+pub struct Workshop {
+    pub tree: Arc<Tree>,
+    publish: Pool,
+    render: Pool,
+}
+
+impl Workshop {
+    /// As many threads in each pool as there are cores, two at least.
+    pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(FALLBACK_CORES, usize::from);
+        let threads = cores.max(FALLBACK_CORES);
+        let publish = Pool::start("publish", threads, PUBLICATIONS_WAITING)?;
+        let render = Pool::start("render", threads, RENDERS_WAITING)?;
+        Ok(Self { tree, publish, render })
+    }
+
+    /// Does it in place.
+    pub fn here<T>(
+        &self,
+        operation: &'static str,
+        reply: impl Answer<T>,
+        work: impl FnOnce(&Tree) -> Result<T>,
+    ) {
+        reply.answer(attempt(operation, || work(&self.tree)));
+    }
+
+    /// Does it in a thread that publishes; in place when they all have enough to do, for a write is never refused for that.
+    pub fn publishing<T>(
+        &self,
+        operation: &'static str,
+        reply: impl Answer<T>,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        let tree = Arc::clone(&self.tree);
+        let job = Box::new(move || reply.answer(attempt(operation, || work(&tree))));
+        if let Err(job) = self.publish.offer(job) {
+            job();
+        }
+    }
+
+    /// Small work costs less than handing it to another thread.
+    pub fn sized<T>(
+        &self,
+        operation: &'static str,
+        reply: impl Answer<T>,
+        size: impl FnOnce(&Tree) -> Work,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        match attempt(operation, || Ok(size(&self.tree))) {
+            Ok(Work::Small) => self.here(operation, reply, work),
+            Ok(Work::Large) => self.publishing(operation, reply, work),
+            Err(errno) => reply.refuse(errno),
+        }
+    }
+
+    /// Does it in a thread that renders, or answers EAGAIN when too many wait.
+    pub fn rendering<T, A: Answer<T>>(
+        &self,
+        operation: &'static str,
+        reply: A,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        // The reply must outlive a job that is handed back unrun.
+        let (send, receive) = std::sync::mpsc::sync_channel::<A>(1);
+        let tree = Arc::clone(&self.tree);
+        let job = Box::new(move || {
+            if let Ok(reply) = receive.recv() {
+                reply.answer(attempt(operation, || work(&tree)));
+            }
+        });
+        match self.render.offer(job) {
+            // A receiver that is gone drops the reply, which answers EIO.
+            Ok(()) => drop(send.send(reply)),
+            Err(_) => reply.refuse(refuse(operation, &Error::TooBusy)),
+        }
+    }
+}
+
+/// Runs the work; its error or its panic becomes an errno.
+pub fn attempt<T>(
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T>,
+) -> std::result::Result<T, Errno> {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(|error| refuse(operation, &error)),
+        Err(panic) => {
+            tracing::error!(operation, panic = said_by(panic.as_ref()), "an operation panicked");
+            Err(Errno::EIO)
+        }
+    }
+}
+
+/// The errno of an error, after it was logged: what only an operator can mend as an error, the rest for who debugs a program.
+fn refuse(operation: &'static str, error: &Error) -> Errno {
+    if let Error::Failed(_) = error {
+        tracing::error!(operation, error = chain(error), "an operation failed");
+    } else {
+        tracing::debug!(operation, %error, "an operation was refused");
+    }
+    errno(error)
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_panics_answers_eio() {
+        let outcome: std::result::Result<(), Errno> = attempt("test", || panic!("on purpose"));
+        assert_eq!(outcome.map_err(Errno::code), Err(Errno::EIO.code()));
+        let refused: std::result::Result<(), Errno> = attempt("test", || Err(Error::Stale));
+        assert_eq!(refused.map_err(Errno::code), Err(Errno::ESTALE.code()));
+        assert_eq!(attempt("test", || Ok(3)).map_err(Errno::code), Ok(3));
+    }
+
+    #[test]
+    fn a_failure_is_logged_with_its_chain_of_causes() {
+        let cause = crate::blob::Error::Space(io::Error::other("disk gone"));
+        let error = Error::Failed(Box::new(cause));
+        assert_eq!(
+            chain(&error),
+            "a store or the catalogue failed: the store's space cannot be read: disk gone"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! Attaching the tree to its mountpoint and detaching it again: by mount(2) for root, by `fusermount3` for everyone else.
+//! Does not know who answers the requests that come through the device.
+//!
+//! fuser could mount by itself, but unmounts the path once more when its session ends, which by then may be another mount.
+
+use std::ffi::CString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{getegid, geteuid};
+
+use crate::fuse::session::Settings;
+use crate::fuse::{Error, mounts};
+
+const DEVICE: &str = "/dev/fuse";
+const HELPER: &str = "fusermount3";
+
+/// A mountpoint with the tree on it.
+pub struct Attached {
+    /// Canonical.
+    mountpoint: PathBuf,
+    device: String,
+}
+
+/// Mounts. Returns the descriptor that requests come through and what undoes the mount.
+/// A mount on the same directory whose daemon has died is cleared first.
+pub fn attach(settings: &Settings) -> Result<(OwnedFd, Attached), Error> {
+    let mountpoint = prepare(&settings.mountpoint)?;
+    if !Path::new(DEVICE).exists() {
+        return Err(Error::NoDevice);
+    }
+    let device = if geteuid().is_root() {
+        mount_as_root(&mountpoint, settings)?
+    } else {
+        mount_by_helper(&mountpoint, settings)?
+    };
+    match mounts::on(&mountpoint) {
+        Ok(Some(mount)) => Ok((device, Attached { mountpoint, device: mount.device })),
+        Ok(None) => Err(Error::NoMountpoint(mountpoint)),
+        Err(source) => Err(Error::Mountpoint { path: mountpoint, source }),
+    }
+}
+
+impl Attached {
+    pub fn mountpoint(&self) -> &Path {
+        &self.mountpoint
+    }
+
+    /// Whether the tree still has its name: not unmounted by anybody, nothing else mounted over it.
+    pub fn is_on(&self) -> io::Result<bool> {
+        Ok(mounts::on(&self.mountpoint)?.is_some_and(|mount| mount.device == self.device))
+    }
+
+    /// Unmounts lazily: the names vanish at once, open files go on until they are closed. Idempotent.
+    pub fn detach(&self) -> Result<(), Error> {
+        let failed = |source| Error::Unmount { path: self.mountpoint.clone(), source };
+        if self.is_on().map_err(failed)? {
+            detach(&self.mountpoint).map_err(failed)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The canonical path of an empty directory.
+fn prepare(mountpoint: &Path) -> Result<PathBuf, Error> {
+    let unusable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Error::NoMountpoint(mountpoint.to_owned()),
+        io::ErrorKind::NotADirectory => Error::NotDirectory(mountpoint.to_owned()),
+        _ => Error::Mountpoint { path: mountpoint.to_owned(), source },
+    };
+    let path = fs::canonicalize(mountpoint).map_err(unusable)?;
+    clear_stale(&path).map_err(unusable)?;
+    if mounts::on(&path).map_err(unusable)?.is_some_and(|mount| mount.kind.starts_with("fuse")) {
+        return Err(Error::Occupied(mountpoint.to_owned()));
+    }
+    match fs::read_dir(&path).map_err(unusable)?.next() {
+        Some(_) => Err(Error::NotEmpty(mountpoint.to_owned())),
+        None => Ok(path),
+    }
+}
+
+/// Detaches a mount whose daemon is gone: every call on it answers ENOTCONN.
+fn clear_stale(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {
+            tracing::info!(path = %path.display(), "clearing the mount of a daemon that has died");
+            detach(path)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn mount_as_root(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Error> {
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(Error::Device)?;
+    let refused = |source| Error::Refused { path: mountpoint.to_owned(), source };
+    let mut options = format!(
+        "fd={},rootmode=40000,user_id={},group_id={},default_permissions",
+        device.as_raw_fd(),
+        geteuid().as_raw(),
+        getegid().as_raw()
+    );
+    if settings.allow_other {
+        options.push_str(",allow_other");
+    }
+    let options = CString::new(options).map_err(|error| refused(error.into()))?;
+    let mut flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
+    flags.set(MountFlags::RDONLY, settings.read_only);
+    rustix::mount::mount(&settings.fs_name, mountpoint, "fuse.mediafs", flags, options.as_c_str())
+        .map_err(|error| refused(error.into()))?;
+    Ok(device.into())
+}
+
+/// `fusermount3` mounts and sends the device's descriptor over the socket that `_FUSE_COMMFD` names.
+fn mount_by_helper(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Error> {
+    let unusable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoHelper,
+        _ => Error::Helper(error.to_string()),
+    };
+    let (ours, theirs) = UnixStream::pair().map_err(unusable)?;
+    // As its standard input the socket is inherited by the helper alone, whatever else is started meanwhile.
+    let mut helper = Command::new(HELPER)
+        .arg("-o")
+        .arg(helper_options(settings))
+        .arg("--")
+        .arg(mountpoint)
+        .env("_FUSE_COMMFD", "0")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(unusable)?;
+    let device = receive_descriptor(&ours);
+    let mut said = String::new();
+    if let Some(mut stderr) = helper.stderr.take() {
+        stderr.read_to_string(&mut said).map_err(unusable)?;
+    }
+    helper.wait().map_err(unusable)?;
+    match device.map_err(unusable)? {
+        Some(device) => Ok(device),
+        None if said.contains("user_allow_other") => Err(Error::OtherUsers),
+        None => Err(Error::Helper(said.trim().to_owned())),
+    }
+}
+
+fn helper_options(settings: &Settings) -> String {
+    let name = settings.fs_name.replace('\\', "\\\\").replace(',', "\\,");
+    let mut options =
+        format!("fsname={name},subtype=mediafs,nosuid,nodev,noatime,default_permissions");
+    if settings.allow_other {
+        options.push_str(",allow_other");
+    }
+    if settings.read_only {
+        options.push_str(",ro");
+    }
+    options
+}
+
+/// The one descriptor that comes through the socket, or `None` when the other end closes without sending one.
+fn receive_descriptor(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut buffers = [IoSliceMut::new(&mut byte)];
+    recvmsg(socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let descriptor = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    Ok(descriptor)
+}
+
+fn detach(mountpoint: &Path) -> io::Result<()> {
+    match rustix::mount::unmount(mountpoint, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+        Err(Errno::PERM) => detach_by_helper(mountpoint),
+        outcome => Ok(outcome?),
+    }
+}
+
+fn detach_by_helper(mountpoint: &Path) -> io::Result<()> {
+    let output = Command::new(HELPER).args(["-u", "-z", "--"]).arg(mountpoint).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+
+    fn settings(mountpoint: &Path) -> Settings {
+        Settings {
+            mountpoint: mountpoint.to_owned(),
+            allow_other: true,
+            threads: 1,
+            read_only: true,
+            fs_name: "a,b".into(),
+        }
+    }
+
+    #[test]
+    fn a_mountpoint_is_an_empty_directory_that_is_there() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let missing = scratch.path().join("missing");
+        assert!(matches!(prepare(&missing), Err(Error::NoMountpoint(path)) if path == missing));
+        let file = scratch.path().join("file");
+        fs::File::create(&file).expect("a file");
+        assert!(matches!(prepare(&file), Err(Error::NotDirectory(path)) if path == file));
+        assert!(matches!(prepare(scratch.path()), Err(Error::NotEmpty(_))));
+        fs::remove_file(&file).expect("removed");
+        let canonical = fs::canonicalize(scratch.path()).expect("a path");
+        assert_eq!(prepare(scratch.path()).expect("empty"), canonical);
+    }
+
+    #[test]
+    fn a_name_with_a_comma_stays_one_option_of_the_helper() {
+        let options = helper_options(&settings(Path::new("/m")));
+        assert_eq!(
+            options,
+            "fsname=a\\,b,subtype=mediafs,nosuid,nodev,noatime,default_permissions,allow_other,ro"
+        );
+    }
+
+    #[test]
+    fn a_descriptor_comes_through_the_socket_and_a_closed_socket_brings_none() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let file = tempfile::tempfile().expect("a file");
+        let descriptors = [std::os::fd::AsFd::as_fd(&file)];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        let byte = [io::IoSlice::new(&[0])];
+        sendmsg(&theirs, &byte, &mut control, SendFlags::empty()).expect("sent");
+        assert!(receive_descriptor(&ours).expect("received").is_some());
+        drop(theirs);
+        assert!(receive_descriptor(&ours).expect("closed").is_none());
+    }
+}

@@ -1,0 +1,135 @@
+//! What the kernel must be told unasked: the tree's [`Kernel`] over fuser's notifier.
+//! Does not know why an inode or a name went stale.
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use fuser::{INodeNo, Notifier};
+
+use crate::slot::Name;
+use crate::tree::{Ino, Kernel};
+
+/// Names that wait for the kernel at most.
+const WAITING: usize = 1024;
+/// A reply is held up by a stale name for this long at most.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Tells the kernel through its session.
+pub struct Invalidator {
+    notifier: Notifier,
+    names: Names,
+}
+
+impl Invalidator {
+    /// Starts the thread that forgets names.
+    pub fn start(notifier: Notifier) -> io::Result<Self> {
+        let teller = notifier.clone();
+        let names = Names::start(WAITING, move |parent, name| {
+            let told = teller.inval_entry(INodeNo(parent.0), OsStr::new(name.as_str()));
+            if let Err(error) = told {
+                tracing::debug!(parent = parent.0, %name, %error, "a name was not forgotten");
+            }
+        })?;
+        Ok(Self { notifier, names })
+    }
+}
+
+impl Kernel for Invalidator {
+    fn forget_attributes(&self, ino: Ino) {
+        // Offset -1: attributes alone. The pages stay, for an inode's bytes do not change; no lock of a directory is taken.
+        if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), -1, 0) {
+            tracing::debug!(ino = ino.0, %error, "attributes were not forgotten");
+        }
+    }
+
+    fn forget_name(&self, parent: Ino, name: &Name) {
+        self.names.forget(parent, name, PATIENCE);
+    }
+}
+
+struct Forget {
+    parent: Ino,
+    name: Name,
+    done: SyncSender<()>,
+}
+
+/// Names on their way to the kernel, on a thread of their own: the kernel takes the directory's lock to forget one, which a
+/// lookup that renders, or the very request that asks for it, may hold.
+struct Names {
+    queue: SyncSender<Forget>,
+}
+
+impl Names {
+    fn start(waiting: usize, tell: impl Fn(Ino, &Name) + Send + 'static) -> io::Result<Self> {
+        let (queue, names) = mpsc::sync_channel(waiting);
+        thread::Builder::new().name("forget-names".into()).spawn(move || drain(&names, tell))?;
+        Ok(Self { queue })
+    }
+
+    /// Returns once the kernel has forgotten the name, or after `patience`. On a full queue the name is dropped: its inode's
+    /// attributes were forgotten too, and opening it answers ESTALE, so that only a cached `stat` can be late.
+    fn forget(&self, parent: Ino, name: &Name, patience: Duration) {
+        let (done, is_done) = mpsc::sync_channel(1);
+        let request = Forget { parent, name: name.clone(), done };
+        if self.queue.try_send(request).is_err() {
+            tracing::debug!(parent = parent.0, %name, "too many names wait to be forgotten; dropped");
+            return;
+        }
+        if is_done.recv_timeout(patience).is_err() {
+            tracing::debug!(parent = parent.0, %name, "the kernel is slow to forget a name");
+        }
+    }
+}
+
+fn drain(names: &Receiver<Forget>, tell: impl Fn(Ino, &Name)) {
+    for Forget { parent, name, done } in names {
+        tell(parent, &name);
+        // Whoever waited may have lost patience.
+        let _ = done.try_send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_name_is_forgotten_before_the_caller_goes_on() {
+        let (told, was_told) = mpsc::channel();
+        let names =
+            Names::start(4, move |parent, name| told.send((parent, name.clone())).expect("heard"))
+                .expect("a thread");
+        names.forget(Ino(7), &name("avatar"), Duration::from_secs(10));
+        assert_eq!(was_told.try_recv(), Ok((Ino(7), name("avatar"))));
+    }
+
+    #[test]
+    fn a_kernel_that_holds_the_lock_costs_only_the_patience() {
+        let (release, released) = mpsc::channel::<()>();
+        let (entered, has_entered) = mpsc::channel();
+        let names = Names::start(1, move |_, name| {
+            entered.send(name.clone()).expect("heard");
+            let _ = released.recv();
+        })
+        .expect("a thread");
+        let start = Instant::now();
+        names.forget(Ino(1), &name("held"), Duration::from_millis(5));
+        assert_eq!(has_entered.recv(), Ok(name("held")));
+        names.forget(Ino(1), &name("queued"), Duration::from_millis(5));
+        names.forget(Ino(1), &name("dropped"), Duration::from_secs(60));
+        assert!(start.elapsed() < Duration::from_secs(30), "a full queue does not wait");
+        drop(release);
+        assert_eq!(has_entered.iter().next(), Some(name("queued")));
+        drop(names);
+        assert_eq!(has_entered.iter().next(), None, "the third was dropped");
+    }
+}

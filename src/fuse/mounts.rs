@@ -1,0 +1,85 @@
+//! What is mounted where, as `/proc/self/mountinfo` says (`proc_pid_mountinfo(5)`); reading it asks no filesystem anything.
+//! Does not mount or unmount.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// A mounted filesystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// `major:minor`, which no other filesystem has while this one exists.
+    pub device: String,
+    /// `ext4`, `fuse.mediafs`.
+    pub kind: String,
+}
+
+/// What is mounted on this very directory: the topmost, if several are. `path` must be canonical.
+pub fn on(path: &Path) -> io::Result<Option<Mount>> {
+    Ok(find(&fs::read(MOUNTINFO)?, path))
+}
+
+/// The file that polls as urgent whenever something is mounted or unmounted.
+pub fn changes() -> io::Result<File> {
+    File::open(MOUNTINFO)
+}
+
+fn find(mountinfo: &[u8], path: &Path) -> Option<Mount> {
+    mountinfo.split(|&byte| byte == b'\n').rev().find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        let device = fields.nth(2)?;
+        let mountpoint = fields.nth(1)?;
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        (unescape(mountpoint).as_bytes() == path.as_os_str().as_bytes()).then(|| Mount {
+            device: String::from_utf8_lossy(device).into_owned(),
+            kind: String::from_utf8_lossy(kind).into_owned(),
+        })
+    })
+}
+
+/// Undoes the kernel's `\040` for blanks, tabs, line feeds and backslashes.
+fn unescape(field: &[u8]) -> OsString {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = octal(rest);
+        plain.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &rest[4..] } else { after };
+    }
+    OsString::from_vec(plain)
+}
+
+/// The byte that `\ooo` at the start stands for.
+fn octal(text: &[u8]) -> Option<u8> {
+    let digits = text.strip_prefix(b"\\")?.get(..3)?;
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"22 27 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n\
+        36 35 98:0 /mnt1 /mnt2 rw,noatime - ext4 /dev/root rw,errors=continue\n\
+        90 27 0:57 / /my\\040media rw,nosuid,nodev master:1 shared:2 - fuse.mediafs mediafs rw,user_id=0\n\
+        91 90 0:58 / /mnt2 rw - tmpfs none rw\n";
+
+    #[test]
+    fn the_topmost_mount_of_a_path_is_found() {
+        let found =
+            |path: &str| find(TABLE, Path::new(path)).map(|mount| (mount.device, mount.kind));
+        assert_eq!(found("/mnt2"), Some(("0:58".into(), "tmpfs".into())));
+        assert_eq!(found("/my media"), Some(("0:57".into(), "fuse.mediafs".into())));
+        assert_eq!(found("/my"), None);
+    }
+
+    #[test]
+    fn this_machine_has_proc_mounted_on_proc() {
+        let proc = on(Path::new("/proc")).expect("mountinfo").expect("a mount");
+        assert_eq!(proc.kind, "proc");
+    }
+}

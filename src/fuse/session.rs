@@ -1,0 +1,237 @@
+//! A mounted tree: the session with the kernel from the mount to its end.
+//! Does not know what a request means.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fuser::{Session, SessionACL};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use crate::fuse::adapter::Adapter;
+use crate::fuse::attach::{Attached, attach};
+use crate::fuse::inval::Invalidator;
+use crate::fuse::{Error, mounts};
+use crate::tree::Tree;
+
+/// The first answer is awaited for this long.
+const FIRST_ANSWER_SECS: u64 = 10;
+const TICK: Duration = Duration::from_secs(1);
+/// How often `drain` looks whether the drafts are done: they end in any of the tree's threads, without an event.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+/// Where and how the tree is mounted.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub mountpoint: PathBuf,
+    /// Whether users other than the one who mounts may use it.
+    pub allow_other: bool,
+    /// Threads that take requests; at least one.
+    pub threads: usize,
+    pub read_only: bool,
+    /// The first column of `mount`.
+    pub fs_name: String,
+}
+
+/// A tree that is mounted. Dropping it unmounts lazily.
+pub struct Mounted {
+    tree: Arc<Tree>,
+    attached: Arc<Attached>,
+    course: Arc<Course>,
+}
+
+/// Mounts the tree and returns once it answers requests. If that fails nothing stays mounted.
+pub fn mount(tree: Arc<Tree>, settings: &Settings) -> Result<Mounted, Error> {
+    let (device, attached) = attach(settings)?;
+    let course = Arc::new(Course::new()?);
+    // From here on an error drops it, which unmounts.
+    let mounted = Mounted { tree, attached: Arc::new(attached), course };
+    mounted.serve(device, settings)?;
+    mounted.await_first_answer()?;
+    Ok(mounted)
+}
+
+impl Mounted {
+    /// Waits until the tree is unmounted, by [`Mounted::unmount`] or by anybody else, or the session ends.
+    /// Files may still be open then.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.course.wait_while(|phase| matches!(phase, Phase::Serving), None);
+        match &mut *self.course.phase() {
+            Phase::Ended(outcome) => std::mem::replace(outcome, Ok(())).map_err(Error::Session),
+            Phase::Serving | Phase::Detached => Ok(()),
+        }
+    }
+
+    /// Unmounts lazily: the names vanish, open files go on until they are closed. Idempotent.
+    pub fn unmount(&self) -> Result<(), Error> {
+        self.attached.detach()?;
+        self.course.detached();
+        Ok(())
+    }
+
+    /// After the unmount: gives open drafts this long to be closed and judged, then sends the rest to the quarantine.
+    pub fn drain(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while self.tree.busy_drafts() > 0 && Instant::now() < deadline && !self.course.has_ended() {
+            self.course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(DRAIN_STEP));
+        }
+        self.tree.abandon_drafts();
+    }
+
+    fn serve(&self, device: OwnedFd, settings: &Settings) -> Result<(), Error> {
+        let acl = if settings.allow_other { SessionACL::All } else { SessionACL::Owner };
+        let mut config = fuser::Config::default();
+        config.acl = acl;
+        config.n_threads = Some(settings.threads.max(1));
+        let adapter = Adapter::new(Arc::clone(&self.tree)).map_err(Error::Thread)?;
+        let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
+        let kernel = Invalidator::start(session.notifier()).map_err(Error::Thread)?;
+        self.tree.connect(Box::new(kernel));
+        let course = Arc::clone(&self.course);
+        spawn("fuse", move || course.ended(session.run()))?;
+        let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
+        let course = Arc::clone(&self.course);
+        spawn("housekeeper", move || keep_house(&tree, &attached, &course))
+    }
+
+    /// Asks from a thread of its own: a tree that does not answer must not hold up the message that says so.
+    fn await_first_answer(&self) -> Result<(), Error> {
+        let (answer, answered) = mpsc::channel();
+        let path = self.attached.mountpoint().to_owned();
+        spawn("first-request", move || {
+            let _ = answer.send(rustix::fs::statvfs(&path));
+        })?;
+        match answered.recv_timeout(Duration::from_secs(FIRST_ANSWER_SECS)) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Error::Unwell(error.into())),
+            Err(_) => Err(Error::Silent(FIRST_ANSWER_SECS)),
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Err(error) = self.unmount() {
+            tracing::warn!(%error, "the tree stays mounted");
+        }
+    }
+}
+
+/// How far the session has come.
+enum Phase {
+    Serving,
+    /// Nobody can open anything any more; what is open goes on.
+    Detached,
+    Ended(io::Result<()>),
+}
+
+/// The phase, for everybody who waits for the next one.
+struct Course {
+    /// Guards the phase alone; held for a look or an assignment.
+    phase: Mutex<Phase>,
+    changed: Condvar,
+    /// Readable once the session has ended, for the housekeeper, which waits in poll(2).
+    end: OwnedFd,
+}
+
+impl Course {
+    fn new() -> Result<Self, Error> {
+        let end = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| Error::Session(error.into()))?;
+        Ok(Self { phase: Mutex::new(Phase::Serving), changed: Condvar::new(), end })
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(*self.phase(), Phase::Ended(_))
+    }
+
+    fn detached(&self) {
+        let mut phase = self.phase();
+        if matches!(*phase, Phase::Serving) {
+            *phase = Phase::Detached;
+            self.changed.notify_all();
+        }
+    }
+
+    fn ended(&self, outcome: io::Result<()>) {
+        *self.phase() = Phase::Ended(outcome);
+        self.changed.notify_all();
+        if let Err(error) = rustix::io::write(&self.end, &1_u64.to_ne_bytes()) {
+            tracing::debug!(%error, "the housekeeper was not told of the end");
+        }
+    }
+
+    fn wait_while(&self, pending: impl Fn(&Phase) -> bool, limit: Option<Duration>) {
+        let limit = limit.unwrap_or(Duration::MAX);
+        let guard = self.phase();
+        let waited = self.changed.wait_timeout_while(guard, limit, |phase| pending(phase));
+        drop(waited);
+    }
+}
+
+/// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
+fn keep_house(tree: &Tree, attached: &Attached, course: &Course) {
+    let mountinfo = mounts::changes();
+    if let Err(error) = &mountinfo {
+        tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
+    }
+    let mut next_tick = Instant::now() + TICK;
+    while !course.has_ended() {
+        let mut events = vec![PollFd::new(&course.end, PollFlags::IN)];
+        events.extend(
+            mountinfo
+                .as_ref()
+                .ok()
+                .map(|file| PollFd::from_borrowed_fd(file.as_fd(), PollFlags::PRI)),
+        );
+        let pause = next_tick.saturating_duration_since(Instant::now());
+        let changed = poll(&mut events, Timespec::try_from(pause).ok().as_ref());
+        if changed.is_ok_and(|changed| changed > 0) && matches!(attached.is_on(), Ok(false)) {
+            course.detached();
+        }
+        if Instant::now() >= next_tick && !course.has_ended() {
+            tree.tick();
+            next_tick = Instant::now() + TICK;
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    thread::Builder::new().name(name.into()).spawn(work).map(drop).map_err(Error::Thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unmount_wakes_whoever_waits_and_an_end_is_not_undone_by_it() {
+        let course = Arc::new(Course::new().expect("an eventfd"));
+        let waiting = Arc::clone(&course);
+        let waiter = thread::spawn(move || {
+            waiting.wait_while(|phase| matches!(phase, Phase::Serving), None);
+        });
+        course.detached();
+        waiter.join().expect("woken");
+        assert!(!course.has_ended());
+        course.ended(Ok(()));
+        course.detached();
+        assert!(course.has_ended());
+    }
+
+    #[test]
+    fn the_end_wakes_a_thread_that_polls() {
+        let course = Course::new().expect("an eventfd");
+        course.ended(Ok(()));
+        let mut events = [PollFd::new(&course.end, PollFlags::IN)];
+        assert_eq!(poll(&mut events, None), Ok(1));
+    }
+}

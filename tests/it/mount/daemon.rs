@@ -1,0 +1,161 @@
+//! A running `mediafs mount` over a temporary library.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{CONFIG, tool};
+
+/// A loaded machine builds and tests at once; a healthy start takes a fraction of a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Mount {
+    directory: TempDir,
+    daemon: Option<Child>,
+}
+
+impl Mount {
+    /// Mounts the tests' tree. `None`, said aloud, where the kernel has no FUSE for us.
+    pub fn start() -> Option<Self> {
+        Self::with(CONFIG)
+    }
+
+    pub fn with(config: &str) -> Option<Self> {
+        if !tool::present("/dev/fuse", Path::new("/dev/fuse").exists()) {
+            return None;
+        }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
+        fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
+        let mut mount = Self { directory, daemon: None };
+        mount.restart();
+        Some(mount)
+    }
+
+    /// Starts the daemon again over the same library.
+    pub fn restart(&mut self) {
+        assert!(self.daemon.is_none(), "it runs");
+        let log = File::options().create(true).append(true).open(self.log()).expect("the log");
+        let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
+            .arg("--config")
+            .arg(self.directory.path().join("mediafs.toml"))
+            .args(["-v", "mount"])
+            .arg(self.mountpoint())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("mediafs starts");
+        let stdout = daemon.stdout.take().expect("its output");
+        self.daemon = Some(daemon);
+        let (line, first_line) = mpsc::channel();
+        thread::spawn(move || {
+            for said in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = line.send(said);
+            }
+        });
+        let said = first_line.recv_timeout(PATIENCE).expect("mediafs mounts");
+        assert!(said.starts_with("mounted on "), "it said {said:?}");
+    }
+
+    /// Kills the daemon as a crash would: nothing is flushed, nothing unmounted.
+    pub fn kill9(&mut self) {
+        let mut daemon = self.daemon.take().expect("it runs");
+        daemon.kill().expect("killed");
+        daemon.wait().expect("ended");
+    }
+
+    /// Asks the daemon to end.
+    pub fn terminate(&self) {
+        let daemon = self.daemon.as_ref().expect("it runs");
+        tool::run("kill", &["-TERM", &daemon.id().to_string()]).succeeded();
+    }
+
+    /// Waits for the daemon's end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut daemon = self.daemon.take().expect("it runs");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = daemon.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "mediafs does not end");
+            thread::yield_now();
+        }
+    }
+
+    /// SIGTERM and exit code 0.
+    pub fn stop(&mut self) {
+        self.terminate();
+        assert_eq!(self.wait().code(), Some(0), "a clean end");
+    }
+
+    pub fn mountpoint(&self) -> PathBuf {
+        self.directory.path().join("mnt")
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.mountpoint().join(below)
+    }
+
+    /// The directory of row user/42, which is made if need be.
+    pub fn row(&self) -> PathBuf {
+        self.row_of("42")
+    }
+
+    pub fn row_of(&self, id: &str) -> PathBuf {
+        let row = self.path("models/user").join(id);
+        if !row.exists() {
+            fs::create_dir(&row).expect("a row");
+        }
+        row
+    }
+
+    /// Attaches bytes to a field of row user/42.
+    pub fn attach(&self, field: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.row().join(field);
+        fs::write(&path, bytes).expect("the file is taken");
+        path
+    }
+
+    /// A file that is not in the tree.
+    pub fn outside(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.directory.path().join(name);
+        fs::write(&path, bytes).expect("a file outside");
+        path
+    }
+
+    pub fn last_error(&self) -> String {
+        fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Whatever state the test left: nothing may stay mounted, and nothing here may panic a second time.
+        let _ =
+            Command::new("umount").arg("-l").arg(self.mountpoint()).stderr(Stdio::null()).status();
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        if thread::panicking() {
+            say(&fs::read_to_string(self.log()).unwrap_or_default());
+        }
+    }
+}
+
+#[allow(clippy::print_stderr)] // The log of a failed test belongs beside its failure.
+fn say(log: &str) {
+    eprintln!("--- the daemon's log ---\n{log}------------------------");
+}

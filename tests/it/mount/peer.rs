@@ -1,0 +1,87 @@
+//! Another process, which does one thing after another as it is told: a Python interpreter at the end of two pipes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::tool;
+
+const LOOP: &str = "
+import sys, os, mmap, subprocess
+names = {'os': os, 'mmap': mmap, 'subprocess': subprocess, 'bytes_of': lambda path: open(path, 'rb').read()}
+for line in sys.stdin:
+    try:
+        print('ok', repr(eval(line, names)), flush=True)
+    except OSError as error:
+        print('errno', error.errno, flush=True)
+    except Exception as error:
+        print('wrong', repr(error), flush=True)
+";
+
+pub struct Peer {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// `None`, said aloud, without Python.
+    pub fn start() -> Option<Self> {
+        if !tool::installed("python3") {
+            return None;
+        }
+        let mut process = Command::new("python3")
+            .args(["-u", "-c", LOOP])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let to = process.stdin.take().expect("its input");
+        let from = BufReader::new(process.stdout.take().expect("its output"));
+        Some(Self { process, to, from })
+    }
+
+    /// Evaluates one expression: its value as Python writes it, or the errno of its `OSError`.
+    pub fn ask(&mut self, expression: &str) -> Result<String, i32> {
+        writeln!(self.to, "{expression}").expect("it listens");
+        let mut answer = String::new();
+        self.from.read_line(&mut answer).expect("it answers");
+        match answer.trim_end().split_once(' ') {
+            Some(("ok", value)) => Ok(value.to_owned()),
+            Some(("errno", number)) => Err(number.parse().expect("a number")),
+            _ => panic!("{expression}: {answer}"),
+        }
+    }
+
+    /// Evaluates what must succeed.
+    pub fn tell(&mut self, expression: &str) -> String {
+        self.ask(expression).unwrap_or_else(|errno| panic!("{expression}: errno {errno}"))
+    }
+
+    /// Opens a path as `fd`.
+    pub fn open(&mut self, path: &Path, flags: &str) -> Result<String, i32> {
+        self.ask(&format!("(fd := os.open({path:?}, {flags}))"))
+    }
+
+    /// Writes a part of a file that lies elsewhere to `fd`.
+    pub fn write(&mut self, source: &Path, part: &str) -> Result<String, i32> {
+        self.ask(&format!("os.write(fd, bytes_of({source:?})[{part}])"))
+    }
+
+    pub fn close(&mut self) -> Result<String, i32> {
+        self.ask("os.close(fd)")
+    }
+
+    /// SIGKILL; returns once the kernel has closed its files.
+    pub fn kill(mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("ended");
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

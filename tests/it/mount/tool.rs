@@ -1,0 +1,66 @@
+//! The tools that people write files with, run as people run them.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a tool did.
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    pub fn succeeded(&self) {
+        assert_eq!(self.code, 0, "{self}");
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "exit code {}\n{}{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a tool to its end; one that hangs for a minute is ended with code 124.
+pub fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Done {
+    let output = Command::new("timeout")
+        .args(["--kill-after=5", "60", program])
+        .args(arguments)
+        // Messages are compared, so they are in one language.
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .expect("timeout(1) runs");
+    Done {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Runs a shell script; the paths are `$1`, `$2`.
+pub fn shell(script: &str, paths: &[&Path]) -> Done {
+    let mut arguments = vec![OsStr::new("-c"), OsStr::new(script), OsStr::new("bash")];
+    arguments.extend(paths.iter().map(|path| path.as_os_str()));
+    run("bash", &arguments)
+}
+
+/// Whether a tool is installed; says so aloud when it is not, and fails where CI is set.
+pub fn installed(program: &str) -> bool {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+    });
+    present(program, found)
+}
+
+#[allow(clippy::print_stderr)] // A test that cannot run says so.
+pub fn present(what: &str, found: bool) -> bool {
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{what} is missing here, and CI has everything");
+        eprintln!("NOT TESTED: {what} is missing here");
+    }
+    found
+}
