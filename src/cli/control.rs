@@ -38,8 +38,8 @@ pub enum Request {
 #[serde(untagged)]
 pub enum Response {
     Swept {
+        attachments: u64,
         blobs: u64,
-        bytes: u64,
     },
     /// Why it could not be done, in words.
     Error {
@@ -177,7 +177,7 @@ mod tests {
 
     fn start(dir: &Path) -> Server {
         let handler = |request| match request {
-            Request::Gc { now: true, .. } => Response::Swept { blobs: 3, bytes: 123 },
+            Request::Gc { now: true, .. } => Response::Swept { attachments: 1, blobs: 3 },
             Request::Gc { .. } => Response::Error { error: "busy".into() },
             Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
         };
@@ -189,7 +189,7 @@ mod tests {
         let dir = library();
         let server = start(dir.path());
         let ask = |request| ask(dir.path(), &request).expect("an answer");
-        let swept = Response::Swept { blobs: 3, bytes: 123 };
+        let swept = Response::Swept { attachments: 1, blobs: 3 };
         assert_eq!(ask(Request::Gc { now: true, dry_run: false }), Some(swept));
         let refused = Response::Error { error: "busy".into() };
         assert_eq!(ask(Request::Gc { now: false, dry_run: false }), Some(refused));
@@ -204,8 +204,9 @@ mod tests {
         let request = Request::Gc { now: true, dry_run: false };
         let json = serde_json::to_string(&request).expect("JSON");
         assert_eq!(json, r#"{"gc":{"now":true,"dry_run":false}}"#);
-        let json = serde_json::to_string(&Response::Swept { blobs: 3, bytes: 123 }).expect("JSON");
-        assert_eq!(json, r#"{"blobs":3,"bytes":123}"#);
+        let json =
+            serde_json::to_string(&Response::Swept { attachments: 1, blobs: 3 }).expect("JSON");
+        assert_eq!(json, r#"{"attachments":1,"blobs":3}"#);
     }
 
     #[test]

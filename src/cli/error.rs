@@ -4,7 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{config, pipeline};
+use crate::library::home;
+use crate::{blob, catalog, config, fuse, library, pipeline};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -65,8 +66,20 @@ pub enum Error {
     },
     #[error("the answer on the control socket is not one that this version understands")]
     ControlAnswer,
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
+    #[error(transparent)]
+    Home(#[from] home::Error),
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    #[error(transparent)]
+    Blob(#[from] blob::Error),
+    #[error(transparent)]
+    Library(#[from] library::Error),
+    #[error(transparent)]
+    Fuse(#[from] fuse::Error),
     #[error("{0}")]
     Refused(String),
 }

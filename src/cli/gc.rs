@@ -1,12 +1,13 @@
 //! `mediafs gc`: deletes what nothing needs any more, now.
-//! A running daemon does it when asked; it holds the library, so nobody else may.
+//! A running daemon does it when asked, since it holds the library; without one this process opens it.
 
 use clap::Args;
 
 use super::control::{self, Request, Response};
-use super::{Error, say};
-use crate::byte_count::ByteCount;
+use super::{Error, library, say};
 use crate::config::Config;
+use crate::library::Library;
+use crate::library::sweep::Patience;
 
 /// Delete blobs that no name leads to any more
 #[derive(Debug, Args)]
@@ -27,23 +28,31 @@ pub struct Gc {
 impl Gc {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let request = Request::Gc { now: self.now, dry_run: self.dry_run };
-        match control::ask(&config.library.path, &request)? {
-            Some(Response::Swept { blobs, bytes }) => say(report(blobs, bytes, self.dry_run)),
-            Some(Response::Error { error }) => Err(Error::Refused(error)),
-            Some(Response::Shown(_)) => Err(Error::ControlAnswer),
-            None => Err(Error::Refused(format!(
-                "no mediafs is running on the library {}",
-                config.library.path.display()
-            ))),
+        let response = match control::ask(&config.library.path, &request)? {
+            Some(response) => response,
+            None => sweep(&library::open(config)?, self.now, self.dry_run)?,
+        };
+        match response {
+            Response::Swept { attachments, blobs } => say(report(attachments, blobs, self.dry_run)),
+            Response::Error { error } => Err(Error::Refused(error)),
+            Response::Shown(_) => Err(Error::ControlAnswer),
         }
     }
 }
 
-/// `deleted 3 blobs, 5.2 MiB`.
-fn report(blobs: u64, bytes: u64, dry_run: bool) -> String {
+/// Sweeps, or counts what a sweep would delete.
+pub fn sweep(library: &Library, now: bool, dry_run: bool) -> Result<Response, Error> {
+    let patience = if now { Patience::None } else { Patience::Hold };
+    let swept = if dry_run { library.sweepable(patience)? } else { library.sweep(patience)? };
+    Ok(Response::Swept { attachments: swept.attachments as u64, blobs: swept.blobs as u64 })
+}
+
+/// `deleted 3 blobs of 2 attachments`: a blob for each original that nothing else shares, and one for each variant.
+fn report(attachments: u64, blobs: u64, dry_run: bool) -> String {
     let verb = if dry_run { "would delete" } else { "deleted" };
-    let noun = if blobs == 1 { "blob" } else { "blobs" };
-    format!("{verb} {blobs} {noun}, {}", ByteCount(bytes))
+    let plural =
+        |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    format!("{verb} {} of {}", plural(blobs, "blob"), plural(attachments, "attachment"))
 }
 
 #[cfg(test)]
@@ -52,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_went_or_would_go() {
-        assert_eq!(report(1, 5 << 20, false), "deleted 1 blob, 5 MiB");
-        assert_eq!(report(0, 0, true), "would delete 0 blobs, 0 B");
+        assert_eq!(report(1, 3, false), "deleted 3 blobs of 1 attachment");
+        assert_eq!(report(0, 0, true), "would delete 0 blobs of 0 attachments");
     }
 }

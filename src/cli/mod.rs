@@ -7,6 +7,7 @@ mod detach;
 mod error;
 mod gc;
 mod init;
+mod library;
 mod log;
 pub mod mount;
 mod mounts;
@@ -118,17 +119,23 @@ fn say(text: impl Display) -> Result<(), Error> {
 
 /// Prints an error and what caused it to stderr; mistakes in a configuration stand alone, so that editors find them.
 fn complain(error: &Error) {
-    let mut text = match error {
+    let text = match error {
         Error::Config(config::Error::Invalid(_)) => error.to_string(),
-        _ => format!("mediafs: {error}"),
+        _ => format!("mediafs: {}", chain(error)),
     };
+    // If stderr is gone too, the exit code must do.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error and what caused it, joined by colons.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
         text = format!("{text}: {source}");
         cause = source.source();
     }
-    // If stderr is gone too, the exit code must do.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    text
 }
 
 #[cfg(test)]

@@ -2,15 +2,29 @@
 //! Does not know what is in the tree.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::control::{self, Request, Response};
 use super::options::Options;
-use super::{Error, preflight};
+use super::signal::{Ender, Reason, Stop};
+use super::{Error, chain, gc, library, preflight, say, service, show};
 use crate::config::Config;
+use crate::fuse::{self, Mounted};
+use crate::library::Library;
+use crate::schema::Schema;
+use crate::tree::Tree;
+use crate::tree::process::Processes;
 
 /// Where the kernel takes filesystems from programs.
 pub const DEVICE: &str = "/dev/fuse";
+/// What open drafts get to be closed after an unmount (CONTRACT 9).
+const DRAIN: Duration = Duration::from_secs(30);
+/// A blocked request blocks its thread: fewer threads than this would let one slow disk write stop everybody.
+const MIN_THREADS: usize = 4;
 
 /// Mount the tree, in the foreground, until Ctrl-C or `mediafs unmount`
 #[derive(Debug, Args)]
@@ -39,10 +53,25 @@ pub struct Prepared {
 impl Mount {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let prepared = self.prepare(config)?;
-        Err(Error::Refused(format!(
-            "{}: nothing serves the tree yet",
-            prepared.mountpoint.display()
-        )))
+        let mut stop = Stop::listen()?;
+        let library = Arc::new(library::open(config)?);
+        let root = library.home().root().to_owned();
+        let socket = control::bind(&root)?;
+        let server =
+            control::serve(&root, socket, requests(Arc::clone(&library), config.schema.clone()))?;
+        let tree = Arc::new(Tree::new(library, Processes::Kernel));
+        let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
+        say(format_args!("mounted on {}", prepared.mountpoint.display()))?;
+        service::ready();
+        end_with_the_mount(&mounted, stop.ender())?;
+        if stop.wait() == Reason::Asked {
+            tracing::info!("unmounting");
+        }
+        service::stopping();
+        mounted.unmount()?;
+        mounted.drain(DRAIN);
+        server.stop();
+        Ok(())
     }
 
     /// Checks options, mountpoint, library and kernel; clears a stale mount. What is refused is refused here.
@@ -50,5 +79,40 @@ impl Mount {
         let options = Options::parse(self.options.iter().map(String::as_str))?;
         let mountpoint = preflight::check(&self.mountpoint, &config.library.path)?;
         Ok(Prepared { mountpoint, allow_other: options.allow_other || config.mount.allow_other })
+    }
+}
+
+/// An unmount from outside ends the wait for signals.
+fn end_with_the_mount(mounted: &Arc<Mounted>, ender: Ender) -> Result<(), Error> {
+    let mounted = Arc::clone(mounted);
+    let watch = move || {
+        if let Err(error) = mounted.wait() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the session failed");
+        }
+        ender.end();
+    };
+    let spawned = thread::Builder::new().name("unmount-watch".into()).spawn(watch);
+    spawned.map(|_| ()).map_err(Error::Thread)
+}
+
+fn settings(prepared: &Prepared, config: &Config) -> fuse::Settings {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    fuse::Settings {
+        mountpoint: prepared.mountpoint.clone(),
+        allow_other: prepared.allow_other,
+        threads: config.mount.threads.unwrap_or(processors.max(MIN_THREADS)),
+        read_only: false,
+        fs_name: "mediafs".to_owned(),
+    }
+}
+
+/// What other commands ask of the daemon that holds the library.
+fn requests(library: Arc<Library>, schema: Schema) -> impl Fn(Request) -> Response + Send {
+    move |request| {
+        let answer = match request {
+            Request::Gc { now, dry_run } => gc::sweep(&library, now, dry_run),
+            Request::Show { path } => show::find(&library, &schema, &path),
+        };
+        answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })
     }
 }

@@ -5,9 +5,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::control::{self, Request, Response};
-use super::{Error, say};
+use super::{Error, library, say};
 use crate::attachment::Attachment;
+use crate::catalog::Place;
 use crate::config::Config;
+use crate::library::Library;
 use crate::schema::Schema;
 use crate::slot::{Name, Row, Slot};
 
@@ -26,16 +28,32 @@ impl Show {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let slot = parse(&self.path, &config.schema)?;
         let request = Request::Show { path: slot.to_string() };
-        match control::ask(&config.library.path, &request)? {
-            Some(Response::Shown(value)) => say(format_args!("{value:#}")),
-            Some(Response::Error { error }) => Err(Error::Refused(error)),
-            Some(Response::Swept { .. }) => Err(Error::ControlAnswer),
-            None => Err(Error::Refused(format!(
-                "no mediafs is running on the library {}",
-                config.library.path.display()
-            ))),
+        let response = match control::ask(&config.library.path, &request)? {
+            Some(response) => response,
+            None => find(&library::open(config)?, &config.schema, &self.path)?,
+        };
+        match response {
+            Response::Shown(value) => say(format_args!("{value:#}")),
+            Response::Error { error } => Err(Error::Refused(error)),
+            Response::Swept { .. } => Err(Error::ControlAnswer),
         }
     }
+}
+
+/// Looks a path of the tree up and describes what is attached there.
+pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, Error> {
+    let slot = parse(path, schema)?;
+    let nothing = || Error::Refused(format!("{slot}: nothing is attached"));
+    let table = library.tables().iter().find(|table| table.name == slot.row.table);
+    let row = match table {
+        Some(table) => library.row(table.id, &slot.row.id)?,
+        None => None,
+    };
+    let place = Place { row: row.ok_or_else(nothing)?.id, field: slot.field.clone() };
+    let link = library.find(&place)?.ok_or_else(nothing)?;
+    let mut value = describe(&slot, &link.attachment);
+    value["url"] = json!(library.url(&link.attachment));
+    Ok(Response::Shown(value))
 }
 
 /// Reads `user/42/avatar`, `/models/user/42/avatar` or an alias of it, checked against the tables that there are.
