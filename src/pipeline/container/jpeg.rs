@@ -21,6 +21,9 @@ const ADOBE: &[u8] = b"Adobe";
 /// A JFIF header without its thumbnail: name, version, density, and a thumbnail of 0x0.
 const JFIF_LENGTH: usize = 14;
 
+/// A profile's parts are numbered by one byte, from 1.
+const MAX_PARTS: u64 = 255;
+
 /// One marker with its parameters and, after SOS, its entropy-coded data.
 struct Segment<'a> {
     marker: u8,
@@ -89,52 +92,64 @@ fn scan_end(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
 }
 
 pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
-    let mut frame = None;
-    let mut scans = 0;
-    let mut inverted = false;
-    let mut exif = None;
-    let mut profile: Vec<(u8, &[u8])> = Vec::new();
-    let mut profile_length = 0;
-    walk(bytes, &mut |segment| {
+    let mut findings = Findings::default();
+    walk(bytes, &mut |segment| findings.note(&segment, limits))?;
+    findings.survey()
+}
+
+/// What the segments said so far.
+#[derive(Default)]
+struct Findings<'a> {
+    frame: Option<Frame>,
+    scans: u64,
+    adobe: bool,
+    exif: Option<&'a [u8]>,
+    /// The parts of a colour profile with their numbers.
+    profile: Vec<(u8, &'a [u8])>,
+}
+
+impl<'a> Findings<'a> {
+    fn note(&mut self, segment: &Segment<'a>, limits: &Limits) -> Result<(), Fault> {
         match segment.marker {
             // Start of frame; 0xC4, 0xC8 and 0xCC are tables.
-            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF if frame.is_some() => {
-                return Err(corrupt("there are two frame headers"));
-            }
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
-                frame = Some(Frame::read(&segment)?);
+                let before = self.frame.replace(Frame::read(segment)?);
+                return before.map_or(Ok(()), |_| Err(corrupt("there are two frame headers")));
             }
             SOS => {
-                scans += 1;
-                at_most("scans", scans, limits.max_scans.into())?;
+                self.scans += 1;
+                at_most("scans", self.scans, limits.max_scans.into())?;
             }
-            APP14 if segment.payload.starts_with(ADOBE) => inverted = true,
-            APP1 if exif.is_none() => {
-                exif = segment.payload.strip_prefix(EXIF).map(<[u8]>::to_vec);
-            }
+            APP14 if segment.payload.starts_with(ADOBE) => self.adobe = true,
+            APP1 if self.exif.is_none() => self.exif = segment.payload.strip_prefix(EXIF),
             APP2 => {
                 if let Some([number, _, part @ ..]) = segment.payload.strip_prefix(ICC) {
-                    profile_length += part.len() as u64;
-                    at_most("bytes of colour profile", profile_length, limits.max_metadata)?;
-                    profile.push((*number, part));
+                    self.profile.push((*number, part));
+                    at_most("parts of colour profile", self.profile.len() as u64, MAX_PARTS)?;
+                    let length: usize = self.profile.iter().map(|(_, part)| part.len()).sum();
+                    at_most("bytes of colour profile", length as u64, limits.max_metadata)?;
                 }
             }
             _ => {}
         }
         Ok(())
-    })?;
-    let frame = frame.ok_or_else(|| corrupt("there is no frame header"))?;
-    if scans == 0 {
-        return Err(corrupt("there is no scan"));
     }
-    profile.sort_by_key(|(number, _)| *number);
-    let profile: Vec<u8> = profile.into_iter().flat_map(|(_, part)| part).copied().collect();
-    Ok(Survey {
-        exif,
-        profile: (!profile.is_empty()).then_some(profile),
-        coding: frame.coding(inverted),
-        ..Survey::new(frame.size)
-    })
+
+    fn survey(mut self) -> Result<Survey, Fault> {
+        let frame = self.frame.ok_or_else(|| corrupt("there is no frame header"))?;
+        if self.scans == 0 {
+            return Err(corrupt("there is no scan"));
+        }
+        self.profile.sort_by_key(|(number, _)| *number);
+        let parts: Vec<_> = self.profile.into_iter().map(|(_, part)| part).collect();
+        let profile = parts.concat();
+        Ok(Survey {
+            exif: self.exif.map(<[u8]>::to_vec),
+            profile: (!profile.is_empty()).then_some(profile),
+            coding: frame.coding(self.adobe),
+            ..Survey::new(frame.size)
+        })
+    }
 }
 
 /// What a frame header says.

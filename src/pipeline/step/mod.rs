@@ -7,7 +7,7 @@ mod flatten;
 mod resize;
 mod turn;
 
-use crate::dimensions::Dimensions;
+use crate::dimensions::{Dimensions, scale};
 use crate::pipeline::container::at_most;
 use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::{Fault, Limits};
@@ -133,7 +133,6 @@ fn turned(size: Dimensions, turn: Orientation) -> Dimensions {
 }
 
 fn resized(size: Dimensions, resize: Resize) -> Dimensions {
-    use crate::dimensions::scale;
     match resize {
         Resize::Exact(exact) => exact,
         Resize::Width(width) => Dimensions::new(width, scale(size.height, width, size.width)),
