@@ -46,10 +46,7 @@ impl Tree {
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         Ok(match &*self.handles.find(fh)? {
             Handle::Draft { open, .. } => Some(brief(draft_attr(open))),
-            Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Some(brief(draft_attr(open))),
-                None => None,
-            },
+            Handle::Scratch(scratch) => scratch.became.get().map(|open| brief(draft_attr(open))),
             _ => None,
         })
     }
