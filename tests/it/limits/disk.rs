@@ -21,7 +21,7 @@ struct Disk {
 impl Disk {
     fn tmpfs() -> Option<Self> {
         Self::new(|path| {
-            run("mount", &["-t", "tmpfs", "-o", "size=16m", "tmpfs", path]).succeeded()
+            run("mount", &["-t", "tmpfs", "-o", "size=16m", "tmpfs", path]).succeeded();
         })
     }
 
