@@ -32,7 +32,7 @@ struct Hold {
     owner: Owner,
     handles: usize,
     phase: Phase,
-    /// Unlinked by somebody else: its name is shown to nobody but its owner.
+    /// Unlinked by somebody else, or refused: its name is shown to nobody but its owner.
     hidden: bool,
 }
 

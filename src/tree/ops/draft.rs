@@ -77,11 +77,16 @@ impl Tree {
         Opened { fh, caching }
     }
 
-    /// Judges a draft now and tells the kernel what the commit changed.
+    /// Judges a draft now and tells the kernel what the commit changed. What is refused is gone for everybody else before
+    /// its writer hears of it: the release that ends it comes later, from the kernel's own threads.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
-        let verdict = open.draft.settle(&self.library)?;
-        self.committed(open, before.as_ref(), &verdict);
+        let verdict = open.draft.settle(&self.library);
+        if let Err(library::Error::Refused(_)) = &verdict {
+            open.hide();
+            self.put_back(open);
+        }
+        self.committed(open, before.as_ref(), &verdict?);
         Ok(())
     }
 
