@@ -1,4 +1,4 @@
-//! The library of a configuration, put together from the embedded default: SQLite and a directory.
+//! The library of a configuration, put together from the embedded default: `SQLite` and a directory.
 //! Does not serve it.
 
 use std::sync::Arc;

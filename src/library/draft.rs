@@ -7,8 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{Access, Amendment, Attachment, AttachmentId, Times};
-use crate::library::publish::{Metadata, Raw};
+use crate::attachment::{Access, Attachment, AttachmentId, Times};
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::{Error, Library, Target};
@@ -30,8 +29,8 @@ pub enum Start {
 
 #[derive(Debug)]
 pub struct Draft {
-    target: Target,
-    author: Author,
+    pub(super) target: Target,
+    pub(super) author: Author,
     /// What the writer unlinked before it began; put back if nothing comes of the draft.
     replaced: Option<AttachmentId>,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
@@ -42,59 +41,40 @@ pub struct Draft {
 }
 
 #[derive(Debug, Clone)]
-struct Shown {
-    size: u64,
-    access: Access,
-    times: Times,
-    attributes: BTreeMap<String, Vec<u8>>,
+pub(super) struct Shown {
+    pub(super) size: u64,
+    pub(super) access: Access,
+    pub(super) times: Times,
+    pub(super) attributes: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Debug)]
-struct Work {
-    stage: Stage,
-    start: Start,
+pub(super) struct Work {
+    pub(super) stage: Stage,
+    pub(super) start: Start,
     /// Bytes from offset 0 without a gap.
-    contiguous: u64,
+    pub(super) contiguous: u64,
     /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
     probe_at: Option<u64>,
     /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
-    detached: bool,
+    pub(super) detached: bool,
 }
 
 /// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, writing returns to it.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Nothing was written: it shows what it started with.
     Untouched,
     /// Bytes that no flush has judged.
     Open(Staged),
     /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
-    Frozen { sent: File, name: Frozen },
+    Frozen { sent: File, _name: Frozen },
     /// Bytes could not be written (a full disk): they are incomplete and must not be committed.
     Spoiled(Staged),
     /// Every operation answers the same until the draft is truncated to 0.
     Refused(Refusal),
     /// Stored. The bytes as they were sent, for handles that are still open.
     Committed { id: AttachmentId, sent: File },
-}
-
-/// What became of a flush.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// There was nothing to judge.
-    Nothing,
-    /// The bytes were committed now. The attachment that lost the name, if any.
-    Committed { id: AttachmentId, displaced: Option<Attachment> },
-}
-
-/// What a finished draft leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// Never a byte and no commit.
-    Empty,
-    Committed(AttachmentId),
-    /// Refused or spoiled.
-    Lost,
 }
 
 impl Draft {
@@ -241,50 +221,6 @@ impl Draft {
         Ok(())
     }
 
-    /// `fallocate`: any mode that the backing disk knows.
-    pub fn allocate(
-        &self,
-        library: &Library,
-        offset: u64,
-        length: u64,
-        flags: rustix::fs::FallocateFlags,
-    ) -> Result<(), Error> {
-        let mut work = self.work();
-        self.open_for_change(library, &mut work, false)?;
-        let grows = !flags.contains(rustix::fs::FallocateFlags::KEEP_SIZE);
-        let end = offset.saturating_add(length);
-        if grows && let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, end) {
-            return Err(self.refuse_early(library, &mut work, violation));
-        }
-        let file = work.staged()?.file();
-        rustix::fs::fallocate(file, flags, offset, length)
-            .map_err(|errno| Error::io("allocate space for the draft")(errno.into()))?;
-        let size = file.metadata().map_err(Error::io("stat the draft"))?.len();
-        work.contiguous = work.contiguous.min(size);
-        self.set_size(size);
-        Ok(())
-    }
-
-    /// Where the next data or hole begins, on the backing file.
-    pub fn seek(&self, library: &Library, whence: rustix::fs::SeekFrom) -> Result<u64, Error> {
-        let work = self.work();
-        let seek = |file: &File| {
-            rustix::fs::seek(file, whence)
-                .map_err(|errno| Error::Io { action: "seek", source: errno.into() })
-        };
-        match &work.stage {
-            Stage::Open(staged) | Stage::Spoiled(staged) => seek(staged.file()),
-            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => seek(sent),
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Untouched => match &work.start {
-                Start::Copy(base) => seek(&*library.blobs.open(base.blob)?),
-                Start::Empty => {
-                    Err(Error::Io { action: "seek", source: rustix::io::Errno::NXIO.into() })
-                }
-            },
-        }
-    }
-
     /// `fsync`: what was sent survives a crash of the machine, in the quarantine if it is never closed.
     pub fn sync(&self, library: &Library) -> Result<(), Error> {
         match &self.work().stage {
@@ -296,166 +232,9 @@ impl Draft {
         }
     }
 
-    /// Judges what no flush has judged yet, and commits it: the verdict of `close`.
-    /// Without new bytes it repeats the last verdict; without any bytes there is none.
-    pub fn settle(&self, library: &Library) -> Result<Verdict, Error> {
-        let mut work = self.work();
-        match &work.stage {
-            _ if work.detached => Ok(Verdict::Nothing),
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work),
-        }
-    }
-
-    /// Ends the draft after its last handle: what is still unjudged is judged, and nobody hears of it but the log.
-    pub fn finish(&self, library: &Library) -> (End, Option<Verdict>) {
-        let verdict = match self.settle(library) {
-            Ok(verdict) => Some(verdict),
-            Err(Error::Refused(_)) => None,
-            Err(error) => {
-                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a draft was lost");
-                None
-            }
-        };
-        let end = match &self.work().stage {
-            Stage::Committed { id, .. } => End::Committed(*id),
-            Stage::Untouched => End::Empty,
-            Stage::Open(_) if self.size() == 0 => End::Empty,
-            _ => End::Lost,
-        };
-        (end, verdict)
-    }
-
-    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
-    pub fn interrupt(&self, library: &Library, violation: Violation) {
-        let mut work = self.work();
-        let bytes = match &work.stage {
-            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file(),
-            Stage::Frozen { sent, .. } => sent,
-            _ => return,
-        };
-        if self.size() > 0 && !work.detached {
-            let refusal = library.refuse(&self.target, self.author, violation, Some(bytes));
-            work.stage = Stage::Refused(refusal);
-        }
-    }
-
-    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged.
-    pub fn detach(&self) {
-        self.work().detached = true;
-    }
-
-    /// `chmod`, `chown`, `utimens` through the draft: kept with the attachment that it is or becomes.
-    pub fn amend(&self, library: &Library, amendment: Amendment) -> Result<(), Error> {
-        let now = Timestamp::now();
-        {
-            let mut shown = self.shown();
-            let Shown { access, times, .. } = &mut *shown;
-            amendment.apply(access, times, now);
-        }
-        let stored = self.stored(&self.work());
-        if let Some(id) = stored {
-            library.catalog.amend(id, amendment, now)?;
-        }
-        Ok(())
-    }
-
-    /// A foreign attribute (`user.note`).
-    pub fn attribute(&self, library: &Library, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let own = self.shown().attributes.get(name).cloned();
-        let stored = self.stored(&self.work());
-        match (own, stored) {
-            (None, Some(id)) => library.attribute(id, name),
-            (own, _) => Ok(own),
-        }
-    }
-
-    pub fn attribute_names(&self, library: &Library) -> Result<Vec<String>, Error> {
-        let stored = self.stored(&self.work());
-        let mut names: Vec<_> = self.shown().attributes.keys().cloned().collect();
-        if let Some(id) = stored {
-            names.extend(library.attribute_names(id)?);
-            names.sort();
-            names.dedup();
-        }
-        Ok(names)
-    }
-
-    /// Sets or removes a foreign attribute; returns whether it was there.
-    pub fn set_attribute(
-        &self,
-        library: &Library,
-        name: &str,
-        value: Option<&[u8]>,
-    ) -> Result<bool, Error> {
-        if let Some(id) = self.stored(&self.work()) {
-            return library.set_attribute(id, name, value);
-        }
-        let mut shown = self.shown();
-        Ok(match value {
-            Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
-            None => shown.attributes.remove(name).is_some(),
-        })
-    }
-
-    /// The attachment whose metadata this draft still is, or has become.
-    fn stored(&self, work: &Work) -> Option<AttachmentId> {
-        match (&work.stage, &work.start) {
-            (Stage::Committed { id, .. }, _) => Some(*id),
-            (Stage::Untouched, Start::Copy(base)) => Some(base.id),
-            _ => None,
-        }
-    }
-
-    fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
-        self.freeze(work)?;
-        let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
-        let raw = Raw::new(sent)?;
-        match library.publish(raw, &self.target, self.author, &self.metadata()) {
-            Ok(published) => {
-                let id = published.attachment.id;
-                // The staging name goes with the stage: the bytes have their key now, or are not needed any more.
-                if let Stage::Frozen { sent, .. } =
-                    std::mem::replace(&mut work.stage, Stage::Untouched)
-                {
-                    work.stage = Stage::Committed { id, sent };
-                }
-                Ok(Verdict::Committed { id, displaced: published.displaced })
-            }
-            Err(Error::Refused(refusal)) => {
-                work.stage = Stage::Refused(refusal.clone());
-                Err(refusal.into())
-            }
-            // Ours, not the writer's fault: the bytes stay for another flush.
-            Err(error) => Err(error),
-        }
-    }
-
-    /// From here on no descriptor can write to these bytes; a later write copies them first.
-    fn freeze(&self, work: &mut Work) -> Result<(), Error> {
-        let Stage::Open(staged) = &work.stage else { return Ok(()) };
-        let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
-        if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
-            work.stage = Stage::Frozen { sent, name: staged.freeze() };
-        }
-        Ok(())
-    }
-
-    fn metadata(&self) -> Metadata {
-        let shown = self.shown();
-        Metadata {
-            access: shown.access,
-            times: shown.times,
-            attributes: shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
-        }
-    }
-
     /// Makes the bytes writable: a new staged file, filled with what the draft shows so far unless all of it is
     /// about to be replaced.
-    fn open_for_change(
+    pub(super) fn open_for_change(
         &self,
         library: &Library,
         work: &mut Work,
@@ -527,7 +306,12 @@ impl Draft {
     }
 
     /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
-    fn refuse_early(&self, library: &Library, work: &mut Work, violation: Violation) -> Error {
+    pub(super) fn refuse_early(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        violation: Violation,
+    ) -> Error {
         let refusal = library.refuse(&self.target, self.author, violation, None);
         work.stage = Stage::Refused(refusal.clone());
         refusal.into()
@@ -539,17 +323,17 @@ impl Draft {
         shown.changed();
     }
 
-    fn set_size(&self, size: u64) {
+    pub(super) fn set_size(&self, size: u64) {
         let mut shown = self.shown();
         shown.size = size;
         shown.changed();
     }
 
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+    pub(super) fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) -> MutexGuard<'_, Work> {
+    pub(super) fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -564,7 +348,7 @@ impl Shown {
 }
 
 impl Work {
-    fn staged(&self) -> Result<&Staged, Error> {
+    pub(super) fn staged(&self) -> Result<&Staged, Error> {
         match &self.stage {
             Stage::Open(staged) => Ok(staged),
             Stage::Refused(refusal) => Err(refusal.clone().into()),

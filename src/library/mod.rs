@@ -1,7 +1,9 @@
 //! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
+mod annotate;
 pub mod draft;
+mod extent;
 pub mod home;
 pub mod open;
 pub mod publish;
@@ -10,6 +12,7 @@ pub mod recover;
 pub mod refuse;
 pub mod rows;
 pub mod scratch;
+pub mod settle;
 pub mod staging;
 pub mod sweep;
 pub mod transfer;

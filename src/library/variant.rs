@@ -171,8 +171,8 @@ mod tests {
         let renders = Renders::default();
         let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
         let key = (blob, Variant { spec: Spec::Full, format: Format::Png });
-        let leader = renders.join(key).ok().expect("the first leads");
-        let flight = renders.join(key).err().expect("the second waits");
+        let Ok(leader) = renders.join(key) else { panic!("the first leads") };
+        let Err(flight) = renders.join(key) else { panic!("the second waits") };
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| flight.wait());
             drop(leader);

@@ -111,12 +111,8 @@ impl Handles {
         lock(&self.scratch).get(&id).cloned().unwrap_or_default()
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.open.read().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Every draft handle that is left: after the kernel is gone nobody releases them.

@@ -44,8 +44,8 @@ impl Processes {
     }
 
     /// The owner that a thread's draft gets.
-    pub fn owner(self, tid: u32) -> Owner {
-        let Some(tgid) = self.group(tid) else { return Owner::Handle };
+    pub fn owner(self, thread: u32) -> Owner {
+        let Some(tgid) = self.group(thread) else { return Owner::Handle };
         let pidfd = match self {
             Self::Simulated => None,
             Self::Kernel => open_pidfd(tgid),
@@ -96,7 +96,7 @@ fn open_pidfd(tgid: u32) -> Option<OwnedFd> {
     pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
-/// `Tgid:` of `/proc/<tid>/status` (proc_pid_status(5)); the line stands in the first few hundred bytes.
+/// `Tgid:` of `/proc/<tid>/status` (`proc_pid_status(5)`); the line stands in the first few hundred bytes.
 fn thread_group(tid: u32) -> Option<u32> {
     let mut path = String::with_capacity(24);
     write!(path, "/proc/{tid}/status").ok()?;

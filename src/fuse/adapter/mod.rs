@@ -52,7 +52,7 @@ impl Filesystem for Adapter {
         match attempt("lookup", || self.shop.tree.lookup(who, decode::ino(parent), name)) {
             Ok(Lookup::Found(entry)) => reply.accept(entry),
             Ok(Lookup::Render(rendering)) => {
-                self.shop.rendering("render", reply, move |tree| tree.render(rendering));
+                self.shop.rendering("render", reply, move |tree| tree.render(&rendering));
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -147,7 +147,7 @@ impl Filesystem for Adapter {
         let (from, to) = (decode::ino(parent), decode::ino(newparent));
         let names = (name.to_owned(), newname.to_owned());
         self.shop.publishing("rename", reply, move |tree| {
-            tree.rename(who, from, &names.0, to, &names.1, decode::rename_mode(flags)?)
+            tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
         });
     }
 

@@ -73,6 +73,8 @@ fn sub_blocks_end(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
 pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     let mut size = Dimensions::new(0, 0);
     let mut frames: u32 = 0;
+    let mut pixels: u64 = 0;
+    let all = limits.max_total_pixels.max(limits.max_pixels);
     walk(bytes, &mut |block| {
         match block {
             Block::Header(header) => {
@@ -84,6 +86,9 @@ pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
                 frames += 1;
                 at_most("frames", frames.into(), limits.max_frames.into())?;
                 at_most("pixels", frame.pixels(), limits.max_pixels)?;
+                // Frames may be larger than the canvas.
+                pixels += frame.pixels();
+                at_most("pixels of all frames", pixels, all)?;
             }
             Block::Extension(..) => {}
         }

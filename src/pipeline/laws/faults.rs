@@ -87,6 +87,24 @@ fn limits_are_judged_on_headers() {
 }
 
 #[test]
+fn frames_larger_than_their_canvas_count_in_full() {
+    let mut bytes = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut bytes, 2, 2, &[0, 0, 0, 9, 9, 9]).unwrap();
+    for _ in 0..3 {
+        let frame = gif::Frame::from_indexed_pixels(40, 30, vec![1; 1200], None);
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    let judge = |max_total_pixels| {
+        let limits = Limits { max_pixels: 1200, max_total_pixels, ..Limits::default() };
+        let job = Job::Refine { format: Format::Gif, normal: Normal::default(), limits };
+        perform(&job, &bytes).0
+    };
+    assert_eq!(judge(3600), Outcome::Untouched { dimensions: size(2, 2) });
+    assert!(matches!(judge(3599), Outcome::Fault(Fault::Bomb { .. })));
+}
+
+#[test]
 fn a_resize_makes_no_more_pixels_than_may_be_read() {
     let bytes = encoded(Format::Png, size(40, 30));
     let normal = Normal { resize: Some(Resize::Exact(size(60_000, 60_000))), ..Normal::default() };

@@ -188,7 +188,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
-            "open": { "handles": self.handles.len(), "drafts": self.drafts.len() },
+            "open": { "handles": self.handles.count(), "drafts": self.drafts.len() },
             "workers": {
                 "live": workers.live,
                 "busy": workers.busy,

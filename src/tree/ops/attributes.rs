@@ -24,7 +24,7 @@ impl Tree {
     pub fn getxattr(&self, _: Caller, ino: Ino, name: &OsStr) -> Result<Vec<u8>> {
         let name = name.to_str().ok_or(Error::NoAttribute)?;
         if !name.starts_with("user.") {
-            return Err(foreign_namespace(name));
+            return Err(Error::NotSupported);
         }
         let value = match node(ino)? {
             Node::Attachment(id) => self.attachment_attribute(id, name)?,
@@ -68,7 +68,8 @@ impl Tree {
     ) -> Result<()> {
         let name = foreign_name(name)?;
         let there = match (mode, name) {
-            (_, None) => return self.exists(ino),
+            // Setting one of ours is ignored, on what there is.
+            (_, None) => return node(ino).map(|_| ()),
             (AttributeMode::Set, _) => None,
             (_, Some(name)) => Some(self.has_attribute(ino, name)?),
         };
@@ -108,11 +109,6 @@ impl Tree {
             Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name).is_some(),
             _ => false,
         })
-    }
-
-    /// Setting one of ours is ignored, on what there is.
-    fn exists(&self, ino: Ino) -> Result<()> {
-        node(ino).map(|_| ())
     }
 
     fn scratch_file(&self, id: crate::attachment::ScratchId) -> Result<File> {
@@ -170,16 +166,12 @@ fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
         return Err(Error::AttributeTooLong);
     }
     let name = name.to_str().ok_or(Error::NotSupported)?;
+    // POSIX ACLs, capabilities and SELinux labels are not kept.
     if !name.starts_with("user.") {
-        return Err(foreign_namespace(name));
+        return Err(Error::NotSupported);
     }
     let ours = name.starts_with(OURS) || name == MIME_TYPE || name == ORIGIN;
     Ok((!ours).then_some(name))
-}
-
-/// POSIX ACLs, capabilities and SELinux labels are not kept; asking for them is asking for what no file has.
-fn foreign_namespace(_: &str) -> Error {
-    Error::NotSupported
 }
 
 fn set_file_attribute(file: &File, name: &str, value: Option<&[u8]>) -> Result<bool> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::attachment::Attachment;
 use crate::catalog::{Link, Place};
-use crate::library::draft::{Draft, End, Start, Verdict};
-use crate::library::{self};
+use crate::library::draft::{Draft, Start};
+use crate::library::settle::{End, Verdict};
+use crate::library::{self, Target};
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
@@ -41,16 +42,14 @@ impl Tree {
             Some(link) if !emptied => Start::Copy(link.attachment),
             _ => Start::Empty,
         };
-        self.begin_draft(who, place, field, &written, start, over)
+        self.begin_draft(who, self.target(place, field, &written)?, start, over)
     }
 
     /// A new draft, waiting for its first handle.
     pub(in crate::tree) fn begin_draft(
         &self,
         who: Caller,
-        place: &Place,
-        field: &Arc<Field>,
-        written: &Name,
+        target: Target,
         start: Start,
         over: Option<crate::attachment::AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
@@ -58,9 +57,8 @@ impl Tree {
             return Err(Error::TooBusy);
         }
         let owner = self.processes.owner(who.tid);
-        let replaced = self.unlinked.take(&(place.clone(), owner.pid()));
-        let target = self.target(place, field, written)?;
-        let access = self.library.file_access(who.uid, who.gid, field);
+        let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
+        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
         let draft = Draft::new(target, author, access, start, replaced.map(|(id, _)| id));
         Ok(self.drafts.add(draft, over, owner))

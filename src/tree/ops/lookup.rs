@@ -52,7 +52,7 @@ impl Tree {
     }
 
     /// Renders a variant, or waits for whoever is rendering it.
-    pub fn render(&self, rendering: Rendering) -> Result<Entry> {
+    pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
         let record = self.library.variant(&rendering.original, rendering.variant)?;
         Ok(fleeting(variant_attr(&record)))
     }
@@ -196,8 +196,11 @@ impl Tree {
         field: &Field,
         variant: Variant,
     ) -> Result<Lookup> {
-        let readable =
-            original.content.media_type.format().is_some_and(|format| format.is_readable());
+        let readable = original
+            .content
+            .media_type
+            .format()
+            .is_some_and(crate::media_type::Format::is_readable);
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);

@@ -60,13 +60,12 @@ impl Tree {
         if flags.exclusive && visible {
             return Err(Error::Exists);
         }
-        let open = match self.drafts.owned(place, tgid) {
-            Some(own) => own,
-            None => {
-                // The program was told that there is no such file: it starts from nothing.
-                let over = over.map(|link| link.attachment.id);
-                self.begin_draft(who, place, field, name, Start::Empty, over)?
-            }
+        let open = if let Some(own) = self.drafts.owned(place, tgid) {
+            own
+        } else {
+            // The program was told that there is no such file: it starts from nothing.
+            let target = self.target(place, field, name)?;
+            self.begin_draft(who, target, Start::Empty, over.map(|link| link.attachment.id))?
         };
         let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
         Ok((fleeting(draft_attr(&open)), opened))

@@ -35,10 +35,8 @@ impl Tree {
     pub fn rename(
         &self,
         who: Caller,
-        parent: Ino,
-        name: &OsStr,
-        new_parent: Ino,
-        new_name: &OsStr,
+        (parent, name): (Ino, &OsStr),
+        (new_parent, new_name): (Ino, &OsStr),
         mode: RenameMode,
     ) -> Result<()> {
         let (name, new_name) = (sought(name)?, made(new_name)?);
@@ -52,12 +50,15 @@ impl Tree {
                 let goal = self.goal(to, to_row, &new_name)?;
                 self.rename_file(who, source, goal, &new_name, mode)
             }
-            (Node::QuarantineEntry(id), Node::Row(to, to_row)) => match self
-                .goal(to, to_row, &new_name)?
-            {
-                Goal::Field(place, field) => self.retry(who, id, &place, &field, &new_name, mode),
-                Goal::Scratch(_) => Err(Error::CrossDevice),
-            },
+            (Node::QuarantineEntry(id), Node::Row(to, to_row)) => {
+                match self.goal(to, to_row, &new_name)? {
+                    Goal::Field(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        self.retry(who, id, &target, mode)
+                    }
+                    Goal::Scratch(_) => Err(Error::CrossDevice),
+                }
+            }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
                 Err(Error::NotPermitted)
             }
@@ -254,28 +255,19 @@ impl Tree {
     }
 
     /// `mv` out of the quarantine onto a field tries again.
-    fn retry(
-        &self,
-        who: Caller,
-        id: RefusalId,
-        place: &Place,
-        field: &Arc<Field>,
-        name: &Name,
-        mode: RenameMode,
-    ) -> Result<()> {
-        let before = self.way_in(place, mode)?;
+    fn retry(&self, who: Caller, id: RefusalId, target: &Target, mode: RenameMode) -> Result<()> {
+        let before = self.way_in(&target.place, mode)?;
         let quarantine = self.library.quarantine();
         quarantine.find(id).ok_or(Error::NotFound)?;
         let sent = quarantine.open_bytes(id).map_err(super::files::failed)?;
-        let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let metadata = Metadata {
-            access: self.library.file_access(who.uid, who.gid, field),
+            access: self.library.file_access(who.uid, who.gid, &target.field),
             times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
             attributes: Vec::new(),
         };
-        let published = self.library.publish(Raw::new(&sent)?, &target, author, &metadata)?;
-        self.published(place, &published, before.as_ref());
+        let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        self.published(&target.place, &published, before.as_ref());
         quarantine.remove(id).map_err(super::files::failed)
     }
 

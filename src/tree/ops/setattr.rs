@@ -75,7 +75,7 @@ impl Tree {
         let draft = Draft::new(target, author, attachment.access, Start::Copy(attachment), None);
         draft.truncate(&self.library, size)?;
         let verdict = draft.settle(&self.library)?;
-        if let crate::library::draft::Verdict::Committed { displaced: Some(lost), .. } = verdict {
+        if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
             self.displaced(&lost, Some(&link));
         }
         self.row_changed(&place);

@@ -46,10 +46,7 @@ impl Tree {
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         Ok(match &*self.handles.find(fh)? {
             Handle::Draft { open, .. } => Some(draft_shown(open)),
-            Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Some(draft_shown(open)),
-                None => None,
-            },
+            Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
             _ => None,
         })
     }

@@ -1,0 +1,115 @@
+//! The end of a draft: its bytes are judged once and become an attachment, a refusal, or nothing (CONTRACT 2.4 to 2.7).
+//! Does not know who closed it, nor whether that was a verdict.
+
+use crate::attachment::{Attachment, AttachmentId};
+use crate::library::draft::{Draft, Stage, Work};
+use crate::library::publish::Raw;
+use crate::library::{Error, Library};
+use crate::refusal::Violation;
+
+/// What became of a flush.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There was nothing to judge.
+    Nothing,
+    /// The bytes were committed now. The attachment that lost the name, if any.
+    Committed { id: AttachmentId, displaced: Option<Attachment> },
+}
+
+/// What a finished draft leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Never a byte and no commit.
+    Empty,
+    Committed(AttachmentId),
+    /// Refused or spoiled.
+    Lost,
+}
+
+impl Draft {
+    /// Judges what no flush has judged yet, and commits it: the verdict of `close`.
+    /// Without new bytes it repeats the last verdict; without any bytes there is none.
+    pub fn settle(&self, library: &Library) -> Result<Verdict, Error> {
+        let mut work = self.work();
+        match &work.stage {
+            _ if work.detached => Ok(Verdict::Nothing),
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Spoiled(_) => Err(Error::NoSpace),
+            Stage::Untouched | Stage::Committed { .. } => Ok(Verdict::Nothing),
+            Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
+            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work),
+        }
+    }
+
+    /// Ends the draft after its last handle: what is still unjudged is judged, and nobody hears of it but the log.
+    pub fn finish(&self, library: &Library) -> (End, Option<Verdict>) {
+        let verdict = match self.settle(library) {
+            Ok(verdict) => Some(verdict),
+            Err(Error::Refused(_)) => None,
+            Err(error) => {
+                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a draft was lost");
+                None
+            }
+        };
+        let end = match &self.work().stage {
+            Stage::Committed { id, .. } => End::Committed(*id),
+            Stage::Untouched => End::Empty,
+            Stage::Open(_) if self.size() == 0 => End::Empty,
+            _ => End::Lost,
+        };
+        (end, verdict)
+    }
+
+    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
+    pub fn interrupt(&self, library: &Library, violation: Violation) {
+        let mut work = self.work();
+        let bytes = match &work.stage {
+            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file(),
+            Stage::Frozen { sent, .. } => sent,
+            _ => return,
+        };
+        if self.size() > 0 && !work.detached {
+            let refusal = library.refuse(&self.target, self.author, violation, Some(bytes));
+            work.stage = Stage::Refused(refusal);
+        }
+    }
+
+    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged.
+    pub fn detach(&self) {
+        self.work().detached = true;
+    }
+
+    fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
+        Self::freeze(work)?;
+        let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
+        let raw = Raw::new(sent)?;
+        match library.publish(raw, &self.target, self.author, &self.metadata()) {
+            Ok(published) => {
+                let id = published.attachment.id;
+                // The staging name goes with the stage: the bytes have their key now, or are not needed any more.
+                if let Stage::Frozen { sent, .. } =
+                    std::mem::replace(&mut work.stage, Stage::Untouched)
+                {
+                    work.stage = Stage::Committed { id, sent };
+                }
+                Ok(Verdict::Committed { id, displaced: published.displaced })
+            }
+            Err(Error::Refused(refusal)) => {
+                work.stage = Stage::Refused(refusal.clone());
+                Err(refusal.into())
+            }
+            // Ours, not the writer's fault: the bytes stay for another flush.
+            Err(error) => Err(error),
+        }
+    }
+
+    /// From here on no descriptor can write to these bytes; a later write copies them first.
+    fn freeze(work: &mut Work) -> Result<(), Error> {
+        let Stage::Open(staged) = &work.stage else { return Ok(()) };
+        let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
+        if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
+            work.stage = Stage::Frozen { sent, _name: staged.freeze() };
+        }
+        Ok(())
+    }
+}
