@@ -1,8 +1,11 @@
-//! Redirections: how the `open` of a writer reaches its draft although the path leads to an attachment.
-//! Does not know slots; it remembers, for each thread, the inode whose `open` was answered with `ESTALE`.
+//! Redirections: how an operation on an inode that is not the right one any more reaches the one that is.
+//! Does not know slots; it remembers, for each thread, the inode for which it was answered `ESTALE`.
 //!
-//! The kernel resolves the path again after `ESTALE`, by up to two lookups of the same thread, and opens what they answer. A
-//! second `open` of the same inode without a lookup between is a reopen through `/proc/self/fd`, which has no path.
+//! After `ESTALE` the kernel resolves the path once more, by up to two lookups of the same thread, and repeats the operation
+//! on what they answer; a second `ESTALE` would reach the program. So a thread that has looked again is served on the inode
+//! that it found, though that may have lost its name since, or is not the draft that it needs. (The first `ESTALE` may have
+//! been the permission check's, which asks for attributes and does not say that a writer is coming.) A second `open` of the
+//! same inode without a lookup between is a reopen through `/proc/self/fd`, which has no path.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,68 +14,92 @@ use std::time::{Duration, Instant};
 
 use crate::tree::Ino;
 
-/// How long the kernel may take from the `ESTALE` to the next lookup.
+/// How long the kernel may take from the `ESTALE` to the lookup.
 const SPAN: Duration = Duration::from_secs(2);
+/// How long it may take from the lookup's answer to the repeated operation. Longer would let a thread that only looked
+/// find by a later operation what was replaced meanwhile.
+const GRACE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 pub struct Redirects {
     /// Guards the redirections by thread. Never held across I/O.
     by_thread: Mutex<HashMap<u32, Redirect>>,
+    /// How many there are, so that the common answer 'none' takes no lock.
     count: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Redirect {
     ino: Ino,
+    seeks: Seeks,
     since: Instant,
-    looked_up: bool,
+    /// What its lookup was answered, and when.
+    answered: Option<(Ino, Instant)>,
 }
 
-/// What an `open` that cannot be served on its inode should do.
+/// What a thread that was turned away is to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seeks {
+    /// What the path leads to now.
+    Successor,
+    /// Its own draft of the slot that the path leads to.
+    Draft,
+}
+
+/// What to do with an operation on the wrong inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Answer `ESTALE`: the path will be looked up again.
     LookAgain,
+    /// It has looked again: serve it on this inode, which was the right one when it looked.
+    Serve,
     /// There is no path: serve it on this inode, by handle.
     Reopen,
 }
 
 impl Redirects {
-    /// An `open` of `ino` by this thread needs another inode.
-    pub fn begin(&self, thread: u32, ino: Ino) -> Step {
+    /// An operation of this thread on `ino` needs another inode.
+    pub fn begin(&self, thread: u32, ino: Ino, seeks: Seeks) -> Step {
         let mut by_thread = self.lock();
         let now = Instant::now();
         by_thread.retain(|_, redirect| now.duration_since(redirect.since) < SPAN);
-        let earlier = by_thread.insert(thread, Redirect { ino, since: now, looked_up: false });
-        let step = match earlier {
-            Some(earlier) if earlier.ino == ino && !earlier.looked_up => {
-                by_thread.remove(&thread);
+        let step = match (seeks, by_thread.remove(&thread)) {
+            (Seeks::Successor, Some(earlier)) if earlier.led_to(ino) => Step::Serve,
+            (Seeks::Draft, Some(earlier)) if earlier.led_to(ino) => Step::Reopen,
+            (Seeks::Draft, Some(earlier)) if earlier.ino == ino && earlier.answered.is_none() => {
                 Step::Reopen
             }
-            _ => Step::LookAgain,
+            _ => {
+                by_thread.insert(thread, Redirect { ino, seeks, since: now, answered: None });
+                Step::LookAgain
+            }
         };
         self.count.store(by_thread.len(), Ordering::Release);
         step
     }
 
-    /// The inode that this thread was turned away from, if it is looking for another now.
-    pub fn sought(&self, thread: u32) -> Option<Ino> {
+    /// A thread looks a field up: what it is to find there. No path leads through a field, so the first one that it looks
+    /// up after the `ESTALE` is the one that it wants.
+    pub fn sought(&self, thread: u32) -> Option<Seeks> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let by_thread = self.lock();
         let redirect = by_thread.get(&thread)?;
-        (redirect.since.elapsed() < SPAN).then_some(redirect.ino)
+        (redirect.since.elapsed() < SPAN).then_some(redirect.seeks)
     }
 
-    /// The lookup was answered with the draft.
-    pub fn answered(&self, thread: u32) {
+    /// What the lookup was answered.
+    pub fn answered(&self, thread: u32, ino: Ino) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
         if let Some(redirect) = self.lock().get_mut(&thread) {
-            redirect.looked_up = true;
+            redirect.answered = Some((ino, Instant::now()));
         }
     }
 
-    /// The `open` came.
+    /// The operation came.
     pub fn end(&self, thread: u32) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
@@ -87,6 +114,13 @@ impl Redirects {
     }
 }
 
+impl Redirect {
+    /// Whether the thread's lookup has just been answered with this inode.
+    fn led_to(&self, ino: Ino) -> bool {
+        self.answered.is_some_and(|(found, at)| found == ino && at.elapsed() < GRACE)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,10 +129,11 @@ mod tests {
     fn a_thread_is_redirected_from_its_open_to_its_next_open() {
         let redirects = Redirects::default();
         assert_eq!(redirects.sought(7), None);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        assert_eq!(redirects.sought(7), Some(Ino(100)));
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+        assert_eq!(redirects.sought(7), Some(Seeks::Draft));
+        redirects.answered(7, Ino(200));
+        assert_eq!(redirects.sought(7), Some(Seeks::Draft));
         assert_eq!(redirects.sought(8), None);
-        redirects.answered(7);
         redirects.end(7);
         assert_eq!(redirects.sought(7), None);
     }
@@ -106,10 +141,21 @@ mod tests {
     #[test]
     fn a_second_open_without_a_lookup_is_a_reopen() {
         let redirects = Redirects::default();
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::Reopen);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        redirects.answered(7);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::Reopen);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+    }
+
+    #[test]
+    fn a_thread_that_has_looked_again_is_not_turned_away_from_what_it_found() {
+        let redirects = Redirects::default();
+        for (seeks, step) in [(Seeks::Successor, Step::Serve), (Seeks::Draft, Step::Reopen)] {
+            assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
+            redirects.answered(7, Ino(101));
+            assert_eq!(redirects.begin(7, Ino(101), seeks), step);
+        }
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
+        redirects.answered(7, Ino(101));
+        assert_eq!(redirects.begin(7, Ino(102), Seeks::Successor), Step::LookAgain);
     }
 }

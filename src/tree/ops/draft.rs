@@ -32,6 +32,7 @@ impl Tree {
     ) -> Result<Arc<OpenDraft>> {
         let tgid = self.processes.group(who.tid);
         if let Some(own) = self.drafts.owned(place, tgid) {
+            own.await_open();
             return Ok(own);
         }
         let over = link.as_ref().map(|link| link.attachment.id);

@@ -4,13 +4,13 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use crate::attachment::{AttachmentId, ScratchId};
+use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::Place;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::redirect::Step;
+use crate::tree::redirect::{Seeks, Step};
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 impl Tree {
@@ -39,8 +39,8 @@ impl Tree {
         if flags.writes() || self.has_draft_over(who, id) {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
-        let attachment = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
-        let attachment = attachment.ok_or(Error::Stale)?;
+        let attachment = self.living(who, id)?;
+        self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
         let fh = self.handles.add_attachment(&attachment, file);
         Ok(Opened { fh, caching: Caching::Forever })
@@ -61,9 +61,9 @@ impl Tree {
     }
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
-        match self.redirects.begin(who.tid, node.ino()) {
+        match self.redirects.begin(who.tid, node.ino(), Seeks::Draft) {
             Step::LookAgain => Err(Error::Stale),
-            Step::Reopen => self.reopen(who, node, flags),
+            Step::Reopen | Step::Serve => self.reopen(who, node, flags),
         }
     }
 
@@ -87,7 +87,11 @@ impl Tree {
     }
 
     fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
-        let open = self.drafts.find(id).ok_or(Error::Stale)?;
+        let Some(open) = self.drafts.find(id) else {
+            let seeks = if flags.writes() { Seeks::Draft } else { Seeks::Successor };
+            self.redirects.begin(who.tid, Node::Draft(id).ino(), seeks);
+            return Err(Error::Stale);
+        };
         let own = open.belongs_to(self.processes.group(who.tid));
         // A placeholder is nobody's: whoever writes it owns it.
         if own || (open.is_placeholder() && flags.writes()) {
@@ -100,18 +104,18 @@ impl Tree {
         if flags.writes() {
             return self.turn_to_draft(who, Node::Draft(id), flags);
         }
-        self.open_others_draft(&open)
+        self.open_others_draft(who, &open)
     }
 
     /// Nobody but its writer reads a byte that has not passed the rules.
-    fn open_others_draft(&self, open: &OpenDraft) -> Result<Opened> {
-        if open.over.is_some() {
+    fn open_others_draft(&self, who: Caller, open: &OpenDraft) -> Result<Opened> {
+        // The path leads to an attachment, or does since a commit.
+        if self.library.find(open.place())?.is_some() {
+            self.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
             return Err(Error::Stale);
         }
         if open.draft.size() > 0 {
-            // Committed in the meantime: the path leads to the attachment now.
-            let committed = self.library.find(open.place())?.is_some();
-            return Err(if committed { Error::Stale } else { Error::Busy });
+            return Err(Error::Busy);
         }
         Ok(Opened { fh: self.handles.add(Handle::Nothing), caching: Caching::Never })
     }
@@ -142,6 +146,21 @@ impl Tree {
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
         Opened { fh, caching: Caching::WhileOpen }
+    }
+
+    /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.
+    pub(in crate::tree) fn living(&self, who: Caller, id: AttachmentId) -> Result<Attachment> {
+        let found = self.library.attachment(id)?;
+        if let Some(attachment) = &found
+            && attachment.links > 0
+        {
+            return found.ok_or(Error::Stale);
+        }
+        let ino = Node::Attachment(id).ino();
+        match self.redirects.begin(who.tid, ino, Seeks::Successor) {
+            Step::Serve => found.ok_or(Error::Stale),
+            Step::LookAgain | Step::Reopen => Err(Error::Stale),
+        }
     }
 
     /// The slot that a path of an attachment leads to; of several names the first.

@@ -49,6 +49,7 @@ impl Tree {
     }
 
     fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
+        self.still_named(who, Node::Attachment(id).ino())?;
         match change.size {
             // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
             Some(0) => self.emptied.note((id, who.uid), ()),
