@@ -15,6 +15,7 @@ pub mod node;
 pub mod ops;
 pub mod process;
 mod redirect;
+mod turned;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -36,6 +37,7 @@ use crate::tree::memory::Memory;
 use crate::tree::node::Node;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
+use crate::tree::turned::Turned;
 
 /// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,6 +129,7 @@ pub struct Tree {
     handles: Handles,
     drafts: Drafts,
     redirects: Redirects,
+    turned: Turned,
     /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -147,6 +150,7 @@ impl Tree {
             handles: Handles::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
+            turned: Turned::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),

@@ -125,7 +125,11 @@ impl Tree {
             return Ok(fleeting(draft_attr(&open)));
         }
         match link {
-            Some(link) => Ok(link_entry(&link, name)),
+            Some(link) => {
+                let ino = Node::Attachment(link.attachment.id).ino();
+                self.turned.looked_up(who.tid, &place, ino);
+                Ok(link_entry(&link, name))
+            }
             None => self.lookup_first_draft(who, &place, name),
         }
     }

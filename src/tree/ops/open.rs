@@ -39,8 +39,13 @@ impl Tree {
         if flags.writes() || self.has_draft_over(who, id) {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
-        let attachment = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
-        let attachment = attachment.ok_or(Error::Stale)?;
+        let attachment = self.library.attachment(id)?;
+        let missed = || self.turned.is_fresh(who.tid, Node::Attachment(id).ino());
+        let Some(attachment) = attachment.filter(|attachment| attachment.links > 0 || missed())
+        else {
+            self.turned.note(who.tid);
+            return Err(Error::Stale);
+        };
         let file = self.library.open_blob(attachment.blob)?;
         let fh = self.handles.add_attachment(&attachment, file);
         Ok(Opened { fh, caching: Caching::Forever })
@@ -61,29 +66,40 @@ impl Tree {
     }
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
+        // The kernel has had its one `ESTALE` for this path already. Not under a reader: O_TRUNC would empty its pages.
+        let read =
+            matches!(node, Node::Attachment(id) if self.handles.open_attachment(id).is_some());
+        if let Some(place) = self.turned.take(who.tid)
+            && !read
+        {
+            return self.reopen(who, &place, flags);
+        }
         match self.redirects.begin(who.tid, node.ino()) {
             Step::LookAgain => Err(Error::Stale),
-            Step::Reopen => self.reopen(who, node, flags),
+            Step::Reopen => self.reopen(who, &self.place_behind(node)?, flags),
         }
     }
 
-    /// `open` of `/proc/self/fd/N` (Samba): there is no path to look up again, so the draft is known by handle alone, on
-    /// the inode that was opened, past the page cache of that inode.
-    fn reopen(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
+    /// `open` of `/proc/self/fd/N` (Samba), or of a path that the kernel will not look up again: the draft is known by
+    /// handle alone, on the inode that was opened, past the page cache of that inode.
+    fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
+        let field = self.field_at(place)?;
+        let link = self.library.find(place)?;
+        let written = place.field.clone();
+        let open = self.draft_for(who, place, &field, &written, link)?;
+        if flags.truncate {
+            open.draft.truncate(&self.library, 0)?;
+        }
+        Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
+    }
+
+    fn place_behind(&self, node: Node) -> Result<Place> {
         let place = match node {
             Node::Attachment(id) => self.library.places(id)?.into_iter().next(),
             Node::Draft(id) => self.drafts.find(id).map(|open| open.place().clone()),
             _ => None,
         };
-        let place = place.ok_or(Error::Stale)?;
-        let field = self.field_at(&place)?;
-        let link = self.library.find(&place)?;
-        let written = place.field.clone();
-        let open = self.draft_for(who, &place, &field, &written, link)?;
-        if flags.truncate {
-            open.draft.truncate(&self.library, 0)?;
-        }
-        Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
+        place.ok_or(Error::Stale)
     }
 
     fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {

@@ -20,7 +20,7 @@ impl Tree {
         }
         match node(ino)? {
             Node::Attachment(id) => {
-                Ok(Shown { attr: self.stat_attachment(id)?, attributes: Lifetime::Long })
+                Ok(Shown { attr: self.stat_attachment(who, id)?, attributes: Lifetime::Long })
             }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -51,16 +51,19 @@ impl Tree {
         })
     }
 
-    fn stat_attachment(&self, id: AttachmentId) -> Result<Attr> {
-        match self.library.attachment(id)? {
-            Some(attachment) if attachment.links > 0 => Ok(attachment_attr(&attachment)),
-            gone => {
-                let open = self.handles.open_attachment(id).ok_or(Error::Stale)?;
-                let mut attr = attachment_attr(&gone.unwrap_or(open));
-                attr.links = 0;
-                Ok(attr)
-            }
-        }
+    fn stat_attachment(&self, who: Caller, id: AttachmentId) -> Result<Attr> {
+        let gone = match self.library.attachment(id)? {
+            Some(attachment) if attachment.links > 0 => return Ok(attachment_attr(&attachment)),
+            gone => gone,
+        };
+        // Replaced between the lookup and this: it was current when the path was looked up for the second time.
+        let missed =
+            || gone.clone().filter(|_| self.turned.is_fresh(who.tid, Node::Attachment(id).ino()));
+        let Some(open) = self.handles.open_attachment(id).or_else(missed) else {
+            self.turned.note(who.tid);
+            return Err(Error::Stale);
+        };
+        Ok(Attr { links: 0, ..attachment_attr(&gone.unwrap_or(open)) })
     }
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
