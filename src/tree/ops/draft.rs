@@ -134,12 +134,14 @@ impl Tree {
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
-        let Verdict::Committed { displaced, .. } = verdict else { return };
+        let Verdict::Committed { id, displaced } = verdict else { return };
         let place = open.place();
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
-        if let Some(displaced) = displaced {
-            self.displaced(displaced, before);
+        match displaced {
+            Some(displaced) => self.displaced(displaced, before),
+            // The same bytes again: the attachment stayed, with new times.
+            None => self.forget_attributes(Node::Attachment(*id)),
         }
     }
 
