@@ -12,13 +12,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::catalog::Place;
 use crate::tree::Ino;
 
 /// How long the kernel may take from the `ESTALE` to the lookup.
 const SPAN: Duration = Duration::from_secs(2);
-/// How long it may take from the lookup's answer to the repeated operation. Longer would let a thread that only looked
-/// find by a later operation what was replaced meanwhile.
-const GRACE: Duration = Duration::from_millis(20);
+/// How long it may take from the lookup's answer to the repeated `open` of a writer, which is then served by handle.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long an inode that was looked up is as good as current, though it was replaced: less than another process takes to
+/// commit and say so.
+const FRESH: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Default)]
 pub struct Redirects {
@@ -28,13 +31,20 @@ pub struct Redirects {
     count: AtomicUsize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Redirect {
     ino: Ino,
     seeks: Seeks,
     since: Instant,
-    /// What its lookup was answered, and when.
-    answered: Option<(Ino, Instant)>,
+    answered: Option<Answer>,
+}
+
+/// What the thread's lookup was answered.
+#[derive(Debug)]
+struct Answer {
+    ino: Ino,
+    place: Place,
+    at: Instant,
 }
 
 /// What a thread that was turned away is to find.
@@ -47,14 +57,14 @@ pub enum Seeks {
 }
 
 /// What to do with an operation on the wrong inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Answer `ESTALE`: the path will be looked up again.
     LookAgain,
     /// It has looked again: serve it on this inode, which was the right one when it looked.
     Serve,
-    /// There is no path: serve it on this inode, by handle.
-    Reopen,
+    /// It will not look again: serve its draft on this inode, by handle. The slot that it looked up, if it came by a path.
+    Reopen(Option<Place>),
 }
 
 impl Redirects {
@@ -63,13 +73,12 @@ impl Redirects {
         let mut by_thread = self.lock();
         let now = Instant::now();
         by_thread.retain(|_, redirect| now.duration_since(redirect.since) < SPAN);
-        let step = match (seeks, by_thread.remove(&thread)) {
-            (Seeks::Successor, Some(earlier)) if earlier.led_to(ino) => Step::Serve,
-            (Seeks::Draft, Some(earlier)) if earlier.led_to(ino) => Step::Reopen,
-            (Seeks::Draft, Some(earlier)) if earlier.ino == ino && earlier.answered.is_none() => {
-                Step::Reopen
-            }
-            _ => {
+        let earlier =
+            by_thread.remove(&thread).filter(|earlier| earlier.is_followed_by(ino, seeks));
+        let step = match (earlier, seeks) {
+            (Some(_), Seeks::Successor) => Step::Serve,
+            (Some(earlier), Seeks::Draft) => Step::Reopen(earlier.answered.map(|it| it.place)),
+            (None, _) => {
                 by_thread.insert(thread, Redirect { ino, seeks, since: now, answered: None });
                 Step::LookAgain
             }
@@ -90,12 +99,12 @@ impl Redirects {
     }
 
     /// What the lookup was answered.
-    pub fn answered(&self, thread: u32, ino: Ino) {
+    pub fn answered(&self, thread: u32, place: &Place, ino: Ino) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
         if let Some(redirect) = self.lock().get_mut(&thread) {
-            redirect.answered = Some((ino, Instant::now()));
+            redirect.answered = Some(Answer { ino, place: place.clone(), at: Instant::now() });
         }
     }
 
@@ -115,15 +124,27 @@ impl Redirects {
 }
 
 impl Redirect {
-    /// Whether the thread's lookup has just been answered with this inode.
-    fn led_to(&self, ino: Ino) -> bool {
-        self.answered.is_some_and(|(found, at)| found == ino && at.elapsed() < GRACE)
+    /// Whether an operation on this inode is the repetition of the one that was turned away.
+    fn is_followed_by(&self, ino: Ino, seeks: Seeks) -> bool {
+        match (&self.answered, seeks) {
+            (Some(answer), Seeks::Successor) => answer.ino == ino && answer.at.elapsed() < FRESH,
+            (Some(answer), Seeks::Draft) => answer.ino == ino && answer.at.elapsed() < GRACE,
+            // No lookup came between: it has no path.
+            (None, Seeks::Draft) => self.ino == ino && self.seeks == Seeks::Draft,
+            (None, Seeks::Successor) => false,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::RowId;
+    use crate::slot::Name;
+
+    fn place() -> Place {
+        Place { row: RowId(1), field: Name::parse("avatar").expect("a name") }
+    }
 
     #[test]
     fn a_thread_is_redirected_from_its_open_to_its_next_open() {
@@ -131,7 +152,7 @@ mod tests {
         assert_eq!(redirects.sought(7), None);
         assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
         assert_eq!(redirects.sought(7), Some(Seeks::Draft));
-        redirects.answered(7, Ino(200));
+        redirects.answered(7, &place(), Ino(200));
         assert_eq!(redirects.sought(7), Some(Seeks::Draft));
         assert_eq!(redirects.sought(8), None);
         redirects.end(7);
@@ -142,20 +163,21 @@ mod tests {
     fn a_second_open_without_a_lookup_is_a_reopen() {
         let redirects = Redirects::default();
         assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
-        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::Reopen);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::Reopen(None));
         assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
     }
 
     #[test]
     fn a_thread_that_has_looked_again_is_not_turned_away_from_what_it_found() {
         let redirects = Redirects::default();
-        for (seeks, step) in [(Seeks::Successor, Step::Serve), (Seeks::Draft, Step::Reopen)] {
+        let reopen = Step::Reopen(Some(place()));
+        for (seeks, step) in [(Seeks::Successor, Step::Serve), (Seeks::Draft, reopen)] {
             assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
-            redirects.answered(7, Ino(101));
+            redirects.answered(7, &place(), Ino(101));
             assert_eq!(redirects.begin(7, Ino(101), seeks), step);
         }
         assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
-        redirects.answered(7, Ino(101));
+        redirects.answered(7, &place(), Ino(101));
         assert_eq!(redirects.begin(7, Ino(102), Seeks::Successor), Step::LookAgain);
     }
 }

@@ -91,7 +91,8 @@ impl Tree {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => {
                 let entry = self.lookup_field(who, row, &field, name)?;
-                self.redirects.answered(who.tid, entry.attr.ino);
+                let place = Place { row, field: field.name.clone() };
+                self.redirects.answered(who.tid, &place, entry.attr.ino);
                 Ok(Lookup::Found(entry))
             }
             Meaning::Variant(field, Some(variant)) => {

@@ -62,28 +62,39 @@ impl Tree {
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
         match self.redirects.begin(who.tid, node.ino(), Seeks::Draft) {
-            Step::LookAgain => Err(Error::Stale),
-            Step::Reopen | Step::Serve => self.reopen(who, node, flags),
+            Step::LookAgain | Step::Serve => Err(Error::Stale),
+            // With O_TRUNC the kernel would empty the pages of the inode under its readers.
+            Step::Reopen(_) if flags.truncate && self.is_being_read(node) => Err(Error::Stale),
+            Step::Reopen(Some(place)) => self.reopen(who, &place, flags),
+            Step::Reopen(None) => self.reopen(who, &self.place_behind(node)?, flags),
         }
     }
 
-    /// `open` of `/proc/self/fd/N` (Samba): there is no path to look up again, so the draft is known by handle alone, on
-    /// the inode that was opened, past the page cache of that inode.
-    fn reopen(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
-        let place = match node {
-            Node::Attachment(id) => self.library.places(id)?.into_iter().next(),
-            Node::Draft(id) => self.drafts.find(id).map(|open| open.place().clone()),
-            _ => None,
-        };
-        let place = place.ok_or(Error::Stale)?;
-        let field = self.field_at(&place)?;
-        let link = self.library.find(&place)?;
+    /// `open` of `/proc/self/fd/N` (Samba), or of a path that the kernel will not look up again: the draft is known by
+    /// handle alone, on the inode that was opened, past the page cache of that inode.
+    fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
+        let field = self.field_at(place)?;
+        let link = self.library.find(place)?;
         let written = place.field.clone();
-        let open = self.draft_for(who, &place, &field, &written, link)?;
+        let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
             open.draft.truncate(&self.library, 0)?;
         }
         Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
+    }
+
+    fn is_being_read(&self, node: Node) -> bool {
+        matches!(node, Node::Attachment(id) if self.handles.open_attachment(id).is_some())
+    }
+
+    fn place_behind(&self, node: Node) -> Result<Place> {
+        match node {
+            Node::Attachment(id) => self.place_of(id),
+            Node::Draft(id) => {
+                self.drafts.find(id).map(|open| open.place().clone()).ok_or(Error::Stale)
+            }
+            _ => Err(Error::Stale),
+        }
     }
 
     fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
@@ -159,7 +170,7 @@ impl Tree {
         let ino = Node::Attachment(id).ino();
         match self.redirects.begin(who.tid, ino, Seeks::Successor) {
             Step::Serve => found.ok_or(Error::Stale),
-            Step::LookAgain | Step::Reopen => Err(Error::Stale),
+            Step::LookAgain | Step::Reopen(_) => Err(Error::Stale),
         }
     }
 
