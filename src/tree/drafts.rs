@@ -32,7 +32,7 @@ struct Hold {
     owner: Owner,
     handles: usize,
     phase: Phase,
-    /// Unlinked by somebody else: its name is shown to nobody but its owner.
+    /// Unlinked by somebody else, or committed once: its name is shown to nobody but its owner.
     hidden: bool,
 }
 
@@ -61,6 +61,17 @@ struct Index {
     by_place: HashMap<Place, Vec<u64>>,
 }
 
+impl Index {
+    fn part(&mut self, open: &OpenDraft) {
+        if let Some(ids) = self.by_place.get_mut(open.place()) {
+            ids.retain(|other| *other != open.id);
+            if ids.is_empty() {
+                self.by_place.remove(open.place());
+            }
+        }
+    }
+}
+
 impl OpenDraft {
     pub fn place(&self) -> &Place {
         &self.draft.target().place
@@ -80,6 +91,11 @@ impl OpenDraft {
 
     pub fn is_hidden(&self) -> bool {
         self.lock().hidden
+    }
+
+    /// Whether a free slot shows it to everybody: a first draft that is not committed yet, or a placeholder.
+    pub fn is_shown(&self) -> bool {
+        self.over.is_none() && !self.is_hidden() && !self.draft.is_committed()
     }
 
     pub fn hide(&self) {
@@ -172,8 +188,17 @@ impl Drafts {
         self.of(place).into_iter().find(|open| open.belongs_to(tgid))
     }
 
+    /// All drafts, oldest first.
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {
-        self.lock().by_id.values().cloned().collect()
+        let mut all: Vec<_> = self.lock().by_id.values().cloned().collect();
+        all.sort_unstable_by_key(|open| open.id);
+        all
+    }
+
+    /// From here on no path leads to the draft; its handles go on with it.
+    pub fn part(&self, open: &OpenDraft) {
+        self.lock().part(open);
+        self.remove(open.id);
     }
 
     /// Forgets a draft, unless somebody holds it open.
@@ -183,12 +208,7 @@ impl Drafts {
             return;
         };
         index.by_id.remove(&id);
-        if let Some(ids) = index.by_place.get_mut(open.place()) {
-            ids.retain(|other| *other != id);
-            if ids.is_empty() {
-                index.by_place.remove(open.place());
-            }
-        }
+        index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }
 

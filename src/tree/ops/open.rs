@@ -36,7 +36,7 @@ impl Tree {
     /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
     /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
     fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
-        if flags.writes() || self.has_draft_over(who, id) {
+        if flags.writes() || self.has_draft_over(who, id)? {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
         let attachment = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
@@ -46,17 +46,16 @@ impl Tree {
         Ok(Opened { fh, caching: Caching::Forever })
     }
 
-    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> bool {
+    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+        // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
-            return false;
+            return Ok(false);
         }
-        let over = self.drafts.all().into_iter().filter(|open| open.over == Some(id));
-        let mut over = over.filter(|open| open.has_handles()).peekable();
-        // The process is asked for only when there is a draft at all.
-        over.peek().is_some() && {
-            let tgid = self.processes.group(who.tid);
-            over.any(|open| open.belongs_to(tgid))
-        }
+        let tgid = self.processes.group(who.tid);
+        let places = self.library.places(id)?;
+        let mut drafts = places.iter().flat_map(|place| self.drafts.of(place));
+        Ok(drafts
+            .any(|open| open.has_handles() && open.belongs_to(tgid) && !open.draft.is_committed()))
     }
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
@@ -104,13 +103,12 @@ impl Tree {
 
     /// Nobody but its writer reads a byte that has not passed the rules.
     fn open_others_draft(&self, open: &OpenDraft) -> Result<Opened> {
-        if open.over.is_some() {
+        // Something hangs there: the path leads to it now.
+        if open.over.is_some() || self.library.find(open.place())?.is_some() {
             return Err(Error::Stale);
         }
         if open.draft.size() > 0 {
-            // Committed in the meantime: the path leads to the attachment now.
-            let committed = self.library.find(open.place())?.is_some();
-            return Err(if committed { Error::Stale } else { Error::Busy });
+            return Err(Error::Busy);
         }
         Ok(Opened { fh: self.handles.add(Handle::Nothing), caching: Caching::Never })
     }

@@ -37,17 +37,21 @@ impl Tree {
         if let Some(own) = self.drafts.owned(place, tgid)
             && !own.is_placeholder()
         {
-            own.draft.detach();
-            own.hide();
+            let committed = own.draft.is_committed();
             self.put_back(&own);
-            self.drafts.remove(own.id);
-            return Ok(());
+            own.draft.detach();
+            self.drafts.part(&own);
+            // Nothing of a committed draft is left to take back: the name goes.
+            if !committed {
+                return Ok(());
+            }
         }
         match self.library.find(place)? {
             Some(link) if name::resolves(&link, name) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 let pid = tgid.unwrap_or(0);
                 self.unlinked.note((place.clone(), pid), (lost.id, link.written.clone()));
+                self.drafts.of(place).iter().for_each(|open| open.hide());
                 self.displaced(&lost, None);
                 Ok(())
             }
@@ -59,7 +63,7 @@ impl Tree {
     /// On a free slot: a placeholder goes; a draft under way goes on, unseen, and commits when it is closed.
     fn unlink_first_draft(&self, place: &Place) -> Result<()> {
         let visible: Vec<_> =
-            self.drafts.of(place).into_iter().filter(|open| !open.is_hidden()).collect();
+            self.drafts.of(place).into_iter().filter(|open| open.is_shown()).collect();
         if visible.is_empty() {
             return Err(Error::NotFound);
         }
