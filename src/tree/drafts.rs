@@ -35,7 +35,7 @@ struct Hold {
     awaited: Option<Instant>,
     /// All handles closed, not a byte: a listed 0-byte file since then.
     resting: Option<Instant>,
-    /// Unlinked by somebody else: its name is shown to nobody but its owner.
+    /// Unlinked by somebody else, or committed once: its name is shown to nobody but its owner.
     hidden: bool,
 }
 
@@ -53,6 +53,17 @@ struct Index {
     by_id: HashMap<u64, Arc<OpenDraft>>,
     /// In the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
+}
+
+impl Index {
+    fn part(&mut self, open: &OpenDraft) {
+        if let Some(ids) = self.by_place.get_mut(open.place()) {
+            ids.retain(|other| *other != open.id);
+            if ids.is_empty() {
+                self.by_place.remove(open.place());
+            }
+        }
+    }
 }
 
 impl OpenDraft {
@@ -81,6 +92,11 @@ impl OpenDraft {
     /// after `close` has answered, and whoever looks next, the writer too, must find what is stored.
     pub fn is_judged(&self) -> bool {
         self.draft.is_judged()
+    }
+
+    /// Whether a free slot shows it to everybody: a first draft that is not judged yet, or a placeholder.
+    pub fn is_shown(&self) -> bool {
+        self.over.is_none() && !self.is_hidden() && !self.is_judged()
     }
 
     pub fn hide(&self) {
@@ -189,8 +205,17 @@ impl Drafts {
         self.found(place).into_iter().find(|open| open.belongs_to(tgid))
     }
 
+    /// All drafts, oldest first.
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {
-        self.lock().by_id.values().cloned().collect()
+        let mut all: Vec<_> = self.lock().by_id.values().cloned().collect();
+        all.sort_unstable_by_key(|open| open.id);
+        all
+    }
+
+    /// From here on no path leads to the draft; its handles go on with it.
+    pub fn part(&self, open: &OpenDraft) {
+        self.lock().part(open);
+        self.remove(open.id);
     }
 
     /// Forgets a draft, unless somebody has it open or is about to.
@@ -199,12 +224,7 @@ impl Drafts {
         let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
         let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
         index.by_id.remove(&id);
-        if let Some(ids) = index.by_place.get_mut(open.place()) {
-            ids.retain(|other| *other != id);
-            if ids.is_empty() {
-                index.by_place.remove(open.place());
-            }
-        }
+        index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }
 

@@ -145,7 +145,7 @@ impl Tree {
         Err(Error::NotFound)
     }
 
-    /// The draft that a free slot shows: the asker's own, else the first that is not hidden.
+    /// The draft that a free slot shows: the asker's own unless it is committed, else the first that is shown to all.
     pub(in crate::tree) fn first_draft(
         &self,
         place: &Place,
@@ -153,7 +153,7 @@ impl Tree {
     ) -> Option<Arc<OpenDraft>> {
         let drafts = self.drafts.found(place);
         let own = drafts.iter().find(|open| open.belongs_to(tgid));
-        own.or_else(|| drafts.iter().find(|open| !open.is_hidden())).cloned()
+        own.or_else(|| drafts.iter().find(|open| open.is_shown())).cloned()
     }
 
     fn lookup_thumb_row(&self, table: TableId, name: &Name) -> Result<Entry> {

@@ -36,7 +36,7 @@ impl Tree {
     /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
     /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
     fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
-        if flags.writes() || self.has_draft_over(who, id) {
+        if flags.writes() || self.has_draft_over(who, id)? {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
         let attachment = self.living(who, id)?;
@@ -46,18 +46,15 @@ impl Tree {
         Ok(Opened { fh, caching: Caching::Forever })
     }
 
-    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> bool {
+    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+        // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
-            return false;
+            return Ok(false);
         }
-        let over = self.drafts.all().into_iter().filter(|open| open.over == Some(id));
-        let found = |open: &Arc<OpenDraft>| open.has_handles() && !open.is_judged();
-        let mut over = over.filter(found).peekable();
-        // The process is asked for only when there is a draft at all.
-        over.peek().is_some() && {
-            let tgid = self.processes.group(who.tid);
-            over.any(|open| open.belongs_to(tgid))
-        }
+        let tgid = self.processes.group(who.tid);
+        let places = self.library.places(id)?;
+        let mut drafts = places.iter().flat_map(|place| self.drafts.found(place));
+        Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
