@@ -6,16 +6,16 @@
 
 mod archive;
 mod copy;
-mod daemon;
+pub mod daemon;
 mod draft;
 mod edit;
 mod life;
 mod name;
-mod peer;
-mod picture;
+pub mod peer;
+pub mod picture;
 mod refusal;
 mod script;
-mod tool;
+pub mod tool;
 mod variant;
 mod web;
 
@@ -135,12 +135,12 @@ fn refuses_over(old: Option<Vec<u8>>, write: impl Fn(&Path, &Path) -> Done) -> R
     Refused { done: Some(done), source_kept: source.exists() }
 }
 
-fn read(path: &Path) -> Vec<u8> {
+pub fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The errno of something that must fail.
-fn errno<T>(outcome: io::Result<T>) -> i32 {
+pub fn errno<T>(outcome: io::Result<T>) -> i32 {
     match outcome {
         Ok(_) => panic!("it succeeded"),
         Err(error) => error.raw_os_error().unwrap_or_else(|| panic!("no errno: {error}")),
@@ -148,7 +148,7 @@ fn errno<T>(outcome: io::Result<T>) -> i32 {
 }
 
 /// The names that a directory lists, sorted.
-fn names(directory: &Path) -> Vec<String> {
+pub fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("the directory opens")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
