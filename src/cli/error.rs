@@ -45,6 +45,8 @@ pub enum Error {
     LibraryOnFuse { library: PathBuf, kind: String },
     #[error("{} is not there: load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)", .0.display())]
     NoDevice(PathBuf),
+    #[error("{} is no device: remove it and load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)", .0.display())]
+    NotADevice(PathBuf),
     #[error("cannot {action} {}", path.display())]
     File {
         action: &'static str,

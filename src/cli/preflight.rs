@@ -3,6 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -95,7 +96,9 @@ fn on_a_disk(library: &Path, mounts: &[Mounted]) -> Result<(), Error> {
 fn device(path: &Path) -> Result<(), Error> {
     let absent = [Errno::NOENT, Errno::NXIO, Errno::NODEV].map(Errno::raw_os_error);
     match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(_) => Ok(()),
+        Ok(file) if file.metadata().is_ok_and(|found| found.file_type().is_char_device()) => Ok(()),
+        // An ordinary file of that name: a container without the device, in which somebody once wrote to it.
+        Ok(_) => Err(Error::NotADevice(path.to_owned())),
         Err(error) if error.raw_os_error().is_some_and(|code| absent.contains(&code)) => {
             Err(Error::NoDevice(path.to_owned()))
         }
@@ -151,6 +154,8 @@ mod tests {
     fn a_missing_device_is_told_with_the_way_out() {
         let dir = tempfile::tempdir().expect("a directory");
         assert!(told(device(&dir.path().join("fuse"))).contains("modprobe fuse"));
+        fs::write(dir.path().join("fuse"), "").expect("a file");
+        assert!(told(device(&dir.path().join("fuse"))).contains("is no device"));
         assert!(told(device(dir.path())).starts_with("cannot open "));
     }
 

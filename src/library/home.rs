@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
+use crate::library::reserve::Reserve;
+
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
 
@@ -40,7 +42,10 @@ impl Home {
             }
         }
         check_nameless_files(&root.join("staging"))?;
-        Ok(Self { root, _lock: lock })
+        let home = Self { root, _lock: lock };
+        // What a start writes must find room on a full disk too; the library sets the space aside again.
+        Reserve::new(home.reserve()).release();
+        Ok(home)
     }
 
     pub fn root(&self) -> &Path {
@@ -65,6 +70,10 @@ impl Home {
 
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
+    }
+
+    pub fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
     }
 
     pub fn errors(&self) -> PathBuf {

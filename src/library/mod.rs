@@ -10,6 +10,7 @@ pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod refuse;
+pub mod reserve;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
@@ -29,6 +30,7 @@ use crate::catalog::{self, Catalog, Place};
 use crate::library::home::Home;
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
+use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
@@ -82,6 +84,7 @@ pub struct Library {
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
+    reserve: Reserve,
     renders: Renders,
 }
 
@@ -104,6 +107,7 @@ impl Library {
             staging: Staging::new(home.staging()),
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
+            reserve: Reserve::new(home.reserve()),
             tables: declare(&*catalog, schema)?,
             renders: Renders::default(),
             home,
@@ -113,6 +117,7 @@ impl Library {
             settings,
         };
         library.recover()?;
+        library.reserve.fill();
         Ok(library)
     }
 

@@ -40,7 +40,7 @@ impl Library {
     /// Removes a row that holds no attachment. Scratch with bytes goes to the quarantine, never to nothing.
     pub fn remove_row(&self, row: &RowRecord) -> Result<(), Error> {
         let path = self.row_path(row).map_or_else(|| row.name.to_string(), |row| row.to_string());
-        for scratch in self.catalog.remove_row(row.id)? {
+        for scratch in self.even_when_full(|| Ok(self.catalog.remove_row(row.id)?))? {
             self.retire_scratch(&scratch, &path);
         }
         Ok(())

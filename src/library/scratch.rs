@@ -134,9 +134,8 @@ impl Library {
     }
 
     pub fn remove_scratch(&self, id: ScratchId) -> Result<(), Error> {
-        let Some(record) = self.catalog.remove_scratch(id, Timestamp::now())? else {
-            return Err(Error::Missing);
-        };
+        let forget = || Ok(self.catalog.remove_scratch(id, Timestamp::now())?);
+        let Some(record) = self.even_when_full(forget)? else { return Err(Error::Missing) };
         remove_file(&self.scratch_path(&record));
         Ok(())
     }

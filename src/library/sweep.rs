@@ -28,17 +28,19 @@ impl Library {
     /// Deletes the blobs that nothing links any more, with their variants.
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        self.catalog.trim_variants(self.settings.cache_bytes)?;
+        self.even_when_full(|| Ok(self.catalog.trim_variants(self.settings.cache_bytes)?))?;
         loop {
             let (retired, reserved) = self.horizons(patience);
-            let Doomed { blobs, attachments } = self.catalog.doom(retired, reserved, BATCH)?;
+            let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
+            let Doomed { blobs, attachments } = self.even_when_full(doom)?;
             for key in &blobs {
                 self.blobs.delete(*key)?;
-                self.catalog.forget(*key)?;
+                self.even_when_full(|| Ok(self.catalog.forget(*key)?))?;
             }
             swept.attachments += attachments.len();
             swept.blobs += blobs.len();
             if blobs.len() < BATCH {
+                self.reserve.fill();
                 return Ok(swept);
             }
         }

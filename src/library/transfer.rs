@@ -46,7 +46,7 @@ impl Library {
 
     /// Takes a name away. What was attached is held for a while.
     pub fn unlink(&self, place: &Place) -> Result<Option<Attachment>, Error> {
-        Ok(self.catalog.unlink(place, Timestamp::now())?)
+        self.even_when_full(|| Ok(self.catalog.unlink(place, Timestamp::now())?))
     }
 
     /// Gives a held attachment its name back, unless the slot was taken meanwhile (CONTRACT 2.11).
@@ -56,15 +56,17 @@ impl Library {
         place: &Place,
         written: &Name,
     ) -> Result<bool, Error> {
-        match self.catalog.share(id, place, written, Collision::Refuse, Timestamp::now()) {
-            Ok(_) => Ok(true),
-            Err(
-                crate::catalog::Error::Taken
-                | crate::catalog::Error::Missing
-                | crate::catalog::Error::BlobGone(_),
-            ) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let share =
+            || match self.catalog.share(id, place, written, Collision::Refuse, Timestamp::now()) {
+                Ok(_) => Ok(true),
+                Err(
+                    crate::catalog::Error::Taken
+                    | crate::catalog::Error::Missing
+                    | crate::catalog::Error::BlobGone(_),
+                ) => Ok(false),
+                Err(error) => Err(error.into()),
+            };
+        self.even_when_full(share)
     }
 
     /// Rules that refuse the bytes refuse the transfer; rules that would change them are [`Error::WouldChange`].

@@ -2,7 +2,10 @@
 
 mod cli;
 mod crash;
+mod durability;
+mod faults;
 mod floors;
 mod licences;
+mod limits;
 mod mount;
 mod worker;

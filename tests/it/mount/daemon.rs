@@ -135,6 +135,33 @@ impl Mount {
         fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
     }
 
+    /// The daemon's process.
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().expect("it runs").id()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("mediafs.toml")
+    }
+
+    /// Where the library of the tests' configuration lies.
+    pub fn library(&self) -> PathBuf {
+        self.directory.path().join("library")
+    }
+
+    /// `mediafs gc --now`.
+    pub fn collect(&self) {
+        let config = self.config();
+        let arguments = [Path::new("--config"), &config, Path::new("gc"), Path::new("--now")];
+        tool::run(env!("CARGO_BIN_EXE_mediafs"), &arguments).succeeded();
+    }
+
+    /// `/.mediafs/status.json`.
+    pub fn status(&self) -> serde_json::Value {
+        let status = fs::read_to_string(self.path(".mediafs/status.json")).expect("it answers");
+        serde_json::from_str(&status).expect("JSON")
+    }
+
     fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }

@@ -7,16 +7,16 @@
 mod acceptance;
 mod archive;
 mod copy;
-mod daemon;
+pub mod daemon;
 mod draft;
 mod edit;
 mod life;
 mod name;
-mod peer;
-mod picture;
+pub mod peer;
+pub mod picture;
 mod refusal;
 mod script;
-mod tool;
+pub mod tool;
 mod variant;
 mod web;
 
@@ -135,7 +135,7 @@ fn refuses_over(old: Option<Bytes>, write: impl Fn(&Path, &Path) -> Done) -> Ref
     Refused { done: Some(done), source_kept: source.exists() }
 }
 
-fn read(path: &Path) -> Bytes {
+pub fn read(path: &Path) -> Bytes {
     let bytes = fs::read(path);
     Bytes(bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
@@ -148,7 +148,7 @@ fn rest(file: &mut File) -> Bytes {
 }
 
 /// The errno of something that must fail.
-fn errno<T>(outcome: io::Result<T>) -> i32 {
+pub fn errno<T>(outcome: io::Result<T>) -> i32 {
     match outcome {
         Ok(_) => panic!("it succeeded"),
         Err(error) => error.raw_os_error().unwrap_or_else(|| panic!("no errno: {error}")),
@@ -156,7 +156,7 @@ fn errno<T>(outcome: io::Result<T>) -> i32 {
 }
 
 /// The names that a directory lists, sorted.
-fn names(directory: &Path) -> Vec<String> {
+pub fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("the directory opens")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))

@@ -1,0 +1,168 @@
+//! A full disk under the library: the writer hears of it, nothing is lost, and deleting still works.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Sent, files, holds_exactly, is_root, send};
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{installed, run};
+use crate::mount::{errno, names, picture, read};
+
+const ENOSPC: i32 = 28;
+
+/// A disk of 16 MB, gone with the value.
+struct Disk {
+    folder: TempDir,
+}
+
+impl Disk {
+    fn tmpfs() -> Option<Self> {
+        Self::new(|path| {
+            run("mount", &["-t", "tmpfs", "-o", "size=16m", "tmpfs", path]).succeeded()
+        })
+    }
+
+    fn ext4() -> Option<Self> {
+        if !installed("mkfs.ext4") {
+            return None;
+        }
+        Self::new(|path| {
+            let image = format!("{path}.image");
+            File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
+            // No share kept for root, who runs this.
+            run("mkfs.ext4", &["-q", "-m", "0", &image]).succeeded();
+            run("mount", &["-o", "loop", &image, path]).succeeded();
+        })
+    }
+
+    fn new(mount: impl Fn(&str)) -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Self { folder };
+        fs::create_dir(disk.path()).expect("a mountpoint");
+        mount(disk.path().to_str().expect("UTF-8"));
+        Some(disk)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
+    fn library(&self) -> PathBuf {
+        self.path().join("library")
+    }
+
+    fn mount(&self) -> Option<Mount> {
+        let library = self.library();
+        Mount::with(&format!(
+            "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
+             [tables.user.fields.avatar]\ntype = \"image\"\n\
+             [tables.user.fields.memo]\ntype = \"file\"\n\
+             [tables.user.fields.film]\ntype = \"file\"\n",
+            library.display()
+        ))
+    }
+
+    /// Takes every block that is left.
+    fn fill(&self) {
+        let mut file = File::options().create(true).append(true).open(self.filler()).expect("it");
+        for size in [64 << 10, 4 << 10, 512, 1] {
+            while file.write_all(&vec![1; size]).is_ok() {}
+        }
+        assert_eq!(errno(file.write_all(b"x")), ENOSPC);
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path().join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: whatever a failed test left open in it must not keep it.
+        run("umount", &[Path::new("-l"), &self.path()]);
+    }
+}
+
+/// Noise, other for each seed.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut reader = blake3::Hasher::new_keyed(&[7; 32]).update(&seed.to_le_bytes()).finalize_xof();
+    let mut bytes = vec![0; length];
+    reader.fill(&mut bytes);
+    bytes
+}
+
+fn a_full_disk_loses_nothing(disk: Option<Disk>) {
+    let Some(disk) = disk.filter(|_| installed("python3")) else { return };
+    let Some(mount) = disk.mount() else { return };
+    let (good, old, film) = (picture::good(1), noise(1, 100_000), noise(2, 3_000_000));
+    let avatar = mount.attach("avatar", &good);
+    let memo = mount.attach("memo", &old);
+    let films = mount.attach("film", &film);
+    let large = mount.outside("large", &noise(3, 20_000_000));
+    let small = mount.outside("small", &noise(4, 200_000));
+    let stored: [&[u8]; 3] = [&good, &old, &film];
+    let untouched = || {
+        for (path, bytes) in [&avatar, &memo, &films].into_iter().zip(stored) {
+            assert!(read(path) == bytes, "{} is untouched", path.display());
+        }
+        assert_eq!(names(&mount.row()), ["avatar", "film", "memo"]);
+        assert_eq!(files(&disk.library().join("staging")), [""; 0]);
+    };
+
+    // A file that does not fit.
+    let sent = send(&memo, &[&large]).remove(0);
+    assert_eq!((sent.stage.as_str(), sent.errno), ("write", ENOSPC));
+    untouched();
+
+    // Not a block is left.
+    disk.fill();
+    let Sent { stage, errno: told, .. } = send(&memo, &[&small]).remove(0);
+    assert!(stage != "taken" && told == ENOSPC, "{stage} {told}");
+    untouched();
+    let copied = run("cp", &[Path::new("--remove-destination"), &small, &memo]);
+    assert_eq!(copied.code, 1, "{copied}");
+    assert!(copied.stderr.contains("No space left on device"), "{copied}");
+    untouched();
+
+    // Deleting works, and makes room.
+    fs::remove_file(&films).expect("a field can be emptied on a full disk");
+    mount.collect();
+    assert_eq!(send(&memo, &[&small]).remove(0).stage, "taken");
+    assert!(read(&memo) == noise(4, 200_000));
+    holds_exactly(&mount, &disk.library(), &[&good, &noise(4, 200_000)]);
+
+    // And once there is room again, everything does.
+    fs::remove_file(disk.filler()).expect("room");
+    mount.attach("film", &film);
+    holds_exactly(&mount, &disk.library(), &[&good, &film, &noise(4, 200_000)]);
+}
+
+#[test]
+fn a_full_tmpfs_loses_nothing_and_can_be_emptied() {
+    a_full_disk_loses_nothing(Disk::tmpfs());
+}
+
+#[test]
+fn a_full_ext4_loses_nothing_and_can_be_emptied() {
+    a_full_disk_loses_nothing(Disk::ext4());
+}
+
+#[test]
+fn a_daemon_starts_on_a_full_disk() {
+    let Some(disk) = Disk::tmpfs() else { return };
+    let Some(mut mount) = disk.mount() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    disk.fill();
+    mount.stop();
+    disk.fill();
+    mount.restart();
+    assert_eq!(read(&avatar), picture::good(1));
+    fs::remove_file(&avatar).expect("a field can be emptied on a full disk");
+    holds_exactly(&mount, &disk.library(), &[]);
+}

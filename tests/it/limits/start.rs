@@ -1,0 +1,212 @@
+//! What a mount that cannot be gets: a sentence that says what is wrong and what to do, and an exit code.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::is_root;
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{Done, installed, run, shell};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
+
+/// A folder with a configuration and a mountpoint.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new(library: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let site = Self { folder };
+        fs::create_dir(site.path("mnt")).expect("a mountpoint");
+        site.configure(library);
+        site
+    }
+
+    fn configure(&self, library: &Path) {
+        let text = format!(
+            "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
+             [tables.user.fields.avatar]\ntype = \"image\"\n",
+            library.display()
+        );
+        fs::write(self.config(), text).expect("a configuration");
+    }
+
+    fn config(&self) -> PathBuf {
+        self.path("mediafs.toml")
+    }
+
+    /// As the program names it, without links.
+    fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().canonicalize().expect("a folder").join(below)
+    }
+
+    fn mount(&self, mountpoint: &str) -> Done {
+        let config = self.config();
+        let mountpoint = self.path(mountpoint);
+        run(PROGRAM, &[Path::new("--config"), &config, Path::new("mount"), &mountpoint])
+    }
+
+    /// The mount fails with exit code 1 and one line on stderr, which says this.
+    fn refuses(&self, mountpoint: &str, sentence: &str) {
+        let done = self.mount(mountpoint);
+        assert_eq!(done.code, 1, "{done}");
+        assert_eq!(done.stdout, "");
+        assert_eq!(done.stderr, format!("mediafs: {sentence}\n"));
+    }
+}
+
+fn usual() -> Site {
+    Site::new(Path::new("library"))
+}
+
+#[test]
+fn a_mountpoint_that_is_not_there_is_told_with_the_way_out() {
+    let site = usual();
+    let path = site.path("absent").display().to_string();
+    site.refuses("absent", &format!("{path} does not exist; make it with `mkdir {path}`"));
+}
+
+#[test]
+fn a_mountpoint_that_is_not_empty_hides_nothing() {
+    let site = usual();
+    fs::write(site.path("mnt/file"), b"precious").expect("a file");
+    let path = site.path("mnt").display().to_string();
+    let sentence = "is not empty; mount on an empty directory, so that nothing is hidden";
+    site.refuses("mnt", &format!("{path} {sentence}"));
+    assert_eq!(fs::read(site.path("mnt/file")).expect("the file"), b"precious");
+}
+
+#[test]
+fn a_mountpoint_that_is_a_file_is_refused() {
+    let site = usual();
+    fs::write(site.path("file"), b"").expect("a file");
+    let path = site.path("file").display().to_string();
+    let sentence = "is not a directory, so nothing can be mounted on it";
+    site.refuses("file", &format!("{path} {sentence}"));
+}
+
+#[test]
+fn a_configuration_typo_is_told_with_line_and_hint() {
+    let site = usual();
+    let text = fs::read_to_string(site.config()).expect("it").replace("type", "tpye");
+    fs::write(site.config(), text).expect("a typo");
+    let done = site.mount("mnt");
+    assert_eq!(done.code, 2, "{done}");
+    let place = format!("{}:6:1: unknown key `tpye` in ", site.config().display());
+    assert!(done.stderr.contains(&place), "{done}");
+    assert!(done.stderr.contains("did you mean `type`?"), "{done}");
+    assert!(!site.path("library").exists(), "nothing was made");
+}
+
+#[test]
+fn a_library_below_a_file_is_refused() {
+    let site = usual();
+    fs::write(site.path("file"), b"").expect("a file");
+    site.configure(&site.path("file/library"));
+    let path = site.path("file/library").display().to_string();
+    let cause = "cannot be used: Not a directory (os error 20)";
+    site.refuses("mnt", &format!("the library {path} {cause}"));
+    site.configure(&site.path("file"));
+    let path = site.path("file").display().to_string();
+    site.refuses("mnt", &format!("the library {path} cannot be used: not a directory"));
+}
+
+#[test]
+fn a_library_that_cannot_be_written_to_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let site = usual();
+    let disk = site.path("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let mount = ["-t", "tmpfs", "-o", "ro", "tmpfs", disk.to_str().expect("UTF-8")];
+    run("mount", &mount).succeeded();
+    for below in ["disk", "disk/library"] {
+        site.configure(&site.path(below));
+        let path = site.path(below).display().to_string();
+        let cause = "cannot be used: Read-only file system (os error 30)";
+        site.refuses("mnt", &format!("the library {path} {cause}"));
+    }
+    run("umount", &[disk]).succeeded();
+}
+
+#[test]
+fn a_library_of_somebody_else_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let site = usual();
+    let path = site.path("library");
+    fs::create_dir(&path).expect("a folder");
+    chown(&path, Some(12_345), None).expect("given away");
+    let sentence =
+        "belongs to uid 12345; run mediafs as that user, or give the directory to this one";
+    site.refuses("mnt", &format!("the library {} {sentence}", path.display()));
+}
+
+#[test]
+fn neither_library_nor_mountpoint_may_lie_inside_the_other() {
+    let site = usual();
+    site.configure(&site.path("mnt/library"));
+    let (mnt, inside) = (site.path("mnt"), site.path("mnt/library"));
+    let (mnt, inside) = (mnt.display(), inside.display());
+    let sentence = format!("the library {inside} lies inside the mountpoint {mnt}");
+    site.refuses("mnt", &format!("{sentence}; keep it elsewhere ([library] path)"));
+
+    fs::create_dir_all(site.path("library/mnt")).expect("a folder");
+    site.configure(&site.path("library"));
+    let (library, inside) = (site.path("library"), site.path("library/mnt"));
+    let (library, inside) = (library.display(), inside.display());
+    let sentence = format!("the mountpoint {inside} lies inside the library {library}");
+    site.refuses("library/mnt", &format!("{sentence}; mount elsewhere"));
+}
+
+#[test]
+fn what_another_mediafs_has_is_left_to_it() {
+    let Some(mount) = Mount::start() else { return };
+    let real = |path: PathBuf| path.canonicalize().expect("a path");
+    let site = usual();
+
+    let library = real(mount.library());
+    site.configure(&library);
+    let sentence = "is in use by another mediafs; unmount that one first, or choose another path";
+    site.refuses("mnt", &format!("the library {} {sentence}", library.display()));
+
+    // A row of a mount: files that the other daemon would judge.
+    let row = real(mount.row());
+    site.configure(&row);
+    let sentence = "lies on a FUSE filesystem (fuse.mediafs), which cannot promise that files survive a power cut; keep it on a disk";
+    site.refuses("mnt", &format!("the library {} {sentence}", row.display()));
+
+    site.configure(Path::new("library"));
+    let mountpoint = real(mount.mountpoint()).display().to_string();
+    let sentence = "is mounted already (fuse.mediafs); unmount it first with `mediafs unmount";
+    site.refuses(&mountpoint, &format!("{mountpoint} {sentence} {mountpoint}`"));
+    assert_eq!(mount.status()["library"]["rows"], 1, "the other goes on");
+}
+
+#[test]
+fn a_kernel_without_the_device_is_told_with_the_way_out() {
+    if !is_root() || !installed("unshare") {
+        return;
+    }
+    let way_out = "load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)";
+    for (hide, what) in [
+        ("mount -t tmpfs tmpfs /dev", "is not there:"),
+        ("mount --bind \"$3\" /dev/fuse", "is no device: remove it and"),
+    ] {
+        let site = usual();
+        // In a mount namespace of its own: nobody else loses the device.
+        let script = format!(
+            "unshare --mount bash -c '{hide} && exec {PROGRAM} --config \"$1\" mount \"$2\"' bash \"$@\""
+        );
+        let config = site.config();
+        let done = shell(&script, &[&config, &site.path("mnt"), &config]);
+        assert_eq!(done.code, 1, "{done}");
+        assert_eq!(done.stderr, format!("mediafs: /dev/fuse {what} {way_out}\n"));
+    }
+}
