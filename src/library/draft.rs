@@ -147,6 +147,12 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
+    /// Whether its bytes were refused or committed, and none came since. Never waits: while they are judged it is false.
+    pub fn is_judged(&self) -> bool {
+        let judged = |stage: &Stage| matches!(stage, Stage::Refused(_) | Stage::Committed { .. });
+        self.work.try_lock().is_ok_and(|work| judged(&work.stage))
+    }
+
     /// Whether there is not a byte in it, neither sent nor stored before.
     pub fn is_blank(&self) -> bool {
         let work = self.work();

@@ -78,8 +78,15 @@ impl OpenDraft {
         matches!(self.lock().phase, Phase::Placeholder(_))
     }
 
+    /// Whether its name is shown to its owner alone.
     pub fn is_hidden(&self) -> bool {
         self.lock().hidden
+    }
+
+    /// Whether no path leads to it any more. What was judged lives on in its handles only: the release that ends it comes
+    /// after `close` has answered, and whoever looks next, the writer too, must find what is stored.
+    pub fn is_judged(&self) -> bool {
+        self.draft.is_judged()
     }
 
     pub fn hide(&self) {
@@ -167,9 +174,16 @@ impl Drafts {
         ids.iter().filter_map(|id| index.by_id.get(id).cloned()).collect()
     }
 
+    /// The drafts of a slot that a path leads to, oldest first.
+    pub fn found(&self, place: &Place) -> Vec<Arc<OpenDraft>> {
+        let mut drafts = self.of(place);
+        drafts.retain(|open| !open.is_judged());
+        drafts
+    }
+
     /// The draft of a slot that a process owns.
     pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
-        self.of(place).into_iter().find(|open| open.belongs_to(tgid))
+        self.found(place).into_iter().find(|open| open.belongs_to(tgid))
     }
 
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {

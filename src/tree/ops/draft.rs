@@ -77,11 +77,15 @@ impl Tree {
         Opened { fh, caching }
     }
 
-    /// Judges a draft now and tells the kernel what the commit changed.
+    /// Judges a draft now and tells the kernel what the commit changed. What was unlinked for it is back before its writer
+    /// hears of a refusal.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
-        let verdict = open.draft.settle(&self.library)?;
-        self.committed(open, before.as_ref(), &verdict);
+        let verdict = open.draft.settle(&self.library);
+        if let Err(library::Error::Refused(_)) = &verdict {
+            self.put_back(open);
+        }
+        self.committed(open, before.as_ref(), &verdict?);
         Ok(())
     }
 
@@ -130,12 +134,14 @@ impl Tree {
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
-        let Verdict::Committed { displaced, .. } = verdict else { return };
+        let Verdict::Committed { id, displaced } = verdict else { return };
         let place = open.place();
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
-        if let Some(displaced) = displaced {
-            self.displaced(displaced, before);
+        match displaced {
+            Some(displaced) => self.displaced(displaced, before),
+            // The same bytes again: the attachment stayed, with new times.
+            None => self.forget_attributes(Node::Attachment(*id)),
         }
     }
 

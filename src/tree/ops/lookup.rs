@@ -159,7 +159,7 @@ impl Tree {
         place: &Place,
         tgid: Option<u32>,
     ) -> Option<Arc<OpenDraft>> {
-        let drafts = self.drafts.of(place);
+        let drafts = self.drafts.found(place);
         let own = drafts.iter().find(|open| open.belongs_to(tgid));
         own.or_else(|| drafts.iter().find(|open| !open.is_hidden())).cloned()
     }

@@ -51,7 +51,8 @@ impl Tree {
             return false;
         }
         let over = self.drafts.all().into_iter().filter(|open| open.over == Some(id));
-        let mut over = over.filter(|open| open.has_handles()).peekable();
+        let found = |open: &Arc<OpenDraft>| open.has_handles() && !open.is_judged();
+        let mut over = over.filter(found).peekable();
         // The process is asked for only when there is a draft at all.
         over.peek().is_some() && {
             let tgid = self.processes.group(who.tid);

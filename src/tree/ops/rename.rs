@@ -200,8 +200,9 @@ impl Tree {
     fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
-        if let Some(displaced) = &published.displaced {
-            self.displaced(displaced, before);
+        match &published.displaced {
+            Some(displaced) => self.displaced(displaced, before),
+            None => self.forget_attributes(Node::Attachment(published.attachment.id)),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::library::draft::{Draft, Start};
 use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief, draft_attr, row_attr};
+use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -45,7 +45,7 @@ impl Tree {
         if change.amendment != crate::attachment::Amendment::default() {
             open.draft.amend(&self.library, change.amendment)?;
         }
-        Ok(Some(brief(draft_attr(open))))
+        Ok(Some(draft_shown(open)))
     }
 
     fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
@@ -91,7 +91,7 @@ impl Tree {
             }
         }
         open.draft.amend(&self.library, change.amendment)?;
-        Ok(brief(draft_attr(&open)))
+        Ok(draft_shown(&open))
     }
 
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {

@@ -24,7 +24,7 @@ impl Tree {
             }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(brief(draft_attr(&open)))
+                Ok(draft_shown(&open))
             }
             Node::Scratch(id) => {
                 let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
@@ -45,8 +45,8 @@ impl Tree {
     /// A handle knows its file whatever became of the name.
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         Ok(match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => Some(brief(draft_attr(open))),
-            Handle::Scratch(scratch) => scratch.became.get().map(|open| brief(draft_attr(open))),
+            Handle::Draft { open, .. } => Some(draft_shown(open)),
+            Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
             _ => None,
         })
     }
@@ -146,6 +146,14 @@ pub(in crate::tree) fn link_entry(link: &Link, asked: &crate::slot::Name) -> Ent
 pub(in crate::tree) fn draft_attr(open: &OpenDraft) -> Attr {
     let (size, access, times) = open.draft.stat();
     Attr { ino: Node::Draft(open.id).ino(), kind: Kind::File, size, links: 1, access, times }
+}
+
+/// What `fstat` shows of a draft: the inode number is that of the file it will replace, as `stat` by path shows it. vim
+/// writes to nothing else ('File changed while writing').
+pub(in crate::tree) fn draft_shown(open: &OpenDraft) -> Shown {
+    let attr = draft_attr(open);
+    let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id).ino());
+    brief(Attr { ino, ..attr })
 }
 
 pub(in crate::tree) fn row_attr(row: &RowRecord) -> Attr {

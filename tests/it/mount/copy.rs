@@ -31,7 +31,7 @@ fn dd(source: &Path, target: &Path) -> Done {
 }
 
 fn rsync(source: &Path, target: &Path) -> Done {
-    run("rsync", &[Path::new("-a"), source, target])
+    run("rsync", &[Path::new("-aI"), source, target])
 }
 
 #[test]

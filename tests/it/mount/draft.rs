@@ -1,12 +1,14 @@
 //! Drafts: what writers and readers see of each other before, at and after the close (CONTRACT 2).
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
 use super::peer::Peer;
-use super::{EBADMSG, EBUSY, EFBIG, EMEDIUMTYPE, ENOENT, EOPNOTSUPP, errno, names, picture, read};
+use super::{
+    EBADMSG, EBUSY, EFBIG, EMEDIUMTYPE, ENOENT, EOPNOTSUPP, errno, names, picture, read, rest,
+};
 
 const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
 
@@ -35,7 +37,9 @@ fn occupied_stage() -> Option<Stage> {
 
 #[test]
 fn readers_see_the_old_file_until_the_commit() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":").expect("written");
     assert_eq!(read(&avatar), picture::good(1));
@@ -52,15 +56,19 @@ fn readers_see_the_old_file_until_the_commit() {
 
 #[test]
 fn the_writers_fstat_shows_the_draft() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":1000").expect("written");
     assert_eq!(writer.tell("os.fstat(fd).st_size"), "1000");
+    let same_inode = format!("os.fstat(fd).st_ino == os.stat({avatar:?}).st_ino");
+    assert_eq!(writer.tell(&same_inode), "True", "vim writes to nothing else");
 }
 
 #[test]
 fn a_first_draft_is_end_of_file_while_it_is_empty_and_busy_then() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = stage() else { return };
     writer.open(&avatar, FRESH).expect("opened");
     assert_eq!(read(&avatar), b"");
     writer.write(&picture, ":1000").expect("written");
@@ -73,7 +81,7 @@ fn a_first_draft_is_end_of_file_while_it_is_empty_and_busy_then() {
 
 #[test]
 fn the_writer_may_open_its_draft_again_by_path_to_read_it() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = stage() else { return };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":1000").expect("written");
     assert_eq!(writer.tell(&format!("len(bytes_of({avatar:?}))")), "1000");
@@ -99,8 +107,29 @@ fn two_writers_never_mix_and_the_last_to_commit_wins_whole() {
 }
 
 #[test]
+fn writers_and_readers_at_once_see_whole_pictures_and_no_error() {
+    let Some(Stage { mount, writer: mut first, picture, avatar }) = occupied_stage() else {
+        return;
+    };
+    let Some(mut second) = Peer::start() else { return };
+    let other = mount.outside("other.png", &picture::good(3));
+    let put = |source: &Path| format!("put({avatar:?}, {source:?}, 50)");
+    first.begin(&put(&picture));
+    second.begin(&put(&other));
+    let pictures = [picture::good(1), picture::good(2), picture::good(3)];
+    for _ in 0..200 {
+        let seen = read(&avatar);
+        assert!(pictures.contains(&seen), "{seen:?}");
+    }
+    assert_eq!(first.answer("put").as_deref(), Ok("None"));
+    assert_eq!(second.answer("put").as_deref(), Ok("None"));
+}
+
+#[test]
 fn a_childs_close_of_an_inherited_descriptor_judges_nothing() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":5000").expect("written");
     writer.tell("os.set_inheritable(fd, True)");
@@ -113,7 +142,9 @@ fn a_childs_close_of_an_inherited_descriptor_judges_nothing() {
 
 #[test]
 fn a_writer_that_is_killed_is_judged_as_closed() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":").expect("written");
     writer.kill();
@@ -133,7 +164,7 @@ fn a_writer_that_is_killed_half_way_leaves_the_old_file() {
 #[test]
 fn a_refused_draft_stays_refused_until_it_is_truncated() {
     let Some(Stage { mount, mut writer, picture, avatar }) = occupied_stage() else { return };
-    let text = mount.outside("text", b"no picture, whatever its name");
+    let text = mount.outside("text", &b"no picture, whatever its name\n".repeat(99));
     writer.open(&avatar, FRESH).expect("opened");
     assert_eq!(writer.write(&text, ":"), Err(EMEDIUMTYPE));
     assert_eq!(writer.write(&picture, ":"), Err(EMEDIUMTYPE));
@@ -147,7 +178,7 @@ fn a_refused_draft_stays_refused_until_it_is_truncated() {
 
 #[test]
 fn a_second_close_repeats_the_verdict() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = stage() else { return };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":5000").expect("written");
     writer.tell("(copy := os.dup(fd))");
@@ -158,7 +189,7 @@ fn a_second_close_repeats_the_verdict() {
 
 #[test]
 fn a_flush_after_more_bytes_judges_again() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = stage() else { return };
     writer.open(&avatar, FRESH).expect("opened");
     writer.write(&picture, ":").expect("written");
     writer.tell("(copy := os.dup(fd))");
@@ -184,7 +215,7 @@ fn an_empty_close_is_no_verdict() {
 
 #[test]
 fn an_empty_close_over_an_old_file_changes_nothing() {
-    let Some(Stage { mut writer, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, avatar, .. }) = occupied_stage() else { return };
     writer.open(&avatar, FRESH).expect("opened");
     writer.close().expect("no verdict");
     assert_eq!(read(&avatar), picture::good(1));
@@ -217,8 +248,8 @@ fn a_shared_mapping_writes_a_draft() {
     writer.open(&note, "os.O_RDWR").expect("opened");
     writer.tell("(pages := mmap.mmap(fd, 13))");
     writer.tell("pages.__setitem__(slice(4, 7), b'new')");
-    writer.tell("(pages.flush(), pages.close())");
     assert_eq!(read(&note), b"the old text\n", "until the close");
+    writer.tell("(pages.flush(), pages.close())");
     writer.close().expect("taken");
     assert_eq!(read(&note), b"the new text\n");
 }
@@ -261,44 +292,60 @@ fn a_file_that_is_too_big_is_refused_before_the_whole_is_sent() {
 }
 
 /// Samba opens so: the path without access, then the descriptor's link for writing.
-fn writes_through_proc(stage: Stage) {
-    let Stage { mount: _mount, mut writer, picture, avatar } = stage;
+fn writes_through_proc(stage: &mut Stage) {
+    let Stage { writer, picture, avatar, .. } = stage;
     writer.tell(&format!("(path := os.open({avatar:?}, os.O_PATH))"));
-    writer.tell("(fd := os.open(f'/proc/self/fd/{path}', os.O_WRONLY | os.O_TRUNC))");
-    writer.write(&picture, ":").expect("written");
+    writer.tell("(fd := os.open(f'/proc/self/fd/{path}', os.O_WRONLY))");
+    writer.tell("os.ftruncate(fd, 0)");
+    writer.write(picture, ":").expect("written");
     writer.close().expect("taken");
     writer.tell("os.close(path)");
-    assert_eq!(read(&avatar), picture::good(2));
+    assert_eq!(read(avatar), picture::good(2));
 }
 
 #[test]
 fn a_file_opened_without_access_is_written_through_proc() {
-    if let Some(stage) = occupied_stage() {
-        writes_through_proc(stage);
+    if let Some(mut stage) = occupied_stage() {
+        writes_through_proc(&mut stage);
     }
 }
 
 #[test]
 fn a_placeholder_opened_without_access_is_written_through_proc() {
-    if let Some(stage) = stage() {
+    if let Some(mut stage) = stage() {
         File::create(&stage.avatar).expect("a placeholder");
-        writes_through_proc(stage);
+        writes_through_proc(&mut stage);
     }
 }
 
 #[test]
 fn a_reader_keeps_its_bytes_while_proc_writes() {
-    let Some(stage) = occupied_stage() else { return };
+    let Some(mut stage) = occupied_stage() else { return };
     let mut old = File::open(&stage.avatar).expect("the old picture opens");
-    writes_through_proc(stage);
-    let mut bytes = Vec::new();
-    old.read_to_end(&mut bytes).expect("read");
-    assert_eq!(bytes, picture::good(1));
+    writes_through_proc(&mut stage);
+    assert_eq!(rest(&mut old), picture::good(1));
+}
+
+#[test]
+fn a_reader_that_opens_while_proc_writes_has_the_old_bytes() {
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
+    writer.tell(&format!("(path := os.open({avatar:?}, os.O_PATH))"));
+    writer.tell("(fd := os.open(f'/proc/self/fd/{path}', os.O_WRONLY | os.O_TRUNC))");
+    writer.write(&picture, ":5000").expect("written");
+    assert_eq!(read(&avatar), picture::good(1));
+    writer.write(&picture, "5000:").expect("written");
+    assert_eq!(read(&avatar), picture::good(1));
+    writer.close().expect("taken");
+    assert_eq!(read(&avatar), picture::good(2));
 }
 
 #[test]
 fn what_was_unlinked_for_a_replacement_is_put_back_when_that_is_refused() {
-    let Some(Stage { mut writer, picture, avatar, .. }) = occupied_stage() else { return };
+    let Some(Stage { mount: _mount, mut writer, picture, avatar }) = occupied_stage() else {
+        return;
+    };
     writer.tell(&format!("os.unlink({avatar:?})"));
     writer.open(&avatar, "os.O_WRONLY | os.O_CREAT | os.O_EXCL").expect("created");
     writer.write(&picture, ":5000").expect("written");

@@ -90,7 +90,7 @@ fn php_file_put_contents_is_told_what_write_refuses() {
     }
     let Some(mount) = Mount::start() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
-    let text = mount.outside("text", b"no picture");
+    let text = mount.outside("text", &b"no picture\n".repeat(99));
     let done = file_put_contents(&text, &avatar);
     assert_ne!(done.code, 0, "{done}");
     assert!(format!("{done}").contains("Wrong medium type"), "{done}");

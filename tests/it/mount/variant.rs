@@ -12,7 +12,7 @@ use super::{ENOENT, EROFS, errno, names, picture, read};
 fn a_variant_has_the_size_that_stat_says() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));
-    let thumb = mount.path("thumbs/user/42/avatar/80x60.png");
+    let thumb = mount.path("thumbs/user/42/avatar/80x64.png");
     let size = fs::metadata(&thumb).expect("rendered by the lookup").len();
     let bytes = read(&thumb);
     assert_eq!(bytes.len() as u64, size);
