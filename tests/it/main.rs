@@ -1,8 +1,10 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
 mod cli;
+mod commands;
 mod crash;
 mod floors;
 mod licences;
 mod mount;
+mod service;
 mod worker;

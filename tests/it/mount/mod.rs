@@ -4,19 +4,19 @@
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
-mod acceptance;
+pub mod acceptance;
 mod archive;
 mod copy;
-mod daemon;
+pub mod daemon;
 mod draft;
 mod edit;
 mod life;
 mod name;
 mod peer;
-mod picture;
+pub mod picture;
 mod refusal;
 mod script;
-mod tool;
+pub mod tool;
 mod variant;
 mod web;
 
@@ -135,7 +135,7 @@ fn refuses_over(old: Option<Bytes>, write: impl Fn(&Path, &Path) -> Done) -> Ref
     Refused { done: Some(done), source_kept: source.exists() }
 }
 
-fn read(path: &Path) -> Bytes {
+pub fn read(path: &Path) -> Bytes {
     let bytes = fs::read(path);
     Bytes(bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
