@@ -1,5 +1,8 @@
 //! `try`, `show` and `gc` beside a real mount: they say what the mount does, with the daemon and without it.
 
+// Tests fail by panicking.
+#![allow(clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
