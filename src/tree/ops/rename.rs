@@ -192,6 +192,7 @@ impl Tree {
         let draft =
             Draft::committed(target.clone(), author, attachment.id, attachment.access, sent);
         let open = self.drafts.add(draft, Some(attachment.id), scratch.opener.clone());
+        open.hide();
         open.hold(&scratch.opener);
         // Set once: scratch is attached once, then it is gone.
         let _ = scratch.became.set(open);
