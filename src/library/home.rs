@@ -26,6 +26,8 @@ impl Home {
     pub fn open(root: &Path) -> Result<Self, Error> {
         let at = |source| Error::Unusable { path: root.to_owned(), source };
         if !root.exists() {
+            // Nothing is made on a filesystem that is then refused.
+            root.ancestors().find(|path| path.exists()).map_or(Ok(()), check_filesystem)?;
             DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at)?;
         }
         let root = root.canonicalize().map_err(at)?;

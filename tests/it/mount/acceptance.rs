@@ -10,13 +10,13 @@ use super::tool::{Done, installed, present, run};
 use super::{EBADMSG, errno, names, read, rest};
 
 /// A photo of the shared corpus; said aloud where it is absent.
-fn photo(name: &str) -> Option<PathBuf> {
+pub fn photo(name: &str) -> Option<PathBuf> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/photos");
     let path = Path::new(corpus).join(name);
     present(&path.display().to_string(), path.exists()).then_some(path)
 }
 
-fn sample() -> Option<Mount> {
+pub fn sample() -> Option<Mount> {
     let directory = tempfile::tempdir().expect("a directory");
     let done = Command::new(env!("CARGO_BIN_EXE_mediafs"))
         .arg("init")

@@ -4,7 +4,7 @@
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
-mod acceptance;
+pub mod acceptance;
 mod archive;
 mod copy;
 pub mod daemon;
