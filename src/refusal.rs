@@ -88,6 +88,21 @@ pub struct Violation {
     pub hint: String,
 }
 
+#[cfg(test)]
+impl Violation {
+    /// An image of 40x40 where 64x64 is the least: an example for tests.
+    pub fn small_image() -> Self {
+        Self {
+            rule: Rule::MinWidth,
+            fact: "image is 40x40".into(),
+            measured: "40x40".into(),
+            allows: "takes at least 64x64".into(),
+            allowed: "64x64".into(),
+            hint: "send a larger image".into(),
+        }
+    }
+}
+
 /// A violation at its place. Prints as
 /// `user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,14 +194,7 @@ mod tests {
     fn a_refusal_names_the_fact_and_the_rule() {
         let name = |text| Name::parse(text).expect("a name");
         let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
-        let violation = Violation {
-            rule: Rule::MinWidth,
-            fact: "image is 40x40".into(),
-            measured: "40x40".into(),
-            allows: "takes at least 64x64".into(),
-            allowed: "64x64".into(),
-            hint: "send a larger image".into(),
-        };
+        let violation = Violation::small_image();
         let refusal = Refusal::new(RefusalId::from_number(0), &slot, violation);
         assert_eq!(
             refusal.to_string(),

@@ -2,6 +2,7 @@
 //! Does not know what the catalogue is asked for: the verbs lie in the files of `sqlite/`; this one opens, lends
 //! connections and frames transactions.
 
+mod access;
 mod attachments;
 mod blobs;
 mod columns;

@@ -21,32 +21,12 @@ pub enum Error {
     Usage(String),
     #[error("{} is there already; nothing was changed", .0.display())]
     Exists(PathBuf),
-    #[error("{} does not exist; make it with `mkdir {}`", .0.display(), .0.display())]
-    NoMountpoint(PathBuf),
-    #[error("{} is not a directory, so nothing can be mounted on it", .0.display())]
-    NotADirectory(PathBuf),
-    #[error("{} is not empty; mount on an empty directory, so that nothing is hidden", .0.display())]
-    NotEmpty(PathBuf),
-    #[error("{} is mounted already ({kind}); unmount it first with `mediafs unmount {}`", path.display(), path.display())]
-    Mounted { path: PathBuf, kind: String },
-    #[error("{} is not mounted", .0.display())]
-    NotMounted(PathBuf),
     #[error("{} is a mount of {kind}, not of mediafs", path.display())]
     Foreign { path: PathBuf, kind: String },
-    #[error("{} is in use; leave it with every shell and program, or detach it with --lazy", .0.display())]
-    Busy(PathBuf),
-    #[error("cannot unmount {}: {reason}", path.display())]
-    Unmount { path: PathBuf, reason: String },
     #[error("the library {} lies inside the mountpoint {}; keep it elsewhere ([library] path)", library.display(), mountpoint.display())]
     LibraryInside { library: PathBuf, mountpoint: PathBuf },
     #[error("the mountpoint {} lies inside the library {}; mount elsewhere", mountpoint.display(), library.display())]
     MountpointInside { library: PathBuf, mountpoint: PathBuf },
-    #[error("the library {} lies on a FUSE filesystem ({kind}), which cannot promise that files survive a power cut; keep it on a disk", library.display())]
-    LibraryOnFuse { library: PathBuf, kind: String },
-    #[error("{} is not there: load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)", .0.display())]
-    NoDevice(PathBuf),
-    #[error("{} is no device: remove it and load the module with `modprobe fuse`, or give the container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)", .0.display())]
-    NotADevice(PathBuf),
     #[error("cannot {action} {}", path.display())]
     File {
         action: &'static str,

@@ -3,16 +3,13 @@
 
 mod check_config;
 pub mod control;
-mod detach;
 mod error;
 mod gc;
 mod init;
 mod library;
 mod log;
 pub mod mount;
-mod mounts;
 mod options;
-mod preflight;
 pub mod service;
 pub mod show;
 pub mod signal;

@@ -1,7 +1,7 @@
 //! `mediafs mount`: serves the tree in the foreground until it is told to stop.
 //! Does not know what is in the tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,16 +11,15 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, preflight, say, service, show};
+use super::{Error, chain, gc, library, say, service, show};
 use crate::config::Config;
+use crate::fuse::mountpoint::{Mountpoint, absolute};
 use crate::fuse::{self, Mounted};
 use crate::library::Library;
 use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
 
-/// Where the kernel takes filesystems from programs.
-pub const DEVICE: &str = "/dev/fuse";
 /// What open drafts get to be closed after an unmount (CONTRACT 9).
 const DRAIN: Duration = Duration::from_secs(30);
 /// A blocked request blocks its thread: fewer threads than this would let one slow disk write stop everybody.
@@ -46,7 +45,7 @@ pub struct Mount {
 /// A mount that nothing stands in the way of any more.
 #[derive(Debug)]
 pub struct Prepared {
-    pub mountpoint: PathBuf,
+    pub mountpoint: Mountpoint,
     pub allow_other: bool,
 }
 
@@ -61,7 +60,7 @@ impl Mount {
             control::serve(&root, socket, requests(Arc::clone(&library), config.schema.clone()))?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
-        say(format_args!("mounted on {}", prepared.mountpoint.display()))?;
+        say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
         service::ready();
         end_with_the_mount(&mounted, stop.ender())?;
         if stop.wait() == Reason::Asked {
@@ -74,12 +73,28 @@ impl Mount {
         Ok(())
     }
 
-    /// Checks options, mountpoint, library and kernel; clears a stale mount. What is refused is refused here.
+    /// Checks options, kernel, mountpoint and the library's place; clears a stale mount. What is refused is refused here.
     pub fn prepare(&self, config: &Config) -> Result<Prepared, Error> {
         let options = Options::parse(self.options.iter().map(String::as_str))?;
-        let mountpoint = preflight::check(&self.mountpoint, &config.library.path)?;
+        fuse::check_device()?;
+        let mountpoint = Mountpoint::prepare(&self.mountpoint)?;
+        let missing =
+            |source| Error::File { action: "find", path: config.library.path.clone(), source };
+        apart(mountpoint.path(), &absolute(&config.library.path).map_err(missing)?)?;
         Ok(Prepared { mountpoint, allow_other: options.allow_other || config.mount.allow_other })
     }
+}
+
+/// Neither may hide the other.
+fn apart(mountpoint: &Path, library: &Path) -> Result<(), Error> {
+    let (mountpoint, library) = (mountpoint.to_owned(), library.to_owned());
+    if library.starts_with(&mountpoint) {
+        return Err(Error::LibraryInside { library, mountpoint });
+    }
+    if mountpoint.starts_with(&library) {
+        return Err(Error::MountpointInside { library, mountpoint });
+    }
+    Ok(())
 }
 
 /// An unmount from outside ends the wait for signals.
@@ -114,5 +129,21 @@ fn requests(library: Arc<Library>, schema: Schema) -> impl Fn(Request) -> Respon
             Request::Show { path } => show::find(&library, &schema, &path),
         };
         answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_library_nor_mountpoint_may_lie_inside_the_other() {
+        let apart = |mountpoint, library| apart(Path::new(mountpoint), Path::new(library));
+        let told =
+            |mountpoint, library| apart(mountpoint, library).expect_err("a refusal").to_string();
+        assert!(apart("/srv/media", "/srv/media-data").is_ok());
+        assert!(told("/srv/media", "/srv/media/data").contains("inside the mountpoint"));
+        assert!(told("/srv/media", "/srv/media").contains("inside the mountpoint"));
+        assert!(told("/srv/data/media", "/srv/data").contains("inside the library"));
     }
 }

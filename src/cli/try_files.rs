@@ -156,7 +156,6 @@ mod tests {
     use crate::config;
     use crate::dimensions::Dimensions;
     use crate::media_type::Format;
-    use crate::refusal::Rule;
 
     fn schema() -> Schema {
         config::parse(config::SAMPLE, "sample").expect("the sample").schema
@@ -190,14 +189,7 @@ mod tests {
             describe(field, &Verdict::Untouched(to)),
             "image/jpeg 1600x1200, 300 KiB, kept as it is"
         );
-        let violation = Violation {
-            rule: Rule::MinWidth,
-            fact: "image is 40x40".into(),
-            measured: "40x40".into(),
-            allows: "takes at least 64x64".into(),
-            allowed: "64x64".into(),
-            hint: "send a larger image".into(),
-        };
+        let violation = Violation::small_image();
         assert_eq!(
             describe(field, &Verdict::Refused(violation)),
             "refused: image is 40x40; avatar takes at least 64x64 (min_width); send a larger image"

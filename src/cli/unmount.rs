@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::detach::{When, detach};
-use super::preflight::{absolute, is_stale};
-use super::{Error, mounts, say};
+use super::{Error, say};
+use crate::fuse::detach::{When, detach};
+use crate::fuse::mountpoint::{absolute, is_stale};
+use crate::fuse::{self, mounts};
 
 /// Unmount what is mounted on a directory
 #[derive(Debug, Args)]
@@ -26,11 +27,14 @@ pub struct Unmount {
 
 impl Unmount {
     pub fn run(&self) -> Result<(), Error> {
-        let path = absolute(&self.mountpoint)?;
-        let mounts = mounts::all()?;
-        let mounted = mounts::at(&path, &mounts).ok_or_else(|| Error::NotMounted(path.clone()))?;
-        if !mounted.is_fuse() {
-            return Err(Error::Foreign { path, kind: mounted.kind.clone() });
+        let unknown =
+            |source| Error::File { action: "look at", path: self.mountpoint.clone(), source };
+        let path = absolute(&self.mountpoint).map_err(unknown)?;
+        let Some(mount) = mounts::on(&path).map_err(unknown)? else {
+            return Err(fuse::Error::NotMounted(path).into());
+        };
+        if !mount.is_fuse() {
+            return Err(Error::Foreign { path, kind: mount.kind });
         }
         let when = if self.lazy || is_stale(&path) { When::AtOnce } else { When::Unused };
         detach(&path, when)?;

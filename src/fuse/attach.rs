@@ -4,24 +4,25 @@
 //! fuser could mount by itself, but unmounts the path once more when its session ends, which by then may be another mount.
 
 use std::ffi::CString;
-use std::fs::{self, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::mount::MountFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{getegid, geteuid};
 
+use crate::fuse::detach::{When, detach};
 use crate::fuse::session::Settings;
-use crate::fuse::{Error, mounts};
+use crate::fuse::{Error, HELPER, mounts};
 
 const DEVICE: &str = "/dev/fuse";
-const HELPER: &str = "fusermount3";
 
 /// A mountpoint with the tree on it.
 pub struct Attached {
@@ -30,13 +31,14 @@ pub struct Attached {
     device: String,
 }
 
+/// Whether the kernel offers FUSE to this process at all.
+pub fn check_device() -> Result<(), Error> {
+    open_device().map(drop)
+}
+
 /// Mounts. Returns the descriptor that requests come through and what undoes the mount.
-/// A mount on the same directory whose daemon has died is cleared first.
 pub fn attach(settings: &Settings) -> Result<(OwnedFd, Attached), Error> {
-    let mountpoint = prepare(&settings.mountpoint)?;
-    if !Path::new(DEVICE).exists() {
-        return Err(Error::NoDevice);
-    }
+    let mountpoint = settings.mountpoint.path().to_owned();
     let device = if geteuid().is_root() {
         mount_as_root(&mountpoint, settings)?
     } else {
@@ -61,46 +63,25 @@ impl Attached {
 
     /// Unmounts lazily: the names vanish at once, open files go on until they are closed. Idempotent.
     pub fn detach(&self) -> Result<(), Error> {
-        let failed = |source| Error::Unmount { path: self.mountpoint.clone(), source };
-        if self.is_on().map_err(failed)? {
-            detach(&self.mountpoint).map_err(failed)
-        } else {
-            Ok(())
-        }
+        let unknown = |source| Error::Unmount { path: self.mountpoint.clone(), source };
+        if self.is_on().map_err(unknown)? { detach(&self.mountpoint, When::AtOnce) } else { Ok(()) }
     }
 }
 
-/// The canonical path of an empty directory.
-fn prepare(mountpoint: &Path) -> Result<PathBuf, Error> {
-    let unusable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Error::NoMountpoint(mountpoint.to_owned()),
-        io::ErrorKind::NotADirectory => Error::NotDirectory(mountpoint.to_owned()),
-        _ => Error::Mountpoint { path: mountpoint.to_owned(), source },
-    };
-    let path = fs::canonicalize(mountpoint).map_err(unusable)?;
-    clear_stale(&path).map_err(unusable)?;
-    if mounts::on(&path).map_err(unusable)?.is_some_and(|mount| mount.kind.starts_with("fuse")) {
-        return Err(Error::Occupied(mountpoint.to_owned()));
-    }
-    match fs::read_dir(&path).map_err(unusable)?.next() {
-        Some(_) => Err(Error::NotEmpty(mountpoint.to_owned())),
-        None => Ok(path),
-    }
-}
-
-/// Detaches a mount whose daemon is gone: every call on it answers ENOTCONN.
-fn clear_stale(path: &Path) -> io::Result<()> {
-    match fs::metadata(path) {
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTCONN) => {
-            tracing::info!(path = %path.display(), "clearing the mount of a daemon that has died");
-            detach(path)
-        }
-        _ => Ok(()),
-    }
+fn open_device() -> Result<File, Error> {
+    let opened = OpenOptions::new().read(true).write(true).open(DEVICE);
+    let file = opened.map_err(|source| match Errno::from_io_error(&source) {
+        // A node without the module behind it is as good as none.
+        Some(Errno::NOENT | Errno::NXIO | Errno::NODEV) => Error::NoDevice,
+        _ => Error::Device(source),
+    })?;
+    // An ordinary file of that name: a container without the device, in which somebody once wrote to it.
+    let is_device = file.metadata().is_ok_and(|found| found.file_type().is_char_device());
+    if is_device { Ok(file) } else { Err(Error::NotADevice) }
 }
 
 fn mount_as_root(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Error> {
-    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(Error::Device)?;
+    let device = open_device()?;
     let refused = |source| Error::Refused { path: mountpoint.to_owned(), source };
     let mut options = format!(
         "fd={},rootmode=40000,user_id={},group_id={},default_permissions",
@@ -178,54 +159,23 @@ fn receive_descriptor(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
     Ok(descriptor)
 }
 
-fn detach(mountpoint: &Path) -> io::Result<()> {
-    match rustix::mount::unmount(mountpoint, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-        Err(Errno::PERM) => detach_by_helper(mountpoint),
-        outcome => Ok(outcome?),
-    }
-}
-
-fn detach_by_helper(mountpoint: &Path) -> io::Result<()> {
-    let output = Command::new(HELPER).args(["-u", "-z", "--"]).arg(mountpoint).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
     use super::*;
+    use crate::fuse::mountpoint::Mountpoint;
 
-    fn settings(mountpoint: &Path) -> Settings {
-        Settings {
-            mountpoint: mountpoint.to_owned(),
+    #[test]
+    fn a_name_with_a_comma_stays_one_option_of_the_helper() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = helper_options(&Settings {
+            mountpoint: Mountpoint::prepare(directory.path()).expect("an empty directory"),
             allow_other: true,
             threads: 1,
             read_only: true,
             fs_name: "a,b".into(),
-        }
-    }
-
-    #[test]
-    fn a_mountpoint_is_an_empty_directory_that_is_there() {
-        let scratch = tempfile::tempdir().expect("a directory");
-        let missing = scratch.path().join("missing");
-        assert!(matches!(prepare(&missing), Err(Error::NoMountpoint(path)) if path == missing));
-        let file = scratch.path().join("file");
-        fs::File::create(&file).expect("a file");
-        assert!(matches!(prepare(&file), Err(Error::NotDirectory(path)) if path == file));
-        assert!(matches!(prepare(scratch.path()), Err(Error::NotEmpty(_))));
-        fs::remove_file(&file).expect("removed");
-        let canonical = fs::canonicalize(scratch.path()).expect("a path");
-        assert_eq!(prepare(scratch.path()).expect("empty"), canonical);
-    }
-
-    #[test]
-    fn a_name_with_a_comma_stays_one_option_of_the_helper() {
-        let options = helper_options(&settings(Path::new("/m")));
+        });
         assert_eq!(
             options,
             "fsname=a\\,b,subtype=mediafs,nosuid,nodev,noatime,default_permissions,allow_other,ro"

@@ -3,28 +3,40 @@
 
 mod adapter;
 mod attach;
+pub mod detach;
 mod errno;
 mod inval;
-mod mounts;
+pub mod mountpoint;
+pub mod mounts;
 mod pool;
 mod session;
 
 use std::io;
 use std::path::PathBuf;
 
+pub use attach::check_device;
 pub use errno::errno;
 pub use session::{Mounted, Settings, mount};
 
-/// Why a tree cannot be mounted, with the way out.
+/// Mounts and unmounts for those who are not root (libfuse 3).
+const HELPER: &str = "fusermount3";
+
+/// Why a tree cannot be mounted or unmounted, with the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "there is no /dev/fuse; load the module with `modprobe fuse`, or give the container `--device /dev/fuse`"
+        "/dev/fuse is not there: load the module with `modprobe fuse`, or give the container \
+         the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)"
     )]
     NoDevice,
+    #[error(
+        "/dev/fuse is no device: remove it and load the module with `modprobe fuse`, or give the \
+         container the device (docker: --device /dev/fuse --cap-add SYS_ADMIN)"
+    )]
+    NotADevice,
     #[error("/dev/fuse cannot be opened; the user needs read and write permission on it")]
     Device(#[source] io::Error),
-    #[error("the mountpoint {0} is not there; create it with `mkdir -p`")]
+    #[error("the mountpoint {0} is not there; make it with `mkdir -p {0}`")]
     NoMountpoint(PathBuf),
     #[error("the mountpoint {0} is not a directory")]
     NotDirectory(PathBuf),
@@ -32,8 +44,8 @@ pub enum Error {
         "the mountpoint {0} is not empty; mount over an empty directory, or what is in it would be hidden"
     )]
     NotEmpty(PathBuf),
-    #[error("something is mounted on {0} already; unmount it with `mediafs unmount` first")]
-    Occupied(PathBuf),
+    #[error("{path} is mounted already ({kind}); unmount it first with `mediafs unmount {path}`")]
+    Occupied { path: PathBuf, kind: String },
     #[error("the mountpoint {path} cannot be examined")]
     Mountpoint {
         path: PathBuf,
@@ -41,7 +53,7 @@ pub enum Error {
         source: io::Error,
     },
     #[error(
-        "fusermount3 is not installed and only root mounts without it; install the package fuse3"
+        "fusermount3 is not installed, and only root mounts and unmounts without it; install the package fuse3"
     )]
     NoHelper,
     #[error(
@@ -56,6 +68,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("{0} is not mounted")]
+    NotMounted(PathBuf),
+    #[error("{0} is in use; leave it with every shell and program, or detach it with --lazy")]
+    Busy(PathBuf),
     #[error("{path} cannot be unmounted")]
     Unmount {
         path: PathBuf,

@@ -18,7 +18,13 @@ pub struct Mount {
     pub kind: String,
 }
 
-/// What is mounted on this very directory: the topmost, if several are. `path` must be canonical.
+impl Mount {
+    pub fn is_fuse(&self) -> bool {
+        self.kind == "fuse" || self.kind == "fuseblk" || self.kind.starts_with("fuse.")
+    }
+}
+
+/// What is mounted on this very directory: the topmost, if several are. `path` must have no links in it.
 pub fn on(path: &Path) -> io::Result<Option<Mount>> {
     Ok(find(&fs::read(MOUNTINFO)?, path))
 }
@@ -28,6 +34,7 @@ pub fn changes() -> io::Result<File> {
     File::open(MOUNTINFO)
 }
 
+/// `36 35 98:0 /root /mountpoint options optional... - kind source options`
 fn find(mountinfo: &[u8], path: &Path) -> Option<Mount> {
     mountinfo.split(|&byte| byte == b'\n').rev().find_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ');
@@ -81,5 +88,12 @@ mod tests {
     fn this_machine_has_proc_mounted_on_proc() {
         let proc = on(Path::new("/proc")).expect("mountinfo").expect("a mount");
         assert_eq!(proc.kind, "proc");
+    }
+
+    #[test]
+    fn fuse_has_three_spellings() {
+        let is_fuse = |kind: &str| Mount { device: "0:1".into(), kind: kind.into() }.is_fuse();
+        assert!(["fuse", "fuseblk", "fuse.sshfs"].map(is_fuse).iter().all(|&fuse| fuse));
+        assert!(!is_fuse("fusectl") && !is_fuse("ext4"));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,6 +14,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use crate::fuse::adapter::Adapter;
 use crate::fuse::attach::{Attached, attach};
 use crate::fuse::inval::Invalidator;
+use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{Error, mounts};
 use crate::tree::Tree;
 
@@ -27,7 +27,7 @@ const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// Where and how the tree is mounted.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub mountpoint: PathBuf,
+    pub mountpoint: Mountpoint,
     /// Whether users other than the one who mounts may use it.
     pub allow_other: bool,
     /// Threads that take requests; at least one.

@@ -65,7 +65,7 @@ impl Draft {
     fn stored(work: &Work) -> Option<AttachmentId> {
         match (&work.stage, &work.start) {
             (Stage::Committed { id, .. }, _) => Some(*id),
-            (Stage::Untouched, Start::Copy(base)) => Some(base.id),
+            (Stage::Untouched, Start::Copy(base, _)) => Some(base.id),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
 use crate::library::refuse::Author;
@@ -23,16 +23,15 @@ const PROBE_STEP: u64 = 16 << 10;
 #[derive(Debug)]
 pub enum Start {
     Empty,
-    /// The stored bytes (`open` without `O_TRUNC`), copied when first changed.
-    Copy(Attachment),
+    /// The stored bytes (`open` without `O_TRUNC`), copied when first changed. They are held open: the attachment may be
+    /// replaced and swept before that.
+    Copy(Attachment, Arc<File>),
 }
 
 #[derive(Debug)]
 pub struct Draft {
     pub(super) target: Target,
     pub(super) author: Author,
-    /// What the writer unlinked before it began; put back if nothing comes of the draft.
-    replaced: Option<AttachmentId>,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
@@ -58,6 +57,8 @@ pub(super) struct Work {
     probe_at: Option<u64>,
     /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
     pub(super) detached: bool,
+    /// What the writer unlinked before it began; put back if nothing comes of the draft.
+    pub(super) replaced: Option<AttachmentId>,
 }
 
 /// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, writing returns to it.
@@ -88,7 +89,7 @@ impl Draft {
         let now = Timestamp::now();
         let (size, access, times) = match &start {
             Start::Empty => (0, access, Times::all(now)),
-            Start::Copy(base) => (base.content.length, base.access, base.times),
+            Start::Copy(base, _) => (base.content.length, base.access, base.times),
         };
         let shown = Shown { size, access, times, attributes: BTreeMap::new() };
         let work = Work {
@@ -97,8 +98,9 @@ impl Draft {
             contiguous: 0,
             probe_at: Some(1),
             detached: false,
+            replaced,
         };
-        Self { target, author, replaced, shown: Mutex::new(shown), work: Mutex::new(work) }
+        Self { target, author, shown: Mutex::new(shown), work: Mutex::new(work) }
     }
 
     /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
@@ -127,8 +129,9 @@ impl Draft {
         self.author
     }
 
+    /// What is to be put back if nothing comes of the draft. Waits for a judgement.
     pub fn replaced(&self) -> Option<AttachmentId> {
-        self.replaced
+        self.work().replaced
     }
 
     pub fn size(&self) -> u64 {
@@ -147,6 +150,14 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
+    /// Whether its bytes were refused, lost or committed, and none came since. Never waits: while they are judged it is false.
+    pub fn is_judged(&self) -> bool {
+        let judged = |stage: &Stage| {
+            matches!(stage, Stage::Refused(_) | Stage::Spoiled(_) | Stage::Committed { .. })
+        };
+        self.work.try_lock().is_ok_and(|work| judged(&work.stage))
+    }
+
     /// Whether there is not a byte in it, neither sent nor stored before.
     pub fn is_blank(&self) -> bool {
         let work = self.work();
@@ -154,12 +165,7 @@ impl Draft {
     }
 
     /// Reads what the writer sees: its own bytes, or what it started with.
-    pub fn read_at(
-        &self,
-        library: &Library,
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<usize, Error> {
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let work = self.work();
         let read = match &work.stage {
             Stage::Open(staged) | Stage::Spoiled(staged) => staged.file().read_at(buffer, offset),
@@ -169,7 +175,7 @@ impl Draft {
             Stage::Refused(_) => Ok(0),
             Stage::Untouched => match &work.start {
                 Start::Empty => Ok(0),
-                Start::Copy(base) => library.blobs.open(base.blob)?.read_at(buffer, offset),
+                Start::Copy(_, stored) => stored.read_at(buffer, offset),
             },
         };
         read.map_err(Error::io("read the draft"))
@@ -246,14 +252,14 @@ impl Draft {
                 Some(sent.try_clone().map_err(Error::io("reopen the draft"))?)
             }
             Stage::Untouched => match &work.start {
-                Start::Copy(base) => {
-                    let blob = library.blobs.open(base.blob)?;
-                    Some(blob.try_clone().map_err(Error::io("reopen the blob"))?)
+                Start::Copy(_, stored) => {
+                    Some(stored.try_clone().map_err(Error::io("reopen the blob"))?)
                 }
                 Start::Empty => None,
             },
         };
-        let staged = library.staging.named(&self.note()).map_err(Error::io("stage the draft"))?;
+        let staged =
+            library.staging.named(&self.note(work)).map_err(Error::io("stage the draft"))?;
         let source = source.filter(|_| !whole);
         if let Some(source) = source {
             let length = self.size();
@@ -269,8 +275,8 @@ impl Draft {
         Ok(())
     }
 
-    fn note(&self) -> Note {
-        Note { place: self.target.place.clone(), uid: self.author.uid, replaced: self.replaced }
+    fn note(&self, work: &Work) -> Note {
+        Note { place: self.target.place.clone(), uid: self.author.uid, replaced: work.replaced }
     }
 
     /// Looks at the header once enough of it is there.

@@ -33,7 +33,7 @@ impl Draft {
     }
 
     /// Where the next data or hole begins, on the backing file.
-    pub fn seek(&self, library: &Library, whence: rustix::fs::SeekFrom) -> Result<u64, Error> {
+    pub fn seek(&self, whence: rustix::fs::SeekFrom) -> Result<u64, Error> {
         let work = self.work();
         let seek = |file: &File| {
             rustix::fs::seek(file, whence)
@@ -44,7 +44,7 @@ impl Draft {
             Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => seek(sent),
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Untouched => match &work.start {
-                Start::Copy(base) => seek(&*library.blobs.open(base.blob)?),
+                Start::Copy(_, stored) => seek(stored),
                 Start::Empty => {
                     Err(Error::Io { action: "seek", source: rustix::io::Errno::NXIO.into() })
                 }

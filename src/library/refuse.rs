@@ -250,14 +250,7 @@ mod tests {
     fn refusal(id: RefusalId) -> (Refusal, Place) {
         let name = |text| Name::parse(text).expect("a name");
         let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
-        let violation = Violation {
-            rule: Rule::MinWidth,
-            fact: "image is 40x40".into(),
-            measured: "40x40".into(),
-            allows: "takes at least 64x64".into(),
-            allowed: "64x64".into(),
-            hint: "send a larger image".into(),
-        };
+        let violation = Violation::small_image();
         let place = Place { row: RowId(1), field: name("avatar") };
         (Refusal::new(id, &slot, violation), place)
     }

@@ -118,7 +118,7 @@ impl Library {
         Ok(record)
     }
 
-    /// Renames scratch to a scratch name; what it displaces is removed.
+    /// Renames scratch to a scratch name; what it displaces is removed. An exchange displaces nothing.
     pub fn rename_scratch(
         &self,
         id: ScratchId,
@@ -126,8 +126,8 @@ impl Library {
         name: &Name,
         collision: Collision,
     ) -> Result<(), Error> {
-        let displaced = self.catalog.rename_scratch(id, row, name, collision, Timestamp::now())?;
-        if let Some(displaced) = displaced {
+        let other = self.catalog.rename_scratch(id, row, name, collision, Timestamp::now())?;
+        if let Some(displaced) = other.filter(|_| collision == Collision::Replace) {
             remove_file(&self.scratch_path(&displaced));
         }
         Ok(())

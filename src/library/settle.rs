@@ -24,6 +24,8 @@ pub enum End {
     Committed(AttachmentId),
     /// Refused or spoiled.
     Lost,
+    /// Its owner unlinked it.
+    Discarded,
 }
 
 impl Draft {
@@ -51,7 +53,9 @@ impl Draft {
                 None
             }
         };
-        let end = match &self.work().stage {
+        let work = self.work();
+        let end = match &work.stage {
+            _ if work.detached => End::Discarded,
             Stage::Committed { id, .. } => End::Committed(*id),
             Stage::Untouched => End::Empty,
             Stage::Open(_) if self.size() == 0 => End::Empty,
@@ -74,9 +78,15 @@ impl Draft {
         }
     }
 
-    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged.
+    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged, and a crash
+    /// leaves nothing.
     pub fn detach(&self) {
-        self.work().detached = true;
+        let mut work = self.work();
+        work.detached = true;
+        work.replaced = None;
+        if let Stage::Open(staged) | Stage::Spoiled(staged) = &work.stage {
+            staged.unlink();
+        }
     }
 
     fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
@@ -86,6 +96,7 @@ impl Draft {
         match library.publish(raw, &self.target, self.author, &self.metadata()) {
             Ok(published) => {
                 let id = published.attachment.id;
+                work.replaced = None;
                 // The staging name goes with the stage: the bytes have their key now, or are not needed any more.
                 if let Stage::Frozen { sent, .. } =
                     std::mem::replace(&mut work.stage, Stage::Untouched)

@@ -100,20 +100,31 @@ impl Staged {
         read_only(&self.file)
     }
 
+    /// Takes the name away now; the bytes go with the last descriptor.
+    pub fn unlink(&self) {
+        self.name.unlink();
+    }
+
     /// Closes the descriptor that can write; the name stays until the value goes.
     pub fn freeze(self) -> Frozen {
         self.name
     }
 }
 
-impl Drop for Frozen {
-    fn drop(&mut self) {
+impl Frozen {
+    fn unlink(&self) {
         // The name may be gone already: moved to the quarantine, say.
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "a staged file stays behind");
         }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.unlink();
     }
 }
 

@@ -31,18 +31,12 @@ pub struct OpenDraft {
 struct Hold {
     owner: Owner,
     handles: usize,
-    phase: Phase,
-    /// Unlinked by somebody else, or refused: its name is shown to nobody but its owner.
+    /// Looked up for an `open` that has not come yet: it must still be there when it comes.
+    awaited: Option<Instant>,
+    /// All handles closed, not a byte: a listed 0-byte file since then.
+    resting: Option<Instant>,
+    /// Unlinked by somebody else, or committed once: its name is shown to nobody but its owner.
     hidden: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Looked up for an `open` that has not come yet.
-    Awaited(Instant),
-    Open,
-    /// All handles closed, not a byte: a listed 0-byte file.
-    Placeholder(Instant),
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +55,17 @@ struct Index {
     by_place: HashMap<Place, Vec<u64>>,
 }
 
+impl Index {
+    fn part(&mut self, open: &OpenDraft) {
+        if let Some(ids) = self.by_place.get_mut(open.place()) {
+            ids.retain(|other| *other != open.id);
+            if ids.is_empty() {
+                self.by_place.remove(open.place());
+            }
+        }
+    }
+}
+
 impl OpenDraft {
     pub fn place(&self) -> &Place {
         &self.draft.target().place
@@ -75,11 +80,23 @@ impl OpenDraft {
     }
 
     pub fn is_placeholder(&self) -> bool {
-        matches!(self.lock().phase, Phase::Placeholder(_))
+        self.lock().resting.is_some()
     }
 
+    /// Whether its name is shown to its owner alone.
     pub fn is_hidden(&self) -> bool {
         self.lock().hidden
+    }
+
+    /// Whether no path leads to it any more. What was judged lives on in its handles only: the release that ends it comes
+    /// after `close` has answered, and whoever looks next, the writer too, must find what is stored.
+    pub fn is_judged(&self) -> bool {
+        self.draft.is_judged()
+    }
+
+    /// Whether a free slot shows it to everybody: a first draft that is not judged yet, or a placeholder.
+    pub fn is_shown(&self) -> bool {
+        self.over.is_none() && !self.is_hidden() && !self.is_judged()
     }
 
     pub fn hide(&self) {
@@ -89,11 +106,16 @@ impl OpenDraft {
     /// One more handle. A placeholder becomes the draft of whoever opens it.
     pub fn hold(&self, opener: &Owner) {
         let mut hold = self.lock();
-        if matches!(hold.phase, Phase::Placeholder(_)) {
+        if hold.resting.take().is_some() {
             hold.owner = opener.clone();
         }
-        hold.phase = Phase::Open;
+        hold.awaited = None;
         hold.handles += 1;
+    }
+
+    /// An `open` will follow.
+    pub fn await_open(&self) {
+        self.lock().awaited = Some(Instant::now());
     }
 
     /// One handle less; whether it was the last.
@@ -111,18 +133,21 @@ impl OpenDraft {
     pub fn rest(&self) {
         let mut hold = self.lock();
         if hold.handles == 0 {
-            hold.phase = Phase::Placeholder(Instant::now());
+            hold.resting = Some(Instant::now());
         }
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    /// Whether nobody has it open or is about to.
+    fn is_idle(&self, now: Instant) -> bool {
         let hold = self.lock();
-        match hold.phase {
-            _ if hold.handles > 0 => false,
-            Phase::Awaited(since) => now.duration_since(since) > AWAITED,
-            Phase::Placeholder(since) => now.duration_since(since) > PLACEHOLDER,
-            Phase::Open => false,
-        }
+        let awaited = hold.awaited.is_some_and(|since| now.duration_since(since) <= AWAITED);
+        hold.handles == 0 && !awaited
+    }
+
+    /// Whether it is of no use any more: nobody opened it, or it has rested its time.
+    fn is_over(&self, now: Instant) -> bool {
+        let rests = |since| now.duration_since(since) <= PLACEHOLDER;
+        self.is_idle(now) && !self.lock().resting.is_some_and(rests)
     }
 
     fn lock(&self) -> MutexGuard<'_, Hold> {
@@ -136,8 +161,9 @@ impl Drafts {
         let mut index = self.lock();
         index.last += 1;
         let id = index.last;
-        let phase = Phase::Awaited(Instant::now());
-        let hold = Mutex::new(Hold { owner, handles: 0, phase, hidden: false });
+        let awaited = Some(Instant::now());
+        let hold = Hold { owner, handles: 0, awaited, resting: None, hidden: false };
+        let hold = Mutex::new(hold);
         let open = Arc::new(OpenDraft { id, draft, over, hold });
         index.by_place.entry(open.place().clone()).or_default().push(id);
         index.by_id.insert(id, Arc::clone(&open));
@@ -167,28 +193,38 @@ impl Drafts {
         ids.iter().filter_map(|id| index.by_id.get(id).cloned()).collect()
     }
 
+    /// The drafts of a slot that a path leads to, oldest first.
+    pub fn found(&self, place: &Place) -> Vec<Arc<OpenDraft>> {
+        let mut drafts = self.of(place);
+        drafts.retain(|open| !open.is_judged());
+        drafts
+    }
+
     /// The draft of a slot that a process owns.
     pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
-        self.of(place).into_iter().find(|open| open.belongs_to(tgid))
+        self.found(place).into_iter().find(|open| open.belongs_to(tgid))
     }
 
+    /// All drafts, oldest first.
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {
-        self.lock().by_id.values().cloned().collect()
+        let mut all: Vec<_> = self.lock().by_id.values().cloned().collect();
+        all.sort_unstable_by_key(|open| open.id);
+        all
     }
 
-    /// Forgets a draft, unless somebody holds it open.
+    /// From here on no path leads to the draft; its handles go on with it.
+    pub fn part(&self, open: &OpenDraft) {
+        self.lock().part(open);
+        self.remove(open.id);
+    }
+
+    /// Forgets a draft, unless somebody has it open or is about to.
     pub fn remove(&self, id: u64) {
         let mut index = self.lock();
-        let Some(open) = index.by_id.get(&id).filter(|open| !open.has_handles()).cloned() else {
-            return;
-        };
+        let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
+        let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
         index.by_id.remove(&id);
-        if let Some(ids) = index.by_place.get_mut(open.place()) {
-            ids.retain(|other| *other != id);
-            if ids.is_empty() {
-                index.by_place.remove(open.place());
-            }
-        }
+        index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }
 

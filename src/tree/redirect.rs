@@ -1,78 +1,114 @@
-//! Redirections: how the `open` of a writer reaches its draft although the path leads to an attachment.
-//! Does not know slots; it remembers, for each thread, the inode whose `open` was answered with `ESTALE`.
+//! Redirections: how an operation on an inode that is not the right one any more reaches the one that is.
+//! Does not know slots; it remembers, for each thread, the inode for which it was answered `ESTALE`.
 //!
-//! The kernel resolves the path again after `ESTALE`, by up to two lookups of the same thread, and opens what they answer. A
-//! second `open` of the same inode without a lookup between is a reopen through `/proc/self/fd`, which has no path.
+//! After `ESTALE` the kernel resolves the path once more, by up to two lookups of the same thread, and repeats the operation
+//! on what they answer; a second `ESTALE` would reach the program. So a thread that has looked again is served on the inode
+//! that it found, though that may have lost its name since, or is not the draft that it needs. (The first `ESTALE` may have
+//! been the permission check's, which asks for attributes and does not say that a writer is coming.) A second `open` of the
+//! same inode without a lookup between is a reopen through `/proc/self/fd`, which has no path.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::catalog::Place;
 use crate::tree::Ino;
 
-/// How long the kernel may take from the `ESTALE` to the next lookup.
+/// How long the kernel may take from the `ESTALE` to the lookup.
 const SPAN: Duration = Duration::from_secs(2);
+/// How long it may take from the lookup's answer to the repeated `open` of a writer, which is then served by handle.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long an inode that was looked up is as good as current, though it was replaced: less than another process takes to
+/// commit and say so.
+const FRESH: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Default)]
 pub struct Redirects {
     /// Guards the redirections by thread. Never held across I/O.
     by_thread: Mutex<HashMap<u32, Redirect>>,
+    /// How many there are, so that the common answer 'none' takes no lock.
     count: AtomicUsize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Redirect {
     ino: Ino,
+    seeks: Seeks,
     since: Instant,
-    looked_up: bool,
+    answered: Option<Answer>,
 }
 
-/// What an `open` that cannot be served on its inode should do.
+/// What the thread's lookup was answered.
+#[derive(Debug)]
+struct Answer {
+    ino: Ino,
+    place: Place,
+    at: Instant,
+}
+
+/// What a thread that was turned away is to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seeks {
+    /// What the path leads to now.
+    Successor,
+    /// Its own draft of the slot that the path leads to.
+    Draft,
+}
+
+/// What to do with an operation on the wrong inode.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Answer `ESTALE`: the path will be looked up again.
     LookAgain,
-    /// There is no path: serve it on this inode, by handle.
-    Reopen,
+    /// It has looked again: serve it on this inode, which was the right one when it looked.
+    Serve,
+    /// It will not look again: serve its draft on this inode, by handle. The slot that it looked up, if it came by a path.
+    Reopen(Option<Place>),
 }
 
 impl Redirects {
-    /// An `open` of `ino` by this thread needs another inode.
-    pub fn begin(&self, thread: u32, ino: Ino) -> Step {
+    /// An operation of this thread on `ino` needs another inode.
+    pub fn begin(&self, thread: u32, ino: Ino, seeks: Seeks) -> Step {
         let mut by_thread = self.lock();
         let now = Instant::now();
         by_thread.retain(|_, redirect| now.duration_since(redirect.since) < SPAN);
-        let earlier = by_thread.insert(thread, Redirect { ino, since: now, looked_up: false });
-        let step = match earlier {
-            Some(earlier) if earlier.ino == ino && !earlier.looked_up => {
-                by_thread.remove(&thread);
-                Step::Reopen
+        let earlier =
+            by_thread.remove(&thread).filter(|earlier| earlier.is_followed_by(ino, seeks));
+        let step = match (earlier, seeks) {
+            (Some(_), Seeks::Successor) => Step::Serve,
+            (Some(earlier), Seeks::Draft) => Step::Reopen(earlier.answered.map(|it| it.place)),
+            (None, _) => {
+                by_thread.insert(thread, Redirect { ino, seeks, since: now, answered: None });
+                Step::LookAgain
             }
-            _ => Step::LookAgain,
         };
         self.count.store(by_thread.len(), Ordering::Release);
         step
     }
 
-    /// The inode that this thread was turned away from, if it is looking for another now.
-    pub fn sought(&self, thread: u32) -> Option<Ino> {
+    /// A thread looks a field up: what it is to find there. No path leads through a field, so the first one that it looks
+    /// up after the `ESTALE` is the one that it wants.
+    pub fn sought(&self, thread: u32) -> Option<Seeks> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let by_thread = self.lock();
         let redirect = by_thread.get(&thread)?;
-        (redirect.since.elapsed() < SPAN).then_some(redirect.ino)
+        (redirect.since.elapsed() < SPAN).then_some(redirect.seeks)
     }
 
-    /// The lookup was answered with the draft.
-    pub fn answered(&self, thread: u32) {
+    /// What the lookup was answered.
+    pub fn answered(&self, thread: u32, place: &Place, ino: Ino) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
         if let Some(redirect) = self.lock().get_mut(&thread) {
-            redirect.looked_up = true;
+            redirect.answered = Some(Answer { ino, place: place.clone(), at: Instant::now() });
         }
     }
 
-    /// The `open` came.
+    /// The operation came.
     pub fn end(&self, thread: u32) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
@@ -87,18 +123,38 @@ impl Redirects {
     }
 }
 
+impl Redirect {
+    /// Whether an operation on this inode is the repetition of the one that was turned away.
+    fn is_followed_by(&self, ino: Ino, seeks: Seeks) -> bool {
+        match (&self.answered, seeks) {
+            (Some(answer), Seeks::Successor) => answer.ino == ino && answer.at.elapsed() < FRESH,
+            (Some(answer), Seeks::Draft) => answer.ino == ino && answer.at.elapsed() < GRACE,
+            // No lookup came between: it has no path.
+            (None, Seeks::Draft) => self.ino == ino && self.seeks == Seeks::Draft,
+            (None, Seeks::Successor) => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::RowId;
+    use crate::slot::Name;
+
+    fn place() -> Place {
+        Place { row: RowId(1), field: Name::parse("avatar").expect("a name") }
+    }
 
     #[test]
     fn a_thread_is_redirected_from_its_open_to_its_next_open() {
         let redirects = Redirects::default();
         assert_eq!(redirects.sought(7), None);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        assert_eq!(redirects.sought(7), Some(Ino(100)));
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+        assert_eq!(redirects.sought(7), Some(Seeks::Draft));
+        redirects.answered(7, &place(), Ino(200));
+        assert_eq!(redirects.sought(7), Some(Seeks::Draft));
         assert_eq!(redirects.sought(8), None);
-        redirects.answered(7);
         redirects.end(7);
         assert_eq!(redirects.sought(7), None);
     }
@@ -106,10 +162,22 @@ mod tests {
     #[test]
     fn a_second_open_without_a_lookup_is_a_reopen() {
         let redirects = Redirects::default();
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::Reopen);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
-        redirects.answered(7);
-        assert_eq!(redirects.begin(7, Ino(100)), Step::LookAgain);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::Reopen(None));
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Draft), Step::LookAgain);
+    }
+
+    #[test]
+    fn a_thread_that_has_looked_again_is_not_turned_away_from_what_it_found() {
+        let redirects = Redirects::default();
+        let reopen = Step::Reopen(Some(place()));
+        for (seeks, step) in [(Seeks::Successor, Step::Serve), (Seeks::Draft, reopen)] {
+            assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
+            redirects.answered(7, &place(), Ino(101));
+            assert_eq!(redirects.begin(7, Ino(101), seeks), step);
+        }
+        assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
+        redirects.answered(7, &place(), Ino(101));
+        assert_eq!(redirects.begin(7, Ino(102), Seeks::Successor), Step::LookAgain);
     }
 }

@@ -181,9 +181,9 @@ fn found(path: &Path) -> (Value, Option<Vec<u8>>) {
     if !path.exists() {
         return (None, None);
     }
-    let bytes = read(path);
+    let bytes = read(path).0;
     let value = if path.ends_with("avatar") {
-        let known = (0..PICTURES).find(|seed| picture::good(*seed) == bytes);
+        let known = (0..PICTURES).find(|seed| picture::good(*seed).0 == bytes);
         known.map(u64::from)
     } else {
         let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -215,7 +215,7 @@ fn check_quarantine(mount: &Mount, interrupted: &[u8]) {
         let reason = fs::read_to_string(kept.join("reason.json")).expect("a reason");
         let reason: serde_json::Value = serde_json::from_str(&reason).expect("JSON");
         assert_eq!(reason["rule"], "interrupted", "{reason:#}");
-        bytes.push(read(&kept.join(reason["name"].as_str().expect("a name"))));
+        bytes.push(read(&kept.join(reason["name"].as_str().expect("a name"))).0);
     }
     assert!(bytes.iter().any(|bytes| bytes == interrupted), "the interrupted draft is kept");
 }

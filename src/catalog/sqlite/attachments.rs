@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::access::set_access;
 use super::columns::{attachment, attachment_columns, int, number, place};
 use super::{all, exists, one, run};
 use crate::attachment::{Amendment, Attachment, AttachmentId};
@@ -137,19 +138,6 @@ pub(super) fn put_attribute(
     Ok(())
 }
 
-fn store(db: &Connection, attachment: &Attachment) -> Result<(), Error> {
-    let sql = "UPDATE attachments SET uid = ?, gid = ?, mode = ?, \
-               accessed = ?, modified = ?, changed = ? WHERE id = ?";
-    let Attachment { id, access, times, .. } = attachment;
-    let params = params![
-        access.uid,
-        access.gid,
-        access.mode,
-        times.accessed.0,
-        times.modified.0,
-        times.changed.0,
-        int(id.0)
-    ];
-    run(db, sql, params)?;
-    Ok(())
+fn store(db: &Connection, Attachment { id, access, times, .. }: &Attachment) -> Result<(), Error> {
+    set_access(db, "attachments", id.0, *access, *times)
 }

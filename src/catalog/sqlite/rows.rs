@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::access::set_access;
 use super::columns::{int, name, number, row_columns, row_record, scratch_columns, scratch_record};
 use super::{all, exists, one, run};
 use crate::attachment::{Access, Amendment, RowId, TableId};
@@ -127,19 +128,7 @@ pub(super) fn amend(
 ) -> Result<RowRecord, Error> {
     let mut row = by_id(db, id)?.ok_or(Error::Missing)?;
     amendment.apply(&mut row.access, &mut row.times, now);
-    let sql = "UPDATE rows SET uid = ?, gid = ?, mode = ?, accessed = ?, modified = ?, changed = ? \
-               WHERE id = ?";
-    let (access, times) = (row.access, row.times);
-    let params = params![
-        access.uid,
-        access.gid,
-        access.mode,
-        times.accessed.0,
-        times.modified.0,
-        times.changed.0,
-        int(id.0)
-    ];
-    run(db, sql, params)?;
+    set_access(db, "rows", id.0, row.access, row.times)?;
     Ok(row)
 }
 

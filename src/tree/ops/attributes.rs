@@ -21,13 +21,13 @@ const ORIGIN: &str = "user.xdg.origin.url";
 const NAME_MAX: usize = 255;
 
 impl Tree {
-    pub fn getxattr(&self, _: Caller, ino: Ino, name: &OsStr) -> Result<Vec<u8>> {
+    pub fn getxattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<Vec<u8>> {
         let name = name.to_str().ok_or(Error::NoAttribute)?;
         if !name.starts_with("user.") {
             return Err(Error::NotSupported);
         }
         let value = match node(ino)? {
-            Node::Attachment(id) => self.attachment_attribute(id, name)?,
+            Node::Attachment(id) => self.attachment_attribute(who, id, name)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 match name {
@@ -60,12 +60,13 @@ impl Tree {
 
     pub fn setxattr(
         &self,
-        _: Caller,
+        who: Caller,
         ino: Ino,
         name: &OsStr,
         value: &[u8],
         mode: AttributeMode,
     ) -> Result<()> {
+        self.still_named(who, ino)?;
         let name = foreign_name(name)?;
         let there = match (mode, name) {
             // Setting one of ours is ignored, on what there is.
@@ -81,9 +82,20 @@ impl Tree {
         self.change_attribute(ino, name.unwrap_or_default(), Some(value)).map(|_| ())
     }
 
-    pub fn removexattr(&self, _: Caller, ino: Ino, name: &OsStr) -> Result<()> {
+    pub fn removexattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
+        self.still_named(who, ino)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
         if self.change_attribute(ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
+    }
+
+    /// What is set on an attachment that was replaced a moment ago is meant for its successor.
+    pub(in crate::tree) fn still_named(&self, who: Caller, ino: Ino) -> Result<()> {
+        match node(ino)? {
+            Node::Attachment(id) if self.handles.open_attachment(id).is_none() => {
+                self.living(who, id).map(|_| ())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn change_attribute(&self, ino: Ino, name: &str, value: Option<&[u8]>) -> Result<bool> {
@@ -116,10 +128,16 @@ impl Tree {
         Ok(self.library.open_scratch(&record, false)?)
     }
 
-    fn attachment_attribute(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>> {
-        let open = || self.handles.open_attachment(id);
-        let stored = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
-        let attachment = stored.or_else(open).ok_or(Error::Stale)?;
+    fn attachment_attribute(
+        &self,
+        who: Caller,
+        id: AttachmentId,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        let attachment = match self.handles.open_attachment(id) {
+            Some(open) => open,
+            None => self.living(who, id)?,
+        };
         if name == REFUSAL {
             let places = self.library.places(id)?;
             return Ok(places.iter().find_map(|place| self.refusal_of(place)));

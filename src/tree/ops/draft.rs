@@ -30,8 +30,8 @@ impl Tree {
         written: &Name,
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
-        let tgid = self.processes.group(who.tid);
-        if let Some(own) = self.drafts.owned(place, tgid) {
+        if let Some(own) = self.own_draft(who, place) {
+            own.await_open();
             return Ok(own);
         }
         let over = link.as_ref().map(|link| link.attachment.id);
@@ -39,10 +39,24 @@ impl Tree {
         // A name that is only an alias does not become the field's name by being written to.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         let start = match link {
-            Some(link) if !emptied => Start::Copy(link.attachment),
+            Some(link) if !emptied => self.stored(link.attachment)?,
             _ => Start::Empty,
         };
         self.begin_draft(who, self.target(place, field, &written)?, start, over)
+    }
+
+    /// The draft of a slot that the caller may go on with.
+    pub(in crate::tree) fn own_draft(&self, who: Caller, place: &Place) -> Option<Arc<OpenDraft>> {
+        if self.drafts.is_empty() {
+            return None;
+        }
+        self.drafts.owned(place, self.processes.group(who.tid))
+    }
+
+    /// What is stored, as the beginning of a draft.
+    pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
+        let bytes = self.library.open_blob(attachment.blob)?;
+        Ok(Start::Copy(attachment, bytes))
     }
 
     /// A new draft, waiting for its first handle.
@@ -77,13 +91,12 @@ impl Tree {
         Opened { fh, caching }
     }
 
-    /// Judges a draft now and tells the kernel what the commit changed. What is refused, or did not fit, is gone for everybody
-    /// else before its writer hears of it: the release that ends it comes later, from the kernel's own threads.
+    /// Judges a draft now and tells the kernel what the commit changed. What was unlinked for it is back before its writer
+    /// hears of a refusal, or that it did not fit.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
         let verdict = open.draft.settle(&self.library);
-        if verdict.is_err() {
-            open.hide();
+        if let Err(library::Error::Refused(_) | library::Error::NoSpace) = &verdict {
             self.put_back(open);
         }
         self.committed(open, before.as_ref(), &verdict?);
@@ -98,17 +111,23 @@ impl Tree {
             self.committed(open, before.as_ref(), &verdict);
         }
         match end {
-            End::Empty if open.over.is_none() && !open.is_hidden() => return open.rest(),
-            End::Empty => {
-                if let Some(id) = open.over
-                    && open.draft.is_blank()
-                {
-                    self.emptied.note((id, open.draft.author().uid), ());
-                }
-            }
+            End::Empty => return self.end_empty(open),
             End::Lost => self.put_back(open),
-            End::Committed(_) => {}
+            End::Committed(_) | End::Discarded => {}
         }
+        self.drafts.remove(open.id);
+    }
+
+    /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.
+    fn end_empty(&self, open: &Arc<OpenDraft>) {
+        match self.library.find(open.place()) {
+            Ok(Some(link)) if open.draft.is_blank() => {
+                self.emptied.note((link.attachment.id, open.draft.author().uid), ());
+            }
+            Ok(None) if open.is_shown() => return open.rest(),
+            _ => {}
+        }
+        self.put_back(open);
         self.drafts.remove(open.id);
     }
 
@@ -135,12 +154,15 @@ impl Tree {
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
-        let Verdict::Committed { displaced, .. } = verdict else { return };
+        let Verdict::Committed { id, displaced } = verdict else { return };
+        open.hide();
         let place = open.place();
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
-        if let Some(displaced) = displaced {
-            self.displaced(displaced, before);
+        match displaced {
+            Some(displaced) => self.displaced(displaced, before),
+            // The same bytes again: the attachment stayed, with new times.
+            None => self.forget_attributes(Node::Attachment(*id)),
         }
     }
 

@@ -26,9 +26,9 @@ impl Tree {
     pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         match &*self.handles.find(fh)? {
             Handle::Blob { file, .. } => read_fully(file, offset, buffer),
-            Handle::Draft { open, .. } => Ok(open.draft.read_at(&self.library, offset, buffer)?),
+            Handle::Draft { open, .. } => Ok(open.draft.read_at(offset, buffer)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Ok(open.draft.read_at(&self.library, offset, buffer)?),
+                Some(open) => Ok(open.draft.read_at(offset, buffer)?),
                 None => read_fully(&scratch.file, offset, buffer),
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
@@ -75,12 +75,10 @@ impl Tree {
             Seek::Hole => SeekFrom::Hole(offset),
         };
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => {
-                open.draft.seek(&self.library, position).map_err(seek_error)
-            }
+            Handle::Draft { open, .. } => open.draft.seek(position).map_err(seek_error),
             Handle::Blob { file, .. } => seek(file, position),
             Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => open.draft.seek(&self.library, position).map_err(seek_error),
+                Some(open) => open.draft.seek(position).map_err(seek_error),
                 None => seek(&scratch.file, position),
             },
             _ => Err(Error::NotSupported),

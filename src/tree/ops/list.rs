@@ -111,7 +111,7 @@ impl Tree {
             let place = open.place();
             let free = place.row == row && !links.iter().any(|link| link.place == *place);
             // Of several drafts the first has the name.
-            let first = || self.drafts.of(place).into_iter().find(|open| !open.is_hidden());
+            let first = || self.drafts.of(place).into_iter().find(|open| open.is_shown());
             if free && first().is_some_and(|first| first.id == open.id) {
                 found.push((Node::Draft(open.id), open.draft.target().written.to_string()));
             }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::{Link, Place};
+use crate::catalog::Place;
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::{Entry, Lifetime};
@@ -13,6 +13,7 @@ use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting, link_entry, row_attr, variant_attr};
+use crate::tree::redirect::Seeks;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
 use crate::variant::Variant;
 
@@ -88,7 +89,12 @@ impl Tree {
         name: &Name,
     ) -> Result<Lookup> {
         match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => self.lookup_field(who, row, &field, name).map(Lookup::Found),
+            Meaning::Field(field) => {
+                let entry = self.lookup_field(who, row, &field, name)?;
+                let place = Place { row, field: field.name.clone() };
+                self.redirects.answered(who.tid, &place, entry.attr.ino);
+                Ok(Lookup::Found(entry))
+            }
             Meaning::Variant(field, Some(variant)) => {
                 let place = Place { row, field: field.name.clone() };
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
@@ -117,30 +123,16 @@ impl Tree {
         {
             return Err(Error::NotFound);
         }
-        if let Some(ino) = self.redirects.sought(who.tid)
-            && self.leads_to(ino, &place, link.as_ref())?
+        if self.redirects.sought(who.tid) == Some(Seeks::Draft)
+            && (link.is_some() || self.first_draft(&place, None).is_some())
         {
             let open = self.draft_for(who, &place, field, name, link)?;
-            self.redirects.answered(who.tid);
             return Ok(fleeting(draft_attr(&open)));
         }
         match link {
             Some(link) => Ok(link_entry(&link, name)),
             None => self.lookup_first_draft(who, &place, name),
         }
-    }
-
-    /// Whether the inode that a thread was turned away from belongs to this slot.
-    fn leads_to(&self, ino: Ino, place: &Place, link: Option<&Link>) -> Result<bool> {
-        Ok(match node(ino)? {
-            Node::Draft(id) => self.drafts.find(id).is_some_and(|open| open.place() == place),
-            Node::Attachment(id) => match link {
-                Some(link) if link.attachment.id == id => true,
-                // Replaced since it was opened: any slot of this name will do.
-                _ => self.library.attachment(id)?.is_none_or(|attachment| attachment.links == 0),
-            },
-            _ => false,
-        })
     }
 
     /// While a first draft is uncommitted its name exists for everybody.
@@ -153,15 +145,15 @@ impl Tree {
         Err(Error::NotFound)
     }
 
-    /// The draft that a free slot shows: the asker's own, else the first that is not hidden.
+    /// The draft that a free slot shows: the asker's own unless it is committed, else the first that is shown to all.
     pub(in crate::tree) fn first_draft(
         &self,
         place: &Place,
         tgid: Option<u32>,
     ) -> Option<Arc<OpenDraft>> {
-        let drafts = self.drafts.of(place);
+        let drafts = self.drafts.found(place);
         let own = drafts.iter().find(|open| open.belongs_to(tgid));
-        own.or_else(|| drafts.iter().find(|open| !open.is_hidden())).cloned()
+        own.or_else(|| drafts.iter().find(|open| open.is_shown())).cloned()
     }
 
     fn lookup_thumb_row(&self, table: TableId, name: &Name) -> Result<Entry> {

@@ -54,13 +54,12 @@ impl Tree {
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
-        let tgid = self.processes.group(who.tid);
         let over = self.library.find(place)?;
         let visible = over.as_ref().is_some_and(|link| name::resolves(link, name));
         if flags.exclusive && visible {
             return Err(Error::Exists);
         }
-        let open = if let Some(own) = self.drafts.owned(place, tgid) {
+        let open = if let Some(own) = self.own_draft(who, place) {
             own
         } else {
             // The program was told that there is no such file: it starts from nothing.

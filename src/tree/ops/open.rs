@@ -4,13 +4,13 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use crate::attachment::{AttachmentId, ScratchId};
+use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::Place;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::redirect::Step;
+use crate::tree::redirect::{Seeks, Step};
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 impl Tree {
@@ -36,57 +36,70 @@ impl Tree {
     /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
     /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
     fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
-        if flags.writes() || self.has_draft_over(who, id) {
+        if flags.writes() || self.has_draft_over(who, id)? {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
-        let attachment = self.library.attachment(id)?.filter(|attachment| attachment.links > 0);
-        let attachment = attachment.ok_or(Error::Stale)?;
+        let attachment = self.living(who, id)?;
+        self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
         let fh = self.handles.add_attachment(&attachment, file);
         Ok(Opened { fh, caching: Caching::Forever })
     }
 
-    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> bool {
+    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+        // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
-            return false;
+            return Ok(false);
         }
-        let over = self.drafts.all().into_iter().filter(|open| open.over == Some(id));
-        let mut over = over.filter(|open| open.has_handles()).peekable();
-        // The process is asked for only when there is a draft at all.
-        over.peek().is_some() && {
-            let tgid = self.processes.group(who.tid);
-            over.any(|open| open.belongs_to(tgid))
-        }
+        let tgid = self.processes.group(who.tid);
+        let places = self.library.places(id)?;
+        let mut drafts = places.iter().flat_map(|place| self.drafts.found(place));
+        Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
 
     fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
-        match self.redirects.begin(who.tid, node.ino()) {
-            Step::LookAgain => Err(Error::Stale),
-            Step::Reopen => self.reopen(who, node, flags),
+        match self.redirects.begin(who.tid, node.ino(), Seeks::Draft) {
+            Step::LookAgain | Step::Serve => Err(Error::Stale),
+            // With O_TRUNC the kernel would empty the pages of the inode under its readers.
+            Step::Reopen(_) if flags.truncate && self.is_being_read(node) => Err(Error::Stale),
+            Step::Reopen(Some(place)) => self.reopen(who, &place, flags),
+            Step::Reopen(None) => self.reopen(who, &self.place_behind(node)?, flags),
         }
     }
 
-    /// `open` of `/proc/self/fd/N` (Samba): there is no path to look up again, so the draft is known by handle alone, on
-    /// the inode that was opened, past the page cache of that inode.
-    fn reopen(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
-        let place = match node {
-            Node::Attachment(id) => self.library.places(id)?.into_iter().next(),
-            Node::Draft(id) => self.drafts.find(id).map(|open| open.place().clone()),
-            _ => None,
-        };
-        let place = place.ok_or(Error::Stale)?;
-        let field = self.field_at(&place)?;
-        let link = self.library.find(&place)?;
+    /// `open` of `/proc/self/fd/N` (Samba), or of a path that the kernel will not look up again: the draft is known by
+    /// handle alone, on the inode that was opened, past the page cache of that inode.
+    fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
+        let field = self.field_at(place)?;
+        let link = self.library.find(place)?;
         let written = place.field.clone();
-        let open = self.draft_for(who, &place, &field, &written, link)?;
+        let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
             open.draft.truncate(&self.library, 0)?;
         }
         Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
     }
 
+    fn is_being_read(&self, node: Node) -> bool {
+        matches!(node, Node::Attachment(id) if self.handles.open_attachment(id).is_some())
+    }
+
+    fn place_behind(&self, node: Node) -> Result<Place> {
+        match node {
+            Node::Attachment(id) => self.place_of(id),
+            Node::Draft(id) => {
+                self.drafts.find(id).map(|open| open.place().clone()).ok_or(Error::Stale)
+            }
+            _ => Err(Error::Stale),
+        }
+    }
+
     fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
-        let open = self.drafts.find(id).ok_or(Error::Stale)?;
+        let Some(open) = self.drafts.find(id) else {
+            let seeks = if flags.writes() { Seeks::Draft } else { Seeks::Successor };
+            self.redirects.begin(who.tid, Node::Draft(id).ino(), seeks);
+            return Err(Error::Stale);
+        };
         let own = open.belongs_to(self.processes.group(who.tid));
         // A placeholder is nobody's: whoever writes it owns it.
         if own || (open.is_placeholder() && flags.writes()) {
@@ -99,18 +112,18 @@ impl Tree {
         if flags.writes() {
             return self.turn_to_draft(who, Node::Draft(id), flags);
         }
-        self.open_others_draft(&open)
+        self.open_others_draft(who, &open)
     }
 
     /// Nobody but its writer reads a byte that has not passed the rules.
-    fn open_others_draft(&self, open: &OpenDraft) -> Result<Opened> {
-        if open.over.is_some() {
+    fn open_others_draft(&self, who: Caller, open: &OpenDraft) -> Result<Opened> {
+        // The path leads to an attachment, or does since a commit.
+        if self.library.find(open.place())?.is_some() {
+            self.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
             return Err(Error::Stale);
         }
         if open.draft.size() > 0 {
-            // Committed in the meantime: the path leads to the attachment now.
-            let committed = self.library.find(open.place())?.is_some();
-            return Err(if committed { Error::Stale } else { Error::Busy });
+            return Err(Error::Busy);
         }
         Ok(Opened { fh: self.handles.add(Handle::Nothing), caching: Caching::Never })
     }
@@ -141,6 +154,21 @@ impl Tree {
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
         Opened { fh, caching: Caching::WhileOpen }
+    }
+
+    /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.
+    pub(in crate::tree) fn living(&self, who: Caller, id: AttachmentId) -> Result<Attachment> {
+        let found = self.library.attachment(id)?;
+        if let Some(attachment) = &found
+            && attachment.links > 0
+        {
+            return found.ok_or(Error::Stale);
+        }
+        let ino = Node::Attachment(id).ino();
+        match self.redirects.begin(who.tid, ino, Seeks::Successor) {
+            Step::Serve => found.ok_or(Error::Stale),
+            Step::LookAgain | Step::Reopen(_) => Err(Error::Stale),
+        }
     }
 
     /// The slot that a path of an attachment leads to; of several names the first.

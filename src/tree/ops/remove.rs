@@ -37,10 +37,9 @@ impl Tree {
         if let Some(own) = self.drafts.owned(place, tgid)
             && !own.is_placeholder()
         {
-            own.draft.detach();
-            own.hide();
             self.put_back(&own);
-            self.drafts.remove(own.id);
+            own.draft.detach();
+            self.drafts.part(&own);
             return Ok(());
         }
         match self.library.find(place)? {
@@ -48,6 +47,7 @@ impl Tree {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 let pid = tgid.unwrap_or(0);
                 self.unlinked.note((place.clone(), pid), (lost.id, link.written.clone()));
+                self.drafts.of(place).iter().for_each(|open| open.hide());
                 self.displaced(&lost, None);
                 Ok(())
             }
@@ -59,7 +59,7 @@ impl Tree {
     /// On a free slot: a placeholder goes; a draft under way goes on, unseen, and commits when it is closed.
     fn unlink_first_draft(&self, place: &Place) -> Result<()> {
         let visible: Vec<_> =
-            self.drafts.of(place).into_iter().filter(|open| !open.is_hidden()).collect();
+            self.drafts.of(place).into_iter().filter(|open| open.is_shown()).collect();
         if visible.is_empty() {
             return Err(Error::NotFound);
         }

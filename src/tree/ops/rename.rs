@@ -192,6 +192,7 @@ impl Tree {
         let draft =
             Draft::committed(target.clone(), author, attachment.id, attachment.access, sent);
         let open = self.drafts.add(draft, Some(attachment.id), scratch.opener.clone());
+        open.hide();
         open.hold(&scratch.opener);
         // Set once: scratch is attached once, then it is gone.
         let _ = scratch.became.set(open);
@@ -200,8 +201,9 @@ impl Tree {
     fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
-        if let Some(displaced) = &published.displaced {
-            self.displaced(displaced, before);
+        match &published.displaced {
+            Some(displaced) => self.displaced(displaced, before),
+            None => self.forget_attributes(Node::Attachment(published.attachment.id)),
         }
     }
 

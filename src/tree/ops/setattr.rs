@@ -2,7 +2,7 @@
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
 use crate::attachment::{AttachmentId, ScratchId};
-use crate::library::draft::{Draft, Start};
+use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
@@ -49,6 +49,7 @@ impl Tree {
     }
 
     fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
+        self.still_named(who, Node::Attachment(id).ino())?;
         match change.size {
             // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
             Some(0) => self.emptied.note((id, who.uid), ()),
@@ -72,7 +73,7 @@ impl Tree {
         let attachment = link.attachment.clone();
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let draft = Draft::new(target, author, attachment.access, Start::Copy(attachment), None);
+        let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
         draft.truncate(&self.library, size)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {

@@ -20,7 +20,7 @@ impl Tree {
         }
         match node(ino)? {
             Node::Attachment(id) => {
-                Ok(Shown { attr: self.stat_attachment(id)?, attributes: Lifetime::Long })
+                Ok(Shown { attr: self.stat_attachment(who, id)?, attributes: Lifetime::Long })
             }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -51,16 +51,13 @@ impl Tree {
         })
     }
 
-    fn stat_attachment(&self, id: AttachmentId) -> Result<Attr> {
-        match self.library.attachment(id)? {
-            Some(attachment) if attachment.links > 0 => Ok(attachment_attr(&attachment)),
-            gone => {
-                let open = self.handles.open_attachment(id).ok_or(Error::Stale)?;
-                let mut attr = attachment_attr(&gone.unwrap_or(open));
-                attr.links = 0;
-                Ok(attr)
-            }
+    /// While a handle is open on it this may be an `fstat`: the attributes are answered though the name is lost.
+    fn stat_attachment(&self, who: Caller, id: AttachmentId) -> Result<Attr> {
+        if let Some(open) = self.handles.open_attachment(id) {
+            let lost = Attachment { links: 0, ..open };
+            return Ok(attachment_attr(&self.library.attachment(id)?.unwrap_or(lost)));
         }
+        Ok(attachment_attr(&self.living(who, id)?))
     }
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {

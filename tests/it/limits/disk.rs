@@ -135,7 +135,7 @@ fn a_full_disk_loses_nothing(disk: Option<Disk>) {
     fs::remove_file(&films).expect("a field can be emptied on a full disk");
     mount.collect();
     assert_eq!(send(&memo, &[&small]).remove(0).stage, "taken");
-    assert!(read(&memo) == noise(4, 200_000));
+    assert!(read(&memo).0 == noise(4, 200_000));
     holds_exactly(&mount, &disk.library(), &[&good, &noise(4, 200_000)]);
 
     // And once there is room again, everything does.

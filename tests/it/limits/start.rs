@@ -12,6 +12,8 @@ use crate::mount::tool::{Done, installed, run, shell};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
 
+const ON_FUSE: &str = "lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk";
+
 /// A folder with a configuration and a mountpoint.
 struct Site {
     folder: TempDir,
@@ -67,7 +69,10 @@ fn usual() -> Site {
 fn a_mountpoint_that_is_not_there_is_told_with_the_way_out() {
     let site = usual();
     let path = site.path("absent").display().to_string();
-    site.refuses("absent", &format!("{path} does not exist; make it with `mkdir {path}`"));
+    site.refuses(
+        "absent",
+        &format!("the mountpoint {path} is not there; make it with `mkdir -p {path}`"),
+    );
 }
 
 #[test]
@@ -75,8 +80,8 @@ fn a_mountpoint_that_is_not_empty_hides_nothing() {
     let site = usual();
     fs::write(site.path("mnt/file"), b"precious").expect("a file");
     let path = site.path("mnt").display().to_string();
-    let sentence = "is not empty; mount on an empty directory, so that nothing is hidden";
-    site.refuses("mnt", &format!("{path} {sentence}"));
+    let sentence = "is not empty; mount over an empty directory, or what is in it would be hidden";
+    site.refuses("mnt", &format!("the mountpoint {path} {sentence}"));
     assert_eq!(fs::read(site.path("mnt/file")).expect("the file"), b"precious");
 }
 
@@ -85,8 +90,8 @@ fn a_mountpoint_that_is_a_file_is_refused() {
     let site = usual();
     fs::write(site.path("file"), b"").expect("a file");
     let path = site.path("file").display().to_string();
-    let sentence = "is not a directory, so nothing can be mounted on it";
-    site.refuses("file", &format!("{path} {sentence}"));
+    let sentence = "is not a directory";
+    site.refuses("file", &format!("the mountpoint {path} {sentence}"));
 }
 
 #[test]
@@ -178,9 +183,10 @@ fn what_another_mediafs_has_is_left_to_it() {
 
     // A row of a mount: files that the other daemon would judge.
     let row = real(mount.row());
-    site.configure(&row);
-    let sentence = "lies on a FUSE filesystem (fuse.mediafs), which cannot promise that files survive a power cut; keep it on a disk";
-    site.refuses("mnt", &format!("the library {} {sentence}", row.display()));
+    for path in [row.join("library"), row.clone()] {
+        site.configure(&path);
+        site.refuses("mnt", &format!("the library {} {ON_FUSE}", path.display()));
+    }
 
     site.configure(Path::new("library"));
     let mountpoint = real(mount.mountpoint()).display().to_string();

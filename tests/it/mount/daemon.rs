@@ -1,5 +1,6 @@
 //! A running `mediafs mount` over a temporary library.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::tool::Done;
 use super::{CONFIG, tool};
 
 /// A loaded machine builds and tests at once; a healthy start takes a fraction of a second.
@@ -18,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Mount {
     directory: TempDir,
     daemon: Option<Child>,
+    /// Where a service manager listens.
+    notify: Option<PathBuf>,
 }
 
 impl Mount {
@@ -27,15 +31,34 @@ impl Mount {
     }
 
     pub fn with(config: &str) -> Option<Self> {
+        let mut mount = Self::prepared(config)?;
+        mount.restart();
+        Some(mount)
+    }
+
+    /// All but the mount itself, which tells the socket `notify` beside the mountpoint how far it is.
+    pub fn as_service(config: &str) -> Option<Self> {
+        let mut mount = Self::prepared(config)?;
+        mount.notify = Some(mount.directory.path().join("notify"));
+        Some(mount)
+    }
+
+    fn prepared(config: &str) -> Option<Self> {
         if !tool::present("/dev/fuse", Path::new("/dev/fuse").exists()) {
             return None;
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
         fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
-        let mut mount = Self { directory, daemon: None };
-        mount.restart();
-        Some(mount)
+        Some(Self { directory, daemon: None, notify: None })
+    }
+
+    /// Runs another command with the same configuration.
+    pub fn command(&self, arguments: &[&str]) -> Done {
+        let config = self.directory.path().join("mediafs.toml");
+        let mut all = vec![OsStr::new("--config"), config.as_os_str()];
+        all.extend(arguments.iter().map(OsStr::new));
+        tool::run(env!("CARGO_BIN_EXE_mediafs"), &all)
     }
 
     /// Starts the daemon again over the same library.
@@ -50,6 +73,7 @@ impl Mount {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
+            .envs(self.notify.iter().map(|socket| ("NOTIFY_SOCKET", socket)))
             .spawn()
             .expect("mediafs starts");
         let stdout = daemon.stdout.take().expect("its output");

@@ -1,12 +1,11 @@
 //! sed -i, vim and the shell's redirections, on a text.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use super::daemon::Mount;
 use super::tool::{Done, installed, run, shell};
-use super::{names, read};
+use super::{names, read, rest};
 
 const OLD: &[u8] = b"the old text\n";
 const NEW: &[u8] = b"the new text\n";
@@ -29,9 +28,7 @@ fn edits(edit: impl Fn(&Path) -> Done) {
     let mut old = File::open(&note).expect("the old text opens");
     edit(&note).succeeded();
     assert_eq!(read(&note), NEW);
-    let mut bytes = Vec::new();
-    old.read_to_end(&mut bytes).expect("the old handle reads");
-    assert_eq!(bytes, OLD, "the old handle keeps its text");
+    assert_eq!(rest(&mut old), OLD, "the old handle keeps its text");
     assert_eq!(names(&mount.row()), ["note"], "nothing is left behind");
 }
 

@@ -4,6 +4,7 @@
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
+pub mod acceptance;
 mod archive;
 mod copy;
 pub mod daemon;
@@ -24,6 +25,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use daemon::Mount;
+use picture::Bytes;
 use tool::Done;
 
 const CONFIG: &str = r#"
@@ -94,9 +96,7 @@ fn replaces(write: impl Fn(&Path, &Path) -> Done) {
     let mut old = File::open(&avatar).expect("the old picture opens");
     write(&source, &avatar).succeeded();
     assert_eq!(read(&avatar), picture::good(2), "the new picture is there");
-    let mut bytes = Vec::new();
-    old.read_to_end(&mut bytes).expect("the old handle reads");
-    assert_eq!(bytes, picture::good(1), "the old handle keeps its picture");
+    assert_eq!(rest(&mut old), picture::good(1), "the old handle keeps its picture");
 }
 
 /// The law 'refused', of a picture that is cut short, which only the close can tell. Returns what the tool made of it.
@@ -118,7 +118,7 @@ impl Refused {
     }
 }
 
-fn refuses_over(old: Option<Vec<u8>>, write: impl Fn(&Path, &Path) -> Done) -> Refused {
+fn refuses_over(old: Option<Bytes>, write: impl Fn(&Path, &Path) -> Done) -> Refused {
     let Some(mount) = Mount::start() else { return Refused { done: None, source_kept: true } };
     let source = mount.outside("source.png", &picture::cut_short(2));
     let avatar = mount.row().join("avatar");
@@ -135,8 +135,16 @@ fn refuses_over(old: Option<Vec<u8>>, write: impl Fn(&Path, &Path) -> Done) -> R
     Refused { done: Some(done), source_kept: source.exists() }
 }
 
-pub fn read(path: &Path) -> Vec<u8> {
-    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+pub fn read(path: &Path) -> Bytes {
+    let bytes = fs::read(path);
+    Bytes(bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// What an open file still has.
+fn rest(file: &mut File) -> Bytes {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).expect("the handle reads");
+    Bytes(bytes)
 }
 
 /// The errno of something that must fail.

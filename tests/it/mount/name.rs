@@ -9,7 +9,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::daemon::Mount;
 use super::tool::run;
-use super::{EBADMSG, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, errno, names, picture, read};
+use super::{
+    EBADMSG, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, errno, names, picture, read, rest,
+};
 
 fn inode(path: &Path) -> u64 {
     fs::metadata(path).expect("stat").ino()
@@ -198,7 +200,5 @@ fn an_open_file_that_is_removed_is_readable_to_the_end() {
     let avatar = mount.attach("avatar", &picture::good(1));
     let mut file = File::open(&avatar).expect("opened");
     fs::remove_file(&avatar).expect("removed");
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut file, &mut bytes).expect("read");
-    assert_eq!(bytes, picture::good(1));
+    assert_eq!(rest(&mut file), picture::good(1));
 }

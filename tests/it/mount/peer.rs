@@ -8,7 +8,13 @@ use super::tool;
 
 const LOOP: &str = "
 import sys, os, mmap, subprocess
-names = {'os': os, 'mmap': mmap, 'subprocess': subprocess, 'bytes_of': lambda path: open(path, 'rb').read()}
+def put(path, source, times):
+    content = open(source, 'rb').read()
+    for _ in range(times):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.write(fd, content)
+        os.close(fd)
+names = {'put': put, 'os': os, 'mmap': mmap, 'subprocess': subprocess, 'bytes_of': lambda path: open(path, 'rb').read()}
 for line in sys.stdin:
     try:
         print('ok', repr(eval(line, names)), flush=True)
@@ -43,7 +49,17 @@ impl Peer {
 
     /// Evaluates one expression: its value as Python writes it, or the errno of its `OSError`.
     pub fn ask(&mut self, expression: &str) -> Result<String, i32> {
+        self.begin(expression);
+        self.answer(expression)
+    }
+
+    /// Begins to evaluate an expression, and does not wait.
+    pub fn begin(&mut self, expression: &str) {
         writeln!(self.to, "{expression}").expect("it listens");
+    }
+
+    /// Waits for what was begun.
+    pub fn answer(&mut self, expression: &str) -> Result<String, i32> {
         let mut answer = String::new();
         self.from.read_line(&mut answer).expect("it answers");
         match answer.trim_end().split_once(' ') {

@@ -1,4 +1,44 @@
-//! Pictures for the tests, made here.
+//! Pictures for the tests, made here, and bytes that do not fill a page when they differ.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// Bytes that print as their length and beginning.
+#[derive(PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Bytes {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        self.0 == other[..]
+    }
+}
+
+impl PartialEq<&[u8]> for Bytes {
+    fn eq(&self, other: &&[u8]) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begin = self.0[..self.0.len().min(32)].escape_ascii();
+        write!(out, "{} bytes: {begin}, {}", self.0.len(), blake3::hash(&self.0))
+    }
+}
 
 /// Wide enough for every field of the tests.
 const WIDTH: u32 = 160;
@@ -8,7 +48,7 @@ pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 pub const JPEG: &[u8] = b"\xff\xd8\xff";
 
 /// A PNG of noise that the seed chooses, without any metadata.
-pub fn png(width: u32, height: u32, seed: u32) -> Vec<u8> {
+pub fn png(width: u32, height: u32, seed: u32) -> Bytes {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let pixels: Vec<u8> = (0..width * height * 3)
         .map(|_| {
@@ -26,18 +66,18 @@ pub fn png(width: u32, height: u32, seed: u32) -> Vec<u8> {
     let mut writer = encoder.write_header().expect("a header");
     writer.write_image_data(&pixels).expect("pixels");
     writer.finish().expect("an end");
-    bytes
+    Bytes(bytes)
 }
 
 /// One that every image field takes; another for each seed.
-pub fn good(seed: u32) -> Vec<u8> {
+pub fn good(seed: u32) -> Bytes {
     png(WIDTH, HEIGHT, seed)
 }
 
 /// One whose second half never came.
-pub fn cut_short(seed: u32) -> Vec<u8> {
+pub fn cut_short(seed: u32) -> Bytes {
     let whole = good(seed);
-    whole[..whole.len() / 2].to_vec()
+    Bytes(whole[..whole.len() / 2].to_vec())
 }
 
 /// Width and height, as the header of a PNG says.

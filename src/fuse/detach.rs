@@ -1,0 +1,56 @@
+//! Takes a mount away: by umount(2) where the kernel lets us, by `fusermount3` where only that may.
+//! Does not decide whether a mount should go.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+
+use crate::fuse::{Error, HELPER};
+
+/// When a mount goes that somebody still uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Not at all: [`Error::Busy`].
+    Unused,
+    /// Its name at once, the rest when the last user leaves (`umount --lazy`).
+    AtOnce,
+}
+
+/// Unmounts what is mounted on this directory. `path` must have no links in it.
+pub fn detach(path: &Path, when: When) -> Result<(), Error> {
+    let flags = match when {
+        When::Unused => UnmountFlags::NOFOLLOW,
+        When::AtOnce => UnmountFlags::NOFOLLOW | UnmountFlags::DETACH,
+    };
+    match unmount(path, flags) {
+        Ok(()) => Ok(()),
+        Err(Errno::PERM) => by_helper(path, when),
+        Err(Errno::BUSY) => Err(Error::Busy(path.to_owned())),
+        Err(Errno::INVAL) => Err(Error::NotMounted(path.to_owned())),
+        Err(errno) => Err(Error::Unmount { path: path.to_owned(), source: errno.into() }),
+    }
+}
+
+/// The setuid helper of libfuse, which unmounts for a user what that user mounted.
+fn by_helper(path: &Path, when: When) -> Result<(), Error> {
+    let failed = |source| Error::Unmount { path: path.to_owned(), source };
+    let flags: &[&str] = match when {
+        When::Unused => &["-u", "--"],
+        When::AtOnce => &["-u", "-z", "--"],
+    };
+    // What it says is read, so it is to say it in one language.
+    let output = Command::new(HELPER).args(flags).arg(path).env("LC_ALL", "C").output();
+    let output = output.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoHelper,
+        _ => failed(error),
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => Ok(()),
+        false if said.contains("busy") => Err(Error::Busy(path.to_owned())),
+        false => Err(failed(io::Error::other(said.trim().to_owned()))),
+    }
+}

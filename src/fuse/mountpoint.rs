@@ -1,0 +1,95 @@
+//! What must hold of a directory before a tree is mounted on it.
+//! Does not mount, and makes nothing that is missing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::fuse::detach::{When, detach};
+use crate::fuse::{Error, mounts};
+
+/// An empty directory that nothing of FUSE is mounted on, by the name that the kernel gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mountpoint(PathBuf);
+
+impl Mountpoint {
+    /// Checks a directory. A mount on it whose daemon has died is cleared first.
+    pub fn prepare(written: &Path) -> Result<Self, Error> {
+        let unusable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => Error::NoMountpoint(written.to_owned()),
+            io::ErrorKind::NotADirectory => Error::NotDirectory(written.to_owned()),
+            _ => Error::Mountpoint { path: written.to_owned(), source },
+        };
+        let path = absolute(written).map_err(unusable)?;
+        if is_stale(&path) {
+            tracing::info!(path = %path.display(), "clearing the mount of a daemon that has died");
+            detach(&path, When::AtOnce)?;
+        }
+        if let Some(mount) = mounts::on(&path).map_err(unusable)?.filter(mounts::Mount::is_fuse) {
+            return Err(Error::Occupied { path: written.to_owned(), kind: mount.kind });
+        }
+        match fs::read_dir(&path).map_err(unusable)?.next() {
+            Some(_) => Err(Error::NotEmpty(written.to_owned())),
+            None => Ok(Self(path)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// The path without links, except that its last parts need not be there, nor answer: a stale mountpoint does not.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut missing = Vec::new();
+    let mut known: &Path = &path;
+    loop {
+        if let Ok(found) = known.canonicalize() {
+            return Ok(missing.iter().rev().fold(found, |path, part| path.join(part)));
+        }
+        // `a/..` has no last part, and a path that ends so must be there to mean anything.
+        let (Some(parent), Some(part)) = (known.parent(), known.file_name()) else {
+            return Err(Errno::NOENT.into());
+        };
+        missing.push(part);
+        known = parent;
+    }
+}
+
+/// Whether the daemon behind a mount is gone: 'Transport endpoint is not connected'.
+pub fn is_stale(path: &Path) -> bool {
+    let error = fs::metadata(path).err();
+    error.is_some_and(|error| Errno::from_io_error(&error) == Some(Errno::NOTCONN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mountpoint_is_an_empty_directory_that_is_there() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let refusal = |path: &Path| Mountpoint::prepare(path).expect_err("a refusal");
+        let missing = scratch.path().join("missing");
+        assert!(matches!(refusal(&missing), Error::NoMountpoint(path) if path == missing));
+        let file = scratch.path().join("file");
+        fs::File::create(&file).expect("a file");
+        assert!(matches!(refusal(&file), Error::NotDirectory(path) if path == file));
+        assert!(matches!(refusal(scratch.path()), Error::NotEmpty(_)));
+        fs::remove_file(&file).expect("removed");
+        let canonical = fs::canonicalize(scratch.path()).expect("a path");
+        assert_eq!(Mountpoint::prepare(scratch.path()).expect("empty").path(), canonical);
+    }
+
+    #[test]
+    fn a_path_is_made_absolute_through_links_though_its_end_is_not_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let real = dir.path().canonicalize().expect("a directory");
+        std::os::unix::fs::symlink(&real, dir.path().join("link")).expect("a link");
+        let path = absolute(&dir.path().join("link/a/b")).expect("a path");
+        assert_eq!(path, real.join("a/b"));
+    }
+}

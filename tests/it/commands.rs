@@ -1,0 +1,207 @@
+//! `try`, `show` and `gc` beside a real mount: they say what the mount does, with the daemon and without it.
+
+// Tests fail by panicking.
+#![allow(clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::mount::acceptance::{photo, sample};
+use crate::mount::daemon::Mount;
+use crate::mount::picture;
+use crate::mount::read;
+use crate::mount::tool::run;
+
+/// What `try` says of each photo for the sample's `user.avatar`, without the sizes of files.
+const FORETOLD: [(&str, &str); 16] = [
+    ("anim.gif", "refused: content_types"),
+    ("anim.webp", "image/webp 480x360 -> image/jpeg 480x360"),
+    ("cat.jpg", "image/jpeg 640x480 -> image/jpeg 640x480"),
+    ("cat.png", "image/png 640x480 -> image/jpeg 640x480"),
+    ("cmyk.jpg", "image/jpeg 1632x1224 -> image/jpeg 1600x1200"),
+    ("dog.jpg", "image/jpeg 640x480, kept as it is"),
+    ("dog.png", "image/png 640x480 -> image/jpeg 640x480"),
+    ("p12_p3.jpg", "image/jpeg 4000x3000 -> image/jpeg 1600x1200"),
+    ("p12_prog.jpg", "image/jpeg 4000x3000 -> image/jpeg 1600x1200"),
+    ("p12b.jpg", "image/jpeg 3000x4000 -> image/jpeg 1200x1600"),
+    ("p2.jpg", "image/jpeg 1632x1224 -> image/jpeg 1600x1200"),
+    ("p24.jpg", "image/jpeg 4000x6000 -> image/jpeg 1067x1600"),
+    ("p2_16.png", "refused: max_size"),
+    ("p4.avif", "refused: content_types"),
+    ("p4.webp", "image/webp 2304x1728 -> image/jpeg 1600x1200"),
+    ("p4a.png", "refused: max_size"),
+];
+
+/// What `try` says of a file, after its name.
+fn verdict(mount: &Mount, path: &Path) -> String {
+    let done = mount.command(&["try", "--field", "user.avatar", &path.to_string_lossy()]);
+    let line = done.stdout.strip_prefix(&format!("{}: ", path.display()));
+    line.unwrap_or_else(|| panic!("{done}")).trim_end().to_owned()
+}
+
+/// The verdict without the sizes of files, or the rule that refused.
+fn outline(verdict: &str) -> String {
+    if let Some(refusal) = verdict.strip_prefix("refused: ") {
+        let rule = refusal.split_once("; avatar ").and_then(|(_, rest)| rest.split_once(" ("));
+        let rule = rule.and_then(|(_, rest)| rest.split_once(')')).map(|(rule, _)| rule);
+        return format!("refused: {}", rule.unwrap_or(refusal));
+    }
+    let side = |facts: &str| facts.split_once(", ").map_or(facts, |(image, _)| image).to_owned();
+    match verdict.split_once(" -> ") {
+        Some((from, to)) => format!("{} -> {}", side(from), side(to)),
+        None => format!("{}, kept as it is", side(verdict)),
+    }
+}
+
+fn show(mount: &Mount, path: &str) -> Value {
+    let done = mount.command(&["show", path]);
+    done.succeeded();
+    serde_json::from_str(&done.stdout).expect("JSON")
+}
+
+#[test]
+fn try_says_what_becomes_of_each_photo() {
+    let photos: Vec<PathBuf> = FORETOLD.iter().filter_map(|(name, _)| photo(name)).collect();
+    let Some(mount) = sample() else { return };
+    for path in photos {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let foretold = FORETOLD.iter().find(|(known, _)| *known == name).expect("a known photo").1;
+        assert_eq!(outline(&verdict(&mount, &path)), foretold, "{name}");
+    }
+}
+
+#[test]
+fn what_try_foretells_is_what_the_mount_does() {
+    let photos = ["anim.gif", "cat.png", "cmyk.jpg", "dog.jpg", "p12b.jpg", "p4a.png"];
+    let photos: Vec<PathBuf> = photos.into_iter().filter_map(photo).collect();
+    let Some(mount) = sample() else { return };
+    let avatar = mount.row().join("avatar");
+    for path in photos {
+        let foretold = verdict(&mount, &path);
+        let done = run("cp", &[path.as_path(), &avatar]);
+        if let Some(refusal) = foretold.strip_prefix("refused: ") {
+            assert_eq!(done.code, 1, "{foretold}\n{done}");
+            // A write is refused once it is too long, without knowing how long it would have been.
+            let fact = refusal.split_once("; ").expect("a fact").1;
+            assert!(
+                mount.last_error().contains(rule_of(fact)),
+                "{refusal}\n{}",
+                mount.last_error()
+            );
+            continue;
+        }
+        done.succeeded();
+        let stored = show(&mount, "user/42/avatar");
+        let length = fs::metadata(&avatar).expect("stat").len();
+        assert_eq!(stored["length"], length);
+        let image = format!(
+            "{} {}x{}",
+            stored["content_type"].as_str().expect("a type"),
+            stored["width"],
+            stored["height"]
+        );
+        let end = foretold.rsplit(" -> ").next().expect("an end");
+        assert!(end.starts_with(&image), "{foretold}: stored {image}");
+        if foretold.ends_with("kept as it is") {
+            assert_eq!(read(&avatar), read(&path));
+        }
+        fs::remove_file(&avatar).expect("detached");
+    }
+}
+
+/// `avatar takes at most 5 MiB (max_size)` of what follows the fact.
+fn rule_of(rest: &str) -> &str {
+    rest.split_once("; ").map_or(rest, |(rule, _)| rule)
+}
+
+#[test]
+fn show_says_the_same_with_the_daemon_and_without_it() {
+    let Some(mut mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let served = show(&mount, "user/42/avatar");
+    assert_eq!(served["path"], "user/42/avatar");
+    assert_eq!(served["content_type"], "image/png");
+    assert_eq!((&served["width"], &served["height"]), (&160.into(), &120.into()));
+    assert_eq!(served["hash"], format!("blake3:{}", blake3::hash(&picture::good(1))));
+    mount.stop();
+    assert_eq!(show(&mount, "/models/user/42/avatar.png"), served);
+}
+
+#[test]
+fn show_of_nothing_says_so_with_the_daemon_and_without_it() {
+    let Some(mut mount) = Mount::start() else { return };
+    let said = "mediafs: user/42/avatar: nothing is attached\n";
+    let served = mount.command(&["show", "user/42/avatar"]);
+    assert_eq!((served.code, served.stderr.as_str()), (1, said));
+    mount.stop();
+    let alone = mount.command(&["show", "user/42/avatar"]);
+    assert_eq!((alone.code, alone.stderr.as_str()), (1, said));
+}
+
+/// Files below a directory, however deep.
+fn files(directory: &Path) -> usize {
+    let entries =
+        fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry"));
+    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
+fn gc(mount: &Mount, arguments: &[&str]) -> String {
+    let done = mount.command(&[&["gc"], arguments].concat());
+    done.succeeded();
+    done.stdout
+}
+
+/// Attaches a picture and looks at one variant, so that there are two blobs; returns where blobs are kept.
+fn two_blobs(mount: &Mount) -> PathBuf {
+    let avatar = mount.attach("avatar", &picture::good(1));
+    fs::read(mount.path("thumbs/user/42/avatar/w64.png")).expect("a variant");
+    let blobs = mount.mountpoint().with_file_name("library").join("blobs");
+    assert_eq!(files(&blobs), 2, "the original and its variant");
+    fs::remove_file(avatar).expect("detached");
+    blobs
+}
+
+#[test]
+fn gc_waits_out_the_hold_unless_it_is_told_not_to() {
+    let Some(mount) = Mount::start() else { return };
+    let blobs = two_blobs(&mount);
+    assert_eq!(gc(&mount, &[]), "deleted 0 blobs of 0 attachments\n");
+    assert_eq!(gc(&mount, &["--now", "--dry-run"]), "would delete 2 blobs of 1 attachment\n");
+    assert_eq!(files(&blobs), 2, "a dry run deletes nothing");
+    assert_eq!(gc(&mount, &["--now"]), "deleted 2 blobs of 1 attachment\n");
+    assert_eq!(files(&blobs), 0);
+    assert_eq!(gc(&mount, &["--now"]), "deleted 0 blobs of 0 attachments\n");
+}
+
+#[test]
+fn gc_does_the_same_without_a_daemon() {
+    let Some(mut mount) = Mount::start() else { return };
+    let blobs = two_blobs(&mount);
+    mount.stop();
+    assert_eq!(gc(&mount, &["--now", "--dry-run"]), "would delete 2 blobs of 1 attachment\n");
+    assert_eq!(files(&blobs), 2, "a dry run deletes nothing");
+    assert_eq!(gc(&mount, &["--now"]), "deleted 2 blobs of 1 attachment\n");
+    assert_eq!(files(&blobs), 0);
+}
+
+#[test]
+fn gc_spares_what_a_name_leads_to() {
+    let Some(mount) = Mount::start() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    fs::hard_link(&avatar, mount.row_of("43").join("avatar")).expect("a second name");
+    fs::remove_file(&avatar).expect("the first name goes");
+    assert_eq!(gc(&mount, &["--now"]), "deleted 0 blobs of 0 attachments\n");
+    let kept = mount.row_of("43").join("avatar");
+    assert_eq!(read(&kept), picture::good(1));
+}
+
+#[test]
+fn a_library_that_a_mount_holds_is_refused_to_no_command() {
+    let Some(mount) = Mount::start() else { return };
+    for arguments in [&["show", "user/42/avatar"][..], &["gc"], &["check-config"]] {
+        let done = mount.command(arguments);
+        assert!(!done.stderr.contains("in use"), "{done}");
+    }
+}

@@ -1,0 +1,106 @@
+//! The main job with the sample configuration and a camera's photo, as a new user would do it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::daemon::Mount;
+use super::tool::{Done, installed, present, run};
+use super::{EBADMSG, errno, names, read, rest};
+
+/// A photo of the shared corpus; said aloud where it is absent.
+pub fn photo(name: &str) -> Option<PathBuf> {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/photos");
+    let path = Path::new(corpus).join(name);
+    present(&path.display().to_string(), path.exists()).then_some(path)
+}
+
+pub fn sample() -> Option<Mount> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let done = Command::new(env!("CARGO_BIN_EXE_mediafs"))
+        .arg("init")
+        .arg(directory.path())
+        .output()
+        .expect("mediafs runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let config = fs::read_to_string(directory.path().join("mediafs.toml")).expect("the sample");
+    Mount::with(&config)
+}
+
+fn exif(path: &Path) -> Done {
+    let tags = ["-s", "-Orientation", "-GPSPosition", "-ImageSize", "-FileType"];
+    let path = path.display().to_string();
+    run("exiftool", &[&tags[..], &[path.as_str()]].concat())
+}
+
+#[test]
+fn a_photo_is_stored_upright_within_the_box_and_without_its_place() {
+    let Some(photo) = photo("p12b.jpg") else { return };
+    if !installed("exiftool") {
+        return;
+    }
+    let Some(mount) = sample() else { return };
+    let avatar = mount.row().join("avatar");
+    run("cp", &[&photo, &avatar]).succeeded();
+    let said = exif(&avatar).stdout;
+    assert!(said.contains("JPEG") && said.contains("1200x1600"), "{said}");
+    assert!(!said.contains("GPS") && !said.contains("Rotate"), "{said}");
+    let beside = exif(&mount.row().join("avatar@w200.jpg")).stdout;
+    assert!(beside.contains("200x267"), "{beside}");
+    let thumb = exif(&mount.path("thumbs/user/42/avatar/200x200c.webp")).stdout;
+    assert!(thumb.contains("WEBP") && thumb.contains("200x200"), "{thumb}");
+}
+
+#[test]
+fn a_photo_that_is_cut_short_never_replaces_a_good_one() {
+    let Some(photo) = photo("p12b.jpg") else { return };
+    let Some(mount) = sample() else { return };
+    let avatar = mount.row().join("avatar");
+    run("cp", &[&photo, &avatar]).succeeded();
+    let good = read(&avatar);
+    let whole = read(&photo);
+    let bad = mount.outside("bad.jpg", &whole[..whole.len() / 2]);
+    let done = run("mv", &[&bad, &avatar]);
+    assert_eq!(done.code, 1, "{done}");
+    assert!(bad.exists(), "mv keeps its source");
+    assert_eq!(read(&avatar), good);
+    let scratch = mount.row().join("bad.tmp");
+    fs::copy(&bad, &scratch).expect("scratch");
+    assert_eq!(errno(fs::rename(&scratch, &avatar)), EBADMSG);
+}
+
+#[test]
+fn when_the_last_link_is_removed_gc_leaves_no_blob() {
+    let Some(photo) = photo("p2.jpg") else { return };
+    let Some(mount) = sample() else { return };
+    let (first, second) = (mount.row().join("avatar"), mount.row_of("43").join("avatar"));
+    run("cp", &[&photo, &first]).succeeded();
+    run("ln", &[&first, &second]).succeeded();
+    assert_eq!(fs::metadata(&first).expect("stat").nlink(), 2);
+    read(&mount.row().join("avatar@w200.jpg"));
+    let blobs = mount.outside("unused", b"").with_file_name("mediafs-data").join("blobs");
+    assert_eq!(files_below(&blobs), 2, "the picture and its variant");
+    run("rm", &[&first]).succeeded();
+    gc(&mount);
+    assert_eq!(files_below(&blobs), 2, "it has a name still");
+    let mut open = fs::File::open(&second).expect("opened");
+    run("rm", &[&second]).succeeded();
+    gc(&mount);
+    assert_eq!(files_below(&blobs), 0);
+    assert!(!rest(&mut open).is_empty(), "who has it open reads it to the end");
+    assert!(names(&mount.row()).is_empty());
+}
+
+fn gc(mount: &Mount) {
+    let config = mount.mountpoint().with_file_name("mediafs.toml").display().to_string();
+    run(env!("CARGO_BIN_EXE_mediafs"), &["--config", &config, "gc", "--now"]).succeeded();
+}
+
+fn files_below(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| if path.is_dir() { files_below(&path) } else { 1 })
+        .sum()
+}

@@ -1,0 +1,108 @@
+//! What a service manager sees of the daemon, without being one: readiness, the end, and the unit itself.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{installed, run};
+
+/// A loaded machine builds and tests at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CONFIG: &str = "[library]\npath = \"library\"\n[tables.user]\nid = \"integer\"\n\
+                      [tables.user.fields.memo]\ntype = \"file\"\n";
+
+const UNIT: &str = include_str!("../../systemd/mediafs@.service");
+
+/// The socket that the manager of a mount listens on.
+fn manager(mount: &Mount) -> UnixDatagram {
+    let socket = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
+}
+
+/// The next thing that the manager is told.
+fn told(socket: &UnixDatagram) -> String {
+    let mut message = [0; 512];
+    let length = socket.recv(&mut message).expect("a message");
+    String::from_utf8_lossy(&message[..length]).into_owned()
+}
+
+fn says(message: &str, assignment: &str) -> bool {
+    message.lines().any(|line| line == assignment)
+}
+
+#[test]
+fn readiness_is_told_when_the_mount_answers_and_not_before() {
+    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let socket = manager(&mount);
+    let models = mount.path("models/user");
+    let listener = thread::spawn(move || {
+        let first = told(&socket);
+        (first, fs::create_dir(models.join("42")))
+    });
+    mount.restart();
+    let (first, made) = listener.join().expect("a listener");
+    assert!(says(&first, "READY=1"), "{first}");
+    made.expect("the mount answers at that moment");
+}
+
+#[test]
+fn the_end_is_told_when_it_begins() {
+    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let socket = manager(&mount);
+    mount.restart();
+    assert!(says(&told(&socket), "READY=1"));
+    mount.terminate();
+    let last = told(&socket);
+    assert!(says(&last, "STOPPING=1"), "{last}");
+    assert_eq!(mount.wait().code(), Some(0));
+}
+
+#[test]
+fn a_manager_that_has_gone_keeps_nothing_from_being_mounted() {
+    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    mount.restart();
+    fs::create_dir(mount.path("models/user/42")).expect("it serves");
+    mount.stop();
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    if !installed("systemd-analyze") {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let unit = directory.path().join("mediafs@.service");
+    // It is verified that the programs exist, and this one is not installed.
+    assert!(UNIT.contains("\nExecStart=/usr/bin/mediafs "));
+    let program = env!("CARGO_BIN_EXE_mediafs");
+    fs::write(&unit, UNIT.replace("/usr/bin/mediafs ", &format!("{program} "))).expect("a unit");
+    let done = run("systemd-analyze", &["verify", "--man=no", &unit.to_string_lossy()]);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
+}
+
+#[test]
+fn the_unit_clears_a_mount_whose_daemon_was_killed() {
+    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    mount.restart();
+    mount.kill9();
+    let commands = UNIT.lines().filter_map(|line| line.strip_prefix("ExecStartPre="));
+    let mut commands = commands.map(|line| line.replace("/srv/mediafs/%i", &here(&mount)));
+    let clear = commands.next().expect("a first command");
+    let make = commands.next().expect("a second command");
+    for command in [clear.strip_prefix('-').expect("which may fail"), &make] {
+        let words: Vec<&str> = command.split(' ').collect();
+        run(words[0], &words[1..]).succeeded();
+    }
+    assert!(fs::read_dir(mount.mountpoint()).is_ok_and(|mut entries| entries.next().is_none()));
+    mount.restart();
+}
+
+fn here(mount: &Mount) -> String {
+    let path: &Path = &mount.mountpoint();
+    path.to_string_lossy().into_owned()
+}
