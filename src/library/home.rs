@@ -25,12 +25,14 @@ impl Home {
     /// Makes the directory where it is missing (0700), checks that it can carry a library, and locks it.
     pub fn open(root: &Path) -> Result<Self, Error> {
         let at = |source| Error::Unusable { path: root.to_owned(), source };
+        check_filesystem(root)?;
         if !root.exists() {
+            // Nothing is made on a filesystem that is then refused.
+            root.ancestors().find(|path| path.exists()).map_or(Ok(()), check_filesystem)?;
             DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at)?;
         }
         let root = root.canonicalize().map_err(at)?;
         check_owner(&root)?;
-        check_filesystem(&root)?;
         let lock = lock(&root)?;
         for part in ["blobs", "staging", "scratch", "quarantine"] {
             let path = root.join(part);
@@ -97,13 +99,20 @@ fn check_owner(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asked of the deepest part that is there, before anything is made or changed: on a FUSE mount even that would be a request
+/// to somebody else's daemon.
 fn check_filesystem(root: &Path) -> Result<(), Error> {
-    let at = |source: rustix::io::Errno| Error::Unusable {
-        path: root.to_owned(),
-        source: source.into(),
-    };
-    if statfs(root).map_err(at)?.f_type == FUSE_SUPER_MAGIC {
-        return Err(Error::OnFuse { path: root.to_owned() });
+    let at = |source| Error::Unusable { path: root.to_owned(), source };
+    let absolute = std::path::absolute(root).map_err(at)?;
+    for part in absolute.ancestors() {
+        match statfs(part) {
+            Ok(found) if found.f_type == FUSE_SUPER_MAGIC => {
+                return Err(Error::OnFuse { path: root.to_owned() });
+            }
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(at(error.into())),
+        }
     }
     Ok(())
 }
