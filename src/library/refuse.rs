@@ -91,6 +91,7 @@ impl Refusals {
         };
         for line in tail(&path)? {
             if let Some(id) = RefusalId::parse(&line.id) {
+                state.last = state.last.max(id);
                 state.by_uid.insert(line.uid, id);
                 state.lines.insert(id, (line, None));
             }
