@@ -70,7 +70,7 @@ pub(super) enum Stage {
     Open(Staged),
     /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
     Frozen { sent: File, _name: Frozen },
-    /// Bytes could not be written (a full disk): they are incomplete and must not be committed.
+    /// Bytes could not be written (a full disk): the rest was given up, nothing must be committed.
     Spoiled(Staged),
     /// Every operation answers the same until the draft is truncated to 0.
     Refused(Refusal),
@@ -150,9 +150,11 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether its bytes were refused or committed, and none came since. Never waits: while they are judged it is false.
+    /// Whether its bytes were refused, did not fit, or were committed, and none came since. Never waits: while they are judged it is false.
     pub fn is_judged(&self) -> bool {
-        let judged = |stage: &Stage| matches!(stage, Stage::Refused(_) | Stage::Committed { .. });
+        let judged = |stage: &Stage| {
+            matches!(stage, Stage::Refused(_) | Stage::Spoiled(_) | Stage::Committed { .. })
+        };
         self.work.try_lock().is_ok_and(|work| judged(&work.stage))
     }
 
@@ -189,6 +191,10 @@ impl Draft {
         }
         let staged = work.staged()?;
         if let Err(error) = staged.file().write_all_at(data, offset) {
+            // The bytes are worth nothing any more, and what their writer unlinked may need the room to be put back.
+            if let Err(error) = staged.file().set_len(0) {
+                tracing::warn!(%error, "incomplete bytes keep their room");
+            }
             work.spoil();
             return Err(Error::io("write the draft")(error));
         }

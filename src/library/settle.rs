@@ -68,7 +68,7 @@ impl Draft {
     pub fn interrupt(&self, library: &Library, violation: Violation) {
         let mut work = self.work();
         let bytes = match &work.stage {
-            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file(),
+            Stage::Open(staged) => staged.file(),
             Stage::Frozen { sent, .. } => sent,
             _ => return,
         };

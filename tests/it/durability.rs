@@ -1,6 +1,11 @@
 //! kill -9 of the daemon while programs write through the mount: what a close, rename or unlink acknowledged is there
 //! after the next start, and nothing else stays behind.
 //! Does not cut the power: what the kernel was given survives here.
+//!
+//! Shown to fail on mutants, within a few rounds of every run: with close answered before the draft is published (lost),
+//! with the blob stored after it is linked (a link to nothing), with a start that drops interrupted drafts (not in the
+//! quarantine). In some runs only: with a start that does not sweep reservations (a blob that stays), since the blow must
+//! fall between the store and the link.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -20,7 +25,7 @@ use crate::mount::peer::Peer;
 use crate::mount::tool::installed;
 use crate::mount::{names, picture, read};
 
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 16;
 const WRITERS: u64 = 3;
 const PICTURES: u32 = 6;
 /// Into how many parts an operation is cut, for the blow to fall into each.
@@ -113,7 +118,7 @@ impl Writers {
             let mut process = Command::new("python3")
                 .args(["-c", WRITER])
                 .arg(row)
-                .arg((first + writer).to_string())
+                .arg((first + 6 * writer).to_string())
                 .args(pictures)
                 .stdout(Stdio::piped())
                 .spawn()
@@ -221,7 +226,7 @@ fn check_scratch(mount: &Mount) {
     let listed: usize = rows
         .iter()
         .map(|row| names(&mount.row_of(row)))
-        .map(|names| names.iter().filter(|name| name.ends_with(".part")).count())
+        .map(|names| names.iter().filter(|name| name.starts_with('.')).count())
         .sum();
     assert_eq!(files(&mount.library().join("scratch")).len(), listed);
 }
@@ -242,7 +247,7 @@ fn what_was_acknowledged_survives_kill_9_of_the_daemon_and_nothing_else_stays() 
         peer.open(&mount.row().join("memo"), "os.O_WRONLY | os.O_CREAT").expect("opened");
         peer.write(&source, ":").expect("written");
 
-        let writers = Writers::start(&mount, &pictures, round * 10_000);
+        let writers = Writers::start(&mount, &pictures, round * 60_000);
         let count = 10 + u32::try_from(round * 37 % 50).expect("few");
         let part = u32::try_from(round).expect("few") % PARTS;
         for (writer, [word, field, value]) in writers.kill_after(&mut mount, count, part) {

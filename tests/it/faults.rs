@@ -7,9 +7,8 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::limits::{Sent, holds_exactly, is_root, send};
+use crate::limits::{Sent, holds_exactly, is_root, send, until};
 use crate::mount::daemon::Mount;
 use crate::mount::peer::Peer;
 use crate::mount::tool::{installed, run};
@@ -29,15 +28,6 @@ fn workers(mount: &Mount) -> Vec<u32> {
 
 fn signal(name: &str, process: u32) {
     run("kill", &[name, &process.to_string()]).succeeded();
-}
-
-/// Waits for what another process does; there is no event for it.
-fn until(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}: not within 30 s");
-        thread::yield_now();
-    }
 }
 
 fn busy(mount: &Mount) -> u64 {

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::mount::daemon::Mount;
 use crate::mount::tool;
@@ -76,8 +78,22 @@ pub fn holds_exactly(mount: &Mount, library: &Path, contents: &[&[u8]]) {
     let expected: BTreeSet<String> =
         contents.iter().map(|bytes| blake3::hash(bytes).to_hex().to_string()).collect();
     assert_eq!(blobs(library), expected, "the blob folder holds exactly what is linked");
-    assert_eq!(files(&library.join("staging")), [""; 0], "nothing stays in the staging folder");
-    assert_eq!(mount.status()["open"]["drafts"], 0);
+    nothing_is_staged(mount, library);
+}
+
+/// The kernel tells of the end of a draft when its writer has gone on already, so this is waited for.
+pub fn nothing_is_staged(mount: &Mount, library: &Path) {
+    until("no draft is open", || mount.status()["open"]["drafts"] == 0);
+    until("nothing stays in the staging folder", || files(&library.join("staging")).is_empty());
+}
+
+/// Waits for what another process does, where no event tells of it.
+pub fn until(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}: not within 30 s");
+        thread::yield_now();
+    }
 }
 
 /// The digests in the names of all files of the blob folder. A name that is no blob's is in it as it is.
