@@ -12,7 +12,7 @@ mod edit;
 mod life;
 mod name;
 mod peer;
-mod picture;
+pub mod picture;
 mod refusal;
 mod script;
 mod tool;
