@@ -150,7 +150,7 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether its bytes were refused, lost or committed, and none came since. Never waits: while they are judged it is false.
+    /// Whether its bytes were refused, did not fit, or were committed, and none came since. Never waits: while they are judged it is false.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
             matches!(stage, Stage::Refused(_) | Stage::Spoiled(_) | Stage::Committed { .. })

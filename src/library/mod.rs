@@ -20,11 +20,10 @@ pub mod transfer;
 pub mod variant;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, TableId};
+use crate::attachment::{Access, BlobKey, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Place};
 use crate::library::home::Home;
@@ -37,6 +36,7 @@ use crate::pipeline::{self, Pipeline};
 use crate::refusal::Refusal;
 use crate::schema::{Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
+use crate::variant::Variant;
 
 /// What an operator may choose.
 #[derive(Debug, Clone)]
@@ -202,8 +202,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("the library {} does not hold what its catalogue says: {what}", path.display())]
-    Damaged { path: PathBuf, what: String },
+    #[error("variant {variant} of blob {original} cannot be rendered: {fact}")]
+    Unrendered { original: BlobKey, variant: Variant, fact: String },
 }
 
 impl Error {

@@ -78,7 +78,7 @@ struct State {
 }
 
 impl Refusals {
-    /// Opens the log and remembers what each user was told last.
+    /// Opens the log and remembers what each user was told last; new ids are larger than those in it.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let log = open_log(&path)?;
         let mut state = State {
@@ -91,6 +91,8 @@ impl Refusals {
         };
         for line in tail(&path)? {
             if let Some(id) = RefusalId::parse(&line.id) {
+                // The clock may have been set back since, and an id names one refusal for ever.
+                state.last = state.last.max(id);
                 state.by_uid.insert(line.uid, id);
                 state.lines.insert(id, (line, None));
             }

@@ -30,6 +30,17 @@ pub struct ScratchStat {
     pub times: Times,
 }
 
+impl ScratchStat {
+    /// Of an open scratch file, whatever became of its name.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::new(&file.metadata()?))
+    }
+
+    fn new(meta: &fs::Metadata) -> Self {
+        Self { size: meta.len(), times: times(meta) }
+    }
+}
+
 /// Whether somebody may still write to a file that is about to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writers {
@@ -93,7 +104,7 @@ impl Library {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing),
             other => other.map_err(Error::io("stat a scratch file"))?,
         };
-        Ok(ScratchStat { size: meta.len(), times: times(&meta) })
+        Ok(ScratchStat::new(&meta))
     }
 
     /// `chmod`, `chown`, `utimens`. The times are the backing file's own.

@@ -83,7 +83,7 @@ impl Library {
         let rendered = self
             .pipeline
             .render(&source, format, variant, None, output)
-            .map_err(|error| self.render_failed(original, variant, error))?;
+            .map_err(|error| render_failed(original, variant, error))?;
         for _ in 0..MAX_TRIES {
             let reservation = self.catalog.reserve(rendered.digest(), Timestamp::now())?;
             if let Reservation::New(key) = reservation {
@@ -98,21 +98,15 @@ impl Library {
         }
         Err(Error::Busy)
     }
+}
 
-    /// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
-    fn render_failed(
-        &self,
-        original: &Attachment,
-        variant: Variant,
-        error: pipeline::Error,
-    ) -> Error {
-        match error {
-            pipeline::Error::Refused(violation) => Error::Damaged {
-                path: self.home.root().to_owned(),
-                what: format!("variant {variant} of blob {}: {}", original.blob, violation.fact),
-            },
-            other => other.into(),
+/// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
+fn render_failed(original: &Attachment, variant: Variant, error: pipeline::Error) -> Error {
+    match error {
+        pipeline::Error::Refused(violation) => {
+            Error::Unrendered { original: original.blob, variant, fact: violation.fact }
         }
+        other => other.into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::attachment::{Attachment, AttachmentId, ScratchId};
+use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
 use crate::tree::attr::Listed;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
@@ -40,6 +40,8 @@ pub struct OpenScratch {
     pub file: File,
     pub writes: bool,
     pub opener: Owner,
+    /// As it was when the file was opened.
+    pub access: Access,
     /// Whether anything was written through this handle.
     pub written: AtomicBool,
     /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.

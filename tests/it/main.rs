@@ -1,13 +1,16 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
+mod calls;
 mod cli;
 mod commands;
 mod crash;
+mod draft;
 mod durability;
 mod faults;
 mod floors;
 mod licences;
 mod limits;
+mod model;
 mod mount;
 mod service;
 mod worker;

@@ -92,11 +92,11 @@ impl Tree {
     }
 
     /// Judges a draft now and tells the kernel what the commit changed. What was unlinked for it is back before its writer
-    /// hears of a refusal, or that it did not fit.
+    /// hears that it was refused, or did not fit.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
         let verdict = open.draft.settle(&self.library);
-        if let Err(library::Error::Refused(_) | library::Error::NoSpace) = &verdict {
+        if verdict.is_err() {
             self.put_back(open);
         }
         self.committed(open, before.as_ref(), &verdict?);

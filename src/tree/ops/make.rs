@@ -38,7 +38,7 @@ impl Tree {
             Meaning::Scratch => {
                 let (record, file) = self.library.make_scratch(row, &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, record.id, file, true)))
+                Ok((entry, self.hold_scratch(who, &record, file, true)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::View => Err(Error::NotPermitted),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId};
-use crate::catalog::Place;
+use crate::catalog::{Place, ScratchRecord};
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -134,18 +134,19 @@ impl Tree {
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
         }
-        Ok(self.hold_scratch(who, id, file, flags.writes()))
+        Ok(self.hold_scratch(who, &record, file, flags.writes()))
     }
 
     pub(in crate::tree) fn hold_scratch(
         &self,
         who: Caller,
-        id: ScratchId,
+        record: &ScratchRecord,
         file: std::fs::File,
         writes: bool,
     ) -> Opened {
         let scratch = OpenScratch {
-            id,
+            id: record.id,
+            access: record.access,
             file,
             writes,
             opener: self.processes.owner(who.tid),

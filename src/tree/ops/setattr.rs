@@ -4,7 +4,7 @@
 use crate::attachment::{AttachmentId, ScratchId};
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
-use crate::tree::handles::Handle;
+use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
@@ -35,7 +35,7 @@ impl Tree {
             Handle::Draft { open, .. } => open,
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,
-                None => return Ok(None),
+                None => return self.set_open_scratch(scratch, change),
             },
             _ => return Ok(None),
         };
@@ -46,6 +46,13 @@ impl Tree {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
+    }
+
+    /// An open file is truncated whatever became of its name.
+    fn set_open_scratch(&self, scratch: &OpenScratch, change: Change) -> Result<Option<Shown>> {
+        let Some(size) = change.size else { return Ok(None) };
+        scratch.file.set_len(size).map_err(super::files::failed)?;
+        self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
     fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
@@ -101,11 +108,9 @@ impl Tree {
             let file = self.library.open_scratch(&record, true)?;
             file.set_len(size).map_err(super::files::failed)?;
         }
-        let record = if change.amendment == crate::attachment::Amendment::default() {
-            self.library.scratch_by_id(id)?.ok_or(Error::Stale)?
-        } else {
-            self.library.amend_scratch(id, change.amendment)?
-        };
-        Ok(brief(self.scratch_attr(&record)?))
+        if change.amendment != crate::attachment::Amendment::default() {
+            self.library.amend_scratch(id, change.amendment)?;
+        }
+        Ok(brief(self.stat_scratch(id)?))
     }
 }

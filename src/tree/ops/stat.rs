@@ -1,8 +1,9 @@
 //! What `stat` shows of each node.
 //! Does not look names up.
 
-use crate::attachment::{Access, Attachment, AttachmentId, Times};
+use crate::attachment::{Access, Attachment, AttachmentId, ScratchId, Times};
 use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
+use crate::library::scratch::ScratchStat;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::drafts::OpenDraft;
@@ -26,10 +27,7 @@ impl Tree {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 Ok(draft_shown(&open))
             }
-            Node::Scratch(id) => {
-                let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-                Ok(brief(self.scratch_attr(&record)?))
-            }
+            Node::Scratch(id) => Ok(brief(self.stat_scratch(id)?)),
             Node::Variant(id) => {
                 let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(brief(variant_attr(&record)))
@@ -58,6 +56,20 @@ impl Tree {
             return Ok(attachment_attr(&self.library.attachment(id)?.unwrap_or(lost)));
         }
         Ok(attachment_attr(&self.living(who, id)?))
+    }
+
+    /// Scratch that has lost its name is still what its open handles show.
+    pub(in crate::tree) fn stat_scratch(&self, id: ScratchId) -> Result<Attr> {
+        if let Some(record) = self.library.scratch_by_id(id)? {
+            return self.scratch_attr(&record);
+        }
+        let handles = self.handles.open_scratch(id);
+        let open = handles.first().ok_or(Error::Stale)?;
+        if let Some(draft) = open.became.get() {
+            return Ok(draft_attr(draft));
+        }
+        let stat = ScratchStat::of(&open.file).map_err(super::files::failed)?;
+        Ok(scratch_attr(id, open.access, 0, stat))
     }
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
@@ -103,15 +115,13 @@ impl Tree {
 
     pub(in crate::tree) fn scratch_attr(&self, record: &ScratchRecord) -> Result<Attr> {
         let stat = self.library.stat_scratch(record)?;
-        Ok(Attr {
-            ino: Node::Scratch(record.id).ino(),
-            kind: Kind::File,
-            size: stat.size,
-            links: 1,
-            access: record.access,
-            times: stat.times,
-        })
+        Ok(scratch_attr(record.id, record.access, 1, stat))
     }
+}
+
+fn scratch_attr(id: ScratchId, access: Access, links: u32, stat: ScratchStat) -> Attr {
+    let ScratchStat { size, times } = stat;
+    Attr { ino: Node::Scratch(id).ino(), kind: Kind::File, size, links, access, times }
 }
 
 /// Attributes that must be asked for every time.

@@ -1,0 +1,216 @@
+//! How often the catalogue and the store are asked: the costs of what programs do most, as laws.
+//! Does not measure time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mediafs::blob;
+use mediafs::blob::recording::RecordingStore;
+use mediafs::catalog;
+use mediafs::catalog::recording::RecordingCatalog;
+use mediafs::tree::{Caller, Ino};
+
+use super::model::house::House;
+use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};
+use super::mount::picture;
+
+const DOC: At = At { row: "1", name: "doc" };
+const PIC: At = At { row: "1", name: "pic" };
+
+type Calls = BTreeMap<&'static str, usize>;
+
+/// A library with one row, whose stores count.
+struct Counted {
+    house: House,
+    catalog: Arc<RecordingCatalog<catalog::memory::Memory>>,
+    blobs: Arc<RecordingStore<blob::memory::Memory>>,
+    who: Caller,
+}
+
+fn counted() -> Counted {
+    let catalog = Arc::new(RecordingCatalog::new(catalog::memory::Memory::new()));
+    let blobs = Arc::new(RecordingStore::new(blob::memory::Memory::new()));
+    let house = House::of(Arc::clone(&catalog) as _, Arc::clone(&blobs) as _);
+    let counted = Counted { house, catalog, blobs, who: process(0) };
+    counted.kernel().mkdir(counted.who, "1").expect("a row");
+    counted
+}
+
+impl Counted {
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel(self.house.tree())
+    }
+
+    fn row(&self) -> Ino {
+        self.kernel().row(self.who, "1").expect("a row")
+    }
+
+    fn open(&self, at: At, how: How) -> Descriptor {
+        self.kernel().open(self.who, at, how).expect("opened")
+    }
+
+    /// What the catalogue and the store were asked meanwhile.
+    fn calls(&self, of: impl FnOnce()) -> (Calls, Calls) {
+        self.catalog.take_calls();
+        self.blobs.take_calls();
+        of();
+        (self.catalog.take_calls(), self.blobs.take_calls())
+    }
+}
+
+fn nothing() -> (Calls, Calls) {
+    (Calls::new(), Calls::new())
+}
+
+#[test]
+fn a_read_asks_the_catalogue_nothing() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let fd = counted.open(DOC, How::Read);
+    let calls = counted.calls(|| {
+        for _ in 0..3 {
+            assert_eq!(counted.kernel().read(fd), Ok(b"a document".to_vec()));
+        }
+        counted.kernel().close(counted.who, fd).expect("closed");
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn opening_to_read_asks_for_the_key_once_and_for_the_file_once() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
+    let calls = counted.calls(|| {
+        counted.house.tree().open(counted.who, ino, How::Read.flags()).expect("opened");
+    });
+    assert_eq!(calls, (Calls::from([("attachment", 1)]), Calls::from([("open", 1)])));
+}
+
+#[test]
+fn a_stat_is_one_query() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let row = counted.row();
+    let mut ino = None;
+    let looked_up = counted.calls(|| {
+        ino = counted.kernel().lookup(counted.who, row, "doc").ok().map(|entry| entry.attr.ino);
+    });
+    assert_eq!(looked_up, (Calls::from([("find", 1)]), Calls::new()));
+    let ino = ino.expect("found");
+    let asked = counted.calls(|| {
+        counted.house.tree().getattr(counted.who, ino, None).expect("there");
+    });
+    assert_eq!(asked, (Calls::from([("attachment", 1)]), Calls::new()));
+}
+
+#[test]
+fn a_lookup_of_what_is_not_there_is_one_query() {
+    let counted = counted();
+    let row = counted.row();
+    for (name, query) in [("doc", "find"), ("note.txt", "find"), ("tmp.part", "scratch")] {
+        let calls = counted.calls(|| {
+            let found = counted.kernel().lookup(counted.who, row, name);
+            assert_eq!(found.err(), Some(Refusal::NotFound));
+        });
+        assert_eq!(calls, (Calls::from([(query, 1)]), Calls::new()), "{name}");
+    }
+}
+
+#[test]
+fn a_write_asks_nothing() {
+    let counted = counted();
+    let fd = counted.open(DOC, How::Replace);
+    let calls = counted.calls(|| {
+        counted.kernel().write(fd, 0, b"a docu").expect("written");
+        counted.kernel().write(fd, 6, b"ment").expect("written");
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn publishing_stores_once_and_links_once() {
+    let counted = counted();
+    let fd = counted.open(DOC, How::Replace);
+    counted.kernel().write(fd, 0, b"a document").expect("written");
+    let calls = counted.calls(|| counted.kernel().flush(counted.who, fd).expect("taken"));
+    let asked = Calls::from([("find", 1), ("publish", 1), ("reserve", 1), ("row_by_id", 1)]);
+    assert_eq!(calls, (asked, Calls::from([("put", 1)])));
+    let closed = counted.calls(|| counted.kernel().close(counted.who, fd).expect("closed"));
+    assert_eq!(closed, nothing(), "a close without new bytes repeats the verdict");
+}
+
+#[test]
+fn bytes_that_are_stored_already_are_not_stored_again() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let note = At { row: "1", name: "note" };
+    let (catalog, blobs) =
+        counted.calls(|| counted.kernel().send(counted.who, note, b"a document").expect("taken"));
+    assert_eq!((catalog.get("publish"), blobs.get("put")), (Some(&1), None));
+}
+
+#[test]
+fn a_refused_file_is_neither_stored_nor_linked() {
+    let counted = counted();
+    let (catalog, blobs) = counted.calls(|| {
+        counted.kernel().send(counted.who, DOC, b"x").expect_err("too small");
+    });
+    assert_eq!((catalog.get("reserve"), catalog.get("publish")), (None, None));
+    assert_eq!(blobs, Calls::new());
+}
+
+#[test]
+fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    kernel.send(who, PIC, &picture::png(20, 20, 1)).expect("a picture");
+    let mut thumbs = Ino(1);
+    for name in ["thumbs", "user", "1", "pic"] {
+        thumbs = kernel.lookup(who, thumbs, name).expect("a directory").attr.ino;
+    }
+    let calls = counted.calls(|| {
+        for name in ["w0.jpg", "w200", "w200.exe", "huge.jpg", "index.html", ".DS_Store"] {
+            assert_eq!(kernel.lookup(who, thumbs, name).err(), Some(Refusal::NotFound), "{name}");
+        }
+    });
+    assert_eq!(calls, nothing());
+    let row = counted.row();
+    let calls = counted.calls(|| {
+        for name in ["pic@huge.jpg", "pic@", "row.json"] {
+            assert_eq!(kernel.lookup(who, row, name).err(), Some(Refusal::NotFound), "{name}");
+        }
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn a_row_whose_id_breaks_the_rule_is_refused_by_parsing_alone() {
+    let counted = counted();
+    let mut table = Ino(1);
+    for name in ["models", "user"] {
+        table = counted.kernel().lookup(counted.who, table, name).expect("there").attr.ino;
+    }
+    let calls = counted.calls(|| {
+        for name in ["007", "abc", ".git"] {
+            let found = counted.kernel().lookup(counted.who, table, name);
+            assert_eq!(found.err(), Some(Refusal::NotFound), "{name}");
+        }
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn a_variant_is_rendered_once_and_found_by_two_queries_then() {
+    let counted = counted();
+    let (kernel, who, row) = (counted.kernel(), counted.who, counted.row());
+    kernel.send(who, PIC, &picture::png(20, 20, 1)).expect("a picture");
+    let (catalog, blobs) = counted.calls(|| {
+        kernel.lookup(who, row, "pic@w16.png").expect("rendered");
+    });
+    assert_eq!((catalog.get("add_variant"), blobs.get("put")), (Some(&1), Some(&1)));
+    let again = counted.calls(|| {
+        kernel.lookup(who, row, "pic@w16.png").expect("found");
+    });
+    assert_eq!(again, (Calls::from([("find", 1), ("variant", 1)]), Calls::new()));
+}

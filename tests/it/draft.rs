@@ -1,0 +1,341 @@
+//! Drafts without a kernel: sentences of CONTRACT 2 on the tree, on a disk that can crash.
+//! Does not repeat what `mount/draft` shows on a real mount.
+
+use mediafs::library::sweep::Patience;
+use mediafs::refusal::Rule;
+use mediafs::tree::attr::RenameMode;
+use mediafs::tree::{Caller, Error};
+
+use super::model::house::{Backing, House};
+use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};
+use super::mount::picture;
+
+const DOC: At = At { row: "1", name: "doc" };
+const NOTE: At = At { row: "1", name: "note" };
+const PIC: At = At { row: "1", name: "pic" };
+const TMP: At = At { row: "1", name: "tmp.part" };
+const OLD: &[u8] = b"the old document";
+const NEW: &[u8] = b"the new one";
+const TOO_SMALL: Refusal = Refusal::Rule(Rule::MinSize);
+
+/// A library with a row, and an old document in it.
+fn occupied() -> House {
+    let house = House::new(Backing::Disk);
+    let kernel = Kernel(house.tree());
+    kernel.mkdir(writer(), "1").expect("a row");
+    kernel.send(writer(), DOC, OLD).expect("taken");
+    house
+}
+
+fn writer() -> Caller {
+    process(0)
+}
+
+/// Of the same user as the writer.
+fn other() -> Caller {
+    process(1)
+}
+
+fn open(house: &House, who: Caller, at: At, how: How) -> Descriptor {
+    Kernel(house.tree()).open(who, at, how).expect("opened")
+}
+
+fn stored(house: &House, at: At) -> Result<Vec<u8>, Refusal> {
+    Kernel(house.tree()).cat(process(9), at)
+}
+
+fn kept(house: &House) -> Vec<Rule> {
+    house.library().quarantine().list().into_iter().map(|(_, kept)| kept.rule).collect()
+}
+
+#[test]
+fn a_draft_has_an_inode_of_its_own_and_stat_by_path_shows_the_old_file() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let before = kernel.stat(writer(), DOC).expect("there");
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    assert_ne!(fd.ino, before.ino);
+    assert_eq!(kernel.fstat(writer(), fd).expect("open").size, NEW.len() as u64);
+    for who in [writer(), other()] {
+        assert_eq!(kernel.stat(who, DOC), Ok(before));
+    }
+}
+
+#[test]
+fn a_handle_that_was_opened_before_the_commit_keeps_its_bytes() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let reader = open(&house, other(), DOC, How::Read);
+    kernel.send(writer(), DOC, NEW).expect("taken");
+    house.library().sweep(Patience::None).expect("swept");
+    assert_eq!(kernel.read(reader), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+#[test]
+fn a_commit_makes_a_new_inode_and_the_old_one_is_stale() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let old = kernel.stat(writer(), DOC).expect("there").ino;
+    kernel.send(writer(), DOC, NEW).expect("taken");
+    assert_ne!(kernel.stat(writer(), DOC).expect("there").ino, old);
+    assert!(matches!(house.tree().getattr(writer(), old, None), Err(Error::Stale)));
+    let opened = house.tree().open(writer(), old, How::Read.flags());
+    assert!(matches!(opened, Err(Error::Stale)));
+}
+
+#[test]
+fn two_processes_that_write_one_field_never_mix_and_the_last_commit_wins() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let (one, two) =
+        (open(&house, writer(), DOC, How::Update), open(&house, other(), DOC, How::Update));
+    kernel.write(one, 0, b"AAA").expect("written");
+    kernel.write(two, 4, b"BBB").expect("written");
+    kernel.close(other(), two).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(b"the BBB document".to_vec()));
+    kernel.close(writer(), one).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(b"AAA old document".to_vec()));
+}
+
+#[test]
+fn opening_twice_in_one_process_is_one_draft() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let one = open(&house, writer(), DOC, How::Update);
+    let two = open(&house, writer(), DOC, How::Update);
+    assert_eq!(one.ino, two.ino);
+    kernel.write(one, 0, b"AAA").expect("written");
+    assert_eq!(kernel.read(two), Ok(b"AAA old document".to_vec()));
+    assert_eq!(kernel.cat(writer(), DOC), Ok(b"AAA old document".to_vec()));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+}
+
+#[test]
+fn a_flush_repeats_the_last_verdict_until_there_are_new_bytes() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    assert_eq!(kernel.flush(writer(), fd), Ok(()), "there was none yet");
+    kernel.write(fd, 0, b"x").expect("written");
+    assert_eq!(kernel.flush(writer(), fd), Err(TOO_SMALL));
+    assert_eq!(kernel.flush(writer(), fd), Err(TOO_SMALL));
+    assert_eq!(kept(&house), [Rule::MinSize], "judged once");
+    kernel.truncate(writer(), fd, 0).expect("emptied");
+    kernel.write(fd, 0, NEW).expect("written");
+    assert_eq!(kernel.flush(writer(), fd), Ok(()));
+    assert_eq!(kernel.flush(writer(), fd), Ok(()));
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+#[test]
+fn a_refused_draft_answers_every_write_fsync_and_flush_the_same() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    let too_big = Refusal::Rule(Rule::MaxSize);
+    assert_eq!(kernel.write(fd, 0, &[b'z'; 65]), Err(too_big.clone()));
+    assert_eq!(kernel.write(fd, 0, NEW), Err(too_big.clone()));
+    assert_eq!(house.tree().fsync(fd.fh).map_err(Refusal::from), Err(too_big.clone()));
+    assert_eq!(kernel.truncate(writer(), fd, 5), Err(too_big.clone()));
+    assert_eq!(kernel.close(writer(), fd), Err(too_big));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(kept(&house), [], "what was not complete is not kept");
+}
+
+#[test]
+fn an_emptied_field_starts_empty_for_the_next_writer_of_that_user_only() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let touched = open(&house, writer(), DOC, How::Replace);
+    kernel.close(writer(), touched).expect("no verdict");
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    let stranger = open(&house, process(2), DOC, How::Update);
+    assert_eq!(kernel.read(stranger), Ok(OLD.to_vec()));
+    let next = open(&house, other(), DOC, How::Update);
+    assert_eq!(kernel.read(next), Ok(Vec::new()));
+}
+
+#[test]
+fn an_empty_close_on_a_free_field_leaves_a_listed_placeholder() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), NOTE, How::Replace);
+    kernel.close(writer(), fd).expect("no verdict");
+    assert_eq!(kernel.list(other(), "1"), Ok(vec!["doc".into(), "note".into()]));
+    assert_eq!(stored(&house, NOTE), Ok(Vec::new()));
+    kernel.unlink(other(), NOTE).expect("removed");
+    assert_eq!(stored(&house, NOTE), Err(Refusal::NotFound));
+}
+
+#[test]
+fn writing_the_same_bytes_again_makes_no_new_blob_and_no_new_version() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let before = kernel.stat(writer(), DOC).expect("there").ino;
+    kernel.send(other(), DOC, OLD).expect("taken");
+    assert_eq!(kernel.stat(writer(), DOC).expect("there").ino, before);
+    assert_eq!(house.files("blobs"), 1);
+}
+
+#[test]
+fn a_commit_freezes_the_bytes_and_later_writes_are_a_new_draft() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.flush(writer(), fd).expect("taken");
+    kernel.write(fd, 0, b"THE").expect("written");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+    kernel.close(writer(), fd).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(b"THE new one".to_vec()));
+}
+
+#[test]
+fn a_childs_close_answers_0_and_judges_nothing() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, b"x").expect("written");
+    assert_eq!(kernel.flush(other(), fd), Ok(()));
+    assert_eq!(kept(&house), []);
+    assert_eq!(kernel.flush(writer(), fd), Err(TOO_SMALL));
+}
+
+#[test]
+fn what_no_flush_has_judged_is_judged_at_release() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, b"x").expect("written");
+    house.tree().release(fd.fh);
+    assert_eq!(kept(&house), [Rule::MinSize]);
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+}
+
+#[test]
+fn what_was_unlinked_first_is_put_back_when_its_replacement_is_refused() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let before = kernel.stat(writer(), DOC).expect("there");
+    kernel.unlink(writer(), DOC).expect("removed");
+    assert_eq!(kernel.send(writer(), DOC, b"x"), Err(TOO_SMALL));
+    assert_eq!(kernel.stat(writer(), DOC).map(|attr| attr.ino), Ok(before.ino));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+}
+
+#[test]
+fn what_another_process_unlinked_stays_removed() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.unlink(other(), DOC).expect("removed");
+    assert_eq!(kernel.send(writer(), DOC, b"x"), Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Err(Refusal::NotFound));
+}
+
+#[test]
+fn an_interrupted_replacement_is_quarantined_and_what_it_replaced_is_put_back() {
+    let mut house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.unlink(writer(), DOC).expect("removed");
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    house.tree().fsync(fd.fh).expect("durable");
+    assert!(house.crash());
+    assert_eq!(kept(&house), [Rule::Interrupted]);
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(house.files("staging"), 0);
+}
+
+#[test]
+fn what_close_acknowledged_survives_a_crash() {
+    let mut house = occupied();
+    Kernel(house.tree()).send(writer(), DOC, NEW).expect("taken");
+    assert!(house.crash());
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+    assert_eq!(kept(&house), []);
+}
+
+#[test]
+fn a_row_that_is_removed_under_a_draft_sends_the_bytes_to_the_quarantine() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.unlink(other(), DOC).expect("removed");
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.rmdir(other(), "1").expect("removed");
+    kernel.mkdir(other(), "1").expect("made again");
+    assert_eq!(kernel.close(writer(), fd), Err(Refusal::Rule(Rule::RowGone)));
+    assert_eq!(kept(&house), [Rule::RowGone]);
+    assert_eq!(kernel.list(other(), "1"), Ok(Vec::new()));
+}
+
+#[test]
+fn an_unlink_by_the_owner_discards_the_draft_and_by_others_the_attachment_only() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.unlink(writer(), DOC).expect("discarded");
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    kernel.close(writer(), fd).expect("nothing to judge");
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+
+    let fd = open(&house, writer(), DOC, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.unlink(other(), DOC).expect("removed");
+    assert_eq!(stored(&house, DOC), Err(Refusal::NotFound));
+    kernel.close(writer(), fd).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+#[test]
+fn a_rename_that_is_refused_leaves_both_names_as_they_were() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, b"x").expect("scratch");
+    let renamed = kernel.rename(writer(), TMP, DOC, RenameMode::Replace);
+    assert_eq!(renamed, Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, TMP), Ok(b"x".to_vec()));
+}
+
+#[test]
+fn scratch_that_is_renamed_while_open_is_judged_as_it_stands() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), TMP, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.rename(writer(), TMP, DOC, RenameMode::Replace).expect("attached");
+    kernel.write(fd, 0, b"THE").expect("written");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+    assert_eq!(stored(&house, TMP), Err(Refusal::NotFound));
+    kernel.close(writer(), fd).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(b"THE new one".to_vec()));
+}
+
+#[test]
+fn a_truncation_by_path_commits_before_it_returns_and_is_judged() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.truncate_path(writer(), DOC, 7).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok(b"the old".to_vec()));
+    assert_eq!(kernel.truncate_path(writer(), DOC, 2), Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(b"the old".to_vec()));
+}
+
+#[test]
+fn a_picture_that_is_cut_short_is_refused_and_the_old_one_stays() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let good = picture::png(40, 30, 1);
+    kernel.send(writer(), PIC, &good).expect("a picture");
+    let short = &picture::png(40, 30, 2)[..2000];
+    let refused = kernel.send(writer(), PIC, short).expect_err("half a picture");
+    assert!(matches!(refused, Refusal::Rule(Rule::Truncated | Rule::Corrupt)), "{refused:?}");
+    let reader = open(&house, other(), PIC, How::Read);
+    let mut bytes = vec![0; good.len()];
+    assert_eq!(house.tree().read(reader.fh, 0, &mut bytes).expect("read"), good.len());
+    assert!(bytes == good.0, "stored bit for bit");
+}

@@ -1,0 +1,278 @@
+//! The kernel's part: a path is looked up component by component, and what an `open` answers with `ESTALE` is looked up
+//! again, twice, and opened once more. Keeps no cache, so it never hides what the tree answers.
+
+use std::ffi::OsStr;
+
+use mediafs::refusal::Rule;
+use mediafs::tree::attr::{Attr, Change, Entry, Mode, OpenFlags, Opened, RenameMode};
+use mediafs::tree::ops::Lookup;
+use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
+
+const ROOT: Ino = Ino(1);
+
+/// What a program is told, as far as laws speak of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    NotFound,
+    Exists,
+    NotEmpty,
+    Busy,
+    CrossDevice,
+    NotPermitted,
+    Invalid,
+    Rule(Rule),
+    Other(String),
+}
+
+/// An open file: the handle, and the inode that the kernel names beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descriptor {
+    pub fh: Fh,
+    pub ino: Ino,
+}
+
+pub type Answer<T> = Result<T, Refusal>;
+
+/// A name in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    pub row: &'static str,
+    pub name: &'static str,
+}
+
+/// How a program opens a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Read,
+    /// `O_RDWR`
+    Update,
+    /// `O_RDWR | O_CREAT`
+    Append,
+    /// `O_RDWR | O_CREAT | O_TRUNC`
+    Replace,
+    /// `O_RDWR | O_CREAT | O_EXCL`
+    New,
+}
+
+impl How {
+    pub fn writes(self) -> bool {
+        self != Self::Read
+    }
+
+    pub fn creates(self) -> bool {
+        matches!(self, Self::Append | Self::Replace | Self::New)
+    }
+
+    pub fn flags(self) -> OpenFlags {
+        OpenFlags {
+            mode: if self.writes() { Mode::ReadWrite } else { Mode::Read },
+            truncate: self == Self::Replace,
+            exclusive: self == Self::New,
+        }
+    }
+}
+
+/// A process: every number is one, and the third has a user of its own.
+pub fn process(number: u32) -> Caller {
+    let uid = if number >= 2 { 2000 + number } else { 1000 };
+    Caller { uid, gid: uid, tid: 101 + number }
+}
+
+#[derive(Clone, Copy)]
+pub struct Kernel<'a>(pub &'a Tree);
+
+impl Kernel<'_> {
+    pub fn stat(self, who: Caller, at: At) -> Answer<Attr> {
+        Ok(self.find(who, at)?.attr)
+    }
+
+    fn find(self, who: Caller, At { row, name }: At) -> Answer<Entry> {
+        let row = self.row(who, row)?;
+        self.lookup(who, row, name)
+    }
+
+    pub fn lookup(self, who: Caller, parent: Ino, name: &str) -> Answer<Entry> {
+        match self.0.lookup(who, parent, OsStr::new(name))? {
+            Lookup::Found(entry) => Ok(entry),
+            Lookup::Render(rendering) => Ok(self.0.render(&rendering)?),
+        }
+    }
+
+    fn table(self, who: Caller) -> Answer<Ino> {
+        let models = self.lookup(who, ROOT, "models")?.attr.ino;
+        Ok(self.lookup(who, models, "user")?.attr.ino)
+    }
+
+    pub fn row(self, who: Caller, row: &str) -> Answer<Ino> {
+        Ok(self.lookup(who, self.table(who)?, row)?.attr.ino)
+    }
+
+    pub fn open(self, who: Caller, at: At, how: How) -> Answer<Descriptor> {
+        match self.open_once(who, at, how) {
+            Err(Error::Stale) => {
+                // The revalidation's lookup; its answer is looked at again by the open's own.
+                let _ = self.find(who, at);
+                Ok(self.open_once(who, at, how)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn open_once(self, who: Caller, at: At, how: How) -> mediafs::tree::Result<Descriptor> {
+        let models = self.find_entry(who, ROOT, "models")?;
+        let table = self.find_entry(who, models, "user")?;
+        let row = self.find_entry(who, table, at.row)?;
+        match self.find_entry(who, row, at.name) {
+            Ok(_) if how == How::New => Err(Error::Exists),
+            Ok(ino) => {
+                let Opened { fh, .. } = self.0.open(who, ino, how.flags())?;
+                Ok(Descriptor { fh, ino })
+            }
+            Err(Error::NotFound) if how.creates() => {
+                let name = OsStr::new(at.name);
+                let (entry, opened) = self.0.create(who, row, name, 0o644, how.flags())?;
+                Ok(Descriptor { fh: opened.fh, ino: entry.attr.ino })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn find_entry(self, who: Caller, parent: Ino, name: &str) -> mediafs::tree::Result<Ino> {
+        match self.0.lookup(who, parent, OsStr::new(name))? {
+            Lookup::Found(entry) => Ok(entry.attr.ino),
+            Lookup::Render(rendering) => Ok(self.0.render(&rendering)?.attr.ino),
+        }
+    }
+
+    pub fn write(self, fd: Descriptor, offset: u64, data: &[u8]) -> Answer<()> {
+        let written = self.0.write(fd.fh, offset, data)?;
+        assert_eq!(written, data.len(), "a write is whole or refused");
+        Ok(())
+    }
+
+    pub fn read(self, fd: Descriptor) -> Answer<Vec<u8>> {
+        let mut buffer = vec![0; 4096];
+        let length = self.0.read(fd.fh, 0, &mut buffer)?;
+        buffer.truncate(length);
+        Ok(buffer)
+    }
+
+    pub fn truncate(self, who: Caller, fd: Descriptor, length: u64) -> Answer<()> {
+        let change = Change { size: Some(length), ..Change::default() };
+        self.0.setattr(who, fd.ino, Some(fd.fh), change)?;
+        Ok(())
+    }
+
+    /// `truncate` by path.
+    pub fn truncate_path(self, who: Caller, at: At, length: u64) -> Answer<()> {
+        let change = Change { size: Some(length), ..Change::default() };
+        self.0.setattr(who, self.find(who, at)?.attr.ino, None, change)?;
+        Ok(())
+    }
+
+    /// `close` of a duplicate, or of a descriptor that a child inherited.
+    pub fn flush(self, who: Caller, fd: Descriptor) -> Answer<()> {
+        Ok(self.0.flush(who, fd.fh)?)
+    }
+
+    /// The last `close`.
+    pub fn close(self, who: Caller, fd: Descriptor) -> Answer<()> {
+        let verdict = self.flush(who, fd);
+        self.0.release(fd.fh);
+        verdict
+    }
+
+    /// Writes a file from nothing, as `cp` does.
+    pub fn send(self, who: Caller, at: At, bytes: &[u8]) -> Answer<()> {
+        let fd = self.open(who, at, How::Replace)?;
+        let written = self.write(fd, 0, bytes);
+        self.close(who, fd).and(written)
+    }
+
+    /// What reading the file by its path gives.
+    pub fn cat(self, who: Caller, at: At) -> Answer<Vec<u8>> {
+        let fd = self.open(who, at, How::Read)?;
+        let bytes = self.read(fd);
+        self.close(who, fd)?;
+        bytes
+    }
+
+    pub fn unlink(self, who: Caller, at: At) -> Answer<()> {
+        self.find(who, at)?;
+        Ok(self.0.unlink(who, self.row(who, at.row)?, OsStr::new(at.name))?)
+    }
+
+    pub fn rename(self, who: Caller, from: At, to: At, mode: RenameMode) -> Answer<()> {
+        let source = self.find(who, from)?.attr.ino;
+        // Two names of one inode: the kernel has nothing to do.
+        let target = self.find(who, to);
+        if target.is_ok_and(|entry| entry.attr.ino == source) {
+            return Ok(());
+        }
+        let (parent, new_parent) = (self.row(who, from.row)?, self.row(who, to.row)?);
+        let (name, new_name) = (OsStr::new(from.name), OsStr::new(to.name));
+        Ok(self.0.rename(who, (parent, name), (new_parent, new_name), mode)?)
+    }
+
+    pub fn link(self, who: Caller, from: At, to: At) -> Answer<()> {
+        let source = self.find(who, from)?.attr.ino;
+        let parent = self.row(who, to.row)?;
+        if self.find(who, to).is_ok() {
+            return Err(Refusal::Exists);
+        }
+        self.0.link(who, source, parent, OsStr::new(to.name))?;
+        Ok(())
+    }
+
+    pub fn mkdir(self, who: Caller, row: &str) -> Answer<()> {
+        if self.row(who, row).is_ok() {
+            return Err(Refusal::Exists);
+        }
+        self.0.mkdir(who, self.table(who)?, OsStr::new(row), 0o755)?;
+        Ok(())
+    }
+
+    pub fn rmdir(self, who: Caller, row: &str) -> Answer<()> {
+        self.row(who, row)?;
+        Ok(self.0.rmdir(who, self.table(who)?, OsStr::new(row))?)
+    }
+
+    pub fn rename_row(self, who: Caller, from: &str, to: &str) -> Answer<()> {
+        self.row(who, from)?;
+        let table = self.table(who)?;
+        let (from, to) = ((table, OsStr::new(from)), (table, OsStr::new(to)));
+        Ok(self.0.rename(who, from, to, RenameMode::Replace)?)
+    }
+
+    /// The names that a row lists, sorted.
+    pub fn list(self, who: Caller, row: &str) -> Answer<Vec<String>> {
+        let fh = self.0.opendir(who, self.row(who, row)?)?;
+        let listed = self.0.readdir(fh, 0)?;
+        self.0.releasedir(fh);
+        let names = listed.iter().map(|entry| entry.name.to_string());
+        let mut names: Vec<_> = names.filter(|name| name != "." && name != "..").collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// `fstat`, which names no handle.
+    pub fn fstat(self, who: Caller, fd: Descriptor) -> Answer<Attr> {
+        Ok(self.0.getattr(who, fd.ino, None)?.attr)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::NotFound,
+            Error::Exists => Self::Exists,
+            Error::NotEmpty => Self::NotEmpty,
+            Error::Busy => Self::Busy,
+            Error::CrossDevice => Self::CrossDevice,
+            Error::NotPermitted => Self::NotPermitted,
+            Error::Invalid(_) => Self::Invalid,
+            Error::Refused(refusal) => Self::Rule(refusal.rule()),
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
+}

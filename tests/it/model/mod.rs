@@ -1,0 +1,395 @@
+//! Random programs on the tree, without a kernel, beside a reference that knows nothing but CONTRACT.
+//! Does not know how the tree does it; whatever a program can see must agree after every step.
+//!
+//! `MEDIAFS_MODEL_CASES` sets how many programs are tried.
+
+// The message of a failure is the shortest program that fails, on lines of its own.
+#![allow(clippy::panic)]
+
+mod bytes;
+pub mod house;
+mod judge;
+pub mod kernel;
+mod names;
+mod reference;
+mod stories;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use mediafs::library::sweep::Patience;
+use mediafs::pipeline::Pipeline;
+use mediafs::tree::attr::RenameMode;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use house::{Backing, House};
+use kernel::{Answer, At, Descriptor, How, Kernel, process};
+use reference::{Expected, Reference};
+
+const ROWS: [&str; 2] = ["1", "2"];
+const NAMES: [&str; 4] = ["doc", "note", "tmp.part", "other.part"];
+const PROCESSES: u32 = 3;
+const DESCRIPTORS: usize = 4;
+/// A process that only looks.
+const STRANGER: u32 = 9;
+const CASES: u32 = 48;
+
+/// One system call of one process.
+#[derive(Debug, Clone)]
+enum Call {
+    Mkdir(&'static str),
+    Rmdir(&'static str),
+    RenameRow(&'static str, &'static str),
+    Open {
+        who: u32,
+        fd: usize,
+        at: At,
+        how: How,
+    },
+    Write {
+        fd: usize,
+        offset: usize,
+        data: Vec<u8>,
+    },
+    Truncate {
+        fd: usize,
+        length: usize,
+    },
+    Read {
+        fd: usize,
+    },
+    /// `close` of a duplicate by any process.
+    Flush {
+        who: u32,
+        fd: usize,
+    },
+    Close {
+        fd: usize,
+    },
+    Cat {
+        who: u32,
+        at: At,
+    },
+    Send {
+        who: u32,
+        at: At,
+        data: Vec<u8>,
+    },
+    Unlink {
+        who: u32,
+        at: At,
+    },
+    Rename {
+        who: u32,
+        from: At,
+        to: At,
+    },
+    Link {
+        who: u32,
+        from: At,
+        to: At,
+    },
+    Sweep,
+    Restart,
+    Crash,
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let row = || prop::sample::select(&ROWS[..]);
+    let at = || (row(), prop::sample::select(&NAMES[..])).prop_map(|(row, name)| At { row, name });
+    let who = || 0..PROCESSES;
+    let fd = || 0..DESCRIPTORS;
+    let how = prop::sample::select(vec![
+        How::Read,
+        How::Update,
+        How::Append,
+        How::Replace,
+        How::Replace,
+        How::New,
+    ]);
+    prop_oneof![
+        2 => row().prop_map(Call::Mkdir),
+        1 => row().prop_map(Call::Rmdir),
+        1 => (row(), row()).prop_map(|(from, to)| Call::RenameRow(from, to)),
+        10 => (who(), fd(), at(), how)
+            .prop_map(|(who, fd, at, how)| Call::Open { who, fd, at, how }),
+        9 => (fd(), prop_oneof![3 => Just(0), 2 => 0..70_usize], data())
+            .prop_map(|(fd, offset, data)| Call::Write { fd, offset, data }),
+        3 => (fd(), prop_oneof![2 => Just(0), 1 => 1..70_usize])
+            .prop_map(|(fd, length)| Call::Truncate { fd, length }),
+        3 => fd().prop_map(|fd| Call::Read { fd }),
+        3 => (who(), fd()).prop_map(|(who, fd)| Call::Flush { who, fd }),
+        7 => fd().prop_map(|fd| Call::Close { fd }),
+        3 => (who(), at()).prop_map(|(who, at)| Call::Cat { who, at }),
+        5 => (who(), at(), data()).prop_map(|(who, at, data)| Call::Send { who, at, data }),
+        4 => (who(), at()).prop_map(|(who, at)| Call::Unlink { who, at }),
+        5 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Rename { who, from, to }),
+        2 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Link { who, from, to }),
+        1 => Just(Call::Sweep),
+        1 => Just(Call::Restart),
+        1 => Just(Call::Crash),
+    ]
+}
+
+/// Text, too little, too much, and another type.
+fn data() -> impl Strategy<Value = Vec<u8>> {
+    let text = |letter: char, length: usize| letter.to_string().repeat(length).into_bytes();
+    prop::sample::select(vec![
+        text('a', 8),
+        text('b', 8),
+        text('c', 20),
+        text('d', 40),
+        text('x', 2),
+        text('z', 80),
+        b"%PDF-1.4 ".to_vec(),
+    ])
+}
+
+/// The tree and the reference, side by side.
+struct Bench {
+    house: House,
+    reference: Reference,
+    open: [Option<Descriptor>; DESCRIPTORS],
+}
+
+type Judged = Result<(), TestCaseError>;
+
+fn agree<T: Debug>(expected: &Expected, actual: &Answer<T>) -> Judged {
+    prop_assert!(expected.agrees(actual), "expected {expected:?}, the tree says {actual:?}");
+    Ok(())
+}
+
+impl Bench {
+    fn new(backing: Backing, pipeline: &Arc<Pipeline>) -> Self {
+        let house = House::with(backing, Arc::clone(pipeline));
+        let mut bench = Self { house, reference: Reference::default(), open: [None; DESCRIPTORS] };
+        bench.call(&Call::Mkdir(ROWS[0])).expect("a first row");
+        bench
+    }
+
+    fn run(mut self, calls: &[Call]) -> Judged {
+        for (number, call) in calls.iter().enumerate() {
+            let step = |error| TestCaseError::fail(format!("call {number}, {call:?}: {error}"));
+            self.call(call).and_then(|()| self.compare()).map_err(step)?;
+        }
+        self.finish()
+    }
+
+    fn kernel(&self) -> Kernel<'_> {
+        Kernel(self.house.tree())
+    }
+
+    fn call(&mut self, call: &Call) -> Judged {
+        let kernel = Kernel(self.house.tree());
+        match call {
+            Call::Mkdir(row) => agree(&self.reference.mkdir(row), &kernel.mkdir(process(0), row)),
+            Call::Rmdir(row) => agree(&self.reference.rmdir(row), &kernel.rmdir(process(0), row)),
+            Call::RenameRow(from, to) => {
+                let expected = self.reference.rename_row(from, to);
+                agree(&expected, &kernel.rename_row(process(0), from, to))
+            }
+            Call::Unlink { who, at } => {
+                let expected = self.reference.unlink(*who, *at);
+                agree(&expected, &kernel.unlink(process(*who), *at))
+            }
+            Call::Rename { who, from, to } => {
+                let expected = self.reference.rename(*who, *from, *to);
+                let mode = RenameMode::Replace;
+                agree(&expected, &kernel.rename(process(*who), *from, *to, mode))
+            }
+            Call::Link { who, from, to } => {
+                let expected = self.reference.link(*who, *from, *to);
+                agree(&expected, &kernel.link(process(*who), *from, *to))
+            }
+            Call::Cat { who, at } => self.cat(*who, *at),
+            Call::Send { who, at, data } => self.send(*who, *at, data),
+            Call::Sweep => self.sweep(),
+            Call::Restart => {
+                self.house.restart();
+                self.stopped(false);
+                Ok(())
+            }
+            Call::Crash => {
+                let crashed = self.house.crash();
+                self.stopped(crashed);
+                Ok(())
+            }
+            other => self.call_by_descriptor(other),
+        }
+    }
+
+    fn call_by_descriptor(&mut self, call: &Call) -> Judged {
+        match call {
+            Call::Open { who, fd, at, how } if self.open[*fd].is_none() => {
+                self.open(*who, *fd, *at, *how)
+            }
+            Call::Write { fd, offset, data } => self.write(*fd, *offset, data),
+            Call::Truncate { fd, length } => self.truncate(*fd, *length),
+            Call::Read { fd } => self.read(*fd),
+            Call::Flush { who, fd } => {
+                let Some(fh) = self.open[*fd] else { return Ok(()) };
+                let expected = self.reference.flush(*who, *fd);
+                agree(&expected, &self.kernel().flush(process(*who), fh))
+            }
+            Call::Close { fd } => self.close(*fd),
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, who: u32, fd: usize, at: At, how: How) -> Judged {
+        let expected = self.reference.open(who, fd, at, how);
+        let actual = self.kernel().open(process(who), at, how);
+        agree(&expected, &actual)?;
+        self.open[fd] = actual.ok();
+        Ok(())
+    }
+
+    fn writable(&self, fd: usize) -> Option<Descriptor> {
+        self.open[fd].filter(|_| self.reference.writes(fd))
+    }
+
+    fn write(&mut self, fd: usize, offset: usize, data: &[u8]) -> Judged {
+        let Some(fh) = self.writable(fd) else { return Ok(()) };
+        let actual = self.kernel().write(fh, offset as u64, data);
+        agree(&self.reference.write(fd, offset, data, &actual), &actual)
+    }
+
+    fn truncate(&mut self, fd: usize, length: usize) -> Judged {
+        let Some(fh) = self.writable(fd) else { return Ok(()) };
+        let actual = self.kernel().truncate(process(0), fh, length as u64);
+        agree(&self.reference.truncate(fd, length), &actual)
+    }
+
+    fn read(&mut self, fd: usize) -> Judged {
+        let Some(fh) = self.open[fd] else { return Ok(()) };
+        let bytes = self.reference.read(fd);
+        let size = self.kernel().fstat(process(0), fh).map(|attr| attr.size);
+        if let Some(shown) = self.reference.fstat(fd) {
+            prop_assert_eq!(size, Ok(shown), "fstat");
+        }
+        prop_assert_eq!(self.kernel().read(fh), Ok(bytes));
+        Ok(())
+    }
+
+    fn close(&mut self, fd: usize) -> Judged {
+        let Some(fh) = self.open[fd].take() else { return Ok(()) };
+        let who = process(self.reference.opener(fd));
+        let expected = self.reference.close(fd);
+        agree(&expected, &self.kernel().close(who, fh))
+    }
+
+    /// Opens, reads and closes, on a descriptor of its own.
+    fn cat(&mut self, who: u32, at: At) -> Judged {
+        let fd = DESCRIPTORS;
+        let expected = self.reference.open(who, fd, at, How::Read);
+        let actual = self.kernel().open(process(who), at, How::Read);
+        agree(&expected, &actual)?;
+        let Ok(fh) = actual else { return Ok(()) };
+        prop_assert_eq!(self.kernel().read(fh), Ok(self.reference.read(fd)));
+        let expected = self.reference.close(fd);
+        agree(&expected, &self.kernel().close(process(who), fh))
+    }
+
+    /// Opens, writes and closes, as `cp` does.
+    fn send(&mut self, who: u32, at: At, data: &[u8]) -> Judged {
+        let fd = DESCRIPTORS;
+        let expected = self.reference.open(who, fd, at, How::Replace);
+        let actual = self.kernel().open(process(who), at, How::Replace);
+        agree(&expected, &actual)?;
+        let Ok(fh) = actual else { return Ok(()) };
+        let written = self.kernel().write(fh, 0, data);
+        agree(&self.reference.write(fd, 0, data, &written), &written)?;
+        let expected = self.reference.close(fd);
+        agree(&expected, &self.kernel().close(process(who), fh))
+    }
+
+    fn sweep(&mut self) -> Judged {
+        let swept = self.house.library().sweep(Patience::None);
+        prop_assert!(swept.is_ok(), "{swept:?}");
+        self.reference.sweep();
+        Ok(())
+    }
+
+    fn stopped(&mut self, crashed: bool) {
+        self.open = [None; DESCRIPTORS];
+        self.reference.stop(crashed);
+    }
+
+    /// What every process sees of every name.
+    fn compare(&mut self) -> Judged {
+        for row in ROWS {
+            let listed = self.kernel().list(process(STRANGER), row).unwrap_or_default();
+            prop_assert_eq!(bare(&listed), self.reference.list(row), "the names in {}", row);
+            for name in NAMES {
+                let at = At { row, name };
+                for who in (0..PROCESSES).chain([STRANGER]) {
+                    let seen = self.kernel().stat(process(who), at).ok();
+                    let seen = seen.map(|attr| (attr.size, attr.links));
+                    prop_assert_eq!(seen, self.reference.stat(who, at), "{:?} for {}", at, who);
+                }
+                self.cat(STRANGER, at)?;
+            }
+        }
+        let kept = self.house.library().quarantine().list().len();
+        prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
+        Ok(())
+    }
+
+    /// Closes everything; what is left on the disk is what has a name.
+    fn finish(mut self) -> Judged {
+        for fd in 0..DESCRIPTORS {
+            self.close(fd)?;
+        }
+        self.compare()?;
+        // What was stored for a row that went away meanwhile is reserved until its time or a start.
+        self.call(&Call::Restart)?;
+        self.sweep()?;
+        let totals = self.house.library().totals().expect("totals");
+        prop_assert_eq!(totals.blobs, self.reference.contents() as u64);
+        prop_assert_eq!(self.house.files("staging"), 0, "staged files");
+        prop_assert_eq!(self.house.files("scratch"), self.reference.scratch_files());
+        if self.house.backing() == Backing::Disk {
+            prop_assert_eq!(self.house.files("blobs"), self.reference.contents(), "blobs on disk");
+        }
+        Ok(())
+    }
+}
+
+/// What is put back after a crash is listed with the extension of its type.
+fn bare(listed: &[String]) -> Vec<String> {
+    let stem = |name: &String| match name.split_once('.') {
+        Some((stem, _)) if reference::is_field(stem) => stem.to_owned(),
+        _ => name.clone(),
+    };
+    let names: BTreeSet<_> = listed.iter().map(stem).collect();
+    assert_eq!(names.len(), listed.len(), "one name for each file: {listed:?}");
+    names.into_iter().collect()
+}
+
+fn cases() -> u32 {
+    let wanted = std::env::var("MEDIAFS_MODEL_CASES").ok();
+    wanted.map_or(CASES, |text| text.parse().expect("a number of cases"))
+}
+
+fn try_programs(backing: Backing) {
+    let config = Config { cases: cases(), failure_persistence: None, ..Config::default() };
+    let pipeline = house::pipeline();
+    let programs = prop::collection::vec(call(), 1..60);
+    let outcome =
+        TestRunner::new(config).run(&programs, |calls| Bench::new(backing, &pipeline).run(&calls));
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn a_library_on_disk_does_what_the_contract_says() {
+    try_programs(Backing::Disk);
+}
+
+#[test]
+fn a_library_in_memory_does_what_the_contract_says() {
+    try_programs(Backing::Memory);
+}

@@ -1,0 +1,331 @@
+//! The reference: what CONTRACT says of rows, fields, scratch and drafts, in plain maps.
+//! Does not know files, inodes or the catalogue; it is told only where the tree may choose, and checks the choice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mediafs::refusal::Rule;
+
+use super::house::{DOC_MAX, DOC_MIN, NOTE_MAX};
+use super::kernel::{Answer, At, How, Refusal, process};
+
+/// A field of a row, by the row's number.
+pub(super) type Place = (u32, &'static str);
+
+/// What the tree must answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    Done,
+    Error(Refusal),
+    /// One of these rules must be named.
+    Refused(Vec<Rule>),
+}
+
+impl Expected {
+    pub fn agrees<T>(&self, actual: &Answer<T>) -> bool {
+        match (self, actual) {
+            (Self::Done, Ok(_)) => true,
+            (Self::Error(expected), Err(actual)) => expected == actual,
+            (Self::Refused(rules), Err(Refusal::Rule(rule))) => rules.contains(rule),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stage {
+    Untouched,
+    Open,
+    Refused(Vec<Rule>),
+    Committed(u32),
+}
+
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) place: Place,
+    pub(super) owner: u32,
+    pub(super) stage: Stage,
+    pub(super) bytes: Vec<u8>,
+    pub(super) start: Start,
+    over: bool,
+    pub(super) handles: usize,
+    pub(super) path: Path,
+    pub(super) detached: bool,
+    pub(super) placeholder: bool,
+    pub(super) replaced: Option<u32>,
+}
+
+/// What a draft began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Empty,
+    Stored,
+}
+
+/// Whom the path leads to a draft on a free slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Path {
+    Everybody,
+    Owner,
+    Nobody,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Open {
+    Draft(usize),
+    Bytes(Vec<u8>),
+    Scratch(u32),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Handle {
+    pub(super) who: u32,
+    pub(super) open: Open,
+    pub(super) writes: bool,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Attachment(u32),
+    Draft(usize),
+    Scratch(u32),
+}
+
+#[derive(Debug, Default)]
+pub struct Reference {
+    pub(super) rows: BTreeMap<&'static str, u32>,
+    pub(super) slots: BTreeMap<Place, u32>,
+    /// Also those without a name, until a sweep.
+    pub(super) attachments: BTreeMap<u32, Vec<u8>>,
+    pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
+    pub(super) files: BTreeMap<u32, Vec<u8>>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) handles: BTreeMap<usize, Handle>,
+    pub(super) unlinked: BTreeMap<(Place, u32), u32>,
+    pub(super) emptied: BTreeSet<(u32, u32)>,
+    /// Entries of the quarantine.
+    pub kept: usize,
+    last: u32,
+}
+
+/// The rules that bytes break.
+pub fn broken(field: &str, bytes: &[u8]) -> Vec<Rule> {
+    let length = bytes.len() as u64;
+    let mut rules = Vec::new();
+    if length > most(field) {
+        rules.push(Rule::MaxSize);
+    }
+    if field == "doc" && length < DOC_MIN {
+        rules.push(Rule::MinSize);
+    }
+    if field == "note" && !is_text(bytes) {
+        rules.push(Rule::ContentTypes);
+    }
+    rules
+}
+
+pub(super) fn most(field: &str) -> u64 {
+    if field == "doc" { DOC_MAX } else { NOTE_MAX }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let pdf = bytes.starts_with(b"%PDF-");
+    !bytes.is_empty() && !pdf && bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
+}
+
+pub fn is_field(name: &str) -> bool {
+    name == "doc" || name == "note"
+}
+
+impl Draft {
+    pub(super) fn is_committed(&self) -> bool {
+        matches!(self.stage, Stage::Committed(_))
+    }
+
+    /// A free slot shows it to everybody.
+    pub(super) fn is_shown(&self) -> bool {
+        self.path == Path::Everybody && !self.over && !self.is_committed()
+    }
+
+    pub(super) fn is_at(&self, place: Place) -> bool {
+        self.path != Path::Nobody && self.place == place
+    }
+
+    /// Fewer are led to it than before.
+    pub(super) fn hide(&mut self, path: Path) {
+        self.path = self.path.max(path);
+    }
+
+    pub(super) fn truncate(&mut self) {
+        self.bytes.clear();
+        self.stage = Stage::Untouched;
+        self.start = Start::Empty;
+    }
+}
+
+impl Reference {
+    pub(super) fn number(&mut self) -> u32 {
+        self.last += 1;
+        self.last
+    }
+
+    pub(super) fn place(&self, at: At) -> Option<Place> {
+        Some((*self.rows.get(at.row)?, at.name))
+    }
+
+    /// What a lookup by this process finds.
+    pub(super) fn find(&self, who: u32, at: At) -> Option<Found> {
+        let place = self.place(at)?;
+        if !is_field(at.name) {
+            return self.scratch.get(&place).copied().map(Found::Scratch);
+        }
+        if let Some(id) = self.slots.get(&place) {
+            return Some(Found::Attachment(*id));
+        }
+        self.first_draft(who, place).map(Found::Draft)
+    }
+
+    fn first_draft(&self, who: u32, place: Place) -> Option<usize> {
+        let here = |wanted: &dyn Fn(&Draft) -> bool| {
+            self.drafts.iter().position(|draft| draft.is_at(place) && wanted(draft))
+        };
+        let own = here(&|draft| draft.owner == who && !draft.is_committed());
+        own.or_else(|| here(&Draft::is_shown))
+    }
+
+    /// The names that a row lists.
+    pub fn list(&self, row: &'static str) -> Vec<String> {
+        let Some(&row) = self.rows.get(row) else { return Vec::new() };
+        let slots = self.slots.keys().filter(|(of, _)| *of == row).map(|(_, name)| *name);
+        let scratch = self.scratch.keys().filter(|(of, _)| *of == row).map(|(_, name)| *name);
+        let shown = self.drafts.iter().filter(|draft| draft.is_shown() && draft.place.0 == row);
+        let shown = shown.map(|draft| draft.place.1);
+        let names: BTreeSet<_> = slots.chain(scratch).chain(shown).collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Size and links of what the path shows to a process.
+    pub fn stat(&self, who: u32, at: At) -> Option<(u64, u32)> {
+        let links = |id| self.slots.values().filter(|other| **other == id).count();
+        let (bytes, links) = match self.find(who, at)? {
+            Found::Attachment(id) => (&self.attachments[&id], links(id)),
+            Found::Draft(id) => (&self.drafts[id].bytes, 1),
+            Found::Scratch(id) => (&self.files[&id], 1),
+        };
+        Some((bytes.len() as u64, u32::try_from(links).expect("few")))
+    }
+
+    pub fn open(&mut self, who: u32, fd: usize, at: At, how: How) -> Expected {
+        let Some(place) = self.place(at) else { return Expected::Error(Refusal::NotFound) };
+        let open = match self.find(who, at) {
+            Some(_) if how == How::New => return Expected::Error(Refusal::Exists),
+            None if !how.creates() => return Expected::Error(Refusal::NotFound),
+            None if is_field(at.name) => self.open_draft(who, place, how, false),
+            None => Open::Scratch(self.new_scratch(place, Vec::new())),
+            Some(Found::Scratch(id)) => {
+                if how == How::Replace {
+                    self.files.insert(id, Vec::new());
+                }
+                Open::Scratch(id)
+            }
+            Some(Found::Attachment(id)) if how.writes() || self.has_draft_over(who, id) => {
+                self.open_draft(who, place, how, true)
+            }
+            Some(Found::Attachment(id)) => Open::Bytes(self.attachments[&id].clone()),
+            Some(Found::Draft(id)) => match self.open_found_draft(who, id, how) {
+                Ok(open) => open,
+                Err(refusal) => return Expected::Error(refusal),
+            },
+        };
+        self.handles.insert(fd, Handle { who, open, writes: how.writes() });
+        Expected::Done
+    }
+
+    fn has_draft_over(&self, who: u32, id: u32) -> bool {
+        let here =
+            |draft: &Draft| draft.path != Path::Nobody && self.slots.get(&draft.place) == Some(&id);
+        let own = |draft: &Draft| draft.owner == who && draft.handles > 0 && !draft.is_committed();
+        self.drafts.iter().any(|draft| here(draft) && own(draft))
+    }
+
+    fn open_found_draft(&mut self, who: u32, id: usize, how: How) -> Result<Open, Refusal> {
+        let draft = &self.drafts[id];
+        if draft.owner == who || (draft.placeholder && how.writes()) {
+            return Ok(self.hold(who, id, how));
+        }
+        match (how.writes(), draft.bytes.len()) {
+            (true, _) => Ok(self.open_draft(who, draft.place, how, true)),
+            (false, 0) => Ok(Open::Bytes(Vec::new())),
+            (false, _) => Err(Refusal::Busy),
+        }
+    }
+
+    fn hold(&mut self, who: u32, id: usize, how: How) -> Open {
+        let draft = &mut self.drafts[id];
+        if draft.placeholder {
+            draft.owner = who;
+        }
+        draft.placeholder = false;
+        draft.handles += 1;
+        if how == How::Replace {
+            draft.truncate();
+        }
+        Open::Draft(id)
+    }
+
+    /// The process' own draft of a slot, or a new one.
+    fn open_draft(&mut self, who: u32, place: Place, how: How, copies: bool) -> Open {
+        let slot = self.slots.get(&place).copied();
+        while let Some(own) =
+            self.drafts.iter().position(|draft| draft.is_at(place) && draft.owner == who)
+        {
+            let stale = matches!(self.drafts[own].stage, Stage::Committed(id) if Some(id) != slot);
+            if !stale {
+                return self.hold(who, own, how);
+            }
+            self.drafts[own].path = Path::Nobody;
+        }
+        let uid = process(who).uid;
+        let stored = slot.filter(|id| copies && !self.emptied.remove(&(*id, uid)));
+        self.drafts.push(Draft {
+            place,
+            owner: who,
+            stage: Stage::Untouched,
+            bytes: stored.map(|id| self.attachments[&id].clone()).unwrap_or_default(),
+            start: if stored.is_some() { Start::Stored } else { Start::Empty },
+            over: slot.is_some(),
+            handles: 0,
+            path: Path::Everybody,
+            detached: false,
+            placeholder: false,
+            replaced: self.unlinked.remove(&(place, who)),
+        });
+        self.hold(who, self.drafts.len() - 1, how)
+    }
+
+    pub(super) fn new_scratch(&mut self, place: Place, bytes: Vec<u8>) -> u32 {
+        let id = self.number();
+        self.files.insert(id, bytes);
+        self.scratch.insert(place, id);
+        id
+    }
+}
+
+impl Draft {
+    /// The handle of scratch that was attached: it goes on as a draft.
+    pub(super) fn of_scratch(place: Place, owner: u32, attachment: u32, bytes: Vec<u8>) -> Self {
+        Self {
+            place,
+            owner,
+            stage: Stage::Committed(attachment),
+            bytes,
+            start: Start::Empty,
+            over: true,
+            handles: 1,
+            path: Path::Owner,
+            detached: false,
+            placeholder: false,
+            replaced: None,
+        }
+    }
+}
