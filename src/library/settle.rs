@@ -48,6 +48,10 @@ impl Draft {
         let verdict = match self.settle(library) {
             Ok(verdict) => Some(verdict),
             Err(Error::Refused(_)) => None,
+            Err(Error::NoSpace) => {
+                tracing::warn!(slot = %self.target().slot, "a file did not fit on the disk");
+                None
+            }
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a draft was lost");
                 None

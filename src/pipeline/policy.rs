@@ -78,10 +78,10 @@ fn image_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
                 _ => Prefix::Undecided,
             }
         }
-        Header::NotAnImage(found) if prefix.len() >= SIGNATURE_MAX || end == End::Whole => {
+        // Whatever it turns out to be, no image begins like this.
+        Header::NotAnImage(found) => {
             judge_type(rules, &found).map_or_else(Prefix::Refused, |()| Prefix::Undecided)
         }
-        Header::NotAnImage(_) => Prefix::Undecided,
         Header::Broken(flaw) => Prefix::Refused(fault::in_header(flaw)),
     }
 }

@@ -7,7 +7,7 @@ use crate::pipeline::job::Fault;
 use crate::pipeline::raster::{Channels, Raster, index};
 
 /// Of 1 to 10: a smaller number is slower by more than its files are smaller.
-const SPEED: u8 = 8;
+const SPEED: u8 = 10;
 
 pub fn encode(raster: &Raster, quality: u8) -> Result<Vec<u8>, Fault> {
     let (width, height) = (index(raster.size().width), index(raster.size().height));

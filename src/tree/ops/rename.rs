@@ -132,7 +132,7 @@ impl Tree {
             }
             (Source::Scratch(record), Goal::Field(place, field)) => {
                 self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(&place, mode)?;
+                let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
                 let target = self.target(&place, &field, name)?;
                 self.attach_scratch(who, &record, &target, before.as_ref())
             }
@@ -227,6 +227,7 @@ impl Tree {
             self.library.check_transfer(&other.attachment, rules, &back, author)?;
         }
         let before = self.library.find(&target.place)?;
+        let before = before.filter(|link| outlives(link, &target.written));
         let displaced =
             self.library.move_link(link, &from.rules, target, collision(mode), author)?;
         self.row_changed(&link.place);
@@ -250,7 +251,7 @@ impl Tree {
         }
         self.library.scratch_from_blob(link, row, name)?;
         if let Some(lost) = self.library.unlink(&link.place)? {
-            self.displaced(&lost, Some(link));
+            self.displaced(&lost, None);
         }
         self.row_changed(&link.place);
         Ok(())
@@ -259,6 +260,7 @@ impl Tree {
     /// `mv` out of the quarantine onto a field tries again.
     fn retry(&self, who: Caller, id: RefusalId, target: &Target, mode: RenameMode) -> Result<()> {
         let before = self.way_in(&target.place, mode)?;
+        let before = before.filter(|link| outlives(link, &target.written));
         let quarantine = self.library.quarantine();
         quarantine.find(id).ok_or(Error::NotFound)?;
         let sent = quarantine.open_bytes(id).map_err(super::files::failed)?;
@@ -319,6 +321,12 @@ impl Tree {
         let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
         Ok(link_entry(&link, &target.written))
     }
+}
+
+/// Whether the kernel may still know what was displaced by its listed name. The name that is renamed onto it replaces itself,
+/// and holds its directory's lock meanwhile: waiting for it would be in vain.
+fn outlives(displaced: &Link, name: &Name) -> bool {
+    name::listed(displaced) != *name
 }
 
 fn collision(mode: RenameMode) -> Collision {
