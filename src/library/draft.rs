@@ -134,6 +134,11 @@ impl Draft {
         self.work().replaced
     }
 
+    /// It was put back, or cannot be: whatever removes it from here on removes it for good.
+    pub fn forget_replaced(&self) {
+        self.work().replaced = None;
+    }
+
     pub fn size(&self) -> u64 {
         self.shown().size
     }

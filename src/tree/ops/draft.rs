@@ -136,8 +136,13 @@ impl Tree {
         let Some(id) = open.draft.replaced() else { return };
         let target = open.draft.target();
         match self.library.put_back(id, &target.place, &target.written) {
-            Ok(true) => self.row_changed(&target.place),
-            Ok(false) => {}
+            Ok(back) => {
+                open.draft.forget_replaced();
+                if back {
+                    self.row_changed(&target.place);
+                    self.drop_placeholders(&target.place, open.id);
+                }
+            }
             Err(error) => {
                 tracing::error!(slot = %target.slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
             }

@@ -18,7 +18,11 @@ impl Reference {
         if !handle.writes || self.drafts[id].owner != who {
             return Expected::Done;
         }
-        self.settle(id)
+        let verdict = self.settle(id);
+        if verdict != Expected::Done {
+            self.put_back(id);
+        }
+        verdict
     }
 
     pub fn close(&mut self, fd: usize) -> Expected {
@@ -50,9 +54,9 @@ impl Reference {
             self.drafts[id].stage = Stage::Refused(rules.clone());
             return Expected::Refused(rules);
         }
-        let attachment = self.publish(place, bytes);
+        self.publish(place, bytes);
         let draft = &mut self.drafts[id];
-        draft.stage = Stage::Committed(attachment);
+        draft.stage = Stage::Committed;
         draft.hide(Path::Owner);
         draft.replaced = None;
         Expected::Done
@@ -106,14 +110,18 @@ impl Reference {
         self.drafts[id].path = Path::Nobody;
     }
 
-    pub(super) fn put_back(&mut self, id: usize) {
+    /// What was put back is not put back again.
+    fn put_back(&mut self, id: usize) {
         let Draft { place, replaced, .. } = self.drafts[id];
+        self.drafts[id].replaced = None;
         let exists = self.rows.values().any(|row| *row == place.0);
         if let Some(attachment) = replaced
             && exists
             && self.attachments.contains_key(&attachment)
+            && !self.slots.contains_key(&place)
         {
-            self.slots.entry(place).or_insert(attachment);
+            self.slots.insert(place, attachment);
+            self.drop_placeholders(place);
         }
     }
 
@@ -130,19 +138,25 @@ impl Reference {
             self.put_back(own);
             let draft = &mut self.drafts[own];
             (draft.detached, draft.path, draft.replaced) = (true, Path::Nobody, None);
-            if !draft.is_committed() {
-                return Expected::Done;
-            }
+            return Expected::Done;
         }
-        if let Some(id) = self.slots.remove(&place) {
-            self.unlinked.insert((place, who), id);
-        } else if !self.drafts.iter().any(|draft| draft.is_at(place) && draft.is_shown()) {
-            return Expected::Error(Refusal::NotFound);
-        }
-        self.drop_placeholders(place);
-        for draft in self.drafts.iter_mut().filter(|draft| draft.is_at(place)) {
+        let Some(id) = self.slots.remove(&place) else { return self.unlink_first_draft(place) };
+        self.unlinked.insert((place, who), id);
+        // Also what was judged: it may be emptied and written again.
+        for draft in self.drafts.iter_mut().filter(|draft| draft.place == place) {
             draft.hide(Path::Owner);
         }
+        Expected::Done
+    }
+
+    fn unlink_first_draft(&mut self, place: Place) -> Expected {
+        let here = |draft: &&mut Draft| draft.is_at(place) && draft.is_shown();
+        let mut shown = self.drafts.iter_mut().filter(here).peekable();
+        if shown.peek().is_none() {
+            return Expected::Error(Refusal::NotFound);
+        }
+        shown.for_each(|draft| draft.hide(Path::Owner));
+        self.drop_placeholders(place);
         Expected::Done
     }
 

@@ -127,11 +127,11 @@ impl Reference {
     }
 
     fn go_on_as_drafts(&mut self, file: u32, place: (u32, &'static str)) {
-        let (attachment, bytes) = (self.slots[&place], self.files[&file].clone());
+        let bytes = self.files[&file].clone();
         for handle in self.handles.values_mut() {
             if matches!(handle.open, Open::Scratch(id) if id == file) {
                 handle.open = Open::Draft(self.drafts.len());
-                let draft = Draft::of_scratch(place, handle.who, attachment, bytes.clone());
+                let draft = Draft::of_scratch(place, handle.who, bytes.clone());
                 self.drafts.push(draft);
             }
         }

@@ -36,7 +36,7 @@ pub(super) enum Stage {
     Untouched,
     Open,
     Refused(Vec<Rule>),
-    Committed(u32),
+    Committed,
 }
 
 #[derive(Debug)]
@@ -138,17 +138,18 @@ pub fn is_field(name: &str) -> bool {
 }
 
 impl Draft {
-    pub(super) fn is_committed(&self) -> bool {
-        matches!(self.stage, Stage::Committed(_))
+    /// No path leads to what was judged: it lives on in its handles.
+    fn is_judged(&self) -> bool {
+        matches!(self.stage, Stage::Committed | Stage::Refused(_))
     }
 
     /// A free slot shows it to everybody.
     pub(super) fn is_shown(&self) -> bool {
-        self.path == Path::Everybody && !self.over && !self.is_committed()
+        self.path == Path::Everybody && !self.over && !self.is_judged()
     }
 
     pub(super) fn is_at(&self, place: Place) -> bool {
-        self.path != Path::Nobody && self.place == place
+        self.path != Path::Nobody && self.place == place && !self.is_judged()
     }
 
     /// Fewer are led to it than before.
@@ -189,7 +190,7 @@ impl Reference {
         let here = |wanted: &dyn Fn(&Draft) -> bool| {
             self.drafts.iter().position(|draft| draft.is_at(place) && wanted(draft))
         };
-        let own = here(&|draft| draft.owner == who && !draft.is_committed());
+        let own = here(&|draft| draft.owner == who);
         own.or_else(|| here(&Draft::is_shown))
     }
 
@@ -244,7 +245,7 @@ impl Reference {
     fn has_draft_over(&self, who: u32, id: u32) -> bool {
         let here =
             |draft: &Draft| draft.path != Path::Nobody && self.slots.get(&draft.place) == Some(&id);
-        let own = |draft: &Draft| draft.owner == who && draft.handles > 0 && !draft.is_committed();
+        let own = |draft: &Draft| draft.owner == who && draft.handles > 0 && !draft.is_judged();
         self.drafts.iter().any(|draft| here(draft) && own(draft))
     }
 
@@ -276,14 +277,9 @@ impl Reference {
     /// The process' own draft of a slot, or a new one.
     fn open_draft(&mut self, who: u32, place: Place, how: How, copies: bool) -> Open {
         let slot = self.slots.get(&place).copied();
-        while let Some(own) =
-            self.drafts.iter().position(|draft| draft.is_at(place) && draft.owner == who)
-        {
-            let stale = matches!(self.drafts[own].stage, Stage::Committed(id) if Some(id) != slot);
-            if !stale {
-                return self.hold(who, own, how);
-            }
-            self.drafts[own].path = Path::Nobody;
+        let own = self.drafts.iter().position(|draft| draft.is_at(place) && draft.owner == who);
+        if let Some(own) = own {
+            return self.hold(who, own, how);
         }
         let uid = process(who).uid;
         let stored = slot.filter(|id| copies && !self.emptied.remove(&(*id, uid)));
@@ -313,11 +309,11 @@ impl Reference {
 
 impl Draft {
     /// The handle of scratch that was attached: it goes on as a draft.
-    pub(super) fn of_scratch(place: Place, owner: u32, attachment: u32, bytes: Vec<u8>) -> Self {
+    pub(super) fn of_scratch(place: Place, owner: u32, bytes: Vec<u8>) -> Self {
         Self {
             place,
             owner,
-            stage: Stage::Committed(attachment),
+            stage: Stage::Committed,
             bytes,
             start: Start::Empty,
             over: true,

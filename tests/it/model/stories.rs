@@ -133,6 +133,22 @@ fn what_was_put_back_and_removed_again_stays_removed() {
     assert_eq!(seen(kernel, DOC), Err(Refusal::NotFound));
 }
 
+/// The same with a refusal: its verdict puts back what was unlinked, and the last close did so again.
+#[test]
+fn what_a_refusal_put_back_is_put_back_once() {
+    let house = house();
+    let kernel = Kernel(house.tree());
+    kernel.send(process(0), DOC, OLD).expect("taken");
+    kernel.unlink(process(0), DOC).expect("removed");
+    let fd = kernel.open(process(0), DOC, How::Replace).expect("opened");
+    kernel.write(fd, 0, b"x").expect("written");
+    kernel.flush(process(0), fd).expect_err("too small");
+    assert_eq!(seen(kernel, DOC), Ok(OLD.to_vec()));
+    kernel.unlink(process(1), DOC).expect("removed");
+    kernel.close(process(0), fd).expect_err("the same verdict");
+    assert_eq!(seen(kernel, DOC), Err(Refusal::NotFound));
+}
+
 /// `RENAME_EXCHANGE` of two scratch files deleted the bytes of one: the catalogue's answer names the other file, and
 /// that was taken for a displaced one.
 #[test]
