@@ -3,22 +3,33 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::attachment::{Attachment, BlobKey, VariantId};
 use crate::catalog::{self, Reservation, VariantRecord};
 use crate::library::{Error, Library};
 use crate::pipeline;
+use crate::refusal::Rule;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 /// How often a render is stored again when a sweep took the blob that it was to share.
 const MAX_TRIES: usize = 8;
 
+/// How long a variant that took too much time or memory is not tried again: whoever asks is told so at once.
+const EXHAUSTED_SPAN: Duration = Duration::from_secs(60);
+/// More than these are not remembered.
+const MAX_EXHAUSTED: usize = 4_096;
+
+type Key = (BlobKey, Variant);
+
 /// The renders under way.
 #[derive(Debug, Default)]
 pub struct Renders {
     /// Guards which variants are being rendered now. Never held while one is.
-    flights: Mutex<HashMap<(BlobKey, Variant), Arc<Flight>>>,
+    flights: Mutex<HashMap<Key, Arc<Flight>>>,
+    /// Guards the variants that took too much, when and in which words. Never held across I/O.
+    exhausted: Mutex<HashMap<Key, (Instant, String)>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +42,7 @@ struct Flight {
 /// The leader of a flight renders; its guard tells the others when it is done, also if it failed.
 struct Leader<'a> {
     renders: &'a Renders,
-    key: (BlobKey, Variant),
+    key: Key,
     flight: Arc<Flight>,
 }
 
@@ -77,13 +88,16 @@ impl Library {
     }
 
     fn render(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord, Error> {
+        if let Some(fact) = self.renders.exhausted_by((original.blob, variant)) {
+            return Err(Error::Unrendered { original: original.blob, variant, fact });
+        }
         let format = original.content.media_type.format().ok_or(Error::Missing)?;
         let source = self.blobs.open(original.blob)?;
         let output = self.staging.nameless().map_err(Error::io("stage a variant"))?;
         let rendered = self
             .pipeline
             .render(&source, format, variant, None, output)
-            .map_err(|error| render_failed(original, variant, error))?;
+            .map_err(|error| self.render_failed(original, variant, error))?;
         for _ in 0..MAX_TRIES {
             let reservation = self.catalog.reserve(rendered.digest(), Timestamp::now())?;
             if let Reservation::New(key) = reservation {
@@ -98,21 +112,25 @@ impl Library {
         }
         Err(Error::Busy)
     }
-}
 
-/// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
-fn render_failed(original: &Attachment, variant: Variant, error: pipeline::Error) -> Error {
-    match error {
-        pipeline::Error::Refused(violation) => {
-            Error::Unrendered { original: original.blob, variant, fact: violation.fact }
+    /// A stored image that cannot be rendered is ours to explain, not the reader's to be refused.
+    fn render_failed(
+        &self,
+        original: &Attachment,
+        variant: Variant,
+        error: pipeline::Error,
+    ) -> Error {
+        let pipeline::Error::Refused(violation) = error else { return error.into() };
+        if violation.rule == Rule::Bomb {
+            self.renders.exhaust((original.blob, variant), violation.fact.clone());
         }
-        other => other.into(),
+        Error::Unrendered { original: original.blob, variant, fact: violation.fact }
     }
 }
 
 impl Renders {
     /// Becomes the leader, or returns the flight to wait for.
-    fn join(&self, key: (BlobKey, Variant)) -> Result<Leader<'_>, Arc<Flight>> {
+    fn join(&self, key: Key) -> Result<Leader<'_>, Arc<Flight>> {
         let mut flights = self.lock();
         if let Some(flight) = flights.get(&key) {
             return Err(Arc::clone(flight));
@@ -120,6 +138,22 @@ impl Renders {
         let flight = Arc::new(Flight::default());
         flights.insert(key, Arc::clone(&flight));
         Ok(Leader { renders: self, key, flight })
+    }
+
+    /// Remembers that a variant takes too much.
+    fn exhaust(&self, key: Key, fact: String) {
+        let mut exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
+        exhausted.retain(|_, (since, _)| since.elapsed() < EXHAUSTED_SPAN);
+        if exhausted.len() < MAX_EXHAUSTED {
+            exhausted.insert(key, (Instant::now(), fact));
+        }
+    }
+
+    /// Why a variant is not tried again yet.
+    fn exhausted_by(&self, key: Key) -> Option<String> {
+        let exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, fact) = exhausted.get(&key)?;
+        (since.elapsed() < EXHAUSTED_SPAN).then(|| fact.clone())
     }
 
     /// How many renders are under way.
@@ -131,7 +165,7 @@ impl Renders {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(BlobKey, Variant), Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,6 +193,16 @@ mod tests {
     use crate::digest::Digest;
     use crate::media_type::Format;
     use crate::variant::Spec;
+
+    #[test]
+    fn a_variant_that_took_too_much_is_not_tried_again_at_once() {
+        let renders = Renders::default();
+        let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
+        let key = |spec| (blob, Variant { spec, format: Format::Avif });
+        renders.exhaust(key(Spec::Full), "image takes too long".into());
+        assert_eq!(renders.exhausted_by(key(Spec::Full)), Some("image takes too long".into()));
+        assert_eq!(renders.exhausted_by(key(Spec::Width(16))), None);
+    }
 
     #[test]
     fn one_flight_has_one_leader_and_the_rest_wait_for_it() {

@@ -95,9 +95,9 @@ fn unsupported(words: &str) -> Violation {
 fn too_slow(settings: &Settings) -> Violation {
     let allowed = format!("{} s", settings.job_timeout.as_secs_f32());
     bomb(
-        format!("image takes more than {allowed} to decode"),
+        format!("image takes more than {allowed} of work"),
         format!("more than {allowed}"),
-        format!("takes images that decode within {allowed}"),
+        format!("takes images that are done within {allowed}"),
         allowed,
     )
 }
@@ -105,9 +105,9 @@ fn too_slow(settings: &Settings) -> Violation {
 fn too_hungry(settings: &Settings) -> Violation {
     let allowed = ByteCount(settings.memory).to_string();
     bomb(
-        format!("image takes more than {allowed} of memory to decode"),
+        format!("image takes more than {allowed} of memory"),
         format!("more than {allowed}"),
-        format!("takes images that decode within {allowed} of memory"),
+        format!("takes images that are done within {allowed} of memory"),
         allowed,
     )
 }
@@ -168,7 +168,7 @@ mod tests {
         };
         assert_eq!(
             words(&of_failure(&Failure::TimedOut, &settings)),
-            "image takes more than 30 s to decode; takes images that decode within 30 s (bomb)"
+            "image takes more than 30 s of work; takes images that are done within 30 s (bomb)"
         );
     }
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::attachment::{Access, Amendment, Times};
-use crate::timestamp::Timestamp;
 use crate::tree::{Fh, Ino};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,9 +129,4 @@ pub enum AttributeMode {
     Set,
     Create,
     Replace,
-}
-
-/// The time `touch` and friends mean.
-pub fn now() -> Timestamp {
-    Timestamp::now()
 }

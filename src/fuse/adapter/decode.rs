@@ -6,7 +6,7 @@ use rustix::fs::{FileType, OFlags, XattrFlags};
 
 use crate::attachment::Amendment;
 use crate::timestamp::Timestamp;
-use crate::tree::attr::{self, AttributeMode, Mode, OpenFlags, RenameMode};
+use crate::tree::attr::{AttributeMode, Mode, OpenFlags, RenameMode};
 use crate::tree::ops::Seek;
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 
@@ -87,7 +87,7 @@ pub fn seek(offset: i64, whence: i32) -> Result<(u64, Seek)> {
 pub fn timestamp(time: TimeOrNow) -> Timestamp {
     match time {
         TimeOrNow::SpecificTime(time) => time.into(),
-        TimeOrNow::Now => attr::now(),
+        TimeOrNow::Now => Timestamp::now(),
     }
 }
 
