@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
@@ -12,6 +14,11 @@ use crate::library::reserve::Reserve;
 
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
+
+/// A daemon that is just ending, or a process that it was starting at that moment and that holds its descriptors until its
+/// `exec`, gets this long to let go of the lock.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// The backing directory, locked for as long as this value lives.
 #[derive(Debug)]
@@ -139,11 +146,14 @@ fn lock(root: &Path) -> Result<File, Error> {
         .mode(0o600)
         .open(&path)
         .map_err(at)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse { path: root.to_owned() }),
-        Err(source) => Err(at(source.into())),
+    for _ in 0..LOCK_TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(LOCK_PAUSE),
+            Err(source) => return Err(at(source.into())),
+        }
     }
+    Err(Error::InUse { path: root.to_owned() })
 }
 
 #[derive(Debug, thiserror::Error)]
