@@ -9,14 +9,15 @@ use crate::attachment::{Attachment, BlobKey, VariantId};
 use crate::catalog::{self, Reservation, VariantRecord};
 use crate::library::{Error, Library};
 use crate::pipeline;
-use crate::refusal::Rule;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 /// How often a render is stored again when a sweep took the blob that it was to share.
 const MAX_TRIES: usize = 8;
 
-/// How long a variant that took too much time or memory is not tried again: whoever asks is told so at once.
+/// A render that failed after this long is dear: it is remembered rather than tried anew for everybody who asks.
+const DEAR: Duration = Duration::from_secs(5);
+/// How long it is remembered; whoever asks meanwhile is told so at once.
 const EXHAUSTED_SPAN: Duration = Duration::from_secs(60);
 /// More than these are not remembered.
 const MAX_EXHAUSTED: usize = 4_096;
@@ -28,7 +29,7 @@ type Key = (BlobKey, Variant);
 pub struct Renders {
     /// Guards which variants are being rendered now. Never held while one is.
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
-    /// Guards the variants that took too much, when and in which words. Never held across I/O.
+    /// Guards the variants whose renders failed dearly, when and in which words. Never held across I/O.
     exhausted: Mutex<HashMap<Key, (Instant, String)>>,
 }
 
@@ -93,11 +94,12 @@ impl Library {
         }
         let format = original.content.media_type.format().ok_or(Error::Missing)?;
         let source = self.blobs.open(original.blob)?;
+        let began = Instant::now();
         let output = self.staging.nameless().map_err(Error::io("stage a variant"))?;
         let rendered = self
             .pipeline
             .render(&source, format, variant, None, output)
-            .map_err(|error| self.render_failed(original, variant, error))?;
+            .map_err(|error| self.render_failed(original, variant, began.elapsed(), error))?;
         for _ in 0..MAX_TRIES {
             let reservation = self.catalog.reserve(rendered.digest(), Timestamp::now())?;
             if let Reservation::New(key) = reservation {
@@ -118,10 +120,11 @@ impl Library {
         &self,
         original: &Attachment,
         variant: Variant,
+        spent: Duration,
         error: pipeline::Error,
     ) -> Error {
         let pipeline::Error::Refused(violation) = error else { return error.into() };
-        if violation.rule == Rule::Bomb {
+        if spent >= DEAR {
             self.renders.exhaust((original.blob, variant), violation.fact.clone());
         }
         Error::Unrendered { original: original.blob, variant, fact: violation.fact }
@@ -140,7 +143,7 @@ impl Renders {
         Ok(Leader { renders: self, key, flight })
     }
 
-    /// Remembers that a variant takes too much.
+    /// Remembers that a variant failed dearly.
     fn exhaust(&self, key: Key, fact: String) {
         let mut exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
         exhausted.retain(|_, (since, _)| since.elapsed() < EXHAUSTED_SPAN);
@@ -195,7 +198,7 @@ mod tests {
     use crate::variant::Spec;
 
     #[test]
-    fn a_variant_that_took_too_much_is_not_tried_again_at_once() {
+    fn a_variant_that_failed_dearly_is_not_tried_again_at_once() {
         let renders = Renders::default();
         let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
         let key = |spec| (blob, Variant { spec, format: Format::Avif });
