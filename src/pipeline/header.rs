@@ -123,10 +123,19 @@ fn read(source: &Source<'_>) -> io::Result<Header> {
     })
 }
 
-/// The longest signature of a readable format has 18 bytes (a bitmap's second header included).
+/// The longest signature of a readable format has 18 bytes (a bitmap's second header included). Fewer leave it open whether
+/// this is an image only if one can begin like them.
 fn not_an_image(source: &Source<'_>, media_type: MediaType) -> Header {
-    let undecided = matches!(source.rest, Rest::Later) && source.head.len() < 18;
+    let later = matches!(source.rest, Rest::Later) && source.head.len() < 18;
+    let undecided = later && may_begin_an_image(source.head);
     if undecided { Header::NeedMore } else { Header::NotAnImage(media_type) }
+}
+
+/// Whether an image of a readable format can begin like this.
+fn may_begin_an_image(head: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 8] =
+        [b"\xFF\xD8\xFF", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"\0\0\0"];
+    BEGINNINGS.iter().any(|begins| head.starts_with(begins) || begins.starts_with(head))
 }
 
 impl Found {

@@ -481,8 +481,9 @@ mod tests {
         let refused =
             |prefix: &[u8], end| matches!(judge_prefix(&images(), prefix, end), Prefix::Refused(_));
         assert!(refused(text, End::Open));
-        assert!(!refused(&text[..10], End::Open));
-        assert!(refused(&text[..10], End::Whole));
+        assert!(refused(&text[..5], End::Open));
+        assert!(!refused(b"BM", End::Open), "a bitmap, perhaps");
+        assert!(refused(b"BM", End::Whole));
     }
 
     #[test]
