@@ -19,6 +19,10 @@ use crate::blob::{BlobStore, Error, Space};
 /// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
 const BLOB_MODE: u32 = 0o400;
 
+/// Marks a file whose bytes found no room when they were synced (the sticky bit means nothing on a file). The kernel tells
+/// that once: the next fsync of the same bytes would succeed.
+const LOST_MODE: u32 = 0o1400;
+
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// How much a copy from another filesystem holds in memory.
@@ -107,6 +111,7 @@ impl Store {
     /// Freezes the bytes, makes them durable, and only then gives them their name.
     fn settle(&self, key: BlobKey, file: &File) -> Result<(), Unsettled> {
         let failed = |action| move |source| Unsettled::Failed(action, source);
+        check_not_lost(file).map_err(failed("sync its bytes"))?;
         file.set_permissions(Permissions::from_mode(BLOB_MODE)).map_err(failed("protect it"))?;
         self.sync_bytes(file).map_err(failed("sync its bytes"))?;
         match link(file, &self.path(key)) {
@@ -118,10 +123,11 @@ impl Store {
         }
     }
 
-    /// A file that had no room left is dropped by its writer and nothing of it acknowledged: that raises no fence.
+    /// A file that had no room left is refused for good, however often it is put: that raises no fence.
     fn sync_bytes(&self, file: &File) -> io::Result<()> {
         (self.sync)(file).inspect_err(|error| {
-            if !is_full(error) {
+            let marked = || file.set_permissions(Permissions::from_mode(LOST_MODE)).is_ok();
+            if !is_full(error) || !marked() {
                 self.raise_fence();
             }
         })
@@ -220,6 +226,11 @@ impl BlobStore for Store {
             files_free: stat.f_ffree,
         })
     }
+}
+
+fn check_not_lost(file: &File) -> io::Result<()> {
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    if mode == LOST_MODE { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 /// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on

@@ -41,13 +41,6 @@ impl ScratchStat {
     }
 }
 
-/// Whether somebody may still write to a file that is about to be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writers {
-    None,
-    Some,
-}
-
 impl Library {
     pub fn find_scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
         Ok(self.catalog.scratch(row, name)?)
@@ -151,16 +144,15 @@ impl Library {
         Ok(())
     }
 
-    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). With [`Writers::Some`] a copy is judged. On `Ok` the
-    /// scratch is gone, and the file holds what was judged; on a refusal both names are as they were.
+    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). On `Ok` the scratch is gone, and the file holds what was
+    /// judged; on a refusal both names are as they were.
     pub fn attach_scratch(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-        writers: Writers,
     ) -> Result<(Published, File), Error> {
-        let (published, sent) = self.publish_scratch(record, target, author, writers)?;
+        let (published, sent) = self.publish_scratch(record, target, author)?;
         // Published: a scratch record that stays behind is only clutter, and expires.
         if let Err(error) = self.remove_scratch(record.id) {
             tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
@@ -175,23 +167,21 @@ impl Library {
         target: &Target,
         author: Author,
     ) -> Result<Published, Error> {
-        self.publish_scratch(record, target, author, Writers::Some).map(|(published, _)| published)
+        self.publish_scratch(record, target, author).map(|(published, _)| published)
     }
 
+    /// A copy is judged and stored, never the file itself: whoever may write to scratch can open it at any moment, also
+    /// while it is judged, and a descriptor that can write would reach into the blob.
     fn publish_scratch(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-        writers: Writers,
     ) -> Result<(Published, File), Error> {
         let scratch = self.open_scratch(record, false)?;
         let stat = self.stat_scratch(record)?;
         let attributes = foreign_attributes(&scratch);
-        let sent = match writers {
-            Writers::None => scratch,
-            Writers::Some => self.snapshot(&scratch, stat.size)?,
-        };
+        let sent = self.snapshot(&scratch, stat.size)?;
         let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
         if record.access.mode != SCRATCH_MODE {
             access.mode = record.access.mode;
@@ -268,10 +258,12 @@ impl Library {
         }
     }
 
-    fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
-        let copy = self.staging.nameless().map_err(Error::io("stage the scratch file"))?;
-        staging::copy(file, &copy, length).map_err(Error::io("copy the scratch file"))?;
-        staging::read_only(&copy).map_err(Error::io("reopen the scratch file"))
+    /// A copy that nobody can write to, of a file that somebody may still write to: scratch, or what the quarantine keeps,
+    /// which may be the very file of scratch.
+    pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
+        let copy = self.staging.nameless().map_err(Error::io("stage a copy"))?;
+        staging::copy(file, &copy, length).map_err(Error::io("copy what is to be judged"))?;
+        staging::read_only(&copy).map_err(Error::io("reopen the copy"))
     }
 
     pub(crate) fn scratch_path(&self, record: &ScratchRecord) -> PathBuf {

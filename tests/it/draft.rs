@@ -1,10 +1,13 @@
 //! Drafts without a kernel: sentences of CONTRACT 2 on the tree, on a disk that can crash.
 //! Does not repeat what `mount/draft` shows on a real mount.
 
+use std::ffi::OsStr;
+use std::io::Read;
+
 use mediafs::library::sweep::Patience;
 use mediafs::refusal::Rule;
 use mediafs::tree::attr::RenameMode;
-use mediafs::tree::{Caller, Error};
+use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::house::{Backing, House};
 use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};
@@ -338,4 +341,40 @@ fn a_picture_that_is_cut_short_is_refused_and_the_old_one_stays() {
     let mut bytes = vec![0; good.len()];
     assert_eq!(house.tree().read(reader.fh, 0, &mut bytes).expect("read"), good.len());
     assert!(bytes == good.0, "stored bit for bit");
+}
+
+#[test]
+fn nobody_who_holds_scratch_open_reaches_into_what_was_attached_from_the_quarantine() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), TMP, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    kernel.unlink(writer(), DOC).expect("removed");
+    kernel.rmdir(writer(), "1").expect("its scratch goes to the quarantine");
+    kernel.mkdir(writer(), "1").expect("made again");
+    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let mut entry = Ino(1);
+    for name in [".mediafs", "quarantine", &id.to_string()] {
+        entry = kernel.lookup(writer(), entry, name).expect("there").attr.ino;
+    }
+    let to = (kernel.row(writer(), "1").expect("there"), OsStr::new(DOC.name));
+    let from = (entry, OsStr::new(TMP.name));
+    house.tree().rename(writer(), from, to, RenameMode::Replace).expect("attached");
+    kernel.write(fd, 0, b"THE").expect("it is still open");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+#[test]
+fn scratch_that_was_refused_and_is_kept_in_the_quarantine_is_another_file_than_the_scratch() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, b"x").expect("scratch");
+    assert_eq!(kernel.rename(writer(), TMP, DOC, RenameMode::Replace), Err(TOO_SMALL));
+    let fd = open(&house, writer(), TMP, How::Update);
+    kernel.write(fd, 0, b"y").expect("written");
+    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let mut kept = String::new();
+    let mut bytes = house.library().quarantine().open_bytes(id).expect("there");
+    bytes.read_to_string(&mut kept).expect("read");
+    assert_eq!(kept, "x");
 }

@@ -86,6 +86,12 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 }
 
 #[test]
+fn the_unit_outlives_a_worker_that_the_kernel_killed_for_its_memory() {
+    // The default, stop, would end the mount for everybody.
+    assert!(says(UNIT, "OOMPolicy=continue"), "{UNIT}");
+}
+
+#[test]
 fn the_unit_clears_a_mount_whose_daemon_was_killed() {
     let Some(mut mount) = Mount::as_service(CONFIG) else { return };
     mount.restart();

@@ -15,7 +15,7 @@ use std::time::Duration;
 use mediafs::media_type::Format;
 use mediafs::pipeline::job::{Job, Limits, Outcome};
 use mediafs::pipeline::worker::pool::{self, Pool};
-use mediafs::pipeline::worker::process::Failure;
+use mediafs::pipeline::worker::process::{Failure, Worker};
 use mediafs::pipeline::worker::protocol::{self, Ready, Request};
 use mediafs::pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
 use mediafs::refusal::Rule;
@@ -232,6 +232,23 @@ fn a_worker_dies_with_the_thread_that_started_it() {
     thread::spawn(move || started.send(bare()).unwrap()).join().unwrap();
     let (mut child, _open) = worker.recv().unwrap();
     assert!(!child.wait().unwrap().success());
+}
+
+#[test]
+fn a_worker_goes_before_the_daemon_when_memory_runs_out() {
+    let (mut child, socket) = bare();
+    let score = fs::read_to_string(format!("/proc/{}/oom_score_adj", child.id())).unwrap();
+    assert_eq!(score.trim(), "1000");
+    drop(socket);
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_signal_to_the_daemons_group_does_not_reach_its_workers() {
+    let worker = Worker::spawn(mediafs(), MEMORY).unwrap();
+    let group = rustix::process::getpgid(Some(worker.pid())).unwrap();
+    assert_eq!(group, worker.pid());
+    assert_ne!(group, rustix::process::getpgrp());
 }
 
 #[test]

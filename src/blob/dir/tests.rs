@@ -134,6 +134,29 @@ fn after_one_failed_sync_nothing_more_is_acknowledged() {
     }
 }
 
+#[test]
+fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_second_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("blobs");
+    let tries = AtomicUsize::new(0);
+    // As the kernel does: the error is told once.
+    let sync = move |file: &File| {
+        if file.metadata()?.is_file() && tries.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Err(Errno::NOSPC.into());
+        }
+        file.sync_all()
+    };
+    let store = Store::with_sync(&root, Box::new(sync)).unwrap();
+    let staged = tempfile::tempfile_in(folder.path()).unwrap();
+    staged.write_all_at(b"hello", 0).unwrap();
+    for _ in 0..2 {
+        let full = store.put(key(b"hello"), &staged);
+        assert!(matches!(full, Err(Error::Full)), "{full:?}");
+        assert_eq!(files(&root), Vec::<String>::new());
+    }
+    assert_eq!(read(&store, put(&store, b"hello")), b"hello", "what is sent again is taken");
+}
+
 /// A filesystem of its own that is unmounted when dropped.
 struct Small(tempfile::TempDir);
 

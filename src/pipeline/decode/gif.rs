@@ -71,7 +71,8 @@ fn repeat(repeat: gif::Repeat) -> Repeat {
 /// The part of a frame that lies on the canvas: rows of both, in bytes.
 fn rows(canvas: &Raster, frame: &gif::Frame<'_>) -> impl Iterator<Item = (usize, usize)> + use<> {
     let (pitch, top, left) = (canvas.pitch(), usize::from(frame.top), usize::from(frame.left));
-    let below = index(canvas.size().height).saturating_sub(top);
+    let beside = left * 4 >= pitch;
+    let below = if beside { 0 } else { index(canvas.size().height).saturating_sub(top) };
     let width = usize::from(frame.width);
     (0..usize::from(frame.height).min(below))
         .map(move |row| ((top + row) * pitch + left * 4, row * width * 4))

@@ -146,3 +146,19 @@ fn frames_of_a_gif_are_disposed_of_as_they_say() {
     let shown: Vec<_> = frames.into_iter().map(|frame| frame.raster.into_pixels()).collect();
     assert_eq!(shown, expected.map(|pixels| pixels.concat()));
 }
+
+#[test]
+fn a_frame_beside_its_canvas_shows_nothing() {
+    let mut bytes = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut bytes, 8, 8, &[]).unwrap();
+    for left in [0, 9, u16::MAX] {
+        let mut frame = gif::Frame::from_rgb(8, 8, &[200; 192]);
+        frame.left = left;
+        frame.dispose = gif::DisposalMethod::Background;
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    let frames = recorded(Format::Gif, &bytes).frames;
+    let shown: Vec<u8> = frames.iter().map(|frame| frame.raster.pixels()[3]).collect();
+    assert_eq!(shown, [255, 0, 0]);
+}

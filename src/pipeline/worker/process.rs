@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ impl Worker {
         let mut command = Command::new(program);
         command.arg("worker").arg(memory.to_string());
         command.env_clear().current_dir("/").stdin(theirs).stdout(Stdio::null());
+        // Ctrl-C goes to the whole group of a terminal: the image that a worker has then must still be judged.
+        command.process_group(0);
         let child = command.spawn()?;
         // The command keeps the worker's end open: with it alive the worker's death would not close the connection.
         drop(command);
@@ -83,6 +85,10 @@ impl Worker {
     /// Whether it can be given a job: alive, and with nothing to say that nobody asked for.
     pub fn is_idle(&self) -> bool {
         matches!(wait(&self.socket, Duration::ZERO), Ok(Heard::Nothing))
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// How many jobs it was given.
@@ -123,8 +129,7 @@ impl Worker {
 
     /// Waits for the end of the process, but not for long; nothing where it does not end.
     pub(super) fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let pid = Pid::from_child(&self.child);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).ok()?;
         wait(&pidfd, patience).ok()?;
         self.child.try_wait().ok()?
     }

@@ -20,6 +20,9 @@ pub const FILE_MAX: u64 = 1 << 30;
 /// How many descriptors a worker may have open.
 pub const DESCRIPTORS_MAX: u64 = 32;
 
+/// Who goes first when memory runs out: this process (`proc_pid_oom_score_adj(5)`).
+const FIRST_TO_GO: &str = "1000";
+
 /// The most characters of a decoder's message that are passed on.
 const WORDS_MAX: usize = 500;
 
@@ -37,6 +40,9 @@ pub fn serve(memory: u64) -> ExitCode {
 }
 
 fn fence(memory: u64) -> io::Result<()> {
+    // Before it is made undumpable: its files in /proc are root's from then on. A /proc that cannot be written to costs
+    // a preference, no limit.
+    let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let limit =

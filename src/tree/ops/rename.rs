@@ -9,7 +9,6 @@ use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
-use crate::library::scratch::Writers;
 use crate::refusal::RefusalId;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -163,13 +162,11 @@ impl Tree {
         target: &Target,
         before: Option<&Link>,
     ) -> Result<()> {
-        let handles = self.handles.open_scratch(record.id);
-        let written = handles.iter().any(|open| open.writes);
-        let writers = if written { Writers::Some } else { Writers::None };
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let (published, sent) = self.library.attach_scratch(record, target, author, writers)?;
+        let (published, sent) = self.library.attach_scratch(record, target, author)?;
         self.published(&target.place, &published, before);
-        for scratch in handles {
+        // Asked for afterwards: it may have been opened while it was judged.
+        for scratch in self.handles.open_scratch(record.id) {
             let sent = sent.try_clone().map_err(super::files::failed)?;
             self.become_draft(&scratch, target, &published, sent);
         }
@@ -263,7 +260,9 @@ impl Tree {
         let before = before.filter(|link| outlives(link, &target.written));
         let quarantine = self.library.quarantine();
         quarantine.find(id).ok_or(Error::NotFound)?;
-        let sent = quarantine.open_bytes(id).map_err(super::files::failed)?;
+        let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
+        let length = kept.metadata().map_err(super::files::failed)?.len();
+        let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let metadata = Metadata {
             access: self.library.file_access(who.uid, who.gid, &target.field),
