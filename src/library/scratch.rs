@@ -13,6 +13,7 @@ use crate::catalog::{Collision, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target, staging};
+use crate::pipeline::policy;
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -39,13 +40,6 @@ impl ScratchStat {
     fn new(meta: &fs::Metadata) -> Self {
         Self { size: meta.len(), times: times(meta) }
     }
-}
-
-/// Whether somebody may still write to a file that is about to be judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writers {
-    None,
-    Some,
 }
 
 impl Library {
@@ -151,16 +145,15 @@ impl Library {
         Ok(())
     }
 
-    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). With [`Writers::Some`] a copy is judged. On `Ok` the
-    /// scratch is gone, and the file holds what was judged; on a refusal both names are as they were.
+    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). On `Ok` the scratch is gone, and the file holds what was
+    /// judged; on a refusal both names are as they were.
     pub fn attach_scratch(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-        writers: Writers,
     ) -> Result<(Published, File), Error> {
-        let (published, sent) = self.publish_scratch(record, target, author, writers)?;
+        let (published, sent) = self.publish_scratch(record, target, author)?;
         // Published: a scratch record that stays behind is only clutter, and expires.
         if let Err(error) = self.remove_scratch(record.id) {
             tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
@@ -175,7 +168,7 @@ impl Library {
         target: &Target,
         author: Author,
     ) -> Result<Published, Error> {
-        self.publish_scratch(record, target, author, Writers::Some).map(|(published, _)| published)
+        self.publish_scratch(record, target, author).map(|(published, _)| published)
     }
 
     fn publish_scratch(
@@ -183,15 +176,17 @@ impl Library {
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-        writers: Writers,
     ) -> Result<(Published, File), Error> {
         let scratch = self.open_scratch(record, false)?;
         let stat = self.stat_scratch(record)?;
+        // Before it is copied: scratch may be larger than any field takes.
+        if let Err(violation) = policy::judge_size_so_far(&target.field.rules, stat.size) {
+            return Err(self.refuse(target, author, violation, Some(&scratch)).into());
+        }
         let attributes = foreign_attributes(&scratch);
-        let sent = match writers {
-            Writers::None => scratch,
-            Writers::Some => self.snapshot(&scratch, stat.size)?,
-        };
+        // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
+        // the quarantine too. A stored blob must share its inode with neither.
+        let sent = self.snapshot(&scratch, stat.size)?;
         let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
         if record.access.mode != SCRATCH_MODE {
             access.mode = record.access.mode;
@@ -213,7 +208,9 @@ impl Library {
         let (record, file) =
             self.make_scratch(row, name, attachment.access.uid, attachment.access.gid)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
-        if let Err(error) = copied.and_then(|()| keep_times(&file, attachment.times)) {
+        let kept = copied.and_then(|()| keep_times(&file, attachment.times));
+        // The attachment loses its name next, and the copy is then all there is.
+        if let Err(error) = kept.and_then(|()| file.sync_all()) {
             self.remove_scratch(record.id)?;
             return Err(Error::io("copy the stored bytes")(error));
         }
@@ -268,10 +265,11 @@ impl Library {
         }
     }
 
-    fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
-        let copy = self.staging.nameless().map_err(Error::io("stage the scratch file"))?;
-        staging::copy(file, &copy, length).map_err(Error::io("copy the scratch file"))?;
-        staging::read_only(&copy).map_err(Error::io("reopen the scratch file"))
+    /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
+    pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
+        let copy = self.staging.nameless().map_err(Error::io("stage the copy"))?;
+        staging::copy(file, &copy, length).map_err(Error::io("copy what was sent"))?;
+        staging::read_only(&copy).map_err(Error::io("reopen the copy"))
     }
 
     pub(crate) fn scratch_path(&self, record: &ScratchRecord) -> PathBuf {
