@@ -396,7 +396,7 @@ fn the_attributes_of_a_draft_are_bounded() {
     let house = occupied();
     let fd = open(&house, writer(), NOTE, How::Replace);
     let set = |name: &str| {
-        let value = [0; 40 << 10];
+        let value = vec![0; 40 << 10];
         house.tree().setxattr(writer(), fd.ino, OsStr::new(name), &value, AttributeMode::Set)
     };
     set("user.one").expect("room");
@@ -407,8 +407,8 @@ fn the_attributes_of_a_draft_are_bounded() {
 /// `mv` of the only quarantined file onto a field.
 fn retry(house: &House, to: At) -> Result<(), Refusal> {
     let kept = house.library().quarantine().list();
-    let [(_, kept)] = &kept[..] else { panic!("one file is kept: {kept:?}") };
-    take_from_quarantine(house, &kept.name, to)
+    assert_eq!(kept.len(), 1, "one file is kept");
+    take_from_quarantine(house, &kept[0].1.name, to)
 }
 
 fn take_from_quarantine(house: &House, name: &str, to: At) -> Result<(), Refusal> {
