@@ -3,6 +3,7 @@
 
 use crate::attachment::{Amendment, AttachmentId};
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
+use crate::library::open::MAX_ATTRIBUTE_BYTES;
 use crate::library::publish::Metadata;
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
@@ -44,7 +45,7 @@ impl Draft {
         Ok(names)
     }
 
-    /// Sets or removes a foreign attribute; returns whether it was there.
+    /// Sets or removes a foreign attribute; returns whether it was there. Bounded as those of attachments are.
     pub fn set_attribute(
         &self,
         library: &Library,
@@ -55,6 +56,13 @@ impl Draft {
             return library.set_attribute(id, name, value);
         }
         let mut shown = self.shown();
+        if let Some(value) = value {
+            let others = shown.attributes.iter().filter(|(found, _)| *found != name);
+            let used: usize = others.map(|(found, value)| found.len() + value.len()).sum();
+            if used + name.len() + value.len() > MAX_ATTRIBUTE_BYTES {
+                return Err(Error::NoSpace);
+            }
+        }
         Ok(match value {
             Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
             None => shown.attributes.remove(name).is_some(),

@@ -13,6 +13,7 @@ use crate::catalog::{Collision, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target, staging};
+use crate::pipeline::policy;
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -180,7 +181,13 @@ impl Library {
     ) -> Result<(Published, File), Error> {
         let scratch = self.open_scratch(record, false)?;
         let stat = self.stat_scratch(record)?;
+        // Before it is copied: scratch may be larger than any field takes.
+        if let Err(violation) = policy::judge_size_so_far(&target.field.rules, stat.size) {
+            return Err(self.refuse(target, author, violation, Some(&scratch)).into());
+        }
         let attributes = foreign_attributes(&scratch);
+        // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
+        // the quarantine too. A stored blob must share its inode with neither.
         let sent = self.snapshot(&scratch, stat.size)?;
         let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
         if record.access.mode != SCRATCH_MODE {
@@ -203,7 +210,9 @@ impl Library {
         let (record, file) =
             self.make_scratch(row, name, attachment.access.uid, attachment.access.gid)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
-        if let Err(error) = copied.and_then(|()| keep_times(&file, attachment.times)) {
+        let kept = copied.and_then(|()| keep_times(&file, attachment.times));
+        // The attachment loses its name next, and the copy is then all there is.
+        if let Err(error) = kept.and_then(|()| file.sync_all()) {
             self.remove_scratch(record.id)?;
             return Err(Error::io("copy the stored bytes")(error));
         }
@@ -258,11 +267,10 @@ impl Library {
         }
     }
 
-    /// A copy that nobody can write to, of a file that somebody may still write to: scratch, or what the quarantine keeps,
-    /// which may be the very file of scratch.
+    /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
     pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
-        let copy = self.staging.nameless().map_err(Error::io("stage a copy"))?;
-        staging::copy(file, &copy, length).map_err(Error::io("copy what is to be judged"))?;
+        let copy = self.staging.nameless().map_err(Error::io("stage the copy"))?;
+        staging::copy(file, &copy, length).map_err(Error::io("copy what was sent"))?;
         staging::read_only(&copy).map_err(Error::io("reopen the copy"))
     }
 

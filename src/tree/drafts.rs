@@ -103,6 +103,17 @@ impl OpenDraft {
         self.lock().hidden = true;
     }
 
+    /// Makes a placeholder the draft of whoever is about to write to it. False if it is none, or somebody was quicker.
+    pub fn claim(&self, opener: &Owner) -> bool {
+        let mut hold = self.lock();
+        if hold.resting.take().is_none() {
+            return false;
+        }
+        hold.owner = opener.clone();
+        hold.awaited = Some(Instant::now());
+        true
+    }
+
     /// One more handle. A placeholder becomes the draft of whoever opens it.
     pub fn hold(&self, opener: &Owner) {
         let mut hold = self.lock();

@@ -6,7 +6,8 @@ use std::io::Read;
 
 use mediafs::library::sweep::Patience;
 use mediafs::refusal::Rule;
-use mediafs::tree::attr::RenameMode;
+use mediafs::timestamp::Timestamp;
+use mediafs::tree::attr::{AttributeMode, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::house::{Backing, House};
@@ -341,6 +342,87 @@ fn a_picture_that_is_cut_short_is_refused_and_the_old_one_stays() {
     let mut bytes = vec![0; good.len()];
     assert_eq!(house.tree().read(reader.fh, 0, &mut bytes).expect("read"), good.len());
     assert!(bytes == good.0, "stored bit for bit");
+}
+
+#[test]
+fn scratch_that_was_refused_and_is_written_on_never_changes_what_was_stored() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, b"%PDF-1.4 no text").expect("scratch");
+    let refused = kernel.rename(writer(), TMP, NOTE, RenameMode::Replace);
+    assert_eq!(refused, Err(Refusal::Rule(Rule::ContentTypes)));
+    retry(&house, DOC).expect("a document may be anything");
+    let fd = open(&house, writer(), TMP, How::Update);
+    kernel.write(fd, 0, b"changed").expect("written");
+    kernel.close(writer(), fd).expect("closed");
+    assert_eq!(stored(&house, DOC), Ok(b"%PDF-1.4 no text".to_vec()));
+}
+
+#[test]
+fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), TMP, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    retry(&house, DOC).expect("taken");
+    kernel.write(fd, 0, b"changed").expect("an open file takes bytes");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+#[test]
+fn another_process_cannot_truncate_the_bytes_under_way() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), NOTE, How::Replace);
+    kernel.write(fd, 0, b"one ").expect("written");
+    assert_eq!(kernel.truncate_path(other(), NOTE, 0), Err(Refusal::Busy));
+    kernel.write(fd, 4, b"two").expect("written");
+    kernel.close(writer(), fd).expect("taken");
+    assert_eq!(stored(&house, NOTE), Ok(b"one two".to_vec()));
+}
+
+#[test]
+fn the_reason_of_a_quarantined_file_cannot_be_moved_in_its_place() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), NOTE, b"%PDF-1.4 no text").expect_err("no text");
+    let moved = take_from_quarantine(&house, "reason.json", DOC);
+    assert_eq!(moved, Err(Refusal::NotPermitted));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+}
+
+#[test]
+fn the_attributes_of_a_draft_are_bounded() {
+    let house = occupied();
+    let fd = open(&house, writer(), NOTE, How::Replace);
+    let set = |name: &str| {
+        let value = vec![0; 40 << 10];
+        house.tree().setxattr(writer(), fd.ino, OsStr::new(name), &value, AttributeMode::Set)
+    };
+    set("user.one").expect("room");
+    assert!(matches!(set("user.two"), Err(Error::NoSpace)));
+    set("user.one").expect("it replaces itself");
+}
+
+/// `mv` of the only quarantined file onto a field.
+fn retry(house: &House, to: At) -> Result<(), Refusal> {
+    let kept = house.library().quarantine().list();
+    assert_eq!(kept.len(), 1, "one file is kept");
+    take_from_quarantine(house, &kept[0].1.name, to)
+}
+
+fn take_from_quarantine(house: &House, name: &str, to: At) -> Result<(), Refusal> {
+    let kernel = Kernel(house.tree());
+    let entries = house.library().quarantine().list();
+    let id = entries.last().expect("something is kept").0.to_string();
+    let mut folder = Ino(1);
+    for part in [".mediafs", "quarantine", &id] {
+        folder = kernel.lookup(writer(), folder, part)?.attr.ino;
+    }
+    let row = kernel.row(writer(), to.row)?;
+    let (from, to) = ((folder, OsStr::new(name)), (row, OsStr::new(to.name)));
+    Ok(house.tree().rename(writer(), from, to, RenameMode::Replace)?)
 }
 
 #[test]

@@ -101,8 +101,8 @@ impl Tree {
             return Err(Error::Stale);
         };
         let own = open.belongs_to(self.processes.group(who.tid));
-        // A placeholder is nobody's: whoever writes it owns it.
-        if own || (open.is_placeholder() && flags.writes()) {
+        // A placeholder is nobody's: whoever writes it first owns it.
+        if own || (flags.writes() && open.claim(&self.processes.owner(who.tid))) {
             self.redirects.end(who.tid);
             if flags.truncate {
                 open.draft.truncate(&self.library, 0)?;

@@ -13,6 +13,7 @@ use crate::refusal::RefusalId;
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::{Entry, RenameMode};
+use crate::tree::handles::OpenScratch;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::link_entry;
@@ -50,6 +51,10 @@ impl Tree {
                 self.rename_file(who, source, goal, &new_name, mode)
             }
             (Node::QuarantineEntry(id), Node::Row(to, to_row)) => {
+                let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+                if kept.name != name.as_str() {
+                    return Err(Error::NotPermitted);
+                }
                 match self.goal(to, to_row, &new_name)? {
                     Goal::Field(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
@@ -162,6 +167,7 @@ impl Tree {
         target: &Target,
         before: Option<&Link>,
     ) -> Result<()> {
+        let handles = self.handles.open_scratch(record.id);
         let author = Self::author(who, &self.processes.owner(who.tid));
         let (published, sent) = self.library.attach_scratch(record, target, author)?;
         self.published(&target.place, &published, before);
@@ -176,7 +182,7 @@ impl Tree {
     /// An open handle of scratch that was attached goes on as a draft of the field.
     fn become_draft(
         &self,
-        scratch: &crate::tree::handles::OpenScratch,
+        scratch: &Arc<OpenScratch>,
         target: &Target,
         published: &Published,
         sent: std::fs::File,
@@ -192,7 +198,12 @@ impl Tree {
         open.hide();
         open.hold(&scratch.opener);
         // Set once: scratch is attached once, then it is gone.
-        let _ = scratch.became.set(open);
+        let _ = scratch.became.set(Arc::clone(&open));
+        // The kernel sends a release after `close` has returned: one that came while the file was judged found no draft.
+        let handles = self.handles.open_scratch(scratch.id);
+        if !handles.iter().any(|other| Arc::ptr_eq(other, scratch)) && open.let_go() {
+            self.end_draft(&open);
+        }
     }
 
     fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
@@ -259,9 +270,9 @@ impl Tree {
         let before = self.way_in(&target.place, mode)?;
         let before = before.filter(|link| outlives(link, &target.written));
         let quarantine = self.library.quarantine();
-        quarantine.find(id).ok_or(Error::NotFound)?;
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
         let length = kept.metadata().map_err(super::files::failed)?.len();
+        // Expired scratch may still be open for writing.
         let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let metadata = Metadata {

@@ -18,7 +18,7 @@ impl Tree {
         }
         match node(ino)? {
             Node::Attachment(id) => self.set_attachment(who, id, change),
-            Node::Draft(id) => self.set_draft(id, change),
+            Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.library.amend_row(id, change.amendment)?;
@@ -90,9 +90,13 @@ impl Tree {
         Ok(())
     }
 
-    fn set_draft(&self, id: u64, change: Change) -> Result<Shown> {
+    fn set_draft(&self, who: Caller, id: u64, change: Change) -> Result<Shown> {
         let open = self.drafts.find(id).ok_or(Error::Stale)?;
         if let Some(size) = change.size {
+            // Two writers never mix: the bytes under way are their writer's alone.
+            if open.has_handles() && !open.belongs_to(self.processes.group(who.tid)) {
+                return Err(Error::Busy);
+            }
             open.draft.truncate(&self.library, size)?;
             if size > 0 && !open.has_handles() {
                 self.settle(&open)?;
