@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::Args;
@@ -62,15 +62,18 @@ impl Mount {
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
         say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
         service::ready();
-        end_with_the_mount(&mounted, stop.ender())?;
-        if stop.wait() == Reason::Asked {
-            tracing::info!("unmounting");
-        }
+        let watch = end_with_the_mount(&mounted, stop.ender())?;
+        let reason = stop.wait();
+        tracing::info!(?reason, "unmounting");
         service::stopping();
         mounted.unmount()?;
         mounted.drain(DRAIN);
         server.stop();
-        Ok(())
+        match reason {
+            Reason::Asked => Ok(()),
+            // A session that failed is no clean end: the service manager starts again.
+            Reason::Ended => Ok(watch.join().unwrap_or(Ok(()))?),
+        }
     }
 
     /// Checks options, kernel, mountpoint and the library's place; clears a stale mount. What is refused is refused here.
@@ -97,17 +100,18 @@ fn apart(mountpoint: &Path, library: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// An unmount from outside ends the wait for signals.
-fn end_with_the_mount(mounted: &Arc<Mounted>, ender: Ender) -> Result<(), Error> {
+/// An unmount from outside, or a session that fails, ends the wait for signals.
+fn end_with_the_mount(
+    mounted: &Arc<Mounted>,
+    ender: Ender,
+) -> Result<JoinHandle<Result<(), fuse::Error>>, Error> {
     let mounted = Arc::clone(mounted);
     let watch = move || {
-        if let Err(error) = mounted.wait() {
-            tracing::error!(error = &error as &dyn std::error::Error, "the session failed");
-        }
+        let outcome = mounted.wait();
         ender.end();
+        outcome
     };
-    let spawned = thread::Builder::new().name("unmount-watch".into()).spawn(watch);
-    spawned.map(|_| ()).map_err(Error::Thread)
+    thread::Builder::new().name("unmount-watch".into()).spawn(watch).map_err(Error::Thread)
 }
 
 fn settings(prepared: &Prepared, config: &Config) -> fuse::Settings {

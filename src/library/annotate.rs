@@ -1,6 +1,8 @@
 //! The metadata of a draft: owner, mode, times and foreign attributes, kept with the attachment that it is or becomes.
 //! Does not touch bytes.
 
+use std::collections::BTreeMap;
+
 use crate::attachment::{Amendment, AttachmentId};
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
 use crate::library::open::MAX_ATTRIBUTE_BYTES;
@@ -78,12 +80,15 @@ impl Draft {
         }
     }
 
-    pub(super) fn metadata(&self) -> Metadata {
+    /// What is published with the bytes. A file that was changed in place keeps the attributes that it had.
+    pub(super) fn metadata(&self, library: &Library, start: &Start) -> Result<Metadata, Error> {
+        let mut attributes = match start {
+            Start::Copy(base, _) => library.catalog.attributes(base.id)?.into_iter().collect(),
+            Start::Empty => BTreeMap::new(),
+        };
         let shown = self.shown();
-        Metadata {
-            access: shown.access,
-            times: shown.times,
-            attributes: shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
-        }
+        attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
+        let attributes = attributes.into_iter().collect();
+        Ok(Metadata { access: shown.access, times: shown.times, attributes })
     }
 }

@@ -232,13 +232,19 @@ impl Draft {
 
     /// `fsync`: what was sent survives a crash of the machine, in the quarantine if it is never closed.
     pub fn sync(&self, library: &Library) -> Result<(), Error> {
-        match &self.work().stage {
+        let mut work = self.work();
+        let synced = match &work.stage {
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Spoiled(_) => Err(Error::NoSpace),
             Stage::Untouched | Stage::Committed { .. } => Ok(()),
             Stage::Open(staged) => library.make_durable(staged.file()),
             Stage::Frozen { sent, .. } => library.make_durable(sent),
+        };
+        // The next fsync of the same file would answer 0 though nothing reached the disk.
+        if synced.is_err() {
+            work.spoil();
         }
+        synced
     }
 
     /// Makes the bytes writable: a new staged file, filled with what the draft shows so far unless all of it is

@@ -144,7 +144,7 @@ impl Library {
             time: Timestamp::now(),
         };
         match self.quarantine.keep(refusal.id, bytes, kept) {
-            Ok(()) => Some(format!("{}/{name}", refusal.id)),
+            Ok(name) => Some(format!("{}/{name}", refusal.id)),
             Err(error) => {
                 tracing::warn!(id = %refusal.id, %error, "refused bytes cannot be quarantined");
                 None

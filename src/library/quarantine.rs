@@ -63,8 +63,10 @@ impl Quarantine {
     }
 
     /// Takes bytes in: links the file if it lies on the same disk, else copies it. The oldest entries make room.
-    pub fn keep(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<()> {
+    /// Durable when it returns; returns the name that the file has there.
+    pub fn keep(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<String> {
         let folder = self.folder.join(id.to_string());
+        let kept = Kept { name: file_name(&kept.name), ..kept };
         DirBuilder::new().mode(0o700).create(&folder)?;
         let made = fill(&folder, bytes, &kept);
         if let Err(error) = made {
@@ -72,9 +74,10 @@ impl Quarantine {
             let _ = fs::remove_dir_all(&folder);
             return Err(error);
         }
+        let name = kept.name.clone();
         self.lock().insert(id, kept);
         self.prune(Timestamp::now());
-        Ok(())
+        Ok(name)
     }
 
     pub fn find(&self, id: RefusalId) -> Option<Kept> {
@@ -132,14 +135,23 @@ impl Quarantine {
     }
 }
 
-/// Bytes first, the reason last: an entry with a reason is whole.
+/// The reason has its own name beside the bytes.
+fn file_name(wanted: &str) -> String {
+    if wanted == REASON { format!("file-{REASON}") } else { wanted.to_owned() }
+}
+
+/// Bytes first, the reason last: an entry with a reason is whole, and on disk when this returns.
 fn fill(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
     place(bytes, &folder.join(&kept.name), kept.length)?;
+    File::open(folder.join(&kept.name))?.sync_all()?;
     let mut reason =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(REASON))?;
     let mut text = serde_json::to_string_pretty(kept)?;
     text.push('\n');
-    reason.write_all(text.as_bytes())
+    reason.write_all(text.as_bytes())?;
+    reason.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
 }
 
 fn place(bytes: &File, path: &Path, length: u64) -> io::Result<()> {

@@ -2,6 +2,9 @@
 //! Does not ask how it ended: a clean stop leaves nothing to do here.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::catalog::Place;
 use crate::library::refuse::Author;
@@ -14,32 +17,38 @@ impl Library {
     /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
     /// nothing are swept, and scratch files without a record are removed.
     pub(crate) fn recover(&self) -> Result<(), Error> {
-        let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
-        for leftover in leftovers {
-            self.recover_draft(&leftover)?;
-        }
-        self.recover_scratch()?;
         // Nobody else has the library open: every reservation without a link is a crash's.
         let now = Timestamp::now();
         let doomed = self.catalog.doom(now.minus(self.settings.hold), now, usize::MAX >> 1)?;
         for key in doomed.blobs {
-            self.blobs.delete(key)?;
-            self.catalog.forget(key)?;
+            self.bury(key)?;
         }
-        Ok(())
+        let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
+        for leftover in leftovers {
+            self.recover_draft(leftover)?;
+        }
+        self.recover_scratch()
     }
 
-    fn recover_draft(&self, leftover: &Leftover) -> Result<(), Error> {
+    fn recover_draft(&self, leftover: Leftover) -> Result<(), Error> {
         let file = leftover.staged.file();
         let Some(note) = &leftover.note else { return Ok(()) };
-        if file.metadata().map_err(Error::io("stat a staged file"))?.len() > 0 {
+        let meta = file.metadata().map_err(Error::io("stat a staged file"))?;
+        // With another name it is stored, or in the quarantine, already: only its staging name outlived the crash.
+        if meta.len() > 0 && meta.nlink() == 1 {
             let author = Author { uid: note.uid, pid: 0 };
             let field = note.place.field.to_string();
             let path = self.describe(&note.place)?;
             let violation = interrupted();
             let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
             let kept = self.keep(&refusal, note.place.field.as_str(), author, file);
+            let lost = kept.is_none();
             self.refusals.record(&refusal, Some(&note.place), author, kept);
+            if lost {
+                // Tried again at the next start.
+                leftover.staged.freeze().keep();
+                return Ok(());
+            }
         }
         self.restore_replaced(note)
     }
@@ -61,11 +70,32 @@ impl Library {
         let read = || Error::io("read the scratch folder");
         for entry in std::fs::read_dir(self.home.scratch()).map_err(read())? {
             let path = entry.map_err(read())?.path();
-            if !known.contains(&path) {
+            if !known.contains(&path) && self.keep_unrecorded(&path) {
                 std::fs::remove_file(&path).map_err(read())?;
             }
         }
         Ok(())
+    }
+
+    /// A scratch file that a crash left without its record: whether its bytes, if any, are safe.
+    fn keep_unrecorded(&self, path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        let Ok(meta) = file.metadata() else { return false };
+        if meta.len() == 0 || meta.nlink() > 1 {
+            return true;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let refusal = Refusal {
+            id: self.refusals.next_id(),
+            path: format!("?/{name}"),
+            field: "scratch".to_owned(),
+            violation: interrupted(),
+        };
+        let author = Author { uid: meta.uid(), pid: 0 };
+        let kept = self.keep(&refusal, &name, author, &file);
+        let safe = kept.is_some();
+        self.refusals.record(&refusal, None, author, kept);
+        safe
     }
 
     fn describe(&self, place: &Place) -> Result<String, Error> {

@@ -225,24 +225,34 @@ impl Library {
         for record in &old {
             let row = self.row_by_id(record.row)?;
             let path = row.and_then(|row| self.row_path(&row)).map(|row| row.to_string());
-            self.catalog.remove_scratch(record.id, Timestamp::now())?;
-            self.retire_scratch(record, path.as_deref().unwrap_or("?"));
+            // Kept first, forgotten next, removed last: a crash between them loses nothing.
+            if self.keep_scratch(record, path.as_deref().unwrap_or("?")) {
+                self.catalog.remove_scratch(record.id, Timestamp::now())?;
+                remove_file(&self.scratch_path(record));
+            }
         }
         Ok(old.len())
     }
 
-    /// Moves the file of forgotten scratch out of the way.
+    /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
     pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
-        let path = self.scratch_path(record);
-        if let Ok(file) = File::open(&path)
-            && file.metadata().is_ok_and(|meta| meta.len() > 0)
-        {
-            let refusal = self.scratch_refusal(record, row_path, expired(record));
-            let author = Author { uid: record.access.uid, pid: 0 };
-            let kept = self.keep(&refusal, record.name.as_str(), author, &file);
-            self.refusals.record(&refusal, None, author, kept);
+        if self.keep_scratch(record, row_path) {
+            remove_file(&self.scratch_path(record));
         }
-        remove_file(&path);
+    }
+
+    /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
+    fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
+        let Ok(file) = File::open(self.scratch_path(record)) else { return true };
+        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
+            return true;
+        }
+        let refusal = self.scratch_refusal(record, row_path, expired(record));
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let kept = self.keep(&refusal, record.name.as_str(), author, &file);
+        let safe = kept.is_some();
+        self.refusals.record(&refusal, None, author, kept);
+        safe
     }
 
     /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.

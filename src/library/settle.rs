@@ -5,7 +5,7 @@ use crate::attachment::{Attachment, AttachmentId};
 use crate::library::draft::{Draft, Stage, Work};
 use crate::library::publish::Raw;
 use crate::library::{Error, Library};
-use crate::refusal::Violation;
+use crate::refusal::{Rule, Violation};
 
 /// What became of a flush.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +53,9 @@ impl Draft {
                 None
             }
             Err(error) => {
-                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a draft was lost");
+                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a file could not be stored");
+                // Nobody tries again after the last handle: the bytes are kept, and their writer is told where.
+                self.interrupt(library, failed(&error));
                 None
             }
         };
@@ -97,7 +99,8 @@ impl Draft {
         Self::freeze(work)?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         let raw = Raw::new(sent)?;
-        match library.publish(raw, &self.target, self.author, &self.metadata()) {
+        let metadata = self.metadata(library, &work.start)?;
+        match library.publish(raw, &self.target, self.author, &metadata) {
             Ok(published) => {
                 let id = published.attachment.id;
                 work.replaced = None;
@@ -126,5 +129,17 @@ impl Draft {
             work.stage = Stage::Frozen { sent, _name: staged.freeze() };
         }
         Ok(())
+    }
+}
+
+/// The violation of bytes that were sent whole when the library itself failed.
+fn failed(error: &Error) -> Violation {
+    Violation {
+        rule: Rule::Interrupted,
+        fact: format!("the file could not be stored ({error})"),
+        measured: "not stored".into(),
+        allows: "takes files when the library works".into(),
+        allowed: "stored".into(),
+        hint: "move it onto the field from the quarantine once the library works again".into(),
     }
 }

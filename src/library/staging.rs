@@ -122,6 +122,13 @@ impl Frozen {
     }
 }
 
+impl Frozen {
+    /// Leaves the name where it is.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Frozen {
     fn drop(&mut self) {
         self.unlink();

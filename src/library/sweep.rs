@@ -1,6 +1,7 @@
 //! Sweeping: the only place that deletes blobs.
 //! Does not decide what is needed: the catalogue dooms, this deletes, and the catalogue forgets.
 
+use crate::attachment::BlobKey;
 use crate::catalog::{Doomed, RESERVATION_SPAN};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
@@ -33,17 +34,29 @@ impl Library {
             let (retired, reserved) = self.horizons(patience);
             let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
             let Doomed { blobs, attachments } = self.even_when_full(doom)?;
+            let mut buried = 0;
             for key in &blobs {
-                self.blobs.delete(*key)?;
-                self.even_when_full(|| Ok(self.catalog.forget(*key)?))?;
+                buried += usize::from(self.bury(*key)?);
             }
             swept.attachments += attachments.len();
-            swept.blobs += blobs.len();
-            if blobs.len() < BATCH {
+            swept.blobs += buried;
+            // Without progress the rest cannot be deleted now.
+            if blobs.len() < BATCH || buried == 0 {
                 self.reserve.fill();
                 return Ok(swept);
             }
         }
+    }
+
+    /// Deletes a doomed blob and its record; whether it could be. One that the disk does not let go of stays doomed, and
+    /// stands in nobody's way.
+    pub(crate) fn bury(&self, key: BlobKey) -> Result<bool, Error> {
+        if let Err(error) = self.blobs.delete(key) {
+            tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
+            return Ok(false);
+        }
+        self.even_when_full(|| Ok(self.catalog.forget(key)?))?;
+        Ok(true)
     }
 
     /// What [`Library::sweep`] would delete now, up to a million blobs.

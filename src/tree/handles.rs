@@ -44,6 +44,9 @@ pub struct OpenScratch {
     pub access: Access,
     /// Whether anything was written through this handle.
     pub written: AtomicBool,
+    /// Held shared by whoever changes the bytes, and alone from the moment that they are copied to be judged until
+    /// `became` is set: what is written in between belongs to the draft. Held across I/O for that reason.
+    pub gate: RwLock<()>,
     /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
     pub became: OnceLock<Arc<OpenDraft>>,
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
+use crate::attachment::{Access, Attachment, AttachmentId, RowId, TableId};
 use crate::catalog::Place;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -37,7 +37,7 @@ impl Tree {
         let name = sought(name)?;
         let entry = match node(parent)? {
             Node::Row(table, row) => return self.lookup_in_row(who, table, row, &name),
-            Node::ThumbField(id) => return self.lookup_thumb(id, &name),
+            Node::ThumbField(id) => return self.lookup_thumb(who, id, &name),
             Node::Table(table) => self.lookup_row(table, &name)?,
             Node::ThumbTable(table) => self.lookup_thumb_row(table, &name)?,
             Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
@@ -98,7 +98,7 @@ impl Tree {
             Meaning::Variant(field, Some(variant)) => {
                 let place = Place { row, field: field.name.clone() };
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
-                self.lookup_variant(link.attachment, &field, variant)
+                self.lookup_variant(who, link.attachment, &field, variant)
             }
             Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
             Meaning::Scratch => {
@@ -175,19 +175,24 @@ impl Tree {
     }
 
     /// Names that are no variant are refused by parsing alone.
-    fn lookup_thumb(&self, id: AttachmentId, name: &Name) -> Result<Lookup> {
+    fn lookup_thumb(&self, who: Caller, id: AttachmentId, name: &Name) -> Result<Lookup> {
         let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
         let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
         let field = self.field_of(id)?;
-        self.lookup_variant(attachment, &field, variant)
+        self.lookup_variant(who, attachment, &field, variant)
     }
 
+    /// Who may not read the original may not read its variants.
     fn lookup_variant(
         &self,
+        who: Caller,
         original: Attachment,
         field: &Field,
         variant: Variant,
     ) -> Result<Lookup> {
+        if !may_read(original.access, who) {
+            return Err(Error::Denied);
+        }
         let readable = original
             .content
             .media_type
@@ -218,4 +223,33 @@ impl Tree {
 
 fn lasting(attr: crate::tree::attr::Attr) -> Entry {
     Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long }
+}
+
+/// The permission bits as the kernel reads them, but for supplementary groups, which requests do not carry.
+fn may_read(access: Access, who: Caller) -> bool {
+    let bit = match who {
+        Caller { uid: 0, .. } => return true,
+        Caller { uid, .. } if uid == access.uid => 0o400,
+        Caller { gid, .. } if gid == access.gid => 0o040,
+        _ => 0o004,
+    };
+    access.mode & bit != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_read_the_original_may_not_read_its_variants() {
+        let access = |mode| Access { uid: 1000, gid: 100, mode };
+        let caller = |uid, gid| Caller { uid, gid, tid: 1 };
+        assert!(may_read(access(0o600), caller(1000, 1)));
+        assert!(may_read(access(0o600), caller(0, 0)));
+        assert!(!may_read(access(0o600), caller(1001, 100)));
+        assert!(may_read(access(0o640), caller(1001, 100)));
+        assert!(!may_read(access(0o640), caller(1001, 101)));
+        assert!(may_read(access(0o644), caller(1001, 101)));
+        assert!(!may_read(access(0o044), caller(1000, 100)), "the owner's bit is the owner's");
+    }
 }

@@ -2,7 +2,7 @@
 //! Does not make names: that is `make`.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::{Place, ScratchRecord};
@@ -151,6 +151,7 @@ impl Tree {
             writes,
             opener: self.processes.owner(who.tid),
             written: AtomicBool::new(false),
+            gate: RwLock::new(()),
             became: OnceLock::new(),
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));

@@ -2,7 +2,7 @@
 //! Does not copy attachments: what the target's rules would change is `EXDEV`, and the client copies.
 
 use std::ffi::OsStr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
@@ -168,6 +168,10 @@ impl Tree {
         before: Option<&Link>,
     ) -> Result<()> {
         let handles = self.handles.open_scratch(record.id);
+        let gates: Vec<_> = handles
+            .iter()
+            .map(|open| open.gate.write().unwrap_or_else(PoisonError::into_inner))
+            .collect();
         let author = Self::author(who, &self.processes.owner(who.tid));
         let (published, sent) = self.library.attach_scratch(record, target, author)?;
         self.published(&target.place, &published, before);
@@ -176,6 +180,7 @@ impl Tree {
             let sent = sent.try_clone().map_err(super::files::failed)?;
             self.become_draft(&scratch, target, &published, sent);
         }
+        drop(gates);
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Writing, flushing, releasing: when a draft is judged (CONTRACT 2.4).
 //! Does not judge: it decides only whether this caller's close is a verdict.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::rule::Kind;
 use crate::tree::drafts::OpenDraft;
@@ -26,10 +26,13 @@ impl Tree {
             Handle::Draft { open, writes: true } => {
                 Ok(open.draft.write_at(&self.library, offset, data)?)
             }
-            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
-                Some(open) => Ok(open.draft.write_at(&self.library, offset, data)?),
-                None => Self::write_scratch(scratch, offset, data),
-            },
+            Handle::Scratch(scratch) if scratch.writes => {
+                let _gate = scratch.gate.read().unwrap_or_else(PoisonError::into_inner);
+                match scratch.became.get() {
+                    Some(open) => Ok(open.draft.write_at(&self.library, offset, data)?),
+                    None => Self::write_scratch(scratch, offset, data),
+                }
+            }
             _ => Err(Error::BadHandle),
         }
     }
