@@ -2,19 +2,18 @@
 //! Does not know what they do.
 
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::Error;
+use crate::fuse;
 use crate::pipeline::{Pipeline, Settings, worker};
 
 /// Address space of a worker: an image of 100 megapixels at 4 bytes, its result, and room to turn it.
 const MEMORY: u64 = 2 << 30;
 const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 const JOBS_PER_WORKER: u32 = 1_000;
-const MAX_WORKERS: usize = 16;
 
 /// Work as a worker process; started by the daemon, not by people
 #[derive(Debug, Args)]
@@ -29,13 +28,13 @@ impl Worker {
     }
 }
 
-/// A pipeline whose workers are this very program, one for each processor and at most 16.
+/// A pipeline whose workers are this very program: one more than requests can render at a time, so that slow thumbnails never
+/// keep a `close` waiting.
 pub fn pipeline() -> Result<Pipeline, Error> {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         // Still this program when an update has replaced the file that it was started from.
         program: "/proc/self/exe".into(),
-        workers: processors.min(MAX_WORKERS),
+        workers: fuse::pool_threads() + 1,
         job_timeout: JOB_TIMEOUT,
         memory: MEMORY,
         jobs_per_worker: JOBS_PER_WORKER,

@@ -14,6 +14,7 @@ mod session;
 use std::io;
 use std::path::PathBuf;
 
+pub use adapter::pool_threads;
 pub use attach::check_device;
 pub use errno::errno;
 pub use session::{Mounted, Settings, mount};

@@ -7,6 +7,8 @@ mod negotiate;
 mod transfer;
 mod work;
 
+pub use work::pool_threads;
+
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;

@@ -20,7 +20,15 @@ use crate::tree::{Error, Result};
 const PUBLICATIONS_WAITING: usize = 64;
 /// Renders that wait; beyond them a lookup is EAGAIN (CONTRACT 4).
 const RENDERS_WAITING: usize = 256;
-const FALLBACK_CORES: usize = 2;
+/// Threads of each pool: as many as there are cores, within these bounds.
+const MIN_THREADS: usize = 2;
+const MAX_THREADS: usize = 16;
+
+/// How many requests may render at a time.
+pub fn pool_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(MIN_THREADS, usize::from);
+    cores.clamp(MIN_THREADS, MAX_THREADS)
+}
 
 /// The tree and the threads that work on it.
 pub struct Workshop {
@@ -30,10 +38,8 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// As many threads in each pool as there are cores, two at least.
     pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
-        let cores = thread::available_parallelism().map_or(FALLBACK_CORES, usize::from);
-        let threads = cores.max(FALLBACK_CORES);
+        let threads = pool_threads();
         let publish = Pool::start("publish", threads, PUBLICATIONS_WAITING)?;
         let render = Pool::start("render", threads, RENDERS_WAITING)?;
         Ok(Self { tree, publish, render })
