@@ -204,11 +204,11 @@ impl Library {
         link: &crate::catalog::Link,
         row: RowId,
         name: &Name,
+        (uid, gid): (u32, u32),
     ) -> Result<ScratchRecord, Error> {
         let attachment = &link.attachment;
         let blob = self.open_blob(attachment.blob)?;
-        let (record, file) =
-            self.make_scratch(row, name, attachment.access.uid, attachment.access.gid)?;
+        let (record, file) = self.make_scratch(row, name, uid, gid)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
         let kept = copied.and_then(|()| keep_times(&file, attachment.times));
         // The attachment loses its name next, and the copy is then all there is.

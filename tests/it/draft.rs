@@ -460,3 +460,17 @@ fn scratch_that_was_refused_and_is_kept_in_the_quarantine_is_another_file_than_t
     bytes.read_to_string(&mut kept).expect("read");
     assert_eq!(kept, "x");
 }
+
+#[test]
+fn scratch_is_its_users_alone_to_rename_and_to_link() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, NEW).expect("scratch");
+    let stranger = process(2);
+    assert_ne!(stranger.uid, writer().uid);
+    let taken = kernel.rename(stranger, TMP, DOC, RenameMode::Replace);
+    assert_eq!(taken, Err(Refusal::Denied));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    kernel.rename(writer(), TMP, DOC, RenameMode::Replace).expect("its own");
+    assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}

@@ -100,6 +100,7 @@ impl Tree {
             }
             Meaning::Scratch => {
                 let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
@@ -144,7 +145,7 @@ impl Tree {
                 let target = self.target(&place, &to, name)?;
                 self.move_link(who, &link, &from, &target, mode)
             }
-            (Source::Link(link, _), Goal::Scratch(row)) => self.demote(&link, row, name, mode),
+            (Source::Link(link, _), Goal::Scratch(row)) => self.demote(who, &link, row, name, mode),
         }
     }
 
@@ -252,8 +253,15 @@ impl Tree {
         Ok(())
     }
 
-    /// A field renamed to a scratch name becomes scratch (editors' backups).
-    fn demote(&self, link: &Link, row: RowId, name: &Name, mode: RenameMode) -> Result<()> {
+    /// A field renamed to a scratch name becomes scratch (editors' backups) of whoever renames it.
+    fn demote(
+        &self,
+        who: Caller,
+        link: &Link,
+        row: RowId,
+        name: &Name,
+        mode: RenameMode,
+    ) -> Result<()> {
         match (mode, self.library.find_scratch(row, name)?) {
             (RenameMode::Exchange, _) => {
                 return Err(Error::Invalid("scratch and fields cannot be exchanged"));
@@ -262,7 +270,7 @@ impl Tree {
             (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
             (_, None) => {}
         }
-        self.library.scratch_from_blob(link, row, name)?;
+        self.library.scratch_from_blob(link, row, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
             self.displaced(&lost, None);
         }
@@ -326,6 +334,7 @@ impl Tree {
         if self.library.find(&target.place)?.is_some() {
             return Err(Error::Exists);
         }
+        check_owner(&record, who)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let published = self.library.copy_scratch(&record, target, author)?;
         self.published(&target.place, &published, None);
@@ -342,6 +351,11 @@ impl Tree {
 /// and holds its directory's lock meanwhile: waiting for it would be in vain.
 fn outlives(displaced: &Link, name: &Name) -> bool {
     name::listed(displaced) != *name
+}
+
+/// Scratch is its user's alone, also where others may write to the row: attached, everybody could read it (CONTRACT 1).
+fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
+    if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
 fn collision(mode: RenameMode) -> Collision {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::kernel::{At, Refusal};
+use super::kernel::{At, Refusal, process};
 use super::reference::{Draft, Expected, Found, Open, Path, Reference, broken, is_field};
 
 impl Reference {
@@ -61,6 +61,9 @@ impl Reference {
         };
         match found {
             Found::Draft(_) => return Expected::Error(Refusal::Busy),
+            Found::Scratch(id) if self.owners[&id] != process(who).uid => {
+                return Expected::Error(Refusal::Denied);
+            }
             Found::Scratch(id) if is_field(to.name) => {
                 let refused = self.attach(id, target);
                 if refused != Expected::Done {
@@ -84,7 +87,7 @@ impl Reference {
             }
             Found::Attachment(id) => {
                 let bytes = self.attachments[&id].clone();
-                self.new_scratch(target, bytes);
+                self.new_scratch(who, target, bytes);
                 self.slots.remove(&source);
             }
         }
@@ -100,6 +103,9 @@ impl Reference {
         }
         match found {
             Found::Draft(_) => Expected::Error(Refusal::Busy),
+            Found::Scratch(id) if is_field(to.name) && self.owners[&id] != process(who).uid => {
+                Expected::Error(Refusal::Denied)
+            }
             Found::Scratch(id) if is_field(to.name) => self.attach(id, target),
             Found::Scratch(_) => Expected::Error(Refusal::NotPermitted),
             Found::Attachment(_) if !is_field(to.name) => Expected::Error(Refusal::CrossDevice),

@@ -98,6 +98,8 @@ pub struct Reference {
     /// Also those without a name, until a sweep.
     pub(super) attachments: BTreeMap<u32, Vec<u8>>,
     pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
+    /// The user of each scratch file.
+    pub(super) owners: BTreeMap<u32, u32>,
     pub(super) files: BTreeMap<u32, Vec<u8>>,
     pub(super) drafts: Vec<Draft>,
     pub(super) handles: BTreeMap<usize, Handle>,
@@ -222,7 +224,7 @@ impl Reference {
             Some(_) if how == How::New => return Expected::Error(Refusal::Exists),
             None if !how.creates() => return Expected::Error(Refusal::NotFound),
             None if is_field(at.name) => self.open_draft(who, place, how, false),
-            None => Open::Scratch(self.new_scratch(place, Vec::new())),
+            None => Open::Scratch(self.new_scratch(who, place, Vec::new())),
             Some(Found::Scratch(id)) => {
                 if how == How::Replace {
                     self.files.insert(id, Vec::new());
@@ -299,8 +301,9 @@ impl Reference {
         self.hold(who, self.drafts.len() - 1, how)
     }
 
-    pub(super) fn new_scratch(&mut self, place: Place, bytes: Vec<u8>) -> u32 {
+    pub(super) fn new_scratch(&mut self, who: u32, place: Place, bytes: Vec<u8>) -> u32 {
         let id = self.number();
+        self.owners.insert(id, process(who).uid);
         self.files.insert(id, bytes);
         self.scratch.insert(place, id);
         id
