@@ -160,10 +160,6 @@ impl Refined {
     pub fn is_untouched(&self) -> bool {
         self.origin == Origin::Sent
     }
-
-    pub fn into_parts(self) -> (File, Content, Digest) {
-        (self.file, self.content, self.digest)
-    }
 }
 
 impl Pipeline {
