@@ -5,6 +5,7 @@ use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, TableId, Times,
     VariantId,
 };
+use crate::digest::Digest;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -166,6 +167,18 @@ pub struct ScratchRecord {
     pub file: String,
     pub access: Access,
     pub created: Timestamp,
+    pub arrival: Arrival,
+}
+
+/// How far a file of a drop box has come. Other scratch stays where it begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Whether it is to be looked at.
+    pub waiting: bool,
+    /// The row that was made for it, until it is taken: what a crash interrupted goes on there.
+    pub becomes: Option<RowId>,
+    /// The bytes that were dealt with last, attached or refused.
+    pub taken: Option<Digest>,
 }
 
 /// An attachment that has lost its last name and was not swept yet.
