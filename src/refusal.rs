@@ -40,6 +40,8 @@ pub enum Rule {
     Expired,
     /// A file was closed under a name that no field has: a notice, nothing is refused.
     NotAField,
+    /// The collection is full.
+    MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
 }
@@ -67,6 +69,7 @@ impl Rule {
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
+            Self::MaxItems => "max_items",
             Self::Quota => "quota",
         }
     }
