@@ -10,6 +10,7 @@ mod control;
 mod directory;
 mod document;
 mod drafts;
+mod generations;
 mod handles;
 mod memory;
 pub mod name;
@@ -34,6 +35,7 @@ use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
 use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
+use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
@@ -130,6 +132,7 @@ pub struct Tree {
     handles: Handles,
     drafts: Drafts,
     redirects: Redirects,
+    generations: Generations,
     /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -150,6 +153,7 @@ impl Tree {
             handles: Handles::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
+            generations: Generations::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),

@@ -102,7 +102,9 @@ impl Tree {
             }
             Meaning::Collection(number) => {
                 let row = self.row(parent.row)?;
-                Ok(Lookup::Found(lasting(collection_attr(number, &row))))
+                let attr = collection_attr(number, &row);
+                let generation = self.generations.of(attr.ino);
+                Ok(Lookup::Found(Entry { generation, ..lasting(attr) }))
             }
             Meaning::Variant(_, _, None) | Meaning::View => Err(Error::NotFound),
             Meaning::Scratch => {
@@ -258,8 +260,8 @@ impl Tree {
     }
 }
 
-fn lasting(attr: crate::tree::attr::Attr) -> Entry {
-    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long }
+pub(in crate::tree) fn lasting(attr: crate::tree::attr::Attr) -> Entry {
+    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long, generation: 0 }
 }
 
 /// The permission bits as the kernel reads them, but for supplementary groups, which requests do not carry.

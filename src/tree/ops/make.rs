@@ -11,9 +11,10 @@ use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
 use crate::schema::Field;
 use crate::slot::Name;
-use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
+use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
+use crate::tree::ops::lookup::lasting;
 use crate::tree::ops::stat::{draft_attr, fleeting};
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
@@ -153,7 +154,7 @@ impl Tree {
         }
         let row = self.library.make_row(table, &name, who.uid, who.gid)?;
         self.table_changed(table);
-        Ok(Entry { attr: self.row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
+        Ok(lasting(self.row_attr(&row)))
     }
 
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {

@@ -82,6 +82,9 @@ impl Tree {
                 let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
                 self.drop_placeholders_where(|place| place.row == row.id);
+                for (number, _) in self.table(table)?.collections() {
+                    self.generations.forget(Node::Collection(number, row.id).ino());
+                }
                 self.table_changed(table);
                 Ok(())
             }
@@ -101,6 +104,7 @@ impl Tree {
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
         self.library.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
+        self.generations.renew(collection.node.ino());
         Ok(())
     }
 

@@ -9,15 +9,18 @@ use super::house::LIST_MAX;
 use super::reference::{Expected, Place, Reference};
 
 impl Reference {
-    /// What is taken keeps its place; what arrives comes last.
+    /// What is taken keeps its place, what comes back has it again; what arrives comes last.
     pub(super) fn hang(&mut self, place: Place, id: u32) {
         let now = self.number();
-        self.arrivals.entry(place).or_insert(now);
+        let arrival = self.vacated.remove(&place).unwrap_or(now);
+        self.arrivals.entry(place).or_insert(arrival);
         self.slots.insert(place, id);
     }
 
     pub(super) fn take_down(&mut self, place: Place) -> Option<u32> {
-        self.arrivals.remove(&place);
+        if let Some(arrival) = self.arrivals.remove(&place) {
+            self.vacated.insert(place, arrival);
+        }
         self.slots.remove(&place)
     }
 
@@ -28,9 +31,11 @@ impl Reference {
         if from.0 == to.0
             && collection(from.1).is_some()
             && collection(from.1) == collection(to.1)
+            && !self.arrivals.contains_key(&to)
             && let Some(arrival) = arrival
         {
-            self.arrivals.entry(to).or_insert(arrival);
+            self.vacated.remove(&from);
+            self.vacated.insert(to, arrival);
         }
         self.hang(to, id);
     }

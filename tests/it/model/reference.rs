@@ -98,6 +98,8 @@ pub struct Reference {
     pub(super) slots: BTreeMap<Place, u32>,
     /// When each slot was first taken: the order of a collection.
     pub(super) arrivals: BTreeMap<Place, u32>,
+    /// The same of those that were taken down.
+    pub(super) vacated: BTreeMap<Place, u32>,
     /// Also those without a name, until a sweep.
     pub(super) attachments: BTreeMap<u32, Vec<u8>>,
     pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
