@@ -1,16 +1,33 @@
 //! The schema: which tables and fields there are, as the configuration declares them.
 //! Does not read the configuration; does not know what is stored.
 
+use std::time::Duration;
+
 use crate::dimensions::Dimensions;
 use crate::media_type::{Format, MediaType};
 use crate::rule::{Kind, Rules};
 use crate::slot::Name;
+use crate::template::Template;
 use crate::variant::{Spec, Variant};
 
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     /// In the order of the configuration; names are unique.
     pub tables: Vec<Table>,
+    pub boxes: Vec<DropBox>,
+}
+
+/// A folder below `/drop`: each file that is finished there becomes a new row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropBox {
+    pub name: Name,
+    pub table: Name,
+    /// The field of the new row that the file is attached to.
+    pub field: Name,
+    /// What the new row is called.
+    pub id: Template,
+    /// How long nobody must have written to a file for it to be finished.
+    pub settle: Duration,
 }
 
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod boxes;
 mod describe;
 pub mod draft;
 mod extent;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use crate::attachment::{Access, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::library::boxes::DropBox;
 use crate::library::home::Home;
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
@@ -85,6 +87,7 @@ pub struct Library {
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
+    boxes: Vec<DropBox>,
     settings: Settings,
     staging: Staging,
     quarantine: Quarantine,
@@ -113,7 +116,8 @@ impl Library {
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
-            tables: declare(&*catalog, schema)?,
+            boxes: boxes::declare(&*catalog, schema.boxes)?,
+            tables: declare(&*catalog, schema.tables)?,
             renders: Renders::default(),
             home,
             catalog,
@@ -169,7 +173,7 @@ impl Library {
     }
 }
 
-fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
+fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
@@ -180,7 +184,7 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
         let fields = table.fields.into_iter().map(Arc::new).collect();
         Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
     };
-    schema.tables.into_iter().map(number).collect()
+    tables.into_iter().map(number).collect()
 }
 
 impl Table {
