@@ -39,7 +39,7 @@ use crate::library::staging::Staging;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
 use crate::refusal::Refusal;
-use crate::schema::{Field, IdRule, Schema};
+use crate::schema::{Collection, Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
 use crate::variant::Variant;
 
@@ -190,6 +190,12 @@ fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<V
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// The fields that are directories, with their numbers.
+    pub fn collections(&self) -> impl Iterator<Item = (FieldId, &Arc<Field>)> {
+        let numbered = self.numbers.iter().copied().zip(&self.fields);
+        numbered.filter(|(_, field)| field.collection != Collection::One)
     }
 
     /// The catalogue's number of a field.
