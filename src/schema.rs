@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::dimensions::Dimensions;
-use crate::media_type::{Format, MediaType};
+use crate::media_type::{self, Format, MediaType};
 use crate::rule::{Kind, Rules};
 use crate::slot::Name;
 use crate::template::Template;
@@ -175,6 +175,16 @@ impl Field {
             sizes: Sizes::default(),
             delete_orphan: true,
             mode: None,
+        }
+    }
+
+    /// The item that a name in a collection stands for: in a list the name, in a dict its key.
+    pub fn item(&self, name: &Name) -> Name {
+        match (self.collection, media_type::split(name)) {
+            (Collection::Dict, (stem, Some(_))) => {
+                Name::parse(stem).unwrap_or_else(|_| name.clone())
+            }
+            _ => name.clone(),
         }
     }
 

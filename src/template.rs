@@ -89,9 +89,7 @@ impl Template {
                 Part::Uuid => id.push_str(&uuid(arrival.random)),
                 Part::Stem => id.push_str(arrival.file.split_extension().0),
                 Part::Date => id.push_str(&arrival.at.as_rfc3339()[..10]),
-                Part::Time => {
-                    id.extend(arrival.at.as_rfc3339()[11..19].chars().filter(|it| *it != ':'))
-                }
+                Part::Time => id.push_str(&arrival.at.as_rfc3339()[11..19].replace(':', "")),
             }
         }
         let unique = self.counts() || self.parts.contains(&Part::Uuid);

@@ -6,21 +6,24 @@
 //! attached or refused. A crash between any two of these is gone on with at the next start, in the same row.
 
 use std::fs::File;
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
-use crate::digest::Digest;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Table, Target, scratch};
+use crate::pipeline;
 use crate::refusal::{Refusal, Rule, Violation};
-use crate::schema::{self, Collection};
-use crate::slot::Name;
+use crate::schema::{self, Collection, Field, IdRule};
+use crate::slot::{NAME_MAX, Name};
 use crate::template::Arrival;
 use crate::timestamp::Timestamp;
 
+/// Follows the name of a refused file, with the reason in it.
+const REFUSED: &str = ".REFUSED.txt";
 /// The internal table. No configured one has a `$` in its name.
 const TABLE: &str = "$drop";
 /// Ids that are tried for one file before it is refused.
@@ -41,11 +44,11 @@ pub struct DropBox {
 pub(super) fn declare(
     catalog: &dyn Catalog,
     boxes: Vec<schema::DropBox>,
-) -> Result<Vec<DropBox>, Error> {
-    if boxes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let table = catalog.table(&Name::parse(TABLE).map_err(|_| Error::Missing)?)?;
+) -> Result<(Table, Vec<DropBox>), Error> {
+    let name = Name::parse(TABLE).map_err(|_| Error::Missing)?;
+    let table = catalog.table(&name)?;
+    let (fields, numbers) = (Vec::new(), Vec::new());
+    let internal = Table { id: table, name, rule: IdRule::Name, fields, numbers };
     let access = Access { uid: 0, gid: 0, mode: 0o755 };
     let declare = |rule: schema::DropBox| {
         let row = match catalog.row(table, &rule.name)? {
@@ -55,7 +58,7 @@ pub(super) fn declare(
         let (counter, taken, refused) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
         Ok(DropBox { row: row.id, rule, counter, taken, refused })
     };
-    boxes.into_iter().map(declare).collect()
+    Ok((internal, boxes.into_iter().map(declare).collect::<Result<_, Error>>()?))
 }
 
 impl DropBox {
@@ -68,6 +71,11 @@ impl DropBox {
 impl Library {
     pub fn boxes(&self) -> &[DropBox] {
         &self.boxes
+    }
+
+    /// The internal table of boxes: without fields, so that every name in a box is scratch.
+    pub fn box_table(&self) -> &Table {
+        &self.box_table
     }
 
     /// The box whose files are scratch of this row.
@@ -93,7 +101,8 @@ impl Library {
         let file = self.open_scratch(&record, false)?;
         let before = self.stat_scratch(&record)?;
         let sent = self.snapshot(&file, before.size)?;
-        let digest = Digest::of_file(&sent).map_err(Error::io("read a file in a box"))?;
+        let read = Error::io("read a file in a box");
+        let digest = pipeline::digest(&sent, before.size).map_err(read)?;
         if record.arrival.taken != Some(digest) {
             self.admit(drop_box, &record, &sent)?;
         }
@@ -107,11 +116,32 @@ impl Library {
 
     fn admit(&self, drop_box: &DropBox, record: &ScratchRecord, sent: &File) -> Result<(), Error> {
         match self.attach_arrival(drop_box, record, sent) {
-            Ok(()) => drop_box.taken.fetch_add(1, Ordering::Relaxed),
-            Err(Error::Refused(_)) => drop_box.refused.fetch_add(1, Ordering::Relaxed),
-            Err(error) => return Err(error),
-        };
-        Ok(())
+            Ok(()) => {
+                drop_box.taken.fetch_add(1, Ordering::Relaxed);
+                self.untell(record)
+            }
+            Err(Error::Refused(refusal)) => {
+                drop_box.refused.fetch_add(1, Ordering::Relaxed);
+                self.tell(record, &refusal)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lays the reason beside a refused file: the one channel of a scanner.
+    fn tell(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
+        self.untell(record)?;
+        let text = format!("{refusal}\nhint: {}\nid: {}\n", refusal.violation.hint, refusal.id);
+        let Access { uid, gid, .. } = record.access;
+        let name = sidecar(&record.name)?;
+        self.write_scratch(&record.folder, &name, (uid, gid), text.as_bytes())
+    }
+
+    fn untell(&self, record: &ScratchRecord) -> Result<(), Error> {
+        match self.find_scratch(&record.folder, &sidecar(&record.name)?)? {
+            Some(old) => self.remove_scratch(old.id),
+            None => Ok(()),
+        }
     }
 
     fn attach_arrival(
@@ -122,28 +152,28 @@ impl Library {
     ) -> Result<(), Error> {
         let named = |table: &&Table| table.name == drop_box.rule.table;
         let table = self.tables.iter().find(named).ok_or(Error::Missing)?;
+        let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
+        // Judged first: what is refused makes no row.
+        let refined = match self.refine(Raw::new(sent)?, field, &record.name) {
+            Ok(refined) => refined,
+            Err(pipeline::Error::Refused(violation)) => {
+                return Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
         let row = match noted {
             Some(row) => row,
             None => self.enrol(drop_box, table, record)?,
         };
-        let target = self.arrival_target(drop_box, table, &row, &record.name)?;
-        let stat = self.stat_scratch(record)?;
         let metadata = Metadata {
-            access: self.file_access(record.access.uid, record.access.gid, &target.field),
-            times: stat.times,
+            access: self.file_access(record.access.uid, record.access.gid, field),
+            times: self.stat_scratch(record)?.times,
             attributes: scratch::foreign_attributes(sent),
             source: None,
         };
-        let published = self.publish(Raw::new(sent)?, &target, author(record), &metadata);
-        if published.is_err() {
-            // Nothing hangs there: the row was made for this file alone, and stays only if somebody has used it since.
-            match self.catalog.remove_row(row.id) {
-                Ok(_) | Err(catalog::Error::NotEmpty | catalog::Error::Missing) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        published.map(drop)
+        let target = self.arrival_target(field, &row, &record.name)?;
+        self.store(&refined, &target, &metadata).map(drop)
     }
 
     /// A row that nobody has, by the box's template.
@@ -166,7 +196,8 @@ impl Library {
                 made => return Ok(made?),
             }
         }
-        Err(self.refuse_arrival(drop_box, record).into())
+        let violation = no_id(drop_box, &record.name);
+        Err(self.refuse_arrival(drop_box, record, violation, None).into())
     }
 
     /// The next whole number. Numbers that others have taken since are stepped over by trying.
@@ -184,44 +215,64 @@ impl Library {
     /// Where a file goes in its row.
     fn arrival_target(
         &self,
-        drop_box: &DropBox,
-        table: &Table,
+        field: &Arc<Field>,
         row: &RowRecord,
         file: &Name,
     ) -> Result<Target, Error> {
-        let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
-        let (stem, extension) = file.split_extension();
-        let name = |text: &str| Name::parse(text).map_err(|_| Error::Missing);
-        let (item, written) = match field.collection {
-            Collection::One => {
-                let written = extension.map(|extension| format!("{}.{extension}", field.name));
-                (None, name(written.as_deref().unwrap_or(field.name.as_str()))?)
+        let (_, extension) = file.split_extension();
+        let (item, written) = match (field.collection, extension) {
+            (Collection::List | Collection::Dict, _) => (Some(field.item(file)), file.clone()),
+            (Collection::One, None) => (None, field.name.clone()),
+            (Collection::One, Some(extension)) => {
+                let written = Name::parse(&format!("{}.{extension}", field.name));
+                (None, written.unwrap_or_else(|_| field.name.clone()))
             }
-            Collection::List => (Some(file.clone()), file.clone()),
-            Collection::Dict => (Some(name(stem)?), file.clone()),
         };
         let place = Place { row: row.id, field: field.name.clone(), item };
         let slot = self.slot(row, &place).ok_or(Error::Missing)?;
-        Ok(Target { place, slot, field: field.clone(), written })
+        Ok(Target { place, slot, field: Arc::clone(field), written })
     }
 
-    fn refuse_arrival(&self, drop_box: &DropBox, record: &ScratchRecord) -> Refusal {
-        let name = &drop_box.rule.name;
+    fn refuse_arrival(
+        &self,
+        drop_box: &DropBox,
+        record: &ScratchRecord,
+        violation: Violation,
+        complete: Option<&File>,
+    ) -> Refusal {
         let refusal = Refusal {
             id: self.refusals.next_id(),
-            path: format!("drop/{name}/{}", record.name),
-            field: name.to_string(),
-            violation: Violation {
-                rule: Rule::Name,
-                fact: format!("no free id of a row comes of '{}'", record.name),
-                measured: record.name.to_string(),
-                allows: "makes a new row of each file".into(),
-                allowed: drop_box.rule.table.to_string(),
-                hint: "give the file another name".into(),
-            },
+            path: format!("drop/{}/{}", drop_box.rule.name, record.name),
+            field: drop_box.rule.field.to_string(),
+            violation,
         };
-        self.refusals.record(&refusal, None, author(record), None);
+        let name = record.name.as_str();
+        let kept = complete.and_then(|bytes| self.keep(&refusal, name, author(record), bytes));
+        self.refusals.record(&refusal, None, author(record), kept);
         refusal
+    }
+}
+
+/// Whether a name in a box is that of a reason, which is no file that arrived.
+pub fn is_sidecar(name: &Name) -> bool {
+    name.as_str().ends_with(REFUSED)
+}
+
+fn sidecar(file: &Name) -> Result<Name, Error> {
+    let room = NAME_MAX - REFUSED.len();
+    let ends = file.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
+    let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
+    Name::parse(&format!("{}{REFUSED}", &file.as_str()[..fits])).map_err(|_| Error::Missing)
+}
+
+fn no_id(drop_box: &DropBox, file: &Name) -> Violation {
+    Violation {
+        rule: Rule::Name,
+        fact: format!("no free id of a row comes of '{file}'"),
+        measured: file.to_string(),
+        allows: "takes files from which the box's template makes one".into(),
+        allowed: drop_box.rule.table.to_string(),
+        hint: "give the file another name".into(),
     }
 }
 
@@ -232,7 +283,6 @@ fn author(record: &ScratchRecord) -> Author {
 
 fn random() -> Result<[u8; 16], Error> {
     let mut bytes = [0; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|errno| Error::io("ask for random bytes")(errno.into()))?;
-    Ok(bytes)
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map(|()| bytes).map_err(Error::io("read random bytes"))
 }

@@ -87,6 +87,7 @@ pub struct Library {
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
+    box_table: Table,
     boxes: Vec<DropBox>,
     settings: Settings,
     staging: Staging,
@@ -111,12 +112,14 @@ impl Library {
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let library = Self {
             staging: Staging::new(home.staging()),
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
-            boxes: boxes::declare(&*catalog, schema.boxes)?,
+            box_table,
+            boxes,
             tables: declare(&*catalog, schema.tables)?,
             renders: Renders::default(),
             home,

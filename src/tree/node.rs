@@ -17,8 +17,12 @@ pub enum Node {
     Errors,
     LastError,
     Quarantine,
+    /// `/drop`
+    Drop,
     Table(TableId),
     Row(TableId, RowId),
+    /// A drop box.
+    DropBox(RowId),
     /// A list or a dict of a row.
     Collection(FieldId, RowId),
     ThumbTable(TableId),
@@ -61,6 +65,7 @@ impl Node {
             Self::LastError => 7,
             Self::Quarantine => 8,
             Self::Unrendered => 9,
+            Self::Drop => 10,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
@@ -73,6 +78,7 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::DropBox(id) => number(41, id.0),
             Self::RowJson(table, id) => number(40, row(table.0, id)),
             Self::Collection(field, id) => number(13, row(field.0, id)),
             Self::ThumbCollection(field, id) => number(14, row(field.0, id)),
@@ -97,6 +103,7 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            41 => Self::DropBox(RowId(id)),
             40 => Self::RowJson(TableId(part), row),
             13 => Self::Collection(FieldId(part), row),
             14 => Self::ThumbCollection(FieldId(part), row),
@@ -115,6 +122,7 @@ impl Node {
             7 => Self::LastError,
             8 => Self::Quarantine,
             9 => Self::Unrendered,
+            10 => Self::Drop,
             _ => return None,
         })
     }
@@ -126,6 +134,8 @@ impl Node {
             | Self::Thumbs
             | Self::Control
             | Self::Quarantine
+            | Self::Drop
+            | Self::DropBox(_)
             | Self::Table(_)
             | Self::Row(..)
             | Self::ThumbTable(_)
