@@ -141,6 +141,23 @@ impl IdRule {
         }
     }
 
+    /// Whether every id that a template makes is one of this rule, and no two files need get the same.
+    pub fn check(self, template: &Template) -> Result<(), &'static str> {
+        match self {
+            Self::Integer if !template.is_counter() => {
+                Err("a row of this table is called by a whole number: write \"{counter}\"")
+            }
+            Self::Uuid if !template.is_uuid() => {
+                Err("a row of this table is called by a UUID: write \"{uuid}\"")
+            }
+            Self::Name if !template.varies() => {
+                Err("every file would get the same id: write \"{stem}\" or \"{uuid}\"")
+            }
+            Self::Name if template.is_hidden() => Err("an id does not begin with a dot"),
+            _ => Ok(()),
+        }
+    }
+
     /// The rule in words, for a refusal.
     pub fn describe(self) -> &'static str {
         match self {
@@ -254,6 +271,21 @@ mod tests {
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_template_that_makes_no_id_of_the_table_is_refused_with_the_way_out() {
+        for (text, rule, reason) in [
+            ("{stem}", IdRule::Integer, "{counter}"),
+            ("x{uuid}", IdRule::Uuid, "{uuid}"),
+            ("inbox", IdRule::Name, "same id"),
+            (".{stem}", IdRule::Name, "dot"),
+        ] {
+            let template = Template::parse(text).expect("a template");
+            let error = rule.check(&template).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        assert_eq!(IdRule::Integer.check(&Template::parse("{counter}").expect("one")), Ok(()));
     }
 
     #[test]

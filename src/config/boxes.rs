@@ -28,7 +28,10 @@ fn one(name: &str, section: &Section<'_>, tables: &[Table]) -> Option<DropBox> {
         section.missing("into", "say where its files go: into = \"table.field\"");
     }
     let template = into.and_then(|(table, _)| {
-        section.key("id", |value| Template::parse(&value::text(value)?, table.id))
+        section.key("id", |value| {
+            let template = Template::parse(&value::text(value)?)?;
+            table.id.check(&template).map(|()| template).map_err(str::to_owned)
+        })
     });
     if !section.has("id") {
         section

@@ -150,6 +150,10 @@ fn a_refused_file_stays_with_the_reason_beside_it_and_makes_no_row() {
     assert_eq!(read(&path), picture::cut_short(1), "as it was sent");
     fs::write(&path, &picture::good(1).0).expect("written again");
     rows(&mount, "page", 1);
+    let deadline = Instant::now() + PATIENCE;
+    while reason.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(names(&inbox(&mount)), ["bad.png"], "the reason goes with the next success");
 }
 
