@@ -44,6 +44,7 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -103,7 +104,6 @@ fn unsupported(section: &Section<'_>) {
     section.later_unless("collection", |value| value.as_str() == Some("one"));
     section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
-    section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
     for key in ["max_items", "store", "report", "quota"] {
         section.later(key);
     }

@@ -6,6 +6,7 @@ pub mod draft;
 mod extent;
 pub mod home;
 pub mod open;
+pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
@@ -17,16 +18,18 @@ pub mod settle;
 pub mod staging;
 pub mod sweep;
 pub mod transfer;
+pub mod trash;
 pub mod variant;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, BlobKey, FieldId, TableId};
+use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::library::home::Home;
+use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
@@ -43,6 +46,8 @@ use crate::variant::Variant;
 pub struct Settings {
     /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
     pub hold: Duration,
+    /// How long it can be put back by anybody, if that is longer.
+    pub trash: Duration,
     /// How long scratch lives.
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
@@ -88,6 +93,7 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    promises: Promises,
 }
 
 /// The parts that a library is made of.
@@ -112,6 +118,7 @@ impl Library {
             reserve: Reserve::new(home.reserve()),
             tables: declare(&*catalog, schema)?,
             renders: Renders::default(),
+            promises: Promises::default(),
             home,
             catalog,
             blobs,
@@ -157,6 +164,11 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// No sweep takes the attachment while the promise lives.
+    pub fn promise(&self, id: AttachmentId) -> Promise {
+        self.promises.make(id)
     }
 
     /// What a new file of this writer looks like to `stat`.
