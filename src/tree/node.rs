@@ -2,6 +2,7 @@
 //! Does not know whether the thing is still there.
 
 use crate::attachment::{AttachmentId, RowId, ScratchId, TableId, VariantId};
+use crate::day::Day;
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
 
@@ -17,6 +18,11 @@ pub enum Node {
     Errors,
     LastError,
     Quarantine,
+    Trash,
+    /// What was detached on a day.
+    TrashDay(Day),
+    /// A detached attachment, as the trash shows it.
+    Trashed(AttachmentId),
     Table(TableId),
     Row(TableId, RowId),
     ThumbTable(TableId),
@@ -56,6 +62,7 @@ impl Node {
             Self::LastError => 7,
             Self::Quarantine => 8,
             Self::Unrendered => 9,
+            Self::Trash => 20,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table, id)),
             Self::ThumbTable(id) => number(3, id.0),
@@ -68,6 +75,8 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::TrashDay(day) => number(20, u64::from(day.0)),
+            Self::Trashed(id) => number(21, id.0),
         })
     }
 
@@ -89,6 +98,8 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            20 => Self::TrashDay(Day(u32::try_from(id).ok()?)),
+            21 => Self::Trashed(AttachmentId(id)),
             _ => return None,
         })
     }
@@ -104,6 +115,7 @@ impl Node {
             7 => Self::LastError,
             8 => Self::Quarantine,
             9 => Self::Unrendered,
+            20 => Self::Trash,
             _ => return None,
         })
     }
@@ -115,6 +127,8 @@ impl Node {
             | Self::Thumbs
             | Self::Control
             | Self::Quarantine
+            | Self::Trash
+            | Self::TrashDay(_)
             | Self::Table(_)
             | Self::Row(..)
             | Self::ThumbTable(_)
@@ -129,6 +143,7 @@ impl Node {
             | Self::Scratch(_)
             | Self::Draft(_)
             | Self::Unrendered
+            | Self::Trashed(_)
             | Self::QuarantineBytes(_)
             | Self::QuarantineReason(_) => false,
         }
@@ -153,6 +168,9 @@ mod tests {
             Node::LastError,
             Node::Quarantine,
             Node::Unrendered,
+            Node::Trash,
+            Node::TrashDay(Day(20_781)),
+            Node::Trashed(AttachmentId(1)),
             Node::Table(TableId(1)),
             Node::Row(TableId(3), RowId(1 << 39)),
             Node::ThumbTable(TableId(1)),

@@ -188,6 +188,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
+            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "open": { "handles": self.handles.count(), "drafts": self.drafts.len() },
             "workers": {
                 "live": workers.live,

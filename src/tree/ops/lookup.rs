@@ -44,6 +44,8 @@ impl Tree {
             Node::Root => self.lookup_root(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
+            Node::Trash => self.lookup_trash_day(&name)?,
+            Node::TrashDay(day) => self.lookup_trashed(day, &name)?,
             Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
                 self.lookup_control(who, node(parent)?, &name)?
             }
@@ -62,6 +64,7 @@ impl Tree {
         let node = match name.as_str() {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
+            "trash" => Node::Trash,
             ".mediafs" => Node::Control,
             _ => return Err(Error::NotFound),
         };

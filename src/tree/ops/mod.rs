@@ -13,6 +13,7 @@ mod rename;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;
+mod trash;
 mod write;
 
 pub use files::Seek;

@@ -63,6 +63,16 @@ impl Tree {
                     Goal::Scratch(_) => Err(Error::CrossDevice),
                 }
             }
+            (Node::TrashDay(day), Node::Row(to, to_row)) => {
+                match self.goal(to, to_row, &new_name)? {
+                    Goal::Field(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)
+                    }
+                    // Whoever wants the bytes elsewhere copies them.
+                    Goal::Scratch(_) => Err(Error::NotPermitted),
+                }
+            }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
                 Err(Error::NotPermitted)
             }
@@ -317,6 +327,11 @@ impl Tree {
                 let target = self.target(&place, &field, &name)?;
                 self.link_scratch(who, id, &target)
             }
+            (Node::Trashed(id), Goal::Field(place, field)) => {
+                let target = self.target(&place, &field, &name)?;
+                self.restore_by_link(who, id, &target)?;
+                self.entry_of(&target)
+            }
             (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
             (Node::Draft(_), _) => Err(Error::Busy),
             _ => Err(Error::NotPermitted),
@@ -353,7 +368,7 @@ impl Tree {
 
 /// Whether the kernel may still know what was displaced by its listed name. The name that is renamed onto it replaces itself,
 /// and holds its directory's lock meanwhile: waiting for it would be in vain.
-fn outlives(displaced: &Link, name: &Name) -> bool {
+pub(super) fn outlives(displaced: &Link, name: &Name) -> bool {
     name::listed(displaced) != *name
 }
 
@@ -362,7 +377,7 @@ fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
     if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
-fn collision(mode: RenameMode) -> Collision {
+pub(super) fn collision(mode: RenameMode) -> Collision {
     match mode {
         RenameMode::Replace => Collision::Replace,
         RenameMode::NoReplace => Collision::Refuse,

@@ -82,9 +82,14 @@ impl Tree {
                 let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
                 self.view(node, Times::all(attachment.committed))
             }
-            Node::Table(_) | Node::ThumbTable(_) | Node::Root | Node::Models | Node::Thumbs => {
-                self.fixed(node)
-            }
+            Node::Table(_)
+            | Node::ThumbTable(_)
+            | Node::Root
+            | Node::Models
+            | Node::Thumbs
+            | Node::Trash => self.fixed(node),
+            Node::TrashDay(day) => self.trash_day_attr(day),
+            Node::Trashed(id) => self.stat_trashed(id)?,
             _ => return self.stat_control(who, node).map(brief),
         };
         Ok(brief(attr))
