@@ -169,3 +169,61 @@ fn parts(retired: &Retired) -> (String, String) {
         (_, None) => (dashed, String::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::{Access, BlobKey, Content, StoreId, Times};
+    use crate::catalog::Orphan;
+    use crate::digest::Digest;
+
+    fn retired(slot: &str, extension: &str) -> Retired {
+        let media_type = MediaType::of_extension(extension).unwrap_or(MediaType::OCTET_STREAM);
+        let slot = Slot::parse(slot).expect("a slot");
+        let attachment = Attachment {
+            id: AttachmentId(17),
+            blob: BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 },
+            content: Content { media_type, length: 1, dimensions: None },
+            access: Access { uid: 0, gid: 0, mode: 0o644 },
+            times: Times::all(Timestamp(0)),
+            committed: Timestamp(0),
+            version: 1,
+            original_filename: "x".into(),
+            source: None,
+            original: None,
+            links: 0,
+        };
+        let written = slot.field.clone();
+        Retired { attachment, slot, written, at: Timestamp(0), orphan: Orphan::Delete }
+    }
+
+    fn names(slot: &str, extension: &str) -> (String, String) {
+        let retired = retired(slot, extension);
+        let text = |name: Option<Name>| name.map_or_else(String::new, |name| name.to_string());
+        (text(plain_name(&retired)), text(numbered_name(&retired)))
+    }
+
+    #[test]
+    fn a_name_in_the_trash_is_made_of_the_slot_and_the_type() {
+        let both = |plain: &str, numbered: &str| (plain.to_owned(), numbered.to_owned());
+        let wanted = both("user-42-avatar.jpg", "user-42-avatar-17.jpg");
+        assert_eq!(names("user/42/avatar", "jpg"), wanted);
+        let wanted = both("user-42-photos-front.jpg", "user-42-photos-front-17.jpg");
+        assert_eq!(names("user/42/photos/front", "jpg"), wanted);
+        assert_eq!(names("user/42/photos/front.jpg", "jpg"), wanted);
+        let wanted = both("user-42-photos-IMG.JPEG", "user-42-photos-IMG-17.JPEG");
+        assert_eq!(names("user/42/photos/IMG.JPEG", "jpg"), wanted);
+        let wanted = both("user-42-photos-front.jpg.png", "user-42-photos-front.jpg-17.png");
+        assert_eq!(names("user/42/photos/front.jpg", "png"), wanted);
+    }
+
+    #[test]
+    fn a_name_that_would_be_too_long_is_cut_before_its_number() {
+        let slot = format!("page/{}/photos/{}", "\u{e9}".repeat(100), "x".repeat(200));
+        let (plain, numbered) = names(&slot, "jpg");
+        assert_eq!(plain, "");
+        assert!(numbered.starts_with("page-\u{e9}") && numbered.ends_with("-17.jpg"), "{numbered}");
+        assert!(numbered.len() > NAME_MAX - 2, "{numbered}");
+        assert_eq!(number_of(numbered.trim_end_matches(".jpg")), Some(AttachmentId(17)));
+    }
+}

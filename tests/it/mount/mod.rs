@@ -17,6 +17,7 @@ pub mod picture;
 mod refusal;
 mod script;
 pub mod tool;
+mod trash;
 mod variant;
 mod web;
 
