@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::attachment::BlobKey;
-use crate::catalog::{Doomed, RESERVATION_SPAN};
+use crate::catalog::{Doomed, Orphan, RESERVATION_SPAN, Retired};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
 
@@ -98,7 +98,8 @@ impl Library {
     fn keep_promises(&self, over: Timestamp, now: Timestamp) -> Result<(), Error> {
         for id in self.promises.all() {
             let retired = self.catalog.retired_by_id(id)?;
-            if retired.is_some_and(|retired| retired.at <= over) {
+            let goes = |it: &Retired| it.at <= over && it.orphan == Orphan::Delete;
+            if retired.as_ref().is_some_and(goes) {
                 // Also where everything is over that was detached until now.
                 let after = Timestamp(now.0.saturating_add(1));
                 self.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;

@@ -10,8 +10,8 @@ use mediafs::blob;
 use mediafs::catalog::memory::Memory;
 use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::sweep::Patience;
-use mediafs::tree::attr::RenameMode;
 use mediafs::tree::Error;
+use mediafs::tree::attr::RenameMode;
 
 use super::model::house::{Backing, House};
 use super::model::kernel::{At, Kernel, Refusal, process};

@@ -2,7 +2,7 @@
 //! Does not delete: nobody removes from the trash by a name, so that an `rm -r` of the whole tree loses nothing.
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
-use crate::catalog::{Collision, Retired};
+use crate::catalog::{Collision, Link, Retired};
 use crate::day::Day;
 use crate::library::Target;
 use crate::library::refuse::Author;
@@ -106,7 +106,9 @@ impl Tree {
         }
         let retired = self.library.find_trashed(day, name)?.ok_or(Error::NotFound)?;
         let author = self.restorer(who, &retired.attachment)?;
-        self.restore(&retired, target, collision(mode), author)
+        let before = self.library.find(&target.place)?;
+        let before = before.filter(|link| outlives(link, &target.written));
+        self.hang(&retired, target, (collision(mode), author), before.as_ref())
     }
 
     /// `ln` of a file in the trash: with a name it is in the trash no more.
@@ -118,10 +120,10 @@ impl Tree {
     ) -> Result<()> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;
-        self.restore(&retired, target, Collision::Refuse, author)
+        self.hang(&retired, target, (Collision::Refuse, author), None)
     }
 
-    /// Hangs what was detached from a slot again, and tells the kernel.
+    /// Hangs what was detached from a slot again, without the kernel having asked for it.
     pub fn restore(
         &self,
         retired: &Retired,
@@ -130,13 +132,23 @@ impl Tree {
         author: Author,
     ) -> Result<()> {
         let before = self.library.find(&target.place)?;
-        let before = before.filter(|link| outlives(link, &target.written));
+        self.hang(retired, target, (collision, author), before.as_ref())
+    }
+
+    /// `before`: what the kernel may still know by its name afterwards.
+    fn hang(
+        &self,
+        retired: &Retired,
+        target: &Target,
+        (collision, author): (Collision, Author),
+        before: Option<&Link>,
+    ) -> Result<()> {
         let displaced = self.library.restore(retired, target, collision, author)?;
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
         self.forget_attributes(Node::Attachment(retired.attachment.id));
         if let Some(displaced) = displaced {
-            self.displaced(&displaced, before.as_ref());
+            self.displaced(&displaced, before);
         }
         Ok(())
     }

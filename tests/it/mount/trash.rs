@@ -365,8 +365,10 @@ fn mediafs_restore_puts_back_where_it_was_and_replaces_nothing_unasked() {
     let done = restore(&mount, &[path]);
     assert_eq!(done.code, 1);
     assert!(done.stderr.contains("user/42/avatar is taken; --replace"), "{done}");
+    let mut open = File::open(&avatar).expect("opened");
     restore(&mount, &["--replace", path]).succeeded();
     assert_eq!(read(&avatar), picture::good(1), "and the kernel has heard of it");
+    assert_eq!(rest(&mut open), picture::good(2));
     let lost = only(&mount);
     assert_eq!(read(&lost), picture::good(2));
 
