@@ -40,6 +40,10 @@ pub enum Rule {
     Expired,
     /// A file was closed under a name that no field has: a notice, nothing is refused.
     NotAField,
+    /// What was written to `row.json` is no patch of the row's metadata.
+    Json,
+    /// The collection is full.
+    MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
 }
@@ -67,6 +71,8 @@ impl Rule {
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
+            Self::Json => "json",
+            Self::MaxItems => "max_items",
             Self::Quota => "quota",
         }
     }

@@ -211,6 +211,12 @@ fn target(
     let row = row(library, retired, table.id, &slot.row.id)?;
     let place = Place { row: row.record().id, field: field.name.clone(), item: slot.item.clone() };
     let field = std::sync::Arc::clone(field);
+    if let (Some(most), Some(_)) = (field.max_items, &place.item)
+        && library.count_items(&place)? >= most
+        && library.find(&place)?.is_none()
+    {
+        return Err(Error::Refused(format!("{slot}: {} has {most} items (max_items)", field.name)));
+    }
     Ok((row, Target { place, slot, field, written }))
 }
 

@@ -2,16 +2,19 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+mod describe;
 pub mod draft;
 mod extent;
 pub mod home;
 pub mod open;
+mod patch;
 pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod refuse;
 pub mod reserve;
+pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
@@ -37,7 +40,7 @@ use crate::library::staging::Staging;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
 use crate::refusal::Refusal;
-use crate::schema::{Field, IdRule, Schema};
+use crate::schema::{Collection, Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
 use crate::variant::Variant;
 
@@ -195,6 +198,12 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// The fields that are directories, with their numbers.
+    pub fn collections(&self) -> impl Iterator<Item = (FieldId, &Arc<Field>)> {
+        let numbered = self.numbers.iter().copied().zip(&self.fields);
+        numbered.filter(|(_, field)| field.collection != Collection::One)
     }
 
     /// The catalogue's number of a field.

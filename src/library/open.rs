@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId};
 use crate::blob::Space;
 use crate::catalog::{Link, Place, Totals};
+use crate::library::describe::FREE;
 use crate::library::{Error, Library};
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// Foreign attributes of one attachment, names and values together (CONTRACT 6).
@@ -21,6 +23,16 @@ impl Library {
 
     pub fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
         Ok(self.catalog.links(row)?)
+    }
+
+    /// The items of a collection, in its order.
+    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.items(row, field)?)
+    }
+
+    /// How many items the collection holds that a place is in.
+    pub fn count_items(&self, place: &Place) -> Result<u64, Error> {
+        Ok(self.catalog.count_items(place.row, &place.field)?)
     }
 
     pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
@@ -46,7 +58,8 @@ impl Library {
     }
 
     pub fn attribute_names(&self, id: AttachmentId) -> Result<Vec<String>, Error> {
-        Ok(self.catalog.attributes(id)?.into_iter().map(|(name, _)| name).collect())
+        let names = self.catalog.attributes(id)?.into_iter().map(|(name, _)| name);
+        Ok(names.filter(|name| !name.starts_with(FREE)).collect())
     }
 
     /// Sets or removes a foreign attribute; returns whether it was there. More than 64 KiB in all is [`Error::NoSpace`],

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::refusal::{Refusal, RefusalId, Rule};
 use crate::timestamp::Timestamp;
 
@@ -146,11 +146,23 @@ impl Refusals {
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
-    /// The newest refusal among a row's fields.
-    pub fn of_row(&self, row: crate::attachment::RowId) -> Option<Line> {
+    /// The newest refusal among a row's fields and items, or among a collection's items.
+    pub fn of_folder(&self, folder: &Folder) -> Option<Line> {
         let state = self.lock();
-        let ids = state.by_place.iter().filter(|(place, _)| place.row == row).map(|(_, id)| id);
+        let inside = |place: &Place| {
+            place.row == folder.row && folder.field.as_ref().is_none_or(|it| *it == place.field)
+        };
+        let ids = state.by_place.iter().filter(|(place, _)| inside(place)).map(|(_, id)| id);
         ids.max().and_then(|id| state.lines.get(id)).map(|(line, _)| line.clone())
+    }
+
+    /// The last refusals of a row's fields and items, until the next success of each.
+    pub fn of_places(&self, row: crate::attachment::RowId) -> Vec<(Place, Line)> {
+        let state = self.lock();
+        let own = state.by_place.iter().filter(|(place, _)| place.row == row);
+        let told =
+            own.filter_map(|(place, id)| Some((place.clone(), state.lines.get(id)?.0.clone())));
+        told.collect()
     }
 
     /// A field took a file: what it was refused before no longer matters.

@@ -19,6 +19,7 @@ impl Tree {
             Node::Attachment(id) => self.open_attachment(who, id, flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
+            Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
             other if flags.writes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
@@ -73,7 +74,7 @@ impl Tree {
     fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
         let field = self.field_at(place)?;
         let link = self.library.find(place)?;
-        let written = place.field.clone();
+        let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
             open.draft.truncate(&self.library, 0)?;

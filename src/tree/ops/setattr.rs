@@ -1,12 +1,14 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{AttachmentId, ScratchId};
+use crate::attachment::{AttachmentId, RowId, ScratchId};
+use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
+use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
+use crate::tree::ops::stat::{attachment_attr, brief, collection_attr, draft_shown};
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -20,19 +22,38 @@ impl Tree {
             Node::Attachment(id) => self.set_attachment(who, id, change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
+            // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
+            Node::RowJson(table, id) => match change.size {
+                Some(1..) => Err(Error::NotPermitted),
+                _ => Ok(brief(self.row_json_attr(table, id)?)),
+            },
             Node::Row(_, id) if change.size.is_none() => {
-                let row = self.library.amend_row(id, change.amendment)?;
-                Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
+                let row = self.amend_row(id, change, ino)?;
+                Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
             }
-            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) => Err(Error::NotPermitted),
+            Node::Collection(field, id) if change.size.is_none() => {
+                let row = self.amend_row(id, change, ino)?;
+                Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
+            }
+            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) | Node::Collection(..) => {
+                Err(Error::NotPermitted)
+            }
             _ => Err(Error::ReadOnly),
         }
+    }
+
+    /// A row and its collections have owner, mode and times in common.
+    fn amend_row(&self, id: RowId, change: Change, asked: Ino) -> Result<RowRecord> {
+        let row = self.library.amend_row(id, change.amendment)?;
+        self.forget_directories(&row, Some(asked));
+        Ok(row)
     }
 
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
         let handle = self.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
+            Handle::Document(document) => return self.set_document(document, change).map(Some),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,
                 None => return self.set_open_scratch(scratch, change),
@@ -46,6 +67,13 @@ impl Tree {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
+    }
+
+    fn set_document(&self, document: &Document, change: Change) -> Result<Shown> {
+        if let Some(size) = change.size {
+            document.truncate(size)?;
+        }
+        self.document_shown(document)
     }
 
     /// An open file is truncated whatever became of its name.

@@ -11,7 +11,8 @@ use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Caching, Entry, Opened, RenameMode};
 use crate::tree::node::Node;
-use crate::tree::ops::rename::{collision, outlives};
+use crate::tree::ops::attach::outlives;
+use crate::tree::ops::rename::collision;
 use crate::tree::ops::stat::{attachment_attr, fleeting};
 use crate::tree::{Caller, Error, Result, Tree};
 
@@ -107,7 +108,8 @@ impl Tree {
         let retired = self.library.find_trashed(day, name)?.ok_or(Error::NotFound)?;
         let author = self.restorer(who, &retired.attachment)?;
         let before = self.library.find(&target.place)?;
-        let before = before.filter(|link| outlives(link, &target.written));
+        self.check_arrival(who, target, before.is_some(), None)?;
+        let before = before.filter(|link| outlives(link, target));
         self.hang(&retired, target, (collision(mode), author), before.as_ref())
     }
 
@@ -120,6 +122,8 @@ impl Tree {
     ) -> Result<()> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;
+        let taken = self.library.find(&target.place)?.is_some();
+        self.check_arrival(who, target, taken, None)?;
         self.hang(&retired, target, (Collision::Refuse, author), None)
     }
 

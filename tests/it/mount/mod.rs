@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod collection;
 mod copy;
 pub mod daemon;
 mod draft;
@@ -15,6 +16,7 @@ mod name;
 pub mod peer;
 pub mod picture;
 mod refusal;
+mod row;
 mod script;
 pub mod tool;
 mod trash;
@@ -71,6 +73,7 @@ const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
+const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
 const EROFS: i32 = 30;

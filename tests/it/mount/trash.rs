@@ -15,6 +15,7 @@ use super::{
 };
 
 const EXDEV: i32 = 18;
+const EDQUOT: i32 = 122;
 
 /// A mount whose trash has this time.
 fn mount_for(trash: &str) -> Option<Mount> {
@@ -413,4 +414,39 @@ fn a_put_back_outlasts_the_hold_while_the_draft_is_open() {
 fn attach_memo(mount: &Mount) -> &'static str {
     fs::write(mount.row_of("43").join("memo"), b"a memo").expect("attached");
     "memo"
+}
+
+#[test]
+fn items_of_collections_go_to_the_trash_and_back() {
+    let collections = config("trash = \"1h\"")
+        + "[tables.user.fields.photos]\ntype = \"image\"\ncollection = \"list\"\nmax_items = 2\n\
+           [tables.user.fields.views]\ntype = \"image\"\ncollection = \"dict\"\n";
+    let Some(mount) = Mount::with(&collections) else { return };
+    let (photos, views) = (mount.row().join("photos"), mount.row().join("views"));
+    for (seed, path) in
+        [(1, photos.join("one.png")), (2, photos.join("two")), (3, views.join("front.png"))]
+    {
+        fs::write(&path, picture::good(seed)).expect("attached");
+        detach(&path);
+    }
+    let lost = ["user-42-photos-one.png", "user-42-photos-two.png", "user-42-views-front.png"];
+    assert_eq!(trash_names(&mount), lost);
+    let one = only_named(&mount, lost[0]);
+    let ino = |path: &Path| fs::metadata(path).expect("stat").ino();
+    fs::rename(&one, photos.join("first.png")).expect("restored under another name");
+    assert_eq!(read(&photos.join("first.png")), picture::good(1));
+    fs::rename(only_named(&mount, lost[2]), views.join("back.png")).expect("restored");
+    let before = ino(&views.join("back.png"));
+    fs::rename(views.join("back.png"), mount.row().join("avatar")).expect("moved on");
+    assert_eq!(ino(&mount.row().join("avatar")), before, "an attachment like any other");
+    fs::write(photos.join("third.png"), picture::good(4)).expect("attached");
+    let two = only_named(&mount, lost[1]);
+    assert_eq!(errno(fs::rename(&two, photos.join("two"))), EDQUOT, "max_items");
+    let full = restore(&mount, &[two.to_str().expect("UTF-8")]);
+    assert!(full.code == 1 && full.stderr.contains("max_items"), "{full}");
+    detach(&photos.join("third.png"));
+    let done = restore(&mount, &[two.to_str().expect("UTF-8")]);
+    assert_eq!(done.stdout, "restored user/42/photos/two\n", "{done}");
+    assert_eq!(read(&photos.join("two")), picture::good(2));
+    assert_eq!(names(&photos), ["first.png", "two"]);
 }
