@@ -35,7 +35,7 @@ impl Show {
         match response {
             Response::Shown(value) => say(format_args!("{value:#}")),
             Response::Error { error } => Err(Error::Refused(error)),
-            Response::Swept { .. } => Err(Error::ControlAnswer),
+            _ => Err(Error::ControlAnswer),
         }
     }
 }

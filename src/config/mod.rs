@@ -48,6 +48,8 @@ pub struct Library {
     pub base_url: Option<String>,
     /// How long a blob without a name is held before it may be deleted.
     pub hold: Duration,
+    /// How long what was removed lies in the trash.
+    pub trash: Duration,
     /// How long a scratch file lives.
     pub scratch: Duration,
 }

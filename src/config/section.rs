@@ -53,12 +53,13 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let base_url = section.key("base_url", base_url);
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
-    section.later_unless("trash", |value| value.as_str() == Some("0"));
+    let trash = section.key("trash", value::duration).unwrap_or_default();
     for key in ["quota", "quotas", "report", "store"] {
         section.later(key);
     }
     section.finish();
-    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
+    let path = base.join(path?).components().collect();
+    Some(Library { path, base_url, hold, trash, scratch })
 }
 
 fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {

@@ -9,6 +9,7 @@ mod extent;
 pub mod home;
 pub mod open;
 mod patch;
+pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
@@ -21,17 +22,19 @@ pub mod settle;
 pub mod staging;
 pub mod sweep;
 pub mod transfer;
+pub mod trash;
 pub mod variant;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, BlobKey, FieldId, TableId};
+use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::library::boxes::DropBox;
 use crate::library::home::Home;
+use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
@@ -48,6 +51,8 @@ use crate::variant::Variant;
 pub struct Settings {
     /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
     pub hold: Duration,
+    /// How long it can be put back by anybody, if that is longer.
+    pub trash: Duration,
     /// How long scratch lives.
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
@@ -95,6 +100,7 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    promises: Promises,
 }
 
 /// The parts that a library is made of.
@@ -122,6 +128,7 @@ impl Library {
             boxes,
             tables: declare(&*catalog, schema.tables)?,
             renders: Renders::default(),
+            promises: Promises::default(),
             home,
             catalog,
             blobs,
@@ -167,6 +174,11 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// No sweep takes the attachment while the promise lives.
+    pub fn promise(&self, id: AttachmentId) -> Promise {
+        self.promises.make(id)
     }
 
     /// What a new file of this writer looks like to `stat`.

@@ -183,7 +183,7 @@ impl Tree {
     }
 
     /// A row was made, renamed or removed: its table's time moves.
-    fn table_changed(&self, table: TableId) {
+    pub fn table_changed(&self, table: TableId) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         changed.insert(table, Timestamp::now());
     }

@@ -196,6 +196,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
+            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "open": { "handles": self.handles.count(), "drafts": self.drafts.len(), "arrivals": self.arrivals.len() },
             "workers": {
                 "live": workers.live,

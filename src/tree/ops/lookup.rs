@@ -50,6 +50,8 @@ impl Tree {
             Node::Drop => self.lookup_box(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
+            Node::Trash => self.lookup_trash_day(&name)?,
+            Node::TrashDay(day) => self.lookup_trashed(day, &name)?,
             Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
                 self.lookup_control(who, node(parent)?, &name)?
             }
@@ -69,6 +71,7 @@ impl Tree {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
             "drop" if !self.library.boxes().is_empty() => Node::Drop,
+            "trash" => Node::Trash,
             ".mediafs" => Node::Control,
             _ => return Err(Error::NotFound),
         };

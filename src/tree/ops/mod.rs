@@ -17,6 +17,7 @@ mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;
+mod trash;
 mod write;
 
 pub use files::Seek;

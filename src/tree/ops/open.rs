@@ -30,6 +30,7 @@ impl Tree {
                 let fh = self.handles.add(Handle::Blob { file, attachment: None });
                 Ok(Opened { fh, caching: Caching::Forever })
             }
+            Node::Trashed(id) => self.open_trashed(id),
             other => self.open_control(who, other),
         }
     }

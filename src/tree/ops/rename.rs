@@ -70,6 +70,16 @@ impl Tree {
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
+            (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
+                match self.goal(&self.directory(new_parent)?, &new_name)? {
+                    Goal::File(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)
+                    }
+                    // Whoever wants the bytes elsewhere copies them.
+                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotPermitted),
+                }
+            }
             // Directories in a row are the configuration's.
             (Node::Root | Node::Models, _)
             | (_, Node::Root | Node::Models | Node::Table(_))
@@ -239,7 +249,7 @@ pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Resul
     if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
-fn collision(mode: RenameMode) -> Collision {
+pub(super) fn collision(mode: RenameMode) -> Collision {
     match mode {
         RenameMode::Replace => Collision::Replace,
         RenameMode::NoReplace => Collision::Refuse,

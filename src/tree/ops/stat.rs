@@ -104,7 +104,10 @@ impl Tree {
             | Node::Root
             | Node::Models
             | Node::Thumbs
-            | Node::Drop => self.fixed(node),
+            | Node::Drop
+            | Node::Trash => self.fixed(node),
+            Node::TrashDay(day) => self.trash_day_attr(day),
+            Node::Trashed(id) => self.stat_trashed(id)?,
             _ => return self.stat_control(who, node).map(brief),
         };
         Ok(brief(attr))

@@ -157,6 +157,7 @@ pub fn pipeline() -> Arc<Pipeline> {
 fn settings() -> Settings {
     Settings {
         hold: Duration::from_secs(3600),
+        trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
         base_url: None,

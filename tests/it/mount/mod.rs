@@ -20,6 +20,7 @@ mod refusal;
 mod row;
 mod script;
 pub mod tool;
+mod trash;
 mod variant;
 mod web;
 
