@@ -159,6 +159,7 @@ pub fn pipeline() -> Arc<Pipeline> {
 fn settings() -> Settings {
     Settings {
         hold: Duration::from_secs(3600),
+        trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
         base_url: None,
@@ -181,7 +182,7 @@ fn schema() -> Schema {
         Field { collection: Collection::Dict, ..field("dict", note) },
     ];
     let name = Name::parse("user").expect("a name");
-    Schema { tables: vec![Table { name, id: IdRule::Integer, fields }] }
+    Schema { tables: vec![Table { name, id: IdRule::Integer, fields }], boxes: Vec::new() }
 }
 
 fn field(name: &str, rules: Rules) -> Field {

@@ -43,7 +43,7 @@ pub struct At {
 
 impl At {
     /// The last component.
-    fn last(self) -> &'static str {
+    pub fn last(self) -> &'static str {
         self.name.split_once('/').map_or(self.name, |(_, item)| item)
     }
 }
@@ -99,7 +99,7 @@ impl Kernel<'_> {
     }
 
     /// The directory that a name is in.
-    fn parent(self, who: Caller, at: At) -> Answer<Ino> {
+    pub fn parent(self, who: Caller, at: At) -> Answer<Ino> {
         let row = self.row(who, at.row)?;
         match at.name.split_once('/') {
             Some((collection, _)) => Ok(self.lookup(who, row, collection)?.attr.ino),

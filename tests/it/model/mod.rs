@@ -15,12 +15,12 @@ mod order;
 mod program;
 mod reference;
 mod stories;
+pub mod trash;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use mediafs::library::sweep::Patience;
 use mediafs::pipeline::Pipeline;
 use mediafs::tree::attr::RenameMode;
 use proptest::prelude::*;
@@ -113,6 +113,7 @@ impl Bench {
             }
             Call::Cat { who, at } => self.cat(*who, *at),
             Call::Send { who, at, data } => self.send(*who, *at, data),
+            Call::Restore(data, to) => self.restore(data, *to),
             Call::Sweep => self.sweep(),
             Call::Restart => {
                 self.house.restart();
@@ -213,13 +214,6 @@ impl Bench {
         agree(&expected, &self.kernel().close(process(who), fh))
     }
 
-    fn sweep(&mut self) -> Judged {
-        let swept = self.house.library().sweep(Patience::None);
-        prop_assert!(swept.is_ok(), "{swept:?}");
-        self.reference.sweep();
-        Ok(())
-    }
-
     fn stopped(&mut self, crashed: bool) {
         self.open = [None; DESCRIPTORS];
         self.reference.stop(crashed);
@@ -239,6 +233,7 @@ impl Bench {
                 self.cat(STRANGER, at)?;
             }
         }
+        self.compare_trash()?;
         let kept = self.house.library().quarantine().list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())

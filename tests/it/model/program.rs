@@ -63,6 +63,8 @@ pub enum Call {
         from: At,
         to: At,
     },
+    /// The first of the trash with these bytes.
+    Restore(Vec<u8>, At),
     Sweep,
     Restart,
     Crash,
@@ -100,6 +102,7 @@ pub fn call() -> impl Strategy<Value = Call> {
         4 => (who(), at()).prop_map(|(who, at)| Call::Unlink { who, at }),
         5 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Rename { who, from, to }),
         2 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Link { who, from, to }),
+        3 => (data(), at()).prop_map(|(data, to)| Call::Restore(data, to)),
         1 => Just(Call::Sweep),
         1 => Just(Call::Restart),
         1 => Just(Call::Crash),
