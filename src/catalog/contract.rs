@@ -3,6 +3,7 @@
 
 mod collections;
 mod originals;
+mod quotas;
 mod random;
 mod rows;
 mod slots;

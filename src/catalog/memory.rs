@@ -6,6 +6,7 @@ mod rows;
 mod scratch;
 mod slots;
 mod sweep;
+mod usage;
 mod variants;
 mod verbs;
 
@@ -18,6 +19,7 @@ use crate::attachment::{
 };
 use crate::catalog::{Orphan, Place, RowRecord, ScratchRecord};
 use crate::digest::Digest;
+use crate::quota::Limits;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -58,6 +60,7 @@ struct State {
     links: BTreeMap<Place, Hung>,
     variants: BTreeMap<VariantId, Rendered>,
     scratch: BTreeMap<ScratchId, ScratchRecord>,
+    limits: Limits,
     last: Last,
 }
 

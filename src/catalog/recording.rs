@@ -13,6 +13,7 @@ use crate::catalog::{
     Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -159,6 +160,16 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.count("share").share(id, to, written, collision, now)
+    }
+
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.count("put_back").put_back(id, to, written, now)
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -316,6 +327,18 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
         self.count("touch_variant").touch_variant(id, now)
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.count("limit").limit(limits);
+    }
+
+    fn usage(&self, account: Account) -> Result<Usage, Error> {
+        self.count("usage").usage(account)
+    }
+
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
+        self.count("usages").usages()
     }
 
     fn totals(&self) -> Result<Totals, Error> {
