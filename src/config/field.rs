@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 
+use toml::de::DeValue;
+
 use super::reader::Section;
-use super::value;
+use super::{quota, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Field, Preset};
+use crate::schema::{Field, OnRefuse, Preset, Report};
 use crate::slot::Name;
 
 /// Keys that mean nothing where bytes are not looked into.
@@ -44,6 +46,8 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
+        report: section.key("report", report).unwrap_or(Report::Log),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -58,6 +62,15 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
     }
     sizes(section, &field.rules);
     Some(field)
+}
+
+fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
+    let choices = [("refuse", OnRefuse::Refuse), ("quarantine", OnRefuse::Quarantine)];
+    value::one_of(value, &choices)
+}
+
+fn report(value: &DeValue<'_>) -> Result<Report, String> {
+    value::one_of(value, &[("log", Report::Log), ("sidecar", Report::Sidecar)])
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {
@@ -101,10 +114,10 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 
 fn unsupported(section: &Section<'_>) {
     section.later_unless("collection", |value| value.as_str() == Some("one"));
-    section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
     section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
-    for key in ["max_items", "store", "report", "quota"] {
+    quota::elsewhere(section);
+    for key in ["max_items", "store"] {
         section.later(key);
     }
 }

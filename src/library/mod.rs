@@ -3,11 +3,14 @@
 
 mod annotate;
 pub mod draft;
+mod early;
+mod expire;
 mod extent;
 pub mod home;
 pub mod open;
 pub mod publish;
 pub mod quarantine;
+pub mod quota;
 pub mod recover;
 pub mod refuse;
 pub mod reserve;
@@ -16,6 +19,7 @@ pub mod scratch;
 pub mod settle;
 pub mod staging;
 pub mod sweep;
+pub mod tally;
 pub mod transfer;
 pub mod variant;
 
@@ -27,12 +31,14 @@ use crate::attachment::{Access, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::library::home::Home;
-use crate::library::quarantine::Quarantine;
+use crate::library::quarantine::{Bounds, Quarantine};
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
+use crate::library::tally::Tally;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
+use crate::quota::{Excess, Limits, Quotas};
 use crate::refusal::Refusal;
 use crate::schema::{Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
@@ -47,6 +53,8 @@ pub struct Settings {
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
     pub cache_bytes: u64,
+    pub quarantine: Bounds,
+    pub quotas: Quotas,
     /// In front of a blob's path in public URLs, without a slash at the end.
     pub base_url: Option<String>,
     /// Owner of what is written; none: whoever writes it.
@@ -83,6 +91,8 @@ pub struct Library {
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
     settings: Settings,
+    limits: Limits,
+    tally: Tally,
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
@@ -105,12 +115,18 @@ impl Library {
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let kept = Quarantine::open(home.quarantine(), settings.quarantine);
+        let tables = declare(&*catalog, schema)?;
+        let limits = limits(&tables, &settings.quotas);
+        catalog.limit(limits.clone());
         let library = Self {
             staging: Staging::new(home.staging()),
-            quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
+            quarantine: kept.map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
-            tables: declare(&*catalog, schema)?,
+            tables,
+            limits,
+            tally: Tally::default(),
             renders: Renders::default(),
             home,
             catalog,
@@ -180,6 +196,16 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
     schema.tables.into_iter().map(number).collect()
 }
 
+/// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.
+fn limits(tables: &[Table], quotas: &Quotas) -> Limits {
+    let number = |table: &Table| Some((table.id, *quotas.tables.get(&table.name)?));
+    Limits {
+        tables: tables.iter().filter_map(number).collect(),
+        uid: quotas.uid,
+        uids: quotas.uids.clone(),
+    }
+}
+
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
@@ -204,6 +230,8 @@ pub enum Error {
     NotEmpty,
     #[error("the target's rules would change the bytes; copy the file instead")]
     WouldChange,
+    #[error(transparent)]
+    Quota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting already")]
@@ -240,6 +268,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::Taken => Self::Taken,
             catalog::Error::Missing => Self::Missing,
             catalog::Error::NotEmpty => Self::NotEmpty,
+            catalog::Error::Quota(excess) => Self::Quota(excess),
             catalog::Error::Full => Self::NoSpace,
             other => Self::Catalog(other),
         }

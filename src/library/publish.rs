@@ -11,7 +11,8 @@ use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined};
-use crate::refusal::{Refusal, Rule, Violation};
+use crate::refusal::{Refusal, RefusalId, Rule, Violation};
+use crate::schema::OnRefuse;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
@@ -22,6 +23,8 @@ const MAX_TRIES: usize = 8;
 pub struct Raw {
     file: File,
     length: u64,
+    /// Where they are already, below the quarantine.
+    kept: Option<String>,
 }
 
 impl Raw {
@@ -29,7 +32,12 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length })
+        Ok(Self { file, length, kept: None })
+    }
+
+    /// Bytes that the quarantine keeps already: refused again they are not kept twice.
+    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self, Error> {
+        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
     }
 }
 
@@ -54,7 +62,11 @@ impl Library {
         metadata: &Metadata,
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
-        let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
+        let kept = raw.kept.clone();
+        let refuse = |violation| match kept {
+            Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
+            None => Error::from(self.refuse(target, author, violation, Some(&sent))),
+        };
         let refined = match self.refine(raw, target) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
@@ -68,6 +80,7 @@ impl Library {
             }
             // The row went away while the file was written (CONTRACT 2.12).
             Err(Error::Missing) => Err(refuse(row_gone(target))),
+            Err(Error::Quota(excess)) => Err(refuse(self.over_quota(&excess))),
             Err(error) => Err(error),
         }
     }
@@ -125,6 +138,25 @@ impl Library {
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
         self.refusals.record(&refusal, Some(&target.place), author, kept);
         refusal
+    }
+
+    /// Puts the refusal of bytes that the quarantine keeps already on record.
+    fn refuse_again(
+        &self,
+        target: &Target,
+        author: Author,
+        violation: Violation,
+        kept: String,
+    ) -> Refusal {
+        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
+        self.refusals.record(&refusal, Some(&target.place), author, Some(kept));
+        refusal
+    }
+
+    /// Whether the writer of bytes that were refused is told success: if its field says so, and the bytes are in the
+    /// quarantine, on disk.
+    pub fn tells_success(&self, target: &Target, refusal: &Refusal) -> bool {
+        target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
     }
 
     /// Moves bytes to the quarantine; returns where they are below it.

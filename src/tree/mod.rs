@@ -26,6 +26,7 @@ use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
+use crate::quota::Excess;
 use crate::refusal::Refusal;
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
@@ -107,6 +108,8 @@ pub enum Error {
     NoData,
     #[error("the file would be too large")]
     TooLarge,
+    #[error(transparent)]
+    OverQuota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting; try again")]
@@ -236,6 +239,7 @@ impl From<library::Error> for Error {
             library::Error::Taken => Self::Exists,
             library::Error::NotEmpty => Self::NotEmpty,
             library::Error::WouldChange => Self::CrossDevice,
+            library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             other => Self::Failed(Box::new(other)),

@@ -168,15 +168,6 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
             let change = Amendment { uid: Some(uid), ..Amendment::default() };
             format!("{:?}", catalog.amend(AttachmentId(id), change, time))
         }
-        Verb::Limit(files, bytes) => {
-            let table_quota = Quota { bytes, ..Quota::default() };
-            catalog.limit(Limits {
-                tables: BTreeMap::from([(table, table_quota)]),
-                uid: Quota { files, ..Quota::default() },
-                uids: BTreeMap::new(),
-            });
-            String::new()
-        }
         Verb::SetAttribute(id, n, value) => {
             let value = value.map(|byte| vec![byte]);
             let id = AttachmentId(id);
@@ -189,6 +180,16 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
 fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
     let time = at(now);
     match *verb {
+        Verb::Limit(files, bytes) => {
+            let table = catalog.table(&name("user")).unwrap();
+            let table_quota = Quota { bytes, ..Quota::default() };
+            catalog.limit(Limits {
+                tables: BTreeMap::from([(table, table_quota)]),
+                uid: Quota { files, ..Quota::default() },
+                uids: BTreeMap::new(),
+            });
+            String::new()
+        }
         Verb::Declare(keep) => {
             let orphan = if keep { Orphan::Keep } else { Orphan::Delete };
             let table = catalog.table(&name("user")).unwrap();

@@ -8,7 +8,7 @@ use crate::catalog::{Folder, Place};
 use crate::library::draft::Start;
 use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
-use crate::schema::Field;
+use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
@@ -39,7 +39,7 @@ impl Tree {
                 let (record, file) =
                     self.library.make_scratch(&Folder::row(row), &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, &record, file, true)))
+                Ok((entry, self.hold_scratch(who, &record, file, true)?))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::View => Err(Error::NotPermitted),
@@ -80,7 +80,8 @@ impl Tree {
         name: &Name,
     ) -> Result<()> {
         let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
-        if field.could_take(extension) {
+        // Where refusals are not told the bytes decide alone.
+        if field.could_take(extension) || field.on_refuse == OnRefuse::Quarantine {
             return Ok(());
         }
         let target = self.target(place, field, name)?;

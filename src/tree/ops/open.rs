@@ -133,8 +133,9 @@ impl Tree {
         let file = self.library.open_scratch(&record, flags.writes())?;
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
+            self.library.scratch_charge(&record)?.set(0);
         }
-        Ok(self.hold_scratch(who, &record, file, flags.writes()))
+        self.hold_scratch(who, &record, file, flags.writes())
     }
 
     pub(in crate::tree) fn hold_scratch(
@@ -143,9 +144,11 @@ impl Tree {
         record: &ScratchRecord,
         file: std::fs::File,
         writes: bool,
-    ) -> Opened {
+    ) -> Result<Opened> {
         let scratch = OpenScratch {
             id: record.id,
+            charge: self.library.scratch_charge(record)?,
+            refused: OnceLock::new(),
             access: record.access,
             file,
             writes,
@@ -155,7 +158,7 @@ impl Tree {
             became: OnceLock::new(),
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
-        Opened { fh, caching: Caching::WhileOpen }
+        Ok(Opened { fh, caching: Caching::WhileOpen })
     }
 
     /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.

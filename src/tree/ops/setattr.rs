@@ -3,6 +3,7 @@
 
 use crate::attachment::{AttachmentId, ScratchId};
 use crate::library::draft::Draft;
+use crate::library::refuse::Author;
 use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
@@ -51,7 +52,9 @@ impl Tree {
     /// An open file is truncated whatever became of its name.
     fn set_open_scratch(&self, scratch: &OpenScratch, change: Change) -> Result<Option<Shown>> {
         let Some(size) = change.size else { return Ok(None) };
+        self.grow_scratch(scratch, size)?;
         scratch.file.set_len(size).map_err(super::files::failed)?;
+        scratch.charge.set(size);
         self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
@@ -110,7 +113,13 @@ impl Tree {
         if let Some(size) = change.size {
             let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
             let file = self.library.open_scratch(&record, true)?;
+            let part = self.library.scratch_charge(&record)?;
+            if let Err(excess) = part.grow(size, self.library.limits()) {
+                let author = Author { uid: record.access.uid, pid: 0 };
+                return Err(self.library.refuse_scratch(id, author, &excess)?.into());
+            }
             file.set_len(size).map_err(super::files::failed)?;
+            part.set(size);
         }
         if change.amendment != crate::attachment::Amendment::default() {
             self.library.amend_scratch(id, change.amendment)?;
