@@ -31,6 +31,12 @@ pub enum Request {
     Gc { now: bool, dry_run: bool },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
+    /// What the quarantine keeps, a page of it, from above an id: `{"refused":{"after":null}}`.
+    Refused { after: Option<String> },
+    /// Try again with an entry of the quarantine: `{"retry":{"id":"1k3x9a7c0q2"}}`.
+    Retry { id: String },
+    /// Delete an entry of the quarantine.
+    Drop { id: String },
 }
 
 /// What it answers.
@@ -45,7 +51,7 @@ pub enum Response {
     Error {
         error: String,
     },
-    /// The attachment as JSON.
+    /// The attachment as JSON, or whatever else was asked for.
     Shown(serde_json::Value),
 }
 
@@ -180,6 +186,7 @@ mod tests {
             Request::Gc { now: true, .. } => Response::Swept { attachments: 1, blobs: 3 },
             Request::Gc { .. } => Response::Error { error: "busy".into() },
             Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
+            _ => Response::Error { error: "not in this test".into() },
         };
         serve(dir, bind(dir).expect("a socket"), handler).expect("a server")
     }

@@ -10,6 +10,7 @@ mod library;
 mod log;
 pub mod mount;
 mod options;
+mod refused;
 pub mod service;
 pub mod show;
 pub mod signal;
@@ -64,6 +65,7 @@ enum Command {
     Try(try_files::Try),
     Show(show::Show),
     Gc(gc::Gc),
+    Refused(refused::Refused),
     #[command(hide = true)]
     Worker(workers::Worker),
 }
@@ -97,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Try(files) => files.run(&config()?.1),
         Command::Show(show) => show.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
+        Command::Refused(refused) => refused.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -59,6 +59,10 @@ impl Library {
         &self.limits
     }
 
+    pub fn usage(&self, account: Account) -> Result<Usage, Error> {
+        Ok(self.catalog.usage(account)?)
+    }
+
     /// What the quotas leave for a file that is about to be written for this owner. Asks nobody where there are none.
     pub fn room(&self, target: &Target, owner: u32) -> Result<Room, Error> {
         let mut room = Room::default();

@@ -24,10 +24,11 @@ use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
+use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
 use crate::quota::Excess;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
@@ -123,6 +124,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
 const EMPTIED: Duration = Duration::from_secs(60);
 
+/// How long an entry of the quarantine seems to be there after its bytes were removed.
+const REMOVED: Duration = Duration::from_secs(60);
+
 /// The filesystem.
 pub struct Tree {
     library: Arc<Library>,
@@ -134,6 +138,8 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
+    /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
+    removed: Memory<RefusalId, Kept>,
     /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
@@ -145,6 +151,7 @@ impl Tree {
         Self {
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
+            removed: Memory::new(REMOVED),
             library,
             processes,
             handles: Handles::default(),

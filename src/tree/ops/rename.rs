@@ -8,9 +8,7 @@ use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::{Collision, Folder, Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
-use crate::library::publish::{Metadata, Raw};
 use crate::library::scratch::Attached;
-use crate::refusal::RefusalId;
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::{Entry, RenameMode};
@@ -27,7 +25,7 @@ enum Source {
 }
 
 /// Where it moves to.
-enum Goal {
+pub(super) enum Goal {
     Field(Place, Arc<Field>),
     Scratch(RowId),
 }
@@ -114,7 +112,7 @@ impl Tree {
         self.first_draft(place, self.processes.group(who.tid)).is_some()
     }
 
-    fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
+    pub(super) fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => Ok(Goal::Field(Place::one(row, field.name.clone()), field)),
             Meaning::Scratch => Ok(Goal::Scratch(row)),
@@ -153,7 +151,7 @@ impl Tree {
     }
 
     /// What hangs from the slot, if the mode lets it be replaced.
-    fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
+    pub(super) fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
         let before = self.library.find(place)?;
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
@@ -223,7 +221,7 @@ impl Tree {
         }
     }
 
-    fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
+    pub(super) fn published(&self, place: &Place, published: &Published, before: Option<&Link>) {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match &published.displaced {
@@ -290,29 +288,6 @@ impl Tree {
         Ok(())
     }
 
-    /// `mv` out of the quarantine onto a field tries again.
-    fn retry(&self, who: Caller, id: RefusalId, target: &Target, mode: RenameMode) -> Result<()> {
-        let before = self.way_in(&target.place, mode)?;
-        let before = before.filter(|link| outlives(link, &target.written));
-        let quarantine = self.library.quarantine();
-        let entry = quarantine.find(id).ok_or(Error::NotFound)?;
-        let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
-        let length = kept.metadata().map_err(super::files::failed)?.len();
-        // Expired scratch may still be open for writing.
-        let sent = self.library.snapshot(&kept, length)?;
-        let author = Self::author(who, &self.processes.owner(who.tid));
-        let metadata = Metadata {
-            access: self.library.file_access(who.uid, who.gid, &target.field),
-            times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
-            attributes: Vec::new(),
-            source: None,
-        };
-        let raw = Raw::quarantined(&sent, id, &entry.name)?;
-        let published = self.library.publish(raw, target, author, &metadata)?;
-        self.published(&target.place, &published, before.as_ref());
-        quarantine.remove(id).map_err(super::files::failed)
-    }
-
     /// A second name for an attachment, or an attachment made of scratch.
     pub fn link(&self, who: Caller, ino: Ino, new_parent: Ino, new_name: &OsStr) -> Result<Entry> {
         let (table, row) = Self::row_node(new_parent)?;
@@ -364,7 +339,7 @@ impl Tree {
 
 /// Whether the kernel may still know what was displaced by its listed name. The name that is renamed onto it replaces itself,
 /// and holds its directory's lock meanwhile: waiting for it would be in vain.
-fn outlives(displaced: &Link, name: &Name) -> bool {
+pub(super) fn outlives(displaced: &Link, name: &Name) -> bool {
     name::listed(displaced) != *name
 }
 
