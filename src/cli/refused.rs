@@ -41,10 +41,12 @@ impl Refused {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         match (&self.retry, &self.drop) {
             (Some(id), _) => {
+                parse(id)?;
                 ask(config, &Request::Retry { id: id.clone() })?;
                 say(format_args!("{id}: attached"))
             }
             (None, Some(id)) => {
+                parse(id)?;
                 ask(config, &Request::Drop { id: id.clone() })?;
                 say(format_args!("{id}: dropped"))
             }

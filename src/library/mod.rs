@@ -2,18 +2,21 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+mod describe;
 pub mod draft;
 mod early;
 mod expire;
 mod extent;
 pub mod home;
 pub mod open;
+mod patch;
 pub mod publish;
 pub mod quarantine;
 pub mod quota;
 pub mod recover;
 pub mod refuse;
 pub mod reserve;
+pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;

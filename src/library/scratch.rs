@@ -2,7 +2,7 @@
 //! Does not know handles: whoever opened a scratch file writes to it directly.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -174,6 +174,16 @@ impl Library {
         Ok(())
     }
 
+    /// Makes room for what new scratch is to hold, or removes it.
+    fn charge_scratch(&self, record: &ScratchRecord, length: u64) -> Result<(), Error> {
+        let charge = self.scratch_charge(record)?;
+        let Err(excess) = charge.grow(length, &self.limits) else { return Ok(()) };
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let refusal = self.refuse_scratch(record.id, author, &excess)?;
+        self.remove_scratch(record.id)?;
+        Err(refusal.into())
+    }
+
     /// The part that a scratch file has in its user's tally, for whoever opens it.
     pub fn scratch_charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>, Error> {
         if let Some(charge) = self.tally.find(record.id) {
@@ -268,12 +278,7 @@ impl Library {
         let attachment = &link.attachment;
         let blob = self.open_blob(attachment.blob)?;
         let (record, file) = self.make_scratch(folder, name, uid, gid)?;
-        let charge = self.scratch_charge(&record)?;
-        if let Err(excess) = charge.grow(attachment.content.length, &self.limits) {
-            let refusal = self.refuse_scratch(record.id, Author { uid, pid: 0 }, &excess)?;
-            self.remove_scratch(record.id)?;
-            return Err(refusal.into());
-        }
+        self.charge_scratch(&record, attachment.content.length)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
         let kept = copied.and_then(|()| keep_times(&file, attachment.times));
         // The attachment loses its name next, and the copy is then all there is.
@@ -282,6 +287,36 @@ impl Library {
             return Err(Error::io("copy the stored bytes")(error));
         }
         Ok(record)
+    }
+
+    /// The bytes of scratch, if there are no more than `most`.
+    pub fn read_scratch(
+        &self,
+        record: &ScratchRecord,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let file = self.open_scratch(record, false)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
+        Ok((bytes.len() <= most).then_some(bytes))
+    }
+
+    /// New scratch with these bytes.
+    pub fn write_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        (uid, gid): (u32, u32),
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
+        self.charge_scratch(&record, bytes.len() as u64)?;
+        if let Err(error) = file.write_all(bytes) {
+            self.remove_scratch(record.id)?;
+            return Err(Error::io("write a scratch file")(error));
+        }
+        Ok(())
     }
 
     /// The first `length` bytes of a file that somebody may write to, in one that nobody can.

@@ -11,6 +11,7 @@ mod open;
 mod remove;
 mod rename;
 mod retry;
+mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;

@@ -65,7 +65,7 @@ impl Tree {
         let written = Name::parse(&kept.name).map_err(|_| Error::NotFound)?;
         match self.goal(table.id, row.id, &Name::parse(field).map_err(|_| Error::NotFound)?)? {
             Goal::Field(place, field) => self.target(&place, &field, &written),
-            Goal::Scratch(_) => Err(Error::NotFound),
+            Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotFound),
         }
     }
 }

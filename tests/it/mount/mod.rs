@@ -14,7 +14,10 @@ mod life;
 mod name;
 pub mod peer;
 pub mod picture;
+mod quarantine;
+mod quota;
 mod refusal;
+mod row;
 mod script;
 pub mod tool;
 mod variant;
@@ -77,6 +80,7 @@ const ERANGE: i32 = 34;
 const ENAMETOOLONG: i32 = 36;
 const EBADMSG: i32 = 74;
 const EOPNOTSUPP: i32 = 95;
+const EDQUOT: i32 = 122;
 const EMEDIUMTYPE: i32 = 124;
 
 /// The law 'accepted' of a tool that writes a picture from its first path to its second.
