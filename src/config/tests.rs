@@ -11,7 +11,7 @@ use crate::library::quarantine::Bounds;
 use crate::media_type::Format;
 use crate::quota::Quota;
 use crate::rule::{Crop, Edge, Kind, Resize};
-use crate::schema::{IdRule, OnRefuse, Report, Sizes};
+use crate::schema::{Collection, IdRule, OnRefuse, Report, Sizes};
 
 const HEAD: &str = "[library]\npath = \"/srv\"\n[tables.user]\nid = \"integer\"\n";
 
@@ -55,7 +55,7 @@ fn the_sample_is_a_valid_configuration() {
     };
     assert_eq!(
         config.schema.tables.iter().map(names).collect::<Vec<_>>(),
-        [["avatar", "resume"], ["cover", "attachment"]]
+        [vec!["avatar", "photos", "resume"], vec!["cover", "attachment"]]
     );
     assert_eq!(config.schema.tables[1].id, IdRule::Name);
 }
@@ -253,14 +253,7 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
-    for key in [
-        "collection = \"list\"",
-        "collection = \"dict\"",
-        "max_items = 5",
-        "keep_original = true",
-        "store = \"s3\"",
-        "delete_orphan = false",
-    ] {
+    for key in ["keep_original = true", "store = \"s3\"", "delete_orphan = false"] {
         assert!(said(key).ends_with("not yet supported"), "{key}: {}", said(key));
     }
     for section in ["[fetch]\nallow = []", "[stores.s3]\nurl = \"x\"", "[boxes.a]\nb = 1"] {
@@ -322,6 +315,23 @@ fn a_field_says_what_the_writer_of_refused_bytes_is_told_and_where() {
     assert_eq!((default.on_refuse, default.report), (OnRefuse::Refuse, Report::Log));
     assert_eq!(field("on_refuse = \"quarantine\"").on_refuse, OnRefuse::Quarantine);
     assert!(said("on_refuse = \"ignore\"").contains("refuse, quarantine"));
+}
+
+#[test]
+fn a_collection_has_a_limit_of_its_own_or_ten_thousand() {
+    let field = |more: &str| good(&image(more)).schema.tables[0].fields[0].clone();
+    let told = |more: &str| {
+        let field = field(more);
+        (field.collection, field.max_items)
+    };
+    assert_eq!(told(""), (Collection::One, None));
+    assert_eq!(told("collection = \"one\""), (Collection::One, None));
+    assert_eq!(told("collection = \"list\""), (Collection::List, Some(10_000)));
+    assert_eq!(told("collection = \"dict\"\nmax_items = 5"), (Collection::Dict, Some(5)));
+    assert!(said("max_items = 5").contains("only collections have this"));
+    assert!(said("collection = \"set\"").contains("is not one of one, list, dict"));
+    let none = bad(&image("collection = \"list\"\nmax_items = 0"));
+    assert!(none.contains("a whole number from 1 to 1000000"), "{none}");
 }
 
 #[test]
