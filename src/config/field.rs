@@ -53,7 +53,7 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
         on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
-        report: section.key("report", report).unwrap_or(Report::Log),
+        report: reports(section, collection),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -75,8 +75,17 @@ fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
     value::one_of(value, &choices)
 }
 
-fn report(value: &DeValue<'_>) -> Result<Report, String> {
-    value::one_of(value, &[("log", Report::Log), ("sidecar", Report::Sidecar)])
+/// There is nowhere else to lay it: a row's names are the configuration's.
+fn reports(section: &Section<'_>, collection: Collection) -> Report {
+    let choices = [("log", Report::Log), ("sidecar", Report::Sidecar)];
+    let report = section.key("report", |value| value::one_of(value, &choices));
+    if report == Some(Report::Sidecar) && collection == Collection::One {
+        section.complain(
+            "report",
+            "only collections have sidecars; say collection = \"list\" or \"dict\"",
+        );
+    }
+    report.unwrap_or(Report::Log)
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {

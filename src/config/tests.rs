@@ -315,6 +315,9 @@ fn a_field_says_what_the_writer_of_refused_bytes_is_told_and_where() {
     assert_eq!((default.on_refuse, default.report), (OnRefuse::Refuse, Report::Log));
     assert_eq!(field("on_refuse = \"quarantine\"").on_refuse, OnRefuse::Quarantine);
     assert!(said("on_refuse = \"ignore\"").contains("refuse, quarantine"));
+    let list = "collection = \"list\"\nreport = \"sidecar\"";
+    assert_eq!(field(list).report, Report::Sidecar);
+    assert!(said("report = \"sidecar\"").contains("only collections have sidecars"));
 }
 
 #[test]

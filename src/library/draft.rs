@@ -53,6 +53,8 @@ pub(super) struct Work {
     pub(super) probe_at: Option<u64>,
     /// Why the bytes will be refused at close: their writer is not to hear of it before, nor then (`on_refuse`).
     pub(super) unfit: Option<Violation>,
+    /// The reason that stays when the draft begins anew.
+    pub(super) condemned: Option<Violation>,
     /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
     pub(super) detached: bool,
     /// What the writer unlinked before it began; put back if nothing comes of the draft.
@@ -98,6 +100,7 @@ impl Draft {
             contiguous: 0,
             probe_at: Some(1),
             unfit: None,
+            condemned: None,
             detached: false,
             replaced,
         };
@@ -107,8 +110,17 @@ impl Draft {
 
     /// The same draft, with what the quotas leave for it. Without room it is unfit from the start.
     pub fn within(self, library: &Library, room: Room) -> Self {
-        self.work().unfit = room.full.map(|excess| library.over_quota(&excess));
+        if let Some(excess) = &room.full {
+            self.condemn(library.over_quota(excess));
+        }
         Self { room, ..self }
+    }
+
+    /// Whatever is sent will be refused, for a reason that its bytes do not change.
+    pub fn condemn(&self, violation: Violation) {
+        let mut work = self.work();
+        work.unfit = Some(violation.clone());
+        work.condemned = Some(violation);
     }
 
     /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
@@ -360,7 +372,7 @@ impl Work {
     fn restart(&mut self) {
         self.stage = Stage::Untouched;
         self.start = Start::Empty;
-        self.unfit = None;
+        self.unfit.clone_from(&self.condemned);
         self.contiguous = 0;
         self.probe_at = Some(1);
     }

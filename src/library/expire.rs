@@ -6,6 +6,7 @@ use std::fs::File;
 use crate::catalog::ScratchRecord;
 use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
+use crate::library::sidecar::is_report;
 use crate::library::{Error, Library};
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
@@ -14,6 +15,10 @@ impl Library {
     /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.
     pub fn expire_scratch(&self, before: Timestamp) -> Result<usize, Error> {
         let old = self.catalog.scratch_before(before)?;
+        let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
+        for record in &reports {
+            self.expire_report(record)?;
+        }
         for record in &old {
             let path = self.folder_path(&record.folder)?;
             // Kept first, forgotten next, removed last: a crash between them loses nothing.
@@ -37,7 +42,7 @@ impl Library {
     /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
     fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
         let Ok(file) = File::open(self.scratch_path(record)) else { return true };
-        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
+        if is_report(record) || file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return true;
         }
         let refusal = self.scratch_refusal(record, row_path, expired(record));

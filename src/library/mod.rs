@@ -20,6 +20,7 @@ pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
+pub mod sidecar;
 pub mod staging;
 pub mod sweep;
 pub mod tally;

@@ -74,7 +74,7 @@ impl Library {
         };
         match self.store(&refined, target, metadata) {
             Ok(published) => {
-                self.refusals.clear(&target.place);
+                self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
             }
@@ -136,8 +136,22 @@ impl Library {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
         let kept =
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.refusals.record(&refusal, Some(&target.place), author, kept);
+        self.tell(target, author, &refusal, kept);
         refusal
+    }
+
+    /// Log, last error, and the report beside the name.
+    fn tell(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
+        self.refusals.record(refusal, Some(&target.place), author, kept);
+        if let Some(line) = self.refusals.of_place(&target.place) {
+            self.report(target, author, &line);
+        }
+    }
+
+    /// The slot took a file.
+    pub(super) fn clear_refusal(&self, target: &Target) {
+        self.refusals.clear(&target.place);
+        self.withdraw_report(target);
     }
 
     /// Puts the refusal of bytes that the quarantine keeps already on record.
@@ -149,7 +163,7 @@ impl Library {
         kept: String,
     ) -> Refusal {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        self.refusals.record(&refusal, Some(&target.place), author, Some(kept));
+        self.tell(target, author, &refusal, Some(kept));
         refusal
     }
 

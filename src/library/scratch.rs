@@ -76,6 +76,20 @@ impl Library {
         uid: u32,
         gid: u32,
     ) -> Result<(ScratchRecord, File), Error> {
+        let table = self.scratch_table(folder)?;
+        let (record, file) =
+            self.new_scratch(folder, name, Access { uid, gid, mode: SCRATCH_MODE })?;
+        self.tally.add(record.id, uid, table, 0);
+        Ok((record, file))
+    }
+
+    /// The same, which nobody counts.
+    pub(super) fn new_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        access: Access,
+    ) -> Result<(ScratchRecord, File), Error> {
         let now = Timestamp::now();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let file_name = format!("{:x}-{number:x}", now.0);
@@ -87,12 +101,8 @@ impl Library {
             .mode(SCRATCH_MODE)
             .open(&path)
             .map_err(Error::io("make a scratch file"))?;
-        let access = Access { uid, gid, mode: SCRATCH_MODE };
         match self.catalog.add_scratch(folder, name, &file_name, access, now) {
-            Ok(record) => {
-                self.tally.add(record.id, uid, self.scratch_table(folder)?, 0);
-                Ok((record, file))
-            }
+            Ok(record) => Ok((record, file)),
             Err(error) => {
                 remove_file(&path);
                 Err(error.into())

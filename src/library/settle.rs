@@ -103,6 +103,7 @@ impl Draft {
         Self::freeze(work)?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
+            work.unfit.clone_from(&work.condemned);
             let refusal = library.refuse(&self.target, self.author, violation, Some(sent));
             return self.refused(library, work, refusal);
         }

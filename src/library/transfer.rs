@@ -28,7 +28,7 @@ impl Library {
             }
             answer => answer?,
         };
-        self.refusals.clear(place);
+        self.clear_refusal(target);
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl Library {
             }
             answer => answer?,
         };
-        self.refusals.clear(place);
+        self.clear_refusal(target);
         Ok(displaced)
     }
 

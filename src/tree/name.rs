@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
+use crate::library::sidecar::is_report_name;
 use crate::media_type::MediaType;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
@@ -25,6 +26,8 @@ pub enum Meaning {
     RowJson,
     /// `avatar.url`: read and written in ways of its own.
     View,
+    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
+    Report,
     Scratch,
 }
 
@@ -32,6 +35,7 @@ pub enum Meaning {
 pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
         None => in_row(directory, name),
+        Some(field) if is_report_name(field, name) => Meaning::Report,
         Some(_) if is_temporary(name) => Meaning::Scratch,
         Some(field) => Meaning::File(directory.item(field, item(field, name)), Arc::clone(field)),
     }
@@ -245,6 +249,7 @@ mod tests {
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
             Meaning::View => "view",
+            Meaning::Report => "report",
             Meaning::Scratch => "scratch",
         }
     }

@@ -10,7 +10,7 @@ use crate::library::quota::Room;
 use crate::library::refuse::Author;
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
-use crate::schema::{Field, OnRefuse};
+use crate::schema::{Field, OnRefuse, Report};
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
@@ -136,6 +136,7 @@ impl Tree {
         let verdict = open.draft.settle(&self.library);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
+            self.reported(open);
         }
         self.committed(open, before.as_ref(), &verdict?);
         Ok(())
@@ -150,10 +151,20 @@ impl Tree {
         }
         match end {
             End::Empty => return self.end_empty(open),
-            End::Lost => self.put_back(open),
+            End::Lost => {
+                self.put_back(open);
+                self.reported(open);
+            }
             End::Committed(_) | End::Discarded => {}
         }
         self.drafts.remove(open.id);
+    }
+
+    /// A report may lie beside the refused name: the directory's times have moved.
+    fn reported(&self, open: &OpenDraft) {
+        if open.draft.target().field.report == Report::Sidecar {
+            self.row_changed(open.place());
+        }
     }
 
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::{Place, ScratchRecord};
+use crate::library::sidecar::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -131,6 +132,9 @@ impl Tree {
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        if flags.writes() && is_report(&record) {
+            return Err(Error::ReadOnly);
+        }
         let file = self.library.open_scratch(&record, flags.writes())?;
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;

@@ -27,10 +27,7 @@ impl Tree {
     fn target_of(&self, kept: &Kept) -> Result<(Target, RowRecord)> {
         let names: Option<Vec<_>> =
             kept.path.split('/').map(|part| Name::parse(part).ok()).collect();
-        let (table, id, rest) = match names.as_deref() {
-            Some([table, id, rest @ ..]) => (table, id, rest),
-            _ => return Err(Error::NotFound),
-        };
+        let Some([table, id, rest @ ..]) = names.as_deref() else { return Err(Error::NotFound) };
         let table = self.library.table_named(table.as_str()).ok_or(Error::NotFound)?;
         let row = self.library.row(table.id, id)?.ok_or(Error::NotFound)?;
         let written = Name::parse(&kept.name).map_err(|_| Error::NotFound)?;

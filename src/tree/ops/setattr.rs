@@ -5,6 +5,7 @@ use crate::attachment::{AttachmentId, RowId, ScratchId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::library::refuse::Author;
+use crate::library::sidecar::is_report;
 use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -140,6 +141,9 @@ impl Tree {
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
         if let Some(size) = change.size {
             let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            if is_report(&record) {
+                return Err(Error::ReadOnly);
+            }
             let file = self.library.open_scratch(&record, true)?;
             let part = self.library.scratch_charge(&record)?;
             if let Err(excess) = part.grow(size, self.library.limits()) {

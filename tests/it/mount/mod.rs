@@ -20,6 +20,7 @@ mod quota;
 mod refusal;
 mod row;
 mod script;
+mod sidecar;
 pub mod tool;
 mod variant;
 mod web;
