@@ -26,6 +26,8 @@ fn settings(config: &Config) -> Settings {
         trash: config.library.trash,
         scratch: config.library.scratch,
         cache_bytes: config.cache.size.0,
+        quarantine: config.quarantine,
+        quotas: config.quotas.clone(),
         base_url: config.library.base_url.clone(),
         owner: config.mount.owner,
         file_mode: config.mount.file_mode,

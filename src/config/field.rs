@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 
+use toml::de::DeValue;
+
 use super::reader::Section;
-use super::value;
+use super::{quota, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Collection, Field, Preset};
+use crate::schema::{Collection, Field, OnRefuse, Preset, Report};
 use crate::slot::Name;
 
 /// Items that a collection takes unless it is configured: each listing reads them all.
@@ -51,6 +53,8 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
         delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
+        on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
+        report: reports(section, collection),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -65,6 +69,24 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
     }
     sizes(section, &field.rules);
     Some(field)
+}
+
+fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
+    let choices = [("refuse", OnRefuse::Refuse), ("quarantine", OnRefuse::Quarantine)];
+    value::one_of(value, &choices)
+}
+
+/// There is nowhere else to lay it: a row's names are the configuration's.
+fn reports(section: &Section<'_>, collection: Collection) -> Report {
+    let choices = [("log", Report::Log), ("sidecar", Report::Sidecar)];
+    let report = section.key("report", |value| value::one_of(value, &choices));
+    if report == Some(Report::Sidecar) && collection == Collection::One {
+        section.complain(
+            "report",
+            "only collections have sidecars; say collection = \"list\" or \"dict\"",
+        );
+    }
+    report.unwrap_or(Report::Log)
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {
@@ -125,11 +147,9 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 }
 
 fn unsupported(section: &Section<'_>) {
-    section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
-    for key in ["store", "report", "quota"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("store");
 }
 
 fn foreign_to_files(section: &Section<'_>) {

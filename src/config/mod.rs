@@ -5,6 +5,7 @@ mod boxes;
 mod field;
 mod owner;
 mod problem;
+mod quota;
 mod reader;
 mod section;
 mod value;
@@ -17,6 +18,8 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
+use crate::quota::Quotas;
 use crate::schema::Schema;
 
 pub use problem::{Errors, Problem};
@@ -36,6 +39,8 @@ pub struct Config {
     pub library: Library,
     pub mount: Mount,
     pub cache: Cache,
+    pub quarantine: Bounds,
+    pub quotas: Quotas,
     pub schema: Schema,
 }
 

@@ -8,8 +8,9 @@ use toml::de::DeValue;
 
 use super::boxes;
 use super::reader::Section;
-use super::{Cache, Config, Library, Mount, field, owner, value};
+use super::{Cache, Config, Library, Mount, field, owner, quota, value};
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
 
@@ -18,6 +19,8 @@ const SCRATCH: Duration = Duration::from_secs(24 * 3600);
 const CACHE: ByteCount = ByteCount(1 << 30);
 const MAX_THREADS: i64 = 64;
 const MAX_NAME: usize = 40;
+/// Entries of the quarantine: each is known in memory.
+const MAX_KEPT: i64 = 1_000_000;
 
 /// Reads the whole file. `None` where something that has no default is missing; the problems say what.
 pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
@@ -27,17 +30,21 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     }
     let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
     let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
+    let quarantine = root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine);
     let tables = root.section("tables").as_ref().map_or_else(Vec::new, tables);
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    let boxes =
-        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
-    for key in ["fetch", "stores", "quotas"] {
+    let quotas = root.section("quotas").map(|section| quota::read(&section, &tables));
+    let quotas = quotas.unwrap_or_default();
+    let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
+    let boxes = boxes.unwrap_or_default();
+    for key in ["fetch", "stores"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    Some(Config { library: library?, mount, cache, schema: Schema { tables, boxes } })
+    let schema = Schema { tables, boxes };
+    Some(Config { library: library?, mount, cache, quarantine, quotas, schema })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -54,7 +61,8 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
     let trash = section.key("trash", value::duration).unwrap_or_default();
-    for key in ["quota", "quotas", "report", "store"] {
+    quota::elsewhere(section);
+    for key in ["report", "store"] {
         section.later(key);
     }
     section.finish();
@@ -130,6 +138,21 @@ impl Default for Cache {
     }
 }
 
+fn quarantine(section: &Section<'_>) -> Bounds {
+    let default = Bounds::default();
+    let count = |value: &DeValue<'_>| {
+        let number = value::whole(value, 1, MAX_KEPT)?;
+        usize::try_from(number).map_err(|error| error.to_string())
+    };
+    let bounds = Bounds {
+        age: section.key("age", value::duration).unwrap_or(default.age),
+        count: section.key("count", count).unwrap_or(default.count),
+        bytes: section.key("size", value::size).map_or(default.bytes, |size| size.0),
+    };
+    section.finish();
+    bounds
+}
+
 fn tables(section: &Section<'_>) -> Vec<Table> {
     let children = section.sections();
     if children.is_empty() {
@@ -154,9 +177,8 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
         field::read(name?, child)
     });
     let fields = fields.collect();
-    for key in ["quota", "quotas", "max_rows"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("max_rows");
     section.finish();
     Some(Table { name: name?, id: id?, fields })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
+use crate::library::sidecar::is_report_name;
 use crate::media_type::{self, MediaType};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
@@ -26,6 +27,8 @@ pub enum Meaning {
     RowJson,
     /// `avatar.url`: read and written in ways of its own.
     View,
+    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
+    Report,
     Scratch,
 }
 
@@ -34,6 +37,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
         None if matches!(directory.node, Node::DropBox(_)) => Meaning::Scratch,
         None => in_row(directory, name),
+        Some(field) if is_report_name(field, name) => Meaning::Report,
         Some(_) if is_temporary(name) => Meaning::Scratch,
         Some(field) => Meaning::File(directory.item(field, field.item(name)), Arc::clone(field)),
     }
@@ -225,6 +229,7 @@ mod tests {
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
             Meaning::View => "view",
+            Meaning::Report => "report",
             Meaning::Scratch => "scratch",
         }
     }

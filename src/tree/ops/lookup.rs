@@ -110,7 +110,7 @@ impl Tree {
                 Ok(Lookup::Found(lasting(collection_attr(number, &row))))
             }
             Meaning::Variant(_, _, None) | Meaning::View => Err(Error::NotFound),
-            Meaning::Scratch => {
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))

@@ -13,6 +13,7 @@ mod open;
 mod receive;
 mod remove;
 mod rename;
+mod retry;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;

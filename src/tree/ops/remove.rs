@@ -21,7 +21,7 @@ impl Tree {
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => self.unlink_file(who, &place, &field, &name),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Scratch => {
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);

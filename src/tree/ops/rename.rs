@@ -124,7 +124,7 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::View => Err(Error::NotFound),
         }
@@ -141,7 +141,7 @@ impl Tree {
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Report => Err(Error::NotPermitted),
         }
     }
 
