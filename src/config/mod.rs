@@ -1,6 +1,7 @@
 //! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column.
 //! Does not know what the values are used for, and asks nothing of the machine but the names of users and groups.
 
+mod boxes;
 mod field;
 mod owner;
 mod problem;

@@ -2,6 +2,7 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod boxes;
 mod describe;
 pub mod draft;
 mod extent;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::library::boxes::DropBox;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::Quarantine;
@@ -90,6 +92,8 @@ pub struct Library {
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
+    box_table: Table,
+    boxes: Vec<DropBox>,
     settings: Settings,
     staging: Staging,
     quarantine: Quarantine,
@@ -114,12 +118,15 @@ impl Library {
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let library = Self {
             staging: Staging::new(home.staging()),
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
-            tables: declare(&*catalog, schema)?,
+            box_table,
+            boxes,
+            tables: declare(&*catalog, schema.tables)?,
             renders: Renders::default(),
             promises: Promises::default(),
             home,
@@ -181,7 +188,7 @@ impl Library {
     }
 }
 
-fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
+fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
@@ -192,7 +199,7 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
         let fields = table.fields.into_iter().map(Arc::new).collect();
         Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
     };
-    schema.tables.into_iter().map(number).collect()
+    tables.into_iter().map(number).collect()
 }
 
 impl Table {

@@ -18,6 +18,8 @@ pub enum Node {
     Errors,
     LastError,
     Quarantine,
+    /// `/drop`
+    Drop,
     Trash,
     /// What was detached on a day.
     TrashDay(Day),
@@ -25,6 +27,8 @@ pub enum Node {
     Trashed(AttachmentId),
     Table(TableId),
     Row(TableId, RowId),
+    /// A drop box.
+    DropBox(RowId),
     /// A list or a dict of a row.
     Collection(FieldId, RowId),
     ThumbTable(TableId),
@@ -67,6 +71,7 @@ impl Node {
             Self::LastError => 7,
             Self::Quarantine => 8,
             Self::Unrendered => 9,
+            Self::Drop => 10,
             Self::Trash => 20,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table.0, id)),
@@ -80,6 +85,7 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::DropBox(id) => number(41, id.0),
             Self::TrashDay(day) => number(20, u64::from(day.0)),
             Self::Trashed(id) => number(21, id.0),
             Self::RowJson(table, id) => number(40, row(table.0, id)),
@@ -106,6 +112,7 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            41 => Self::DropBox(RowId(id)),
             20 => Self::TrashDay(Day(u32::try_from(id).ok()?)),
             21 => Self::Trashed(AttachmentId(id)),
             40 => Self::RowJson(TableId(part), row),
@@ -126,6 +133,7 @@ impl Node {
             7 => Self::LastError,
             8 => Self::Quarantine,
             9 => Self::Unrendered,
+            10 => Self::Drop,
             20 => Self::Trash,
             _ => return None,
         })
@@ -138,6 +146,8 @@ impl Node {
             | Self::Thumbs
             | Self::Control
             | Self::Quarantine
+            | Self::Drop
+            | Self::DropBox(_)
             | Self::Trash
             | Self::TrashDay(_)
             | Self::Table(_)

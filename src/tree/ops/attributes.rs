@@ -37,7 +37,7 @@ impl Tree {
                 }
             }
             Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
-            Node::Row(..) | Node::Collection(..) if name == REFUSAL => {
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) if name == REFUSAL => {
                 let folder = self.directory(ino)?.folder();
                 self.library.refusals().of_folder(&folder).map(|line| line.message.into_bytes())
             }
@@ -108,7 +108,9 @@ impl Tree {
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
             Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
-            Node::Row(..) | Node::Collection(..) | Node::Table(_) => Err(Error::NotSupported),
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) | Node::Table(_) => {
+                Err(Error::NotSupported)
+            }
             _ => Err(Error::ReadOnly),
         }
     }

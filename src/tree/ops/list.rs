@@ -92,12 +92,9 @@ impl Tree {
     /// A whole directory, numbered from 1.
     fn list(&self, source: Ino) -> Result<Vec<Listed>> {
         let found = match node(source)? {
-            Node::Root => vec![
-                (Node::Models, "models".to_owned()),
-                (Node::Thumbs, "thumbs".to_owned()),
-                (Node::Trash, "trash".to_owned()),
-                (Node::Control, ".mediafs".to_owned()),
-            ],
+            Node::Root => self.list_root(),
+            Node::Drop => self.list_boxes(),
+            Node::DropBox(row) => self.list_box(row)?,
             Node::Models => self.list_tables(|table| Node::Table(table.id)),
             Node::Thumbs => self.list_tables(|table| Node::ThumbTable(table.id)),
             Node::Row(..) => self.list_row(&self.directory(source)?)?,
@@ -114,6 +111,18 @@ impl Tree {
             entry.next = next;
         }
         Ok(all)
+    }
+
+    fn list_root(&self) -> Vec<(Node, String)> {
+        let boxes = (!self.library.boxes().is_empty()).then_some((Node::Drop, "drop"));
+        let always = [
+            (Node::Models, "models"),
+            (Node::Thumbs, "thumbs"),
+            (Node::Trash, "trash"),
+            (Node::Control, ".mediafs"),
+        ];
+        let all = always.into_iter().chain(boxes);
+        all.map(|(node, name)| (node, name.to_owned())).collect()
     }
 
     fn list_tables(&self, node: impl Fn(&Table) -> Node) -> Vec<(Node, String)> {

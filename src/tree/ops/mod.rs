@@ -10,6 +10,7 @@ mod list;
 mod lookup;
 mod make;
 mod open;
+mod receive;
 mod remove;
 mod rename;
 mod row;

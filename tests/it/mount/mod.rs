@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod boxes;
 mod collection;
 mod copy;
 pub mod daemon;
