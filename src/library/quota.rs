@@ -1,9 +1,12 @@
 //! Quotas as writers meet them: how much room there is before a byte is sent, and why there is none, in words.
 //! Does not decide at the end: the catalogue holds each publication to the quotas, in its transaction.
 
+use std::sync::Arc;
+
 use crate::attachment::{ScratchId, TableId};
-use crate::catalog::{Folder, Link};
+use crate::catalog::{Folder, Link, ScratchRecord};
 use crate::library::refuse::Author;
+use crate::library::tally::{Charge, Tally};
 use crate::library::{Error, Library, Target};
 use crate::quota::{self, Account, Excess, Limits, Measure, Quota, Usage};
 use crate::refusal::{Refusal, Rule, Violation};
@@ -145,6 +148,42 @@ impl Library {
                 "remove something first, or ask for a larger quota ([quotas.{section}] {key})"
             ),
         }
+    }
+
+    /// What was moved may belong to another table.
+    pub(super) fn recount_scratch(&self, id: ScratchId) -> Result<(), Error> {
+        if self.limits.count_scratch_by_table()
+            && let Some(record) = self.catalog.scratch_by_id(id)?
+            && let Some(charge) = self.tally.find(id)
+        {
+            charge.give(record.access.uid, self.scratch_table(&record.folder)?);
+        }
+        Ok(())
+    }
+
+    /// Makes room for what new scratch is to hold, or removes it.
+    pub(super) fn charge_scratch(&self, record: &ScratchRecord, length: u64) -> Result<(), Error> {
+        let charge = self.scratch_charge(record)?;
+        let Err(excess) = charge.grow(length, self.limits()) else { return Ok(()) };
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let refusal = self.refuse_scratch(record.id, author, &excess)?;
+        self.remove_scratch(record.id)?;
+        Err(refusal.into())
+    }
+
+    /// The part that a scratch file has in its user's tally, for whoever opens it.
+    pub fn scratch_charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>, Error> {
+        if let Some(charge) = self.tally.find(record.id) {
+            return Ok(charge);
+        }
+        // It has lost its name this moment.
+        let size = self.stat_scratch(record).map_or(0, |stat| stat.size);
+        Ok(self.tally.open(record.access.uid, self.scratch_table(&record.folder)?, size))
+    }
+
+    /// What users and tables have of scratch, in no order.
+    pub fn scratch_tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The table of a folder's row, where some table has a quota of scratch; else nobody asks.

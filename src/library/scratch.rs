@@ -5,7 +5,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -13,7 +12,6 @@ use crate::attachment::{Access, Amendment, ScratchId, Times};
 use crate::catalog::{Collision, Folder, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
-use crate::library::tally::{Charge, Tally};
 use crate::library::{Error, Library, Target, staging};
 use crate::pipeline::policy;
 use crate::slot::Name;
@@ -171,42 +169,6 @@ impl Library {
             Some(exchanged) => self.recount_scratch(exchanged.id),
             None => Ok(()),
         }
-    }
-
-    /// What was moved may belong to another table.
-    fn recount_scratch(&self, id: ScratchId) -> Result<(), Error> {
-        if self.limits.count_scratch_by_table()
-            && let Some(record) = self.catalog.scratch_by_id(id)?
-            && let Some(charge) = self.tally.find(id)
-        {
-            charge.give(record.access.uid, self.scratch_table(&record.folder)?);
-        }
-        Ok(())
-    }
-
-    /// Makes room for what new scratch is to hold, or removes it.
-    fn charge_scratch(&self, record: &ScratchRecord, length: u64) -> Result<(), Error> {
-        let charge = self.scratch_charge(record)?;
-        let Err(excess) = charge.grow(length, &self.limits) else { return Ok(()) };
-        let author = Author { uid: record.access.uid, pid: 0 };
-        let refusal = self.refuse_scratch(record.id, author, &excess)?;
-        self.remove_scratch(record.id)?;
-        Err(refusal.into())
-    }
-
-    /// The part that a scratch file has in its user's tally, for whoever opens it.
-    pub fn scratch_charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>, Error> {
-        if let Some(charge) = self.tally.find(record.id) {
-            return Ok(charge);
-        }
-        // It has lost its name this moment.
-        let size = self.stat_scratch(record).map_or(0, |stat| stat.size);
-        Ok(self.tally.open(record.access.uid, self.scratch_table(&record.folder)?, size))
-    }
-
-    /// What users and tables have of scratch, in no order.
-    pub fn scratch_tally(&self) -> &Tally {
-        &self.tally
     }
 
     pub fn remove_scratch(&self, id: ScratchId) -> Result<(), Error> {

@@ -135,8 +135,8 @@ fn a_wrong_extension_is_no_error_there() {
 fn what_the_quarantine_could_never_hold_is_refused_aloud() {
     let Some(mount) = mount() else { return };
     let mut scan = File::create(mount.row().join("scan")).expect("opened");
-    scan.write_all(&[b'x'; 250_000]).expect("swallowed");
-    assert_eq!(errno(scan.write_all(&[b'x'; 20_000])), EFBIG);
+    scan.write_all(&vec![b'x'; 250_000]).expect("swallowed");
+    assert_eq!(errno(scan.write_all(&vec![b'x'; 20_000])), EFBIG);
     drop(scan);
     assert_eq!(names(&quarantine(&mount)), [""; 0]);
 }
@@ -214,7 +214,7 @@ fn mediafs_refused_lists_tries_again_and_drops() {
     assert_eq!(mount.command(&["refused", "--drop", &id]).code, 1);
     assert_eq!(mount.command(&["refused", "--drop", "nonsense"]).code, 2);
 
-    assert_eq!(errno(fs::write(mount.row().join("scan"), [0; 300_000])), EFBIG);
+    assert_eq!(errno(fs::write(mount.row().join("scan"), vec![0; 300_000])), EFBIG);
     let mut note = File::create(mount.row().join("note")).expect("opened");
     note.write_all(b"abc").expect("too short, as the close finds");
     drop(note);
