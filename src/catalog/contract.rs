@@ -6,6 +6,7 @@ mod originals;
 mod random;
 mod rows;
 mod slots;
+mod stores;
 mod sweeping;
 
 use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};

@@ -12,6 +12,7 @@ mod retired;
 mod rows;
 mod scratch;
 mod slots;
+mod stores;
 mod sweep;
 mod variants;
 mod verbs;

@@ -240,6 +240,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::Taken => Self::Taken,
             catalog::Error::Missing => Self::Missing,
             catalog::Error::NotEmpty => Self::NotEmpty,
+            catalog::Error::Shared => Self::WouldChange,
             catalog::Error::Full => Self::NoSpace,
             other => Self::Catalog(other),
         }

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId};
+use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId, StoreId};
 use crate::blob::Space;
 use crate::catalog::{Link, Place, Totals};
 use crate::library::{Error, Library};
@@ -76,7 +76,7 @@ impl Library {
     }
 
     pub fn space(&self) -> Result<Space, Error> {
-        Ok(self.blobs.space()?)
+        Ok(self.blobs.space(StoreId::default())?)
     }
 
     pub fn totals(&self) -> Result<Totals, Error> {

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 
 use super::{ACCESS, at, item, name, picture, place, publication};
 use crate::attachment::{
-    Amendment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
+    Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
 };
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Folder, Orphan, Place};
+use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Rehoming};
 use crate::digest::Digest;
 use crate::variant::Variant;
 
@@ -33,6 +33,8 @@ enum Verb {
     Share(u64, (u64, u64), Collision),
     Unlink(u64, u64),
     Move((u64, u64), (u64, u64), Collision),
+    /// To the other of two stores, now and then with other bytes.
+    Rehome((u64, u64), (u64, u64), Collision, bool),
     Amend(u64, Option<u32>),
     SetAttribute(u64, u64, Option<u8>),
     AddVariant(u64, u64, u64),
@@ -53,8 +55,8 @@ fn collision() -> impl Strategy<Value = Collision> {
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
         AddRow, AddScratch, AddVariant, Amend, Arrange, Declare, Doom, Doomable, Forget, Move,
-        Publish, PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch,
-        Reserve, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RenameRow,
+        RenameScratch, Reserve, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -75,6 +77,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
         4 => spot().prop_map(|(r, f)| Unlink(r, f)),
         3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
+        3 => (spot(), spot(), collision(), any::<bool>())
+            .prop_map(|(a, b, how, same)| Rehome(a, b, how, same)),
         1 => (attachment(), any::<Option<u32>>()).prop_map(|(a, mode)| Amend(a, mode)),
         1 => (attachment(), field(), any::<Option<u8>>()).prop_map(|(a, n, v)| SetAttribute(a, n, v)),
         4 => (blob(), field(), blob()).prop_map(|(o, v, b)| AddVariant(o, v, b)),
@@ -150,6 +154,20 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
         Verb::Move(from, to, how) => {
             let written = name(&format!("w{now}"));
             format!("{:?}", catalog.move_link(&spot(from), &spot(to), &written, how, time))
+        }
+        Verb::Rehome(from, to, how, same) => {
+            let Some(link) = catalog.find(&spot(from)).unwrap() else { return "nothing".into() };
+            let key = |old: BlobKey, same: bool| {
+                let digest = if same { old.digest } else { digest(5) };
+                catalog.reserve(StoreId(1 - old.store.0), digest, time).unwrap().key()
+            };
+            let Attachment { blob, original, .. } = link.attachment;
+            let (from, to) = (spot(from), spot(to));
+            let (written, collision) = (name(&format!("w{now}")), how);
+            let original = original.map(|sent| key(sent.blob, true));
+            let blob = key(blob, same);
+            let way = Rehoming { from, to, written, collision, blob, original, now: time };
+            format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
         }
         Verb::Amend(id, mode) => {
             let change = Amendment { mode, ..Amendment::default() };

@@ -9,7 +9,7 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -27,6 +27,10 @@ impl Catalog for Memory {
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         Ok(self.state().store(name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        Ok(self.state().stores())
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -145,6 +149,10 @@ impl Catalog for Memory {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.state().move_link(from, to, written, (collision, now))
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.state().rehome(rehoming)
     }
 
     fn amend(

@@ -2,14 +2,14 @@
 //! Does not hold SQL.
 
 use super::sweep::Horizon;
-use super::{Sqlite, attachments, blobs, retired, rows, scratch, slots, sweep, variants};
+use super::{Sqlite, attachments, blobs, retired, rows, scratch, slots, stores, sweep, variants};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -33,10 +33,14 @@ impl Catalog for Sqlite {
     }
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        if let Some(known) = self.read(|db| rows::store(db, name))? {
+        if let Some(known) = self.read(|db| stores::find(db, name))? {
             return Ok(known);
         }
-        self.write(|db| rows::add_store(db, name))
+        self.write(|db| stores::add(db, name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.read(stores::all_of_them)
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -158,6 +162,10 @@ impl Catalog for Sqlite {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.write(|db| slots::move_link(db, from, to, written, (collision, now)))
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.write(|db| stores::rehome(db, rehoming))
     }
 
     fn amend(
