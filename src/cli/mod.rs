@@ -13,6 +13,7 @@ mod options;
 pub mod service;
 pub mod show;
 pub mod signal;
+mod stores;
 mod try_files;
 mod unmount;
 pub mod workers;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Original};
 use crate::catalog::Place;
 use crate::config::Config;
 use crate::library::Library;
@@ -53,6 +53,10 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, 
     let link = library.find(&place)?.ok_or_else(nothing)?;
     let mut value = describe(&slot, &link.attachment);
     value["url"] = json!(library.url(&link.attachment));
+    value["store"] = json!(library.store_name(link.attachment.blob)?);
+    if let Some(sent) = &link.attachment.original {
+        value["original"] = original(sent);
+    }
     Ok(Response::Shown(value))
 }
 
@@ -99,6 +103,21 @@ pub fn describe(slot: &Slot, attachment: &Attachment) -> Value {
         value["width"] = json!(dimensions.width);
         value["height"] = json!(dimensions.height);
         value["ratio"] = json!(dimensions.ratio());
+    }
+    value
+}
+
+/// What was sent, where it is kept.
+fn original(sent: &Original) -> Value {
+    let mut value = json!({
+        "key": sent.blob.to_string(),
+        "hash": format!("blake3:{}", sent.blob.digest),
+        "content_type": sent.content.media_type,
+        "length": sent.content.length,
+    });
+    if let Some(dimensions) = sent.content.dimensions {
+        value["width"] = json!(dimensions.width);
+        value["height"] = json!(dimensions.height);
     }
     value
 }

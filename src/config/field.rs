@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use super::reader::Section;
-use super::value;
+use super::{store, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
 use crate::schema::{Field, Preset};
@@ -32,7 +32,7 @@ const OF_IMAGES: [&str; 17] = [
 ];
 
 /// Reads a field's section. `None` if its type is not told; the problems say what else is wrong.
-pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
+pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option<Field> {
     let kind = kind(section);
     let rules = match kind {
         Some(Kind::File) => Rules::file(),
@@ -44,6 +44,8 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        store: section.key("store", |value| store::named(value, stores)),
+        keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -102,9 +104,8 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 fn unsupported(section: &Section<'_>) {
     section.later_unless("collection", |value| value.as_str() == Some("one"));
     section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
-    section.later_unless("keep_original", |value| value.as_bool() == Some(false));
     section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
-    for key in ["max_items", "store", "report", "quota"] {
+    for key in ["max_items", "report", "quota"] {
         section.later(key);
     }
 }

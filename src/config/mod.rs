@@ -6,6 +6,7 @@ mod owner;
 mod problem;
 mod reader;
 mod section;
+mod store;
 mod value;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
 use crate::schema::Schema;
+use crate::slot::Name;
 
 pub use problem::{Errors, Problem};
 
@@ -33,6 +35,8 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub library: Library,
+    /// In the order of the file; names are unique, and so are paths.
+    pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
     pub schema: Schema,
@@ -49,6 +53,16 @@ pub struct Library {
     pub hold: Duration,
     /// How long a scratch file lives.
     pub scratch: Duration,
+}
+
+/// `[stores.<name>]`: a directory for the blobs of fields that say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    pub name: Name,
+    /// Relative paths count from the directory of the configuration file.
+    pub path: PathBuf,
+    /// Without a trailing slash.
+    pub base_url: Option<String>,
 }
 
 /// `[mount]`: how the tree is shown.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::reader::Section;
-use super::{Cache, Config, Library, Mount, field, owner, value};
+use super::{Cache, Config, Library, Mount, field, owner, store, value};
 use crate::byte_count::ByteCount;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
@@ -26,15 +26,19 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     }
     let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
     let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
-    let tables = root.section("tables").as_ref().map_or_else(Vec::new, tables);
+    let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
+    let stores = store::Declared::read(stores, base, library.as_ref());
+    let tables =
+        root.section("tables").map_or_else(Vec::new, |section| tables(&section, &stores.names));
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    for key in ["fetch", "stores", "boxes", "quotas"] {
+    for key in ["fetch", "boxes", "quotas"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    Some(Config { library: library?, mount, cache, schema: Schema { tables } })
+    let schema = Schema { tables };
+    Some(Config { library: library?, stores: stores.stores, mount, cache, schema })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -51,14 +55,14 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
     section.later_unless("trash", |value| value.as_str() == Some("0"));
-    for key in ["quota", "quotas", "report", "store"] {
+    for key in ["quota", "quotas", "report"] {
         section.later(key);
     }
     section.finish();
     Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
 }
 
-fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
+pub(super) fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
     let written = value::text(value)?;
     if written.is_empty() || written.contains('\0') {
         return Err("expected the path of a directory".into());
@@ -74,7 +78,7 @@ fn lifetime(value: &DeValue<'_>) -> Result<Duration, String> {
     Ok(span)
 }
 
-fn base_url(value: &DeValue<'_>) -> Result<String, String> {
+pub(super) fn base_url(value: &DeValue<'_>) -> Result<String, String> {
     let written = value::text(value)?;
     let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
@@ -126,15 +130,15 @@ impl Default for Cache {
     }
 }
 
-fn tables(section: &Section<'_>) -> Vec<Table> {
+fn tables(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
     let children = section.sections();
     if children.is_empty() {
         section.misnamed("no table is declared; write a section such as [tables.user]");
     }
-    children.iter().filter_map(|(name, child)| table(name, child)).collect()
+    children.iter().filter_map(|(name, child)| table(name, child, stores)).collect()
 }
 
-fn table(name: &str, section: &Section<'_>) -> Option<Table> {
+fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
     let name = checked_name(name, section);
     let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
     let id = section.key("id", |value| value::one_of(value, &rules));
@@ -147,7 +151,7 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
     }
     let fields = children.iter().filter_map(|(name, child)| {
         let name = checked_name(name, child);
-        field::read(name?, child)
+        field::read(name?, child, stores)
     });
     let fields = fields.collect();
     for key in ["quota", "quotas", "max_rows"] {
@@ -158,13 +162,14 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
 }
 
 /// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.
-fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
+pub(super) fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
     let plain =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);
     if !valid {
-        section
-            .misnamed("a table or field is named by 1 to 40 of the characters a-z, 0-9, _ and -");
+        section.misnamed(
+            "a table, field or store is named by 1 to 40 of the characters a-z, 0-9, _ and -",
+        );
         return None;
     }
     Name::parse(written).map_err(|error| section.misnamed(&error.to_string())).ok()

@@ -62,8 +62,9 @@ fn the_sample_is_a_valid_configuration() {
 fn what_the_sample_has_commented_out_is_valid_too() {
     let mut text = String::new();
     for line in SAMPLE.lines() {
-        let commented =
-            line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.ends_with('.'));
+        let commented = line
+            .strip_prefix("# ")
+            .filter(|rest| rest.starts_with('[') || rest.contains(" = ") && !rest.ends_with('.'));
         // The owner's name may not exist on the machine that runs the tests.
         let line = commented.filter(|rest| !rest.starts_with("owner")).unwrap_or(line);
         writeln!(text, "{line}").expect("text");
@@ -255,8 +256,6 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         "collection = \"list\"",
         "collection = \"dict\"",
         "max_items = 5",
-        "keep_original = true",
-        "store = \"s3\"",
         "on_refuse = \"quarantine\"",
         "report = true",
         "delete_orphan = false",
@@ -264,7 +263,7 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
     ] {
         assert!(said(key).ends_with("not yet supported"), "{key}: {}", said(key));
     }
-    for section in ["[fetch]\nallow = []", "[stores.s3]\nurl = \"x\"", "[boxes.a]\nb = 1"] {
+    for section in ["[fetch]\nallow = []", "[boxes.a]\nb = 1"] {
         assert!(
             bad(&format!("{}{section}\n", image(""))).contains("not yet supported"),
             "{section}"
@@ -283,6 +282,45 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         &format!("{}[fetch]\n[mount]\nread_only = false\n", image(""))
             .replace("[tables.user]", "trash = \"0\"\n[tables.user]"),
     );
+}
+
+#[test]
+fn a_field_names_the_store_that_keeps_its_files() {
+    let stores = "[stores.cold]\npath = \"/mnt/cold\"\nbase_url = \"https://cold.example.org/\"\n\
+                  [stores.hot]\npath = \"hot\"\n";
+    let config = good(&format!("{}{stores}", image("store = \"cold\"\nkeep_original = true")));
+    let field = &config.schema.tables[0].fields[0];
+    assert_eq!(field.store.as_ref().map(ToString::to_string), Some("cold".into()));
+    assert!(field.keep_original);
+    let [cold, hot] = &config.stores[..] else { panic!("{:?}", config.stores) };
+    assert_eq!((cold.path.as_path(), hot.path.as_path()), ("/mnt/cold".as_ref(), "hot".as_ref()));
+    assert_eq!(cold.base_url.as_deref(), Some("https://cold.example.org"));
+    assert_eq!(
+        bad(&format!("{}{stores}", image("store = \"cool\""))),
+        "mediafs.toml:7:9: `store` in [tables.user.fields.avatar]: there is no store `cool`; the \
+         stores are `cold`, `hot`"
+    );
+    assert!(said("store = \"cold\"").ends_with("declare it as [stores.cold]"));
+}
+
+#[test]
+fn no_two_stores_share_a_place_and_each_says_where_it_is() {
+    let told = |stores: &str| bad(&format!("{}{stores}", image("")));
+    assert_eq!(
+        told("[stores.a]\npath = \"/srv/./\""),
+        "mediafs.toml:9:8: `path` in [stores.a]: the library itself lies there; choose another \
+         directory"
+    );
+    assert_eq!(
+        told("[stores.a]\npath = \"/a\"\n[stores.b]\npath = \"/a/\""),
+        "mediafs.toml:11:8: `path` in [stores.b]: the store `a` lies there; choose another \
+         directory"
+    );
+    assert!(told("[stores.a]\nbase_url = \"ftp://x\"").contains(":8:9: `path` is missing"));
+    assert!(told("[stores.a]\npath = \"/a\"\nurl = \"x\"").contains("unknown key `url`"));
+    assert!(told("[stores.default]\npath = \"/a\"").contains("choose another name"));
+    assert!(told("[stores.A]\npath = \"/a\"").contains("1 to 40 of the characters"));
+    assert!(told("[stores]\na = 1").contains("expected a section"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod depot;
 pub mod draft;
 mod extent;
 pub mod home;
@@ -10,11 +11,13 @@ pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod refuse;
+mod rehome;
 pub mod reserve;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
 pub mod staging;
+pub mod stores;
 pub mod sweep;
 pub mod transfer;
 pub mod variant;
@@ -31,6 +34,7 @@ use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
+use crate::library::stores::{Store, Stores};
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
 use crate::refusal::Refusal;
@@ -49,6 +53,8 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// In front of a blob's path in public URLs, without a slash at the end.
     pub base_url: Option<String>,
+    /// The stores beside the library's own.
+    pub stores: Vec<Store>,
     /// Owner of what is written; none: whoever writes it.
     pub owner: Option<(u32, u32)>,
     pub file_mode: u32,
@@ -83,6 +89,7 @@ pub struct Library {
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
     settings: Settings,
+    stores: Stores,
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
@@ -110,6 +117,7 @@ impl Library {
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
+            stores: Stores::open(&*catalog, &settings.stores)?,
             tables: declare(&*catalog, schema)?,
             renders: Renders::default(),
             home,

@@ -70,9 +70,7 @@ impl Library {
 
     /// `base_url/<store path>?_ts=<timestamp>`, percent-encoded; the path alone where no base URL is configured.
     pub fn url(&self, attachment: &Attachment) -> String {
-        let base = self.settings.base_url.as_deref().unwrap_or("");
-        let path = attachment.blob.path();
-        format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
+        format!("{}?_ts={}", self.address(attachment.blob), attachment.committed.as_seconds())
     }
 
     pub fn space(&self) -> Result<Space, Error> {

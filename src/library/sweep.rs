@@ -2,6 +2,7 @@
 //! Does not decide what is needed: the catalogue dooms, this deletes, and the catalogue forgets.
 
 use crate::attachment::BlobKey;
+use crate::blob;
 use crate::catalog::{Doomed, RESERVATION_SPAN};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
@@ -25,38 +26,67 @@ pub struct Swept {
     pub blobs: usize,
 }
 
+/// What became of a doomed blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Burial {
+    Done,
+    /// Its store is not configured any more: it waits until it is.
+    Postponed,
+    Failed,
+}
+
+#[derive(Debug, Default)]
+struct Burials {
+    buried: usize,
+    postponed: usize,
+}
+
+impl Burials {
+    fn count(&mut self, burial: Burial) {
+        self.buried += usize::from(burial == Burial::Done);
+        self.postponed += usize::from(burial == Burial::Postponed);
+    }
+}
+
 impl Library {
     /// Deletes the blobs that nothing links any more, with their variants.
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         self.even_when_full(|| Ok(self.catalog.trim_variants(self.settings.cache_bytes)?))?;
+        let mut limit = BATCH;
         loop {
             let (retired, reserved) = self.horizons(patience);
-            let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
+            let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
             let Doomed { blobs, attachments } = self.even_when_full(doom)?;
-            let mut buried = 0;
+            let mut done = Burials::default();
             for key in &blobs {
-                buried += usize::from(self.bury(*key)?);
+                done.count(self.bury(*key)?);
             }
             swept.attachments += attachments.len();
-            swept.blobs += buried;
+            swept.blobs += done.buried;
             // Without progress the rest cannot be deleted now.
-            if blobs.len() < BATCH || buried == 0 {
+            if blobs.len() < limit || done.buried + done.postponed == 0 {
                 self.reserve.fill();
                 return Ok(swept);
             }
+            // Those of a closed store are doomed first every time, and stand in nobody's way.
+            limit = BATCH + done.postponed;
         }
     }
 
-    /// Deletes a doomed blob and its record; whether it could be. One that the disk does not let go of stays doomed, and
-    /// stands in nobody's way.
-    pub(crate) fn bury(&self, key: BlobKey) -> Result<bool, Error> {
-        if let Err(error) = self.blobs.delete(key) {
-            tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
-            return Ok(false);
+    /// Deletes a doomed blob and its record. One that the disk does not let go of stays doomed.
+    pub(crate) fn bury(&self, key: BlobKey) -> Result<Burial, Error> {
+        match self.blobs.delete(key) {
+            Ok(()) => {}
+            // The start has said so.
+            Err(blob::Error::Closed(_)) => return Ok(Burial::Postponed),
+            Err(error) => {
+                tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
+                return Ok(Burial::Failed);
+            }
         }
         self.even_when_full(|| Ok(self.catalog.forget(key)?))?;
-        Ok(true)
+        Ok(Burial::Done)
     }
 
     /// What [`Library::sweep`] would delete now, up to a million blobs.

@@ -20,6 +20,10 @@ impl Library {
         author: Author,
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
+        if self.is_elsewhere(&from.attachment, target)? {
+            // One attachment has one blob, and that is in one store.
+            return Err(Error::WouldChange);
+        }
         let Target { place, written, .. } = target;
         let now = Timestamp::now();
         self.catalog.share(from.attachment.id, place, written, Collision::Refuse, now)?;
@@ -27,7 +31,7 @@ impl Library {
         Ok(())
     }
 
-    /// `rename`: the attachment moves and keeps its inode. Returns what was displaced.
+    /// `rename`: the attachment moves and keeps its inode, also into another store. Returns what was displaced.
     pub fn move_link(
         &self,
         from: &Link,
@@ -38,8 +42,12 @@ impl Library {
     ) -> Result<Option<Attachment>, Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
         let Target { place, written, .. } = target;
-        let now = Timestamp::now();
-        let displaced = self.catalog.move_link(&from.place, place, written, collision, now)?;
+        let displaced = if self.is_elsewhere(&from.attachment, target)? {
+            self.rehome(from, target, collision)?
+        } else {
+            let now = Timestamp::now();
+            self.catalog.move_link(&from.place, place, written, collision, now)?
+        };
         self.refusals.clear(place);
         Ok(displaced)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::attachment::{Access, Times};
+use crate::library::stores::StoreStatus;
 use crate::refusal::RefusalId;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -177,6 +178,11 @@ impl Tree {
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
             .collect();
+        let store = |it: StoreStatus| {
+            (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
+        };
+        let stores: serde_json::Map<_, _> =
+            self.library.store_statuses()?.into_iter().map(store).collect();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -188,6 +194,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
+            "stores": stores,
             "open": { "handles": self.handles.count(), "drafts": self.drafts.len() },
             "workers": {
                 "live": workers.live,

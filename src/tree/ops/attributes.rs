@@ -135,7 +135,8 @@ impl Tree {
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
         let attachment = match self.handles.open_attachment(id) {
-            Some(open) => open,
+            // As it is now: it may have been amended, or moved to another store, since it was opened.
+            Some(open) => self.library.attachment(id)?.unwrap_or(open),
             None => self.living(who, id)?,
         };
         if name == REFUSAL {
@@ -170,7 +171,7 @@ impl Tree {
             "extension" => format!(".{}", content.media_type.extension()?),
             "original_filename" => attachment.original_filename.clone(),
             "timestamp" => attachment.committed.as_seconds(),
-            "store" => "default".to_owned(),
+            "store" => self.library.store_name(attachment.blob).ok()?,
             "url" => self.library.url(attachment),
             "version" => attachment.version.to_string(),
             _ => return None,

@@ -160,6 +160,7 @@ fn settings() -> Settings {
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
         base_url: None,
+        stores: Vec::new(),
         owner: None,
         file_mode: 0o644,
         dir_mode: 0o755,

@@ -16,6 +16,7 @@ pub mod peer;
 pub mod picture;
 mod refusal;
 mod script;
+mod store;
 pub mod tool;
 mod variant;
 mod web;
@@ -68,8 +69,10 @@ type = "image"
 
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
+const EIO: i32 = 5;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
+const EXDEV: i32 = 18;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
 const EROFS: i32 = 30;
