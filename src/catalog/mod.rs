@@ -24,8 +24,8 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 pub use record::{
-    Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Rehoming, Reservation,
-    Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Rehoming,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -91,21 +91,20 @@ pub trait Catalog: Send + Sync {
     /// The links of a row, by field name; those of a collection in its order.
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
 
-    /// The items of a collection in its order: that of arrival, unless [`Catalog::arrange`] made another.
+    /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
 
     /// How many items a collection holds.
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
 
-    /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that
-    /// it does not hold are passed over. Errors: [`Error::Missing`] if there is no such row.
-    fn arrange(
+    /// Makes several changes to a row at once, in this order. Returns the attachments that lost a name, with `links` after the
+    /// loss. Errors: [`Error::Missing`] if the row, or a place that a revision names, is not there; then nothing has changed.
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<Vec<Attachment>, Error>;
 
     /// An attachment by number, also while `links` is 0 and it is held. One query.
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error>;
@@ -264,6 +263,31 @@ pub trait Catalog: Send + Sync {
     /// Forgets scratch; returns it if it was there.
     fn remove_scratch(&self, id: ScratchId, now: Timestamp)
     -> Result<Option<ScratchRecord>, Error>;
+
+    // -- drop boxes --------------------------------------------------------------------------------------------------
+
+    /// Notes that a file of a drop box is to be looked at. Errors: [`Error::Missing`].
+    fn offer(&self, id: ScratchId) -> Result<(), Error>;
+
+    /// The files that are to be looked at, by number from above `after`.
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Makes a row for a file, and notes it there. Errors: [`Error::Taken`] if the row is there, [`Error::Missing`].
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error>;
+
+    /// Notes that a file with these bytes was dealt with: nobody looks at it again before it is offered again.
+    /// Errors: [`Error::Missing`].
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
+
+    /// The largest whole number that a row of the table is called by; 0 if there is none.
+    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 

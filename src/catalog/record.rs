@@ -5,6 +5,7 @@ use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
     TableId, Times, VariantId,
 };
+use crate::digest::Digest;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -153,6 +154,20 @@ pub struct StoreRecord {
     pub bytes: u64,
 }
 
+/// One change of a row's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// Takes the name away, as [`Catalog::unlink`](crate::catalog::Catalog::unlink) does.
+    Detach(Place),
+    /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that
+    /// it does not hold are passed over.
+    Arrange { field: Name, order: Vec<Name> },
+    /// Gives the attachment another original name.
+    Rename { place: Place, original_filename: String },
+    /// Sets (`Some`) or removes (`None`) one of the attachment's attributes.
+    Annotate { place: Place, name: String, value: Option<Vec<u8>> },
+}
+
 /// A rendered variant. Belongs to the original's blob, not to one attachment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantRecord {
@@ -176,6 +191,18 @@ pub struct ScratchRecord {
     pub file: String,
     pub access: Access,
     pub created: Timestamp,
+    pub arrival: Arrival,
+}
+
+/// How far a file of a drop box has come. Other scratch stays where it begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Whether it is to be looked at.
+    pub waiting: bool,
+    /// The row that was made for it, until it is taken: what a crash interrupted goes on there.
+    pub becomes: Option<RowId>,
+    /// The bytes that were dealt with last, attached or refused.
+    pub taken: Option<Digest>,
 }
 
 /// An attachment that has lost its last name and was not swept yet.

@@ -10,7 +10,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -123,14 +124,13 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("count_items").count_items(row, field)
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.count("arrange").arrange(row, field, order, now)
+    ) -> Result<Vec<Attachment>, Error> {
+        self.count("revise").revise(row, revisions, now)
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
@@ -299,6 +299,33 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         self.count("remove_scratch").remove_scratch(id, now)
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.count("offer").offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.count("offered").offered(after, limit)
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.count("enrol").enrol(id, table, name, access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.count("take").take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.count("largest_id").largest_id(table)
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

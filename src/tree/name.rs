@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::Attachment;
 use crate::catalog::Link;
 use crate::library::Table;
+use crate::library::row::ROW_JSON;
 use crate::media_type::MediaType;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -18,14 +19,16 @@ pub enum Meaning {
     Field(Arc<Field>),
     /// `avatar@w200.jpg`; none if what follows the `@` is no variant.
     Variant(Arc<Field>, Option<Variant>),
-    /// `row.json`, `avatar.url`: read and written in ways of their own.
+    /// `row.json`
+    RowJson,
+    /// `avatar.url`: read and written in ways of its own.
     View,
     Scratch,
 }
 
 pub fn meaning(table: &Table, name: &Name) -> Meaning {
-    if name.as_str() == "row.json" {
-        return Meaning::View;
+    if name.as_str() == ROW_JSON {
+        return Meaning::RowJson;
     }
     if let Some((stem, rest)) = name.as_str().split_once('@')
         && let Some(field) = table.field(stem)
@@ -154,6 +157,7 @@ mod tests {
             Meaning::Field(_) => "field",
             Meaning::Variant(_, Some(_)) => "variant",
             Meaning::Variant(_, None) => "no variant",
+            Meaning::RowJson => "row",
             Meaning::View => "view",
             Meaning::Scratch => "scratch",
         }
@@ -171,7 +175,7 @@ mod tests {
         }
         assert_eq!(kind("avatar@w200.jpg"), "variant");
         assert_eq!(kind("avatar@huge.jpg"), "no variant");
-        assert_eq!(kind("row.json"), "view");
+        assert_eq!(kind("row.json"), "row");
         assert_eq!(kind("avatar.url"), "view");
     }
 

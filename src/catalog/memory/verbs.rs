@@ -9,7 +9,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -94,14 +95,13 @@ impl Catalog for Memory {
         Ok(u64::try_from(self.state().items(row, field).len()).unwrap_or(u64::MAX))
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.state().arrange(row, field, order, now)
+    ) -> Result<Vec<Attachment>, Error> {
+        self.state().revise(row, revisions, now)
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
@@ -270,6 +270,33 @@ impl Catalog for Memory {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         Ok(self.state().remove_scratch(id, now))
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.state().offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.state().offered(after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state().enrol(id, (table, name), access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.state().take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        Ok(self.state().largest_id(table))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

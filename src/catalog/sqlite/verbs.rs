@@ -2,14 +2,17 @@
 //! Does not hold SQL.
 
 use super::sweep::Horizon;
-use super::{Sqlite, attachments, blobs, retired, rows, scratch, slots, stores, sweep, variants};
+use super::{
+    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, variants,
+};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -104,14 +107,13 @@ impl Catalog for Sqlite {
         self.read(|db| slots::count(db, row, field))
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.write(|db| slots::arrange(db, row, field, order, now))
+    ) -> Result<Vec<Attachment>, Error> {
+        self.write(|db| slots::revise(db, row, revisions, now))
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
@@ -283,6 +285,33 @@ impl Catalog for Sqlite {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         self.write(|db| scratch::remove(db, id, now))
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.write(|db| arrivals::offer(db, id))
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| arrivals::offered(db, after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.write(|db| arrivals::enrol(db, id, (table, name), access, now))
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.write(|db| arrivals::take(db, id, taken))
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_id(db, table))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

@@ -100,6 +100,7 @@ impl Tree {
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
+            Meaning::RowJson => Ok(Lookup::Found(fleeting(self.row_json_attr(table, row)?))),
             Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
             Meaning::Scratch => {
                 let record =

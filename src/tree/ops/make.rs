@@ -42,6 +42,11 @@ impl Tree {
                 Ok((entry, self.hold_scratch(who, &record, file, true)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson if flags.exclusive => Err(Error::Exists),
+            Meaning::RowJson => {
+                let opened = self.open_row_json(who, (table, row), flags)?;
+                Ok((fleeting(self.row_json_attr(table, row)?), opened))
+            }
             Meaning::View => Err(Error::NotPermitted),
         }
     }

@@ -28,6 +28,7 @@ impl Tree {
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Err(Error::NotPermitted),
             Meaning::View => Err(Error::NotFound),
         }
     }

@@ -23,12 +23,16 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 enum Source {
     Link(Link, Arc<Field>),
     Scratch(ScratchRecord),
+    /// `row.json`
+    Json(RowId),
 }
 
 /// Where it moves to.
 enum Goal {
     Field(Place, Arc<Field>),
     Scratch(RowId),
+    /// `row.json`
+    Json(RowId),
 }
 
 impl Tree {
@@ -60,7 +64,7 @@ impl Tree {
                         let target = self.target(&place, &field, &new_name)?;
                         self.retry(who, id, &target, mode)
                     }
-                    Goal::Scratch(_) => Err(Error::CrossDevice),
+                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
@@ -105,6 +109,7 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Ok(Source::Json(row)),
             Meaning::View => Err(Error::NotFound),
         }
     }
@@ -118,6 +123,7 @@ impl Tree {
             Meaning::Field(field) => Ok(Goal::Field(Place::one(row, field.name.clone()), field)),
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Ok(Goal::Json(row)),
             Meaning::View => Err(Error::NotPermitted),
         }
     }
@@ -148,6 +154,23 @@ impl Tree {
                 self.move_link(who, &link, &from, &target, mode)
             }
             (Source::Link(link, _), Goal::Scratch(row)) => self.demote(who, &link, row, name, mode),
+            (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
+                self.patch_by_rename(who, &record, row)
+            }
+            (Source::Scratch(_), Goal::Json(_)) if mode == RenameMode::NoReplace => {
+                Err(Error::Exists)
+            }
+            (Source::Json(id), Goal::Scratch(row)) if mode != RenameMode::Exchange => {
+                let folder = Folder::row(row);
+                match self.library.find_scratch(&folder, name)? {
+                    Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
+                    Some(old) => self.library.remove_scratch(old.id)?,
+                    None => {}
+                }
+                self.copy_row_json(who, id, (&folder, name))
+            }
+            // A view is moved nowhere, and nothing but a patch becomes one.
+            (Source::Json(_), _) | (_, Goal::Json(_)) => Err(Error::NotPermitted),
         }
     }
 

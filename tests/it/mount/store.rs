@@ -101,7 +101,7 @@ fn the_store_is_told_with_its_own_address() {
     assert!(fact(&avatar, "user.mediafs.url").starts_with("https://media.example.org/"));
     let shown = mount.command(&["show", "user/42/portrait"]);
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
-    assert_eq!(shown["store"], "cold");
+    assert_eq!(shown["store_id"], "cold");
     let stores = &mount.status()["stores"];
     assert_eq!((&stores["cold"]["files"], &stores["default"]["files"]), (&1.into(), &1.into()));
     assert_eq!(stores["cold"]["bytes"], picture::good(1).len());
