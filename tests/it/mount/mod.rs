@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod collection;
 mod copy;
 pub mod daemon;
 mod draft;
@@ -74,6 +75,7 @@ const EIO: i32 = 5;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
 const EXDEV: i32 = 18;
+const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
 const EROFS: i32 = 30;
