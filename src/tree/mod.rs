@@ -17,6 +17,7 @@ pub mod node;
 pub mod ops;
 pub mod process;
 mod redirect;
+mod side;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -201,7 +202,7 @@ impl Tree {
     /// The directory behind an inode, for operations on files in it.
     fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = node(ino)?;
-        Directory::of(&self.library, node).ok_or(match node {
+        Directory::of(&self.library, node).ok_or(match node.as_model() {
             Node::Row(..) | Node::Collection(..) => Error::Stale,
             // `/models` and its tables take nothing but rows; views are read-only.
             Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,

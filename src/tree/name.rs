@@ -10,6 +10,7 @@ use crate::media_type::MediaType;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
+use crate::tree::side::Side;
 use crate::variant::Variant;
 
 /// What a name in a directory stands for.
@@ -23,13 +24,29 @@ pub enum Meaning {
     Collection(FieldId),
     /// `row.json`
     RowJson,
-    /// `avatar.url`: read and written in ways of its own.
+    /// `avatar.url`: read and written in ways of its own. Under `/originals` also what is not kept there.
     View,
     Scratch,
 }
 
 /// What a name means by itself: in a collection `front@w200.jpg` may be an item or a variant of one ([`variant_in`]).
 pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
+    let meaning = own_meaning(directory, name);
+    let side = directory.side();
+    let is_there = match &meaning {
+        Meaning::Scratch => true,
+        Meaning::File(_, field) => side.has(field),
+        Meaning::Collection(number) => {
+            let known = directory.table.collections().find(|(known, _)| known == number);
+            known.is_some_and(|(_, field)| side.has(field))
+        }
+        // Beside originals there are neither variants nor views.
+        Meaning::Variant(..) | Meaning::RowJson | Meaning::View => side == Side::Models,
+    };
+    if is_there { meaning } else { Meaning::View }
+}
+
+fn own_meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
         None => in_row(directory, name),
         Some(_) if is_temporary(name) => Meaning::Scratch,
@@ -88,7 +105,7 @@ fn split(name: &Name) -> (&str, Option<&str>) {
 
 /// Reads a name in a collection as one of a variant: the item's name, and the variant.
 pub fn variant_in(directory: &Directory<'_>, name: &Name) -> Option<(Place, Name, Variant)> {
-    let field = directory.field?;
+    let field = directory.field.filter(|_| directory.side() == Side::Models)?;
     let (base, rest) = name.as_str().rsplit_once('@')?;
     let variant = Variant::parse(rest)?;
     let base = Name::parse(base).ok()?;

@@ -4,6 +4,7 @@
 use crate::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
+use crate::tree::side::Edition;
 
 /// Everything that has an inode number. The number's upper byte is the kind, the rest says which one, so that numbers are
 /// stable over restarts and nothing has to be remembered for them.
@@ -26,6 +27,12 @@ pub enum Node {
     /// `row.json`
     RowJson(TableId, RowId),
     ThumbCollection(FieldId, RowId),
+    Originals,
+    OriginalTable(TableId),
+    OriginalRow(TableId, RowId),
+    OriginalCollection(FieldId, RowId),
+    /// What was sent for an attachment.
+    Original(AttachmentId, Edition),
     /// The variants of an attachment.
     ThumbField(AttachmentId),
     Attachment(AttachmentId),
@@ -61,6 +68,7 @@ impl Node {
             Self::LastError => 7,
             Self::Quarantine => 8,
             Self::Unrendered => 9,
+            Self::Originals => 50,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
@@ -74,6 +82,10 @@ impl Node {
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
             Self::RowJson(table, id) => number(40, row(table.0, id)),
+            Self::OriginalTable(id) => number(50, id.0),
+            Self::OriginalRow(table, id) => number(51, row(table.0, id)),
+            Self::OriginalCollection(field, id) => number(52, row(field.0, id)),
+            Self::Original(id, edition) => number(53, row(edition.number(), RowId(id.0))),
             Self::Collection(field, id) => number(13, row(field.0, id)),
             Self::ThumbCollection(field, id) => number(14, row(field.0, id)),
         })
@@ -98,6 +110,10 @@ impl Node {
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
             40 => Self::RowJson(TableId(part), row),
+            50 => Self::OriginalTable(TableId(id)),
+            51 => Self::OriginalRow(TableId(part), row),
+            52 => Self::OriginalCollection(FieldId(part), row),
+            53 => Self::Original(AttachmentId(row.0), Edition::from_number(part)),
             13 => Self::Collection(FieldId(part), row),
             14 => Self::ThumbCollection(FieldId(part), row),
             _ => return None,
@@ -115,8 +131,21 @@ impl Node {
             7 => Self::LastError,
             8 => Self::Quarantine,
             9 => Self::Unrendered,
+            50 => Self::Originals,
             _ => return None,
         })
+    }
+
+    /// The node of `/models` whose operations are those of this one.
+    pub fn as_model(self) -> Self {
+        match self {
+            Self::Originals => Self::Models,
+            Self::OriginalTable(table) => Self::Table(table),
+            Self::OriginalRow(table, row) => Self::Row(table, row),
+            Self::OriginalCollection(field, row) => Self::Collection(field, row),
+            Self::Original(id, _) => Self::Attachment(id),
+            other => other,
+        }
     }
 
     pub fn is_directory(self) -> bool {
@@ -128,6 +157,10 @@ impl Node {
             | Self::Quarantine
             | Self::Table(_)
             | Self::Row(..)
+            | Self::Originals
+            | Self::OriginalTable(_)
+            | Self::OriginalRow(..)
+            | Self::OriginalCollection(..)
             | Self::ThumbTable(_)
             | Self::ThumbRow(..)
             | Self::Collection(..)
@@ -139,6 +172,7 @@ impl Node {
             | Self::LastError
             | Self::RowJson(..)
             | Self::Attachment(_)
+            | Self::Original(..)
             | Self::Variant(_)
             | Self::Scratch(_)
             | Self::Draft(_)
@@ -170,6 +204,11 @@ mod tests {
             Node::Table(TableId(1)),
             Node::Row(TableId(3), RowId(1 << 39)),
             Node::ThumbTable(TableId(1)),
+            Node::Originals,
+            Node::OriginalTable(TableId(1)),
+            Node::OriginalRow(TableId(3), RowId(42)),
+            Node::OriginalCollection(FieldId(3), RowId(42)),
+            Node::Original(AttachmentId(1), Edition::from_number(0xffff)),
             Node::ThumbRow(TableId(3), RowId(42)),
             Node::Collection(FieldId(7), RowId(1 << 39)),
             Node::ThumbCollection(FieldId(7), RowId(42)),

@@ -156,20 +156,6 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
             let written = name(&format!("w{now}"));
             format!("{:?}", catalog.move_link(&spot(from), &spot(to), &written, how, time))
         }
-        Verb::Rehome(from, to, how, same) => {
-            let Some(link) = catalog.find(&spot(from)).unwrap() else { return "nothing".into() };
-            let key = |old: BlobKey, same: bool| {
-                let digest = if same { old.digest } else { digest(5) };
-                catalog.reserve(StoreId(1 - old.store.0), digest, time).unwrap().key()
-            };
-            let Attachment { blob, original, .. } = link.attachment;
-            let (from, to) = (spot(from), spot(to));
-            let (written, collision) = (name(&format!("w{now}")), how);
-            let original = original.map(|sent| key(sent.blob, true));
-            let blob = key(blob, same);
-            let way = Rehoming { from, to, written, collision, blob, original, now: time };
-            format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
-        }
         Verb::Amend(id, mode) => {
             let change = Amendment { mode, ..Amendment::default() };
             let row = catalog.amend_row(RowId(id), change, time);
@@ -226,6 +212,9 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
             )
         }
         Verb::RemoveScratch(id) => format!("{:?}", catalog.remove_scratch(ScratchId(id), time)),
+        Verb::Rehome(from, to, how, same) => {
+            rehome(catalog, (spot(from), spot(to)), how, (now, same))
+        }
         Verb::Doom(retired, reserved, limit) => {
             format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
         }
@@ -235,6 +224,25 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),
     }
+}
+
+/// Moves what is there to the other of two stores: with its own bytes, or with others.
+fn rehome(
+    catalog: &dyn Catalog,
+    (from, to): (Place, Place),
+    collision: Collision,
+    (now, same): (i64, bool),
+) -> String {
+    let Some(link) = catalog.find(&from).unwrap() else { return "nothing".into() };
+    let Attachment { blob, original, .. } = link.attachment;
+    let key = |old: BlobKey, same: bool| {
+        let digest = if same { old.digest } else { digest(5) };
+        catalog.reserve(StoreId(1 - old.store.0), digest, at(now)).unwrap().key()
+    };
+    let original = original.map(|sent| key(sent.blob, true));
+    let (blob, written) = (key(blob, same), name(&format!("w{now}")));
+    let way = Rehoming { from, to, written, collision, blob, original, now: at(now) };
+    format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
 }
 
 /// All that can be read, as text.

@@ -14,11 +14,13 @@ use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 
 /// What a rename moves.
 enum Source {
-    Link(Link, Arc<Field>),
+    /// As it is under `/models`, and where it was found.
+    Link(Link, Arc<Field>, Side),
     Scratch(ScratchRecord),
     /// `row.json`
     Json(RowId),
@@ -41,15 +43,22 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         let (name, new_name) = (sought(name)?, made(new_name)?);
-        match (node(parent)?, node(new_parent)?) {
+        let (from, to) = (node(parent)?, node(new_parent)?);
+        let sides = (Side::of(from), Side::of(to));
+        match (from.as_model(), to.as_model()) {
             (Node::Table(from), Node::Table(to)) if from == to => {
-                self.rename_row(from, &name, &new_name, collision(mode))
+                let row = self.rename_row(from, &name, &new_name, collision(mode))?;
+                if sides != (Side::Models, Side::Models) {
+                    self.forget_row(from, row, &name);
+                    self.forget_row(from, row, &new_name);
+                }
+                Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (Node::Row(..) | Node::Collection(..), Node::Row(..) | Node::Collection(..)) => {
                 let source = self.source(who, &self.directory(parent)?, &name)?;
                 let goal = self.goal(&self.directory(new_parent)?, &new_name)?;
-                self.rename_file(who, source, goal, &new_name, mode)
+                self.rename_file(who, source, (goal, sides.1), &new_name, mode)
             }
             (Node::QuarantineEntry(id), Node::Row(..) | Node::Collection(..)) => {
                 let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
@@ -59,7 +68,7 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        self.retry(who, id, &target, mode)
+                        self.retry(who, id, (&target, sides.1), mode)
                     }
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
@@ -78,7 +87,7 @@ impl Tree {
         name: &Name,
         to: &Name,
         collision: Collision,
-    ) -> Result<()> {
+    ) -> Result<RowId> {
         let table = self.table(table)?;
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
@@ -86,15 +95,17 @@ impl Tree {
         let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
         self.library.rename_row(row.id, to, collision)?;
         self.table_changed(table.id);
-        Ok(())
+        Ok(row.id)
     }
 
     fn source(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Source> {
         match self.meaning(parent, name)? {
             Meaning::File(place, field) => {
-                let leads = |link: &Link| name::resolves(link, field.collection, name);
+                let side = parent.side();
+                let leads =
+                    |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
                 match self.library.find(&place)?.filter(leads) {
-                    Some(link) => Ok(Source::Link(link, field)),
+                    Some(link) => Ok(Source::Link(link, field, side)),
                     None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
                     None => Err(Error::NotFound),
                 }
@@ -131,7 +142,7 @@ impl Tree {
         &self,
         who: Caller,
         source: Source,
-        goal: Goal,
+        (goal, side): (Goal, Side),
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
@@ -142,15 +153,24 @@ impl Tree {
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(who, &target, mode)?;
+                let before = self.way_in(who, (&target, side), mode)?;
                 self.attach_scratch(who, &record, &target, before.as_ref())
             }
-            (Source::Link(link, from), Goal::File(place, to)) => {
+            (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
-                self.move_link(who, &link, &from, &target, mode)
+                let before = self.library.find(&place)?;
+                self.move_link(who, &link, &from, &target, mode)?;
+                if (own, side) != (Side::Models, Side::Models) {
+                    [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
+                }
+                Ok(())
             }
-            (Source::Link(link, _), Goal::Scratch(folder)) => {
-                self.demote(who, &link, &folder, name, mode)
+            (Source::Link(link, _, own), Goal::Scratch(folder)) => {
+                self.demote(who, &own.show(link.clone()), &folder, name, mode)?;
+                if own == Side::Originals {
+                    self.forget_link(&link);
+                }
+                Ok(())
             }
             (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
                 self.patch_by_rename(who, &record, row)
