@@ -90,7 +90,7 @@ impl Template {
                 Part::Stem => id.push_str(arrival.file.split_extension().0),
                 Part::Date => id.push_str(&arrival.at.as_rfc3339()[..10]),
                 Part::Time => {
-                    id.extend(arrival.at.as_rfc3339()[11..19].chars().filter(|it| *it != ':'))
+                    id.extend(arrival.at.as_rfc3339()[11..19].chars().filter(|it| *it != ':'));
                 }
             }
         }

@@ -178,13 +178,8 @@ impl Tree {
             (Source::Scratch(_), Goal::Json(_)) if mode == RenameMode::NoReplace => {
                 Err(Error::Exists)
             }
-            (Source::Json(id), Goal::Scratch(folder)) if mode != RenameMode::Exchange => {
-                match self.library.find_scratch(&folder, name)? {
-                    Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
-                    Some(old) => self.library.remove_scratch(old.id)?,
-                    None => {}
-                }
-                self.copy_row_json(who, id, (&folder, name))
+            (Source::Json(row), Goal::Scratch(folder)) if mode != RenameMode::Exchange => {
+                self.copy_row_json(who, row, (&folder, name), mode)
             }
             // A view is moved nowhere, and nothing but a patch becomes one.
             (Source::Json(_), _) | (_, Goal::Json(_)) => Err(Error::NotPermitted),

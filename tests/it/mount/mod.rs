@@ -13,6 +13,7 @@ mod draft;
 mod edit;
 mod life;
 mod name;
+mod original;
 pub mod peer;
 pub mod picture;
 mod refusal;
