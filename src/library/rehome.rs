@@ -8,13 +8,15 @@ use crate::library::{Error, Library, Target};
 use crate::timestamp::Timestamp;
 
 impl Library {
-    /// Whether the target keeps its blobs in another store than the one that has this attachment's.
+    /// Whether the target keeps its blobs in another store than the one that has this attachment's. What lies in a store that
+    /// is not configured any more cannot be copied, and stays there.
     pub(super) fn is_elsewhere(
         &self,
         attachment: &Attachment,
         target: &Target,
     ) -> Result<bool, Error> {
-        Ok(self.store_of(&target.field)? != attachment.blob.store)
+        let here = attachment.blob.store;
+        Ok(self.store_of(&target.field)? != here && self.stores.is_open(here))
     }
 
     /// Copies the blobs to the target's store, then moves the link; a sweep forgets the old ones. An attachment with other

@@ -49,6 +49,11 @@ impl Stores {
         Ok(Self { configured })
     }
 
+    /// Whether blobs of this store can be reached.
+    pub fn is_open(&self, id: StoreId) -> bool {
+        id == StoreId::default() || self.find(id).is_some()
+    }
+
     fn find(&self, id: StoreId) -> Option<&Store> {
         self.configured.iter().find(|(known, _)| *known == id).map(|(_, store)| store)
     }

@@ -64,13 +64,14 @@ impl Library {
             }
             swept.attachments += attachments.len();
             swept.blobs += done.buried;
+            // Those of a closed store may be doomed first every time: they stand in nobody's way.
+            let next = BATCH + done.postponed;
             // Without progress the rest cannot be deleted now.
-            if blobs.len() < limit || done.buried + done.postponed == 0 {
+            if blobs.len() < limit || (done.buried == 0 && next <= limit) {
                 self.reserve.fill();
                 return Ok(swept);
             }
-            // Those of a closed store are doomed first every time, and stand in nobody's way.
-            limit = BATCH + done.postponed;
+            limit = next;
         }
     }
 

@@ -135,7 +135,7 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
-    /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
+    /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
     started: Timestamp,
@@ -181,8 +181,12 @@ impl Tree {
 
     /// A row was made, renamed or removed: its table's time moves.
     fn table_changed(&self, table: TableId) {
+        self.set_table_time(table, Timestamp::now());
+    }
+
+    fn set_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(table, Timestamp::now());
+        changed.insert(table, at);
     }
 
     /// When the names in a table last changed in this run of the daemon.

@@ -24,8 +24,10 @@ pub enum Meaning {
     Collection(FieldId),
     /// `row.json`
     RowJson,
-    /// `avatar.url`: read and written in ways of its own. Under `/originals` also what is not kept there.
+    /// `avatar.url`: read and written in ways of its own.
     View,
+    /// Under `/originals` what has none: views, variants, fields that keep none.
+    Nothing,
     Scratch,
 }
 
@@ -34,7 +36,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     let meaning = own_meaning(directory, name);
     let side = directory.side();
     let is_there = match &meaning {
-        Meaning::Scratch => true,
+        Meaning::Scratch | Meaning::Nothing => true,
         Meaning::File(_, field) => side.has(field),
         Meaning::Collection(number) => {
             let known = directory.table.collections().find(|(known, _)| known == number);
@@ -43,7 +45,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
         // Beside originals there are neither variants nor views.
         Meaning::Variant(..) | Meaning::RowJson | Meaning::View => side == Side::Models,
     };
-    if is_there { meaning } else { Meaning::View }
+    if is_there { meaning } else { Meaning::Nothing }
 }
 
 fn own_meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
@@ -262,6 +264,7 @@ mod tests {
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
             Meaning::View => "view",
+            Meaning::Nothing => "nothing",
             Meaning::Scratch => "scratch",
         }
     }
@@ -272,6 +275,24 @@ mod tests {
             Meaning::File(place, _) => place.item.map(|item| item.to_string()),
             _ => None,
         }
+    }
+
+    #[test]
+    fn under_originals_a_name_means_what_is_kept_there_or_scratch() {
+        let table = table();
+        let node = Node::OriginalRow(table.id, RowId(1));
+        let means = |text: &str| meaning(&Directory { node, ..row(&table) }, &name(text));
+        for text in ["avatar", "avatar.jpg", "photos", "avatar@w16.jpg", "row.json", "avatar.url"] {
+            assert!(matches!(means(text), Meaning::Nothing), "{text}");
+        }
+        assert!(matches!(means("x.part"), Meaning::Scratch));
+        let mut kept = table;
+        let keep = |field: &Arc<Field>| Field { keep_original: true, ..Field::clone(field) };
+        kept.fields = kept.fields.iter().map(|field| Arc::new(keep(field))).collect();
+        let means = |text: &str| meaning(&Directory { node, ..row(&kept) }, &name(text));
+        assert!(matches!(means("avatar.jpg"), Meaning::File(..)));
+        assert!(matches!(means("photos"), Meaning::Collection(_)));
+        assert!(matches!(means("avatar@w16.jpg"), Meaning::Nothing));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Tree {
 
     fn lookup_original_table(&self, name: &Name) -> Result<Entry> {
         let table = self.original_tables().find(|table| table.name == *name);
-        Ok(lasting(self.fixed(Node::OriginalTable(table.ok_or(Error::NotFound)?.id))))
+        Ok(fleeting(self.fixed(Node::OriginalTable(table.ok_or(Error::NotFound)?.id))))
     }
 
     fn lookup_row(&self, table: TableId, side: Side, name: &Name) -> Result<Entry> {
@@ -119,7 +119,7 @@ impl Tree {
                 let attr = collection_attr(number, &row);
                 Ok(Lookup::Found(parent.side().directory(node, attr)))
             }
-            Meaning::Variant(_, _, None) | Meaning::View => Err(Error::NotFound),
+            Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
             Meaning::Scratch => {
                 let record =
                     self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;

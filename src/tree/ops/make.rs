@@ -49,7 +49,7 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 

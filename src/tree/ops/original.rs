@@ -104,6 +104,7 @@ impl Tree {
     /// The same of a row.
     pub(in crate::tree) fn forget_row(&self, table: TableId, row: RowId, name: &Name) {
         self.forget_attributes(Node::Row(table, row));
+        self.forget_attributes(Node::Table(table));
         self.forget_name(Node::Table(table), name);
     }
 }

@@ -31,7 +31,7 @@ impl Tree {
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Err(Error::NotPermitted),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 

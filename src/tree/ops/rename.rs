@@ -119,7 +119,7 @@ impl Tree {
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::Collection(_) => Err(Error::NotPermitted),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
@@ -134,7 +134,7 @@ impl Tree {
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{AttachmentId, RowId, ScratchId};
+use crate::attachment::{Access, Amendment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::tree::attr::{Attr, Change, Lifetime, Shown};
@@ -45,6 +45,9 @@ impl Tree {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
             }
+            table @ (Node::Table(id) | Node::OriginalTable(id)) if change.size.is_none() => {
+                self.amend_table(table, id, change.amendment)
+            }
             other => Err(match other.as_model() {
                 Node::Root
                 | Node::Models
@@ -63,6 +66,21 @@ impl Tree {
         Ok(row)
     }
 
+    /// A table is the configuration's: only its times may be set, for as long as the daemon runs. `rsync -a` does that, and
+    /// sets owner and mode where they are others.
+    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Result<Shown> {
+        let Access { uid, gid, mode } = self.fixed(node).access;
+        let same = |wanted: Option<u32>, is: u32| wanted.is_none_or(|wanted| wanted == is);
+        if !same(amendment.uid, uid) || !same(amendment.gid, gid) || !same(amendment.mode, mode) {
+            return Err(Error::NotPermitted);
+        }
+        if let Some(modified) = amendment.modified {
+            self.set_table_time(table, modified);
+            self.forget_attributes(Node::Table(table));
+        }
+        Ok(brief(self.fixed(node)))
+    }
+
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
         let handle = self.handles.find(fh)?;
         let open = match &*handle {
@@ -77,7 +95,7 @@ impl Tree {
         if let Some(size) = change.size {
             open.draft.truncate(&self.library, size)?;
         }
-        if change.amendment != crate::attachment::Amendment::default() {
+        if change.amendment != Amendment::default() {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
@@ -105,7 +123,7 @@ impl Tree {
             Some(size) => self.truncate_attachment(who, id, size, Side::Models)?,
             None => {}
         }
-        let attachment = if change.amendment == crate::attachment::Amendment::default() {
+        let attachment = if change.amendment == Amendment::default() {
             self.library.attachment(id)?.ok_or(Error::Stale)?
         } else {
             self.library.amend(id, change.amendment)?
@@ -160,7 +178,7 @@ impl Tree {
             let file = self.library.open_scratch(&record, true)?;
             file.set_len(size).map_err(super::files::failed)?;
         }
-        if change.amendment != crate::attachment::Amendment::default() {
+        if change.amendment != Amendment::default() {
             self.library.amend_scratch(id, change.amendment)?;
         }
         Ok(brief(self.stat_scratch(id)?))

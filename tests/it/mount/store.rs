@@ -171,6 +171,8 @@ fn a_store_that_is_not_configured_any_more_loses_nothing() {
     assert_eq!(said, 1, "the start says it once");
     assert_eq!(fs::metadata(&portrait).expect("stat").len(), picture::good(1).len() as u64);
     assert_eq!(fact(&portrait, "user.mediafs.store"), "cold");
+    let moved = mount.row_of("43").join("portrait");
+    rename(&portrait, &moved).expect("names go on");
     fs::remove_file(&deed).expect("removed");
     fs::remove_file(deed.with_file_name("avatar")).expect("removed");
     mount.collect();
@@ -179,7 +181,7 @@ fn a_store_that_is_not_configured_any_more_loses_nothing() {
     fs::write(&deed, b"another deed").expect("the field goes on elsewhere");
     assert_eq!(blobs(&mount.library()), 1);
     mount.reconfigure(str::to_owned);
-    assert_eq!(read(&portrait), picture::good(1));
+    assert_eq!(read(&moved), picture::good(1));
     assert_eq!(read(&deed), b"another deed");
     mount.collect();
     assert_eq!(blobs(&mount.cold()), 1, "what waited is deleted");
