@@ -52,6 +52,7 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         mode: section.key("mode", value::mode),
         store: section.key("store", |value| store::named(value, stores)),
         keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
+        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -127,7 +128,6 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 
 fn unsupported(section: &Section<'_>) {
     section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
-    section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
     for key in ["report", "quota"] {
         section.later(key);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::boxes;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, field, owner, store, value};
 use crate::byte_count::ByteCount;
@@ -33,11 +34,13 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    for key in ["fetch", "boxes", "quotas"] {
+    let boxes =
+        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
+    for key in ["fetch", "quotas"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    let schema = Schema { tables };
+    let schema = Schema { tables, boxes };
     Some(Config { library: library?, stores: stores.stores, mount, cache, schema })
 }
 
@@ -54,12 +57,13 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let base_url = section.key("base_url", base_url);
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
-    section.later_unless("trash", |value| value.as_str() == Some("0"));
+    let trash = section.key("trash", value::duration).unwrap_or_default();
     for key in ["quota", "quotas", "report"] {
         section.later(key);
     }
     section.finish();
-    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
+    let path = base.join(path?).components().collect();
+    Some(Library { path, base_url, hold, trash, scratch })
 }
 
 pub(super) fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {

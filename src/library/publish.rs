@@ -13,6 +13,8 @@ use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined, Sent};
 use crate::refusal::{Refusal, Rule, Violation};
+use crate::schema::Field;
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
@@ -36,7 +38,7 @@ impl Raw {
 
 /// What is to be stored.
 #[derive(Debug)]
-struct Product {
+pub(super) struct Product {
     refined: Refined,
     /// Where the field keeps it.
     sent: Option<Sent>,
@@ -64,7 +66,7 @@ impl Library {
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
-        let product = match self.refine(raw, target) {
+        let product = match self.refine(raw, &target.field, &target.written) {
             Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -81,17 +83,23 @@ impl Library {
         }
     }
 
-    fn refine(&self, raw: Raw, target: &Target) -> Result<Product, pipeline::Error> {
-        let rules = &target.field.rules;
-        let (_, extension) = target.written.split_extension();
+    /// Judges and normalises, and changes nothing.
+    pub(super) fn refine(
+        &self,
+        raw: Raw,
+        field: &Field,
+        written: &Name,
+    ) -> Result<Product, pipeline::Error> {
+        let rules = &field.rules;
+        let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
-        let sent = target.field.keep_original.then(|| admitted.sent()).transpose()?;
+        let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
         let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
         Ok(Product { refined, sent })
     }
 
-    /// Blobs first, the link second: of both, where what was sent is kept too.
-    fn store(
+    /// Stores what was refined and links it: blobs first, the link second, of both where what was sent is kept too.
+    pub(super) fn store(
         &self,
         product: &Product,
         target: &Target,

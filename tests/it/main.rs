@@ -14,4 +14,5 @@ mod model;
 mod mount;
 mod service;
 mod stores;
+mod trash;
 mod worker;

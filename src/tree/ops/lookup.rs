@@ -41,6 +41,7 @@ impl Tree {
         let entry = match node(parent)? {
             Node::Row(..)
             | Node::Collection(..)
+            | Node::DropBox(_)
             | Node::OriginalRow(..)
             | Node::OriginalCollection(..) => {
                 return self.lookup_file(who, &self.directory(parent)?, &name);
@@ -52,9 +53,12 @@ impl Tree {
             Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
             Node::ThumbCollection(field, row) => self.lookup_thumb_item(field, row, &name)?,
             Node::Root => self.lookup_root(&name)?,
+            Node::Drop => self.lookup_box(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
             Node::Originals => self.lookup_original_table(&name)?,
+            Node::Trash => self.lookup_trash_day(&name)?,
+            Node::TrashDay(day) => self.lookup_trashed(day, &name)?,
             Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
                 self.lookup_control(who, node(parent)?, &name)?
             }
@@ -74,6 +78,8 @@ impl Tree {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
             "originals" if self.keeps_originals() => Node::Originals,
+            "drop" if !self.library.boxes().is_empty() => Node::Drop,
+            "trash" => Node::Trash,
             ".mediafs" => Node::Control,
             _ => return Err(Error::NotFound),
         };

@@ -11,12 +11,14 @@ pub(in crate::tree) mod lookup;
 mod make;
 mod open;
 mod original;
+mod receive;
 mod remove;
 mod rename;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;
+mod trash;
 mod write;
 
 pub use files::Seek;

@@ -55,12 +55,18 @@ impl Tree {
                 Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
-            (Node::Row(..) | Node::Collection(..), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let source = self.source(who, &self.directory(parent)?, &name)?;
                 let goal = self.goal(&self.directory(new_parent)?, &new_name)?;
                 self.rename_file(who, source, (goal, sides.1), &new_name, mode)
             }
-            (Node::QuarantineEntry(id), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::QuarantineEntry(id),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
                 if kept.name != name.as_str() {
                     return Err(Error::NotPermitted);
@@ -73,10 +79,27 @@ impl Tree {
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
+            (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
+                match self.goal(&self.directory(new_parent)?, &new_name)? {
+                    Goal::File(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        let before = self.library.find(&place)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)?;
+                        if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
+                            self.forget_link(&before);
+                        }
+                        Ok(())
+                    }
+                    // Whoever wants the bytes elsewhere copies them.
+                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotPermitted),
+                }
+            }
             // Directories in a row are the configuration's.
             (Node::Root | Node::Models, _)
             | (_, Node::Root | Node::Models | Node::Table(_))
-            | (Node::Table(_), Node::Row(..) | Node::Collection(..)) => Err(Error::NotPermitted),
+            | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
+                Err(Error::NotPermitted)
+            }
             _ => Err(Error::ReadOnly),
         }
     }
@@ -148,7 +171,8 @@ impl Tree {
     ) -> Result<()> {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
-                Ok(self.library.rename_scratch(record.id, &folder, name, collision(mode))?)
+                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.renamed_in_box(record.id)
             }
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
@@ -250,7 +274,7 @@ pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Resul
     if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
-fn collision(mode: RenameMode) -> Collision {
+pub(super) fn collision(mode: RenameMode) -> Collision {
     match mode {
         RenameMode::Replace => Collision::Replace,
         RenameMode::NoReplace => Collision::Refuse,

@@ -29,6 +29,13 @@ impl Tree {
                 Some(1..) => Err(Error::NotPermitted),
                 _ => Ok(brief(self.row_json_attr(table, id)?)),
             },
+            // rsync -a sets the times of what it copies into; owner and mode are the policy's.
+            Node::DropBox(id) if change.size.is_none() => {
+                let Amendment { accessed, modified, .. } = change.amendment;
+                let times = Amendment { accessed, modified, ..Amendment::default() };
+                self.library.amend_row(id, times)?;
+                Ok(brief(self.box_attr(id)?))
+            }
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
@@ -53,7 +60,9 @@ impl Tree {
                 | Node::Models
                 | Node::Table(_)
                 | Node::Row(..)
-                | Node::Collection(..) => Error::NotPermitted,
+                | Node::Collection(..)
+                | Node::Drop
+                | Node::DropBox(_) => Error::NotPermitted,
                 _ => Error::ReadOnly,
             }),
         }

@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod boxes;
 mod collection;
 mod copy;
 pub mod daemon;
@@ -21,6 +22,7 @@ mod row;
 mod script;
 mod store;
 pub mod tool;
+mod trash;
 mod variant;
 mod web;
 
