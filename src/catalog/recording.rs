@@ -10,7 +10,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::quota::{Account, Limits, Usage};
@@ -57,6 +58,10 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         self.count("store").store(name)
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.count("stores").stores()
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -184,6 +189,10 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.count("move_link").move_link(from, to, written, collision, now)
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.count("rehome").rehome(rehoming)
     }
 
     fn amend(

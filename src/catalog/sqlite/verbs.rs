@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 
 use super::sweep::Horizon;
 use super::{
-    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, sweep, usage, variants,
+    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
+    variants,
 };
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
@@ -13,7 +14,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::quota::{Account, Limits, Usage};
@@ -38,10 +40,14 @@ impl Catalog for Sqlite {
     }
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        if let Some(known) = self.read(|db| rows::store(db, name))? {
+        if let Some(known) = self.read(|db| stores::find(db, name))? {
             return Ok(known);
         }
-        self.write(|db| rows::add_store(db, name))
+        self.write(|db| stores::add(db, name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.read(stores::all_of_them)
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -188,6 +194,10 @@ impl Catalog for Sqlite {
             let go = || slots::move_link(db, from, to, written, (collision, now));
             usage::within(db, &limits, &accounts, go)
         })
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.write(|db| stores::rehome(db, rehoming))
     }
 
     fn amend(
