@@ -11,7 +11,7 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, refused, say, service, show};
+use super::{Error, chain, gc, library, orphans, refused, restore, say, service, show};
 use crate::config::Config;
 use crate::fuse::mountpoint::{Mountpoint, absolute};
 use crate::fuse::{self, Mounted};
@@ -56,8 +56,8 @@ impl Mount {
         let root = library.home().root().to_owned();
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
-        let server =
-            control::serve(&root, socket, requests(Arc::clone(&tree), config.schema.clone()))?;
+        let answers = requests(Arc::clone(&tree), config.schema.clone());
+        let server = control::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
         say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
         service::ready();
@@ -129,8 +129,18 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
     move |request| {
         let library = tree.library();
         let answer = match request {
-            Request::Gc { now, dry_run } => gc::sweep(library, now, dry_run),
+            Request::Gc { now, dry_run, empty_trash } => {
+                gc::sweep(library, gc::patience(now, empty_trash), dry_run)
+            }
             Request::Show { path } => show::find(library, &schema, &path),
+            Request::Orphans { after } => orphans::page(library, after),
+            Request::Restore { what, target, replace } => {
+                let wish = restore::Wish { what, target, replace };
+                restore::restore(library, &schema, &wish, |it| {
+                    tree.table_changed(it.table);
+                    Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
+                })
+            }
             Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
                 refused::answer(&tree, &request)
             }

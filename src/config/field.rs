@@ -54,6 +54,7 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         mode: section.key("mode", value::mode),
         on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
         report: reports(section, collection),
+        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -147,7 +148,6 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 
 fn unsupported(section: &Section<'_>) {
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
-    section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
     quota::elsewhere(section);
     section.later("store");
 }

@@ -41,6 +41,10 @@ impl Library {
 
     /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
     fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
+        // What was taken from a box is attached, or in the quarantine, already.
+        if record.arrival.taken.is_some() && !record.arrival.waiting {
+            return true;
+        }
         let Ok(file) = File::open(self.scratch_path(record)) else { return true };
         if is_report(record) || file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return true;

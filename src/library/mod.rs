@@ -2,6 +2,7 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod boxes;
 mod describe;
 pub mod draft;
 mod early;
@@ -10,6 +11,7 @@ mod extent;
 pub mod home;
 pub mod open;
 mod patch;
+pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod quota;
@@ -25,16 +27,19 @@ pub mod staging;
 pub mod sweep;
 pub mod tally;
 pub mod transfer;
+pub mod trash;
 pub mod variant;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, BlobKey, FieldId, TableId};
+use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::library::boxes::DropBox;
 use crate::library::home::Home;
+use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::{Bounds, Quarantine};
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
@@ -53,6 +58,8 @@ use crate::variant::Variant;
 pub struct Settings {
     /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
     pub hold: Duration,
+    /// How long it can be put back by anybody, if that is longer.
+    pub trash: Duration,
     /// How long scratch lives.
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
@@ -94,6 +101,8 @@ pub struct Library {
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
+    box_table: Table,
+    boxes: Vec<DropBox>,
     settings: Settings,
     limits: Limits,
     tally: Tally,
@@ -102,6 +111,7 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    promises: Promises,
 }
 
 /// The parts that a library is made of.
@@ -120,18 +130,22 @@ impl Library {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
         let kept = Quarantine::open(home.quarantine(), settings.quarantine);
-        let tables = declare(&*catalog, schema)?;
+        let tables = declare(&*catalog, schema.tables)?;
         let limits = limits(&tables, &settings.quotas);
         catalog.limit(limits.clone());
+        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let library = Self {
             staging: Staging::new(home.staging()),
             quarantine: kept.map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
+            box_table,
+            boxes,
             tables,
             limits,
             tally: Tally::default(),
             renders: Renders::default(),
+            promises: Promises::default(),
             home,
             catalog,
             blobs,
@@ -183,6 +197,11 @@ impl Library {
         &self.pipeline
     }
 
+    /// No sweep takes the attachment while the promise lives.
+    pub fn promise(&self, id: AttachmentId) -> Promise {
+        self.promises.make(id)
+    }
+
     /// What a new file of this writer looks like to `stat`.
     pub fn file_access(&self, uid: u32, gid: u32, field: &Field) -> Access {
         let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
@@ -190,7 +209,7 @@ impl Library {
     }
 }
 
-fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
+fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
@@ -201,7 +220,7 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
         let fields = table.fields.into_iter().map(Arc::new).collect();
         Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
     };
-    schema.tables.into_iter().map(number).collect()
+    tables.into_iter().map(number).collect()
 }
 
 /// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.

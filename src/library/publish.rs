@@ -12,7 +12,8 @@ use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined};
 use crate::refusal::{Refusal, RefusalId, Rule, Violation};
-use crate::schema::OnRefuse;
+use crate::schema::{Field, OnRefuse};
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
@@ -67,7 +68,7 @@ impl Library {
             Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
             None => Error::from(self.refuse(target, author, violation, Some(&sent))),
         };
-        let refined = match self.refine(raw, target) {
+        let refined = match self.refine(raw, &target.field, &target.written) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -85,14 +86,21 @@ impl Library {
         }
     }
 
-    fn refine(&self, raw: Raw, target: &Target) -> Result<Refined, pipeline::Error> {
-        let rules = &target.field.rules;
-        let (_, extension) = target.written.split_extension();
+    /// Judges and normalises, and changes nothing.
+    pub(super) fn refine(
+        &self,
+        raw: Raw,
+        field: &Field,
+        written: &Name,
+    ) -> Result<Refined, pipeline::Error> {
+        let rules = &field.rules;
+        let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
         self.pipeline.refine(admitted, rules, || self.staging.nameless())
     }
 
-    fn store(
+    /// Stores what was refined and links it.
+    pub(super) fn store(
         &self,
         refined: &Refined,
         target: &Target,
@@ -136,12 +144,12 @@ impl Library {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
         let kept =
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.tell(target, author, &refusal, kept);
+        self.make_known(target, author, &refusal, kept);
         refusal
     }
 
     /// Log, last error, and the report beside the name.
-    fn tell(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
+    fn make_known(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
         self.refusals.record(refusal, Some(&target.place), author, kept);
         if let Some(line) = self.refusals.of_place(&target.place) {
             self.report(target, author, &line);
@@ -163,7 +171,7 @@ impl Library {
         kept: String,
     ) -> Refusal {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        self.tell(target, author, &refusal, Some(kept));
+        self.make_known(target, author, &refusal, Some(kept));
         refusal
     }
 

@@ -321,7 +321,7 @@ fn keep_times(file: &File, times: Times) -> io::Result<()> {
 }
 
 /// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.
-fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
+pub(super) fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
     attribute_names(file)
         .into_iter()
         .filter_map(|name| attribute(file, &name).map(|value| (name, value)))

@@ -201,6 +201,15 @@ impl Catalog for Memory {
         Ok(self.state().retired_by_id(id))
     }
 
+    fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error> {
+        Ok(self.state().first_retired(dashed, since))
+    }
+
+    fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+        self.state().renew(id, now);
+        Ok(())
+    }
+
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
         Ok(self.state().orphans(after, limit))
     }
@@ -346,6 +355,10 @@ impl Catalog for Memory {
 
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         Ok(self.state().usages().into_iter().collect())
+    }
+
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        Ok(self.state().lengths(keys))
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -28,7 +28,12 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
-            "open": { "handles": self.handles.count(), "drafts": self.drafts.len() },
+            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
+            "open": {
+                "handles": self.handles.count(),
+                "drafts": self.drafts.len(),
+                "arrivals": self.arrivals.len(),
+            },
             "workers": {
                 "live": workers.live,
                 "busy": workers.busy,
@@ -36,11 +41,20 @@ impl Tree {
                 "spawned": workers.spawned,
                 "killed": workers.killed,
             },
+            "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
             "quarantine": self.library.quarantine().list().len(),
         });
         Ok(format!("{status:#}\n"))
+    }
+
+    fn boxes_status(&self) -> Map<String, Value> {
+        let boxes = self.library.boxes().iter().map(|drop_box| {
+            let (taken, refused) = drop_box.counts();
+            (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
+        });
+        boxes.collect()
     }
 
     /// What each table has, and what it may have.

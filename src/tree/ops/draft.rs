@@ -79,11 +79,12 @@ impl Tree {
         let room = match self.admit(&target, author, access.uid) {
             Ok(room) => room,
             Err(error) => {
-                self.restore(&target.place, replaced);
+                self.hang_again(&target.place, replaced);
                 return Err(error);
             }
         };
-        let draft = Draft::new(target, author, access, start, replaced.map(|(id, _)| id));
+        let replaced = replaced.map(|(id, _)| self.library.promise(id));
+        let draft = Draft::new(target, author, access, start, replaced);
         Ok(self.drafts.add(draft.within(&self.library, room), over, owner))
     }
 
@@ -103,7 +104,7 @@ impl Tree {
     }
 
     /// What was unlinked for a draft that cannot begin hangs there again.
-    fn restore(&self, place: &Place, unlinked: Option<(AttachmentId, Name)>) {
+    fn hang_again(&self, place: &Place, unlinked: Option<(AttachmentId, Name)>) {
         let Some((id, written)) = unlinked else { return };
         match self.library.put_back(id, place, &written) {
             Ok(_) => self.row_changed(place),

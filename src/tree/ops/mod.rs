@@ -10,6 +10,7 @@ mod list;
 mod lookup;
 mod make;
 mod open;
+mod receive;
 mod remove;
 mod rename;
 mod retry;
@@ -17,6 +18,7 @@ mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;
+mod trash;
 mod write;
 
 pub use files::Seek;

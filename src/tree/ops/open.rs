@@ -31,6 +31,7 @@ impl Tree {
                 let fh = self.handles.add(Handle::Blob { file, attachment: None });
                 Ok(Opened { fh, caching: Caching::Forever })
             }
+            Node::Trashed(id) => self.open_trashed(id),
             other => self.open_control(who, other),
         }
     }
@@ -136,6 +137,9 @@ impl Tree {
             return Err(Error::ReadOnly);
         }
         let file = self.library.open_scratch(&record, flags.writes())?;
+        if flags.writes() {
+            self.arrivals.forget(id);
+        }
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
             self.library.scratch_charge(&record)?.set(0);

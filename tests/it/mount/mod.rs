@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod boxes;
 mod collection;
 mod copy;
 pub mod daemon;
@@ -22,6 +23,7 @@ mod row;
 mod script;
 mod sidecar;
 pub mod tool;
+mod trash;
 mod variant;
 mod web;
 
