@@ -122,8 +122,9 @@ impl Tree {
             Meaning::Collection(number) => {
                 let row = self.row(parent.row)?;
                 let node = parent.side().collection(number, row.id);
-                let entry = parent.side().directory(node, collection_attr(number, &row));
-                let generation = self.generations.of(node.ino());
+                let attr = collection_attr(number, &row);
+                let entry = parent.side().directory(node, attr);
+                let generation = self.generations.of(entry.attr.ino);
                 Ok(Lookup::Found(Entry { generation, ..entry }))
             }
             Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
