@@ -8,6 +8,7 @@ mod quotas;
 mod random;
 mod rows;
 mod slots;
+mod stores;
 mod sweeping;
 
 use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};

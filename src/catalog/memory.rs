@@ -6,6 +6,7 @@ mod retired;
 mod rows;
 mod scratch;
 mod slots;
+mod stores;
 mod sweep;
 mod usage;
 mod variants;

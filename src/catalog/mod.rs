@@ -25,8 +25,8 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 pub use record::{
-    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation,
-    Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Rehoming,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -42,6 +42,9 @@ pub trait Catalog: Send + Sync {
 
     /// The number of a blob store, given out at first mention: 1 or more, since 0 is the library's own. Idempotent.
     fn store(&self, name: &Name) -> Result<StoreId, Error>;
+
+    /// Every store that was ever mentioned, by number, with what it holds; the library's own comes first and has no name.
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error>;
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
 
@@ -164,6 +167,12 @@ pub trait Catalog: Send + Sync {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
+
+    /// Moves a link as [`Catalog::move_link`] does, and the bytes of its attachment to other keys, which count as stored from
+    /// here on. The old ones are left to a sweep, with their variants. Errors: those of `move_link`; [`Error::Shared`] if the
+    /// attachment has other names; [`Error::BlobGone`] of a new key that was swept, or of an old one whose bytes are not those
+    /// of the new one.
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
 
     /// Errors: [`Error::Missing`].
     fn amend(
@@ -365,6 +374,8 @@ pub enum Error {
     NotEmpty,
     #[error(transparent)]
     Quota(#[from] Excess),
+    #[error("the attachment has other names")]
+    Shared,
     #[error("blob {0} was deleted meanwhile")]
     BlobGone(BlobKey),
     #[error(

@@ -10,7 +10,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::quota::{Account, Limits, Usage};
@@ -60,6 +61,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         fn table(&self, name: &Name) -> Result<TableId, Error>;
         fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error>;
         fn store(&self, name: &Name) -> Result<StoreId, Error>;
+        fn stores(&self) -> Result<Vec<StoreRecord>, Error>;
         fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
         fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error>;
         fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error>;
@@ -127,6 +129,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             collision: Collision,
             now: Timestamp,
         ) -> Result<Option<Attachment>, Error>;
+        fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
         fn amend(
             &self,
             id: AttachmentId,

@@ -16,6 +16,7 @@ mod restore;
 pub mod service;
 pub mod show;
 pub mod signal;
+mod stores;
 mod try_files;
 mod unmount;
 pub mod workers;

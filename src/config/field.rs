@@ -6,7 +6,7 @@ use std::fmt::Display;
 use toml::de::DeValue;
 
 use super::reader::Section;
-use super::{quota, value};
+use super::{quota, store, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
 use crate::schema::{Collection, Field, OnRefuse, Preset, Report};
@@ -37,7 +37,7 @@ const OF_IMAGES: [&str; 17] = [
 ];
 
 /// Reads a field's section. `None` if its type is not told; the problems say what else is wrong.
-pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
+pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option<Field> {
     let kind = kind(section);
     let rules = match kind {
         Some(Kind::File) => Rules::file(),
@@ -52,9 +52,11 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        store: section.key("store", |value| store::named(value, stores)),
+        keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
+        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
         report: reports(section, collection),
-        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -147,9 +149,7 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 }
 
 fn unsupported(section: &Section<'_>) {
-    section.later_unless("keep_original", |value| value.as_bool() == Some(false));
     quota::elsewhere(section);
-    section.later("store");
 }
 
 fn foreign_to_files(section: &Section<'_>) {

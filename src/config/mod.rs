@@ -8,6 +8,7 @@ mod problem;
 mod quota;
 mod reader;
 mod section;
+mod store;
 mod value;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use crate::byte_count::ByteCount;
 use crate::library::quarantine::Bounds;
 use crate::quota::Quotas;
 use crate::schema::Schema;
+use crate::slot::Name;
 
 pub use problem::{Errors, Problem};
 
@@ -37,6 +39,8 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub library: Library,
+    /// In the order of the file; names are unique, and so are paths.
+    pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
     pub quarantine: Bounds,
@@ -57,6 +61,16 @@ pub struct Library {
     pub trash: Duration,
     /// How long a scratch file lives.
     pub scratch: Duration,
+}
+
+/// `[stores.<name>]`: a directory for the blobs of fields that say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    pub name: Name,
+    /// Relative paths count from the directory of the configuration file.
+    pub path: PathBuf,
+    /// Without a trailing slash.
+    pub base_url: Option<String>,
 }
 
 /// `[mount]`: how the tree is shown.

@@ -6,7 +6,7 @@ use std::fs::File;
 use crate::catalog::ScratchRecord;
 use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
-use crate::library::sidecar::is_report;
+use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library};
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
@@ -41,8 +41,10 @@ impl Library {
 
     /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
     fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
-        // What was taken from a box is attached, or in the quarantine, already.
-        if record.arrival.taken.is_some() && !record.arrival.waiting {
+        // What was taken from a box is attached, or in the quarantine, already; of the reason beside it nobody needs a copy.
+        let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
+        let reason = self.drop_box(record.folder.row).is_some() && has_suffix(&record.name);
+        if taken || reason {
             return true;
         }
         let Ok(file) = File::open(self.scratch_path(record)) else { return true };

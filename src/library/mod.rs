@@ -3,6 +3,7 @@
 
 mod annotate;
 pub mod boxes;
+pub mod depot;
 mod describe;
 pub mod draft;
 mod early;
@@ -17,6 +18,7 @@ pub mod quarantine;
 pub mod quota;
 pub mod recover;
 pub mod refuse;
+mod rehome;
 pub mod reserve;
 pub mod row;
 pub mod rows;
@@ -24,6 +26,7 @@ pub mod scratch;
 pub mod settle;
 pub mod sidecar;
 pub mod staging;
+pub mod stores;
 pub mod sweep;
 pub mod tally;
 pub mod transfer;
@@ -44,6 +47,7 @@ use crate::library::quarantine::{Bounds, Quarantine};
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
+use crate::library::stores::{Store, Stores};
 use crate::library::tally::Tally;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
@@ -68,6 +72,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// In front of a blob's path in public URLs, without a slash at the end.
     pub base_url: Option<String>,
+    /// The stores beside the library's own.
+    pub stores: Vec<Store>,
     /// Owner of what is written; none: whoever writes it.
     pub owner: Option<(u32, u32)>,
     pub file_mode: u32,
@@ -106,6 +112,7 @@ pub struct Library {
     settings: Settings,
     limits: Limits,
     tally: Tally,
+    stores: Stores,
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
@@ -129,16 +136,17 @@ impl Library {
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let kept = Quarantine::open(home.quarantine(), settings.quarantine);
         let tables = declare(&*catalog, schema.tables)?;
         let limits = limits(&tables, &settings.quotas);
         catalog.limit(limits.clone());
-        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let library = Self {
             staging: Staging::new(home.staging()),
             quarantine: kept.map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
+            stores: Stores::open(&*catalog, &settings.stores)?,
             box_table,
             boxes,
             tables,
@@ -302,6 +310,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::Missing => Self::Missing,
             catalog::Error::NotEmpty => Self::NotEmpty,
             catalog::Error::Quota(excess) => Self::Quota(excess),
+            catalog::Error::Shared => Self::WouldChange,
             catalog::Error::Full => Self::NoSpace,
             other => Self::Catalog(other),
         }

@@ -5,19 +5,20 @@
 
 use std::fs::File;
 
-use crate::attachment::{Access, StoreId, Times};
+use crate::attachment::{Access, BlobKey, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
+use crate::digest::Digest;
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::{self, Candidate, Refined};
+use crate::pipeline::{self, Candidate, Refined, Sent};
 use crate::refusal::{Refusal, RefusalId, Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
-const MAX_TRIES: usize = 8;
+pub(super) const MAX_TRIES: usize = 8;
 
 /// Bytes as they were sent, which nobody can change any more.
 #[derive(Debug)]
@@ -40,6 +41,14 @@ impl Raw {
     pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self, Error> {
         Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
     }
+}
+
+/// What is to be stored.
+#[derive(Debug)]
+pub(super) struct Product {
+    refined: Refined,
+    /// Where the field keeps it.
+    sent: Option<Sent>,
 }
 
 /// What the writer said about the file beside its bytes.
@@ -68,12 +77,12 @@ impl Library {
             Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
             None => Error::from(self.refuse(target, author, violation, Some(&sent))),
         };
-        let refined = match self.refine(raw, &target.field, &target.written) {
-            Ok(refined) => refined,
+        let product = match self.refine(raw, &target.field, &target.written) {
+            Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
         };
-        match self.store(&refined, target, metadata) {
+        match self.store(&product, target, metadata) {
             Ok(published) => {
                 self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
@@ -92,37 +101,39 @@ impl Library {
         raw: Raw,
         field: &Field,
         written: &Name,
-    ) -> Result<Refined, pipeline::Error> {
+    ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
-        self.pipeline.refine(admitted, rules, || self.staging.nameless())
+        let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
+        let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
+        Ok(Product { refined, sent })
     }
 
-    /// Stores what was refined and links it.
+    /// Stores what was refined and links it: blobs first, the link second, of both where what was sent is kept too.
     pub(super) fn store(
         &self,
-        refined: &Refined,
+        product: &Product,
         target: &Target,
         metadata: &Metadata,
     ) -> Result<Published, Error> {
+        let store = self.store_of(&target.field)?;
         let mut tries = 0;
         loop {
             let now = Timestamp::now();
-            let reservation = self.catalog.reserve(StoreId::default(), refined.digest(), now)?;
-            if let Reservation::New(key) = reservation {
-                self.blobs.put(key, refined.file())?;
-            }
+            let refined = &product.refined;
+            let blob = self.keep_blob(store, refined.digest(), refined.file(), now)?;
+            let original = self.keep_original(store, product, blob, now)?;
             let publication = Publication {
                 place: target.place.clone(),
                 written: target.written.clone(),
-                blob: reservation.key(),
+                blob,
                 content: refined.content().clone(),
                 access: metadata.access,
                 times: metadata.times,
                 original_filename: target.written.to_string(),
                 source: metadata.source.clone(),
-                original: None,
+                original,
                 attributes: metadata.attributes.clone(),
                 now,
             };
@@ -131,6 +142,36 @@ impl Library {
                 answer => return Ok(answer?),
             }
         }
+    }
+
+    /// What was sent is one blob with what is stored where they are the same bytes.
+    fn keep_original(
+        &self,
+        store: StoreId,
+        product: &Product,
+        stored: BlobKey,
+        now: Timestamp,
+    ) -> Result<Option<Original>, Error> {
+        let Some(sent) = &product.sent else { return Ok(None) };
+        let same = sent.digest() == stored.digest;
+        let blob =
+            if same { stored } else { self.keep_blob(store, sent.digest(), sent.file(), now)? };
+        Ok(Some(Original { blob, content: sent.content().clone() }))
+    }
+
+    /// The key under which a store has these bytes from now on. They belong to nobody yet.
+    pub(super) fn keep_blob(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        bytes: &File,
+        now: Timestamp,
+    ) -> Result<BlobKey, Error> {
+        let reservation = self.catalog.reserve(store, digest, now)?;
+        if let Reservation::New(key) = reservation {
+            self.blobs.put(key, bytes)?;
+        }
+        Ok(reservation.key())
     }
 
     /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.

@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 const SUFFIX: &str = ".REFUSED.txt";
 /// Reports that lie in a collection at a time: the oldest give way.
 pub const MAX_REPORTS: usize = 100;
-const MODE: u32 = 0o644;
+pub(super) const MODE: u32 = 0o644;
 
 /// Whether a name in a collection is kept for reports. Names of files under way never are.
 pub fn is_report_name(field: &Field, name: &Name) -> bool {
@@ -29,7 +29,8 @@ pub fn is_report(record: &ScratchRecord) -> bool {
     record.folder.field.is_some() && has_suffix(&record.name)
 }
 
-fn has_suffix(name: &Name) -> bool {
+/// Whether a name is one that reports have.
+pub fn has_suffix(name: &Name) -> bool {
     let text = name.as_str();
     text.ends_with(SUFFIX) && !text.starts_with(['.', '~'])
 }
@@ -41,11 +42,15 @@ fn of(target: &Target) -> Option<(Folder, Name)> {
         return None;
     }
     let Place { item: Some(item), .. } = place else { return None };
+    Some((place.folder(), report_name(item)?))
+}
+
+/// The name of the report of a file.
+pub(super) fn report_name(file: &Name) -> Option<Name> {
     let room = NAME_MAX.saturating_sub(SUFFIX.len());
-    let ends = item.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
+    let ends = file.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
     let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
-    let name = Name::parse(&format!("{}{SUFFIX}", &item.as_str()[..fits])).ok()?;
-    Some((place.folder(), name))
+    Name::parse(&format!("{}{SUFFIX}", &file.as_str()[..fits])).ok()
 }
 
 impl Library {
@@ -69,7 +74,7 @@ impl Library {
         }
     }
 
-    fn write_report(
+    pub(super) fn write_report(
         &self,
         folder: &Folder,
         name: &Name,
@@ -91,7 +96,7 @@ impl Library {
         Ok(())
     }
 
-    fn remove_report(&self, folder: &Folder, name: &Name) -> Result<(), Error> {
+    pub(super) fn remove_report(&self, folder: &Folder, name: &Name) -> Result<(), Error> {
         match self.catalog.scratch(folder, name)? {
             Some(old) => self.remove_scratch(old.id),
             None => Ok(()),

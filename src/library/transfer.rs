@@ -20,6 +20,10 @@ impl Library {
         author: Author,
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
+        if self.is_elsewhere(&from.attachment, target)? {
+            // One attachment has one blob, and that is in one store.
+            return Err(Error::WouldChange);
+        }
         let Target { place, written, .. } = target;
         let now = Timestamp::now();
         match self.catalog.share(from.attachment.id, place, written, Collision::Refuse, now) {
@@ -32,7 +36,7 @@ impl Library {
         Ok(())
     }
 
-    /// `rename`: the attachment moves and keeps its inode. Returns what was displaced.
+    /// `rename`: the attachment moves and keeps its inode, also into another store. Returns what was displaced.
     pub fn move_link(
         &self,
         from: &Link,
@@ -43,9 +47,15 @@ impl Library {
     ) -> Result<Option<Attachment>, Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
         let Target { place, written, .. } = target;
-        let now = Timestamp::now();
-        let displaced = match self.catalog.move_link(&from.place, place, written, collision, now) {
-            Err(catalog::Error::Quota(excess)) => {
+        let moved = if self.is_elsewhere(&from.attachment, target)? {
+            self.rehome(from, target, collision)
+        } else {
+            let now = Timestamp::now();
+            let moved = self.catalog.move_link(&from.place, place, written, collision, now);
+            moved.map_err(Error::from)
+        };
+        let displaced = match moved {
+            Err(Error::Quota(excess)) => {
                 return Err(self.refuse_over_quota(target, author, &excess).into());
             }
             answer => answer?,

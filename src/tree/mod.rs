@@ -18,6 +18,7 @@ pub mod node;
 pub mod ops;
 pub mod process;
 mod redirect;
+mod side;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -146,7 +147,7 @@ pub struct Tree {
     emptied: Memory<(AttachmentId, u32), ()>,
     /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
     removed: Memory<RefusalId, Kept>,
-    /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
+    /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
     started: Timestamp,
@@ -194,8 +195,12 @@ impl Tree {
 
     /// A row was made, renamed or removed: its table's time moves.
     pub fn table_changed(&self, table: TableId) {
+        self.set_table_time(table, Timestamp::now());
+    }
+
+    fn set_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(table, Timestamp::now());
+        changed.insert(table, at);
     }
 
     /// When the names in a table last changed in this run of the daemon.
@@ -215,7 +220,7 @@ impl Tree {
     /// The directory behind an inode, for operations on files in it.
     fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = node(ino)?;
-        Directory::of(&self.library, node).ok_or(match node {
+        Directory::of(&self.library, node).ok_or(match node.as_model() {
             Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => Error::Stale,
             // `/models` and its tables take nothing but rows; views are read-only.
             Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,

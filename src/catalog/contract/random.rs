@@ -10,11 +10,11 @@ use proptest::prelude::*;
 
 use super::{ACCESS, at, item, name, picture, place, publication};
 use crate::attachment::{
-    Amendment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
+    Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
 };
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Revision};
+use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Rehoming, Revision};
 use crate::digest::Digest;
 use crate::quota::{Limits, Quota};
 use crate::variant::Variant;
@@ -36,6 +36,8 @@ enum Verb {
     Share(u64, (u64, u64), Collision),
     Unlink(u64, u64),
     Move((u64, u64), (u64, u64), Collision),
+    /// To the other of two stores, now and then with other bytes.
+    Rehome((u64, u64), (u64, u64), Collision, bool),
     Amend(u64, Option<u32>),
     Give(u64, u32),
     /// Quotas of everybody's files and of the table's bytes.
@@ -60,8 +62,8 @@ fn collision() -> impl Strategy<Value = Collision> {
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
         AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Give, Limit, Move,
-        Publish, PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch,
-        Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RenameRow,
+        RenameScratch, Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -83,6 +85,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
         4 => spot().prop_map(|(r, f)| Unlink(r, f)),
         3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
+        3 => (spot(), spot(), collision(), any::<bool>())
+            .prop_map(|(a, b, how, same)| Rehome(a, b, how, same)),
         1 => (attachment(), any::<Option<u32>>()).prop_map(|(a, mode)| Amend(a, mode)),
         2 => (attachment(), 0..3u32).prop_map(|(a, uid)| Give(a, uid)),
         1 => (of(2..6u64), of(0..900u64)).prop_map(|(files, bytes)| Limit(files, bytes)),
@@ -232,6 +236,9 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
             )
         }
         Verb::RemoveScratch(id) => format!("{:?}", catalog.remove_scratch(ScratchId(id), time)),
+        Verb::Rehome(from, to, how, same) => {
+            rehome(catalog, (spot(from), spot(to)), how, (now, same))
+        }
         Verb::Doom(retired, reserved, limit) => {
             format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
         }
@@ -242,6 +249,25 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),
     }
+}
+
+/// Moves what is there to the other of two stores: with its own bytes, or with others.
+fn rehome(
+    catalog: &dyn Catalog,
+    (from, to): (Place, Place),
+    collision: Collision,
+    (now, same): (i64, bool),
+) -> String {
+    let Some(link) = catalog.find(&from).unwrap() else { return "nothing".into() };
+    let Attachment { blob, original, .. } = link.attachment;
+    let key = |old: BlobKey, same: bool| {
+        let digest = if same { old.digest } else { digest(5) };
+        catalog.reserve(StoreId(1 - old.store.0), digest, at(now)).unwrap().key()
+    };
+    let original = original.map(|sent| key(sent.blob, true));
+    let (blob, written) = (key(blob, same), name(&format!("w{now}")));
+    let way = Rehoming { from, to, written, collision, blob, original, now: at(now) };
+    format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
 }
 
 /// All that can be read, as text.

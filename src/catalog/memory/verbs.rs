@@ -9,7 +9,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::quota::{Account, Limits, Usage};
@@ -28,6 +29,10 @@ impl Catalog for Memory {
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         Ok(self.state().store(name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        Ok(self.state().stores())
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -163,6 +168,13 @@ impl Catalog for Memory {
         let mut state = self.state();
         let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
         state.within(&accounts, |state| state.move_link(from, to, written, (collision, now)))
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        let mut state = self.state();
+        let Rehoming { from, to, .. } = rehoming;
+        let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
+        state.within(&accounts, |state| state.rehome(rehoming))
     }
 
     fn amend(
@@ -345,6 +357,10 @@ impl Catalog for Memory {
         Ok(())
     }
 
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        Ok(self.state().lengths(keys))
+    }
+
     fn limit(&self, limits: Limits) {
         self.state().limits = limits;
     }
@@ -355,10 +371,6 @@ impl Catalog for Memory {
 
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         Ok(self.state().usages().into_iter().collect())
-    }
-
-    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
-        Ok(self.state().lengths(keys))
     }
 
     fn totals(&self) -> Result<Totals, Error> {

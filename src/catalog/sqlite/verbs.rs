@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 
 use super::sweep::Horizon;
 use super::{
-    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, sweep, usage, variants,
+    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
+    variants,
 };
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
@@ -13,7 +14,8 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
 use crate::quota::{Account, Limits, Usage};
@@ -38,10 +40,14 @@ impl Catalog for Sqlite {
     }
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        if let Some(known) = self.read(|db| rows::store(db, name))? {
+        if let Some(known) = self.read(|db| stores::find(db, name))? {
             return Ok(known);
         }
-        self.write(|db| rows::add_store(db, name))
+        self.write(|db| stores::add(db, name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.read(stores::all_of_them)
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -135,12 +141,8 @@ impl Catalog for Sqlite {
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
-        let limits = self.limits();
-        let owner = Some(Account::Uid(publication.access.uid));
-        self.write(|db| {
-            let accounts = [usage::of_row(db, publication.place.row)?, owner];
-            usage::within(db, &limits, &accounts, || slots::publish(db, publication))
-        })
+        let accounts = |db: &_| usage::of_publication(db, publication);
+        self.write_within(accounts, |db| slots::publish(db, publication))
     }
 
     fn share(
@@ -151,13 +153,8 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let limits = self.limits();
-        self.write(|db| {
-            let owner = attachments::require(db, id)?.access.uid;
-            let accounts = [usage::of_row(db, to.row)?, Some(Account::Uid(owner))];
-            let share = || slots::share(db, id, to, written, (collision, now));
-            usage::within(db, &limits, &accounts, share)
-        })
+        let share = |db: &_| slots::share(db, id, to, written, (collision, now));
+        self.write_within(|db| usage::of_share(db, id, to), share)
     }
 
     fn put_back(
@@ -182,12 +179,13 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let limits = self.limits();
-        self.write(|db| {
-            let accounts = [usage::of_row(db, from.row)?, usage::of_row(db, to.row)?];
-            let go = || slots::move_link(db, from, to, written, (collision, now));
-            usage::within(db, &limits, &accounts, go)
-        })
+        let go = |db: &_| slots::move_link(db, from, to, written, (collision, now));
+        self.write_within(|db| usage::of_move(db, from, to), go)
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        let Rehoming { from, to, .. } = rehoming;
+        self.write_within(|db| usage::of_move(db, from, to), |db| stores::rehome(db, rehoming))
     }
 
     fn amend(
@@ -367,6 +365,10 @@ impl Catalog for Sqlite {
         self.write(|db| variants::touch(db, id, now))
     }
 
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        self.read(|db| blobs::lengths(db, keys))
+    }
+
     fn limit(&self, limits: Limits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
     }
@@ -377,10 +379,6 @@ impl Catalog for Sqlite {
 
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         self.read(usage::every)
-    }
-
-    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
-        self.read(|db| blobs::lengths(db, keys))
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
 use crate::tree::{Result, Tree};
 
@@ -17,6 +18,10 @@ impl Tree {
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
             .collect();
+        let store = |it: StoreStatus| {
+            (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
+        };
+        let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -28,6 +33,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
+            "stores": stores,
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "open": {
                 "handles": self.handles.count(),

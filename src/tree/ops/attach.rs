@@ -14,6 +14,7 @@ use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
 
 impl Tree {
@@ -21,7 +22,7 @@ impl Tree {
     pub(in crate::tree) fn way_in(
         &self,
         who: Caller,
-        target: &Target,
+        (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<Option<Link>> {
         let before = self.library.find(&target.place)?;
@@ -33,7 +34,8 @@ impl Tree {
             (_, None) => self.check_items(who, &target.place, &target.field, &target.written)?,
             (RenameMode::Replace, Some(_)) => {}
         }
-        Ok(before.filter(|link| outlives(link, target)))
+        // A name of `/originals` replaces none of `/models`.
+        Ok(before.filter(|link| side == Side::Originals || outlives(link, target)))
     }
 
     /// Whether a link may arrive in a collection: there is room, and the name can belong to what the rules take.
@@ -131,10 +133,10 @@ impl Tree {
         &self,
         who: Caller,
         id: RefusalId,
-        target: &Target,
+        (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<()> {
-        let before = self.way_in(who, target, mode)?;
+        let before = self.way_in(who, (target, side), mode)?;
         let quarantine = self.library.quarantine();
         let entry = quarantine.find(id).ok_or(Error::NotFound)?;
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;

@@ -11,10 +11,11 @@ use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
-use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
+use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting};
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
 impl Tree {
@@ -33,7 +34,7 @@ impl Tree {
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => {
                 self.check_extension(who, &place, &field, &name)?;
-                self.create_draft(who, &place, &field, &name, flags)
+                self.create_draft(who, parent.side(), (&place, &field), &name, flags)
             }
             Meaning::Scratch => {
                 let (record, file) =
@@ -48,20 +49,20 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View | Meaning::Report => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
     fn create_draft(
         &self,
         who: Caller,
-        place: &Place,
-        field: &Arc<Field>,
+        side: Side,
+        (place, field): (&Place, &Arc<Field>),
         name: &Name,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
-        let over = self.library.find(place)?;
+        let over = self.library.find(place)?.map(|link| side.show(link));
         let visible = |link: &Link| name::resolves(link, field.collection, name);
         if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
@@ -147,7 +148,8 @@ impl Tree {
     /// `mkdir` makes a row, and nothing else is a directory that a program can make.
     pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, _mode: u32) -> Result<Entry> {
         let name = made(name)?;
-        let table = match node(parent)? {
+        let node = node(parent)?;
+        let table = match node.as_model() {
             Node::Table(table) => table,
             // A collection is there already; other directories in a row are not.
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
@@ -168,7 +170,8 @@ impl Tree {
         }
         let row = self.library.make_row(table, &name, who.uid, who.gid)?;
         self.table_changed(table);
-        Ok(Entry { attr: self.row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
+        let side = Side::of(node);
+        Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))
     }
 
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {

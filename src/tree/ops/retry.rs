@@ -10,6 +10,7 @@ use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::Goal;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
 
 impl Tree {
@@ -20,7 +21,7 @@ impl Tree {
         let (target, row) = self.target_of(&kept)?;
         // Its group is not on record: that of the row is as near as one comes.
         let who = Caller { uid: kept.uid, gid: row.access.gid, tid: 0 };
-        self.retry(who, id, &target, RenameMode::Replace)
+        self.retry(who, id, (&target, Side::Models), RenameMode::Replace)
     }
 
     /// Where an entry was going, if a field or a collection of that name is there still.

@@ -165,6 +165,7 @@ fn settings() -> Settings {
         quarantine: Bounds::default(),
         quotas: Quotas::default(),
         base_url: None,
+        stores: Vec::new(),
         owner: None,
         file_mode: 0o644,
         dir_mode: 0o755,

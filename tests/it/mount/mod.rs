@@ -14,6 +14,7 @@ mod draft;
 mod edit;
 mod life;
 mod name;
+mod original;
 pub mod peer;
 pub mod picture;
 mod quarantine;
@@ -22,6 +23,7 @@ mod refusal;
 mod row;
 mod script;
 mod sidecar;
+mod store;
 pub mod tool;
 mod trash;
 mod variant;
@@ -75,8 +77,10 @@ type = "image"
 
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
+const EIO: i32 = 5;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
+const EXDEV: i32 = 18;
 const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
