@@ -4,6 +4,7 @@
 mod arrivals;
 mod collections;
 mod originals;
+mod quotas;
 mod random;
 mod rows;
 mod slots;

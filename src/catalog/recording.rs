@@ -14,6 +14,7 @@ use crate::catalog::{
     VariantRecord,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -163,6 +164,16 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.count("share").share(id, to, written, collision, now)
+    }
+
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.count("put_back").put_back(id, to, written, now)
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -363,6 +374,18 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
         self.count("lengths").lengths(keys)
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.count("limit").limit(limits);
+    }
+
+    fn usage(&self, account: Account) -> Result<Usage, Error> {
+        self.count("usage").usage(account)
+    }
+
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
+        self.count("usages").usages()
     }
 
     fn totals(&self) -> Result<Totals, Error> {

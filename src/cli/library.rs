@@ -26,6 +26,8 @@ fn settings(config: &Config) -> Settings {
         trash: config.library.trash,
         scratch: config.library.scratch,
         cache_bytes: config.cache.size.0,
+        quarantine: config.quarantine,
+        quotas: config.quotas.clone(),
         base_url: config.library.base_url.clone(),
         stores: config.stores.iter().map(store).collect(),
         owner: config.mount.owner,

@@ -11,6 +11,7 @@ mod log;
 pub mod mount;
 mod options;
 mod orphans;
+mod refused;
 mod restore;
 pub mod service;
 pub mod show;
@@ -71,6 +72,7 @@ enum Command {
     Gc(gc::Gc),
     Orphans(orphans::Orphans),
     Restore(restore::Restore),
+    Refused(refused::Refused),
     #[command(hide = true)]
     Worker(workers::Worker),
 }
@@ -106,6 +108,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Gc(gc) => gc.run(&config()?.1),
         Command::Orphans(orphans) => orphans.run(&config()?.1),
         Command::Restore(restore) => restore.run(&config()?.1),
+        Command::Refused(refused) => refused.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

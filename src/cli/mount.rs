@@ -11,7 +11,7 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, orphans, restore, say, service, show, stores};
+use super::{Error, chain, gc, library, orphans, refused, restore, say, service, show, stores};
 use crate::config::Config;
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
@@ -145,6 +145,9 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
                     tree.table_changed(it.table);
                     Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
                 })
+            }
+            Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
+                refused::answer(&tree, &request)
             }
         };
         answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })

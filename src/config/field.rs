@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 
+use toml::de::DeValue;
+
 use super::reader::Section;
-use super::{store, value};
+use super::{quota, store, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Collection, Field, Preset};
+use crate::schema::{Collection, Field, OnRefuse, Preset, Report};
 use crate::slot::Name;
 
 /// Items that a collection takes unless it is configured: each listing reads them all.
@@ -53,6 +55,8 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         store: section.key("store", |value| store::named(value, stores)),
         keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
         delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
+        on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
+        report: reports(section, collection),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -67,6 +71,24 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
     }
     sizes(section, &field.rules);
     Some(field)
+}
+
+fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
+    let choices = [("refuse", OnRefuse::Refuse), ("quarantine", OnRefuse::Quarantine)];
+    value::one_of(value, &choices)
+}
+
+/// There is nowhere else to lay it: a row's names are the configuration's.
+fn reports(section: &Section<'_>, collection: Collection) -> Report {
+    let choices = [("log", Report::Log), ("sidecar", Report::Sidecar)];
+    let report = section.key("report", |value| value::one_of(value, &choices));
+    if report == Some(Report::Sidecar) && collection == Collection::One {
+        section.complain(
+            "report",
+            "only collections have sidecars; say collection = \"list\" or \"dict\"",
+        );
+    }
+    report.unwrap_or(Report::Log)
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {
@@ -127,10 +149,7 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 }
 
 fn unsupported(section: &Section<'_>) {
-    section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
-    for key in ["report", "quota"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
 }
 
 fn foreign_to_files(section: &Section<'_>) {

@@ -5,6 +5,7 @@ mod boxes;
 mod field;
 mod owner;
 mod problem;
+mod quota;
 mod reader;
 mod section;
 mod store;
@@ -18,6 +19,8 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
+use crate::quota::Quotas;
 use crate::schema::Schema;
 use crate::slot::Name;
 
@@ -40,6 +43,8 @@ pub struct Config {
     pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
+    pub quarantine: Bounds,
+    pub quotas: Quotas,
     pub schema: Schema,
 }
 

@@ -8,8 +8,9 @@ use toml::de::DeValue;
 
 use super::boxes;
 use super::reader::Section;
-use super::{Cache, Config, Library, Mount, field, owner, store, value};
+use super::{Cache, Config, Library, Mount, field, owner, quota, store, value};
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
 
@@ -18,6 +19,8 @@ const SCRATCH: Duration = Duration::from_secs(24 * 3600);
 const CACHE: ByteCount = ByteCount(1 << 30);
 const MAX_THREADS: i64 = 64;
 const MAX_NAME: usize = 40;
+/// Entries of the quarantine: each is known in memory.
+const MAX_KEPT: i64 = 1_000_000;
 
 /// Reads the whole file. `None` where something that has no default is missing; the problems say what.
 pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
@@ -27,6 +30,7 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     }
     let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
     let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
+    let quarantine = root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine);
     let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
     let stores = store::Declared::read(stores, base, library.as_ref());
     let tables =
@@ -34,14 +38,15 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    let boxes =
-        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
-    for key in ["fetch", "quotas"] {
-        root.later_unless(key, is_empty_section);
-    }
+    let quotas = root.section("quotas").map(|section| quota::read(&section, &tables));
+    let quotas = quotas.unwrap_or_default();
+    let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
+    let boxes = boxes.unwrap_or_default();
+    root.later_unless("fetch", is_empty_section);
     root.finish();
     let schema = Schema { tables, boxes };
-    Some(Config { library: library?, stores: stores.stores, mount, cache, schema })
+    let stores = stores.stores;
+    Some(Config { library: library?, stores, mount, cache, quarantine, quotas, schema })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -58,9 +63,8 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
     let trash = section.key("trash", value::duration).unwrap_or_default();
-    for key in ["quota", "quotas", "report"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("report");
     section.finish();
     let path = base.join(path?).components().collect();
     Some(Library { path, base_url, hold, trash, scratch })
@@ -134,6 +138,21 @@ impl Default for Cache {
     }
 }
 
+fn quarantine(section: &Section<'_>) -> Bounds {
+    let default = Bounds::default();
+    let count = |value: &DeValue<'_>| {
+        let number = value::whole(value, 1, MAX_KEPT)?;
+        usize::try_from(number).map_err(|error| error.to_string())
+    };
+    let bounds = Bounds {
+        age: section.key("age", value::duration).unwrap_or(default.age),
+        count: section.key("count", count).unwrap_or(default.count),
+        bytes: section.key("size", value::size).map_or(default.bytes, |size| size.0),
+    };
+    section.finish();
+    bounds
+}
+
 fn tables(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
     let children = section.sections();
     if children.is_empty() {
@@ -158,9 +177,8 @@ fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
         field::read(name?, child, stores)
     });
     let fields = fields.collect();
-    for key in ["quota", "quotas", "max_rows"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("max_rows");
     section.finish();
     Some(Table { name: name?, id: id?, fields })
 }

@@ -12,8 +12,8 @@ use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined, Sent};
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::schema::Field;
+use crate::refusal::{Refusal, RefusalId, Rule, Violation};
+use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -25,6 +25,8 @@ pub(super) const MAX_TRIES: usize = 8;
 pub struct Raw {
     file: File,
     length: u64,
+    /// Where they are already, below the quarantine.
+    kept: Option<String>,
 }
 
 impl Raw {
@@ -32,7 +34,12 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length })
+        Ok(Self { file, length, kept: None })
+    }
+
+    /// Bytes that the quarantine keeps already: refused again they are not kept twice.
+    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self, Error> {
+        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
     }
 }
 
@@ -65,7 +72,11 @@ impl Library {
         metadata: &Metadata,
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
-        let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
+        let kept = raw.kept.clone();
+        let refuse = |violation| match kept {
+            Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
+            None => Error::from(self.refuse(target, author, violation, Some(&sent))),
+        };
         let product = match self.refine(raw, &target.field, &target.written) {
             Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
@@ -73,12 +84,13 @@ impl Library {
         };
         match self.store(&product, target, metadata) {
             Ok(published) => {
-                self.refusals.clear(&target.place);
+                self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
             }
             // The row went away while the file was written (CONTRACT 2.12).
             Err(Error::Missing) => Err(refuse(row_gone(target))),
+            Err(Error::Quota(excess)) => Err(refuse(self.over_quota(&excess))),
             Err(error) => Err(error),
         }
     }
@@ -173,8 +185,41 @@ impl Library {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
         let kept =
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.refusals.record(&refusal, Some(&target.place), author, kept);
+        self.tell(target, author, &refusal, kept);
         refusal
+    }
+
+    /// Log, last error, and the report beside the name.
+    fn tell(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
+        self.refusals.record(refusal, Some(&target.place), author, kept);
+        if let Some(line) = self.refusals.of_place(&target.place) {
+            self.report(target, author, &line);
+        }
+    }
+
+    /// The slot took a file.
+    pub(super) fn clear_refusal(&self, target: &Target) {
+        self.refusals.clear(&target.place);
+        self.withdraw_report(target);
+    }
+
+    /// Puts the refusal of bytes that the quarantine keeps already on record.
+    fn refuse_again(
+        &self,
+        target: &Target,
+        author: Author,
+        violation: Violation,
+        kept: String,
+    ) -> Refusal {
+        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
+        self.tell(target, author, &refusal, Some(kept));
+        refusal
+    }
+
+    /// Whether the writer of bytes that were refused is told success: if its field says so, and the bytes are in the
+    /// quarantine, on disk.
+    pub fn tells_success(&self, target: &Target, refusal: &Refusal) -> bool {
+        target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
     }
 
     /// Moves bytes to the quarantine; returns where they are below it.

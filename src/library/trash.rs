@@ -123,7 +123,7 @@ impl Library {
 
     /// Who has a plain name on a day. An item may bring its own extension, so that two slots may ask for one name.
     fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
-        for dashed in [name.as_str(), name.split_extension().0] {
+        for dashed in [name.split_extension().0, name.as_str()] {
             let first = self.catalog.first_retired(dashed, day.start())?;
             let held = first.filter(|it| day.has(it.at) && plain_name(it).as_ref() == Some(name));
             if held.is_some() {

@@ -28,9 +28,11 @@ use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
+use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
-use crate::refusal::Refusal;
+use crate::quota::Excess;
+use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
@@ -113,6 +115,8 @@ pub enum Error {
     NoData,
     #[error("the file would be too large")]
     TooLarge,
+    #[error(transparent)]
+    OverQuota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting; try again")]
@@ -126,6 +130,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
 const EMPTIED: Duration = Duration::from_secs(60);
 
+/// How long an entry of the quarantine seems to be there after its bytes were removed.
+const REMOVED: Duration = Duration::from_secs(60);
+
 /// The filesystem.
 pub struct Tree {
     library: Arc<Library>,
@@ -138,6 +145,8 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
+    /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
+    removed: Memory<RefusalId, Kept>,
     /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
@@ -149,6 +158,7 @@ impl Tree {
         Self {
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
+            removed: Memory::new(REMOVED),
             library,
             processes,
             handles: Handles::default(),
@@ -269,6 +279,7 @@ impl From<library::Error> for Error {
             library::Error::Taken => Self::Exists,
             library::Error::NotEmpty => Self::NotEmpty,
             library::Error::WouldChange => Self::CrossDevice,
+            library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             other => Self::Failed(Box::new(other)),

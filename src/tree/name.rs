@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
+use crate::library::sidecar::is_report_name;
 use crate::media_type::{self, MediaType};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
@@ -29,6 +30,8 @@ pub enum Meaning {
     View,
     /// Under `/originals` what has none: views, variants, fields that keep none.
     Nothing,
+    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
+    Report,
     Scratch,
 }
 
@@ -37,7 +40,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     let meaning = own_meaning(directory, name);
     let side = directory.side();
     let is_there = match &meaning {
-        Meaning::Scratch | Meaning::Nothing => true,
+        Meaning::Scratch | Meaning::Report | Meaning::Nothing => true,
         Meaning::File(_, field) => side.has(field),
         Meaning::Collection(number) => {
             let known = directory.table.collections().find(|(known, _)| known == number);
@@ -53,6 +56,7 @@ fn own_meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
         None if matches!(directory.node, Node::DropBox(_)) => Meaning::Scratch,
         None => in_row(directory, name),
+        Some(field) if is_report_name(field, name) => Meaning::Report,
         Some(_) if is_temporary(name) => Meaning::Scratch,
         Some(field) => Meaning::File(directory.item(field, field.item(name)), Arc::clone(field)),
     }
@@ -245,6 +249,7 @@ mod tests {
             Meaning::RowJson => "row",
             Meaning::View => "view",
             Meaning::Nothing => "nothing",
+            Meaning::Report => "report",
             Meaning::Scratch => "scratch",
         }
     }

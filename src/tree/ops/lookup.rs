@@ -126,7 +126,7 @@ impl Tree {
                 Ok(Lookup::Found(parent.side().directory(node, attr)))
             }
             Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
-            Meaning::Scratch => {
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))

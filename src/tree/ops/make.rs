@@ -9,7 +9,7 @@ use crate::catalog::{Link, Place};
 use crate::library::draft::Start;
 use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
-use crate::schema::Field;
+use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
@@ -40,7 +40,7 @@ impl Tree {
                 let (record, file) =
                     self.library.make_scratch(&parent.folder(), &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, &record, file, true)))
+                Ok((entry, self.hold_scratch(who, &record, file, true)?))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -49,7 +49,7 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View | Meaning::Nothing => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
@@ -70,12 +70,22 @@ impl Tree {
         let open = if let Some(own) = self.own_draft(who, place) {
             own
         } else {
-            if over.is_none() {
-                self.check_items(who, place, field, name)?;
-            }
+            let full = match (&over, field.on_refuse) {
+                (Some(_), _) => None,
+                (None, OnRefuse::Quarantine) => self.overflow(place, field)?,
+                (None, OnRefuse::Refuse) => {
+                    self.check_items(who, place, field, name)?;
+                    None
+                }
+            };
             // The program was told that there is no such file: it starts from nothing.
             let target = self.target(place, field, name)?;
-            self.begin_draft(who, target, Start::Empty, over.map(|link| link.attachment.id))?
+            let over = over.map(|link| link.attachment.id);
+            let open = self.begin_draft(who, target, Start::Empty, over)?;
+            if let Some(violation) = full {
+                open.draft.condemn(violation);
+            }
+            open
         };
         let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
         Ok((fleeting(draft_attr(&open)), opened))
@@ -90,7 +100,8 @@ impl Tree {
         name: &Name,
     ) -> Result<()> {
         let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
-        if field.could_take(extension) {
+        // Where refusals are not told the bytes decide alone.
+        if field.could_take(extension) || field.on_refuse == OnRefuse::Quarantine {
             return Ok(());
         }
         let target = self.target(place, field, name)?;
@@ -107,15 +118,19 @@ impl Tree {
         field: &Arc<Field>,
         name: &Name,
     ) -> Result<()> {
-        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(()) };
-        let held = self.library.count_items(place)?;
-        let under_way = || self.drafts.begun_beside(place);
-        if held < most && (self.drafts.is_empty() || held + under_way() < most) {
-            return Ok(());
-        }
+        let Some(violation) = self.overflow(place, field)? else { return Ok(()) };
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        Err(self.library.refuse(&target, author, too_many(held, most), None).into())
+        Err(self.library.refuse(&target, author, violation, None).into())
+    }
+
+    /// Why a collection takes no new item at this place.
+    fn overflow(&self, place: &Place, field: &Field) -> Result<Option<Violation>> {
+        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
+        let held = self.library.count_items(place)?;
+        let under_way = || self.drafts.begun_beside(place);
+        let fits = held < most && (self.drafts.is_empty() || held + under_way() < most);
+        Ok((!fits).then(|| too_many(held, most)))
     }
 
     /// `mknod` of a regular file: `create` and `close`.

@@ -14,6 +14,7 @@ mod original;
 mod receive;
 mod remove;
 mod rename;
+mod retry;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;

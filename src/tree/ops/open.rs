@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::{Place, ScratchRecord};
+use crate::library::sidecar::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -140,14 +141,18 @@ impl Tree {
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        if flags.writes() && is_report(&record) {
+            return Err(Error::ReadOnly);
+        }
         let file = self.library.open_scratch(&record, flags.writes())?;
         if flags.writes() {
             self.arrivals.forget(id);
         }
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
+            self.library.scratch_charge(&record)?.set(0);
         }
-        Ok(self.hold_scratch(who, &record, file, flags.writes()))
+        self.hold_scratch(who, &record, file, flags.writes())
     }
 
     pub(in crate::tree) fn hold_scratch(
@@ -156,9 +161,11 @@ impl Tree {
         record: &ScratchRecord,
         file: std::fs::File,
         writes: bool,
-    ) -> Opened {
+    ) -> Result<Opened> {
         let scratch = OpenScratch {
             id: record.id,
+            charge: self.library.scratch_charge(record)?,
+            refused: OnceLock::new(),
             access: record.access,
             file,
             writes,
@@ -168,7 +175,7 @@ impl Tree {
             became: OnceLock::new(),
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
-        Opened { fh, caching: Caching::WhileOpen }
+        Ok(Opened { fh, caching: Caching::WhileOpen })
     }
 
     /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.

@@ -24,7 +24,7 @@ impl Tree {
                 self.unlink_file(who, parent.side(), (&place, &field), &name)
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Scratch => {
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);

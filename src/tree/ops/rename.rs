@@ -141,7 +141,7 @@ impl Tree {
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
-            Meaning::Collection(_) => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
@@ -157,7 +157,7 @@ impl Tree {
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View | Meaning::Nothing => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 

@@ -4,6 +4,8 @@
 use crate::attachment::{Access, Amendment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
+use crate::library::refuse::Author;
+use crate::library::sidecar::is_report;
 use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -120,7 +122,9 @@ impl Tree {
     /// An open file is truncated whatever became of its name.
     fn set_open_scratch(&self, scratch: &OpenScratch, change: Change) -> Result<Option<Shown>> {
         let Some(size) = change.size else { return Ok(None) };
+        self.grow_scratch(scratch, size)?;
         scratch.file.set_len(size).map_err(super::files::failed)?;
+        scratch.charge.set(size);
         self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
@@ -184,8 +188,17 @@ impl Tree {
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
         if let Some(size) = change.size {
             let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            if is_report(&record) {
+                return Err(Error::ReadOnly);
+            }
             let file = self.library.open_scratch(&record, true)?;
+            let part = self.library.scratch_charge(&record)?;
+            if let Err(excess) = part.grow(size, self.library.limits()) {
+                let author = Author { uid: record.access.uid, pid: 0 };
+                return Err(self.library.refuse_scratch(id, author, &excess)?.into());
+            }
             file.set_len(size).map_err(super::files::failed)?;
+            part.set(size);
         }
         if change.amendment != Amendment::default() {
             self.library.amend_scratch(id, change.amendment)?;

@@ -62,6 +62,13 @@ impl Mount {
         tool::run(env!("CARGO_BIN_EXE_mediafs"), &all)
     }
 
+    /// Lets other users come as far as the mountpoint: temporary directories are their owner's.
+    pub fn open_to_all(&mut self) {
+        use std::os::unix::fs::PermissionsExt;
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.directory.path(), all).expect("it is ours");
+    }
+
     /// Starts the daemon again over the same library.
     pub fn restart(&mut self) {
         assert!(self.daemon.is_none(), "it runs");

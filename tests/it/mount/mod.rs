@@ -17,9 +17,12 @@ mod name;
 mod original;
 pub mod peer;
 pub mod picture;
+mod quarantine;
+mod quota;
 mod refusal;
 mod row;
 mod script;
+mod sidecar;
 mod store;
 pub mod tool;
 mod trash;
@@ -86,6 +89,7 @@ const ERANGE: i32 = 34;
 const ENAMETOOLONG: i32 = 36;
 const EBADMSG: i32 = 74;
 const EOPNOTSUPP: i32 = 95;
+const EDQUOT: i32 = 122;
 const EMEDIUMTYPE: i32 = 124;
 
 /// The law 'accepted' of a tool that writes a picture from its first path to its second.
