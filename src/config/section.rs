@@ -44,8 +44,7 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     let boxes = boxes.unwrap_or_default();
     root.later_unless("fetch", is_empty_section);
     root.finish();
-    let schema = Schema { tables, boxes };
-    let stores = stores.stores;
+    let (stores, schema) = (stores.stores, Schema { tables, boxes });
     Some(Config { library: library?, stores, mount, cache, quarantine, quotas, schema })
 }
 

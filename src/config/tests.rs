@@ -271,52 +271,9 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     assert!(bad(&format!("{}[fetch]\nallow = []\n", image(""))).contains("not yet supported"));
     assert!(
-        bad(&image("").replace("[tables.user]", "trash = \"7d\"\n[tables.user]"))
-            .contains("not yet supported")
-    );
-    assert!(
         bad(&format!("{}[mount]\nread_only = true\n", image(""))).contains("not yet supported")
     );
     good(&format!("{}[fetch]\n[mount]\nread_only = false\n", image("")));
-}
-
-#[test]
-fn a_field_names_the_store_that_keeps_its_files() {
-    let stores = "[stores.cold]\npath = \"/mnt/cold\"\nbase_url = \"https://cold.example.org/\"\n\
-                  [stores.hot]\npath = \"hot\"\n";
-    let config = good(&format!("{}{stores}", image("store = \"cold\"\nkeep_original = true")));
-    let field = &config.schema.tables[0].fields[0];
-    assert_eq!(field.store.as_ref().map(ToString::to_string), Some("cold".into()));
-    assert!(field.keep_original);
-    let [cold, hot] = &config.stores[..] else { panic!("{:?}", config.stores) };
-    assert_eq!((cold.path.as_path(), hot.path.as_path()), ("/mnt/cold".as_ref(), "hot".as_ref()));
-    assert_eq!(cold.base_url.as_deref(), Some("https://cold.example.org"));
-    assert_eq!(
-        bad(&format!("{}{stores}", image("store = \"cool\""))),
-        "mediafs.toml:7:9: `store` in [tables.user.fields.avatar]: there is no store `cool`; the \
-         stores are `cold`, `hot`"
-    );
-    assert!(said("store = \"cold\"").ends_with("declare it as [stores.cold]"));
-}
-
-#[test]
-fn no_two_stores_share_a_place_and_each_says_where_it_is() {
-    let told = |stores: &str| bad(&format!("{}{stores}", image("")));
-    assert_eq!(
-        told("[stores.a]\npath = \"/srv/./\""),
-        "mediafs.toml:9:8: `path` in [stores.a]: the library itself lies there; choose another \
-         directory"
-    );
-    assert_eq!(
-        told("[stores.a]\npath = \"/a\"\n[stores.b]\npath = \"/a/\""),
-        "mediafs.toml:11:8: `path` in [stores.b]: the store `a` lies there; choose another \
-         directory"
-    );
-    assert!(told("[stores.a]\nbase_url = \"ftp://x\"").contains(":8:9: `path` is missing"));
-    assert!(told("[stores.a]\npath = \"/a\"\nurl = \"x\"").contains("unknown key `url`"));
-    assert!(told("[stores.default]\npath = \"/a\"").contains("choose another name"));
-    assert!(told("[stores.A]\npath = \"/a\"").contains("1 to 40 of the characters"));
-    assert!(told("[stores]\na = 1").contains("expected a section"));
 }
 
 #[test]
@@ -362,6 +319,45 @@ fn a_field_says_what_the_writer_of_refused_bytes_is_told_and_where() {
     let list = "collection = \"list\"\nreport = \"sidecar\"";
     assert_eq!(field(list).report, Report::Sidecar);
     assert!(said("report = \"sidecar\"").contains("only collections have sidecars"));
+}
+
+#[test]
+fn a_field_names_the_store_that_keeps_its_files() {
+    let stores = "[stores.cold]\npath = \"/mnt/cold\"\nbase_url = \"https://cold.example.org/\"\n\
+                  [stores.hot]\npath = \"hot\"\n";
+    let config = good(&format!("{}{stores}", image("store = \"cold\"\nkeep_original = true")));
+    let field = &config.schema.tables[0].fields[0];
+    assert_eq!(field.store.as_ref().map(ToString::to_string), Some("cold".into()));
+    assert!(field.keep_original);
+    let [cold, hot] = &config.stores[..] else { panic!("{:?}", config.stores) };
+    assert_eq!((cold.path.as_path(), hot.path.as_path()), ("/mnt/cold".as_ref(), "hot".as_ref()));
+    assert_eq!(cold.base_url.as_deref(), Some("https://cold.example.org"));
+    assert_eq!(
+        bad(&format!("{}{stores}", image("store = \"cool\""))),
+        "mediafs.toml:7:9: `store` in [tables.user.fields.avatar]: there is no store `cool`; the \
+         stores are `cold`, `hot`"
+    );
+    assert!(said("store = \"cold\"").ends_with("declare it as [stores.cold]"));
+}
+
+#[test]
+fn no_two_stores_share_a_place_and_each_says_where_it_is() {
+    let told = |stores: &str| bad(&format!("{}{stores}", image("")));
+    assert_eq!(
+        told("[stores.a]\npath = \"/srv/./\""),
+        "mediafs.toml:9:8: `path` in [stores.a]: the library itself lies there; choose another \
+         directory"
+    );
+    assert_eq!(
+        told("[stores.a]\npath = \"/a\"\n[stores.b]\npath = \"/a/\""),
+        "mediafs.toml:11:8: `path` in [stores.b]: the store `a` lies there; choose another \
+         directory"
+    );
+    assert!(told("[stores.a]\nbase_url = \"ftp://x\"").contains(":8:9: `path` is missing"));
+    assert!(told("[stores.a]\npath = \"/a\"\nurl = \"x\"").contains("unknown key `url`"));
+    assert!(told("[stores.default]\npath = \"/a\"").contains("choose another name"));
+    assert!(told("[stores.A]\npath = \"/a\"").contains("1 to 40 of the characters"));
+    assert!(told("[stores]\na = 1").contains("expected a section"));
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Library {
             self.rehome(from, target, collision)
         } else {
             let now = Timestamp::now();
-            Ok(self.catalog.move_link(&from.place, place, written, collision, now)?)
+            let moved = self.catalog.move_link(&from.place, place, written, collision, now);
+            moved.map_err(Error::from)
         };
         let displaced = match moved {
             Err(Error::Quota(excess)) => {

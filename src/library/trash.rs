@@ -110,9 +110,16 @@ impl Library {
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
         let share = || Ok(self.catalog.share(id, place, written, collision, now)?);
-        let displaced = self.even_when_full(share)?;
-        self.refusals.clear(place);
-        Ok(displaced)
+        match self.even_when_full(share) {
+            Err(Error::Quota(excess)) => {
+                Err(self.refuse_over_quota(target, author, &excess).into())
+            }
+            Err(error) => Err(error),
+            Ok(displaced) => {
+                self.clear_refusal(target);
+                Ok(displaced)
+            }
+        }
     }
 
     /// The field of a slot, if it is configured.

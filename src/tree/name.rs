@@ -28,10 +28,10 @@ pub enum Meaning {
     RowJson,
     /// `avatar.url`: read and written in ways of its own.
     View,
-    /// Under `/originals` what has none: views, variants, fields that keep none.
-    Nothing,
     /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
     Report,
+    /// Under `/originals` what has none: views, variants, fields that keep none.
+    Nothing,
     Scratch,
 }
 
@@ -248,8 +248,8 @@ mod tests {
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
             Meaning::View => "view",
-            Meaning::Nothing => "nothing",
             Meaning::Report => "report",
+            Meaning::Nothing => "nothing",
             Meaning::Scratch => "scratch",
         }
     }

@@ -18,6 +18,10 @@ impl Tree {
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
             .collect();
+        let store = |it: StoreStatus| {
+            (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
+        };
+        let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -29,7 +33,7 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
-            "stores": self.stores_status()?,
+            "stores": stores,
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "open": {
                 "handles": self.handles.count(),
@@ -57,13 +61,6 @@ impl Tree {
             (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
         });
         boxes.collect()
-    }
-
-    fn stores_status(&self) -> Result<Map<String, Value>> {
-        let store = |it: StoreStatus| {
-            (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
-        };
-        Ok(self.library.store_statuses()?.into_iter().map(store).collect())
     }
 
     /// What each table has, and what it may have.

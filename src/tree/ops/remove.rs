@@ -100,6 +100,9 @@ impl Tree {
                     self.forget_row(table, row.id, &name);
                 }
                 self.drop_placeholders_where(|place| place.row == row.id);
+                for (number, _) in self.table(table)?.collections() {
+                    self.generations.forget(Node::Collection(number, row.id).ino());
+                }
                 self.table_changed(table);
                 Ok(())
             }
@@ -119,6 +122,7 @@ impl Tree {
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
         self.library.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
+        self.generations.renew(collection.node.ino());
         Ok(())
     }
 

@@ -140,8 +140,8 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
+            Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
