@@ -187,16 +187,7 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
 fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
     let time = at(now);
     match *verb {
-        Verb::Limit(files, bytes) => {
-            let table = catalog.table(&name("user")).unwrap();
-            let table_quota = Quota { bytes, ..Quota::default() };
-            catalog.limit(Limits {
-                tables: BTreeMap::from([(table, table_quota)]),
-                uid: Quota { files, ..Quota::default() },
-                uids: BTreeMap::new(),
-            });
-            String::new()
-        }
+        Verb::Limit(files, bytes) => limit(catalog, files, bytes),
         Verb::Declare(keep) => {
             let orphan = if keep { Orphan::Keep } else { Orphan::Delete };
             let table = catalog.table(&name("user")).unwrap();
@@ -245,6 +236,17 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),
     }
+}
+
+/// Quotas of everybody's files and of the table's bytes.
+fn limit(catalog: &dyn Catalog, files: Option<u64>, bytes: Option<u64>) -> String {
+    let table = catalog.table(&name("user")).unwrap();
+    catalog.limit(Limits {
+        tables: BTreeMap::from([(table, Quota { bytes, ..Quota::default() })]),
+        uid: Quota { files, ..Quota::default() },
+        uids: BTreeMap::new(),
+    });
+    String::new()
 }
 
 /// Moves what is there to the other of two stores: with its own bytes, or with others.
