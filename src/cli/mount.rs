@@ -33,7 +33,7 @@ const MIN_THREADS: usize = 4;
 'mounted on MOUNTPOINT' is printed once requests are answered.
 SIGINT and SIGTERM unmount; open files get 30 s to be closed.")]
 pub struct Mount {
-    /// Mount options, separated by commas: `allow_other`
+    /// Mount options, separated by commas: `allow_other`, `ro`
     #[arg(short = 'o', value_name = "OPTS")]
     options: Vec<String>,
 
@@ -46,6 +46,7 @@ pub struct Mount {
 pub struct Prepared {
     pub mountpoint: Mountpoint,
     pub allow_other: bool,
+    pub read_only: bool,
 }
 
 impl Mount {
@@ -88,7 +89,8 @@ impl Mount {
                 return Err(Error::StoreInside { store, path, mountpoint });
             }
         }
-        Ok(Prepared { mountpoint, allow_other: options.allow_other || config.mount.allow_other })
+        let allow_other = options.allow_other || config.mount.allow_other;
+        Ok(Prepared { mountpoint, allow_other, read_only: options.read_only })
     }
 }
 
@@ -124,7 +126,7 @@ fn settings(prepared: &Prepared, config: &Config) -> fuse::Settings {
         mountpoint: prepared.mountpoint.clone(),
         allow_other: prepared.allow_other,
         threads: config.mount.threads.unwrap_or(processors.max(MIN_THREADS)),
-        read_only: false,
+        read_only: prepared.read_only,
         fs_name: "mediafs".to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use super::Error;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     pub allow_other: bool,
+    pub read_only: bool,
 }
 
 impl Options {
@@ -17,11 +18,12 @@ impl Options {
             match option {
                 "allow_other" => options.allow_other = true,
                 // What is so anyway, or said to every filesystem of an fstab.
-                "" | "rw" | "defaults" | "default_permissions" => {}
-                "ro" => return Err(Error::Usage("-o ro is not yet supported".into())),
+                "" | "defaults" | "default_permissions" => {}
+                "ro" => options.read_only = true,
+                "rw" => options.read_only = false,
                 other => {
                     return Err(Error::Usage(format!(
-                        "unknown mount option `{other}`; known are allow_other and default_permissions"
+                        "unknown mount option `{other}`; known are allow_other, ro and default_permissions"
                     )));
                 }
             }
@@ -42,12 +44,12 @@ mod tests {
         assert!(parse(&["default_permissions", "allow_other"]).allow_other);
         assert!(!parse(&["defaults"]).allow_other);
         assert!(!parse(&[]).allow_other);
+        assert!(parse(&["ro"]).read_only && !parse(&["ro,rw"]).read_only);
     }
 
     #[test]
     fn an_unknown_option_is_named() {
         let told = |list| Options::parse([list]).expect_err("a refusal").to_string();
         assert!(told("allow_others").contains("`allow_others`"));
-        assert!(told("ro").contains("not yet supported"));
     }
 }

@@ -16,6 +16,7 @@ pub enum Node {
     Thumbs,
     Control,
     Status,
+    Metrics,
     Errors,
     LastError,
     Quarantine,
@@ -74,6 +75,7 @@ impl Node {
             Self::Thumbs => 3,
             Self::Control => 4,
             Self::Status => 5,
+            Self::Metrics => 11,
             Self::Errors => 6,
             Self::LastError => 7,
             Self::Quarantine => 8,
@@ -145,6 +147,7 @@ impl Node {
             3 => Self::Thumbs,
             4 => Self::Control,
             5 => Self::Status,
+            11 => Self::Metrics,
             6 => Self::Errors,
             7 => Self::LastError,
             8 => Self::Quarantine,
@@ -192,6 +195,7 @@ impl Node {
             | Self::ThumbField(_)
             | Self::QuarantineEntry(_) => true,
             Self::Status
+            | Self::Metrics
             | Self::Errors
             | Self::LastError
             | Self::RowJson(..)

@@ -1,6 +1,7 @@
 //! `/.mediafs`: what went wrong, what was kept, and how the daemon is.
 //! Does not change anything but the quarantine, from which files may be taken.
 
+mod metrics;
 mod status;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ impl Tree {
     ) -> Result<Entry> {
         let node = match (parent, name.as_str()) {
             (Node::Control, "status.json") => Node::Status,
+            (Node::Control, "metrics") => Node::Metrics,
             (Node::Control, "errors.jsonl") => Node::Errors,
             (Node::Control, "last-error") => Node::LastError,
             (Node::Control, "quarantine") => Node::Quarantine,
@@ -56,6 +58,7 @@ impl Tree {
         Ok(match node {
             Node::Control => self.view(node, Times::all(self.started)),
             Node::Status => file(self.status()?.len() as u64, 0o444, now),
+            Node::Metrics => file(self.metrics()?.len() as u64, 0o444, now),
             Node::LastError => file(self.last_error(who).len() as u64, 0o444, now),
             // Other users' names and paths stand in it.
             Node::Errors => file(self.errors_length()?, 0o400, now),
@@ -113,6 +116,7 @@ impl Tree {
         };
         let handle = match node {
             Node::Status => Handle::Text(self.status()?.into_bytes()),
+            Node::Metrics => Handle::Text(self.metrics()?.into_bytes()),
             Node::LastError => Handle::Text(self.last_error(who).into_bytes()),
             Node::Errors => open(self.library.refusals().open_log())?,
             Node::QuarantineBytes(id) => open(quarantine.open_bytes(id))?,
@@ -128,6 +132,7 @@ impl Tree {
         Ok(match node {
             Node::Control => vec![
                 (Node::Status, "status.json".to_owned()),
+                (Node::Metrics, "metrics".to_owned()),
                 (Node::Errors, "errors.jsonl".to_owned()),
                 (Node::LastError, "last-error".to_owned()),
                 (Node::Quarantine, "quarantine".to_owned()),

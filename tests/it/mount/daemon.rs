@@ -71,12 +71,18 @@ impl Mount {
 
     /// Starts the daemon again over the same library.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// Starts the daemon again, with other arguments of `mount`.
+    pub fn restart_with(&mut self, arguments: &[&str]) {
         assert!(self.daemon.is_none(), "it runs");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log");
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
             .arg("--config")
             .arg(self.directory.path().join("mediafs.toml"))
             .args(["-v", "mount"])
+            .args(arguments)
             .arg(self.mountpoint())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

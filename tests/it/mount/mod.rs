@@ -12,6 +12,7 @@ mod copy;
 pub mod daemon;
 mod draft;
 mod edit;
+mod law;
 mod life;
 mod name;
 mod original;
