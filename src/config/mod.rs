@@ -16,6 +16,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
+use crate::fetch;
 use crate::schema::Schema;
 
 pub use problem::{Errors, Problem};
@@ -35,6 +36,8 @@ pub struct Config {
     pub library: Library,
     pub mount: Mount,
     pub cache: Cache,
+    /// `[fetch]`: what may be downloaded when a URL is attached.
+    pub fetch: fetch::Policy,
     pub schema: Schema,
 }
 

@@ -9,6 +9,8 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, field, owner, value};
 use crate::byte_count::ByteCount;
+use crate::fetch::Policy;
+use crate::fetch::address::Allowed;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
 
@@ -17,6 +19,7 @@ const SCRATCH: Duration = Duration::from_secs(24 * 3600);
 const CACHE: ByteCount = ByteCount(1 << 30);
 const MAX_THREADS: i64 = 64;
 const MAX_NAME: usize = 40;
+const MAX_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Reads the whole file. `None` where something that has no default is missing; the problems say what.
 pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
@@ -30,11 +33,12 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    for key in ["fetch", "stores", "boxes", "quotas"] {
+    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch);
+    for key in ["stores", "boxes", "quotas"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    Some(Config { library: library?, mount, cache, schema: Schema { tables } })
+    Some(Config { library: library?, mount, cache, fetch, schema: Schema { tables } })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -124,6 +128,35 @@ impl Default for Cache {
     fn default() -> Self {
         Self { size: CACHE }
     }
+}
+
+fn fetch(section: &Section<'_>) -> Policy {
+    let default = Policy::default();
+    let policy = Policy {
+        allow: section.list("allow", allowed).unwrap_or_default(),
+        max_size: section.key("max_size", value::size),
+        timeout: section.key("timeout", patience).unwrap_or(default.timeout),
+    };
+    if policy.max_size == Some(ByteCount(0)) {
+        section.complain("max_size", "nothing could ever be fetched");
+    }
+    section.finish();
+    policy
+}
+
+fn allowed(value: &DeValue<'_>) -> Result<Allowed, String> {
+    let wanted = "a range such as \"192.168.0.0/16\", or a host such as \"cdn.internal\"";
+    let written = value::string(value, wanted)?;
+    Allowed::parse(written).map_err(|error| format!("{error}; found \"{written}\""))
+}
+
+/// Whoever writes the URL waits for it.
+fn patience(value: &DeValue<'_>) -> Result<Duration, String> {
+    let span = value::duration(value)?;
+    if span.is_zero() || span > MAX_PATIENCE {
+        return Err("a download takes from 1s to 1h".into());
+    }
+    Ok(span)
 }
 
 fn tables(section: &Section<'_>) -> Vec<Table> {
