@@ -42,6 +42,16 @@ pub enum Rule {
     NotAField,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
+    /// What was to be attached by its URL is none, or cannot be read as one.
+    Url,
+    /// The URL, or an address behind it, is none that may be fetched from.
+    UrlPolicy,
+    /// The URL's host is not found, or cannot be reached.
+    UrlHost,
+    /// The URL's host was not quick enough.
+    UrlTimeout,
+    /// The URL's host answered with something else than a file.
+    UrlAnswer,
 }
 
 impl Rule {
@@ -68,6 +78,11 @@ impl Rule {
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
             Self::Quota => "quota",
+            Self::Url => "url",
+            Self::UrlPolicy => "url_policy",
+            Self::UrlHost => "url_host",
+            Self::UrlTimeout => "url_timeout",
+            Self::UrlAnswer => "url_answer",
         }
     }
 }

@@ -186,7 +186,7 @@ pub enum Error {
     Downgrade { host: String },
     #[error("{host} leads on after {MAX_REDIRECTS} redirects")]
     Redirects { host: String },
-    #[error("{host} is {address}, which is {range}")]
+    #[error("{} is {range}", place(host, *address))]
     Address { host: String, address: IpAddr, range: &'static str },
     #[error("{host} was not found")]
     HostNotFound {
@@ -217,6 +217,12 @@ pub enum Error {
     Busy,
     #[error("the receiver took no more")]
     Stopped,
+}
+
+/// A host with its address, said once where the one is the other.
+fn place(host: &str, address: IpAddr) -> String {
+    let bare = host.trim_matches(['[', ']']);
+    if bare.parse() == Ok(address) { bare.to_owned() } else { format!("{host} ({address})") }
 }
 
 impl Error {

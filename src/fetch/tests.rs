@@ -211,7 +211,7 @@ fn one_bad_address_of_a_name_refuses_them_all() {
         let fetcher = Fetcher::with_lookup(local(&["127.0.0.2"]), lookup);
         let url = Url::parse("http://two.test/").expect("an URL");
         let refused = fetch_with(&fetcher, &url, 100).expect_err("refused");
-        assert_eq!(refused.to_string(), "two.test is 10.0.0.1, which is private");
+        assert_eq!(refused.to_string(), "two.test (10.0.0.1) is private");
     }
     assert_eq!(good.connections(), 0);
 }

@@ -2,6 +2,8 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod attach_url;
+pub mod downloads;
 pub mod draft;
 mod extent;
 pub mod home;
@@ -26,6 +28,8 @@ use std::time::Duration;
 use crate::attachment::{Access, BlobKey, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Place};
+use crate::fetch::{self, Fetcher};
+use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
@@ -53,6 +57,8 @@ pub struct Settings {
     pub owner: Option<(u32, u32)>,
     pub file_mode: u32,
     pub dir_mode: u32,
+    /// Where files may be fetched from.
+    pub fetch: fetch::Policy,
 }
 
 /// A table as it is used: the catalogue's number beside the configuration's rules.
@@ -86,6 +92,8 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    fetcher: Fetcher,
+    downloads: Downloads,
 }
 
 /// The parts that a library is made of.
@@ -110,6 +118,8 @@ impl Library {
             reserve: Reserve::new(home.reserve()),
             tables: declare(&*catalog, schema)?,
             renders: Renders::default(),
+            fetcher: Fetcher::new(settings.fetch.clone()),
+            downloads: Downloads::default(),
             home,
             catalog,
             blobs,
@@ -147,6 +157,10 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    pub fn downloads(&self) -> &Downloads {
+        &self.downloads
     }
 
     /// What a new file of this writer looks like to `stat`.

@@ -159,6 +159,7 @@ fn settings() -> Settings {
         hold: Duration::from_secs(3600),
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
+        fetch: mediafs::fetch::Policy::default(),
         base_url: None,
         owner: None,
         file_mode: 0o644,
