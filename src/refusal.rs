@@ -208,7 +208,11 @@ mod tests {
     #[test]
     fn a_refusal_names_the_fact_and_the_rule() {
         let name = |text| Name::parse(text).expect("a name");
-        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
         let violation = Violation::small_image();
         let refusal = Refusal::new(RefusalId::from_number(0), &slot, violation);
         assert_eq!(

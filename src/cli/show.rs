@@ -49,7 +49,7 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, 
         Some(table) => library.row(table.id, &slot.row.id)?,
         None => None,
     };
-    let place = Place { row: row.ok_or_else(nothing)?.id, field: slot.field.clone() };
+    let place = Place::one(row.ok_or_else(nothing)?.id, slot.field.clone());
     let link = library.find(&place)?.ok_or_else(nothing)?;
     let mut value = describe(&slot, &link.attachment);
     value["url"] = json!(library.url(&link.attachment));
@@ -72,7 +72,7 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
     // No field has a dot in its name: what follows one is an alias' extension.
     let (stem, _) = field.split_once('.').unwrap_or((field, ""));
     let field = found.field(stem).ok_or_else(|| usage(format!("{table} has no field `{stem}`")))?;
-    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone() })
+    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item: None })
 }
 
 /// An attachment as JSON; absent values are absent keys.
@@ -106,7 +106,7 @@ pub fn describe(slot: &Slot, attachment: &Attachment) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, AttachmentId, BlobKey, Content, Times};
+    use crate::attachment::{Access, AttachmentId, BlobKey, Content, StoreId, Times};
     use crate::config;
     use crate::digest::Digest;
     use crate::dimensions::Dimensions;
@@ -140,7 +140,7 @@ mod tests {
         let slot = parse("user/42/avatar", &schema).expect("a slot");
         let attachment = Attachment {
             id: AttachmentId(1),
-            blob: BlobKey { digest: Digest::of(b"x"), generation: 0 },
+            blob: BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 0 },
             content: Content {
                 media_type: Format::Jpeg.media_type(),
                 length: 5,
@@ -151,6 +151,8 @@ mod tests {
             committed: Timestamp(1_500_000_000),
             version: 3,
             original_filename: "IMG.JPG".into(),
+            source: None,
+            original: None,
             links: 1,
         };
         let value = describe(&slot, &attachment);

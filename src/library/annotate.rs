@@ -89,6 +89,6 @@ impl Draft {
         let shown = self.shown();
         attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
         let attributes = attributes.into_iter().collect();
-        Ok(Metadata { access: shown.access, times: shown.times, attributes })
+        Ok(Metadata { access: shown.access, times: shown.times, attributes, source: None })
     }
 }

@@ -107,7 +107,11 @@ mod tests {
     #[test]
     fn a_download_is_listed_with_its_progress_until_it_ends() {
         let name = |text| Name::parse(text).expect("a name");
-        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
         let url = Url::parse("https://cdn.example:8443/a.jpg?secret=x").expect("an URL");
         let downloads = Downloads::default();
         let download = downloads.begin(&slot, &url);

@@ -251,9 +251,13 @@ mod tests {
 
     fn refusal(id: RefusalId) -> (Refusal, Place) {
         let name = |text| Name::parse(text).expect("a name");
-        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
         let violation = Violation::small_image();
-        let place = Place { row: RowId(1), field: name("avatar") };
+        let place = Place { row: RowId(1), field: name("avatar"), item: None };
         (Refusal::new(id, &slot, violation), place)
     }
 

@@ -105,7 +105,9 @@ pub fn preset_format(original: &Attachment) -> Option<crate::media_type::Format>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, AttachmentId, BlobKey, Content, RowId, TableId, Times};
+    use crate::attachment::{
+        Access, AttachmentId, BlobKey, Content, FieldId, RowId, StoreId, TableId, Times,
+    };
     use crate::catalog::Place;
     use crate::digest::Digest;
     use crate::media_type::Format;
@@ -118,21 +120,14 @@ mod tests {
     }
 
     fn table() -> Table {
-        let field = |text| {
-            Arc::new(Field {
-                name: name(text),
-                rules: Rules::image(),
-                thumbnails: Vec::new(),
-                sizes: Sizes::Any,
-                delete_orphan: true,
-                mode: None,
-            })
-        };
+        let field =
+            |text| Arc::new(Field { sizes: Sizes::Any, ..Field::new(name(text), Rules::image()) });
         Table {
             id: TableId(1),
             name: name("user"),
             rule: IdRule::Integer,
             fields: vec![field("avatar")],
+            numbers: vec![FieldId(1)],
         }
     }
 
@@ -140,20 +135,18 @@ mod tests {
         let content = Content { media_type: format.media_type(), length: 1, dimensions: None };
         let attachment = Attachment {
             id: AttachmentId(1),
-            blob: BlobKey { digest: Digest::of(b"x"), generation: 1 },
+            blob: BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 },
             content,
             access: Access { uid: 0, gid: 0, mode: 0o644 },
             times: Times::all(Timestamp(0)),
             committed: Timestamp(0),
             version: 1,
             original_filename: written.into(),
+            source: None,
+            original: None,
             links: 1,
         };
-        Link {
-            place: Place { row: RowId(1), field: name("avatar") },
-            written: name(written),
-            attachment,
-        }
+        Link { place: Place::one(RowId(1), name("avatar")), written: name(written), attachment }
     }
 
     fn kind(text: &str) -> &'static str {

@@ -56,7 +56,7 @@ impl Tree {
     /// What is stored, as the beginning of a draft.
     pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
         let bytes = self.library.open_blob(attachment.blob)?;
-        Ok(Start::Copy(attachment, bytes))
+        Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
     /// A new draft, waiting for its first handle.

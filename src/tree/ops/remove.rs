@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use crate::attachment::RowId;
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::slot::Name;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
@@ -19,11 +19,12 @@ impl Tree {
         let (table, row) = Self::row_node(parent)?;
         match name::meaning(self.table(table)?, &name) {
             Meaning::Field(field) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 self.unlink_field(who, &place, &name)
             }
             Meaning::Scratch => {
-                let record = self.library.find_scratch(row, &name)?.ok_or(Error::NotFound)?;
+                let record =
+                    self.library.find_scratch(&Folder::row(row), &name)?.ok_or(Error::NotFound)?;
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::{Arc, PoisonError};
 
 use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
-use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
+use crate::catalog::{Collision, Folder, Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
@@ -90,7 +90,7 @@ impl Tree {
     fn source(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Source> {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 let link = self.library.find(&place)?.filter(|link| name::resolves(link, name));
                 match link {
                     Some(link) => Ok(Source::Link(link, field)),
@@ -99,7 +99,8 @@ impl Tree {
                 }
             }
             Meaning::Scratch => {
-                let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                let record =
+                    self.library.find_scratch(&Folder::row(row), name)?.ok_or(Error::NotFound)?;
                 check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
@@ -114,9 +115,7 @@ impl Tree {
 
     fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
         match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => {
-                Ok(Goal::Field(Place { row, field: field.name.clone() }, field))
-            }
+            Meaning::Field(field) => Ok(Goal::Field(Place::one(row, field.name.clone()), field)),
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::View => Err(Error::NotPermitted),
@@ -132,9 +131,12 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         match (source, goal) {
-            (Source::Scratch(record), Goal::Scratch(row)) => {
-                Ok(self.library.rename_scratch(record.id, row, name, collision(mode))?)
-            }
+            (Source::Scratch(record), Goal::Scratch(row)) => Ok(self.library.rename_scratch(
+                record.id,
+                &Folder::row(row),
+                name,
+                collision(mode),
+            )?),
             (Source::Scratch(record), Goal::Field(place, field)) => {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
@@ -262,7 +264,8 @@ impl Tree {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        match (mode, self.library.find_scratch(row, name)?) {
+        let folder = Folder::row(row);
+        match (mode, self.library.find_scratch(&folder, name)?) {
             (RenameMode::Exchange, _) => {
                 return Err(Error::Invalid("scratch and fields cannot be exchanged"));
             }
@@ -270,7 +273,7 @@ impl Tree {
             (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
             (_, None) => {}
         }
-        self.library.scratch_from_blob(link, row, name, (who.uid, who.gid))?;
+        self.library.scratch_from_blob(link, &folder, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
             self.displaced(&lost, None);
         }
@@ -292,6 +295,7 @@ impl Tree {
             access: self.library.file_access(who.uid, who.gid, &target.field),
             times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
             attributes: Vec::new(),
+            source: None,
         };
         let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());
