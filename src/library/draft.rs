@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
+use crate::fetch::Url;
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::{Error, Library, Target};
@@ -32,6 +33,8 @@ pub enum Start {
 pub struct Draft {
     pub(super) target: Target,
     pub(super) author: Author,
+    /// Where the bytes are fetched from; none if a program writes them.
+    pub(super) origin: Option<Url>,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
@@ -100,7 +103,7 @@ impl Draft {
             detached: false,
             replaced,
         };
-        Self { target, author, shown: Mutex::new(shown), work: Mutex::new(work) }
+        Self { target, author, origin: None, shown: Mutex::new(shown), work: Mutex::new(work) }
     }
 
     /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.

@@ -12,6 +12,7 @@ use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined};
 use crate::refusal::{Refusal, Rule, Violation};
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
@@ -41,6 +42,15 @@ pub struct Metadata {
     pub attributes: Vec<(String, Vec<u8>)>,
     /// The URL that the bytes were fetched from.
     pub source: Option<String>,
+    /// The name that they had there.
+    pub filename: Option<Name>,
+}
+
+impl Metadata {
+    /// The name that tells the user which file it was.
+    fn original_filename<'m>(&'m self, target: &'m Target) -> &'m Name {
+        self.filename.as_ref().unwrap_or(&target.written)
+    }
 }
 
 impl Library {
@@ -55,7 +65,7 @@ impl Library {
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
-        let refined = match self.refine(raw, target) {
+        let refined = match self.refine(raw, target, metadata) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -72,9 +82,17 @@ impl Library {
         }
     }
 
-    fn refine(&self, raw: Raw, target: &Target) -> Result<Refined, pipeline::Error> {
+    fn refine(
+        &self,
+        raw: Raw,
+        target: &Target,
+        metadata: &Metadata,
+    ) -> Result<Refined, pipeline::Error> {
         let rules = &target.field.rules;
-        let (_, extension) = target.written.split_extension();
+        // A bare `memo` says nothing of its type, where the file it was fetched from may.
+        let extension = target.written.split_extension().1;
+        let extension =
+            extension.or_else(|| metadata.original_filename(target).split_extension().1);
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
         self.pipeline.refine(admitted, rules, || self.staging.nameless())
     }
@@ -99,7 +117,7 @@ impl Library {
                 content: refined.content().clone(),
                 access: metadata.access,
                 times: metadata.times,
-                original_filename: target.written.to_string(),
+                original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),
                 original: None,
                 attributes: metadata.attributes.clone(),

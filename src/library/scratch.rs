@@ -197,7 +197,8 @@ impl Library {
         if record.access.mode != SCRATCH_MODE {
             access.mode = record.access.mode;
         }
-        let metadata = Metadata { access, times: stat.times, attributes, source: None };
+        let metadata =
+            Metadata { access, times: stat.times, attributes, source: None, filename: None };
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
     }

@@ -10,6 +10,7 @@ use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
 use crate::tree::attr::Listed;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
+use crate::tree::urls::OpenUrl;
 use crate::tree::{Error, Fh, Result};
 
 /// What a handle reads from or writes to.
@@ -26,6 +27,8 @@ pub enum Handle {
         writes: bool,
     },
     Scratch(Arc<OpenScratch>),
+    /// A `<field>.url` that is being written.
+    Url(Arc<OpenUrl>),
     /// A control file, composed when it was opened.
     Text(Vec<u8>),
     /// Somebody else's empty file: at its end.

@@ -13,8 +13,10 @@ mod memory;
 pub mod name;
 pub mod node;
 pub mod ops;
+mod pending;
 pub mod process;
 mod redirect;
+mod urls;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -34,8 +36,10 @@ use crate::tree::drafts::Drafts;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
+use crate::tree::pending::Links;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
+use crate::tree::urls::Urls;
 
 /// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,6 +131,8 @@ pub struct Tree {
     handles: Handles,
     drafts: Drafts,
     redirects: Redirects,
+    urls: Urls,
+    links: Links,
     /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -147,6 +153,8 @@ impl Tree {
             handles: Handles::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
+            urls: Urls::default(),
+            links: Links::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),

@@ -18,7 +18,9 @@ pub enum Meaning {
     Field(Arc<Field>),
     /// `avatar@w200.jpg`; none if what follows the `@` is no variant.
     Variant(Arc<Field>, Option<Variant>),
-    /// `row.json`, `avatar.url`: read and written in ways of their own.
+    /// `avatar.url`: where the file is, and where it is to be fetched from.
+    Url(Arc<Field>),
+    /// `row.json`: read and written in a way of its own.
     View,
     Scratch,
 }
@@ -37,7 +39,7 @@ pub fn meaning(table: &Table, name: &Name) -> Meaning {
     }
     let (stem, extension) = name.split_extension();
     match (table.field(stem), extension) {
-        (Some(_), Some("url")) => Meaning::View,
+        (Some(field), Some("url")) => Meaning::Url(Arc::clone(field)),
         (Some(field), Some(extension)) if MediaType::of_extension(extension).is_some() => {
             Meaning::Field(Arc::clone(field))
         }
@@ -154,6 +156,7 @@ mod tests {
             Meaning::Field(_) => "field",
             Meaning::Variant(_, Some(_)) => "variant",
             Meaning::Variant(_, None) => "no variant",
+            Meaning::Url(_) => "url",
             Meaning::View => "view",
             Meaning::Scratch => "scratch",
         }
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(kind("avatar@w200.jpg"), "variant");
         assert_eq!(kind("avatar@huge.jpg"), "no variant");
         assert_eq!(kind("row.json"), "view");
-        assert_eq!(kind("avatar.url"), "view");
+        assert_eq!(kind("avatar.url"), "url");
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub enum Node {
     Draft(u64),
     /// A preset that is listed but not rendered yet: never looked up by number.
     Unrendered,
+    /// `<field>.url`, by its number in this run of the daemon.
+    Url(u64),
+    /// A symbolic link that waits to be renamed, or has attached.
+    Link(u64),
     QuarantineEntry(RefusalId),
     QuarantineBytes(RefusalId),
     QuarantineReason(RefusalId),
@@ -65,6 +69,8 @@ impl Node {
             Self::Variant(id) => number(7, id.0),
             Self::Scratch(id) => number(8, id.0),
             Self::Draft(id) => number(9, id),
+            Self::Url(id) => number(40, id),
+            Self::Link(id) => number(41, id),
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
@@ -86,6 +92,8 @@ impl Node {
             7 => Self::Variant(VariantId(id)),
             8 => Self::Scratch(ScratchId(id)),
             9 => Self::Draft(id),
+            40 => Self::Url(id),
+            41 => Self::Link(id),
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
@@ -128,6 +136,8 @@ impl Node {
             | Self::Variant(_)
             | Self::Scratch(_)
             | Self::Draft(_)
+            | Self::Url(_)
+            | Self::Link(_)
             | Self::Unrendered
             | Self::QuarantineBytes(_)
             | Self::QuarantineReason(_) => false,
@@ -162,6 +172,8 @@ mod tests {
             Node::Variant(VariantId(1)),
             Node::Scratch(ScratchId(1)),
             Node::Draft(1),
+            Node::Url(1),
+            Node::Link(1),
             Node::QuarantineEntry(refusal),
             Node::QuarantineBytes(refusal),
             Node::QuarantineReason(refusal),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::attachment::{Access, Times};
+use crate::library::downloads::Progress;
 use crate::refusal::RefusalId;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -177,6 +178,7 @@ impl Tree {
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
             .collect();
+        let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -196,11 +198,22 @@ impl Tree {
                 "spawned": workers.spawned,
                 "killed": workers.killed,
             },
+            "downloads": downloads,
             "refusals": refusals,
             "quarantine": self.library.quarantine().list().len(),
         });
         Ok(format!("{status:#}\n"))
     }
+}
+
+fn shown(download: &Progress) -> serde_json::Value {
+    json!({
+        "path": download.path,
+        "host": download.host,
+        "received": download.received,
+        "expected": download.expected,
+        "seconds": download.running.as_secs(),
+    })
 }
 
 /// For a lookup, what is gone is not there.

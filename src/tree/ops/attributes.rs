@@ -145,6 +145,11 @@ impl Tree {
         if name == MIME_TYPE {
             return Ok(Some(attachment.content.media_type.as_str().into()));
         }
+        if name == ORIGIN
+            && let Some(source) = attachment.source
+        {
+            return Ok(Some(source.into_bytes()));
+        }
         match name.strip_prefix(OURS) {
             Some(fact) => Ok(self.fact(&attachment, fact).map(String::into_bytes)),
             None => Ok(self.library.attribute(id, name)?),

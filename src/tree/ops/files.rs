@@ -32,6 +32,7 @@ impl Tree {
                 None => read_fully(&scratch.file, offset, buffer),
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
+            Handle::Url(open) => Ok(read_text(&open.bytes(), offset, buffer)),
             Handle::Nothing => Ok(0),
             Handle::Directory(_) => Err(Error::IsDirectory),
         }
@@ -45,6 +46,8 @@ impl Tree {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
                 None => scratch.file.sync_all().map_err(failed),
             },
+            // A URL is durable once it is attached.
+            Handle::Url(open) => self.settle_url(open),
             // What is committed is durable already.
             Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
                 Ok(())

@@ -117,6 +117,8 @@ impl Tree {
             }
         }
         found.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let links = self.links.of(&Folder::row(row));
+        found.extend(links.into_iter().map(|it| (Node::Link(it.id), it.name.to_string())));
         let scratch = self.library.scratches(&Folder::row(row))?;
         found.extend(scratch.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())));
         Ok(found)
@@ -154,6 +156,10 @@ fn dots(source: Ino) -> Vec<Listed> {
 }
 
 fn entry(node: Node, name: &str) -> Listed {
-    let kind = if node.is_directory() { Kind::Directory } else { Kind::File };
+    let kind = match node {
+        Node::Link(_) => Kind::Symlink,
+        _ if node.is_directory() => Kind::Directory,
+        _ => Kind::File,
+    };
     Listed { ino: node.ino(), kind, name: name.into(), next: 0 }
 }

@@ -101,7 +101,14 @@ impl Tree {
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
             Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
+            Meaning::Url(field) => {
+                let place = Place::one(row, field.name.clone());
+                Ok(Lookup::Found(self.lookup_url(&place)?))
+            }
             Meaning::Scratch => {
+                if let Some(link) = self.links.named(&Folder::row(row), name) {
+                    return Ok(Lookup::Found(fleeting(self.stat_link(link.id)?)));
+                }
                 let record =
                     self.library.find_scratch(&Folder::row(row), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))

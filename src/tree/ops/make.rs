@@ -42,6 +42,9 @@ impl Tree {
                 Ok((entry, self.hold_scratch(who, &record, file, true)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Url(field) => {
+                self.create_url(who, &Place::one(row, field.name.clone()), &field)
+            }
             Meaning::View => Err(Error::NotPermitted),
         }
     }
@@ -129,15 +132,6 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         self.library.refusals().record(&refusal, None, author, None);
         Ok(())
-    }
-
-    /// Symbolic links attach from a URL; that is not built yet.
-    pub fn symlink(&self, _: Caller, _: Ino, _: &OsStr, _: &[u8]) -> Result<Entry> {
-        Err(Error::NotPermitted)
-    }
-
-    pub fn readlink(&self, _: Ino) -> Result<Vec<u8>> {
-        Err(Error::Invalid("it is no symbolic link"))
     }
 
     /// The row's number, for operations on names in it.

@@ -12,9 +12,12 @@ mod remove;
 mod rename;
 mod setattr;
 pub(in crate::tree) mod stat;
+mod symlink;
 mod tick;
+mod url;
 mod write;
 
 pub use files::Seek;
 pub use lookup::{Lookup, Rendering};
+pub use symlink::{Errand, Linked};
 pub use write::Work;

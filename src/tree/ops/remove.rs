@@ -23,12 +23,15 @@ impl Tree {
                 self.unlink_field(who, &place, &name)
             }
             Meaning::Scratch => {
+                if self.links.remove(&Folder::row(row), &name) {
+                    return Ok(());
+                }
                 let record =
                     self.library.find_scratch(&Folder::row(row), &name)?.ok_or(Error::NotFound)?;
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::Url(_) | Meaning::View => Err(Error::NotFound),
         }
     }
 
@@ -81,6 +84,7 @@ impl Tree {
                 let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
                 self.drop_row_placeholders(row.id);
+                self.links.remove_row(row.id);
                 self.table_changed(table);
                 Ok(())
             }

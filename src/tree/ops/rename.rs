@@ -28,6 +28,8 @@ enum Source {
 /// Where it moves to.
 enum Goal {
     Field(Place, Arc<Field>),
+    /// `<field>.url`: what is moved there is read as a text with a URL.
+    Url(Place, Arc<Field>),
     Scratch(RowId),
 }
 
@@ -45,6 +47,11 @@ impl Tree {
                 self.rename_row(from, &name, &new_name, collision(mode))
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
+            (Node::Row(_, from_row), Node::Row(to, to_row))
+                if let Some(link) = self.links.named(&Folder::row(from_row), &name) =>
+            {
+                self.rename_pending(who, &link, (to, to_row), &new_name, mode)
+            }
             (Node::Row(from, from_row), Node::Row(to, to_row)) => {
                 let source = self.source(who, from, from_row, &name)?;
                 let goal = self.goal(to, to_row, &new_name)?;
@@ -60,7 +67,7 @@ impl Tree {
                         let target = self.target(&place, &field, &new_name)?;
                         self.retry(who, id, &target, mode)
                     }
-                    Goal::Scratch(_) => Err(Error::CrossDevice),
+                    Goal::Url(..) | Goal::Scratch(_) => Err(Error::CrossDevice),
                 }
             }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
@@ -105,7 +112,7 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::Url(_) | Meaning::View => Err(Error::NotFound),
         }
     }
 
@@ -118,6 +125,7 @@ impl Tree {
             Meaning::Field(field) => Ok(Goal::Field(Place::one(row, field.name.clone()), field)),
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Url(field) => Ok(Goal::Url(Place::one(row, field.name.clone()), field)),
             Meaning::View => Err(Error::NotPermitted),
         }
     }
@@ -131,12 +139,16 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         match (source, goal) {
-            (Source::Scratch(record), Goal::Scratch(row)) => Ok(self.library.rename_scratch(
-                record.id,
-                &Folder::row(row),
-                name,
-                collision(mode),
-            )?),
+            (Source::Scratch(record), Goal::Scratch(row)) => {
+                let folder = Folder::row(row);
+                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.links.remove(&folder, name);
+                Ok(())
+            }
+            (Source::Scratch(record), Goal::Url(place, field)) => {
+                self.attach_shortcut(who, &record, &place, &field)
+            }
+            (Source::Link(..), Goal::Url(..)) => Err(Error::NotPermitted),
             (Source::Scratch(record), Goal::Field(place, field)) => {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
@@ -152,7 +164,7 @@ impl Tree {
     }
 
     /// What hangs from the slot, if the mode lets it be replaced.
-    fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
+    pub(in crate::tree) fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
         let before = self.library.find(place)?;
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
@@ -296,6 +308,7 @@ impl Tree {
             times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
             attributes: Vec::new(),
             source: None,
+            filename: None,
         };
         let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());
@@ -353,7 +366,7 @@ impl Tree {
 
 /// Whether the kernel may still know what was displaced by its listed name. The name that is renamed onto it replaces itself,
 /// and holds its directory's lock meanwhile: waiting for it would be in vain.
-fn outlives(displaced: &Link, name: &Name) -> bool {
+pub(in crate::tree) fn outlives(displaced: &Link, name: &Name) -> bool {
     name::listed(displaced) != *name
 }
 

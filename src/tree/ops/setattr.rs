@@ -7,6 +7,7 @@ use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
+use crate::tree::ops::url::open_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -20,6 +21,9 @@ impl Tree {
             Node::Attachment(id) => self.set_attachment(who, id, change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
+            // Tools that keep times and modes (`cp -p`) set them here too: there is nothing to keep them with.
+            Node::Url(view) => Ok(brief(self.stat_url(view)?)),
+            Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.library.amend_row(id, change.amendment)?;
                 Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
@@ -37,6 +41,10 @@ impl Tree {
                 Some(open) => open,
                 None => return self.set_open_scratch(scratch, change),
             },
+            Handle::Url(url) => {
+                change.size.map_or(Ok(()), |size| url.set_len(size))?;
+                return Ok(Some(brief(open_attr(url))));
+            }
             _ => return Ok(None),
         };
         if let Some(size) = change.size {

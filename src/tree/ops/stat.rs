@@ -9,6 +9,7 @@ use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
+use crate::tree::ops::url::open_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
 
 impl Tree {
@@ -28,6 +29,8 @@ impl Tree {
                 Ok(draft_shown(&open))
             }
             Node::Scratch(id) => Ok(brief(self.stat_scratch(id)?)),
+            Node::Url(view) => Ok(brief(self.stat_url(view)?)),
+            Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Variant(id) => {
                 let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(brief(variant_attr(&record)))
@@ -45,6 +48,7 @@ impl Tree {
         Ok(match &*self.handles.find(fh)? {
             Handle::Draft { open, .. } => Some(draft_shown(open)),
             Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
+            Handle::Url(open) => Some(brief(open_attr(open))),
             _ => None,
         })
     }

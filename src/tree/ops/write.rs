@@ -18,6 +18,8 @@ const SMALL: u64 = 256 << 10;
 pub enum Work {
     Small,
     Large,
+    /// Goes to the pool of those that wait for servers.
+    Download,
 }
 
 impl Tree {
@@ -33,6 +35,7 @@ impl Tree {
                     None => Self::write_scratch(scratch, offset, data),
                 }
             }
+            Handle::Url(open) => open.write_at(offset, data),
             _ => Err(Error::BadHandle),
         }
     }
@@ -40,9 +43,20 @@ impl Tree {
     /// What a flush of this handle may cost.
     pub fn flush_work(&self, fh: Fh) -> Work {
         let Ok(handle) = self.handles.find(fh) else { return Work::Small };
+        if let Handle::Url(open) = &*handle {
+            return if open.is_fresh() { Work::Download } else { Work::Small };
+        }
         match draft_of(&handle) {
             Some(open) if open.draft.is_dirty() => cost(open),
             _ => Work::Small,
+        }
+    }
+
+    /// What an `fsync` of this handle may cost: the disk takes longer than a change of threads.
+    pub fn sync_work(&self, fh: Fh) -> Work {
+        match self.flush_work(fh) {
+            Work::Download => Work::Download,
+            Work::Small | Work::Large => Work::Large,
         }
     }
 
@@ -61,6 +75,7 @@ impl Tree {
                 Some(open) => self.flush_draft(who, open),
                 None => self.flush_scratch(who, scratch),
             },
+            Handle::Url(open) => self.flush_url(who, open),
             _ => Ok(()),
         }
     }
@@ -86,6 +101,9 @@ impl Tree {
     /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.handles.remove(fh) else { return };
+        if let Handle::Url(open) = &*handle {
+            return self.release_url(open);
+        }
         if let Some(open) = draft_of(&handle)
             && open.let_go()
         {

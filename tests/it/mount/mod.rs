@@ -16,7 +16,9 @@ pub mod peer;
 pub mod picture;
 mod refusal;
 mod script;
+mod server;
 pub mod tool;
+mod url;
 mod variant;
 mod web;
 

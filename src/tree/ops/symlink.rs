@@ -1,0 +1,219 @@
+//! Symbolic links: on a field one attaches what its URL leads to, elsewhere it waits to be renamed onto a field (CONTRACT 8).
+//! Does not keep links: the next lookup of the field finds the file.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use crate::attachment::{Access, RowId, TableId, Times};
+use crate::catalog::{Folder, Link, Place};
+use crate::fetch::Url;
+use crate::library::Target;
+use crate::schema::Field;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
+use crate::tree::name::{self, Meaning};
+use crate::tree::node::Node;
+use crate::tree::ops::Work;
+use crate::tree::ops::rename::outlives;
+use crate::tree::ops::stat::fleeting;
+use crate::tree::ops::url::Written;
+use crate::tree::pending::{Lead, Pending};
+use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
+
+/// What becomes of a symbolic link.
+#[derive(Debug)]
+pub enum Linked {
+    Made(Entry),
+    /// To be answered by [`Tree::attach_link`], from the bounded pool of downloads.
+    Fetch(Box<Errand>),
+}
+
+/// A download that somebody waits for with a directory in his hand.
+#[derive(Debug)]
+pub struct Errand {
+    written: Written,
+    lead: Lead,
+}
+
+impl Tree {
+    /// Only URLs: anything else would lead out of the tree.
+    pub fn symlink(&self, who: Caller, parent: Ino, name: &OsStr, target: &[u8]) -> Result<Linked> {
+        if !Url::is_meant(target) {
+            return Err(Error::NotPermitted);
+        }
+        let text = std::str::from_utf8(target).map_err(|_| Error::NotPermitted)?.to_owned();
+        let lead = Lead { text, uid: who.uid, gid: who.gid };
+        let (table, row) = Self::row_node(parent)?;
+        let name = made(name)?;
+        match name::meaning(self.table(table)?, &name) {
+            Meaning::Field(field) => {
+                let place = Place::one(row, field.name.clone());
+                self.link_field(who, &place, &field, &name, lead)
+            }
+            Meaning::Scratch => self.link_scratch_name(&Folder::row(row), &name, lead),
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Url(_) | Meaning::View => Err(Error::NotPermitted),
+        }
+    }
+
+    pub(in crate::tree) fn link_field(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+        name: &Name,
+        lead: Lead,
+    ) -> Result<Linked> {
+        self.check_extension(who, place, field, name)?;
+        if self.library.find(place)?.is_some() {
+            return Err(Error::Exists);
+        }
+        let target = self.target(place, field, name)?;
+        let written = self.written(who, target);
+        Ok(Linked::Fetch(Box::new(Errand { written, lead })))
+    }
+
+    /// A link under a scratch name.
+    pub(in crate::tree) fn link_scratch_name(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        lead: Lead,
+    ) -> Result<Linked> {
+        let taken = self.links.named(folder, name).is_some()
+            || self.library.find_scratch(folder, name)?.is_some();
+        if taken {
+            return Err(Error::Exists);
+        }
+        let link = self.links.add(folder, name, lead).map_err(|_| Error::TooBusy)?;
+        Ok(Linked::Made(fleeting(pending_attr(&link))))
+    }
+
+    /// Fetches and attaches. The kernel insists on a link as the answer; the next lookup finds the file.
+    pub fn attach_link(&self, errand: Errand) -> Result<Entry> {
+        let Errand { written, lead } = errand;
+        self.attach_read(Url::parse(&lead.text), written, None)?;
+        Ok(fleeting(link_attr(self.links.number(), &lead, Timestamp::now())))
+    }
+
+    pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
+        match node(ino)? {
+            Node::Link(id) => {
+                let link = self.links.find(id).ok_or(Error::Stale)?;
+                Ok(link.lead.text.clone().into_bytes())
+            }
+            _ => Err(Error::Invalid("it is no symbolic link")),
+        }
+    }
+
+    pub(in crate::tree) fn stat_link(&self, id: u64) -> Result<Attr> {
+        let link = self.links.find(id).ok_or(Error::Stale)?;
+        Ok(pending_attr(&link))
+    }
+
+    /// What a rename may cost: one that attaches from a URL waits for a server.
+    pub fn rename_work(
+        &self,
+        (parent, name): (Ino, &OsStr),
+        (new_parent, new_name): (Ino, &OsStr),
+    ) -> Work {
+        let (Ok(Node::Row(_, row)), Ok(Node::Row(table, _))) = (node(parent), node(new_parent))
+        else {
+            return Work::Large;
+        };
+        let (Ok(name), Ok(new_name), Ok(table)) = (sought(name), made(new_name), self.table(table))
+        else {
+            return Work::Large;
+        };
+        let waits = match name::meaning(table, &new_name) {
+            Meaning::Url(_) => true,
+            Meaning::Field(_) => self.links.named(&Folder::row(row), &name).is_some(),
+            Meaning::Scratch | Meaning::Variant(..) | Meaning::View => false,
+        };
+        if waits { Work::Download } else { Work::Large }
+    }
+
+    /// A link is its maker's alone, as scratch is.
+    pub(in crate::tree) fn rename_pending(
+        &self,
+        who: Caller,
+        link: &Pending,
+        (table, row): (TableId, RowId),
+        name: &Name,
+        mode: RenameMode,
+    ) -> Result<()> {
+        if who.uid != 0 && who.uid != link.lead.uid {
+            return Err(Error::Denied);
+        }
+        match name::meaning(self.table(table)?, name) {
+            Meaning::Field(field) => {
+                let place = Place::one(row, field.name.clone());
+                self.check_extension(who, &place, &field, name)?;
+                let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
+                let target = self.target(&place, &field, name)?;
+                self.attach_pending(who, link, target, before.as_ref())
+            }
+            Meaning::Scratch => self.move_pending(link, &Folder::row(row), name, mode),
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Url(_) | Meaning::View => Err(Error::NotPermitted),
+        }
+    }
+
+    fn move_pending(
+        &self,
+        link: &Pending,
+        folder: &Folder,
+        name: &Name,
+        mode: RenameMode,
+    ) -> Result<()> {
+        let scratch = self.library.find_scratch(folder, name)?;
+        let taken = scratch.is_some() || self.links.named(folder, name).is_some();
+        match (mode, scratch) {
+            (RenameMode::Exchange, _) => return Err(Error::Invalid("links cannot be exchanged")),
+            (RenameMode::NoReplace, _) if taken => return Err(Error::Exists),
+            (_, Some(scratch)) => self.library.remove_scratch(scratch.id)?,
+            (_, None) => {}
+        }
+        self.links.rename(link, folder, name);
+        Ok(())
+    }
+
+    /// A link that is renamed onto a field attaches there; what hangs from it stays until then.
+    fn attach_pending(
+        &self,
+        who: Caller,
+        link: &Pending,
+        target: Target,
+        before: Option<&Link>,
+    ) -> Result<()> {
+        let written = self.written(who, target);
+        self.attach_read(Url::parse(&link.lead.text), written, before)?;
+        self.links.remove(&link.folder, &link.name);
+        Ok(())
+    }
+
+    /// From here on time runs: a link holds its directory, and its maker cannot be killed meanwhile.
+    pub(in crate::tree) fn written(&self, who: Caller, target: Target) -> Written {
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let access = self.library.file_access(who.uid, who.gid, &target.field);
+        let replaced = self.unlinked.take(&(target.place.clone(), author.pid));
+        let replaced = replaced.map(|(id, _)| id);
+        Written { target, author, access, deadline: self.link_deadline(), replaced }
+    }
+}
+
+fn pending_attr(link: &Pending) -> Attr {
+    link_attr(link.id, &link.lead, link.made)
+}
+
+fn link_attr(number: u64, lead: &Lead, made: Timestamp) -> Attr {
+    Attr {
+        ino: Node::Link(number).ino(),
+        kind: Kind::Symlink,
+        size: lead.text.len() as u64,
+        links: 1,
+        access: Access { uid: lead.uid, gid: lead.gid, mode: 0o777 },
+        times: Times::all(made),
+    }
+}

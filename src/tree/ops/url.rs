@@ -1,0 +1,254 @@
+//! `<field>.url`: reading it shows where the file is, writing a URL to it attaches what is there (CONTRACT 8).
+//! Does not read the text that is written, and fetches only where the library does.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::attachment::{Access, AttachmentId, Times};
+use crate::catalog::{Link, Place, ScratchRecord};
+use crate::fetch::{Url, UrlError, shortcut};
+use crate::library::Target;
+use crate::library::attach_url::Order;
+use crate::library::refuse::Author;
+use crate::library::settle::Verdict;
+use crate::refusal::{Rule, Violation};
+use crate::schema::{Collection, Field};
+use crate::tree::attr::{Attr, Caching, Entry, Kind, OpenFlags, Opened};
+use crate::tree::handles::Handle;
+use crate::tree::node::Node;
+use crate::tree::ops::stat::fleeting;
+use crate::tree::urls::OpenUrl;
+use crate::tree::{Caller, Error, Fh, Result, Tree};
+
+/// What is left to a download of the 30 s that a symbolic link has in all (CONTRACT 8), which it is also judged in.
+const HELD: Duration = Duration::from_secs(25);
+
+/// A URL's way into a field, but for the URL.
+#[derive(Debug)]
+pub(in crate::tree) struct Written {
+    pub target: Target,
+    pub author: Author,
+    pub access: Access,
+    pub deadline: Instant,
+    /// What the writer unlinked before.
+    pub replaced: Option<AttachmentId>,
+}
+
+impl Tree {
+    /// There while something is attached, or a URL is being written.
+    pub(in crate::tree) fn lookup_url(&self, place: &Place) -> Result<Entry> {
+        let shown = self.stat_url(self.urls.number(place));
+        shown.map(fleeting).map_err(|_| Error::NotFound)
+    }
+
+    pub(in crate::tree) fn stat_url(&self, view: u64) -> Result<Attr> {
+        let place = self.urls.place(view).ok_or(Error::Stale)?;
+        match (self.library.find(&place)?, self.urls.writer(view)) {
+            (Some(link), _) => {
+                let Link { attachment, .. } = &link;
+                let size = self.public_url(&link).len() as u64;
+                Ok(url_attr(view, size, attachment.access, attachment.times))
+            }
+            (None, Some(open)) => Ok(open_attr(&open)),
+            (None, None) => Err(Error::Stale),
+        }
+    }
+
+    /// Where the attachment is for everybody else, as a line.
+    fn public_url(&self, link: &Link) -> String {
+        format!("{}\n", self.library.url(&link.attachment))
+    }
+
+    pub(in crate::tree) fn create_url(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+    ) -> Result<(Entry, Opened)> {
+        let open = self.begin_url(who, place, field)?;
+        let entry = fleeting(open_attr(&open));
+        Ok((entry, self.hold_url(open)))
+    }
+
+    pub(in crate::tree) fn open_url(
+        &self,
+        who: Caller,
+        view: u64,
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        let place = self.urls.place(view).ok_or(Error::Stale)?;
+        if flags.writes() {
+            let field = self.field_at(&place)?;
+            let open = self.begin_url(who, &place, &field)?;
+            return Ok(self.hold_url(open));
+        }
+        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let text = self.public_url(&link).into_bytes();
+        Ok(Opened { fh: self.handles.add(Handle::Text(text)), caching: Caching::Never })
+    }
+
+    fn begin_url(&self, who: Caller, place: &Place, field: &Arc<Field>) -> Result<Arc<OpenUrl>> {
+        if field.collection != Collection::One {
+            return Err(Error::NotPermitted);
+        }
+        let link = self.library.find(place)?;
+        // What is attached by its URL keeps the name that the field has.
+        let written = link.map_or_else(|| place.field.clone(), |link| link.written);
+        let target = self.target(place, field, &written)?;
+        let opener = self.processes.owner(who.tid);
+        let author = Self::author(who, &opener);
+        let access = self.library.file_access(who.uid, who.gid, field);
+        let view = self.urls.number(place);
+        let replaced = self.unlinked.take(&(place.clone(), author.pid)).map(|(id, _)| id);
+        let open = OpenUrl::new(view, target, opener, author, access).in_place_of(replaced);
+        Ok(self.urls.open(open))
+    }
+
+    fn hold_url(&self, open: Arc<OpenUrl>) -> Opened {
+        Opened { fh: self.handles.add(Handle::Url(open)), caching: Caching::Never }
+    }
+
+    /// The verdict of a close: fetches what was written since the last one.
+    pub(in crate::tree) fn flush_url(&self, who: Caller, open: &OpenUrl) -> Result<()> {
+        let speaks = open.opener.is(self.processes.group(who.tid)) || open.opener.is_gone();
+        if speaks { self.settle_url(open) } else { Ok(()) }
+    }
+
+    pub(in crate::tree) fn settle_url(&self, open: &OpenUrl) -> Result<()> {
+        let Some(text) = open.take()? else { return Ok(()) };
+        let errand = Written {
+            target: open.target.clone(),
+            author: open.author,
+            access: open.access,
+            deadline: Instant::now() + self.library.settings().fetch.timeout,
+            replaced: open.take_replaced(),
+        };
+        let before = self.library.find(&open.target.place)?;
+        self.attach_text(&text, errand, before.as_ref()).inspect_err(|error| open.failed(error))
+    }
+
+    /// The last descriptor is closed; what has no verdict gets one that nobody hears.
+    pub(in crate::tree) fn release_url(&self, open: &Arc<OpenUrl>) {
+        self.urls.close(open);
+        if let Err(error) = self.settle_url(open) {
+            tracing::debug!(slot = %open.target.slot, %error, "a URL was not attached");
+        }
+        self.put_back_unfetched(&open.target, open.take_replaced());
+    }
+
+    /// A release that finds no room among the downloads: what has no verdict is refused.
+    pub fn release_unfetched(&self, fh: Fh) {
+        if let Ok(handle) = self.handles.find(fh)
+            && let Handle::Url(open) = &*handle
+            && matches!(open.take(), Ok(Some(_)))
+        {
+            self.library.refuse(&open.target, open.author, crowded(), None);
+        }
+        self.release(fh);
+    }
+
+    /// A shortcut that was written under a scratch name and is renamed to `<field>.url`.
+    pub(in crate::tree) fn attach_shortcut(
+        &self,
+        who: Caller,
+        record: &ScratchRecord,
+        place: &Place,
+        field: &Arc<Field>,
+    ) -> Result<()> {
+        let before = self.library.find(place)?;
+        let written =
+            before.as_ref().map_or_else(|| place.field.clone(), |link| link.written.clone());
+        let target = self.target(place, field, &written)?;
+        let scratch = self.library.open_scratch(record, false)?;
+        let mut text = Vec::new();
+        // One byte more than is read as a shortcut, so that a longer file is known to be one.
+        let most = shortcut::MAX_BYTES as u64 + 1;
+        scratch.take(most).read_to_end(&mut text).map_err(super::files::failed)?;
+        self.attach_text(&text, self.written(who, target), before.as_ref())?;
+        Ok(self.library.remove_scratch(record.id)?)
+    }
+
+    /// Attaches from a text that has a URL in it. `before` is as for [`Tree::fetch`].
+    pub(in crate::tree) fn attach_text(
+        &self,
+        text: &[u8],
+        written: Written,
+        before: Option<&Link>,
+    ) -> Result<()> {
+        let url = shortcut::read(text);
+        self.attach_read(url, written, before)
+    }
+
+    /// Attaches what a URL leads to, or puts on record why it is none.
+    pub(in crate::tree) fn attach_read(
+        &self,
+        url: std::result::Result<Url, UrlError>,
+        written: Written,
+        before: Option<&Link>,
+    ) -> Result<()> {
+        let Written { target, author, access, deadline, replaced } = written;
+        match url {
+            Ok(url) => {
+                self.fetch(&Order { url, target, author, access, deadline, replaced }, before)
+            }
+            Err(error) => {
+                self.put_back_unfetched(&target, replaced);
+                Err(self.library.refuse_url(&target, author, &error).into())
+            }
+        }
+    }
+
+    /// Fetches, attaches, and tells the kernel. `before` is what it may still know by its listed name.
+    pub(in crate::tree) fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
+        let place = &order.target.place;
+        let verdict = self.library.attach_url(order);
+        if verdict.is_err() {
+            self.put_back_unfetched(&order.target, order.replaced);
+        }
+        let Verdict::Committed { id, displaced } = verdict? else { return Ok(()) };
+        self.row_changed(place);
+        self.drop_placeholders(place, 0);
+        match displaced {
+            Some(displaced) => self.displaced(&displaced, before),
+            None => self.forget_attributes(Node::Attachment(id)),
+        }
+        Ok(())
+    }
+
+    /// What was unlinked to make room hangs there again (CONTRACT 2.11).
+    pub(in crate::tree) fn put_back_unfetched(&self, target: &Target, id: Option<AttachmentId>) {
+        let Some(id) = id else { return };
+        let Target { place, written, slot, .. } = target;
+        match self.library.put_back(id, place, written) {
+            Ok(_) => self.row_changed(place),
+            Err(error) => {
+                tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
+            }
+        }
+    }
+
+    /// When a download must be over that holds its directory.
+    pub(in crate::tree) fn link_deadline(&self) -> Instant {
+        Instant::now() + self.library.settings().fetch.timeout.min(HELD)
+    }
+}
+
+pub(in crate::tree) fn open_attr(open: &OpenUrl) -> Attr {
+    url_attr(open.view, open.size(), open.access, open.times)
+}
+
+fn url_attr(view: u64, size: u64, access: Access, times: Times) -> Attr {
+    Attr { ino: Node::Url(view).ino(), kind: Kind::File, size, links: 1, access, times }
+}
+
+fn crowded() -> Violation {
+    Violation {
+        rule: Rule::UrlTimeout,
+        fact: "too many downloads were waiting".into(),
+        measured: "no room".into(),
+        allows: "waits for a while only".into(),
+        allowed: "a free place".into(),
+        hint: "write the URL again".into(),
+    }
+}

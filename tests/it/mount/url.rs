@@ -1,0 +1,376 @@
+//! Attaching from URLs (CONTRACT 8), from a server of this machine that the configuration allows.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::daemon::Mount;
+use super::server::Server;
+use super::tool::{Done, installed, run, shell};
+use super::{
+    CONFIG, EBADMSG, EEXIST, EFBIG, EINVAL, EMEDIUMTYPE, ENOENT, EPERM, ERANGE, errno, names,
+    picture, read,
+};
+
+const EACCES: i32 = 13;
+const ETIMEDOUT: i32 = 110;
+const EHOSTUNREACH: i32 = 113;
+const EREMOTEIO: i32 = 121;
+
+/// A mount that may fetch from this server and from nowhere else on this machine.
+fn start(server: &Server) -> Option<Mount> {
+    let allow = format!("[fetch]\nallow = [\"{}\"]\ntimeout = \"3s\"\n", server.address);
+    Mount::with(&format!("{CONFIG}\n{allow}"))
+}
+
+/// Writes to `<field>.url` and asks for the verdict.
+fn write_url(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn attribute(path: &Path, name: &str) -> String {
+    let path = path.display().to_string();
+    run("getfattr", &["--only-values", "-n", name, &path]).stdout
+}
+
+/// Attaches the server's first picture by a tool that is given the URL and the field's path.
+fn attaches(tool: impl Fn(&str, &Path) -> Done) {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.row().join("avatar");
+    tool(&server.url("/1.png"), &avatar).succeeded();
+    assert_eq!(read(&avatar), picture::good(1));
+    let found = fs::symlink_metadata(&avatar).expect("stat");
+    assert!(found.is_file(), "the link has become the file");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+}
+
+fn ln(arguments: &[&str], url: &str, path: &Path) -> Done {
+    let path = path.display().to_string();
+    run("ln", &[arguments, &[url, &path]].concat())
+}
+
+#[test]
+fn ln_s_attaches_what_the_url_leads_to() {
+    attaches(|url, path| ln(&["-s"], url, path));
+}
+
+#[test]
+fn python_symlink_attaches() {
+    if installed("python3") {
+        let script = "import os, sys; os.symlink(sys.argv[1], sys.argv[2])";
+        attaches(|url, path| run("python3", &["-c", script, url, &path.display().to_string()]));
+    }
+}
+
+#[test]
+fn php_symlink_attaches() {
+    if installed("php") {
+        let script = "exit(symlink($argv[1], $argv[2]) ? 0 : 9);";
+        attaches(|url, path| run("php", &["-r", script, "--", url, &path.display().to_string()]));
+    }
+}
+
+#[test]
+fn echo_into_the_url_of_a_field_attaches() {
+    attaches(|url, path| shell("echo \"$1\" > \"$2.url\"", &[Path::new(url), path]));
+}
+
+#[test]
+fn mediafs_attach_attaches() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.row().join("avatar");
+    for seed in [1, 2] {
+        let url = server.url(&format!("/{seed}.png"));
+        mount.command(&["attach", &url, &avatar.display().to_string()]).succeeded();
+        assert_eq!(read(&avatar), picture::good(seed));
+    }
+    let refused = mount.command(&["attach", &server.url("/text"), &avatar.display().to_string()]);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("content_types"), "{refused}");
+    assert_eq!(read(&avatar), picture::good(2));
+    let elsewhere = mount.outside("avatar", b"");
+    let refused = mount.command(&["attach", &server.url("/1"), &elsewhere.display().to_string()]);
+    assert_eq!(refused.code, 2, "{refused}");
+}
+
+#[test]
+fn shortcut_files_attach_when_they_are_copied_or_moved_to_the_url_of_a_field() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let (row, url) = (mount.row(), server.url("/1.png"));
+    let shortcut = format!("[InternetShortcut]\r\nURL={url}\r\n");
+    let webloc = format!(
+        "<?xml version=\"1.0\"?>\n<plist><dict><key>URL</key><string>{url}</string></dict></plist>"
+    );
+    let desktop = format!("[Desktop Entry]\nType=Link\nURL={url}\n");
+    for (tool, text) in [("cp", &shortcut), ("cp", &webloc), ("mv", &desktop)] {
+        let source = mount.outside("shortcut", text.as_bytes());
+        run(tool, &[source, row.join("avatar.url")]).succeeded();
+        assert_eq!(read(&row.join("avatar")), picture::good(1), "{text}");
+        fs::remove_file(row.join("avatar")).expect("removed");
+    }
+    // As editors save: written beside it, then renamed.
+    fs::write(row.join(".shortcut.tmp"), &shortcut).expect("scratch");
+    fs::rename(row.join(".shortcut.tmp"), row.join("avatar.url")).expect("taken");
+    assert_eq!(read(&row.join("avatar")), picture::good(1));
+    assert_eq!(names(&row), ["avatar"]);
+}
+
+#[test]
+fn the_url_of_a_field_reads_as_its_public_url_and_is_not_listed() {
+    let server = Server::start();
+    let config = CONFIG.replace("[library]", "[library]\nbase_url = \"https://media.example\"");
+    let Some(mount) = Mount::with(&config) else { return };
+    let row = mount.row();
+    assert_eq!(errno(fs::read(row.join("avatar.url"))), ENOENT, "nothing is attached");
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let shown = fs::read_to_string(row.join("avatar.url")).expect("a URL");
+    assert!(shown.starts_with("https://media.example/") && shown.ends_with('\n'), "{shown}");
+    let length = fs::metadata(row.join("avatar.url")).expect("stat").len();
+    assert_eq!(length, shown.len() as u64, "the size is exact");
+    assert_eq!(names(&row), ["avatar"]);
+    fs::remove_file(avatar).expect("removed");
+    fs::remove_dir(row).expect("an unlisted name never keeps a directory");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn the_source_and_the_name_of_the_file_are_kept() {
+    if !installed("getfattr") {
+        return;
+    }
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.row().join("avatar");
+    let url = server.url("/1.my photo.png?size=1 x");
+    symlink(&url, &avatar).expect("attached");
+    assert_eq!(attribute(&avatar, "user.xdg.origin.url"), url);
+    assert_eq!(attribute(&avatar, "user.mediafs.original_filename"), "1.my photo.png");
+    assert_eq!(run("getfattr", &["-d", &avatar.display().to_string()]).stdout, "");
+}
+
+#[test]
+fn ln_s_on_an_occupied_field_is_eexist_and_ln_sf_replaces() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    assert_eq!(errno(symlink(server.url("/2.png"), &avatar)), EEXIST);
+    assert_eq!(server.connections(), 0);
+    let mut old = File::open(&avatar).expect("the old picture opens");
+    ln(&["-sf"], &server.url("/2.png"), &avatar).succeeded();
+    assert_eq!(read(&avatar), picture::good(2));
+    assert_eq!(super::rest(&mut old), picture::good(1), "the old handle keeps its picture");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+    let refused = ln(&["-sf"], &server.url("/text"), &avatar);
+    assert!(refused.stderr.contains("Wrong medium type"), "{refused}");
+    assert_eq!(read(&avatar), picture::good(2), "the old attachment is intact");
+}
+
+#[test]
+fn a_link_under_a_scratch_name_waits_to_be_renamed() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let row = mount.row();
+    let url = server.url("/1.png");
+    symlink(&url, row.join("CuXyZ")).expect("a link");
+    assert_eq!(fs::read_link(row.join("CuXyZ")).expect("a link"), Path::new(&url));
+    assert!(fs::symlink_metadata(row.join("CuXyZ")).expect("stat").is_symlink());
+    assert_eq!(names(&row), ["CuXyZ"]);
+    fs::rename(row.join("CuXyZ"), row.join("other")).expect("another name");
+    assert_eq!(names(&row), ["other"]);
+    assert_eq!(server.connections(), 0, "nothing is fetched for a scratch name");
+    fs::remove_file(row.join("other")).expect("removed");
+    symlink(&url, row.join("again")).expect("a link");
+    fs::remove_dir(&row).expect("scratch never keeps a row");
+}
+
+/// Everything that must not be fetched: the URL, the errno of a symbolic link (0: the kernel or CONTRACT 9 has its own
+/// answer) and of the field's URL, and a word of the reason.
+fn unfit(server: &Server, inner: &Server) -> Vec<(String, i32, i32, &'static str)> {
+    let port = inner.address.port();
+    let there = |host: &str| format!("http://{host}:{port}/1.png");
+    let url = |path: &str| server.url(path);
+    let here = server.address;
+    vec![
+        ("file:///etc/passwd".into(), EPERM, EACCES, "url_policy"),
+        ("ftp://example.org/a.png".into(), EPERM, EACCES, "url_policy"),
+        ("../../../etc/passwd".into(), EPERM, EINVAL, "(url)"),
+        (there("127.0.0.1"), EACCES, EACCES, "loopback"),
+        (there("localhost"), EACCES, EACCES, "loopback"),
+        (there("[::ffff:127.0.0.1]"), EACCES, EACCES, "IPv4 inside IPv6"),
+        (there("2130706433"), EACCES, EACCES, "loopback"),
+        (there("0x7f.1"), EACCES, EACCES, "loopback"),
+        (there("0.0.0.0"), EACCES, EACCES, "unspecified"),
+        (there("169.254.169.254"), EACCES, EACCES, "link-local"),
+        (format!("http://user:pass@{here}/1.png"), EACCES, EACCES, "password"),
+        (url("/away"), EACCES, EACCES, "loopback"),
+        ("http://nowhere.invalid/".into(), EHOSTUNREACH, EHOSTUNREACH, "url_host"),
+        (url("/absent"), EREMOTEIO, EREMOTEIO, "status 404"),
+        (url("/gzip"), EREMOTEIO, EREMOTEIO, "gzip"),
+        (url("/empty"), EREMOTEIO, EREMOTEIO, "empty"),
+        (url("/loop"), EREMOTEIO, EREMOTEIO, "redirects"),
+        (url("/text"), EMEDIUMTYPE, EMEDIUMTYPE, "content_types"),
+        (url("/small.png"), ERANGE, ERANGE, "min_width"),
+        (url("/short"), EBADMSG, EBADMSG, "truncated"),
+        (url("/huge"), EFBIG, EFBIG, "max_size"),
+        (url("/endless"), EFBIG, EFBIG, "max_size"),
+        (url("/slow"), ETIMEDOUT, ETIMEDOUT, "url_timeout"),
+        (format!("{}?{}", url("/1.png"), "a".repeat(10_000)), 0, EINVAL, "8 KiB"),
+    ]
+}
+
+#[test]
+fn what_a_url_must_not_do_is_refused_with_its_errno_and_reason_and_the_old_file_stays() {
+    let (server, inner) = (Server::start(), Server::start());
+    server.lead_away(&inner.url("/1.png"));
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.attach("avatar", &picture::good(7));
+    let view = mount.row().join("avatar.url");
+    for (url, _, expected, reason) in unfit(&server, &inner) {
+        let started = Instant::now();
+        assert_eq!(errno(write_url(&view, &url)), expected, "{url}");
+        let said = mount.last_error();
+        assert!(said.contains("user/42/avatar") && said.contains(reason), "{url}: {said}");
+        assert!(!said.contains("pass@"), "no secret is repeated: {said}");
+        assert_eq!(read(&avatar), picture::good(7), "{url}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{url}");
+    }
+    assert_eq!(inner.connections(), 0, "nothing was fetched that must not be");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+}
+
+#[test]
+fn a_symbolic_link_that_must_not_be_is_refused_with_the_same_errno_and_leaves_nothing() {
+    let (server, inner) = (Server::start(), Server::start());
+    server.lead_away(&inner.url("/1.png"));
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.row().join("avatar");
+    for (url, expected, _, reason) in unfit(&server, &inner) {
+        if expected == 0 {
+            continue;
+        }
+        assert_eq!(errno(symlink(&url, &avatar)), expected, "{url}");
+        assert_eq!(errno(fs::symlink_metadata(&avatar)), ENOENT, "{url}");
+        let said = mount.last_error();
+        assert!(expected == EPERM || said.contains(reason), "{url}: {said}");
+    }
+    assert_eq!(inner.connections(), 0, "nothing was fetched that must not be");
+    assert_eq!(names(&mount.row()), Vec::<String>::new());
+}
+
+#[test]
+fn bytes_that_came_whole_and_were_refused_are_in_the_quarantine() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let view = mount.row().join("memo.url");
+    write_url(&view, &server.url("/text")).expect("any file will do");
+    assert_eq!(errno(write_url(&mount.row().join("avatar.url"), &server.url("/slow"))), ETIMEDOUT);
+    assert_eq!(names(&mount.path(".mediafs/quarantine")), Vec::<String>::new(), "half a file");
+    // 4 bytes at least, and what is below is told at the end only.
+    let config = CONFIG.replace("min_size = \"4 B\"", "min_size = \"4 KiB\"");
+    let allow = format!("[fetch]\nallow = [\"{}\"]\n", server.address);
+    let Some(mount) = Mount::with(&format!("{config}\n{allow}")) else { return };
+    let view = mount.row().join("note.url");
+    assert_eq!(errno(write_url(&view, &server.url("/text"))), ERANGE);
+    assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1);
+}
+
+#[test]
+fn close_is_the_verdict_and_a_refused_url_stays_refused_until_it_is_emptied() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let row = mount.row();
+    let text = mount.outside("text", server.url("/text").as_bytes());
+    let copied = run("cp", &[&text, &row.join("avatar.url")]);
+    assert!(copied.code == 1 && copied.stderr.contains("Wrong medium type"), "{copied}");
+    let mut file = File::create(row.join("avatar.url")).expect("opened");
+    file.write_all(server.url("/text").as_bytes()).expect("written");
+    assert_eq!(errno(file.sync_all()), EMEDIUMTYPE);
+    assert_eq!(errno(file.sync_all()), EMEDIUMTYPE);
+    assert_eq!(errno(file.write_all(b"x")), EMEDIUMTYPE);
+    file.set_len(0).expect("emptied");
+    let at = server.url("/1.png");
+    std::os::unix::fs::FileExt::write_all_at(&file, at.as_bytes(), 0).expect("written");
+    file.sync_all().expect("attached");
+    assert_eq!(read(&row.join("avatar")), picture::good(1));
+}
+
+#[test]
+fn an_attachment_that_was_unlinked_for_a_url_is_put_back_when_that_is_refused() {
+    if !installed("python3") {
+        return;
+    }
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let by_link = "import os, sys
+os.unlink(sys.argv[2])
+os.symlink(sys.argv[1], sys.argv[2])";
+    let by_view = "import os, sys
+os.unlink(sys.argv[2])
+view = open(sys.argv[2] + '.url', 'w')
+view.write(sys.argv[1])
+view.close()";
+    for script in [by_link, by_view] {
+        for url in [server.url("/text"), "http://user:pass@example.org/".to_owned()] {
+            let done = run("python3", &["-c", script, &url, &avatar.display().to_string()]);
+            assert_eq!(done.code, 1, "{done}");
+            assert_eq!(read(&avatar), picture::good(1), "{script}");
+        }
+    }
+}
+
+#[test]
+fn a_running_download_is_in_status_json_and_readers_keep_the_old_file() {
+    let server = Server::start();
+    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
+    let Some(mount) = Mount::with(&config) else { return };
+    let avatar = mount.attach("avatar", &picture::good(9));
+    let (view, url) = (mount.row().join("avatar.url"), server.url("/held"));
+    let writer = thread::spawn(move || write_url(&view, &url));
+    let length = picture::good(1).len() as u64;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let download = loop {
+        let found = mount.status()["downloads"][0].clone();
+        if found["received"].as_u64().is_some_and(|received| received >= length / 2) {
+            break found;
+        }
+        assert!(Instant::now() < deadline, "no download is shown: {found}");
+        thread::yield_now();
+    };
+    assert_eq!(download["path"], "user/42/avatar");
+    assert_eq!(download["expected"], length);
+    assert_eq!(download["host"], server.address.to_string());
+    assert_eq!(read(&avatar), picture::good(9), "until the commit");
+    server.release();
+    writer.join().expect("a thread").expect("attached");
+    assert_eq!(read(&avatar), picture::good(1));
+    assert_eq!(mount.status()["downloads"], serde_json::json!([]));
+}
+
+#[test]
+fn a_download_does_not_hold_up_the_rest_of_the_tree() {
+    let server = Server::start();
+    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
+    let Some(mount) = Mount::with(&config) else { return };
+    let writers: Vec<_> = (0..8)
+        .map(|row| {
+            let (view, url) =
+                (mount.row_of(&row.to_string()).join("avatar.url"), server.url("/held"));
+            thread::spawn(move || write_url(&view, &url))
+        })
+        .collect();
+    let avatar = mount.attach("avatar", &picture::good(2));
+    assert_eq!(read(&avatar), picture::good(2));
+    server.release();
+    for writer in writers {
+        writer.join().expect("a thread").expect("attached");
+    }
+}
