@@ -40,6 +40,8 @@ pub enum Rule {
     Expired,
     /// A file was closed under a name that no field has: a notice, nothing is refused.
     NotAField,
+    /// What was written to `row.json` is no patch of the row's metadata.
+    Json,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
     /// What was to be attached by its URL is none, or cannot be read as one.
@@ -77,6 +79,7 @@ impl Rule {
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
+            Self::Json => "json",
             Self::Quota => "quota",
             Self::Url => "url",
             Self::UrlPolicy => "url_policy",

@@ -25,7 +25,7 @@ use crate::variant::Variant;
 
 pub use record::{
     Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation, Retired,
-    RowRecord, ScratchRecord, Totals, VariantRecord,
+    Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -88,21 +88,20 @@ pub trait Catalog: Send + Sync {
     /// The links of a row, by field name; those of a collection in its order.
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
 
-    /// The items of a collection in its order: that of arrival, unless [`Catalog::arrange`] made another.
+    /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
 
     /// How many items a collection holds.
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
 
-    /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that
-    /// it does not hold are passed over. Errors: [`Error::Missing`] if there is no such row.
-    fn arrange(
+    /// Makes several changes to a row at once, in this order. Returns the attachments that lost a name, with `links` after the
+    /// loss. Errors: [`Error::Missing`] if the row, or a place that a revision names, is not there; then nothing has changed.
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<Vec<Attachment>, Error>;
 
     /// An attachment by number, also while `links` is 0 and it is held. One query.
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error>;

@@ -129,6 +129,20 @@ pub enum Collision {
     Exchange,
 }
 
+/// One change of a row's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// Takes the name away, as [`Catalog::unlink`](crate::catalog::Catalog::unlink) does.
+    Detach(Place),
+    /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that
+    /// it does not hold are passed over.
+    Arrange { field: Name, order: Vec<Name> },
+    /// Gives the attachment another original name.
+    Rename { place: Place, original_filename: String },
+    /// Sets (`Some`) or removes (`None`) one of the attachment's attributes.
+    Annotate { place: Place, name: String, value: Option<Vec<u8>> },
+}
+
 /// A rendered variant. Belongs to the original's blob, not to one attachment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantRecord {

@@ -10,7 +10,7 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -119,14 +119,13 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("count_items").count_items(row, field)
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.count("arrange").arrange(row, field, order, now)
+    ) -> Result<Vec<Attachment>, Error> {
+        self.count("revise").revise(row, revisions, now)
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {

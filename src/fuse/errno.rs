@@ -51,7 +51,7 @@ fn of_rule(rule: Rule) -> Errno {
         | Rule::MaxRatio
         | Rule::MaxPixels => Errno::ERANGE,
         Rule::Truncated | Rule::Corrupt | Rule::Bomb => Errno::EBADMSG,
-        Rule::Name | Rule::Url => Errno::EINVAL,
+        Rule::Name | Rule::Json | Rule::Url => Errno::EINVAL,
         Rule::RowGone => Errno::ENOENT,
         Rule::UrlPolicy => Errno::EACCES,
         Rule::UrlHost => Errno::EHOSTUNREACH,

@@ -3,16 +3,19 @@
 
 mod annotate;
 pub mod attach_url;
+mod describe;
 pub mod downloads;
 pub mod draft;
 mod extent;
 pub mod home;
 pub mod open;
+mod patch;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod refuse;
 pub mod reserve;
+pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;

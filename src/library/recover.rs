@@ -38,7 +38,7 @@ impl Library {
         if meta.len() > 0 && meta.nlink() == 1 {
             let author = Author { uid: note.uid, pid: 0 };
             let field = note.place.field.to_string();
-            let path = self.describe(&note.place)?;
+            let path = self.path_of(&note.place)?;
             let violation = interrupted();
             let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
             let kept = self.keep(&refusal, note.place.field.as_str(), author, file);
@@ -96,7 +96,7 @@ impl Library {
         safe
     }
 
-    fn describe(&self, place: &Place) -> Result<String, Error> {
+    fn path_of(&self, place: &Place) -> Result<String, Error> {
         let row = self.row_by_id(place.row)?;
         let slot = row.and_then(|row| self.slot(&row, place));
         Ok(slot

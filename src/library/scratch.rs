@@ -2,7 +2,7 @@
 //! Does not know handles: whoever opened a scratch file writes to it directly.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -222,6 +222,35 @@ impl Library {
             return Err(Error::io("copy the stored bytes")(error));
         }
         Ok(record)
+    }
+
+    /// The bytes of scratch, if there are no more than `most`.
+    pub fn read_scratch(
+        &self,
+        record: &ScratchRecord,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let file = self.open_scratch(record, false)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
+        Ok((bytes.len() <= most).then_some(bytes))
+    }
+
+    /// New scratch with these bytes.
+    pub fn write_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        (uid, gid): (u32, u32),
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
+        if let Err(error) = file.write_all(bytes) {
+            self.remove_scratch(record.id)?;
+            return Err(Error::io("write a scratch file")(error));
+        }
+        Ok(())
     }
 
     /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
 use crate::tree::attr::Listed;
+use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
-use crate::tree::urls::OpenUrl;
 use crate::tree::{Error, Fh, Result};
 
 /// What a handle reads from or writes to.
@@ -27,10 +27,10 @@ pub enum Handle {
         writes: bool,
     },
     Scratch(Arc<OpenScratch>),
-    /// A `<field>.url` that is being written.
-    Url(Arc<OpenUrl>),
     /// A control file, composed when it was opened.
     Text(Vec<u8>),
+    /// A file that is understood when it is closed.
+    Document(Arc<Document>),
     /// Somebody else's empty file: at its end.
     Nothing,
     Directory(Mutex<Listing>),

@@ -7,6 +7,7 @@
 
 pub mod attr;
 mod control;
+mod document;
 mod drafts;
 mod handles;
 mod memory;

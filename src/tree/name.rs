@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::Attachment;
 use crate::catalog::Link;
 use crate::library::Table;
+use crate::library::row::ROW_JSON;
 use crate::media_type::MediaType;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -20,14 +21,14 @@ pub enum Meaning {
     Variant(Arc<Field>, Option<Variant>),
     /// `avatar.url`: where the file is, and where it is to be fetched from.
     Url(Arc<Field>),
-    /// `row.json`: read and written in a way of its own.
-    View,
+    /// `row.json`
+    RowJson,
     Scratch,
 }
 
 pub fn meaning(table: &Table, name: &Name) -> Meaning {
-    if name.as_str() == "row.json" {
-        return Meaning::View;
+    if name.as_str() == ROW_JSON {
+        return Meaning::RowJson;
     }
     if let Some((stem, rest)) = name.as_str().split_once('@')
         && let Some(field) = table.field(stem)
@@ -157,7 +158,7 @@ mod tests {
             Meaning::Variant(_, Some(_)) => "variant",
             Meaning::Variant(_, None) => "no variant",
             Meaning::Url(_) => "url",
-            Meaning::View => "view",
+            Meaning::RowJson => "row",
             Meaning::Scratch => "scratch",
         }
     }
@@ -174,7 +175,7 @@ mod tests {
         }
         assert_eq!(kind("avatar@w200.jpg"), "variant");
         assert_eq!(kind("avatar@huge.jpg"), "no variant");
-        assert_eq!(kind("row.json"), "view");
+        assert_eq!(kind("row.json"), "row");
         assert_eq!(kind("avatar.url"), "url");
     }
 

@@ -21,6 +21,8 @@ pub enum Node {
     Row(TableId, RowId),
     ThumbTable(TableId),
     ThumbRow(TableId, RowId),
+    /// `row.json`
+    RowJson(TableId, RowId),
     /// The variants of an attachment.
     ThumbField(AttachmentId),
     Attachment(AttachmentId),
@@ -69,11 +71,12 @@ impl Node {
             Self::Variant(id) => number(7, id.0),
             Self::Scratch(id) => number(8, id.0),
             Self::Draft(id) => number(9, id),
-            Self::Url(id) => number(40, id),
-            Self::Link(id) => number(41, id),
+            Self::Url(id) => number(50, id),
+            Self::Link(id) => number(51, id),
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::RowJson(table, id) => number(40, row(table, id)),
         })
     }
 
@@ -92,11 +95,12 @@ impl Node {
             7 => Self::Variant(VariantId(id)),
             8 => Self::Scratch(ScratchId(id)),
             9 => Self::Draft(id),
-            40 => Self::Url(id),
-            41 => Self::Link(id),
+            50 => Self::Url(id),
+            51 => Self::Link(id),
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            40 => Self::RowJson(table, row),
             _ => return None,
         })
     }
@@ -132,6 +136,7 @@ impl Node {
             Self::Status
             | Self::Errors
             | Self::LastError
+            | Self::RowJson(..)
             | Self::Attachment(_)
             | Self::Variant(_)
             | Self::Scratch(_)

@@ -3,7 +3,7 @@
 
 use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
 use crate::attachment::{RowId, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Folder, Orphan};
+use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Revision};
 use crate::digest::Digest;
 
 laws! {
@@ -12,6 +12,7 @@ laws! {
     a_renamed_item_keeps_its_position_unless_it_takes_anothers
     an_item_from_elsewhere_comes_last
     arranged_items_come_first_and_the_others_follow
+    a_row_is_revised_whole_or_not_at_all
     items_and_single_fields_do_not_meet
     scratch_of_a_collection_is_not_scratch_of_its_row
     fields_and_stores_keep_their_numbers
@@ -78,17 +79,44 @@ fn an_item_from_elsewhere_comes_last(catalog: &dyn Catalog) {
 
 fn arranged_items_come_first_and_the_others_follow(catalog: &dyn Catalog) {
     let user = filled(catalog);
-    let arrange = |wanted: &[&str]| {
-        let wanted: Vec<_> = wanted.iter().map(|text| name(text)).collect();
-        catalog.arrange(user, &name("photos"), &wanted, at(9))
+    let arrange = |row, wanted: &[&str]| {
+        let order = wanted.iter().map(|text| name(text)).collect();
+        catalog.revise(row, &[Revision::Arrange { field: name("photos"), order }], at(9))
     };
-    arrange(&["b"]).unwrap();
+    arrange(user, &["b"]).unwrap();
     assert_eq!(order(catalog, user), ["b", "c", "a"]);
-    arrange(&["a", "nothing", "c", "b"]).unwrap();
+    arrange(user, &["a", "nothing", "c", "b"]).unwrap();
     assert_eq!(order(catalog, user), ["a", "c", "b"]);
     publish(catalog, &item(user, "photos", "0"), "new", 9);
     assert_eq!(order(catalog, user), ["a", "c", "b", "0"]);
-    assert!(matches!(catalog.arrange(RowId(9), &name("photos"), &[], at(9)), Err(Error::Missing)));
+    assert!(matches!(arrange(RowId(9), &[]), Err(Error::Missing)));
+}
+
+fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let photo = |text| item(user, "photos", text);
+    let annotate = |text, value: Option<&str>| Revision::Annotate {
+        place: photo(text),
+        name: "json.note".into(),
+        value: value.map(|value| value.as_bytes().to_vec()),
+    };
+    let rename = Revision::Rename { place: photo("a"), original_filename: "me.jpg".into() };
+    let lost = Revision::Detach(photo("b"));
+    let bad = [rename.clone(), lost.clone(), annotate("b", Some("x"))];
+    assert!(matches!(catalog.revise(user, &bad, at(9)), Err(Error::Missing)));
+    let a = catalog.find(&photo("a")).unwrap().unwrap().attachment;
+    assert_ne!(a.original_filename, "me.jpg");
+    assert_eq!(order(catalog, user), ["c", "a", "b"]);
+
+    let b = catalog.find(&photo("b")).unwrap().unwrap().attachment.id;
+    let displaced = catalog.revise(user, &[rename, lost, annotate("a", Some("x"))], at(9)).unwrap();
+    assert_eq!(displaced.iter().map(|it| (it.id, it.links)).collect::<Vec<_>>(), [(b, 0)]);
+    let renamed = catalog.find(&photo("a")).unwrap().unwrap().attachment;
+    assert_eq!((renamed.id, renamed.original_filename.as_str()), (a.id, "me.jpg"));
+    assert_eq!((renamed.times.modified, renamed.times.changed), (a.times.modified, at(9)));
+    assert_eq!(catalog.attributes(a.id).unwrap(), [("json.note".to_owned(), b"x".to_vec())]);
+    catalog.revise(user, &[annotate("a", None)], at(9)).unwrap();
+    assert_eq!(catalog.attributes(a.id).unwrap(), []);
 }
 
 fn items_and_single_fields_do_not_meet(catalog: &dyn Catalog) {

@@ -12,7 +12,7 @@ use crate::attachment::{
 };
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Folder, Orphan, Place};
+use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Revision};
 use crate::digest::Digest;
 use crate::variant::Variant;
 
@@ -29,7 +29,7 @@ enum Verb {
     PublishBoth(u64, u64, (u8, u8)),
     /// Whether what loses its last name in `cover` is kept for ever.
     Declare(bool),
-    Arrange(u64, Vec<u64>),
+    Revise(u64, Vec<u64>, Option<u64>),
     Share(u64, (u64, u64), Collision),
     Unlink(u64, u64),
     Move((u64, u64), (u64, u64), Collision),
@@ -52,9 +52,9 @@ fn collision() -> impl Strategy<Value = Collision> {
 
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
-        AddRow, AddScratch, AddVariant, Amend, Arrange, Declare, Doom, Doomable, Forget, Move,
-        Publish, PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch,
-        Reserve, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Move, Publish,
+        PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch, Reserve,
+        Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -71,7 +71,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         6 => (row(), field(), 0..6u8).prop_map(|(r, f, b)| PublishBytes(r, f, b)),
         2 => (row(), field(), (0..6u8, 0..6u8)).prop_map(|(r, f, both)| PublishBoth(r, f, both)),
         1 => any::<bool>().prop_map(Declare),
-        1 => (row(), vec(2..4u64, 0..3)).prop_map(|(r, order)| Arrange(r, order)),
+        2 => (row(), vec(2..4u64, 0..3), any::<bool>(), 2..4u64)
+            .prop_map(|(r, order, lose, item)| Revise(r, order, lose.then_some(item))),
         2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
         4 => spot().prop_map(|(r, f)| Unlink(r, f)),
         3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
@@ -173,9 +174,14 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
             let table = catalog.table(&name("user")).unwrap();
             format!("{:?}", catalog.field(table, &name("cover"), orphan))
         }
-        Verb::Arrange(row, ref order) => {
+        Verb::Revise(row, ref order, lost) => {
             let order: Vec<_> = order.iter().map(|number| name(&number.to_string())).collect();
-            format!("{:?}", catalog.arrange(RowId(row), &name("photos"), &order, time))
+            let photo = |number: u64| item(RowId(row), "photos", &number.to_string());
+            let mut revisions = vec![Revision::Arrange { field: name("photos"), order }];
+            revisions.extend(lost.map(|number| Revision::Detach(photo(number))));
+            let (place, original_filename) = (spot((row, 0)), format!("{now}.jpg"));
+            revisions.push(Revision::Rename { place, original_filename });
+            format!("{:?}", catalog.revise(RowId(row), &revisions, time))
         }
         Verb::AddVariant(original, which, blob) => {
             let (original, blob) = (key(seen, original), key(seen, blob));

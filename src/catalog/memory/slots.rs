@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Hung, Kept, Retirement, State, next};
 use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
-use crate::catalog::{Collision, Error, Link, Orphan, Place, Publication, Published};
+use crate::catalog::{Collision, Error, Link, Orphan, Place, Publication, Published, Revision};
 use crate::slot::{Name, Row, Slot};
 use crate::timestamp::Timestamp;
 
@@ -30,14 +30,48 @@ impl State {
         found.into_iter().filter_map(|(place, _)| self.find(place)).collect()
     }
 
-    pub(super) fn arrange(
+    pub(super) fn revise(
         &mut self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Attachment>, Error> {
         self.require_row(row)?;
+        let (mut next, mut lost) = (self.clone(), Vec::new());
+        for revision in revisions {
+            lost.extend(next.apply(row, revision, now)?);
+        }
+        next.touch_row(row, now);
+        *self = next;
+        Ok(lost)
+    }
+
+    fn apply(
+        &mut self,
+        row: RowId,
+        revision: &Revision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        match revision {
+            Revision::Detach(place) => {
+                return self.unlink(place, now).ok_or(Error::Missing).map(Some);
+            }
+            Revision::Arrange { field, order } => self.arrange(row, field, order),
+            Revision::Rename { place, original_filename } => {
+                let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
+                let kept = self.attachments.get_mut(&id).ok_or(Error::Missing)?;
+                kept.attachment.original_filename.clone_from(original_filename);
+                kept.attachment.times.changed = now;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
+                self.set_attribute(id, name, value.as_deref(), now)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn arrange(&mut self, row: RowId, field: &Name, order: &[Name]) {
         let there: Vec<_> =
             self.items(row, field).into_iter().filter_map(|link| link.place.item).collect();
         let others = there.iter().filter(|item| !order.contains(item));
@@ -47,8 +81,6 @@ impl State {
                 hung.position = position;
             }
         }
-        self.touch_row(row, now);
-        Ok(())
     }
 
     pub(super) fn attachment(&self, id: AttachmentId) -> Option<Attachment> {

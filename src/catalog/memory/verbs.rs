@@ -9,7 +9,7 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -90,14 +90,13 @@ impl Catalog for Memory {
         Ok(u64::try_from(self.state().items(row, field).len()).unwrap_or(u64::MAX))
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.state().arrange(row, field, order, now)
+    ) -> Result<Vec<Attachment>, Error> {
+        self.state().revise(row, revisions, now)
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {

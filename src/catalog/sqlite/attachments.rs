@@ -120,6 +120,17 @@ pub(super) fn amend(
     Ok(found)
 }
 
+/// Another original name.
+pub(super) fn rename(
+    db: &Connection,
+    id: AttachmentId,
+    original_filename: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET filename = ?, changed = ? WHERE id = ?";
+    run(db, sql, params![original_filename, now.0, int(id.0)]).map(drop)
+}
+
 pub(super) fn attributes(
     db: &Connection,
     id: AttachmentId,

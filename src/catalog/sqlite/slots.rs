@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::columns::{attachment_columns, attachment_tables, int, link, name, number, or_empty};
 use super::{all, attachments, blobs, one, rows, run};
 use crate::attachment::{Attachment, AttachmentId, RowId};
-use crate::catalog::{Collision, Error, Link, Place, Publication, Published};
+use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -47,14 +47,36 @@ pub(super) fn count(db: &Connection, row: RowId, field: &Name) -> Result<u64, Er
     Ok(count.unwrap_or(0))
 }
 
-pub(super) fn arrange(
+pub(super) fn revise(
     db: &Connection,
     row: RowId,
-    field: &Name,
-    order: &[Name],
+    revisions: &[Revision],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Vec<Attachment>, Error> {
     rows::require(db, row)?;
+    let mut lost = Vec::new();
+    for revision in revisions {
+        match revision {
+            Revision::Detach(place) => lost.push(unlink(db, place, now)?.ok_or(Error::Missing)?),
+            Revision::Arrange { field, order } => arrange(db, row, field, order)?,
+            Revision::Rename { place, original_filename } => {
+                attachments::rename(db, holder(db, place)?, original_filename, now)?;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = holder(db, place)?;
+                attachments::set_attribute(db, id, name, value.as_deref(), now)?;
+            }
+        }
+    }
+    rows::touch(db, row, now)?;
+    Ok(lost)
+}
+
+fn holder(db: &Connection, place: &Place) -> Result<AttachmentId, Error> {
+    Ok(find(db, place)?.ok_or(Error::Missing)?.attachment.id)
+}
+
+fn arrange(db: &Connection, row: RowId, field: &Name, order: &[Name]) -> Result<(), Error> {
     let sql = "SELECT item FROM links WHERE row_id = ? AND field = ? AND item <> '' \
                ORDER BY position, item";
     let there = all(db, sql, params![int(row.0), field.as_str()], |row| name(row, 0))?;
@@ -63,7 +85,7 @@ pub(super) fn arrange(
     for (position, item) in (1_i64..).zip(order.iter().chain(others)) {
         run(db, sql, params![position, int(row.0), field.as_str(), item.as_str()])?;
     }
-    rows::touch(db, row, now)
+    Ok(())
 }
 
 pub(super) fn publish(db: &Connection, publication: &Publication) -> Result<Published, Error> {

@@ -9,7 +9,7 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -100,14 +100,13 @@ impl Catalog for Sqlite {
         self.read(|db| slots::count(db, row, field))
     }
 
-    fn arrange(
+    fn revise(
         &self,
         row: RowId,
-        field: &Name,
-        order: &[Name],
+        revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.write(|db| slots::arrange(db, row, field, order, now))
+    ) -> Result<Vec<Attachment>, Error> {
+        self.write(|db| slots::revise(db, row, revisions, now))
     }
 
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {

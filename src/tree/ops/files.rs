@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
+use crate::tree::document::View;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 
@@ -32,7 +33,7 @@ impl Tree {
                 None => read_fully(&scratch.file, offset, buffer),
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
-            Handle::Url(open) => Ok(read_text(&open.bytes(), offset, buffer)),
+            Handle::Document(document) => Ok(document.read_at(offset, buffer)),
             Handle::Nothing => Ok(0),
             Handle::Directory(_) => Err(Error::IsDirectory),
         }
@@ -46,9 +47,12 @@ impl Tree {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
                 None => scratch.file.sync_all().map_err(failed),
             },
-            // A URL is durable once it is attached.
-            Handle::Url(open) => self.settle_url(open),
-            // What is committed is durable already.
+            // A URL is durable once it is attached: whoever asks for that hears its verdict.
+            Handle::Document(document) => match &document.view {
+                View::Url(writing) => self.settle_document(document, writing.author),
+                View::Row(..) => Ok(()),
+            },
+            // What is committed is durable already, and other documents are understood at their close.
             Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
                 Ok(())
             }

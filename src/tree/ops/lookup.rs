@@ -100,7 +100,8 @@ impl Tree {
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
-            Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
+            Meaning::RowJson => Ok(Lookup::Found(fleeting(self.row_json_attr(table, row)?))),
+            Meaning::Variant(_, None) => Err(Error::NotFound),
             Meaning::Url(field) => {
                 let place = Place::one(row, field.name.clone());
                 Ok(Lookup::Found(self.lookup_url(&place)?))

@@ -45,7 +45,11 @@ impl Tree {
             Meaning::Url(field) => {
                 self.create_url(who, &Place::one(row, field.name.clone()), &field)
             }
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::RowJson if flags.exclusive => Err(Error::Exists),
+            Meaning::RowJson => {
+                let opened = self.open_row_json(who, (table, row), flags)?;
+                Ok((fleeting(self.row_json_attr(table, row)?), opened))
+            }
         }
     }
 

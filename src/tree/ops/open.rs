@@ -20,6 +20,7 @@ impl Tree {
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
             Node::Url(view) => self.open_url(who, view, flags),
+            Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
             other if flags.writes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }

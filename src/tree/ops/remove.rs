@@ -31,7 +31,8 @@ impl Tree {
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::View => Err(Error::NotFound),
+            Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::Url(_) => Err(Error::NotFound),
         }
     }
 

@@ -23,14 +23,18 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 enum Source {
     Link(Link, Arc<Field>),
     Scratch(ScratchRecord),
+    /// `row.json`
+    Json(RowId),
 }
 
 /// Where it moves to.
 enum Goal {
     Field(Place, Arc<Field>),
-    /// `<field>.url`: what is moved there is read as a text with a URL.
-    Url(Place, Arc<Field>),
     Scratch(RowId),
+    /// `<field>.url`
+    Url(Place, Arc<Field>),
+    /// `row.json`
+    Json(RowId),
 }
 
 impl Tree {
@@ -55,7 +59,9 @@ impl Tree {
             (Node::Row(from, from_row), Node::Row(to, to_row)) => {
                 let source = self.source(who, from, from_row, &name)?;
                 let goal = self.goal(to, to_row, &new_name)?;
-                self.rename_file(who, source, goal, &new_name, mode)
+                self.rename_file(who, source, goal, &new_name, mode)?;
+                self.links.remove(&Folder::row(to_row), &new_name);
+                Ok(())
             }
             (Node::QuarantineEntry(id), Node::Row(to, to_row)) => {
                 let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
@@ -67,7 +73,7 @@ impl Tree {
                         let target = self.target(&place, &field, &new_name)?;
                         self.retry(who, id, &target, mode)
                     }
-                    Goal::Url(..) | Goal::Scratch(_) => Err(Error::CrossDevice),
+                    Goal::Url(..) | Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
@@ -112,7 +118,8 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::View => Err(Error::NotFound),
+            Meaning::RowJson => Ok(Source::Json(row)),
+            Meaning::Url(_) => Err(Error::NotFound),
         }
     }
 
@@ -126,7 +133,7 @@ impl Tree {
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Url(field) => Ok(Goal::Url(Place::one(row, field.name.clone()), field)),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::RowJson => Ok(Goal::Json(row)),
         }
     }
 
@@ -139,16 +146,15 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         match (source, goal) {
-            (Source::Scratch(record), Goal::Scratch(row)) => {
-                let folder = Folder::row(row);
-                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
-                self.links.remove(&folder, name);
-                Ok(())
-            }
+            (Source::Scratch(record), Goal::Scratch(row)) => Ok(self.library.rename_scratch(
+                record.id,
+                &Folder::row(row),
+                name,
+                collision(mode),
+            )?),
             (Source::Scratch(record), Goal::Url(place, field)) => {
                 self.attach_shortcut(who, &record, &place, &field)
             }
-            (Source::Link(..), Goal::Url(..)) => Err(Error::NotPermitted),
             (Source::Scratch(record), Goal::Field(place, field)) => {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
@@ -160,10 +166,18 @@ impl Tree {
                 self.move_link(who, &link, &from, &target, mode)
             }
             (Source::Link(link, _), Goal::Scratch(row)) => self.demote(who, &link, row, name, mode),
+            (Source::Scratch(record), Goal::Json(row)) => {
+                self.patch_by_rename(who, &record, row, mode)
+            }
+            (Source::Json(id), Goal::Scratch(row)) if mode != RenameMode::Exchange => {
+                self.copy_row_json(who, id, (&Folder::row(row), name), mode)
+            }
+            // A view is moved nowhere, and nothing but a patch becomes one.
+            (Source::Json(_), _) | (_, Goal::Json(_) | Goal::Url(..)) => Err(Error::NotPermitted),
         }
     }
 
-    /// What hangs from the slot, if the mode lets it be replaced.
+    /// What hangs from the slot, if it may be replaced.
     pub(in crate::tree) fn way_in(&self, place: &Place, mode: RenameMode) -> Result<Option<Link>> {
         let before = self.library.find(place)?;
         match (mode, &before) {

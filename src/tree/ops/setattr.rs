@@ -4,10 +4,10 @@
 use crate::attachment::{AttachmentId, ScratchId};
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
+use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
-use crate::tree::ops::url::open_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -24,6 +24,11 @@ impl Tree {
             // Tools that keep times and modes (`cp -p`) set them here too: there is nothing to keep them with.
             Node::Url(view) => Ok(brief(self.stat_url(view)?)),
             Node::Link(id) => Ok(brief(self.stat_link(id)?)),
+            // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
+            Node::RowJson(table, id) => match change.size {
+                Some(1..) => Err(Error::NotPermitted),
+                _ => Ok(brief(self.row_json_attr(table, id)?)),
+            },
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.library.amend_row(id, change.amendment)?;
                 Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
@@ -37,14 +42,11 @@ impl Tree {
         let handle = self.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
+            Handle::Document(document) => return self.set_document(document, change).map(Some),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,
                 None => return self.set_open_scratch(scratch, change),
             },
-            Handle::Url(url) => {
-                change.size.map_or(Ok(()), |size| url.set_len(size))?;
-                return Ok(Some(brief(open_attr(url))));
-            }
             _ => return Ok(None),
         };
         if let Some(size) = change.size {
@@ -54,6 +56,13 @@ impl Tree {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
+    }
+
+    fn set_document(&self, document: &Document, change: Change) -> Result<Shown> {
+        if let Some(size) = change.size {
+            document.truncate(size)?;
+        }
+        self.document_shown(document)
     }
 
     /// An open file is truncated whatever became of its name.

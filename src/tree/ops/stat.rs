@@ -6,10 +6,11 @@ use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
 use crate::library::scratch::ScratchStat;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
+use crate::tree::document::{Document, View};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
-use crate::tree::ops::url::open_attr;
+use crate::tree::ops::url::writing_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
 
 impl Tree {
@@ -48,9 +49,18 @@ impl Tree {
         Ok(match &*self.handles.find(fh)? {
             Handle::Draft { open, .. } => Some(draft_shown(open)),
             Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
-            Handle::Url(open) => Some(brief(open_attr(open))),
+            Handle::Document(document) => Some(self.document_shown(document)?),
             _ => None,
         })
+    }
+
+    /// An open document has the size of its own text.
+    pub(in crate::tree) fn document_shown(&self, document: &Document) -> Result<Shown> {
+        let size = document.size();
+        Ok(brief(match &document.view {
+            View::Row(table, id) => Attr { size, ..self.row_json_attr(*table, *id)? },
+            View::Url(writing) => writing_attr(writing, size),
+        }))
     }
 
     /// While a handle is open on it this may be an `fstat`: the attributes are answered though the name is lost.
@@ -82,6 +92,7 @@ impl Tree {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 Attr { ino: node.ino(), ..self.view(node, row.times) }
             }
+            Node::RowJson(table, id) => self.row_json_attr(table, id)?,
             Node::ThumbField(id) => {
                 let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
                 self.view(node, Times::all(attachment.committed))

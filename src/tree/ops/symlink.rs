@@ -53,7 +53,7 @@ impl Tree {
             }
             Meaning::Scratch => self.link_scratch_name(&Folder::row(row), &name, lead),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::View => Err(Error::NotPermitted),
+            Meaning::Url(_) | Meaning::RowJson => Err(Error::NotPermitted),
         }
     }
 
@@ -129,7 +129,7 @@ impl Tree {
         let waits = match name::meaning(table, &new_name) {
             Meaning::Url(_) => true,
             Meaning::Field(_) => self.links.named(&Folder::row(row), &name).is_some(),
-            Meaning::Scratch | Meaning::Variant(..) | Meaning::View => false,
+            Meaning::Scratch | Meaning::Variant(..) | Meaning::RowJson => false,
         };
         if waits { Work::Download } else { Work::Large }
     }
@@ -156,7 +156,7 @@ impl Tree {
             }
             Meaning::Scratch => self.move_pending(link, &Folder::row(row), name, mode),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::View => Err(Error::NotPermitted),
+            Meaning::Url(_) | Meaning::RowJson => Err(Error::NotPermitted),
         }
     }
 

@@ -1,7 +1,6 @@
 //! `<field>.url`: reading it shows where the file is, writing a URL to it attaches what is there (CONTRACT 8).
 //! Does not read the text that is written, and fetches only where the library does.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +14,11 @@ use crate::library::settle::Verdict;
 use crate::refusal::{Rule, Violation};
 use crate::schema::{Collection, Field};
 use crate::tree::attr::{Attr, Caching, Entry, Kind, OpenFlags, Opened};
+use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::fleeting;
-use crate::tree::urls::OpenUrl;
+use crate::tree::urls::Writing;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
 
 /// What is left to a download of the 30 s that a symbolic link has in all (CONTRACT 8), which it is also judged in.
@@ -50,7 +50,7 @@ impl Tree {
                 let size = self.public_url(&link).len() as u64;
                 Ok(url_attr(view, size, attachment.access, attachment.times))
             }
-            (None, Some(open)) => Ok(open_attr(&open)),
+            (None, Some(open)) => Ok(self.document_shown(&open)?.attr),
             (None, None) => Err(Error::Stale),
         }
     }
@@ -66,9 +66,8 @@ impl Tree {
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<(Entry, Opened)> {
-        let open = self.begin_url(who, place, field)?;
-        let entry = fleeting(open_attr(&open));
-        Ok((entry, self.hold_url(open)))
+        let (document, opened) = self.begin_url(who, place, field)?;
+        Ok((fleeting(self.document_shown(&document)?.attr), opened))
     }
 
     pub(in crate::tree) fn open_url(
@@ -80,70 +79,75 @@ impl Tree {
         let place = self.urls.place(view).ok_or(Error::Stale)?;
         if flags.writes() {
             let field = self.field_at(&place)?;
-            let open = self.begin_url(who, &place, &field)?;
-            return Ok(self.hold_url(open));
+            return self.begin_url(who, &place, &field).map(|(_, opened)| opened);
         }
         let link = self.library.find(&place)?.ok_or(Error::Stale)?;
         let text = self.public_url(&link).into_bytes();
         Ok(Opened { fh: self.handles.add(Handle::Text(text)), caching: Caching::Never })
     }
 
-    fn begin_url(&self, who: Caller, place: &Place, field: &Arc<Field>) -> Result<Arc<OpenUrl>> {
+    /// Always from nothing: a URL is not edited, it is replaced.
+    fn begin_url(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+    ) -> Result<(Arc<Document>, Opened)> {
         if field.collection != Collection::One {
             return Err(Error::NotPermitted);
         }
-        let link = self.library.find(place)?;
-        // What is attached by its URL keeps the name that the field has.
-        let written = link.map_or_else(|| place.field.clone(), |link| link.written);
-        let target = self.target(place, field, &written)?;
         let opener = self.processes.owner(who.tid);
         let author = Self::author(who, &opener);
         let access = self.library.file_access(who.uid, who.gid, field);
-        let view = self.urls.number(place);
+        let number = self.urls.number(place);
         let replaced = self.unlinked.take(&(place.clone(), author.pid)).map(|(id, _)| id);
-        let open = OpenUrl::new(view, target, opener, author, access).in_place_of(replaced);
-        Ok(self.urls.open(open))
+        let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
+        let writing = Writing::new(number, target, author, access).in_place_of(replaced);
+        let view = View::Url(Box::new(writing));
+        let document = Arc::new(Document::new(view, true, opener, Vec::new()));
+        self.urls.open(number, Arc::clone(&document));
+        let fh = self.handles.add(Handle::Document(Arc::clone(&document)));
+        Ok((document, Opened { fh, caching: Caching::Never }))
     }
 
-    fn hold_url(&self, open: Arc<OpenUrl>) -> Opened {
-        Opened { fh: self.handles.add(Handle::Url(open)), caching: Caching::Never }
+    /// What is attached by its URL keeps the name that the field has.
+    fn url_target(&self, place: &Place, field: &Arc<Field>, link: Option<&Link>) -> Result<Target> {
+        let written = link.map_or(&place.field, |link| &link.written);
+        self.target(place, field, written)
     }
 
-    /// The verdict of a close: fetches what was written since the last one.
-    pub(in crate::tree) fn flush_url(&self, who: Caller, open: &OpenUrl) -> Result<()> {
-        let speaks = open.opener.is(self.processes.group(who.tid)) || open.opener.is_gone();
-        if speaks { self.settle_url(open) } else { Ok(()) }
-    }
-
-    pub(in crate::tree) fn settle_url(&self, open: &OpenUrl) -> Result<()> {
-        let Some(text) = open.take()? else { return Ok(()) };
-        let errand = Written {
-            target: open.target.clone(),
-            author: open.author,
-            access: open.access,
+    /// Fetches what was written since the last verdict.
+    pub(in crate::tree) fn attach_written(&self, writing: &Writing, text: &[u8]) -> Result<()> {
+        let before = self.library.find(&writing.target.place)?;
+        let written = Written {
+            target: writing.target.clone(),
+            author: writing.author,
+            access: writing.access,
             deadline: Instant::now() + self.library.settings().fetch.timeout,
-            replaced: open.take_replaced(),
+            replaced: writing.take_replaced(),
         };
-        let before = self.library.find(&open.target.place)?;
-        self.attach_text(&text, errand, before.as_ref()).inspect_err(|error| open.failed(error))
+        // `>>` writes behind the URL that is shown, which is not in the text.
+        let start = text.iter().position(|byte| *byte != 0).unwrap_or_default();
+        self.attach_text(&text[start..], written, before.as_ref())
     }
 
     /// The last descriptor is closed; what has no verdict gets one that nobody hears.
-    pub(in crate::tree) fn release_url(&self, open: &Arc<OpenUrl>) {
-        self.urls.close(open);
-        if let Err(error) = self.settle_url(open) {
-            tracing::debug!(slot = %open.target.slot, %error, "a URL was not attached");
+    pub(in crate::tree) fn release_url(&self, document: &Arc<Document>, writing: &Writing) {
+        self.urls.close(document);
+        if let Err(error) = self.settle_document(document, writing.author) {
+            tracing::debug!(slot = %writing.target.slot, %error, "a URL was not attached");
         }
-        self.put_back_unfetched(&open.target, open.take_replaced());
+        self.put_back_unfetched(&writing.target, writing.take_replaced());
     }
 
     /// A release that finds no room among the downloads: what has no verdict is refused.
     pub fn release_unfetched(&self, fh: Fh) {
         if let Ok(handle) = self.handles.find(fh)
-            && let Handle::Url(open) = &*handle
-            && matches!(open.take(), Ok(Some(_)))
+            && let Handle::Document(document) = &*handle
+            && let View::Url(writing) = &document.view
+            && matches!(document.take(), Ok(Some(_)))
         {
-            self.library.refuse(&open.target, open.author, crowded(), None);
+            self.library.refuse(&writing.target, writing.author, crowded(), None);
         }
         self.release(fh);
     }
@@ -157,14 +161,9 @@ impl Tree {
         field: &Arc<Field>,
     ) -> Result<()> {
         let before = self.library.find(place)?;
-        let written =
-            before.as_ref().map_or_else(|| place.field.clone(), |link| link.written.clone());
-        let target = self.target(place, field, &written)?;
-        let scratch = self.library.open_scratch(record, false)?;
-        let mut text = Vec::new();
-        // One byte more than is read as a shortcut, so that a longer file is known to be one.
-        let most = shortcut::MAX_BYTES as u64 + 1;
-        scratch.take(most).read_to_end(&mut text).map_err(super::files::failed)?;
+        let target = self.url_target(place, field, before.as_ref())?;
+        let text =
+            self.library.read_scratch(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
         self.attach_text(&text, self.written(who, target), before.as_ref())?;
         Ok(self.library.remove_scratch(record.id)?)
     }
@@ -234,8 +233,9 @@ impl Tree {
     }
 }
 
-pub(in crate::tree) fn open_attr(open: &OpenUrl) -> Attr {
-    url_attr(open.view, open.size(), open.access, open.times)
+/// A view while its URL is being written.
+pub(in crate::tree) fn writing_attr(writing: &Writing, size: u64) -> Attr {
+    url_attr(writing.number, size, writing.access, writing.times)
 }
 
 fn url_attr(view: u64, size: u64, access: Access, times: Times) -> Attr {

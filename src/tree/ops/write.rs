@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crate::rule::Kind;
+use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::name;
@@ -35,7 +36,7 @@ impl Tree {
                     None => Self::write_scratch(scratch, offset, data),
                 }
             }
-            Handle::Url(open) => open.write_at(offset, data),
+            Handle::Document(document) => document.write_at(offset, data),
             _ => Err(Error::BadHandle),
         }
     }
@@ -43,8 +44,10 @@ impl Tree {
     /// What a flush of this handle may cost.
     pub fn flush_work(&self, fh: Fh) -> Work {
         let Ok(handle) = self.handles.find(fh) else { return Work::Small };
-        if let Handle::Url(open) = &*handle {
-            return if open.is_fresh() { Work::Download } else { Work::Small };
+        if let Handle::Document(document) = &*handle
+            && let View::Url(_) = document.view
+        {
+            return if document.is_dirty() { Work::Download } else { Work::Small };
         }
         match draft_of(&handle) {
             Some(open) if open.draft.is_dirty() => cost(open),
@@ -75,7 +78,7 @@ impl Tree {
                 Some(open) => self.flush_draft(who, open),
                 None => self.flush_scratch(who, scratch),
             },
-            Handle::Url(open) => self.flush_url(who, open),
+            Handle::Document(document) => self.flush_document(who, document),
             _ => Ok(()),
         }
     }
@@ -101,8 +104,10 @@ impl Tree {
     /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.handles.remove(fh) else { return };
-        if let Handle::Url(open) = &*handle {
-            return self.release_url(open);
+        if let Handle::Document(document) = &*handle
+            && let View::Url(writing) = &document.view
+        {
+            return self.release_url(document, writing);
         }
         if let Some(open) = draft_of(&handle)
             && open.let_go()
