@@ -1,6 +1,7 @@
 //! The catalogue in memory: the same semantics as on disk, without the disk.
 //! Does not survive the process. It is built to be plainly right, not quick: most answers walk a map.
 
+mod arrivals;
 mod retired;
 mod rows;
 mod scratch;

@@ -24,8 +24,8 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 pub use record::{
-    Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation, Retired,
-    Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation,
+    Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -254,6 +254,31 @@ pub trait Catalog: Send + Sync {
     /// Forgets scratch; returns it if it was there.
     fn remove_scratch(&self, id: ScratchId, now: Timestamp)
     -> Result<Option<ScratchRecord>, Error>;
+
+    // -- drop boxes --------------------------------------------------------------------------------------------------
+
+    /// Notes that a file of a drop box is to be looked at. Errors: [`Error::Missing`].
+    fn offer(&self, id: ScratchId) -> Result<(), Error>;
+
+    /// The files that are to be looked at, by number from above `after`.
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Makes a row for a file, and notes it there. Errors: [`Error::Taken`] if the row is there, [`Error::Missing`].
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error>;
+
+    /// Notes that a file with these bytes was dealt with: nobody looks at it again before it is offered again.
+    /// Errors: [`Error::Missing`].
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
+
+    /// The largest whole number that a row of the table is called by; 0 if there is none.
+    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 

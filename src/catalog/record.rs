@@ -5,6 +5,7 @@ use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, TableId, Times,
     VariantId,
 };
+use crate::digest::Digest;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -33,6 +34,11 @@ impl Place {
     /// The place of a field that holds one file.
     pub fn one(row: RowId, field: Name) -> Self {
         Self { row, field, item: None }
+    }
+
+    /// The bare name that it resolves under: the item's, or that of a field that holds one file.
+    pub fn name(&self) -> &Name {
+        self.item.as_ref().unwrap_or(&self.field)
     }
 
     /// The directory that lists it.
@@ -166,6 +172,18 @@ pub struct ScratchRecord {
     pub file: String,
     pub access: Access,
     pub created: Timestamp,
+    pub arrival: Arrival,
+}
+
+/// How far a file of a drop box has come. Other scratch stays where it begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Whether it is to be looked at.
+    pub waiting: bool,
+    /// The row that was made for it, until it is taken: what a crash interrupted goes on there.
+    pub becomes: Option<RowId>,
+    /// The bytes that were dealt with last, attached or refused.
+    pub taken: Option<Digest>,
 }
 
 /// An attachment that has lost its last name and was not swept yet.

@@ -292,6 +292,33 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("remove_scratch").remove_scratch(id, now)
     }
 
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.count("offer").offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.count("offered").offered(after, limit)
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.count("enrol").enrol(id, table, name, access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.count("take").take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.count("largest_id").largest_id(table)
+    }
+
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
         self.count("doom").doom(retired, reserved, limit)
     }

@@ -3,6 +3,7 @@
 //! connections and frames transactions.
 
 mod access;
+mod arrivals;
 mod attachments;
 mod blobs;
 mod columns;

@@ -7,6 +7,7 @@
 
 pub mod attr;
 mod control;
+mod directory;
 mod document;
 mod drafts;
 mod handles;
@@ -33,6 +34,7 @@ use crate::refusal::Refusal;
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
@@ -202,6 +204,27 @@ impl Tree {
 
     fn row(&self, id: RowId) -> Result<RowRecord> {
         self.library.row_by_id(id)?.ok_or(Error::NotFound)
+    }
+
+    /// The directory behind an inode, for operations on files in it.
+    fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
+        let node = node(ino)?;
+        Directory::of(&self.library, node).ok_or(match node {
+            Node::Row(..) | Node::Collection(..) => Error::Stale,
+            // `/models` and its tables take nothing but rows; views are read-only.
+            Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
+            _ => Error::ReadOnly,
+        })
+    }
+
+    /// The directory that lists a place.
+    fn home_of(&self, place: &Place) -> Result<Node> {
+        let row = self.row(place.row)?;
+        if place.item.is_none() {
+            return Ok(Node::Row(row.table, row.id));
+        }
+        let number = self.table(row.table)?.number(&place.field).ok_or(Error::NotFound)?;
+        Ok(Node::Collection(number, row.id))
     }
 
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::RowId;
 use crate::catalog::Folder;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -92,8 +91,9 @@ impl Links {
         found.is_some_and(|link| index.by_id.remove(&link.id).is_some())
     }
 
-    pub fn remove_row(&self, row: RowId) {
-        self.lock().by_id.retain(|_, link| link.folder.row != row);
+    /// Forgets the links in such directories.
+    pub fn remove_where(&self, lie: impl Fn(&Folder) -> bool) {
+        self.lock().by_id.retain(|_, link| !lie(&link.folder));
     }
 
     /// Gives a link another name, over whatever link has it.
@@ -132,6 +132,7 @@ pub struct Full;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::RowId;
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")

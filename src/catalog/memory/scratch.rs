@@ -3,7 +3,7 @@
 
 use super::{State, next};
 use crate::attachment::{Access, Amendment, ScratchId, Times};
-use crate::catalog::{Collision, Error, Folder, ScratchRecord};
+use crate::catalog::{Arrival, Collision, Error, Folder, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -37,7 +37,15 @@ impl State {
         }
         let id = ScratchId(next(&mut self.last.scratch));
         let (folder, name, file) = (folder.clone(), name.clone(), file.to_owned());
-        let added = ScratchRecord { id, folder, name, file, access, created: now };
+        let added = ScratchRecord {
+            id,
+            folder,
+            name,
+            file,
+            access,
+            created: now,
+            arrival: Arrival::default(),
+        };
         self.scratch.insert(id, added.clone());
         self.touch_row(added.folder.row, now);
         Ok(added)

@@ -263,6 +263,33 @@ impl Catalog for Memory {
         Ok(self.state().remove_scratch(id, now))
     }
 
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.state().offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.state().offered(after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state().enrol(id, (table, name), access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.state().take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        Ok(self.state().largest_id(table))
+    }
+
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
         Ok(self.state().doom(Horizon { retired, reserved }, limit))
     }

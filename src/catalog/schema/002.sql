@@ -61,6 +61,10 @@ CREATE TABLE scratch_2 (
     gid     INTEGER NOT NULL,
     mode    INTEGER NOT NULL,
     created INTEGER NOT NULL,
+    -- In a drop box: whether it is to be looked at, the row that was made for it, and the bytes that were dealt with.
+    waiting INTEGER NOT NULL DEFAULT 0,
+    becomes INTEGER,
+    taken   BLOB,
     UNIQUE (row_id, field, name)
 ) STRICT;
 INSERT INTO scratch_2 (id, row_id, name, file, uid, gid, mode, created)
@@ -72,3 +76,4 @@ INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq)
 DROP TABLE scratch;
 ALTER TABLE scratch_2 RENAME TO scratch;
 CREATE INDEX scratch_by_age ON scratch (created);
+CREATE INDEX scratch_waiting ON scratch (id) WHERE waiting = 1;

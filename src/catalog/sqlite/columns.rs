@@ -7,7 +7,9 @@ use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
     TableId, Times, VariantId,
 };
-use crate::catalog::{Error, Folder, Link, Place, RowRecord, ScratchRecord, VariantRecord};
+use crate::catalog::{
+    Arrival, Error, Folder, Link, Place, RowRecord, ScratchRecord, VariantRecord,
+};
 use crate::digest::Digest;
 use crate::dimensions::Dimensions;
 use crate::media_type::MediaType;
@@ -50,7 +52,7 @@ macro_rules! variant_columns {
 /// What [`scratch_record`] reads.
 macro_rules! scratch_columns {
     () => {
-        "id, row_id, field, name, file, uid, gid, mode, created"
+        "id, row_id, field, name, file, uid, gid, mode, created, waiting, becomes, taken"
     };
 }
 
@@ -119,7 +121,16 @@ pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord, Error> {
         file: row.get(4)?,
         access: access(row, 5)?,
         created: Timestamp(row.get(8)?),
+        arrival: arrival(row, 9)?,
     })
+}
+
+/// Three columns: whether it waits, its row, its digest.
+fn arrival(row: &Row, at: usize) -> Result<Arrival, Error> {
+    let becomes: Option<i64> = row.get(at + 1)?;
+    let becomes = becomes.map(|_| number(row, at + 1)).transpose()?.map(RowId);
+    let taken: Option<[u8; 32]> = row.get(at + 2)?;
+    Ok(Arrival { waiting: row.get(at)?, becomes, taken: taken.map(Digest::from_bytes) })
 }
 
 /// Three columns: row, field and item.

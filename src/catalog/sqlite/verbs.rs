@@ -2,7 +2,7 @@
 //! Does not hold SQL.
 
 use super::sweep::Horizon;
-use super::{Sqlite, attachments, blobs, retired, rows, scratch, slots, sweep, variants};
+use super::{Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, sweep, variants};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -274,6 +274,33 @@ impl Catalog for Sqlite {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         self.write(|db| scratch::remove(db, id, now))
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.write(|db| arrivals::offer(db, id))
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| arrivals::offered(db, after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.write(|db| arrivals::enrol(db, id, (table, name), access, now))
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.write(|db| arrivals::take(db, id, taken))
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_id(db, table))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::attachment::Attachment;
-use crate::catalog::{Link, Place};
+use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
@@ -15,7 +15,7 @@ use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::name;
 use crate::tree::node::Node;
-use crate::tree::{Caller, Error, Result, Tree};
+use crate::tree::{Caller, Error, Ino, Result, Tree};
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
@@ -187,16 +187,28 @@ impl Tree {
         let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
         if lives
             && let Some(link) = before
-            && let Ok(row) = self.row(link.place.row)
+            && let Ok(home) = self.home_of(&link.place)
+            && let Ok(field) = self.field_at(&link.place)
         {
-            self.forget_name(Node::Row(row.table, row.id), &name::listed(link));
+            self.forget_name(home, &name::listed(link, field.collection));
         }
     }
 
-    /// The row's times have moved.
+    /// The row's times have moved, and with them its collections'.
     pub(in crate::tree) fn row_changed(&self, place: &Place) {
         if let Ok(Some(row)) = self.library.row_by_id(place.row) {
-            self.forget_attributes(Node::Row(row.table, row.id));
+            self.forget_directories(&row, None);
+        }
+    }
+
+    /// The attributes of a row and its collections, which are the same, but for the one that is about to be answered.
+    pub(in crate::tree) fn forget_directories(&self, row: &RowRecord, except: Option<Ino>) {
+        let Ok(table) = self.table(row.table) else { return };
+        let collections = table.collections().map(|(number, _)| Node::Collection(number, row.id));
+        for node in collections.chain([Node::Row(row.table, row.id)]) {
+            if Some(node.ino()) != except {
+                self.forget_attributes(node);
+            }
         }
     }
 

@@ -103,13 +103,7 @@ impl Tree {
         who: Caller,
         record: &ScratchRecord,
         id: RowId,
-        mode: RenameMode,
     ) -> Result<()> {
-        match mode {
-            RenameMode::Replace => {}
-            RenameMode::NoReplace => return Err(Error::Exists),
-            RenameMode::Exchange => return Err(Error::NotPermitted),
-        }
         let text = self.library.read_scratch(record, crate::tree::document::MAX_BYTES)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         self.patch_row(author, id, &text.ok_or(Error::TooLarge)?)?;

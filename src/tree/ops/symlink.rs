@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Access, RowId, TableId, Times};
+use crate::attachment::{Access, Times};
 use crate::catalog::{Folder, Link, Place};
 use crate::fetch::Url;
 use crate::library::Target;
@@ -12,10 +12,10 @@ use crate::schema::Field;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
+use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::Work;
-use crate::tree::ops::rename::outlives;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::ops::url::Written;
 use crate::tree::pending::{Lead, Pending};
@@ -44,20 +44,18 @@ impl Tree {
         }
         let text = std::str::from_utf8(target).map_err(|_| Error::NotPermitted)?.to_owned();
         let lead = Lead { text, uid: who.uid, gid: who.gid };
-        let (table, row) = Self::row_node(parent)?;
+        let parent = self.directory(parent)?;
         let name = made(name)?;
-        match name::meaning(self.table(table)?, &name) {
-            Meaning::Field(field) => {
-                let place = Place::one(row, field.name.clone());
-                self.link_field(who, &place, &field, &name, lead)
-            }
-            Meaning::Scratch => self.link_scratch_name(&Folder::row(row), &name, lead),
+        match self.meaning(&parent, &name)? {
+            Meaning::File(place, field) => self.link_file(who, &place, &field, &name, lead),
+            Meaning::Scratch => self.link_scratch_name(&parent.folder(), &name, lead),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::Collection(_) => Err(Error::Exists),
+            Meaning::Url(..) | Meaning::RowJson => Err(Error::NotPermitted),
         }
     }
 
-    pub(in crate::tree) fn link_field(
+    fn link_file(
         &self,
         who: Caller,
         place: &Place,
@@ -69,18 +67,14 @@ impl Tree {
         if self.library.find(place)?.is_some() {
             return Err(Error::Exists);
         }
+        self.check_items(who, place, field, name)?;
         let target = self.target(place, field, name)?;
         let written = self.written(who, target);
         Ok(Linked::Fetch(Box::new(Errand { written, lead })))
     }
 
     /// A link under a scratch name.
-    pub(in crate::tree) fn link_scratch_name(
-        &self,
-        folder: &Folder,
-        name: &Name,
-        lead: Lead,
-    ) -> Result<Linked> {
+    fn link_scratch_name(&self, folder: &Folder, name: &Name, lead: Lead) -> Result<Linked> {
         let taken = self.links.named(folder, name).is_some()
             || self.library.find_scratch(folder, name)?.is_some();
         if taken {
@@ -118,18 +112,17 @@ impl Tree {
         (parent, name): (Ino, &OsStr),
         (new_parent, new_name): (Ino, &OsStr),
     ) -> Work {
-        let (Ok(Node::Row(_, row)), Ok(Node::Row(table, _))) = (node(parent), node(new_parent))
+        let (Ok(parent), Ok(new_parent)) = (self.directory(parent), self.directory(new_parent))
         else {
             return Work::Large;
         };
-        let (Ok(name), Ok(new_name), Ok(table)) = (sought(name), made(new_name), self.table(table))
-        else {
-            return Work::Large;
-        };
-        let waits = match name::meaning(table, &new_name) {
-            Meaning::Url(_) => true,
-            Meaning::Field(_) => self.links.named(&Folder::row(row), &name).is_some(),
-            Meaning::Scratch | Meaning::Variant(..) | Meaning::RowJson => false,
+        let (Ok(name), Ok(new_name)) = (sought(name), made(new_name)) else { return Work::Large };
+        let waits = match name::meaning(&new_parent, &new_name) {
+            Meaning::Url(..) => true,
+            Meaning::File(..) => self.links.named(&parent.folder(), &name).is_some(),
+            Meaning::Scratch | Meaning::Variant(..) | Meaning::Collection(_) | Meaning::RowJson => {
+                false
+            }
         };
         if waits { Work::Download } else { Work::Large }
     }
@@ -139,24 +132,24 @@ impl Tree {
         &self,
         who: Caller,
         link: &Pending,
-        (table, row): (TableId, RowId),
+        parent: &Directory<'_>,
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
         if who.uid != 0 && who.uid != link.lead.uid {
             return Err(Error::Denied);
         }
-        match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => {
-                let place = Place::one(row, field.name.clone());
-                self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
+        match self.meaning(parent, name)? {
+            Meaning::File(place, field) => {
                 let target = self.target(&place, &field, name)?;
+                self.check_extension(who, &place, &field, name)?;
+                let before = self.way_in(who, &target, mode)?;
                 self.attach_pending(who, link, target, before.as_ref())
             }
-            Meaning::Scratch => self.move_pending(link, &Folder::row(row), name, mode),
+            Meaning::Scratch => self.move_pending(link, &parent.folder(), name, mode),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Url(_) | Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::Collection(_) => Err(Error::IsDirectory),
+            Meaning::Url(..) | Meaning::RowJson => Err(Error::NotPermitted),
         }
     }
 

@@ -19,6 +19,7 @@ const EACCES: i32 = 13;
 const ETIMEDOUT: i32 = 110;
 const EHOSTUNREACH: i32 = 113;
 const EREMOTEIO: i32 = 121;
+const EDQUOT: i32 = 122;
 
 /// A mount that may fetch from this server and from nowhere else on this machine.
 fn start(server: &Server) -> Option<Mount> {
@@ -372,4 +373,25 @@ fn a_download_does_not_hold_up_the_rest_of_the_tree() {
     for writer in writers {
         writer.join().expect("a thread").expect("attached");
     }
+}
+
+#[test]
+fn a_link_in_a_collection_is_an_item() {
+    let server = Server::start();
+    let fields = "[tables.user.fields.photos]\ntype = \"image\"\ncollection = \"list\"\nmax_items = 2\n\
+        [tables.user.fields.sides]\ntype = \"image\"\ncollection = \"dict\"\n";
+    let allow = format!("[fetch]\nallow = [\"{}\"]\n", server.address);
+    let Some(mount) = Mount::with(&format!("{CONFIG}\n{fields}{allow}")) else { return };
+    let (photos, sides) = (mount.row().join("photos"), mount.row().join("sides"));
+    ln(&["-s"], &server.url("/1.png"), &photos.join("b.png")).succeeded();
+    symlink(server.url("/2.png"), photos.join("a.png")).expect("attached");
+    assert_eq!(read(&photos.join("b.png")), picture::good(1));
+    assert_eq!(errno(symlink(server.url("/3.png"), photos.join("c.png"))), EDQUOT);
+    assert_eq!(server.connections(), 2, "what has no room is not fetched");
+    ln(&["-sf"], &server.url("/3.png"), &sides.join("front.png")).succeeded();
+    mount
+        .command(&["attach", &server.url("/4.png"), &sides.join("front.png").display().to_string()])
+        .succeeded();
+    assert_eq!(read(&sides.join("front.png")), picture::good(4), "replaced");
+    assert_eq!(names(&sides), ["front.png"]);
 }
