@@ -139,7 +139,8 @@ impl Filesystem for Adapter {
         match attempt("symlink", made) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
             Ok(Linked::Fetch(errand)) => {
-                self.shop.downloading("symlink", reply, move |tree| tree.attach_link(*errand));
+                let attach = move |tree: &Tree| tree.attach_link(*errand);
+                self.shop.sized("symlink", reply, Tree::link_work, attach, crowded);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -236,7 +237,7 @@ impl Filesystem for Adapter {
             tree.release(fh);
             Ok(())
         };
-        self.shop.sized("release", reply, size, release, |tree| {
+        self.shop.sized("release", reply, size, release, move |tree: &Tree| {
             tree.release_unfetched(fh);
             Ok(())
         });

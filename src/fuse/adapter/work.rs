@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::time::Instant;
 use std::{io, thread};
 
 use fuser::Errno;
@@ -74,36 +75,28 @@ impl Workshop {
         }
     }
 
-    /// Small work costs less than handing it to another thread. `crowded` is done instead of a download that finds no room.
+    /// Small work costs less than handing it to another thread. `crowded` is done instead of a download that finds no room in
+    /// time.
     pub fn sized<T, A: Answer<T>>(
         &self,
         operation: &'static str,
         reply: A,
         size: impl FnOnce(&Tree) -> Work,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
-        crowded: impl FnOnce(&Tree) -> Result<T>,
+        crowded: impl Fn(&Tree) -> Result<T> + Copy + Send + 'static,
     ) {
         match attempt(operation, || Ok(size(&self.tree))) {
             Ok(Work::Small) => self.here(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
-            Ok(Work::Download) => {
+            Ok(Work::Download { patience }) => {
+                let asked = Instant::now();
+                let in_time = move || asked.elapsed() <= patience;
+                let work = move |tree: &Tree| if in_time() { work(tree) } else { crowded(tree) };
                 if let Some(reply) = self.offer(&self.download, operation, reply, work) {
                     self.here(operation, reply, crowded);
                 }
             }
             Err(errno) => reply.refuse(errno),
-        }
-    }
-
-    /// Does it in a thread that downloads, or answers EAGAIN when too many wait.
-    pub fn downloading<T, A: Answer<T>>(
-        &self,
-        operation: &'static str,
-        reply: A,
-        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
-    ) {
-        if let Some(reply) = self.offer(&self.download, operation, reply, work) {
-            reply.refuse(refuse(operation, &Error::TooBusy));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::attachment::{Access, Times};
 use crate::catalog::{Folder, Link, Place};
@@ -35,6 +36,11 @@ pub struct Errand {
     written: Written,
     lead: Lead,
 }
+
+/// A link that attaches has 30 s in all, because it holds its directory and its maker cannot be killed (CONTRACT 8): so much to
+/// wait for its turn, so much to fetch, and the rest to be judged.
+const QUEUED: Duration = Duration::from_secs(5);
+const FETCHED: Duration = Duration::from_secs(20);
 
 impl Tree {
     /// Only URLs: anything else would lead out of the tree.
@@ -124,7 +130,12 @@ impl Tree {
                 false
             }
         };
-        if waits { Work::Download } else { Work::Large }
+        if waits { self.link_work() } else { Work::Large }
+    }
+
+    /// What a link costs that attaches.
+    pub fn link_work(&self) -> Work {
+        Work::Download { patience: QUEUED }
     }
 
     /// A link is its maker's alone, as scratch is.
@@ -186,13 +197,14 @@ impl Tree {
         Ok(())
     }
 
-    /// From here on time runs: a link holds its directory, and its maker cannot be killed meanwhile.
+    /// A link's way into its field. From here on its time runs.
     pub(in crate::tree) fn written(&self, who: Caller, target: Target) -> Written {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let replaced = self.unlinked.take(&(target.place.clone(), author.pid));
         let replaced = replaced.map(|(id, _)| id);
-        Written { target, author, access, deadline: self.link_deadline(), replaced }
+        let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
+        Written { target, author, access, deadline, replaced }
     }
 }
 

@@ -2,7 +2,7 @@
 //! Does not read the text that is written, and fetches only where the library does.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::attachment::{Access, AttachmentId, Times};
 use crate::catalog::{Link, Place, ScratchRecord};
@@ -20,9 +20,6 @@ use crate::tree::node::Node;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::urls::Writing;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
-
-/// What is left to a download of the 30 s that a symbolic link has in all (CONTRACT 8), which it is also judged in.
-const HELD: Duration = Duration::from_secs(25);
 
 /// A URL's way into a field, but for the URL.
 #[derive(Debug)]
@@ -225,11 +222,6 @@ impl Tree {
                 tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
             }
         }
-    }
-
-    /// When a download must be over that holds its directory.
-    pub(in crate::tree) fn link_deadline(&self) -> Instant {
-        Instant::now() + self.library.settings().fetch.timeout.min(HELD)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::rule::Kind;
 use crate::tree::document::View;
@@ -19,8 +20,10 @@ const SMALL: u64 = 256 << 10;
 pub enum Work {
     Small,
     Large,
-    /// Goes to the pool of those that wait for servers.
-    Download,
+    /// Goes to the pool of those that wait for servers, and is not begun after this time.
+    Download {
+        patience: Duration,
+    },
 }
 
 impl Tree {
@@ -47,7 +50,8 @@ impl Tree {
         if let Handle::Document(document) = &*handle
             && let View::Url(_) = document.view
         {
-            return if document.is_dirty() { Work::Download } else { Work::Small };
+            let patience = self.library.settings().fetch.timeout;
+            return if document.is_dirty() { Work::Download { patience } } else { Work::Small };
         }
         match draft_of(&handle) {
             Some(open) if open.draft.is_dirty() => cost(open),
@@ -58,8 +62,8 @@ impl Tree {
     /// What an `fsync` of this handle may cost: the disk takes longer than a change of threads.
     pub fn sync_work(&self, fh: Fh) -> Work {
         match self.flush_work(fh) {
-            Work::Download => Work::Download,
-            Work::Small | Work::Large => Work::Large,
+            Work::Small => Work::Large,
+            other => other,
         }
     }
 

@@ -1,11 +1,16 @@
 //! Attaching from URLs (CONTRACT 8), from a server of this machine that the configuration allows.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use super::daemon::Mount;
 use super::server::Server;
@@ -15,6 +20,7 @@ use super::{
     picture, read,
 };
 
+const EAGAIN: i32 = 11;
 const EACCES: i32 = 13;
 const ETIMEDOUT: i32 = 110;
 const EHOSTUNREACH: i32 = 113;
@@ -394,4 +400,99 @@ fn a_link_in_a_collection_is_an_item() {
         .succeeded();
     assert_eq!(read(&sides.join("front.png")), picture::good(4), "replaced");
     assert_eq!(names(&sides), ["front.png"]);
+}
+
+/// A web server with a certificate of its own, that ends with the test.
+struct Secure {
+    server: Child,
+    address: String,
+    folder: TempDir,
+}
+
+impl Secure {
+    /// Serves a picture as `/picture.png`. The certificate is for `localhost`, and its own authority.
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("picture.png"), picture::good(5)).expect("a picture");
+        let subject = "subjectAltName=DNS:localhost";
+        let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("cert.pem"));
+        let arguments = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        let rest = ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", subject];
+        let leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
+        let mut all: Vec<&OsStr> =
+            [&arguments[..], &rest, &leaf].concat().into_iter().map(OsStr::new).collect();
+        all.extend([
+            OsStr::new("-keyout"),
+            key.as_os_str(),
+            OsStr::new("-out"),
+            certificate.as_os_str(),
+        ]);
+        run("openssl", &all).succeeded();
+        let script = "import functools, http.server, ssl, sys
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + '/cert.pem', sys.argv[1] + '/key.pem')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()";
+        let mut server = Command::new("python3")
+            .args([OsStr::new("-c"), OsStr::new(script), folder.path().as_os_str()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python runs");
+        let mut port = String::new();
+        let stdout = server.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut port).expect("its port");
+        Self { server, address: format!("localhost:{}", port.trim()), folder }
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn https_is_checked_against_the_roots_of_the_system() {
+    if !installed("openssl") || !installed("python3") {
+        return;
+    }
+    let secure = Secure::start();
+    let url = format!("https://{}/picture.png", secure.address);
+    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", secure.address);
+    let known = secure.folder.path().join("cert.pem");
+    let Some(mount) = Mount::trusting(&known, &config) else { return };
+    let avatar = mount.row().join("avatar");
+    symlink(&url, &avatar).expect("attached");
+    assert_eq!(read(&avatar), picture::good(5));
+    let Some(mount) = Mount::with(&config) else { return };
+    assert_eq!(errno(symlink(&url, mount.row().join("avatar"))), EREMOTEIO);
+    assert!(mount.last_error().contains("certificate"), "{}", mount.last_error());
+}
+
+#[test]
+fn downloads_beyond_the_bound_are_eagain_and_the_others_arrive() {
+    let server = Server::start();
+    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
+    let Some(mount) = Mount::with(&config) else { return };
+    let (done, is_done) = mpsc::channel();
+    // Four are under way, 32 wait.
+    for row in 0..40 {
+        let (view, url) = (mount.row_of(&row.to_string()).join("avatar.url"), server.url("/held"));
+        let done = done.clone();
+        thread::spawn(move || done.send(write_url(&view, &url)).expect("the test waits"));
+    }
+    for _ in 0..4 {
+        assert_eq!(errno(is_done.recv().expect("an answer")), EAGAIN);
+    }
+    assert_eq!(read(&mount.attach("avatar", &picture::good(2))), picture::good(2));
+    server.release();
+    drop(done);
+    for outcome in is_done {
+        assert!(outcome.is_ok() || errno(outcome) == EAGAIN);
+    }
 }
