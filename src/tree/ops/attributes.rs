@@ -107,7 +107,11 @@ impl Tree {
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
             Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
-            Node::Row(..) | Node::Collection(..) | Node::Table(_) => Err(Error::NotSupported),
+            Node::Row(..)
+            | Node::Collection(..)
+            | Node::Table(_)
+            | Node::Url(_)
+            | Node::Link(_) => Err(Error::NotSupported),
             _ => Err(Error::ReadOnly),
         }
     }

@@ -43,10 +43,11 @@ impl Mount {
         Some(mount)
     }
 
-    /// A mount that trusts the certificates in this file and no others, as a machine whose roots they are.
-    pub fn trusting(certificates: &Path, config: &str) -> Option<Self> {
+    /// A mount whose daemon finds this in its environment.
+    pub fn within(environment: &[(&'static str, &Path)], config: &str) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
-        mount.environment.push(("SSL_CERT_FILE", certificates.to_owned()));
+        mount.environment =
+            environment.iter().map(|(name, it)| (*name, it.to_path_buf())).collect();
         mount.restart();
         Some(mount)
     }

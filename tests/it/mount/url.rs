@@ -465,13 +465,40 @@ fn https_is_checked_against_the_roots_of_the_system() {
     let url = format!("https://{}/picture.png", secure.address);
     let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", secure.address);
     let known = secure.folder.path().join("cert.pem");
-    let Some(mount) = Mount::trusting(&known, &config) else { return };
+    // The roots of a machine that trusts it, and of one that does not.
+    let Some(mount) = Mount::within(&[("SSL_CERT_FILE", &known)], &config) else { return };
     let avatar = mount.row().join("avatar");
     symlink(&url, &avatar).expect("attached");
     assert_eq!(read(&avatar), picture::good(5));
     let Some(mount) = Mount::with(&config) else { return };
     assert_eq!(errno(symlink(&url, mount.row().join("avatar"))), EREMOTEIO);
     assert!(mount.last_error().contains("certificate"), "{}", mount.last_error());
+}
+
+#[test]
+fn no_proxy_of_the_environment_is_used() {
+    let (server, proxy) = (Server::start(), Server::start());
+    let config = format!("{CONFIG}\n[fetch]\nallow = [\"127.0.0.0/8\"]\n");
+    let url = proxy.url("/1.png");
+    let environment: Vec<_> = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"]
+        .map(|name| (name, Path::new(&url)))
+        .into();
+    let Some(mount) = Mount::within(&environment, &config) else { return };
+    let avatar = mount.row().join("avatar");
+    symlink(server.url("/2.png"), &avatar).expect("attached");
+    assert_eq!(read(&avatar), picture::good(2));
+    assert_eq!(proxy.connections(), 0);
+}
+
+#[test]
+fn ln_s_has_30_seconds_in_all_because_it_holds_its_directory() {
+    let server = Server::start();
+    let allow = format!("[fetch]\nallow = [\"{}\"]\ntimeout = \"10m\"\n", server.address);
+    let Some(mount) = Mount::with(&format!("{CONFIG}\n{allow}")) else { return };
+    let begun = Instant::now();
+    assert_eq!(errno(symlink(server.url("/held"), mount.row().join("avatar"))), ETIMEDOUT);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(mount.last_error().contains("url_timeout"), "{}", mount.last_error());
 }
 
 #[test]
