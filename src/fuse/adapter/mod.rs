@@ -139,8 +139,10 @@ impl Filesystem for Adapter {
         match attempt("symlink", made) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
             Ok(Linked::Fetch(errand)) => {
-                let attach = move |tree: &Tree| tree.attach_link(*errand);
-                self.shop.sized("symlink", reply, Tree::link_work, attach, crowded);
+                let given_up = Arc::clone(&errand);
+                let attach = move |tree: &Tree| tree.attach_link(&errand);
+                let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
+                self.shop.sized("symlink", reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
         }

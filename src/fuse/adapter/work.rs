@@ -83,15 +83,15 @@ impl Workshop {
         reply: A,
         size: impl FnOnce(&Tree) -> Work,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
-        crowded: impl Fn(&Tree) -> Result<T> + Copy + Send + 'static,
+        crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
         match attempt(operation, || Ok(size(&self.tree))) {
             Ok(Work::Small) => self.here(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
             Ok(Work::Download { patience }) => {
                 let asked = Instant::now();
-                let in_time = move || asked.elapsed() <= patience;
-                let work = move |tree: &Tree| if in_time() { work(tree) } else { crowded(tree) };
+                let (in_time, late) = (move || asked.elapsed() <= patience, crowded.clone());
+                let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
                 if let Some(reply) = self.offer(&self.download, operation, reply, work) {
                     self.here(operation, reply, crowded);
                 }

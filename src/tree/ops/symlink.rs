@@ -27,7 +27,7 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 pub enum Linked {
     Made(Entry),
     /// To be answered by [`Tree::attach_link`], from the bounded pool of downloads.
-    Fetch(Box<Errand>),
+    Fetch(Arc<Errand>),
 }
 
 /// A download that somebody waits for with a directory in his hand.
@@ -76,7 +76,7 @@ impl Tree {
         self.check_items(who, place, field, name)?;
         let target = self.target(place, field, name)?;
         let written = self.written(who, target);
-        Ok(Linked::Fetch(Box::new(Errand { written, lead })))
+        Ok(Linked::Fetch(Arc::new(Errand { written, lead })))
     }
 
     /// A link under a scratch name.
@@ -91,10 +91,16 @@ impl Tree {
     }
 
     /// Fetches and attaches. The kernel insists on a link as the answer; the next lookup finds the file.
-    pub fn attach_link(&self, errand: Errand) -> Result<Entry> {
+    pub fn attach_link(&self, errand: &Errand) -> Result<Entry> {
         let Errand { written, lead } = errand;
-        self.attach_read(Url::parse(&lead.text), written, None)?;
-        Ok(fleeting(link_attr(self.links.number(), &lead, Timestamp::now())))
+        self.attach_read(Url::parse(&lead.text), written.clone(), None)?;
+        Ok(fleeting(link_attr(self.links.number(), lead, Timestamp::now())))
+    }
+
+    /// For a link that finds no room among the downloads: what was unlinked for it is put back.
+    pub fn abandon_link(&self, errand: &Errand) -> Result<Entry> {
+        self.put_back_unfetched(&errand.written.target, errand.written.replaced);
+        Err(Error::TooBusy)
     }
 
     pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {

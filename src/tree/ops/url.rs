@@ -12,7 +12,7 @@ use crate::library::attach_url::Order;
 use crate::library::refuse::Author;
 use crate::library::settle::Verdict;
 use crate::refusal::{Rule, Violation};
-use crate::schema::{Collection, Field};
+use crate::schema::Field;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, OpenFlags, Opened};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -22,7 +22,7 @@ use crate::tree::urls::Writing;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
 
 /// A URL's way into a field, but for the URL.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::tree) struct Written {
     pub target: Target,
     pub author: Author,
@@ -35,8 +35,10 @@ pub(in crate::tree) struct Written {
 impl Tree {
     /// There while something is attached, or a URL is being written.
     pub(in crate::tree) fn lookup_url(&self, place: &Place) -> Result<Entry> {
-        let shown = self.stat_url(self.urls.number(place));
-        shown.map(fleeting).map_err(|_| Error::NotFound)
+        match self.stat_url(self.urls.number(place)) {
+            Err(Error::Stale) => Err(Error::NotFound),
+            shown => shown.map(fleeting),
+        }
     }
 
     pub(in crate::tree) fn stat_url(&self, view: u64) -> Result<Attr> {
@@ -90,9 +92,6 @@ impl Tree {
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<(Arc<Document>, Opened)> {
-        if field.collection != Collection::One {
-            return Err(Error::NotPermitted);
-        }
         let opener = self.processes.owner(who.tid);
         let author = Self::author(who, &opener);
         let access = self.library.file_access(who.uid, who.gid, field);

@@ -516,7 +516,13 @@ fn downloads_beyond_the_bound_are_eagain_and_the_others_arrive() {
     for _ in 0..4 {
         assert_eq!(errno(is_done.recv().expect("an answer")), EAGAIN);
     }
-    assert_eq!(read(&mount.attach("avatar", &picture::good(2))), picture::good(2));
+    let avatar = mount.attach("avatar", &picture::good(2));
+    assert_eq!(read(&avatar), picture::good(2), "other work goes on");
+    let path = avatar.display().to_string();
+    let script = "import os, sys; os.unlink(sys.argv[2]); os.symlink(sys.argv[1], sys.argv[2])";
+    let refused = run("python3", &["-c", script, &server.url("/1.png"), &path]);
+    assert!(refused.stderr.contains("[Errno 11]"), "{refused}");
+    assert_eq!(read(&avatar), picture::good(2), "what was unlinked for it is back");
     server.release();
     drop(done);
     for outcome in is_done {
