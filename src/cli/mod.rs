@@ -11,6 +11,8 @@ mod library;
 mod log;
 pub mod mount;
 mod options;
+mod orphans;
+mod restore;
 pub mod service;
 pub mod show;
 pub mod signal;
@@ -38,7 +40,10 @@ const EXAMPLES: &str = "Examples:
   mediafs mount ./media                         mount, in the foreground, until Ctrl-C
   mediafs try --field user.avatar *.jpg         would these be taken, and what would become of them?
   mediafs show user/42/avatar                   what is attached there, as JSON
-  mediafs attach URL media/models/user/42/avatar   attach the file behind a URL
+  mediafs attach URL ./media/models/user/42/avatar
+                                                attach the file behind a URL
+  mediafs restore /trash/2026-11-24/user-42-avatar.png
+                                                put back what was removed
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
@@ -67,6 +72,8 @@ enum Command {
     Show(show::Show),
     Attach(attach::Attach),
     Gc(gc::Gc),
+    Orphans(orphans::Orphans),
+    Restore(restore::Restore),
     #[command(hide = true)]
     Worker(workers::Worker),
 }
@@ -101,6 +108,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Attach(attach) => attach.run(),
         Command::Show(show) => show.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
+        Command::Orphans(orphans) => orphans.run(&config()?.1),
+        Command::Restore(restore) => restore.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::boxes;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, field, owner, value};
 use crate::byte_count::ByteCount;
@@ -34,11 +35,13 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
     let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch);
-    for key in ["stores", "boxes", "quotas"] {
+    let boxes =
+        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
+    for key in ["stores", "quotas"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    Some(Config { library: library?, mount, cache, fetch, schema: Schema { tables } })
+    Some(Config { library: library?, mount, cache, fetch, schema: Schema { tables, boxes } })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -54,12 +57,13 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let base_url = section.key("base_url", base_url);
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
-    section.later_unless("trash", |value| value.as_str() == Some("0"));
+    let trash = section.key("trash", value::duration).unwrap_or_default();
     for key in ["quota", "quotas", "report", "store"] {
         section.later(key);
     }
     section.finish();
-    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
+    let path = base.join(path?).components().collect();
+    Some(Library { path, base_url, hold, trash, scratch })
 }
 
 fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
@@ -191,7 +195,7 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
 }
 
 /// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.
-fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
+pub(super) fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
     let plain =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);

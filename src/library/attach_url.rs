@@ -32,7 +32,8 @@ impl Library {
     /// record; bytes that came whole are in the quarantine.
     pub fn attach_url(&self, order: &Order) -> Result<Verdict, Error> {
         let Order { url, target, author, access, deadline, replaced } = order;
-        let draft = Draft::new(target.clone(), *author, *access, Start::Empty, *replaced)
+        let replaced = replaced.map(|id| self.promise(id));
+        let draft = Draft::new(target.clone(), *author, *access, Start::Empty, replaced)
             .fetched_from(url.clone());
         let download = self.downloads.begin(&target.slot, url);
         let mut unfit = None;

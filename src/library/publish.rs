@@ -12,6 +12,7 @@ use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined};
 use crate::refusal::{Refusal, Rule, Violation};
+use crate::schema::Field;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -47,9 +48,22 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Of what a program wrote.
+    pub fn written(access: Access, times: Times, attributes: Vec<(String, Vec<u8>)>) -> Self {
+        Self { access, times, attributes, source: None, filename: None }
+    }
+
     /// The name that tells the user which file it was.
     fn original_filename<'m>(&'m self, target: &'m Target) -> &'m Name {
         self.filename.as_ref().unwrap_or(&target.written)
+    }
+
+    /// The name whose extension tells something: a bare `memo` does not, where the file it was fetched from may.
+    fn telling_name<'m>(&'m self, target: &'m Target) -> &'m Name {
+        match target.written.split_extension() {
+            (_, Some(_)) => &target.written,
+            (_, None) => self.original_filename(target),
+        }
     }
 }
 
@@ -65,7 +79,7 @@ impl Library {
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
-        let refined = match self.refine(raw, target, metadata) {
+        let refined = match self.refine(raw, &target.field, metadata.telling_name(target)) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -82,22 +96,21 @@ impl Library {
         }
     }
 
-    fn refine(
+    /// Judges and normalises, and changes nothing.
+    pub(super) fn refine(
         &self,
         raw: Raw,
-        target: &Target,
-        metadata: &Metadata,
+        field: &Field,
+        written: &Name,
     ) -> Result<Refined, pipeline::Error> {
-        let rules = &target.field.rules;
-        // A bare `memo` says nothing of its type, where the file it was fetched from may.
-        let extension = target.written.split_extension().1;
-        let extension =
-            extension.or_else(|| metadata.original_filename(target).split_extension().1);
+        let rules = &field.rules;
+        let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
         self.pipeline.refine(admitted, rules, || self.staging.nameless())
     }
 
-    fn store(
+    /// Stores what was refined and links it.
+    pub(super) fn store(
         &self,
         refined: &Refined,
         target: &Target,

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{Access, AttachmentId, Times};
+use crate::attachment::{Access, Times};
 use crate::catalog::Place;
 use crate::library::Target;
+use crate::library::promise::Promise;
 use crate::library::refuse::Author;
 use crate::timestamp::Timestamp;
 use crate::tree::document::Document;
@@ -24,7 +25,7 @@ pub struct Writing {
     pub access: Access,
     pub times: Times,
     /// Guards what the writer unlinked before it began, until somebody sees to it (CONTRACT 2.11).
-    replaced: Mutex<Option<AttachmentId>>,
+    replaced: Mutex<Option<Arc<Promise>>>,
 }
 
 impl Writing {
@@ -34,12 +35,12 @@ impl Writing {
     }
 
     /// Notes what is to be put back if nothing comes of it.
-    pub fn in_place_of(self, replaced: Option<AttachmentId>) -> Self {
+    pub fn in_place_of(self, replaced: Option<Arc<Promise>>) -> Self {
         Self { replaced: Mutex::new(replaced), ..self }
     }
 
     /// What is to be put back; whoever asks sees to it.
-    pub fn take_replaced(&self) -> Option<AttachmentId> {
+    pub fn take_replaced(&self) -> Option<Arc<Promise>> {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -13,4 +13,5 @@ mod limits;
 mod model;
 mod mount;
 mod service;
+mod trash;
 mod worker;

@@ -74,7 +74,8 @@ impl Tree {
         let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let draft = Draft::new(target, author, access, start, replaced.map(|(id, _)| id));
+        let replaced = replaced.map(|(id, _)| self.library.promise(id));
+        let draft = Draft::new(target, author, access, start, replaced);
         Ok(self.drafts.add(draft, over, owner))
     }
 

@@ -10,6 +10,7 @@ mod list;
 mod lookup;
 mod make;
 mod open;
+mod receive;
 mod remove;
 mod rename;
 mod row;
@@ -17,6 +18,7 @@ mod setattr;
 pub(in crate::tree) mod stat;
 mod symlink;
 mod tick;
+mod trash;
 mod url;
 mod write;
 

@@ -48,7 +48,10 @@ impl Tree {
                 self.rename_row(from, &name, &new_name, collision(mode))
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
-            (Node::Row(..) | Node::Collection(..), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let (parent, new_parent) = (self.directory(parent)?, self.directory(new_parent)?);
                 if let Some(link) = self.links.named(&parent.folder(), &name) {
                     return self.rename_pending(who, &link, &new_parent, &new_name, mode);
@@ -59,7 +62,10 @@ impl Tree {
                 self.links.remove(&new_parent.folder(), &new_name);
                 Ok(())
             }
-            (Node::QuarantineEntry(id), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::QuarantineEntry(id),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
                 if kept.name != name.as_str() {
                     return Err(Error::NotPermitted);
@@ -72,10 +78,22 @@ impl Tree {
                     Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
+            (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
+                match self.goal(&self.directory(new_parent)?, &new_name)? {
+                    Goal::File(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)
+                    }
+                    // Whoever wants the bytes elsewhere copies them.
+                    Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::NotPermitted),
+                }
+            }
             // Directories in a row are the configuration's.
             (Node::Root | Node::Models, _)
             | (_, Node::Root | Node::Models | Node::Table(_))
-            | (Node::Table(_), Node::Row(..) | Node::Collection(..)) => Err(Error::NotPermitted),
+            | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
+                Err(Error::NotPermitted)
+            }
             _ => Err(Error::ReadOnly),
         }
     }
@@ -145,7 +163,8 @@ impl Tree {
     ) -> Result<()> {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
-                Ok(self.library.rename_scratch(record.id, &folder, name, collision(mode))?)
+                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.renamed_in_box(record.id)
             }
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
@@ -241,7 +260,7 @@ pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Resul
     if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
-fn collision(mode: RenameMode) -> Collision {
+pub(super) fn collision(mode: RenameMode) -> Collision {
     match mode {
         RenameMode::Replace => Collision::Replace,
         RenameMode::NoReplace => Collision::Refuse,

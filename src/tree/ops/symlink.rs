@@ -54,6 +54,8 @@ impl Tree {
         let name = made(name)?;
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => self.link_file(who, &place, &field, &name, lead),
+            // A link is no file that could arrive.
+            Meaning::Scratch if matches!(parent.node, Node::DropBox(_)) => Err(Error::NotPermitted),
             Meaning::Scratch => self.link_scratch_name(&parent.folder(), &name, lead),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::Exists),
@@ -99,7 +101,7 @@ impl Tree {
 
     /// For a link that finds no room among the downloads: what was unlinked for it is put back.
     pub fn abandon_link(&self, errand: &Errand) -> Result<Entry> {
-        self.put_back_unfetched(&errand.written.target, errand.written.replaced);
+        self.put_back_unfetched(&errand.written.target, errand.written.replaced.clone());
         Err(Error::TooBusy)
     }
 
@@ -207,8 +209,7 @@ impl Tree {
     pub(in crate::tree) fn written(&self, who: Caller, target: Target) -> Written {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
-        let replaced = self.unlinked.take(&(target.place.clone(), author.pid));
-        let replaced = replaced.map(|(id, _)| id);
+        let replaced = self.take_unlinked(&target.place, author);
         let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
         Written { target, author, access, deadline, replaced }
     }

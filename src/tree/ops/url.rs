@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::attachment::{Access, AttachmentId, Times};
+use crate::attachment::{Access, Times};
 use crate::catalog::{Link, Place, ScratchRecord};
 use crate::fetch::{Url, UrlError, shortcut};
 use crate::library::Target;
 use crate::library::attach_url::Order;
+use crate::library::promise::Promise;
 use crate::library::refuse::Author;
 use crate::library::settle::Verdict;
 use crate::refusal::{Rule, Violation};
@@ -29,7 +30,7 @@ pub(in crate::tree) struct Written {
     pub access: Access,
     pub deadline: Instant,
     /// What the writer unlinked before.
-    pub replaced: Option<AttachmentId>,
+    pub replaced: Option<Arc<Promise>>,
 }
 
 impl Tree {
@@ -96,7 +97,7 @@ impl Tree {
         let author = Self::author(who, &opener);
         let access = self.library.file_access(who.uid, who.gid, field);
         let number = self.urls.number(place);
-        let replaced = self.unlinked.take(&(place.clone(), author.pid)).map(|(id, _)| id);
+        let replaced = self.take_unlinked(place, author);
         let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
         let view = View::Url(Box::new(writing));
@@ -183,24 +184,22 @@ impl Tree {
         before: Option<&Link>,
     ) -> Result<()> {
         let Written { target, author, access, deadline, replaced } = written;
-        match url {
+        let slot = target.clone();
+        let promised = replaced.as_ref().map(|promise| promise.id());
+        let done = match url {
             Ok(url) => {
-                self.fetch(&Order { url, target, author, access, deadline, replaced }, before)
+                let order = Order { url, target, author, access, deadline, replaced: promised };
+                self.fetch(&order, before)
             }
-            Err(error) => {
-                self.put_back_unfetched(&target, replaced);
-                Err(self.library.refuse_url(&target, author, &error).into())
-            }
-        }
+            Err(error) => Err(self.library.refuse_url(&target, author, &error).into()),
+        };
+        done.inspect_err(|_| self.put_back_unfetched(&slot, replaced))
     }
 
     /// Fetches, attaches, and tells the kernel. `before` is what it may still know by its listed name.
-    pub(in crate::tree) fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
+    fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
         let place = &order.target.place;
         let verdict = self.library.attach_url(order);
-        if verdict.is_err() {
-            self.put_back_unfetched(&order.target, order.replaced);
-        }
         let Verdict::Committed { id, displaced } = verdict? else { return Ok(()) };
         self.row_changed(place);
         self.drop_placeholders(place, 0);
@@ -211,11 +210,25 @@ impl Tree {
         Ok(())
     }
 
+    /// What the writer unlinked to make room: it is not swept meanwhile.
+    pub(in crate::tree) fn take_unlinked(
+        &self,
+        place: &Place,
+        author: Author,
+    ) -> Option<Arc<Promise>> {
+        let (id, _) = self.unlinked.take(&(place.clone(), author.pid))?;
+        Some(Arc::new(self.library.promise(id)))
+    }
+
     /// What was unlinked to make room hangs there again (CONTRACT 2.11).
-    pub(in crate::tree) fn put_back_unfetched(&self, target: &Target, id: Option<AttachmentId>) {
-        let Some(id) = id else { return };
+    pub(in crate::tree) fn put_back_unfetched(
+        &self,
+        target: &Target,
+        replaced: Option<Arc<Promise>>,
+    ) {
+        let Some(promise) = replaced else { return };
         let Target { place, written, slot, .. } = target;
-        match self.library.put_back(id, place, written) {
+        match self.library.put_back(promise.id(), place, written) {
             Ok(_) => self.row_changed(place),
             Err(error) => {
                 tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");

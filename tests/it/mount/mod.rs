@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod boxes;
 mod collection;
 mod copy;
 pub mod daemon;
@@ -20,6 +21,7 @@ mod row;
 mod script;
 mod server;
 pub mod tool;
+mod trash;
 mod url;
 mod variant;
 mod web;
