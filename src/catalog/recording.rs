@@ -10,9 +10,11 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -56,6 +58,10 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         self.count("store").store(name)
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.count("stores").stores()
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -160,6 +166,16 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("share").share(id, to, written, collision, now)
     }
 
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.count("put_back").put_back(id, to, written, now)
+    }
+
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
         self.count("unlink").unlink(place, now)
     }
@@ -173,6 +189,10 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.count("move_link").move_link(from, to, written, collision, now)
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.count("rehome").rehome(rehoming)
     }
 
     fn amend(
@@ -354,6 +374,18 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
         self.count("lengths").lengths(keys)
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.count("limit").limit(limits);
+    }
+
+    fn usage(&self, account: Account) -> Result<Usage, Error> {
+        self.count("usage").usage(account)
+    }
+
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
+        self.count("usages").usages()
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -32,8 +32,13 @@ impl Library {
     /// record; bytes that came whole are in the quarantine.
     pub fn attach_url(&self, order: &Order) -> Result<Verdict, Error> {
         let Order { url, target, author, access, deadline, replaced } = order;
+        let room = self.room(target, access.uid)?;
+        if let Some(excess) = &room.full {
+            return Err(self.refuse_over_quota(target, *author, excess).into());
+        }
         let replaced = replaced.map(|id| self.promise(id));
         let draft = Draft::new(target.clone(), *author, *access, Start::Empty, replaced)
+            .within(self, room)
             .fetched_from(url.clone());
         let download = self.downloads.begin(&target.slot, url);
         let mut unfit = None;

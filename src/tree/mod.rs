@@ -19,6 +19,7 @@ pub mod ops;
 mod pending;
 pub mod process;
 mod redirect;
+mod side;
 mod urls;
 
 use std::collections::HashMap;
@@ -29,9 +30,11 @@ use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
+use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
-use crate::refusal::Refusal;
+use crate::quota::Excess;
+use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
@@ -116,6 +119,8 @@ pub enum Error {
     NoData,
     #[error("the file would be too large")]
     TooLarge,
+    #[error(transparent)]
+    OverQuota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting; try again")]
@@ -128,6 +133,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
 const EMPTIED: Duration = Duration::from_secs(60);
+
+/// How long an entry of the quarantine seems to be there after its bytes were removed.
+const REMOVED: Duration = Duration::from_secs(60);
 
 /// The filesystem.
 pub struct Tree {
@@ -143,7 +151,9 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
-    /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
+    /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
+    removed: Memory<RefusalId, Kept>,
+    /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
     started: Timestamp,
@@ -154,6 +164,7 @@ impl Tree {
         Self {
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
+            removed: Memory::new(REMOVED),
             library,
             processes,
             handles: Handles::default(),
@@ -192,8 +203,12 @@ impl Tree {
 
     /// A row was made, renamed or removed: its table's time moves.
     pub fn table_changed(&self, table: TableId) {
+        self.set_table_time(table, Timestamp::now());
+    }
+
+    fn set_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(table, Timestamp::now());
+        changed.insert(table, at);
     }
 
     /// When the names in a table last changed in this run of the daemon.
@@ -213,7 +228,7 @@ impl Tree {
     /// The directory behind an inode, for operations on files in it.
     fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = node(ino)?;
-        Directory::of(&self.library, node).ok_or(match node {
+        Directory::of(&self.library, node).ok_or(match node.as_model() {
             Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => Error::Stale,
             // `/models` and its tables take nothing but rows; views are read-only.
             Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
@@ -272,6 +287,7 @@ impl From<library::Error> for Error {
             library::Error::Taken => Self::Exists,
             library::Error::NotEmpty => Self::NotEmpty,
             library::Error::WouldChange => Self::CrossDevice,
+            library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             other => Self::Failed(Box::new(other)),

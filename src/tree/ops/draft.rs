@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
+use crate::library::quota::Room;
+use crate::library::refuse::Author;
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
-use crate::schema::Field;
+use crate::schema::{Field, OnRefuse, Report};
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
@@ -74,9 +76,45 @@ impl Tree {
         let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
+        let room = match self.admit(&target, author, access.uid) {
+            Ok(room) => room,
+            Err(error) => {
+                self.hang_again(&target.place, replaced);
+                return Err(error);
+            }
+        };
         let replaced = replaced.map(|(id, _)| self.library.promise(id));
         let draft = Draft::new(target, author, access, start, replaced);
-        Ok(self.drafts.add(draft, over, owner))
+        Ok(self.drafts.add(draft.within(&self.library, room), over, owner))
+    }
+
+    /// What is known of the quotas before a byte is sent. A field whose refusals are not told takes bytes all the same, for
+    /// the quarantine.
+    fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
+        let drafts = self.drafts.count(author.uid, &target.slot.row.table);
+        let refuse = |excess| self.library.refuse_over_quota(target, author, &excess);
+        self.library.may_draft(target, author.uid, drafts).map_err(refuse)?;
+        let room = self.library.room(target, owner)?;
+        match room.full {
+            Some(excess) if target.field.on_refuse == OnRefuse::Refuse => {
+                Err(refuse(excess).into())
+            }
+            _ => Ok(room),
+        }
+    }
+
+    /// What was unlinked for a draft that cannot begin hangs there again.
+    fn hang_again(&self, place: &Place, unlinked: Option<(AttachmentId, Name)>) {
+        let Some((id, written)) = unlinked else { return };
+        match self.library.put_back(id, place, &written) {
+            Ok(_) => self.row_changed(place),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an attachment was not put back"
+                );
+            }
+        }
     }
 
     /// A handle on a draft.
@@ -97,8 +135,9 @@ impl Tree {
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
         let verdict = open.draft.settle(&self.library);
-        if verdict.is_err() {
+        if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
+            self.reported(open);
         }
         self.committed(open, before.as_ref(), &verdict?);
         Ok(())
@@ -113,10 +152,20 @@ impl Tree {
         }
         match end {
             End::Empty => return self.end_empty(open),
-            End::Lost => self.put_back(open),
+            End::Lost => {
+                self.put_back(open);
+                self.reported(open);
+            }
             End::Committed(_) | End::Discarded => {}
         }
         self.drafts.remove(open.id);
+    }
+
+    /// A report may lie beside the refused name: the directory's times have moved.
+    fn reported(&self, open: &OpenDraft) {
+        if open.draft.target().field.report == Report::Sidecar {
+            self.row_changed(open.place());
+        }
     }
 
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.

@@ -14,11 +14,13 @@ use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 
 /// What a rename moves.
 enum Source {
-    Link(Link, Arc<Field>),
+    /// As it is under `/models`, and where it was found.
+    Link(Link, Arc<Field>, Side),
     Scratch(ScratchRecord),
     /// `row.json`
     Json(RowId),
@@ -43,24 +45,24 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         let (name, new_name) = (sought(name)?, made(new_name)?);
-        match (node(parent)?, node(new_parent)?) {
+        let (from, to) = (node(parent)?, node(new_parent)?);
+        let sides = (Side::of(from), Side::of(to));
+        match (from.as_model(), to.as_model()) {
             (Node::Table(from), Node::Table(to)) if from == to => {
-                self.rename_row(from, &name, &new_name, collision(mode))
+                let row = self.rename_row(from, &name, &new_name, collision(mode))?;
+                if sides != (Side::Models, Side::Models) {
+                    self.forget_row(from, row, &name);
+                    self.forget_row(from, row, &new_name);
+                }
+                Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
             ) => {
-                let (parent, new_parent) = (self.directory(parent)?, self.directory(new_parent)?);
-                if let Some(link) = self.links.named(&parent.folder(), &name) {
-                    return self.rename_pending(who, &link, &new_parent, &new_name, mode);
-                }
-                let source = self.source(who, &parent, &name)?;
-                let goal = self.goal(&new_parent, &new_name)?;
-                self.rename_file(who, source, goal, &new_name, mode)?;
-                self.links.remove(&new_parent.folder(), &new_name);
-                Ok(())
+                let (from, to) = (self.directory(parent)?, self.directory(new_parent)?);
+                self.rename_between(who, (&from, &name), (&to, &new_name), mode)
             }
             (
                 Node::QuarantineEntry(id),
@@ -73,7 +75,7 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        self.retry(who, id, &target, mode)
+                        self.retry(who, id, (&target, sides.1), mode)
                     }
                     Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
@@ -82,7 +84,12 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        self.restore_by_name(who, (day, &name), &target, mode)
+                        let before = self.library.find(&place)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)?;
+                        if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
+                            self.forget_link(&before);
+                        }
+                        Ok(())
                     }
                     // Whoever wants the bytes elsewhere copies them.
                     Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::NotPermitted),
@@ -98,13 +105,31 @@ impl Tree {
         }
     }
 
+    /// Between directories that take files. What is renamed onto a link that waits takes its place.
+    fn rename_between(
+        &self,
+        who: Caller,
+        (from, name): (&Directory<'_>, &Name),
+        (to, new_name): (&Directory<'_>, &Name),
+        mode: RenameMode,
+    ) -> Result<()> {
+        if let Some(link) = self.links.named(&from.folder(), name) {
+            return self.rename_pending(who, &link, to, new_name, mode);
+        }
+        let source = self.source(who, from, name)?;
+        let goal = self.goal(to, new_name)?;
+        self.rename_file(who, source, (goal, to.side()), new_name, mode)?;
+        self.links.remove(&to.folder(), new_name);
+        Ok(())
+    }
+
     fn rename_row(
         &self,
         table: TableId,
         name: &Name,
         to: &Name,
         collision: Collision,
-    ) -> Result<()> {
+    ) -> Result<RowId> {
         let table = self.table(table)?;
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
@@ -112,15 +137,17 @@ impl Tree {
         let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
         self.library.rename_row(row.id, to, collision)?;
         self.table_changed(table.id);
-        Ok(())
+        Ok(row.id)
     }
 
     fn source(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Source> {
         match self.meaning(parent, name)? {
             Meaning::File(place, field) => {
-                let leads = |link: &Link| name::resolves(link, field.collection, name);
+                let side = parent.side();
+                let leads =
+                    |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
                 match self.library.find(&place)?.filter(leads) {
-                    Some(link) => Ok(Source::Link(link, field)),
+                    Some(link) => Ok(Source::Link(link, field, side)),
                     None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
                     None => Err(Error::NotFound),
                 }
@@ -132,9 +159,9 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
-            Meaning::Url(..) => Err(Error::NotFound),
+            Meaning::Url(..) | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
@@ -147,9 +174,10 @@ impl Tree {
             Meaning::File(place, field) => Ok(Goal::File(place, field)),
             Meaning::Scratch => Ok(Goal::Scratch(parent.folder())),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
             Meaning::Url(place, field) => Ok(Goal::Url(place, field)),
+            Meaning::Collection(_) => Err(Error::IsDirectory),
+            Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
@@ -157,7 +185,7 @@ impl Tree {
         &self,
         who: Caller,
         source: Source,
-        goal: Goal,
+        (goal, side): (Goal, Side),
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
@@ -169,18 +197,27 @@ impl Tree {
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(who, &target, mode)?;
+                let before = self.way_in(who, (&target, side), mode)?;
                 self.attach_scratch(who, &record, &target, before.as_ref())
             }
             (Source::Scratch(record), Goal::Url(place, field)) => {
                 self.attach_shortcut(who, &record, &place, &field)
             }
-            (Source::Link(link, from), Goal::File(place, to)) => {
+            (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
-                self.move_link(who, &link, &from, &target, mode)
+                let before = self.library.find(&place)?;
+                self.move_link(who, &link, &from, &target, mode)?;
+                if (own, side) != (Side::Models, Side::Models) {
+                    [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
+                }
+                Ok(())
             }
-            (Source::Link(link, _), Goal::Scratch(folder)) => {
-                self.demote(who, &link, &folder, name, mode)
+            (Source::Link(link, _, own), Goal::Scratch(folder)) => {
+                self.demote(who, &own.show(link.clone()), &folder, name, mode)?;
+                if own == Side::Originals {
+                    self.forget_link(&link);
+                }
+                Ok(())
             }
             (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
                 self.patch_by_rename(who, &record, row)

@@ -59,7 +59,9 @@ impl Tree {
             Meaning::Scratch => self.link_scratch_name(&parent.folder(), &name, lead),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::Exists),
-            Meaning::Url(..) | Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::Url(..) | Meaning::RowJson | Meaning::Report | Meaning::Nothing => {
+                Err(Error::NotPermitted)
+            }
         }
     }
 
@@ -134,9 +136,12 @@ impl Tree {
         let waits = match name::meaning(&new_parent, &new_name) {
             Meaning::Url(..) => true,
             Meaning::File(..) => self.links.named(&parent.folder(), &name).is_some(),
-            Meaning::Scratch | Meaning::Variant(..) | Meaning::Collection(_) | Meaning::RowJson => {
-                false
-            }
+            Meaning::Scratch
+            | Meaning::Variant(..)
+            | Meaning::Collection(_)
+            | Meaning::RowJson
+            | Meaning::Report
+            | Meaning::Nothing => false,
         };
         if waits { self.link_work() } else { Work::Large }
     }
@@ -162,13 +167,15 @@ impl Tree {
             Meaning::File(place, field) => {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(who, &target, mode)?;
+                let before = self.way_in(who, (&target, parent.side()), mode)?;
                 self.attach_pending(who, link, target, before.as_ref())
             }
             Meaning::Scratch => self.move_pending(link, &parent.folder(), name, mode),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Url(..) | Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::Url(..) | Meaning::RowJson | Meaning::Report | Meaning::Nothing => {
+                Err(Error::NotPermitted)
+            }
         }
     }
 
