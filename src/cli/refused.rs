@@ -58,7 +58,7 @@ impl Refused {
         let mut after = None;
         loop {
             let page = ask(config, &Request::Refused { after: after.take() })?;
-            for entry in page.as_array().into_iter().flatten() {
+            for entry in page["refused"].as_array().into_iter().flatten() {
                 after = entry["id"].as_str().map(str::to_owned);
                 if self.json { say(entry)? } else { say(describe(entry))? }
             }
@@ -89,7 +89,8 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
             let after = after.as_deref().map(parse).transpose()?;
             let entries = quarantine.list().into_iter();
             let rest = entries.filter(|(id, _)| after.is_none_or(|after| *id > after));
-            Ok(Response::Shown(rest.take(PAGE).map(|(_, kept)| entry(&kept)).collect()))
+            let page: Vec<_> = rest.take(PAGE).map(|(_, kept)| entry(&kept)).collect();
+            Ok(Response::Shown(json!({ "refused": page })))
         }
         Request::Retry { id } => {
             let kept = find(tree, id)?;

@@ -159,15 +159,25 @@ impl Library {
             Err(error) => return Err(error.into()),
         };
         let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
-        let row = match noted {
-            Some(row) => row,
+        let row = match &noted {
+            Some(row) => row.clone(),
             None => self.enrol(drop_box, table, record)?,
         };
         let access = self.file_access(record.access.uid, record.access.gid, field);
         let times = self.stat_scratch(record)?.times;
         let metadata = Metadata::written(access, times, scratch::foreign_attributes(sent));
         let target = self.arrival_target(field, &row, &record.name)?;
-        self.store(&refined, &target, &metadata).map(drop)
+        match self.store(&refined, &target, &metadata) {
+            Err(Error::Quota(excess)) => {
+                // What is refused makes no row; one that is kept nevertheless is only empty.
+                if noted.is_none() {
+                    self.catalog.remove_row(row.id)?;
+                }
+                let violation = self.over_quota(&excess);
+                Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into())
+            }
+            stored => stored.map(drop),
+        }
     }
 
     /// A row that nobody has, by the box's template.

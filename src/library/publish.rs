@@ -207,12 +207,12 @@ impl Library {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
         let kept =
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.tell(target, author, &refusal, kept);
+        self.make_known(target, author, &refusal, kept);
         refusal
     }
 
     /// Log, last error, and the report beside the name.
-    fn tell(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
+    fn make_known(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
         self.refusals.record(refusal, Some(&target.place), author, kept);
         if let Some(line) = self.refusals.of_place(&target.place) {
             self.report(target, author, &line);
@@ -234,7 +234,7 @@ impl Library {
         kept: String,
     ) -> Refusal {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        self.tell(target, author, &refusal, Some(kept));
+        self.make_known(target, author, &refusal, Some(kept));
         refusal
     }
 

@@ -11,6 +11,7 @@ mod control;
 mod directory;
 mod document;
 mod drafts;
+mod generations;
 mod handles;
 mod memory;
 pub mod name;
@@ -41,6 +42,7 @@ use crate::timestamp::Timestamp;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
+use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
@@ -147,6 +149,7 @@ pub struct Tree {
     redirects: Redirects,
     urls: Urls,
     links: Links,
+    generations: Generations,
     /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -173,6 +176,7 @@ impl Tree {
             redirects: Redirects::default(),
             urls: Urls::default(),
             links: Links::default(),
+            generations: Generations::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),
