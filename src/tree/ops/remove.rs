@@ -105,7 +105,9 @@ impl Tree {
                 self.drop_placeholders_where(|place| place.row == row.id);
                 self.links.remove_where(|folder| folder.row == row.id);
                 for (number, _) in self.table(table)?.collections() {
-                    self.generations.forget(Node::Collection(number, row.id).ino());
+                    for side in [Side::Models, Side::Originals] {
+                        self.generations.forget(side.collection(number, row.id).ino());
+                    }
                 }
                 self.table_changed(table);
                 Ok(())
@@ -127,7 +129,7 @@ impl Tree {
         self.library.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
         self.links.remove_where(|folder| *folder == collection.folder());
-        self.generations.renew(collection.node.ino());
+        self.generations.renew(row.side().collection(number, row.row).ino());
         Ok(())
     }
 
