@@ -20,6 +20,7 @@ pub mod blob;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod fetch;
 pub mod fuse;
 pub mod library;
 pub mod pipeline;

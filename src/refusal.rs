@@ -46,6 +46,16 @@ pub enum Rule {
     MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
+    /// What was to be attached by its URL is none, or cannot be read as one.
+    Url,
+    /// The URL, or an address behind it, is none that may be fetched from.
+    UrlPolicy,
+    /// The URL's host is not found, or cannot be reached.
+    UrlHost,
+    /// The URL's host was not quick enough.
+    UrlTimeout,
+    /// The URL's host answered with something else than a file.
+    UrlAnswer,
 }
 
 impl Rule {
@@ -74,6 +84,11 @@ impl Rule {
             Self::Json => "json",
             Self::MaxItems => "max_items",
             Self::Quota => "quota",
+            Self::Url => "url",
+            Self::UrlPolicy => "url_policy",
+            Self::UrlHost => "url_host",
+            Self::UrlTimeout => "url_timeout",
+            Self::UrlAnswer => "url_answer",
         }
     }
 }

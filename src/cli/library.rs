@@ -33,6 +33,7 @@ fn settings(config: &Config) -> Settings {
         owner: config.mount.owner,
         file_mode: config.mount.file_mode,
         dir_mode: config.mount.dir_mode,
+        fetch: config.fetch.clone(),
     }
 }
 

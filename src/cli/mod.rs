@@ -1,6 +1,7 @@
 //! The command line: what people type, and what they are told.
 //! Does not do the work of any command that the rooms below can do; exit codes are chosen here alone.
 
+mod attach;
 mod check_config;
 pub mod control;
 mod error;
@@ -41,6 +42,8 @@ const EXAMPLES: &str = "Examples:
   mediafs mount ./media                         mount, in the foreground, until Ctrl-C
   mediafs try --field user.avatar *.jpg         would these be taken, and what would become of them?
   mediafs show user/42/avatar                   what is attached there, as JSON
+  mediafs attach URL ./media/models/user/42/avatar
+                                                attach the file behind a URL
   mediafs restore /trash/2026-11-24/user-42-avatar.png
                                                 put back what was removed
 
@@ -69,6 +72,7 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     Try(try_files::Try),
     Show(show::Show),
+    Attach(attach::Attach),
     Gc(gc::Gc),
     Orphans(orphans::Orphans),
     Restore(restore::Restore),
@@ -104,6 +108,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             check.run(&path, &config)
         }
         Command::Try(files) => files.run(&config()?.1),
+        Command::Attach(attach) => attach.run(),
         Command::Show(show) => show.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
         Command::Orphans(orphans) => orphans.run(&config()?.1),

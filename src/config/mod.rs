@@ -19,6 +19,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
+use crate::fetch;
 use crate::library::quarantine::Bounds;
 use crate::quota::Quotas;
 use crate::schema::Schema;
@@ -43,6 +44,8 @@ pub struct Config {
     pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
+    /// `[fetch]`: what may be downloaded when a URL is attached.
+    pub fetch: fetch::Policy,
     pub quarantine: Bounds,
     pub quotas: Quotas,
     pub schema: Schema,

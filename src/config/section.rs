@@ -10,6 +10,8 @@ use super::boxes;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, field, owner, quota, store, value};
 use crate::byte_count::ByteCount;
+use crate::fetch::Policy;
+use crate::fetch::address::Allowed;
 use crate::library::quarantine::Bounds;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
@@ -19,6 +21,7 @@ const SCRATCH: Duration = Duration::from_secs(24 * 3600);
 const CACHE: ByteCount = ByteCount(1 << 30);
 const MAX_THREADS: i64 = 64;
 const MAX_NAME: usize = 40;
+const MAX_PATIENCE: Duration = Duration::from_secs(3600);
 /// Entries of the quarantine: each is known in memory.
 const MAX_KEPT: i64 = 1_000_000;
 
@@ -42,14 +45,10 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     let quotas = quotas.unwrap_or_default();
     let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
     let boxes = boxes.unwrap_or_default();
-    root.later_unless("fetch", is_empty_section);
+    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch);
     root.finish();
     let (stores, schema) = (stores.stores, Schema { tables, boxes });
-    Some(Config { library: library?, stores, mount, cache, quarantine, quotas, schema })
-}
-
-fn is_empty_section(value: &DeValue<'_>) -> bool {
-    value.as_table().is_some_and(toml::map::Map::is_empty)
+    Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })
 }
 
 fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
@@ -135,6 +134,35 @@ impl Default for Cache {
     fn default() -> Self {
         Self { size: CACHE }
     }
+}
+
+fn fetch(section: &Section<'_>) -> Policy {
+    let default = Policy::default();
+    let policy = Policy {
+        allow: section.list("allow", allowed).unwrap_or_default(),
+        max_size: section.key("max_size", value::size),
+        timeout: section.key("timeout", patience).unwrap_or(default.timeout),
+    };
+    if policy.max_size == Some(ByteCount(0)) {
+        section.complain("max_size", "nothing could ever be fetched");
+    }
+    section.finish();
+    policy
+}
+
+fn allowed(value: &DeValue<'_>) -> Result<Allowed, String> {
+    let wanted = "a range such as \"192.168.0.0/16\", or a host such as \"cdn.internal\"";
+    let written = value::string(value, wanted)?;
+    Allowed::parse(written).map_err(|error| format!("{error}; found \"{written}\""))
+}
+
+/// Whoever writes the URL waits for it.
+fn patience(value: &DeValue<'_>) -> Result<Duration, String> {
+    let span = value::duration(value)?;
+    if span.is_zero() || span > MAX_PATIENCE {
+        return Err("a download takes from 1s to 1h".into());
+    }
+    Ok(span)
 }
 
 fn quarantine(section: &Section<'_>) -> Bounds {

@@ -269,11 +269,45 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
-    assert!(bad(&format!("{}[fetch]\nallow = []\n", image(""))).contains("not yet supported"));
     assert!(
         bad(&format!("{}[mount]\nread_only = true\n", image(""))).contains("not yet supported")
     );
     good(&format!("{}[fetch]\n[mount]\nread_only = false\n", image("")));
+}
+
+#[test]
+fn what_may_be_fetched_is_public_unless_it_is_allowed() {
+    let fetch = |keys: &str| good(&format!("{}[fetch]\n{keys}\n", image(""))).fetch;
+    assert_eq!(good(&image("")).fetch, fetch(""));
+    assert_eq!(fetch("").timeout, Duration::from_secs(60));
+    assert_eq!((fetch("").allow, fetch("").max_size), (Vec::new(), None));
+    let policy = fetch(
+        "allow = [\"10.0.0.0/8\", \"::1\", \"cdn.internal:8080\"]\nmax_size = \"1 MiB\"\ntimeout = \"5s\"",
+    );
+    let allowed: Vec<String> = policy.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(allowed, ["10.0.0.0/8", "::1/128", "cdn.internal:8080"]);
+    assert_eq!(policy.max_size, Some(ByteCount(1 << 20)));
+    assert_eq!(policy.timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn what_cannot_be_fetched_by_is_refused_by_name() {
+    let told = |keys: &str| {
+        let all = bad(&format!("{}[fetch]\n{keys}\n", image("")));
+        let (_, message) = all.split_once(" in [fetch]").unwrap_or_else(|| panic!("{all}"));
+        message.to_owned()
+    };
+    assert_eq!(
+        told("allow = [\"::1\", \"10.0.0.0/33\"]"),
+        ": a range is an address and a number of bits, such as \"192.168.0.0/16\"; found \"10.0.0.0/33\""
+    );
+    assert!(told("allow = [\"*\"]").contains("or a host such as \"cdn.internal\"; found \"*\""));
+    assert!(told("allow = [\"a:b\"]").starts_with(": a port is a number up to 65535"));
+    assert!(told("allow = \"::1\"").contains("expected a list, found a string"));
+    assert!(told("timeout = \"0\"").contains("from 1s to 1h"));
+    assert!(told("timeout = \"2h\"").contains("from 1s to 1h"));
+    assert!(told("max_size = \"0 B\"").contains("nothing could ever be fetched"));
+    assert!(told("alow = []").contains("did you mean `allow`?"));
 }
 
 #[test]

@@ -52,8 +52,12 @@ fn of_rule(rule: Rule) -> Errno {
         | Rule::MaxRatio
         | Rule::MaxPixels => Errno::ERANGE,
         Rule::Truncated | Rule::Corrupt | Rule::Bomb => Errno::EBADMSG,
-        Rule::Name | Rule::Json => Errno::EINVAL,
+        Rule::Name | Rule::Json | Rule::Url => Errno::EINVAL,
         Rule::RowGone => Errno::ENOENT,
+        Rule::UrlPolicy => Errno::EACCES,
+        Rule::UrlHost => Errno::EHOSTUNREACH,
+        Rule::UrlTimeout => Errno::ETIMEDOUT,
+        Rule::UrlAnswer => remote_io(),
         // Notices about files that nobody writes any more: no request is answered with them.
         Rule::Interrupted | Rule::Expired | Rule::NotAField => Errno::EIO,
     }
@@ -68,6 +72,11 @@ fn of_name(reason: NameError) -> Errno {
         | NameError::ControlCharacter
         | NameError::TrailingSpaceOrDot => Errno::EINVAL,
     }
+}
+
+/// `EREMOTEIO`, 'Remote I/O error', which fuser has no name for: the host is there, but what it sent is no file.
+fn remote_io() -> Errno {
+    Errno::from_i32(rustix::io::Errno::REMOTEIO.raw_os_error())
 }
 
 /// `EMEDIUMTYPE`, 'Wrong medium type', which fuser has no name for.
@@ -127,6 +136,11 @@ mod tests {
             (Rule::Interrupted, 5),
             (Rule::Expired, 5),
             (Rule::NotAField, 5),
+            (Rule::Url, 22),
+            (Rule::UrlPolicy, 13),
+            (Rule::UrlHost, 113),
+            (Rule::UrlTimeout, 110),
+            (Rule::UrlAnswer, 121),
         ];
         for (rule, expected) in table {
             assert_eq!(errno(&refused(rule)).code(), expected, "{rule:?}");

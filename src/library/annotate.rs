@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::attachment::{Amendment, AttachmentId};
+use crate::fetch::Url;
 use crate::library::describe::FREE;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
 use crate::library::open::MAX_ATTRIBUTE_BYTES;
@@ -12,6 +13,12 @@ use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
 
 impl Draft {
+    /// A draft whose bytes come from a URL.
+    pub fn fetched_from(mut self, url: Url) -> Self {
+        self.origin = Some(url);
+        self
+    }
+
     /// `chmod`, `chown`, `utimens` through the draft: kept with the attachment that it is or becomes.
     pub fn amend(&self, library: &Library, amendment: Amendment) -> Result<(), Error> {
         let now = Timestamp::now();
@@ -94,6 +101,12 @@ impl Draft {
         let shown = self.shown();
         attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
         let attributes = attributes.into_iter().collect();
-        Ok(Metadata { access: shown.access, times: shown.times, attributes, source: None })
+        Ok(Metadata {
+            access: shown.access,
+            times: shown.times,
+            attributes,
+            source: self.origin.as_ref().map(|url| url.as_given().to_owned()),
+            filename: self.origin.as_ref().and_then(Url::file_name),
+        })
     }
 }

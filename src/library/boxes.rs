@@ -163,12 +163,9 @@ impl Library {
             Some(row) => row.clone(),
             None => self.enrol(drop_box, table, record)?,
         };
-        let metadata = Metadata {
-            access: self.file_access(record.access.uid, record.access.gid, field),
-            times: self.stat_scratch(record)?.times,
-            attributes: scratch::foreign_attributes(sent),
-            source: None,
-        };
+        let access = self.file_access(record.access.uid, record.access.gid, field);
+        let times = self.stat_scratch(record)?.times;
+        let metadata = Metadata::written(access, times, scratch::foreign_attributes(sent));
         let target = self.arrival_target(field, &row, &record.name)?;
         match self.store(&refined, &target, &metadata) {
             Err(Error::Quota(excess)) => {

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
+use crate::fetch::Url;
 use crate::library::promise::Promise;
 use crate::library::quota::Room;
 use crate::library::refuse::Author;
@@ -28,6 +29,8 @@ pub enum Start {
 pub struct Draft {
     pub(super) target: Target,
     pub(super) author: Author,
+    /// Where the bytes are fetched from; none if a program writes them.
+    pub(super) origin: Option<Url>,
     pub(super) room: Room,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
@@ -106,7 +109,8 @@ impl Draft {
             replaced,
         };
         let room = Room::default();
-        Self { target, author, room, shown: Mutex::new(shown), work: Mutex::new(work) }
+        let (shown, work) = (Mutex::new(shown), Mutex::new(work));
+        Self { target, author, room, origin: None, shown, work }
     }
 
     /// The same draft, with what the quotas leave for it. Without room it is unfit from the start.

@@ -2,9 +2,11 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod attach_url;
 pub mod boxes;
 pub mod depot;
 mod describe;
+pub mod downloads;
 pub mod draft;
 mod early;
 mod expire;
@@ -40,7 +42,9 @@ use std::time::Duration;
 use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
+use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::{Bounds, Quarantine};
@@ -78,6 +82,8 @@ pub struct Settings {
     pub owner: Option<(u32, u32)>,
     pub file_mode: u32,
     pub dir_mode: u32,
+    /// Where files may be fetched from.
+    pub fetch: fetch::Policy,
 }
 
 /// A table as it is used: the catalogue's number beside the configuration's rules.
@@ -118,6 +124,8 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    fetcher: Fetcher,
+    downloads: Downloads,
     promises: Promises,
 }
 
@@ -153,6 +161,8 @@ impl Library {
             limits,
             tally: Tally::default(),
             renders: Renders::default(),
+            fetcher: Fetcher::new(settings.fetch.clone()),
+            downloads: Downloads::default(),
             promises: Promises::default(),
             home,
             catalog,
@@ -203,6 +213,10 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    pub fn downloads(&self) -> &Downloads {
+        &self.downloads
     }
 
     /// No sweep takes the attachment while the promise lives.

@@ -59,6 +59,28 @@ pub struct Metadata {
     pub attributes: Vec<(String, Vec<u8>)>,
     /// The URL that the bytes were fetched from.
     pub source: Option<String>,
+    /// The name that they had there.
+    pub filename: Option<Name>,
+}
+
+impl Metadata {
+    /// Of what a program wrote.
+    pub fn written(access: Access, times: Times, attributes: Vec<(String, Vec<u8>)>) -> Self {
+        Self { access, times, attributes, source: None, filename: None }
+    }
+
+    /// The name that tells the user which file it was.
+    fn original_filename<'m>(&'m self, target: &'m Target) -> &'m Name {
+        self.filename.as_ref().unwrap_or(&target.written)
+    }
+
+    /// The name whose extension tells something: a bare `memo` does not, where the file it was fetched from may.
+    fn telling_name<'m>(&'m self, target: &'m Target) -> &'m Name {
+        match target.written.split_extension() {
+            (_, Some(_)) => &target.written,
+            (_, None) => self.original_filename(target),
+        }
+    }
 }
 
 impl Library {
@@ -77,7 +99,7 @@ impl Library {
             Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
             None => Error::from(self.refuse(target, author, violation, Some(&sent))),
         };
-        let product = match self.refine(raw, &target.field, &target.written) {
+        let product = match self.refine(raw, &target.field, metadata.telling_name(target)) {
             Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -131,7 +153,7 @@ impl Library {
                 content: refined.content().clone(),
                 access: metadata.access,
                 times: metadata.times,
-                original_filename: target.written.to_string(),
+                original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),
                 original,
                 attributes: metadata.attributes.clone(),

@@ -234,7 +234,7 @@ impl Library {
         if record.access.mode != SCRATCH_MODE {
             access.mode = record.access.mode;
         }
-        let metadata = Metadata { access, times: stat.times, attributes, source: None };
+        let metadata = Metadata::written(access, stat.times, attributes);
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
     }

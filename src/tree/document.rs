@@ -4,18 +4,31 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{RowId, TableId};
+use crate::fetch::shortcut;
 use crate::refusal::Refusal;
 use crate::tree::process::Owner;
+use crate::tree::urls::Writing;
 use crate::tree::{Error, Result};
 
 /// The longest document. A row of 10,000 items has some 8 MiB.
 pub const MAX_BYTES: usize = 32 << 20;
 
 /// Which document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum View {
     /// `row.json`
     Row(TableId, RowId),
+    /// `<field>.url`, to which a URL is written.
+    Url(Box<Writing>),
+}
+
+impl View {
+    fn max_bytes(&self) -> usize {
+        match self {
+            Self::Row(..) => MAX_BYTES,
+            Self::Url(_) => shortcut::MAX_BYTES,
+        }
+    }
 }
 
 /// An open document.
@@ -58,7 +71,7 @@ impl Document {
         }
         let start = usize::try_from(offset).map_err(|_| Error::TooLarge)?;
         let end = start.saturating_add(data.len());
-        if end > MAX_BYTES {
+        if end > self.view.max_bytes() {
             return Err(Error::TooLarge);
         }
         let mut text = self.lock();
@@ -72,7 +85,7 @@ impl Document {
 
     pub fn truncate(&self, length: u64) -> Result<()> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > MAX_BYTES {
+        if length > self.view.max_bytes() {
             return Err(Error::TooLarge);
         }
         let mut text = self.lock();
@@ -83,6 +96,12 @@ impl Document {
 
     pub fn size(&self) -> u64 {
         self.lock().bytes.len() as u64
+    }
+
+    /// Whether a close would have something to understand.
+    pub fn is_dirty(&self) -> bool {
+        let text = self.lock();
+        text.dirty && !text.bytes.is_empty()
     }
 
     /// What is to be understood now. None: nothing was written since the last verdict, or all of it was taken back, as by

@@ -17,9 +17,11 @@ mod memory;
 pub mod name;
 pub mod node;
 pub mod ops;
+mod pending;
 pub mod process;
 mod redirect;
 mod side;
+mod urls;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -44,8 +46,10 @@ use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
+use crate::tree::pending::Links;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
+use crate::tree::urls::Urls;
 
 /// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +147,8 @@ pub struct Tree {
     arrivals: Arrivals,
     drafts: Drafts,
     redirects: Redirects,
+    urls: Urls,
+    links: Links,
     generations: Generations,
     /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
@@ -168,6 +174,8 @@ impl Tree {
             arrivals: Arrivals::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
+            urls: Urls::default(),
+            links: Links::default(),
             generations: Generations::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),

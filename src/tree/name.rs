@@ -26,8 +26,8 @@ pub enum Meaning {
     Collection(FieldId),
     /// `row.json`
     RowJson,
-    /// `avatar.url`: read and written in ways of its own.
-    View,
+    /// `avatar.url`: where the file is, and where it is to be fetched from.
+    Url(Place, Arc<Field>),
     /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
     Report,
     /// Under `/originals` what has none: views, variants, fields that keep none.
@@ -47,7 +47,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
             known.is_some_and(|(_, field)| side.has(field))
         }
         // Beside originals there are neither variants nor views.
-        Meaning::Variant(..) | Meaning::RowJson | Meaning::View => side == Side::Models,
+        Meaning::Variant(..) | Meaning::RowJson | Meaning::Url(..) => side == Side::Models,
     };
     if is_there { meaning } else { Meaning::Nothing }
 }
@@ -82,7 +82,7 @@ fn in_row(directory: &Directory<'_>, name: &Name) -> Meaning {
     }
     let (stem, extension) = name.split_extension();
     match (single(stem), extension) {
-        (Some(_), Some("url")) => Meaning::View,
+        (Some(field), Some("url")) => Meaning::Url(place(field), Arc::clone(field)),
         (Some(field), Some(extension)) if MediaType::of_extension(extension).is_some() => {
             Meaning::File(place(field), Arc::clone(field))
         }
@@ -247,7 +247,7 @@ mod tests {
             Meaning::Variant(_, _, None) => "no variant",
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
-            Meaning::View => "view",
+            Meaning::Url(..) => "url",
             Meaning::Report => "report",
             Meaning::Nothing => "nothing",
             Meaning::Scratch => "scratch",
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(kind("avatar@w200.jpg"), "variant");
         assert_eq!(kind("avatar@huge.jpg"), "no variant");
         assert_eq!(kind("row.json"), "row");
-        assert_eq!(kind("avatar.url"), "view");
+        assert_eq!(kind("avatar.url"), "url");
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub enum Node {
     Draft(u64),
     /// A preset that is listed but not rendered yet: never looked up by number.
     Unrendered,
+    /// `<field>.url`, by its number in this run of the daemon.
+    Url(u64),
+    /// A symbolic link that waits to be renamed, or has attached.
+    Link(u64),
     QuarantineEntry(RefusalId),
     QuarantineBytes(RefusalId),
     QuarantineReason(RefusalId),
@@ -92,6 +96,8 @@ impl Node {
             Self::Variant(id) => number(7, id.0),
             Self::Scratch(id) => number(8, id.0),
             Self::Draft(id) => number(9, id),
+            Self::Url(id) => number(90, id),
+            Self::Link(id) => number(91, id),
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
@@ -123,6 +129,8 @@ impl Node {
             7 => Self::Variant(VariantId(id)),
             8 => Self::Scratch(ScratchId(id)),
             9 => Self::Draft(id),
+            90 => Self::Url(id),
+            91 => Self::Link(id),
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
@@ -204,6 +212,8 @@ impl Node {
             | Self::Variant(_)
             | Self::Scratch(_)
             | Self::Draft(_)
+            | Self::Url(_)
+            | Self::Link(_)
             | Self::Unrendered
             | Self::Trashed(_)
             | Self::QuarantineBytes(_)
@@ -249,6 +259,8 @@ mod tests {
             Node::Variant(VariantId(1)),
             Node::Scratch(ScratchId(1)),
             Node::Draft(1),
+            Node::Url(1),
+            Node::Link(1),
             Node::QuarantineEntry(refusal),
             Node::QuarantineBytes(refusal),
             Node::QuarantineReason(refusal),

@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Outside crates, and the beginning of the paths that may name them.
-const DOORS: [(&str, &str); 17] = [
+const DOORS: [(&str, &str); 20] = [
     ("clap", "src/cli/"),
     ("fast_image_resize", "src/pipeline/"),
     ("fuser", "src/fuse/"),
@@ -28,11 +28,14 @@ const DOORS: [(&str, &str); 17] = [
     ("png", "src/pipeline/"),
     ("ravif", "src/pipeline/"),
     ("rusqlite", "src/catalog/sqlite"),
+    ("rustls", "src/fetch/"),
     ("sd_notify", "src/cli/"),
     ("signal_hook", "src/cli/"),
     ("toml", "src/config/"),
     ("tracing_subscriber", "src/cli/"),
     ("turbojpeg", "src/pipeline/"),
+    ("ureq", "src/fetch/"),
+    ("url", "src/fetch/"),
 ];
 
 const MAX_LINES: usize = 400;

@@ -25,11 +25,11 @@ use fuser::{
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
-use crate::fuse::adapter::work::{Workshop, attempt};
+use crate::fuse::adapter::work::{Workshop, attempt, crowded};
 use crate::tree::Error;
 use crate::tree::Tree;
 use crate::tree::attr::Change;
-use crate::tree::ops::Lookup;
+use crate::tree::ops::{Linked, Lookup};
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
@@ -134,10 +134,18 @@ impl Filesystem for Adapter {
         target: &Path,
         reply: ReplyEntry,
     ) {
-        self.shop.here("symlink", reply, |tree| {
-            let target = target.as_os_str().as_bytes();
-            tree.symlink(decode::caller(request), decode::ino(parent), link_name, target)
-        });
+        let (who, target) = (decode::caller(request), target.as_os_str().as_bytes());
+        let made = || self.shop.tree.symlink(who, decode::ino(parent), link_name, target);
+        match attempt("symlink", made) {
+            Ok(Linked::Made(entry)) => reply.accept(entry),
+            Ok(Linked::Fetch(errand)) => {
+                let given_up = Arc::clone(&errand);
+                let attach = move |tree: &Tree| tree.attach_link(&errand);
+                let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
+                self.shop.sized("symlink", reply, Tree::link_work, attach, abandon);
+            }
+            Err(errno) => reply.refuse(errno),
+        }
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -148,9 +156,11 @@ impl Filesystem for Adapter {
         let who = decode::caller(request);
         let (from, to) = (decode::ino(parent), decode::ino(newparent));
         let names = (name.to_owned(), newname.to_owned());
-        self.shop.publishing("rename", reply, move |tree| {
+        let work = |tree: &Tree| tree.rename_work((from, name), (to, newname));
+        let rename = move |tree: &Tree| {
             tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
-        });
+        };
+        self.shop.sized("rename", reply, work, rename, crowded);
     }
 
     fn link(
@@ -215,7 +225,7 @@ impl Filesystem for Adapter {
     ) {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
         let size = |tree: &Tree| tree.flush_work(fh);
-        self.shop.sized("flush", reply, size, move |tree| tree.flush(who, fh));
+        self.shop.sized("flush", reply, size, move |tree| tree.flush(who, fh), crowded);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -225,8 +235,12 @@ impl Filesystem for Adapter {
     ) {
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.release_work(fh);
-        self.shop.sized("release", reply, size, move |tree| {
+        let release = move |tree: &Tree| {
             tree.release(fh);
+            Ok(())
+        };
+        self.shop.sized("release", reply, size, release, move |tree: &Tree| {
+            tree.release_unfetched(fh);
             Ok(())
         });
     }
@@ -239,8 +253,9 @@ impl Filesystem for Adapter {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        // The disk takes longer than a change of threads.
-        self.shop.publishing("fsync", reply, move |tree| tree.fsync(decode::fh(fh)));
+        let fh = decode::fh(fh);
+        let size = |tree: &Tree| tree.sync_work(fh);
+        self.shop.sized("fsync", reply, size, move |tree| tree.fsync(fh), crowded);
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::time::Instant;
 use std::{io, thread};
 
 use fuser::Errno;
@@ -20,6 +21,9 @@ use crate::tree::{Error, Result};
 const PUBLICATIONS_WAITING: usize = 64;
 /// Renders that wait; beyond them a lookup is EAGAIN (CONTRACT 4).
 const RENDERS_WAITING: usize = 256;
+/// Downloads at a time, and those that wait; beyond them it is EAGAIN. They wait for servers, not for a core.
+const DOWNLOADS: usize = 4;
+const DOWNLOADS_WAITING: usize = 32;
 /// Threads of each pool: as many as there are cores, within these bounds.
 const MIN_THREADS: usize = 2;
 const MAX_THREADS: usize = 16;
@@ -35,6 +39,7 @@ pub struct Workshop {
     pub tree: Arc<Tree>,
     publish: Pool,
     render: Pool,
+    download: Pool,
 }
 
 impl Workshop {
@@ -42,7 +47,8 @@ impl Workshop {
         let threads = pool_threads();
         let publish = Pool::start("publish", threads, PUBLICATIONS_WAITING)?;
         let render = Pool::start("render", threads, RENDERS_WAITING)?;
-        Ok(Self { tree, publish, render })
+        let download = Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?;
+        Ok(Self { tree, publish, render, download })
     }
 
     /// Does it in place.
@@ -69,17 +75,27 @@ impl Workshop {
         }
     }
 
-    /// Small work costs less than handing it to another thread.
-    pub fn sized<T>(
+    /// Small work costs less than handing it to another thread. `crowded` is done instead of a download that finds no room in
+    /// time.
+    pub fn sized<T, A: Answer<T>>(
         &self,
         operation: &'static str,
-        reply: impl Answer<T>,
+        reply: A,
         size: impl FnOnce(&Tree) -> Work,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+        crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
         match attempt(operation, || Ok(size(&self.tree))) {
             Ok(Work::Small) => self.here(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
+            Ok(Work::Download { patience }) => {
+                let asked = Instant::now();
+                let (in_time, late) = (move || asked.elapsed() <= patience, crowded.clone());
+                let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
+                if let Some(reply) = self.offer(&self.download, operation, reply, work) {
+                    self.here(operation, reply, crowded);
+                }
+            }
             Err(errno) => reply.refuse(errno),
         }
     }
@@ -91,6 +107,19 @@ impl Workshop {
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
+        if let Some(reply) = self.offer(&self.render, operation, reply, work) {
+            reply.refuse(refuse(operation, &Error::TooBusy));
+        }
+    }
+
+    /// Does it in a thread of this pool, or gives the reply back.
+    fn offer<T, A: Answer<T>>(
+        &self,
+        pool: &Pool,
+        operation: &'static str,
+        reply: A,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) -> Option<A> {
         // The reply must outlive a job that is handed back unrun.
         let (send, receive) = std::sync::mpsc::sync_channel::<A>(1);
         let tree = Arc::clone(&self.tree);
@@ -99,12 +128,18 @@ impl Workshop {
                 reply.answer(attempt(operation, || work(&tree)));
             }
         });
-        match self.render.offer(job) {
-            // A receiver that is gone drops the reply, which answers EIO.
-            Ok(()) => drop(send.send(reply)),
-            Err(_) => reply.refuse(refuse(operation, &Error::TooBusy)),
+        if pool.offer(job).is_err() {
+            return Some(reply);
         }
+        // A receiver that is gone drops the reply, which answers EIO.
+        drop(send.send(reply));
+        None
     }
+}
+
+/// For what can be tried again.
+pub fn crowded<T>(_: &Tree) -> Result<T> {
+    Err(Error::TooBusy)
 }
 
 /// Runs the work; its error or its panic becomes an errno.

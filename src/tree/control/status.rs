@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::library::downloads::Progress;
 use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
 use crate::tree::{Result, Tree};
@@ -22,6 +23,7 @@ impl Tree {
             (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
         };
         let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
+        let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -47,6 +49,7 @@ impl Tree {
                 "spawned": workers.spawned,
                 "killed": workers.killed,
             },
+            "downloads": downloads,
             "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
@@ -82,4 +85,14 @@ fn quota(quota: Quota) -> Map<String, Value> {
     let Quota { bytes, files, drafts, scratch } = quota;
     let all = [("bytes", bytes), ("files", files), ("drafts", drafts), ("scratch", scratch)];
     all.into_iter().filter_map(|(key, most)| Some((key.to_owned(), json!(most?)))).collect()
+}
+
+fn shown(download: &Progress) -> Value {
+    json!({
+        "path": download.path,
+        "host": download.host,
+        "received": download.received,
+        "expected": download.expected,
+        "seconds": download.running.as_secs(),
+    })
 }

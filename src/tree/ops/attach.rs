@@ -144,12 +144,9 @@ impl Tree {
         // Expired scratch may still be open for writing.
         let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let metadata = Metadata {
-            access: self.library.file_access(who.uid, who.gid, &target.field),
-            times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
-            attributes: Vec::new(),
-            source: None,
-        };
+        let access = self.library.file_access(who.uid, who.gid, &target.field);
+        let times = crate::attachment::Times::all(crate::timestamp::Timestamp::now());
+        let metadata = Metadata::written(access, times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
         let published = self.library.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());

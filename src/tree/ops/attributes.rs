@@ -111,9 +111,12 @@ impl Tree {
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
             Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
-            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) | Node::Table(_) => {
-                Err(Error::NotSupported)
-            }
+            Node::Row(..)
+            | Node::Collection(..)
+            | Node::DropBox(_)
+            | Node::Table(_)
+            | Node::Url(_)
+            | Node::Link(_) => Err(Error::NotSupported),
             _ => Err(Error::ReadOnly),
         }
     }
@@ -164,6 +167,11 @@ impl Tree {
     fn known_attribute(&self, attachment: &Attachment, name: &str) -> Result<Option<Vec<u8>>> {
         if name == MIME_TYPE {
             return Ok(Some(attachment.content.media_type.as_str().into()));
+        }
+        if name == ORIGIN
+            && let Some(source) = &attachment.source
+        {
+            return Ok(Some(source.clone().into_bytes()));
         }
         match name.strip_prefix(OURS) {
             Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),

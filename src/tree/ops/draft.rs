@@ -262,9 +262,10 @@ impl Tree {
         }
     }
 
-    /// Drafts with bytes that nobody has judged.
+    /// Drafts with bytes that nobody has judged, those that are being fetched among them.
     pub fn busy_drafts(&self) -> usize {
-        self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count()
+        let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
+        dirty + self.library.downloads().list().len()
     }
 
     /// After the kernel is gone: what is still open and unjudged goes to the quarantine.

@@ -9,6 +9,7 @@ use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
 use crate::library::refuse::Author;
+use crate::tree::document::View;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 
@@ -47,12 +48,15 @@ impl Tree {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
                 None => scratch.file.sync_all().map_err(failed),
             },
-            // What is committed is durable already, and a document is understood at its close.
-            Handle::Blob { .. }
-            | Handle::Text(_)
-            | Handle::Document(_)
-            | Handle::Nothing
-            | Handle::Directory(_) => Ok(()),
+            // A URL is durable once it is attached: whoever asks for that hears its verdict.
+            Handle::Document(document) => match &document.view {
+                View::Url(writing) => self.settle_document(document, writing.author),
+                View::Row(..) => Ok(()),
+            },
+            // What is committed is durable already, and other documents are understood at their close.
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
+                Ok(())
+            }
         }
     }
 

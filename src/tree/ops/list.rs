@@ -195,6 +195,8 @@ impl Tree {
         directory: &Directory<'_>,
         mut found: Vec<(Node, String)>,
     ) -> Result<Vec<(Node, String)>> {
+        let links = self.links.of(&directory.folder());
+        found.extend(links.into_iter().map(|it| (Node::Link(it.id), it.name.to_string())));
         let scratch = self.library.scratches(&directory.folder())?;
         found.extend(scratch.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())));
         Ok(found)
@@ -247,6 +249,10 @@ fn dots(source: Ino) -> Vec<Listed> {
 }
 
 fn entry(node: Node, name: &str) -> Listed {
-    let kind = if node.is_directory() { Kind::Directory } else { Kind::File };
+    let kind = match node {
+        Node::Link(_) => Kind::Symlink,
+        _ if node.is_directory() => Kind::Directory,
+        _ => Kind::File,
+    };
     Listed { ino: node.ino(), kind, name: name.into(), next: 0 }
 }

@@ -127,8 +127,12 @@ impl Tree {
                 let generation = self.generations.of(entry.attr.ino);
                 Ok(Lookup::Found(Entry { generation, ..entry }))
             }
-            Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Variant(_, _, None) | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Url(place, _) => Ok(Lookup::Found(self.lookup_url(&place)?)),
             Meaning::Scratch | Meaning::Report => {
+                if let Some(link) = self.links.named(&parent.folder(), name) {
+                    return Ok(Lookup::Found(fleeting(self.stat_link(link.id)?)));
+                }
                 let record =
                     self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))

@@ -49,7 +49,8 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
+            Meaning::Url(place, field) => self.create_url(who, &place, &field),
+            Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
@@ -196,15 +197,6 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         self.library.refusals().record(&refusal, None, author, None);
         Ok(())
-    }
-
-    /// Symbolic links attach from a URL; that is not built yet.
-    pub fn symlink(&self, _: Caller, _: Ino, _: &OsStr, _: &[u8]) -> Result<Entry> {
-        Err(Error::NotPermitted)
-    }
-
-    pub fn readlink(&self, _: Ino) -> Result<Vec<u8>> {
-        Err(Error::Invalid("it is no symbolic link"))
     }
 }
 

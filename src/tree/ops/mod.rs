@@ -18,10 +18,13 @@ mod retry;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
+mod symlink;
 mod tick;
 mod trash;
+mod url;
 mod write;
 
 pub use files::Seek;
 pub use lookup::{Lookup, Rendering};
+pub use symlink::{Errand, Linked};
 pub use write::Work;

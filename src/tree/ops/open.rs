@@ -22,6 +22,7 @@ impl Tree {
             Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
+            Node::Url(view) => self.open_url(who, view, flags),
             Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
             other if flags.writes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })

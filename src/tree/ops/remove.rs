@@ -25,6 +25,9 @@ impl Tree {
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Scratch | Meaning::Report => {
+                if self.links.remove(&parent.folder(), &name) {
+                    return Ok(());
+                }
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);
@@ -32,7 +35,7 @@ impl Tree {
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Err(Error::NotPermitted),
-            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Url(..) | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
@@ -100,6 +103,7 @@ impl Tree {
                     self.forget_row(table, row.id, &name);
                 }
                 self.drop_placeholders_where(|place| place.row == row.id);
+                self.links.remove_where(|folder| folder.row == row.id);
                 for (number, _) in self.table(table)?.collections() {
                     for side in [Side::Models, Side::Originals] {
                         self.generations.forget(side.collection(number, row.id).ino());
@@ -124,6 +128,7 @@ impl Tree {
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
         self.library.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
+        self.links.remove_where(|folder| *folder == collection.folder());
         self.generations.renew(row.side().collection(number, row.row).ino());
         Ok(())
     }

@@ -30,6 +30,8 @@ enum Source {
 pub(in crate::tree) enum Goal {
     File(Place, Arc<Field>),
     Scratch(Folder),
+    /// `<field>.url`: what is moved there is read as a text with a URL.
+    Url(Place, Arc<Field>),
     /// `row.json`
     Json(RowId),
 }
@@ -59,9 +61,8 @@ impl Tree {
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
             ) => {
-                let source = self.source(who, &self.directory(parent)?, &name)?;
-                let goal = self.goal(&self.directory(new_parent)?, &new_name)?;
-                self.rename_file(who, source, (goal, sides.1), &new_name, mode)
+                let (from, to) = (self.directory(parent)?, self.directory(new_parent)?);
+                self.rename_between(who, (&from, &name), (&to, &new_name), mode)
             }
             (
                 Node::QuarantineEntry(id),
@@ -76,7 +77,7 @@ impl Tree {
                         let target = self.target(&place, &field, &new_name)?;
                         self.retry(who, id, (&target, sides.1), mode)
                     }
-                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
+                    Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
@@ -91,7 +92,7 @@ impl Tree {
                         Ok(())
                     }
                     // Whoever wants the bytes elsewhere copies them.
-                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotPermitted),
+                    Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::NotPermitted),
                 }
             }
             // Directories in a row are the configuration's.
@@ -102,6 +103,24 @@ impl Tree {
             }
             _ => Err(Error::ReadOnly),
         }
+    }
+
+    /// Between directories that take files. What is renamed onto a link that waits takes its place.
+    fn rename_between(
+        &self,
+        who: Caller,
+        (from, name): (&Directory<'_>, &Name),
+        (to, new_name): (&Directory<'_>, &Name),
+        mode: RenameMode,
+    ) -> Result<()> {
+        if let Some(link) = self.links.named(&from.folder(), name) {
+            return self.rename_pending(who, &link, to, new_name, mode);
+        }
+        let source = self.source(who, from, name)?;
+        let goal = self.goal(to, new_name)?;
+        self.rename_file(who, source, (goal, to.side()), new_name, mode)?;
+        self.links.remove(&to.folder(), new_name);
+        Ok(())
     }
 
     fn rename_row(
@@ -142,7 +161,7 @@ impl Tree {
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
-            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Url(..) | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
@@ -156,8 +175,9 @@ impl Tree {
             Meaning::Scratch => Ok(Goal::Scratch(parent.folder())),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
+            Meaning::Url(place, field) => Ok(Goal::Url(place, field)),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
+            Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
@@ -179,6 +199,9 @@ impl Tree {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(who, (&target, side), mode)?;
                 self.attach_scratch(who, &record, &target, before.as_ref())
+            }
+            (Source::Scratch(record), Goal::Url(place, field)) => {
+                self.attach_shortcut(who, &record, &place, &field)
             }
             (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
@@ -206,7 +229,7 @@ impl Tree {
                 self.copy_row_json(who, row, (&folder, name), mode)
             }
             // A view is moved nowhere, and nothing but a patch becomes one.
-            (Source::Json(_), _) | (_, Goal::Json(_)) => Err(Error::NotPermitted),
+            (Source::Json(_), _) | (_, Goal::Json(_) | Goal::Url(..)) => Err(Error::NotPermitted),
         }
     }
 

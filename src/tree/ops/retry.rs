@@ -41,7 +41,7 @@ impl Tree {
         let parent = Directory::of(&self.library, node.ok_or(Error::NotFound)?);
         match self.goal(&parent.ok_or(Error::NotFound)?, name)? {
             Goal::File(place, field) => Ok((self.target(&place, &field, &written)?, row)),
-            Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotFound),
+            Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::NotFound),
         }
     }
 }

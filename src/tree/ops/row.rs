@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::attachment::{RowId, TableId, Times};
 use crate::catalog::{Folder, RowRecord, ScratchRecord};
+use crate::library::refuse::Author;
 use crate::library::row::Revised;
 use crate::slot::Name;
 use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
@@ -63,20 +64,27 @@ impl Tree {
     /// `close` of a document: a verdict, under the same rules as that of a draft.
     pub(in crate::tree) fn flush_document(&self, who: Caller, document: &Document) -> Result<()> {
         let speaks = document.opener.is(self.processes.group(who.tid)) || document.opener.is_gone();
-        if !speaks {
-            return Ok(());
-        }
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        if speaks { self.settle_document(document, author) } else { Ok(()) }
+    }
+
+    /// Understands what was written since the last verdict.
+    pub(in crate::tree) fn settle_document(
+        &self,
+        document: &Document,
+        author: Author,
+    ) -> Result<()> {
         let Some(text) = document.take()? else { return Ok(()) };
-        let verdict = match document.view {
-            View::Row(_, id) => self.patch_row(who, id, &text),
+        let verdict = match &document.view {
+            View::Row(_, id) => self.patch_row(author, *id, &text),
+            View::Url(writing) => self.attach_written(writing, &text),
         };
         document.judged(&verdict);
         verdict
     }
 
-    fn patch_row(&self, who: Caller, id: RowId, text: &[u8]) -> Result<()> {
+    fn patch_row(&self, author: Author, id: RowId, text: &[u8]) -> Result<()> {
         let row = self.row(id)?;
-        let author = Self::author(who, &self.processes.owner(who.tid));
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
             self.displaced(lost, Some(before));
@@ -97,7 +105,8 @@ impl Tree {
         id: RowId,
     ) -> Result<()> {
         let text = self.library.read_scratch(record, crate::tree::document::MAX_BYTES)?;
-        self.patch_row(who, id, &text.ok_or(Error::TooLarge)?)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        self.patch_row(author, id, &text.ok_or(Error::TooLarge)?)?;
         Ok(self.library.remove_scratch(record.id)?)
     }
 

@@ -26,6 +26,9 @@ impl Tree {
             Node::Original(id, edition) => self.set_original(who, (id, edition), change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
+            // Tools that keep times and modes (`cp -p`) set them here too: there is nothing to keep them with.
+            Node::Url(view) => Ok(brief(self.stat_url(view)?)),
+            Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
             Node::RowJson(table, id) => match change.size {
                 Some(1..) => Err(Error::NotPermitted),

@@ -11,6 +11,7 @@ use crate::tree::document::{Document, View};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
+use crate::tree::ops::url::writing_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
 
 impl Tree {
@@ -31,6 +32,8 @@ impl Tree {
                 Ok(draft_shown(&open))
             }
             Node::Scratch(id) => Ok(brief(self.stat_scratch(id)?)),
+            Node::Url(view) => Ok(brief(self.stat_url(view)?)),
+            Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Variant(id) => {
                 let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(brief(variant_attr(&record)))
@@ -70,8 +73,11 @@ impl Tree {
 
     /// An open document has the size of its own text.
     pub(in crate::tree) fn document_shown(&self, document: &Document) -> Result<Shown> {
-        let View::Row(table, id) = document.view;
-        Ok(brief(Attr { size: document.size(), ..self.row_json_attr(table, id)? }))
+        let size = document.size();
+        Ok(brief(match &document.view {
+            View::Row(table, id) => Attr { size, ..self.row_json_attr(*table, *id)? },
+            View::Url(writing) => writing_attr(writing, size),
+        }))
     }
 
     /// While a handle is open on it this may be an `fstat`: the attributes are answered though the name is lost.

@@ -15,6 +15,7 @@ const SCRATCH_EVERY: u64 = 60;
 impl Tree {
     /// Called about once a second by a thread of the daemon.
     pub fn tick(&self) {
+        self.links.expire(Instant::now());
         for open in self.drafts.expire(Instant::now()) {
             if open.is_placeholder() {
                 self.put_back(&open);

@@ -3,8 +3,10 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::rule::Kind;
+use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::name;
@@ -18,6 +20,10 @@ const SMALL: u64 = 256 << 10;
 pub enum Work {
     Small,
     Large,
+    /// Goes to the pool of those that wait for servers, and is not begun after this time.
+    Download {
+        patience: Duration,
+    },
 }
 
 impl Tree {
@@ -41,9 +47,23 @@ impl Tree {
     /// What a flush of this handle may cost.
     pub fn flush_work(&self, fh: Fh) -> Work {
         let Ok(handle) = self.handles.find(fh) else { return Work::Small };
+        if let Handle::Document(document) = &*handle
+            && let View::Url(_) = document.view
+        {
+            let patience = self.library.settings().fetch.timeout;
+            return if document.is_dirty() { Work::Download { patience } } else { Work::Small };
+        }
         match draft_of(&handle) {
             Some(open) if open.draft.is_dirty() => cost(open),
             _ => Work::Small,
+        }
+    }
+
+    /// What an `fsync` of this handle may cost: the disk takes longer than a change of threads.
+    pub fn sync_work(&self, fh: Fh) -> Work {
+        match self.flush_work(fh) {
+            Work::Small => Work::Large,
+            other => other,
         }
     }
 
@@ -88,6 +108,11 @@ impl Tree {
     /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.handles.remove(fh) else { return };
+        if let Handle::Document(document) = &*handle
+            && let View::Url(writing) = &document.view
+        {
+            return self.release_url(document, writing);
+        }
         if let Some(open) = draft_of(&handle)
             && open.let_go()
         {

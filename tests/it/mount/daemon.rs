@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Mount {
     directory: TempDir,
     daemon: Option<Child>,
-    /// Where a service manager listens.
-    notify: Option<PathBuf>,
+    /// What it finds in its environment beside ours.
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Mount {
@@ -39,7 +39,16 @@ impl Mount {
     /// All but the mount itself, which tells the socket `notify` beside the mountpoint how far it is.
     pub fn as_service(config: &str) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
-        mount.notify = Some(mount.directory.path().join("notify"));
+        mount.environment.push(("NOTIFY_SOCKET", mount.directory.path().join("notify")));
+        Some(mount)
+    }
+
+    /// A mount whose daemon finds this in its environment.
+    pub fn within(environment: &[(&'static str, &Path)], config: &str) -> Option<Self> {
+        let mut mount = Self::prepared(config)?;
+        mount.environment =
+            environment.iter().map(|(name, it)| (*name, it.to_path_buf())).collect();
+        mount.restart();
         Some(mount)
     }
 
@@ -51,7 +60,7 @@ impl Mount {
         let directory = tempfile::tempdir().expect("a temporary directory");
         fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
-        Some(Self { directory, daemon: None, notify: None })
+        Some(Self { directory, daemon: None, environment: Vec::new() })
     }
 
     /// Runs another command with the same configuration.
@@ -87,7 +96,7 @@ impl Mount {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
-            .envs(self.notify.iter().map(|socket| ("NOTIFY_SOCKET", socket)))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .spawn()
             .expect("mediafs starts");
         let stdout = daemon.stdout.take().expect("its output");

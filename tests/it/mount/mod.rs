@@ -23,10 +23,12 @@ mod quota;
 mod refusal;
 mod row;
 mod script;
+mod server;
 mod sidecar;
 mod store;
 pub mod tool;
 mod trash;
+mod url;
 mod variant;
 mod web;
 
