@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::{Place, RowRecord};
+use crate::catalog::{Link, Place, RowRecord};
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
 use crate::refusal::Refusal;
@@ -58,8 +58,8 @@ pub trait Kernel: Send + Sync {
     /// The attributes of an inode must be asked for again. Takes no lock of the kernel that a request could hold.
     fn forget_attributes(&self, ino: Ino);
 
-    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited 50 ms at most.
-    fn forget_name(&self, parent: Ino, name: &Name);
+    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited for `patience` at most.
+    fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.
@@ -169,9 +169,20 @@ impl Tree {
         }
     }
 
-    fn forget_name(&self, parent: Node, name: &Name) {
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_name(parent.ino(), name);
+    fn forget_name(&self, link: &Link, patience: Duration) {
+        if let Some(kernel) = self.kernel.get()
+            && let Ok(row) = self.row(link.place.row)
+        {
+            let parent = Node::Row(row.table, row.id);
+            kernel.forget_name(parent.ino(), &name::listed(link), patience);
+        }
+    }
+
+    /// A link that is asked for by an alias goes or moves: the kernel drops the alias alone, and holds the directory's lock
+    /// until it is answered.
+    fn forget_listed(&self, link: &Link, asked: &Name) {
+        if name::listed(link) != *asked {
+            self.forget_name(link, Duration::ZERO);
         }
     }
 

@@ -2,8 +2,9 @@
 //! Does not judge bytes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, AttachmentId};
 use crate::catalog::{Link, Place};
 use crate::library::draft::{Draft, Start};
 use crate::library::settle::{End, Verdict};
@@ -13,12 +14,15 @@ use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
-use crate::tree::name;
 use crate::tree::node::Node;
 use crate::tree::{Caller, Error, Result, Tree};
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
+/// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The same where nobody but an `O_PATH` open could take the name for a living one.
+const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
 impl Tree {
     /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
@@ -65,7 +69,7 @@ impl Tree {
         who: Caller,
         target: Target,
         start: Start,
-        over: Option<crate::attachment::AttachmentId>,
+        over: Option<AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
             return Err(Error::TooBusy);
@@ -165,7 +169,12 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => self.displaced(displaced, before),
+            Some(displaced) => {
+                let patience = self.displaced(displaced);
+                if let Some(link) = before {
+                    self.forget_name(link, patience);
+                }
+            }
             // The same bytes again: the attachment stayed, with new times.
             None => self.forget_attributes(Node::Attachment(*id)),
         }
@@ -180,17 +189,13 @@ impl Tree {
         }
     }
 
-    /// An attachment has lost a name otherwise than by the kernel's own doing.
-    pub(in crate::tree) fn displaced(&self, attachment: &Attachment, before: Option<&Link>) {
+    /// An attachment has lost a name otherwise than by the kernel's own doing. Returns how long to wait for the name to go.
+    pub(in crate::tree) fn displaced(&self, attachment: &Attachment) -> Duration {
         self.forget_attributes(Node::Attachment(attachment.id));
-        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go.
+        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go first.
+        // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
         let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
-        if lives
-            && let Some(link) = before
-            && let Ok(row) = self.row(link.place.row)
-        {
-            self.forget_name(Node::Row(row.table, row.id), &name::listed(link));
-        }
+        if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
     }
 
     /// The row's times have moved.

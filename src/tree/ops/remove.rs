@@ -48,7 +48,8 @@ impl Tree {
                 let pid = tgid.unwrap_or(0);
                 self.unlinked.note((place.clone(), pid), (lost.id, link.written.clone()));
                 self.drafts.of(place).iter().for_each(|open| open.hide());
-                self.displaced(&lost, None);
+                self.displaced(&lost);
+                self.forget_listed(&link, name);
                 Ok(())
             }
             Some(_) => Err(Error::NotFound),

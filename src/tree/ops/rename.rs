@@ -3,8 +3,9 @@
 
 use std::ffi::OsStr;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
+use crate::attachment::{Attachment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
@@ -47,6 +48,9 @@ impl Tree {
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (Node::Row(from, from_row), Node::Row(to, to_row)) => {
                 let source = self.source(who, from, from_row, &name)?;
+                if let Source::Link(link, _) = &source {
+                    self.forget_listed(link, &name);
+                }
                 let goal = self.goal(to, to_row, &new_name)?;
                 self.rename_file(who, source, goal, &new_name, mode)
             }
@@ -216,8 +220,16 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match &published.displaced {
-            Some(displaced) => self.displaced(displaced, before),
+            Some(displaced) => self.displaced_by_name(displaced, before),
             None => self.forget_attributes(Node::Attachment(published.attachment.id)),
+        }
+    }
+
+    /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
+    fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
+        self.displaced(displaced);
+        if let Some(link) = before {
+            self.forget_name(link, Duration::ZERO);
         }
     }
 
@@ -248,7 +260,7 @@ impl Tree {
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
         if let Some(displaced) = displaced {
-            self.displaced(&displaced, before.as_ref());
+            self.displaced_by_name(&displaced, before.as_ref());
         }
         Ok(())
     }
@@ -272,7 +284,7 @@ impl Tree {
         }
         self.library.scratch_from_blob(link, row, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
-            self.displaced(&lost, None);
+            self.displaced(&lost);
         }
         self.row_changed(&link.place);
         Ok(())

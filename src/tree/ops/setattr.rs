@@ -84,7 +84,8 @@ impl Tree {
         draft.truncate(&self.library, size)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
-            self.displaced(&lost, Some(&link));
+            let patience = self.displaced(&lost);
+            self.forget_name(&link, patience);
         }
         self.row_changed(&place);
         Ok(())
