@@ -127,7 +127,7 @@ pub struct Tree {
     handles: Handles,
     drafts: Drafts,
     redirects: Redirects,
-    /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
+    /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,

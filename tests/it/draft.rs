@@ -230,6 +230,29 @@ fn what_was_unlinked_first_is_put_back_when_its_replacement_is_refused() {
 }
 
 #[test]
+fn what_was_renamed_away_first_is_put_back_when_its_replacement_is_refused() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let backup = At { row: "1", name: "doc~" };
+    kernel.rename(writer(), DOC, backup, RenameMode::Replace).expect("a backup");
+    assert_eq!(kernel.send(writer(), DOC, b"x"), Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, backup), Ok(OLD.to_vec()), "the backup stays, too");
+}
+
+#[test]
+fn what_was_unlinked_first_is_put_back_when_the_rename_onto_it_is_refused() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, b"x").expect("scratch");
+    kernel.unlink(writer(), DOC).expect("removed");
+    let renamed = kernel.rename(writer(), TMP, DOC, RenameMode::Replace);
+    assert_eq!(renamed, Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, TMP), Ok(b"x".to_vec()));
+}
+
+#[test]
 fn what_another_process_unlinked_stays_removed() {
     let house = occupied();
     let kernel = Kernel(house.tree());

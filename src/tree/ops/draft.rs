@@ -138,17 +138,32 @@ impl Tree {
     /// What the writer unlinked before it began hangs there again, if nothing else does (CONTRACT 2.11).
     pub(in crate::tree) fn put_back(&self, open: &OpenDraft) {
         let Some(id) = open.draft.replaced() else { return };
-        let target = open.draft.target();
+        if self.hang_again(id, open.draft.target(), open.id) {
+            open.draft.forget_replaced();
+        }
+    }
+
+    /// The same for a rename onto the field that was refused.
+    pub(in crate::tree) fn put_back_after_rename(&self, who: Caller, target: &Target) {
+        let pid = self.processes.owner(who.tid).pid();
+        if let Some((id, written)) = self.unlinked.take(&(target.place.clone(), pid)) {
+            self.hang_again(id, &Target { written, ..target.clone() }, 0);
+        }
+    }
+
+    /// Whether the store could be asked: a slot that was taken meanwhile keeps what it has.
+    fn hang_again(&self, id: AttachmentId, target: &Target, draft: u64) -> bool {
         match self.library.put_back(id, &target.place, &target.written) {
             Ok(back) => {
-                open.draft.forget_replaced();
                 if back {
                     self.row_changed(&target.place);
-                    self.drop_placeholders(&target.place, open.id);
+                    self.drop_placeholders(&target.place, draft);
                 }
+                true
             }
             Err(error) => {
                 tracing::error!(slot = %target.slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
+                false
             }
         }
     }

@@ -143,7 +143,8 @@ impl Tree {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
                 let target = self.target(&place, &field, name)?;
-                self.attach_scratch(who, &record, &target, before.as_ref())
+                let attached = self.attach_scratch(who, &record, &target, before.as_ref());
+                attached.inspect_err(|_| self.put_back_after_rename(who, &target))
             }
             (Source::Link(link, from), Goal::Field(place, to)) => {
                 let target = self.target(&place, &to, name)?;
@@ -284,6 +285,9 @@ impl Tree {
         }
         self.library.scratch_from_blob(link, row, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
+            // Editors write the new file next; if that is refused, the old one has not left.
+            let pid = self.processes.owner(who.tid).pid();
+            self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
             self.displaced(&lost);
         }
         self.row_changed(&link.place);

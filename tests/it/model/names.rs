@@ -67,6 +67,9 @@ impl Reference {
             Found::Scratch(id) if is_field(to.name) => {
                 let refused = self.attach(id, target);
                 if refused != Expected::Done {
+                    if let Some(old) = self.unlinked.remove(&(target, who)) {
+                        self.hang_again(target, old);
+                    }
                     return refused;
                 }
                 self.scratch.remove(&source);
@@ -89,6 +92,7 @@ impl Reference {
                 let bytes = self.attachments[&id].clone();
                 self.new_scratch(who, target, bytes);
                 self.slots.remove(&source);
+                self.unlinked.insert((source, who), id);
             }
         }
         Expected::Done
