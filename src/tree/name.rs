@@ -78,8 +78,9 @@ fn names_field(link: &Link) -> bool {
 /// Names that programs give to files under way (FACTS 1): closing one of them is no sign of a mistyped field.
 pub fn is_temporary(name: &Name) -> bool {
     const PREFIXES: [&str; 6] = [".", "~$", "sed", "4913", "tmp", "php"];
-    const SUFFIXES: [&str; 10] = [
+    const SUFFIXES: [&str; 11] = [
         "~",
+        "_exiftool_tmp",
         ".part",
         ".crdownload",
         ".tmp",
@@ -94,6 +95,24 @@ pub fn is_temporary(name: &Name) -> bool {
     PREFIXES.iter().any(|prefix| text.starts_with(prefix))
         || SUFFIXES.iter().any(|suffix| text.ends_with(suffix))
         || text == "Thumbs.db"
+        || is_nginx_upload(name)
+}
+
+/// `avatar.0000000042`: what nginx copies an upload to before it renames it (ten digits of a counter).
+fn is_nginx_upload(name: &Name) -> bool {
+    const DIGITS: usize = 10;
+    let extension = name.split_extension().1.unwrap_or_default();
+    extension.len() == DIGITS && extension.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a name is that of a journal which `SQLite` keeps beside a database (<https://www.sqlite.org/tempfiles.html>), and
+/// the database would be a field: two writers of one have a draft each, and locks that exclude nobody.
+pub fn is_journal_of_field(table: &Table, name: &Name) -> bool {
+    const SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
+    let database = SUFFIXES.iter().find_map(|suffix| name.as_str().strip_suffix(suffix));
+    database
+        .and_then(|text| Name::parse(text).ok())
+        .is_some_and(|database| matches!(meaning(table, &database), Meaning::Field(_)))
 }
 
 /// The kind of image that a variant without a format of its own takes from its original.
@@ -201,9 +220,30 @@ mod tests {
 
     #[test]
     fn temporary_names_are_known() {
-        for text in [".x.jpg.Ab12", "~$letter.docx", "sedAbCdEf", "photo.crdownload", "x~"] {
+        for text in [
+            ".x.jpg.Ab12",
+            "~$letter.docx",
+            "sedAbCdEf",
+            "photo.crdownload",
+            "x~",
+            ".in.x.jpg.",
+            "avatar.jpg.0000000042",
+            "avatar.jpg_exiftool_tmp",
+        ] {
             assert!(is_temporary(&name(text)), "{text}");
         }
-        assert!(!is_temporary(&name("avatr.jpg")));
+        for text in ["avatr.jpg", "avatr.20261124", "avatr.000000000x"] {
+            assert!(!is_temporary(&name(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_journal_is_a_fields_when_its_database_would_be_one() {
+        for text in ["avatar-journal", "avatar.png-wal", "avatar-shm"] {
+            assert!(is_journal_of_field(&table(), &name(text)), "{text}");
+        }
+        for text in ["x.db-journal", "avatar", "-journal", "avatar-journals", "avatar~-wal"] {
+            assert!(!is_journal_of_field(&table(), &name(text)), "{text}");
+        }
     }
 }
