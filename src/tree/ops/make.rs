@@ -35,6 +35,10 @@ impl Tree {
                 self.check_extension(who, &place, &field, &name)?;
                 self.create_draft(who, &place, &field, &name, flags)
             }
+            // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
+            Meaning::Scratch if name::is_journal_of_field(self.table(table)?, &name) => {
+                Err(Error::NotPermitted)
+            }
             Meaning::Scratch => {
                 let (record, file) = self.library.make_scratch(row, &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
