@@ -252,7 +252,7 @@ fn what_was_unlinked_first_is_put_back_when_the_rename_onto_it_is_refused() {
     assert_eq!(stored(&house, TMP), Ok(b"x".to_vec()));
 }
 
-/// exiftool -overwrite_original_in_place: for a moment a new beginning stands before old bytes.
+/// `exiftool -overwrite_original_in_place`: for a moment a new beginning stands before old bytes.
 #[test]
 fn what_is_written_over_stored_bytes_is_judged_by_what_was_sent() {
     let house = occupied();

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -51,6 +52,12 @@ impl Mount {
         fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
         Some(Self { directory, daemon: None, notify: None })
+    }
+
+    /// Lets other users reach the mountpoint: a temporary directory is its maker's alone.
+    pub fn open_to_all(&self) {
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.directory.path(), all).expect("opened");
     }
 
     /// Runs another command with the same configuration.
