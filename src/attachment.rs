@@ -12,15 +12,18 @@ use crate::timestamp::Timestamp;
 /// and never used again after its blob is deleted, so that a late delete can hit nothing new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey {
+    /// Where it lies. A generation is given out once over all stores, so the text of a key says nothing of it.
+    pub store: StoreId,
     pub digest: Digest,
     pub generation: u64,
 }
 
 impl BlobKey {
-    /// Accepts what `Display` prints: `<64 hexadecimal digits>.<generation>`.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Accepts what `Display` prints: `<64 hexadecimal digits>.<generation>`, of a blob in this store.
+    pub fn parse(store: StoreId, text: &str) -> Option<Self> {
         let (digest, generation) = text.split_once('.')?;
-        let key = Self { digest: Digest::parse(digest)?, generation: generation.parse().ok()? };
+        let digest = Digest::parse(digest)?;
+        let key = Self { store, digest, generation: generation.parse().ok()? };
         (key.to_string() == text).then_some(key)
     }
 
@@ -49,6 +52,15 @@ macro_rules! number {
 number!(
     /// A table of the catalogue.
     TableId
+);
+number!(
+    /// A field of a table, known to the catalogue since it was first configured.
+    FieldId
+);
+number!(
+    /// A blob store; 0 is the library's own.
+    #[derive(Default)]
+    StoreId
 );
 number!(
     /// A row of a table.
@@ -122,6 +134,13 @@ pub struct Content {
     pub dimensions: Option<Dimensions>,
 }
 
+/// The bytes of an attachment as they were sent, before they were normalised (`keep_original`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    pub blob: BlobKey,
+    pub content: Content,
+}
+
 /// An attachment as the catalogue keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
@@ -136,6 +155,10 @@ pub struct Attachment {
     pub version: u64,
     /// The name that the client wrote, `IMG_1234.JPG`.
     pub original_filename: String,
+    /// The URL that it came from.
+    pub source: Option<String>,
+    /// What was sent, where the field keeps it.
+    pub original: Option<Box<Original>>,
     /// How many slots hold it: `st_nlink`. 0 while it is held or in the trash.
     pub links: u32,
 }
@@ -146,10 +169,10 @@ mod tests {
 
     #[test]
     fn a_blob_key_prints_as_digest_and_generation_and_parses_back() {
-        let key = BlobKey { digest: Digest::of(b"x"), generation: 7 };
-        assert_eq!(BlobKey::parse(&key.to_string()), Some(key));
-        assert_eq!(BlobKey::parse(&format!("{}.07", key.digest)), None);
-        assert_eq!(BlobKey::parse("../x.1"), None);
+        let key = BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 7 };
+        assert_eq!(BlobKey::parse(StoreId(0), &key.to_string()), Some(key));
+        assert_eq!(BlobKey::parse(StoreId(0), &format!("{}.07", key.digest)), None);
+        assert_eq!(BlobKey::parse(StoreId(0), "../x.1"), None);
     }
 
     #[test]

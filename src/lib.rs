@@ -10,6 +10,7 @@ pub mod refusal;
 pub mod rule;
 pub mod schema;
 pub mod slot;
+pub mod template;
 pub mod timestamp;
 pub mod variant;
 

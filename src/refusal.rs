@@ -40,6 +40,8 @@ pub enum Rule {
     Expired,
     /// A file was closed under a name that no field has: a notice, nothing is refused.
     NotAField,
+    /// What was written to `row.json` is no patch of the row's metadata.
+    Json,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
 }
@@ -67,6 +69,7 @@ impl Rule {
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
+            Self::Json => "json",
             Self::Quota => "quota",
         }
     }
@@ -193,7 +196,11 @@ mod tests {
     #[test]
     fn a_refusal_names_the_fact_and_the_rule() {
         let name = |text| Name::parse(text).expect("a name");
-        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
         let violation = Violation::small_image();
         let refusal = Refusal::new(RefusalId::from_number(0), &slot, violation);
         assert_eq!(

@@ -35,6 +35,15 @@ pub enum IdRule {
 pub struct Field {
     pub name: Name,
     pub rules: Rules,
+    pub collection: Collection,
+    /// How many items a collection takes.
+    pub max_items: Option<u64>,
+    /// Whether the bytes are kept as they were sent, too.
+    pub keep_original: bool,
+    pub on_refuse: OnRefuse,
+    pub report: Report,
+    /// The name of the store that holds its blobs; none: the library's own.
+    pub store: Option<Name>,
     /// What `/thumbs` lists even before it is rendered.
     pub thumbnails: Vec<Preset>,
     pub sizes: Sizes,
@@ -42,6 +51,34 @@ pub struct Field {
     pub delete_orphan: bool,
     /// Permission bits of new attachments, where the field sets its own.
     pub mode: Option<u32>,
+}
+
+/// How many files a field holds, and by which names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collection {
+    /// One, under the field's own name.
+    One,
+    /// Any number, in the order of arrival, under the names that clients give them.
+    List,
+    /// One for each key: the name without its extension.
+    Dict,
+}
+
+/// What the writer of refused bytes is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRefuse {
+    /// The errno of the refusal.
+    Refuse,
+    /// Success: the bytes are in the quarantine (FTP servers, scanners).
+    Quarantine,
+}
+
+/// Where a refusal is told beside the errno, `last-error` and the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    Log,
+    /// In `<name>.REFUSED.txt` beside the refused name, where the field is a collection.
+    Sidecar,
 }
 
 /// A variant that a field names: `w64`, or `200x200c.webp`.
@@ -106,6 +143,24 @@ fn is_uuid(text: &str) -> bool {
 }
 
 impl Field {
+    /// A field that takes what the rules take, with every choice at its default.
+    pub fn new(name: Name, rules: Rules) -> Self {
+        Self {
+            name,
+            rules,
+            collection: Collection::One,
+            max_items: None,
+            keep_original: false,
+            on_refuse: OnRefuse::Refuse,
+            report: Report::Log,
+            store: None,
+            thumbnails: Vec::new(),
+            sizes: Sizes::default(),
+            delete_orphan: true,
+            mode: None,
+        }
+    }
+
     /// Whether a file with this extension could ever be taken, judged without its bytes.
     /// Unknown extensions say nothing about the content and are never refused here.
     pub fn could_take(&self, extension: &str) -> bool {

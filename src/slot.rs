@@ -102,16 +102,33 @@ impl fmt::Display for Row {
     }
 }
 
-/// A field of a row: `user/42/avatar`.
+/// A field of a row, or an item of a collection: `user/42/avatar`, `user/42/photos/front.jpg`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     pub row: Row,
     pub field: Name,
+    /// In a list the item's name, in a dict its key; none where the field holds one file.
+    pub item: Option<Name>,
+}
+
+impl Slot {
+    /// Accepts what `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/').map(|part| Name::parse(part).ok());
+        let row = Row { table: parts.next()??, id: parts.next()?? };
+        let field = parts.next()??;
+        let item = match parts.next() {
+            None => None,
+            Some(item) => Some(item?),
+        };
+        parts.next().is_none().then_some(Self { row, field, item })
+    }
 }
 
 impl fmt::Display for Slot {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.row, self.field)
+        write!(out, "{}/{}", self.row, self.field)?;
+        self.item.as_ref().map_or(Ok(()), |item| write!(out, "/{item}"))
     }
 }
 

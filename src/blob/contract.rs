@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 use crate::blob::{BlobStore, Error};
 use crate::digest::Digest;
 
@@ -45,7 +45,7 @@ laws! {
 }
 
 pub(super) fn key(bytes: &[u8]) -> BlobKey {
-    BlobKey { digest: Digest::of(bytes), generation: 1 }
+    BlobKey { store: StoreId::default(), digest: Digest::of(bytes), generation: 1 }
 }
 
 /// A file without a name that holds some bytes.

@@ -57,13 +57,14 @@ impl<S: BlobStore> BlobStore for RecordingStore<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::StoreId;
     use crate::blob::memory::Memory;
     use crate::digest::Digest;
 
     #[test]
     fn calls_are_counted_by_method_and_passed_on() {
         let store = RecordingStore::new(Memory::new());
-        let key = BlobKey { digest: Digest::of(b"x"), generation: 1 };
+        let key = BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 };
         assert!(matches!(store.open(key), Err(Error::Missing(_))));
         assert!(matches!(store.open(key), Err(Error::Missing(_))));
         store.delete(key).unwrap();

@@ -1,12 +1,15 @@
 //! The laws of a catalogue: one suite that every implementation runs.
 //! Does not know how any of them keeps what it is told.
 
+mod arrivals;
+mod collections;
+mod originals;
 mod random;
 mod rows;
 mod slots;
 mod sweeping;
 
-use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, Times};
+use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};
 use crate::catalog::{Catalog, Place, Publication, Reservation};
 use crate::digest::Digest;
 use crate::dimensions::Dimensions;
@@ -58,11 +61,18 @@ pub(super) fn row(catalog: &dyn Catalog, id: &str) -> RowId {
 }
 
 pub(super) fn place(row: RowId, field: &str) -> Place {
-    Place { row, field: name(field) }
+    Place::one(row, name(field))
+}
+
+pub(super) fn item(row: RowId, field: &str, item: &str) -> Place {
+    Place { item: Some(name(item)), ..place(row, field) }
 }
 
 pub(super) fn reserve(catalog: &dyn Catalog, bytes: &str, now: i64) -> BlobKey {
-    catalog.reserve(Digest::of(bytes.as_bytes()), at(now)).expect("a reservation").key()
+    catalog
+        .reserve(StoreId::default(), Digest::of(bytes.as_bytes()), at(now))
+        .expect("a reservation")
+        .key()
 }
 
 pub(super) fn publication(place: &Place, blob: BlobKey, now: i64) -> Publication {
@@ -74,6 +84,8 @@ pub(super) fn publication(place: &Place, blob: BlobKey, now: i64) -> Publication
         access: ACCESS,
         times: Times::all(at(now)),
         original_filename: place.field.to_string(),
+        source: None,
+        original: None,
         attributes: Vec::new(),
         now: at(now),
     }

@@ -1,30 +1,29 @@
 //! The catalogue in memory: the same semantics as on disk, without the disk.
 //! Does not survive the process. It is built to be plainly right, not quick: most answers walk a map.
 
+mod arrivals;
+mod retired;
 mod rows;
 mod scratch;
 mod slots;
 mod sweep;
 mod variants;
+mod verbs;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::sweep::Horizon;
 use crate::attachment::{
-    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
+    Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId, StoreId, TableId,
     VariantId,
 };
-use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Link, Place, Publication, Published, Reservation, RowRecord,
-    ScratchRecord, Totals, VariantRecord,
-};
+use crate::catalog::{Orphan, Place, RowRecord, ScratchRecord};
 use crate::digest::Digest;
-use crate::slot::Name;
+use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
-/// A [`Catalog`] that lives as long as the value.
+/// A [`Catalog`](crate::catalog::Catalog) that lives as long as the value.
 #[derive(Default)]
 pub struct Memory {
     /// Guards everything; held for one method, which never waits for anything else.
@@ -51,6 +50,8 @@ impl Memory {
 #[derive(Clone, Default)]
 struct State {
     tables: BTreeMap<Name, TableId>,
+    fields: BTreeMap<(TableId, Name), (FieldId, Orphan)>,
+    stores: BTreeMap<Name, StoreId>,
     rows: BTreeMap<RowId, RowRecord>,
     /// By generation.
     blobs: BTreeMap<u64, Blob>,
@@ -65,6 +66,8 @@ struct State {
 #[derive(Clone, Default)]
 struct Last {
     table: u64,
+    field: u64,
+    store: u64,
     row: u64,
     blob: u64,
     attachment: u64,
@@ -74,6 +77,7 @@ struct Last {
 
 #[derive(Clone)]
 struct Blob {
+    store: StoreId,
     digest: Digest,
     reserved: Timestamp,
     /// Whether nothing was hung from it yet, or its last variant was dropped.
@@ -87,14 +91,25 @@ struct Blob {
 #[derive(Clone)]
 struct Kept {
     attachment: Attachment,
-    retired: Option<Timestamp>,
+    retired: Option<Retirement>,
     attributes: BTreeMap<String, Vec<u8>>,
+}
+
+/// When an attachment lost its last name, and which that was.
+#[derive(Clone)]
+struct Retirement {
+    at: Timestamp,
+    slot: Slot,
+    written: Name,
+    orphan: Orphan,
 }
 
 #[derive(Clone)]
 struct Hung {
     written: Name,
     attachment: AttachmentId,
+    /// In a collection: the higher, the later.
+    position: u64,
 }
 
 #[derive(Clone)]
@@ -109,240 +124,4 @@ struct Rendered {
 fn next(last: &mut u64) -> u64 {
     *last += 1;
     *last
-}
-
-impl Catalog for Memory {
-    fn table(&self, name: &Name) -> Result<TableId, Error> {
-        Ok(self.state().table(name))
-    }
-
-    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
-        Ok(self.state().row(table, name))
-    }
-
-    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
-        Ok(self.state().row_by_id(row))
-    }
-
-    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
-        Ok(self.state().rows(table, after, limit))
-    }
-
-    fn add_row(
-        &self,
-        table: TableId,
-        name: &Name,
-        access: Access,
-        now: Timestamp,
-    ) -> Result<RowRecord, Error> {
-        self.state().add_row(table, name, access, now)
-    }
-
-    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        self.state().remove_row(row)
-    }
-
-    fn rename_row(
-        &self,
-        row: RowId,
-        to: &Name,
-        collision: Collision,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.state().rename_row(row, to, collision, now)
-    }
-
-    fn amend_row(
-        &self,
-        row: RowId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<RowRecord, Error> {
-        self.state().amend_row(row, amendment, now)
-    }
-
-    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
-        Ok(self.state().find(place))
-    }
-
-    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
-        Ok(self.state().links(row))
-    }
-
-    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
-        Ok(self.state().attachment(id))
-    }
-
-    fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
-        Ok(self.state().places(id))
-    }
-
-    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error> {
-        Ok(self.state().reserve(digest, now))
-    }
-
-    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
-        self.state().publish(publication)
-    }
-
-    fn share(
-        &self,
-        id: AttachmentId,
-        to: &Place,
-        written: &Name,
-        collision: Collision,
-        now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
-        self.state().share(id, to, written, (collision, now))
-    }
-
-    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
-        Ok(self.state().unlink(place, now))
-    }
-
-    fn move_link(
-        &self,
-        from: &Place,
-        to: &Place,
-        written: &Name,
-        collision: Collision,
-        now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
-        self.state().move_link(from, to, written, (collision, now))
-    }
-
-    fn amend(
-        &self,
-        id: AttachmentId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<Attachment, Error> {
-        self.state().amend(id, amendment, now)
-    }
-
-    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        Ok(self.state().attributes(id))
-    }
-
-    fn set_attribute(
-        &self,
-        id: AttachmentId,
-        name: &str,
-        value: Option<&[u8]>,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        self.state().set_attribute(id, name, value, now)
-    }
-
-    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
-        Ok(self.state().variant(original, variant))
-    }
-
-    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
-        Ok(self.state().variant_by_id(id))
-    }
-
-    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
-        Ok(self.state().variants(original))
-    }
-
-    fn add_variant(
-        &self,
-        original: BlobKey,
-        variant: Variant,
-        blob: BlobKey,
-        content: &Content,
-    ) -> Result<VariantRecord, Error> {
-        self.state().add_variant(original, variant, blob, content)
-    }
-
-    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
-        Ok(self.state().scratch(row, name))
-    }
-
-    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
-        Ok(self.state().scratch_by_id(id))
-    }
-
-    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        Ok(self.state().scratches(row))
-    }
-
-    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
-        Ok(self.state().scratch_before(created))
-    }
-
-    fn add_scratch(
-        &self,
-        row: RowId,
-        name: &Name,
-        file: &str,
-        access: Access,
-        now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
-        self.state().add_scratch(row, name, file, (access, now))
-    }
-
-    fn rename_scratch(
-        &self,
-        id: ScratchId,
-        row: RowId,
-        name: &Name,
-        collision: Collision,
-        now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
-        self.state().rename_scratch(id, row, name, (collision, now))
-    }
-
-    fn amend_scratch(
-        &self,
-        id: ScratchId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
-        self.state().amend_scratch(id, amendment, now)
-    }
-
-    fn remove_scratch(
-        &self,
-        id: ScratchId,
-        now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
-        Ok(self.state().remove_scratch(id, now))
-    }
-
-    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
-        Ok(self.state().doom(Horizon { retired, reserved }, limit))
-    }
-
-    fn doomable(
-        &self,
-        retired: Timestamp,
-        reserved: Timestamp,
-        limit: usize,
-    ) -> Result<Doomed, Error> {
-        Ok(self.state().clone().doom(Horizon { retired, reserved }, limit))
-    }
-
-    fn forget(&self, key: BlobKey) -> Result<(), Error> {
-        self.state().forget(key);
-        Ok(())
-    }
-
-    fn trim_variants(&self, bytes: u64) -> Result<usize, Error> {
-        Ok(self.state().trim_variants(bytes))
-    }
-
-    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
-        self.state().touch_variant(id, now);
-        Ok(())
-    }
-
-    fn totals(&self) -> Result<Totals, Error> {
-        Ok(self.state().totals())
-    }
-
-    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
-        Ok(self.state().blobs_after(after, limit))
-    }
 }

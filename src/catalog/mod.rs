@@ -5,6 +5,7 @@
 //! Numbers given out (rows, attachments, variants, scratch) are never used again.
 
 pub mod memory;
+mod record;
 pub mod recording;
 pub mod sqlite;
 
@@ -14,138 +15,18 @@ mod contract;
 use std::time::Duration;
 
 use crate::attachment::{
-    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
-    Times, VariantId,
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
+    StoreId, TableId, VariantId,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
-/// A row as the catalogue keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowRecord {
-    pub id: RowId,
-    pub table: TableId,
-    pub name: Name,
-    pub access: Access,
-    /// `modified` moves whenever a link or scratch of the row is added, renamed or removed.
-    pub times: Times,
-}
-
-/// A field of a row, by the row's number: the catalogue's slot.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
-    pub row: RowId,
-    pub field: Name,
-}
-
-/// A slot with what hangs from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub place: Place,
-    /// The name that the field was written with: `avatar`, `avatar.JPG`.
-    pub written: Name,
-    pub attachment: Attachment,
-}
-
-/// Whether the bytes that are about to be stored are known already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reservation {
-    /// A new key, now known to the catalogue as reserved: put the blob, then link it.
-    New(BlobKey),
-    /// These bytes are stored under this key: link it. May fail with [`Error::BlobGone`] if a sweep is quicker.
-    Stored(BlobKey),
-}
-
-impl Reservation {
-    pub fn key(self) -> BlobKey {
-        match self {
-            Self::New(key) | Self::Stored(key) => key,
-        }
-    }
-}
-
-/// A new attachment for a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
-    pub place: Place,
-    pub written: Name,
-    pub blob: BlobKey,
-    pub content: Content,
-    pub access: Access,
-    pub times: Times,
-    pub original_filename: String,
-    /// Foreign attributes (`user.note`) that were set before the commit: name without `user.`'s meaning changed, value.
-    pub attributes: Vec<(String, Vec<u8>)>,
-    pub now: Timestamp,
-}
-
-/// What a publication did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    pub attachment: Attachment,
-    /// The attachment that lost this name, with `links` after the loss. `None` on a free slot, and where the same
-    /// blob was published again: then the old attachment stays, with the new times and written name.
-    pub displaced: Option<Attachment>,
-}
-
-/// How a name may be given to what may be taken already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Collision {
-    /// What was there loses the name.
-    Replace,
-    /// [`Error::Taken`] if anything is there (`RENAME_NOREPLACE`, `link`).
-    Refuse,
-    /// Both change places (`RENAME_EXCHANGE`); [`Error::Missing`] if nothing is there.
-    Exchange,
-}
-
-/// A rendered variant. Belongs to the original's blob, not to one attachment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VariantRecord {
-    pub id: VariantId,
-    pub original: BlobKey,
-    pub variant: Variant,
-    /// Where its own bytes are.
-    pub blob: BlobKey,
-    pub content: Content,
-    /// When the original's blob was first stored: the variant's mtime.
-    pub committed: Timestamp,
-}
-
-/// A scratch file: an ordinary, unvalidated file in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScratchRecord {
-    pub id: ScratchId,
-    pub row: RowId,
-    pub name: Name,
-    /// The file's name in the library's scratch directory.
-    pub file: String,
-    pub access: Access,
-    pub created: Timestamp,
-}
-
-/// The blobs that a sweep is to delete, already marked so that no reservation finds them again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Doomed {
-    pub blobs: Vec<BlobKey>,
-    /// Attachments that were forgotten: those of the doomed blobs, and retired ones of blobs that live on.
-    pub attachments: Vec<AttachmentId>,
-}
-
-/// What there is, for `status.json`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub rows: u64,
-    /// Those that have a name.
-    pub attachments: u64,
-    pub blobs: u64,
-    pub variants: u64,
-    pub scratch: u64,
-    /// Bytes of all blobs, variants included.
-    pub bytes: u64,
-}
+pub use record::{
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation,
+    Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+};
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
 pub trait Catalog: Send + Sync {
@@ -153,6 +34,13 @@ pub trait Catalog: Send + Sync {
 
     /// The number of a table, given out at first mention. Idempotent.
     fn table(&self, name: &Name) -> Result<TableId, Error>;
+
+    /// The number of a field, given out at first mention, and what becomes from now on of the blobs that lose their last
+    /// name in it. Idempotent. Errors: [`Error::Missing`] if there is no such table.
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error>;
+
+    /// The number of a blob store, given out at first mention: 1 or more, since 0 is the library's own. Idempotent.
+    fn store(&self, name: &Name) -> Result<StoreId, Error>;
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
 
@@ -197,8 +85,23 @@ pub trait Catalog: Send + Sync {
     /// One query.
     fn find(&self, place: &Place) -> Result<Option<Link>, Error>;
 
-    /// The links of a row, by field name.
+    /// The links of a row, by field name; those of a collection in its order.
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
+
+    /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
+
+    /// How many items a collection holds.
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
+
+    /// Makes several changes to a row at once, in this order. Returns the attachments that lost a name, with `links` after the
+    /// loss. Errors: [`Error::Missing`] if the row, or a place that a revision names, is not there; then nothing has changed.
+    fn revise(
+        &self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error>;
 
     /// An attachment by number, also while `links` is 0 and it is held. One query.
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error>;
@@ -206,14 +109,16 @@ pub trait Catalog: Send + Sync {
     /// The slots that hold an attachment.
     fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error>;
 
-    /// Finds or makes a key for bytes with this digest. A key that is only reserved, because its blob may not be there
+    /// Finds or makes a key for bytes with this digest in a store. A key that is only reserved, because its blob may not be there
     /// yet, is never given to a second caller: that one gets a new key.
-    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error>;
+    fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp)
+    -> Result<Reservation, Error>;
 
-    /// Hangs a new attachment from a slot and retires what hung there. The reserved blob counts as stored from here on.
+    /// Hangs a new attachment from a slot and retires what hung there, whose place in a collection it takes; a new item
+    /// comes last. The reserved blobs count as stored from here on.
     /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
-    /// time); access, times, written and original name become the publication's, its attributes are added. A blob's
-    /// content is what the first publication of it said.
+    /// time); access, times, written and original name, source and original become the publication's, its attributes are
+    /// added. A blob's content is what the first publication of it said.
     /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone.
     fn publish(&self, publication: &Publication) -> Result<Published, Error>;
 
@@ -234,7 +139,8 @@ pub trait Catalog: Send + Sync {
     /// Returns the attachment with its links after the loss, or `None` if the slot was free.
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
 
-    /// Moves a link from slot to slot; the attachment keeps its number. Returns what was displaced, with
+    /// Moves a link from slot to slot; the attachment keeps its number, and its place in a collection unless it takes
+    /// another's or comes from elsewhere. Returns what was displaced, with
     /// [`Collision::Exchange`] what hangs from `from` now, under the name that was written there.
     /// Moving to itself only changes the written name; moving onto another name of the same attachment drops `from` and
     /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`].
@@ -268,6 +174,22 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, Error>;
 
+    // -- what is detached --------------------------------------------------------------------------------------------
+
+    /// Attachments without a name that were retired at or after a time, the first `limit` by time and number; to read on, ask
+    /// from the last one's time and number: that one and what is before it is left out.
+    fn retired(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, AttachmentId)>,
+        limit: usize,
+    ) -> Result<Vec<Retired>, Error>;
+
+    fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error>;
+
+    /// Those of [`Catalog::retired`] that are kept for ever, by number from above `after`.
+    fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error>;
+
     // -- variants ----------------------------------------------------------------------------------------------------
 
     /// One query.
@@ -291,12 +213,12 @@ pub trait Catalog: Send + Sync {
 
     // -- scratch -----------------------------------------------------------------------------------------------------
 
-    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error>;
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error>;
 
     fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error>;
 
-    /// The scratch of a row, in the order of its numbers.
-    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error>;
+    /// The scratch of a folder, in the order of its numbers; that of a row without that of its collections.
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error>;
 
     /// Scratch created before a time, in any row.
     fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error>;
@@ -304,18 +226,18 @@ pub trait Catalog: Send + Sync {
     /// Errors: [`Error::Taken`], [`Error::Missing`] if the row is gone.
     fn add_scratch(
         &self,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         file: &str,
         access: Access,
         now: Timestamp,
     ) -> Result<ScratchRecord, Error>;
 
-    /// Renames scratch, also into another row. Returns the scratch that was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
+    /// Renames scratch, also into another folder. Returns the scratch that was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
     fn rename_scratch(
         &self,
         id: ScratchId,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         collision: Collision,
         now: Timestamp,
@@ -333,13 +255,39 @@ pub trait Catalog: Send + Sync {
     fn remove_scratch(&self, id: ScratchId, now: Timestamp)
     -> Result<Option<ScratchRecord>, Error>;
 
+    // -- drop boxes --------------------------------------------------------------------------------------------------
+
+    /// Notes that a file of a drop box is to be looked at. Errors: [`Error::Missing`].
+    fn offer(&self, id: ScratchId) -> Result<(), Error>;
+
+    /// The files that are to be looked at, by number from above `after`.
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error>;
+
+    /// Makes a row for a file, and notes it there. Errors: [`Error::Taken`] if the row is there, [`Error::Missing`].
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error>;
+
+    /// Notes that a file with these bytes was dealt with: nobody looks at it again before it is offered again.
+    /// Errors: [`Error::Missing`].
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
+
+    /// The largest whole number that a row of the table is called by; 0 if there is none.
+    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+
     // -- sweeping ----------------------------------------------------------------------------------------------------
 
     /// Dooms up to `limit` blobs, in the order of their generations: those whose attachments were all retired at or before `retired`, and those reserved at
     /// or before `reserved` that nothing links. The variants of a doomed original are doomed with it unless another
     /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation. Repeating it returns the
     /// doomed ones that were not forgotten yet, too. Up to `limit` attachments retired at or before `retired` are
-    /// forgotten although others of their blob live on.
+    /// forgotten although others of their blob live on. Originals go with the last attachment that keeps them. What was
+    /// retired in a field that keeps its orphans counts as needed.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
 
     /// What [`Catalog::doom`] would doom, without dooming it.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::attachment::{
-    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
-    VariantId,
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
+    StoreId, TableId, VariantId,
 };
 use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Link, Place, Publication, Published, Reservation, RowRecord,
-    ScratchRecord, Totals, VariantRecord,
+    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -48,6 +48,14 @@ impl<C> RecordingCatalog<C> {
 impl<C: Catalog> Catalog for RecordingCatalog<C> {
     fn table(&self, name: &Name) -> Result<TableId, Error> {
         self.count("table").table(name)
+    }
+
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
+        self.count("field").field(table, name, orphan)
+    }
+
+    fn store(&self, name: &Name) -> Result<StoreId, Error> {
+        self.count("store").store(name)
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -103,6 +111,23 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("links").links(row)
     }
 
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        self.count("items").items(row, field)
+    }
+
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+        self.count("count_items").count_items(row, field)
+    }
+
+    fn revise(
+        &self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error> {
+        self.count("revise").revise(row, revisions, now)
+    }
+
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
         self.count("attachment").attachment(id)
     }
@@ -111,8 +136,13 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("places").places(id)
     }
 
-    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error> {
-        self.count("reserve").reserve(digest, now)
+    fn reserve(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        self.count("reserve").reserve(store, digest, now)
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
@@ -168,6 +198,23 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("set_attribute").set_attribute(id, name, value, now)
     }
 
+    fn retired(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, AttachmentId)>,
+        limit: usize,
+    ) -> Result<Vec<Retired>, Error> {
+        self.count("retired").retired(since, after, limit)
+    }
+
+    fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
+        self.count("retired_by_id").retired_by_id(id)
+    }
+
+    fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
+        self.count("orphans").orphans(after, limit)
+    }
+
     fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
         self.count("variant").variant(original, variant)
     }
@@ -190,16 +237,16 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("add_variant").add_variant(original, variant, blob, content)
     }
 
-    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
-        self.count("scratch").scratch(row, name)
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        self.count("scratch").scratch(folder, name)
     }
 
     fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
         self.count("scratch_by_id").scratch_by_id(id)
     }
 
-    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        self.count("scratches").scratches(row)
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        self.count("scratches").scratches(folder)
     }
 
     fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
@@ -208,24 +255,24 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn add_scratch(
         &self,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         file: &str,
         access: Access,
         now: Timestamp,
     ) -> Result<ScratchRecord, Error> {
-        self.count("add_scratch").add_scratch(row, name, file, access, now)
+        self.count("add_scratch").add_scratch(folder, name, file, access, now)
     }
 
     fn rename_scratch(
         &self,
         id: ScratchId,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
-        self.count("rename_scratch").rename_scratch(id, row, name, collision, now)
+        self.count("rename_scratch").rename_scratch(id, folder, name, collision, now)
     }
 
     fn amend_scratch(
@@ -243,6 +290,33 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         self.count("remove_scratch").remove_scratch(id, now)
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.count("offer").offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.count("offered").offered(after, limit)
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.count("enrol").enrol(id, table, name, access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.count("take").take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.count("largest_id").largest_id(table)
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

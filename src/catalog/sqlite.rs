@@ -3,11 +3,13 @@
 //! connections and frames transactions.
 
 mod access;
+mod arrivals;
 mod attachments;
 mod blobs;
 mod columns;
 #[cfg(test)]
 mod durable;
+mod retired;
 mod rows;
 mod scratch;
 mod slots;
@@ -25,7 +27,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, Trans
 use crate::catalog::Error;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/001.sql"), include_str!("schema/002.sql")];
 
 /// Older ones can corrupt a database in WAL mode when it is reset during a checkpoint (sqlite.org, `wal.html`).
 const OLDEST_SQLITE: i32 = 3_051_003;

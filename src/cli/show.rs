@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::attachment::Attachment;
+use crate::attachment::{Access, Attachment};
 use crate::catalog::Place;
 use crate::config::Config;
 use crate::library::Library;
@@ -49,11 +49,11 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, 
         Some(table) => library.row(table.id, &slot.row.id)?,
         None => None,
     };
-    let place = Place { row: row.ok_or_else(nothing)?.id, field: slot.field.clone() };
+    let place = Place::one(row.ok_or_else(nothing)?.id, slot.field.clone());
     let link = library.find(&place)?.ok_or_else(nothing)?;
-    let mut value = describe(&slot, &link.attachment);
-    value["url"] = json!(library.url(&link.attachment));
-    Ok(Response::Shown(value))
+    let mut told = library.describe(&link.attachment)?;
+    told.extend(place_and_owner(&slot, &link.attachment));
+    Ok(Response::Shown(told.into()))
 }
 
 /// Reads `user/42/avatar`, `/models/user/42/avatar` or an alias of it, checked against the tables that there are.
@@ -72,46 +72,25 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
     // No field has a dot in its name: what follows one is an alias' extension.
     let (stem, _) = field.split_once('.').unwrap_or((field, ""));
     let field = found.field(stem).ok_or_else(|| usage(format!("{table} has no field `{stem}`")))?;
-    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone() })
+    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item: None })
 }
 
-/// An attachment as JSON; absent values are absent keys.
-pub fn describe(slot: &Slot, attachment: &Attachment) -> Value {
-    let content = &attachment.content;
-    let mut value = json!({
-        "path": slot.to_string(),
-        "key": attachment.blob.to_string(),
-        "hash": format!("blake3:{}", attachment.blob.digest),
-        "content_type": content.media_type,
-        "length": content.length,
-        "original_filename": attachment.original_filename,
-        "timestamp": attachment.committed.as_seconds(),
-        "version": attachment.version,
-        "links": attachment.links,
-        "uid": attachment.access.uid,
-        "gid": attachment.access.gid,
-        "mode": format!("{:04o}", attachment.access.mode),
-    });
-    if let Some(extension) = content.media_type.extension() {
-        value["extension"] = json!(format!(".{extension}"));
-    }
-    if let Some(dimensions) = content.dimensions {
-        value["width"] = json!(dimensions.width);
-        value["height"] = json!(dimensions.height);
-        value["ratio"] = json!(dimensions.ratio());
-    }
-    value
+/// What `show` tells beside the attachment's own dictionary.
+fn place_and_owner(slot: &Slot, attachment: &Attachment) -> [(String, Value); 5] {
+    let Access { uid, gid, mode } = attachment.access;
+    [
+        ("path".into(), json!(slot.to_string())),
+        ("links".into(), json!(attachment.links)),
+        ("uid".into(), json!(uid)),
+        ("gid".into(), json!(gid)),
+        ("mode".into(), json!(format!("{mode:04o}"))),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, AttachmentId, BlobKey, Content, Times};
     use crate::config;
-    use crate::digest::Digest;
-    use crate::dimensions::Dimensions;
-    use crate::media_type::Format;
-    use crate::timestamp::Timestamp;
 
     fn slot(path: &str) -> Result<String, String> {
         let schema = config::parse(config::SAMPLE, "sample").expect("the sample").schema;
@@ -132,29 +111,5 @@ mod tests {
         assert!(told("users/42/avatar").contains("no table `users`"));
         assert!(told("user/mary/avatar").contains("a whole number"));
         assert!(told("user/42/photo").contains("no field `photo`"));
-    }
-
-    #[test]
-    fn an_attachment_is_shown_with_all_that_is_known_of_it() {
-        let schema = config::parse(config::SAMPLE, "sample").expect("the sample").schema;
-        let slot = parse("user/42/avatar", &schema).expect("a slot");
-        let attachment = Attachment {
-            id: AttachmentId(1),
-            blob: BlobKey { digest: Digest::of(b"x"), generation: 0 },
-            content: Content {
-                media_type: Format::Jpeg.media_type(),
-                length: 5,
-                dimensions: Some(Dimensions::new(4, 2)),
-            },
-            access: Access { uid: 1, gid: 2, mode: 0o644 },
-            times: Times::all(Timestamp(0)),
-            committed: Timestamp(1_500_000_000),
-            version: 3,
-            original_filename: "IMG.JPG".into(),
-            links: 1,
-        };
-        let value = describe(&slot, &attachment);
-        assert_eq!((&value["ratio"], &value["extension"]), (&json!(2.0), &json!(".jpg")));
-        assert_eq!((&value["timestamp"], &value["mode"]), (&json!("1.500000"), &json!("0644")));
     }
 }

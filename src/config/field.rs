@@ -41,12 +41,10 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
     let normal = normal(section, &rules.normal);
     let rules = Rules { normal, ..bounds(section, rules) };
     let field = Field {
-        name,
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
-        delete_orphan: true,
-        rules,
+        ..Field::new(name, rules)
     };
     unsupported(section);
     section.finish();

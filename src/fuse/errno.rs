@@ -51,7 +51,7 @@ fn of_rule(rule: Rule) -> Errno {
         | Rule::MaxRatio
         | Rule::MaxPixels => Errno::ERANGE,
         Rule::Truncated | Rule::Corrupt | Rule::Bomb => Errno::EBADMSG,
-        Rule::Name => Errno::EINVAL,
+        Rule::Name | Rule::Json => Errno::EINVAL,
         Rule::RowGone => Errno::ENOENT,
         // Notices about files that nobody writes any more: no request is answered with them.
         Rule::Interrupted | Rule::Expired | Rule::NotAField => Errno::EIO,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::attachment::{Amendment, AttachmentId};
+use crate::library::describe::FREE;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
 use crate::library::open::MAX_ATTRIBUTE_BYTES;
 use crate::library::publish::Metadata;
@@ -80,15 +81,19 @@ impl Draft {
         }
     }
 
-    /// What is published with the bytes. A file that was changed in place keeps the attributes that it had.
+    /// What is published with the bytes. A file that was changed in place keeps the attributes that it had, but not the keys
+    /// that were given to what it was: those go with the attachment.
     pub(super) fn metadata(&self, library: &Library, start: &Start) -> Result<Metadata, Error> {
         let mut attributes = match start {
-            Start::Copy(base, _) => library.catalog.attributes(base.id)?.into_iter().collect(),
+            Start::Copy(base, _) => {
+                let kept = library.catalog.attributes(base.id)?.into_iter();
+                kept.filter(|(name, _)| !name.starts_with(FREE)).collect()
+            }
             Start::Empty => BTreeMap::new(),
         };
         let shown = self.shown();
         attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
         let attributes = attributes.into_iter().collect();
-        Ok(Metadata { access: shown.access, times: shown.times, attributes })
+        Ok(Metadata { access: shown.access, times: shown.times, attributes, source: None })
     }
 }

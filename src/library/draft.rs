@@ -25,7 +25,7 @@ pub enum Start {
     Empty,
     /// The stored bytes (`open` without `O_TRUNC`), copied when first changed. They are held open: the attachment may be
     /// replaced and swept before that.
-    Copy(Attachment, Arc<File>),
+    Copy(Box<Attachment>, Arc<File>),
 }
 
 #[derive(Debug)]

@@ -2,15 +2,18 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+mod describe;
 pub mod draft;
 mod extent;
 pub mod home;
 pub mod open;
+mod patch;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
 pub mod refuse;
 pub mod reserve;
+pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
@@ -23,9 +26,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, BlobKey, TableId};
+use crate::attachment::{Access, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
-use crate::catalog::{self, Catalog, Place};
+use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::library::home::Home;
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
@@ -62,6 +65,8 @@ pub struct Table {
     pub name: Name,
     pub rule: IdRule,
     pub fields: Vec<Arc<Field>>,
+    /// The catalogue's number of each field, in the same order.
+    pub numbers: Vec<FieldId>,
 }
 
 /// Where bytes are going, and by which rules.
@@ -137,6 +142,14 @@ impl Library {
         self.tables.iter().find(|table| table.id == id)
     }
 
+    /// A field by its number, with the table that has it.
+    pub fn field(&self, id: FieldId) -> Option<(&Table, &Arc<Field>)> {
+        self.tables.iter().find_map(|table| {
+            let at = table.numbers.iter().position(|number| *number == id)?;
+            Some((table, table.fields.get(at)?))
+        })
+    }
+
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine
     }
@@ -158,12 +171,14 @@ impl Library {
 
 fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
-        Ok(Table {
-            id: catalog.table(&table.name)?,
-            name: table.name,
-            rule: table.id,
-            fields: table.fields.into_iter().map(Arc::new).collect(),
-        })
+        let id = catalog.table(&table.name)?;
+        let declare = |field: &Field| {
+            let orphan = if field.delete_orphan { Orphan::Delete } else { Orphan::Keep };
+            catalog.field(id, &field.name, orphan)
+        };
+        let numbers = table.fields.iter().map(declare).collect::<Result<_, _>>()?;
+        let fields = table.fields.into_iter().map(Arc::new).collect();
+        Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
     };
     schema.tables.into_iter().map(number).collect()
 }
@@ -171,6 +186,12 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// The catalogue's number of a field.
+    pub fn number(&self, field: &Name) -> Option<FieldId> {
+        let at = self.fields.iter().position(|known| known.name == *field)?;
+        self.numbers.get(at).copied()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId};
 use crate::blob::Space;
 use crate::catalog::{Link, Place, Totals};
+use crate::library::describe::FREE;
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
 
@@ -46,7 +47,8 @@ impl Library {
     }
 
     pub fn attribute_names(&self, id: AttachmentId) -> Result<Vec<String>, Error> {
-        Ok(self.catalog.attributes(id)?.into_iter().map(|(name, _)| name).collect())
+        let names = self.catalog.attributes(id)?.into_iter().map(|(name, _)| name);
+        Ok(names.filter(|name| !name.starts_with(FREE)).collect())
     }
 
     /// Sets or removes a foreign attribute; returns whether it was there. More than 64 KiB in all is [`Error::NoSpace`],

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 
-use crate::attachment::{Access, Times};
+use crate::attachment::{Access, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
@@ -39,6 +39,8 @@ pub struct Metadata {
     pub access: Access,
     pub times: Times,
     pub attributes: Vec<(String, Vec<u8>)>,
+    /// The URL that the bytes were fetched from.
+    pub source: Option<String>,
 }
 
 impl Library {
@@ -86,7 +88,7 @@ impl Library {
         let mut tries = 0;
         loop {
             let now = Timestamp::now();
-            let reservation = self.catalog.reserve(refined.digest(), now)?;
+            let reservation = self.catalog.reserve(StoreId::default(), refined.digest(), now)?;
             if let Reservation::New(key) = reservation {
                 self.blobs.put(key, refined.file())?;
             }
@@ -98,6 +100,8 @@ impl Library {
                 access: metadata.access,
                 times: metadata.times,
                 original_filename: target.written.to_string(),
+                source: metadata.source.clone(),
+                original: None,
                 attributes: metadata.attributes.clone(),
                 now,
             };

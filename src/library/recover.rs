@@ -38,7 +38,7 @@ impl Library {
         if meta.len() > 0 && meta.nlink() == 1 {
             let author = Author { uid: note.uid, pid: 0 };
             let field = note.place.field.to_string();
-            let path = self.describe(&note.place)?;
+            let path = self.path_of(&note.place)?;
             let violation = interrupted();
             let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
             let kept = self.keep(&refusal, note.place.field.as_str(), author, file);
@@ -55,12 +55,10 @@ impl Library {
 
     fn restore_replaced(&self, note: &Note) -> Result<(), Error> {
         let Some(id) = note.replaced else { return Ok(()) };
-        let Some(attachment) = self.attachment(id)? else { return Ok(()) };
-        let listed = attachment.content.media_type.extension();
-        let field = &note.place.field;
-        let written =
-            listed.and_then(|ext| crate::slot::Name::parse(&format!("{field}.{ext}")).ok());
-        self.put_back(id, &note.place, written.as_ref().unwrap_or(field))?;
+        let Some(retired) = self.catalog.retired_by_id(id)? else { return Ok(()) };
+        // The note may have had no room for the whole name of an item.
+        let place = Place { item: retired.slot.item, ..note.place.clone() };
+        self.put_back(id, &place, &retired.written)?;
         Ok(())
     }
 
@@ -98,9 +96,9 @@ impl Library {
         safe
     }
 
-    fn describe(&self, place: &Place) -> Result<String, Error> {
+    fn path_of(&self, place: &Place) -> Result<String, Error> {
         let row = self.row_by_id(place.row)?;
-        let slot = row.and_then(|row| self.slot(&row, &place.field));
+        let slot = row.and_then(|row| self.slot(&row, place));
         Ok(slot
             .map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
     }

@@ -153,6 +153,15 @@ impl Refusals {
         ids.max().and_then(|id| state.lines.get(id)).map(|(line, _)| line.clone())
     }
 
+    /// The last refusals of a row's fields and items, until the next success of each.
+    pub fn of_places(&self, row: crate::attachment::RowId) -> Vec<(Place, Line)> {
+        let state = self.lock();
+        let own = state.by_place.iter().filter(|(place, _)| place.row == row);
+        let told =
+            own.filter_map(|(place, id)| Some((place.clone(), state.lines.get(id)?.0.clone())));
+        told.collect()
+    }
+
     /// A field took a file: what it was refused before no longer matters.
     pub fn clear(&self, place: &Place) {
         self.lock().by_place.remove(place);
@@ -251,9 +260,13 @@ mod tests {
 
     fn refusal(id: RefusalId) -> (Refusal, Place) {
         let name = |text| Name::parse(text).expect("a name");
-        let slot = Slot { row: Row { table: name("user"), id: name("42") }, field: name("avatar") };
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
         let violation = Violation::small_image();
-        let place = Place { row: RowId(1), field: name("avatar") };
+        let place = Place { row: RowId(1), field: name("avatar"), item: None };
         (Refusal::new(id, &slot, violation), place)
     }
 

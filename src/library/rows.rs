@@ -2,7 +2,7 @@
 //! Does not know which names are fields; a row is removed only when the catalogue finds it empty.
 
 use crate::attachment::{Amendment, RowId, TableId};
-use crate::catalog::{Collision, RowRecord};
+use crate::catalog::{Collision, Folder, Place, RowRecord};
 use crate::library::{Error, Library};
 use crate::slot::{Name, Row, Slot};
 use crate::timestamp::Timestamp;
@@ -60,9 +60,17 @@ impl Library {
         Some(Row { table: table.name.clone(), id: row.name.clone() })
     }
 
-    /// `user/42/avatar`.
-    pub fn slot(&self, row: &RowRecord, field: &Name) -> Option<Slot> {
-        Some(Slot { row: self.row_path(row)?, field: field.clone() })
+    /// `user/42/avatar`, `user/42/photos/front.jpg`.
+    pub fn slot(&self, row: &RowRecord, place: &Place) -> Option<Slot> {
+        let Place { field, item, .. } = place.clone();
+        Some(Slot { row: self.row_path(row)?, field, item })
+    }
+
+    /// `user/42`, `user/42/photos`; `?` where the row is gone or its table no longer configured.
+    pub fn folder_path(&self, folder: &Folder) -> Result<String, Error> {
+        let row = self.row_by_id(folder.row)?.and_then(|row| self.row_path(&row));
+        let row = row.map_or_else(|| "?".to_owned(), |row| row.to_string());
+        Ok(folder.field.as_ref().map_or(row.clone(), |field| format!("{row}/{field}")))
     }
 
     fn row_access(&self, uid: u32, gid: u32) -> crate::attachment::Access {

@@ -2,14 +2,14 @@
 //! Does not know handles: whoever opened a scratch file writes to it directly.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::attachment::{Access, Amendment, RowId, ScratchId, Times};
-use crate::catalog::{Collision, Published, ScratchRecord};
+use crate::attachment::{Access, Amendment, ScratchId, Times};
+use crate::catalog::{Collision, Folder, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target, staging};
@@ -43,22 +43,26 @@ impl ScratchStat {
 }
 
 impl Library {
-    pub fn find_scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
-        Ok(self.catalog.scratch(row, name)?)
+    pub fn find_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+    ) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch(folder, name)?)
     }
 
     pub fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
         Ok(self.catalog.scratch_by_id(id)?)
     }
 
-    pub fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        Ok(self.catalog.scratches(row)?)
+    pub fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.catalog.scratches(folder)?)
     }
 
     /// A new empty scratch file, open for reading and writing.
     pub fn make_scratch(
         &self,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         uid: u32,
         gid: u32,
@@ -75,7 +79,7 @@ impl Library {
             .open(&path)
             .map_err(Error::io("make a scratch file"))?;
         let access = Access { uid, gid, mode: SCRATCH_MODE };
-        match self.catalog.add_scratch(row, name, &file_name, access, now) {
+        match self.catalog.add_scratch(folder, name, &file_name, access, now) {
             Ok(record) => Ok((record, file)),
             Err(error) => {
                 remove_file(&path);
@@ -127,11 +131,11 @@ impl Library {
     pub fn rename_scratch(
         &self,
         id: ScratchId,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         collision: Collision,
     ) -> Result<(), Error> {
-        let other = self.catalog.rename_scratch(id, row, name, collision, Timestamp::now())?;
+        let other = self.catalog.rename_scratch(id, folder, name, collision, Timestamp::now())?;
         if let Some(displaced) = other.filter(|_| collision == Collision::Replace) {
             remove_file(&self.scratch_path(&displaced));
         }
@@ -193,7 +197,7 @@ impl Library {
         if record.access.mode != SCRATCH_MODE {
             access.mode = record.access.mode;
         }
-        let metadata = Metadata { access, times: stat.times, attributes };
+        let metadata = Metadata { access, times: stat.times, attributes, source: None };
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
     }
@@ -202,13 +206,13 @@ impl Library {
     pub fn scratch_from_blob(
         &self,
         link: &crate::catalog::Link,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         (uid, gid): (u32, u32),
     ) -> Result<ScratchRecord, Error> {
         let attachment = &link.attachment;
         let blob = self.open_blob(attachment.blob)?;
-        let (record, file) = self.make_scratch(row, name, uid, gid)?;
+        let (record, file) = self.make_scratch(folder, name, uid, gid)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
         let kept = copied.and_then(|()| keep_times(&file, attachment.times));
         // The attachment loses its name next, and the copy is then all there is.
@@ -219,14 +223,42 @@ impl Library {
         Ok(record)
     }
 
+    /// The bytes of scratch, if there are no more than `most`.
+    pub fn read_scratch(
+        &self,
+        record: &ScratchRecord,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let file = self.open_scratch(record, false)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
+        Ok((bytes.len() <= most).then_some(bytes))
+    }
+
+    /// New scratch with these bytes.
+    pub fn write_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        (uid, gid): (u32, u32),
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
+        if let Err(error) = file.write_all(bytes) {
+            self.remove_scratch(record.id)?;
+            return Err(Error::io("write a scratch file")(error));
+        }
+        Ok(())
+    }
+
     /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.
     pub fn expire_scratch(&self, before: Timestamp) -> Result<usize, Error> {
         let old = self.catalog.scratch_before(before)?;
         for record in &old {
-            let row = self.row_by_id(record.row)?;
-            let path = row.and_then(|row| self.row_path(&row)).map(|row| row.to_string());
+            let path = self.folder_path(&record.folder)?;
             // Kept first, forgotten next, removed last: a crash between them loses nothing.
-            if self.keep_scratch(record, path.as_deref().unwrap_or("?")) {
+            if self.keep_scratch(record, &path) {
                 self.catalog.remove_scratch(record.id, Timestamp::now())?;
                 remove_file(&self.scratch_path(record));
             }
@@ -257,13 +289,12 @@ impl Library {
 
     /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
     pub fn notice_scratch(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
-        let Some(row) = self.row_by_id(record.row)? else { return Ok(()) };
-        let (Some(path), Some(table)) = (self.row_path(&row), self.table(row.table)) else {
-            return Ok(());
-        };
+        let Some(row) = self.row_by_id(record.folder.row)? else { return Ok(()) };
+        let Some(table) = self.table(row.table) else { return Ok(()) };
+        let path = self.folder_path(&record.folder)?;
         let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
         let violation = not_a_field(record, &fields.join(", "));
-        let refusal = self.scratch_refusal(record, &path.to_string(), violation);
+        let refusal = self.scratch_refusal(record, &path, violation);
         self.refusals.record(&refusal, None, author, None);
         Ok(())
     }

@@ -13,7 +13,7 @@ pub enum Verdict {
     /// There was nothing to judge.
     Nothing,
     /// The bytes were committed now. The attachment that lost the name, if any.
-    Committed { id: AttachmentId, displaced: Option<Attachment> },
+    Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
 
 /// What a finished draft leaves.
@@ -110,7 +110,7 @@ impl Draft {
                 {
                     work.stage = Stage::Committed { id, sent };
                 }
-                Ok(Verdict::Committed { id, displaced: published.displaced })
+                Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
             }
             Err(Error::Refused(refusal)) => {
                 work.stage = Stage::Refused(refusal.clone());

@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::attachment::{AttachmentId, RowId};
 use crate::catalog::Place;
-use crate::slot::Name;
+use crate::slot::{NAME_MAX, Name};
 
 /// Where staged files lie.
 #[derive(Debug)]
@@ -185,22 +185,34 @@ fn copy_by_hand(from: &File, to: &File, start: u64, length: u64) -> io::Result<(
     Ok(())
 }
 
-/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>`: the field stands last, it alone is text.
+/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`: no field has a dot in its name. An item that does not
+/// fit into a file's name is cut short.
 fn file_name(number: u64, note: &Note) -> String {
     let Note { place, uid, replaced } = note;
     let replaced = replaced.map_or(0, |id| id.0);
-    format!("{number}.{uid}.{}.{replaced}.{}", place.row.0, place.field)
+    let mut name = format!("{number}.{uid}.{}.{replaced}.{}", place.row.0, place.field);
+    if let Some(item) = &place.item {
+        let room = NAME_MAX.saturating_sub(name.len() + 1);
+        let ends = item.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
+        let fits = &item.as_str()[..ends.take_while(|end| *end <= room).last().unwrap_or(0)];
+        name = format!("{name}.{}", fits.trim_end_matches(['.', ' ']));
+    }
+    name
 }
 
 fn parse(name: &str) -> Option<Note> {
-    let mut parts = name.splitn(5, '.');
+    let mut parts = name.splitn(6, '.');
     let _number: u64 = parts.next()?.parse().ok()?;
     let uid = parts.next()?.parse().ok()?;
     let row = RowId(parts.next()?.parse().ok()?);
     let replaced: u64 = parts.next()?.parse().ok()?;
     let field = Name::parse(parts.next()?).ok()?;
+    let item = match parts.next() {
+        Some(item) => Some(Name::parse(item).ok()?),
+        None => None,
+    };
     let replaced = (replaced != 0).then_some(AttachmentId(replaced));
-    Some(Note { place: Place { row, field }, uid, replaced })
+    Some(Note { place: Place { row, field, item }, uid, replaced })
 }
 
 #[cfg(test)]
@@ -209,7 +221,18 @@ mod tests {
 
     fn note() -> Note {
         let field = Name::parse("avatar").expect("a name");
-        Note { place: Place { row: RowId(42), field }, uid: 1000, replaced: Some(AttachmentId(7)) }
+        Note { place: Place::one(RowId(42), field), uid: 1000, replaced: Some(AttachmentId(7)) }
+    }
+
+    #[test]
+    fn an_item_is_noted_and_one_with_a_long_name_is_cut_short() {
+        let item = |text: &str| Some(Name::parse(text).expect("a name"));
+        let of = |item| Note { place: Place { item, ..note().place }, ..note() };
+        let short = of(item("IMG 1.front.jpg"));
+        assert_eq!(parse(&file_name(1, &short)), Some(short));
+        let long = file_name(1, &of(item(&"\u{e9}".repeat(127))));
+        assert!(long.len() <= NAME_MAX, "{}", long.len());
+        assert!(parse(&long).is_some_and(|note| note.place.item.is_some()));
     }
 
     #[test]

@@ -101,7 +101,9 @@ impl Library {
             .render(&source, format, variant, None, output)
             .map_err(|error| self.render_failed(original, variant, began.elapsed(), error))?;
         for _ in 0..MAX_TRIES {
-            let reservation = self.catalog.reserve(rendered.digest(), Timestamp::now())?;
+            // Variants live where their original does.
+            let (store, now) = (original.blob.store, Timestamp::now());
+            let reservation = self.catalog.reserve(store, rendered.digest(), now)?;
             if let Reservation::New(key) = reservation {
                 self.blobs.put(key, rendered.file())?;
             }
@@ -193,6 +195,7 @@ impl Drop for Leader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::StoreId;
     use crate::digest::Digest;
     use crate::media_type::Format;
     use crate::variant::Spec;
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn a_variant_that_failed_dearly_is_not_tried_again_at_once() {
         let renders = Renders::default();
-        let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
+        let blob = BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 };
         let key = |spec| (blob, Variant { spec, format: Format::Avif });
         renders.exhaust(key(Spec::Full), "image takes too long".into());
         assert_eq!(renders.exhausted_by(key(Spec::Full)), Some("image takes too long".into()));
@@ -210,7 +213,7 @@ mod tests {
     #[test]
     fn one_flight_has_one_leader_and_the_rest_wait_for_it() {
         let renders = Renders::default();
-        let blob = BlobKey { digest: Digest::of(b"x"), generation: 1 };
+        let blob = BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 };
         let key = (blob, Variant { spec: Spec::Full, format: Format::Png });
         let Ok(leader) = renders.join(key) else { panic!("the first leads") };
         let Err(flight) = renders.join(key) else { panic!("the second waits") };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
 use crate::tree::attr::Listed;
+use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
 use crate::tree::{Error, Fh, Result};
@@ -28,6 +29,8 @@ pub enum Handle {
     Scratch(Arc<OpenScratch>),
     /// A control file, composed when it was opened.
     Text(Vec<u8>),
+    /// A file that is understood when it is closed.
+    Document(Arc<Document>),
     /// Somebody else's empty file: at its end.
     Nothing,
     Directory(Mutex<Listing>),

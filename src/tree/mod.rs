@@ -7,6 +7,7 @@
 
 pub mod attr;
 mod control;
+mod document;
 mod drafts;
 mod handles;
 mod memory;
@@ -208,7 +209,7 @@ impl Tree {
 
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {
         let row = self.row(place.row)?;
-        let slot = self.library.slot(&row, &place.field).ok_or(Error::NotFound)?;
+        let slot = self.library.slot(&row, place).ok_or(Error::NotFound)?;
         Ok(Target {
             place: place.clone(),
             slot,

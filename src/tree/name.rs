@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attachment::Attachment;
 use crate::catalog::Link;
 use crate::library::Table;
+use crate::library::row::ROW_JSON;
 use crate::media_type::MediaType;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -18,14 +19,16 @@ pub enum Meaning {
     Field(Arc<Field>),
     /// `avatar@w200.jpg`; none if what follows the `@` is no variant.
     Variant(Arc<Field>, Option<Variant>),
-    /// `row.json`, `avatar.url`: read and written in ways of their own.
+    /// `row.json`
+    RowJson,
+    /// `avatar.url`: read and written in ways of its own.
     View,
     Scratch,
 }
 
 pub fn meaning(table: &Table, name: &Name) -> Meaning {
-    if name.as_str() == "row.json" {
-        return Meaning::View;
+    if name.as_str() == ROW_JSON {
+        return Meaning::RowJson;
     }
     if let Some((stem, rest)) = name.as_str().split_once('@')
         && let Some(field) = table.field(stem)
@@ -124,7 +127,9 @@ pub fn preset_format(original: &Attachment) -> Option<crate::media_type::Format>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, AttachmentId, BlobKey, Content, RowId, TableId, Times};
+    use crate::attachment::{
+        Access, AttachmentId, BlobKey, Content, FieldId, RowId, StoreId, TableId, Times,
+    };
     use crate::catalog::Place;
     use crate::digest::Digest;
     use crate::media_type::Format;
@@ -137,21 +142,14 @@ mod tests {
     }
 
     fn table() -> Table {
-        let field = |text| {
-            Arc::new(Field {
-                name: name(text),
-                rules: Rules::image(),
-                thumbnails: Vec::new(),
-                sizes: Sizes::Any,
-                delete_orphan: true,
-                mode: None,
-            })
-        };
+        let field =
+            |text| Arc::new(Field { sizes: Sizes::Any, ..Field::new(name(text), Rules::image()) });
         Table {
             id: TableId(1),
             name: name("user"),
             rule: IdRule::Integer,
             fields: vec![field("avatar")],
+            numbers: vec![FieldId(1)],
         }
     }
 
@@ -159,20 +157,18 @@ mod tests {
         let content = Content { media_type: format.media_type(), length: 1, dimensions: None };
         let attachment = Attachment {
             id: AttachmentId(1),
-            blob: BlobKey { digest: Digest::of(b"x"), generation: 1 },
+            blob: BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation: 1 },
             content,
             access: Access { uid: 0, gid: 0, mode: 0o644 },
             times: Times::all(Timestamp(0)),
             committed: Timestamp(0),
             version: 1,
             original_filename: written.into(),
+            source: None,
+            original: None,
             links: 1,
         };
-        Link {
-            place: Place { row: RowId(1), field: name("avatar") },
-            written: name(written),
-            attachment,
-        }
+        Link { place: Place::one(RowId(1), name("avatar")), written: name(written), attachment }
     }
 
     fn kind(text: &str) -> &'static str {
@@ -180,6 +176,7 @@ mod tests {
             Meaning::Field(_) => "field",
             Meaning::Variant(_, Some(_)) => "variant",
             Meaning::Variant(_, None) => "no variant",
+            Meaning::RowJson => "row",
             Meaning::View => "view",
             Meaning::Scratch => "scratch",
         }
@@ -197,7 +194,7 @@ mod tests {
         }
         assert_eq!(kind("avatar@w200.jpg"), "variant");
         assert_eq!(kind("avatar@huge.jpg"), "no variant");
-        assert_eq!(kind("row.json"), "view");
+        assert_eq!(kind("row.json"), "row");
         assert_eq!(kind("avatar.url"), "view");
     }
 

@@ -21,6 +21,8 @@ pub enum Node {
     Row(TableId, RowId),
     ThumbTable(TableId),
     ThumbRow(TableId, RowId),
+    /// `row.json`
+    RowJson(TableId, RowId),
     /// The variants of an attachment.
     ThumbField(AttachmentId),
     Attachment(AttachmentId),
@@ -68,6 +70,7 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::RowJson(table, id) => number(40, row(table, id)),
         })
     }
 
@@ -89,6 +92,7 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            40 => Self::RowJson(table, row),
             _ => return None,
         })
     }
@@ -124,6 +128,7 @@ impl Node {
             Self::Status
             | Self::Errors
             | Self::LastError
+            | Self::RowJson(..)
             | Self::Attachment(_)
             | Self::Variant(_)
             | Self::Scratch(_)

@@ -143,7 +143,7 @@ mod tests {
     use crate::slot::Name;
 
     fn place() -> Place {
-        Place { row: RowId(1), field: Name::parse("avatar").expect("a name") }
+        Place::one(RowId(1), Name::parse("avatar").expect("a name"))
     }
 
     #[test]

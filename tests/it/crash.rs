@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use mediafs::attachment::{Access, BlobKey, Content, RowId, Times};
+use mediafs::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use mediafs::blob::{BlobStore, dir};
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{Catalog, Place, Publication, Reservation};
@@ -51,14 +51,17 @@ impl Library {
     }
 
     fn place(&self, number: u64) -> Place {
-        Place { row: self.row, field: name(&format!("field{}", number % SLOTS)) }
+        Place::one(self.row, name(&format!("field{}", number % SLOTS)))
     }
 
     /// Publishes the bytes of a number, in the order of the protocol; returns the key.
     fn publish(&self, number: u64) -> BlobKey {
         let bytes = bytes(number);
         let now = Timestamp::now();
-        let reservation = self.catalog.reserve(Digest::of(&bytes), now).expect("a reservation");
+        let reservation = self
+            .catalog
+            .reserve(StoreId::default(), Digest::of(&bytes), now)
+            .expect("a reservation");
         if let Reservation::New(key) = reservation {
             let mut staged = tempfile::tempfile_in(&self.root).expect("a staged file");
             staged.write_all(&bytes).expect("staged");
@@ -75,6 +78,8 @@ impl Library {
             content,
             access: ACCESS,
             times: Times::all(now),
+            source: None,
+            original: None,
             attributes: Vec::new(),
             now,
         };
@@ -168,7 +173,7 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
     said.read_to_string(&mut text).expect("the rest");
     let line = |line: &str| {
         let (number, key) = line.split_once(' ').expect("a number and a key");
-        (number.parse().expect("a number"), BlobKey::parse(key).expect("a key"))
+        (number.parse().expect("a number"), BlobKey::parse(StoreId::default(), key).expect("a key"))
     };
     text.split_inclusive('\n')
         .filter(|text| text.ends_with('\n'))

@@ -6,11 +6,13 @@ use std::fmt::Write;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{ACCESS, at, name, picture, place, publication};
-use crate::attachment::{Amendment, AttachmentId, BlobKey, RowId, ScratchId, VariantId};
+use super::{ACCESS, at, item, name, picture, place, publication};
+use crate::attachment::{
+    Amendment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
+};
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Place};
+use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Revision};
 use crate::digest::Digest;
 use crate::variant::Variant;
 
@@ -23,6 +25,11 @@ enum Verb {
     Reserve(u8),
     Publish(u64, u64, u64, bool),
     PublishBytes(u64, u64, u8),
+    /// With the bytes as they were sent.
+    PublishBoth(u64, u64, (u8, u8)),
+    /// Whether what loses its last name in `cover` is kept for ever.
+    Declare(bool),
+    Revise(u64, Vec<u64>, Option<u64>),
     Share(u64, (u64, u64), Collision),
     Unlink(u64, u64),
     Move((u64, u64), (u64, u64), Collision),
@@ -45,13 +52,13 @@ fn collision() -> impl Strategy<Value = Collision> {
 
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
-        AddRow, AddScratch, AddVariant, Amend, Doom, Doomable, Forget, Move, Publish, PublishBytes,
-        RemoveRow, RemoveScratch, RenameRow, RenameScratch, Reserve, SetAttribute, Share,
-        TouchVariant, Trim, Unlink,
+        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Move, Publish,
+        PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch, Reserve,
+        Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
-    let field = || 0..3u64;
-    let spot = || (1..5u64, 0..3u64);
+    let field = || 0..4u64;
+    let spot = || (1..5u64, 0..4u64);
     let blob = || 1..12u64;
     let attachment = || 1..12u64;
     let times = || (0..80i64, 0..80i64, 1..6usize);
@@ -62,6 +69,10 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (0..6u8).prop_map(Reserve),
         2 => (row(), field(), blob(), any::<bool>()).prop_map(|(r, f, b, n)| Publish(r, f, b, n)),
         6 => (row(), field(), 0..6u8).prop_map(|(r, f, b)| PublishBytes(r, f, b)),
+        2 => (row(), field(), (0..6u8, 0..6u8)).prop_map(|(r, f, both)| PublishBoth(r, f, both)),
+        1 => any::<bool>().prop_map(Declare),
+        2 => (row(), vec(2..4u64, 0..3), any::<bool>(), 2..4u64)
+            .prop_map(|(r, order, lose, item)| Revise(r, order, lose.then_some(item))),
         2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
         4 => spot().prop_map(|(r, f)| Unlink(r, f)),
         3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
@@ -86,11 +97,15 @@ fn digest(byte: u8) -> Digest {
 /// The key of a generation, as far as the sequence has seen one.
 fn key(seen: &[BlobKey], generation: u64) -> BlobKey {
     let known = seen.iter().find(|key| key.generation == generation).copied();
-    known.unwrap_or(BlobKey { digest: digest(0), generation })
+    known.unwrap_or(BlobKey { store: StoreId::default(), digest: digest(0), generation })
 }
 
 fn spot((row, field): (u64, u64)) -> Place {
-    place(RowId(row), ["avatar", "cover", "resume"][usize::try_from(field).unwrap() % 3])
+    match field % 4 {
+        0 => place(RowId(row), "avatar"),
+        1 => place(RowId(row), "cover"),
+        number => item(RowId(row), "photos", &number.to_string()),
+    }
 }
 
 fn variant(number: u64) -> Variant {
@@ -107,7 +122,9 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
         Verb::RenameRow(n, to, how) => {
             format!("{:?}", catalog.rename_row(RowId(n), &text(to), how, time))
         }
-        Verb::Reserve(byte) => format!("{:?}", catalog.reserve(digest(byte), time)),
+        Verb::Reserve(byte) => {
+            format!("{:?}", catalog.reserve(StoreId::default(), digest(byte), time))
+        }
         Verb::Publish(row, field, blob, noted) => {
             let mut made = publication(&spot((row, field)), key(seen, blob), now);
             made.attributes.extend(noted.then(|| ("user.note".to_owned(), vec![1])));
@@ -115,9 +132,16 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
             format!("{:?}", catalog.publish(&made))
         }
         Verb::PublishBytes(row, field, byte) => {
-            let reservation = catalog.reserve(digest(byte), time).unwrap();
+            let reservation = catalog.reserve(StoreId::default(), digest(byte), time).unwrap();
             let made = publication(&spot((row, field)), reservation.key(), now);
             format!("{reservation:?} {:?}", catalog.publish(&made))
+        }
+        Verb::PublishBoth(row, field, (byte, sent)) => {
+            let key = |byte| catalog.reserve(StoreId::default(), digest(byte), time).unwrap().key();
+            let mut made = publication(&spot((row, field)), key(byte), now);
+            made.original = Some(Original { blob: key(sent), content: picture(7) });
+            made.source = Some(format!("https://example.org/{now}"));
+            format!("{:?}", catalog.publish(&made))
         }
         Verb::Share(id, to, how) => {
             let answer = catalog.share(AttachmentId(id), &spot(to), &name("x"), how, time);
@@ -145,6 +169,20 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
 fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
     let time = at(now);
     match *verb {
+        Verb::Declare(keep) => {
+            let orphan = if keep { Orphan::Keep } else { Orphan::Delete };
+            let table = catalog.table(&name("user")).unwrap();
+            format!("{:?}", catalog.field(table, &name("cover"), orphan))
+        }
+        Verb::Revise(row, ref order, lost) => {
+            let order: Vec<_> = order.iter().map(|number| name(&number.to_string())).collect();
+            let photo = |number: u64| item(RowId(row), "photos", &number.to_string());
+            let mut revisions = vec![Revision::Arrange { field: name("photos"), order }];
+            revisions.extend(lost.map(|number| Revision::Detach(photo(number))));
+            let (place, original_filename) = (spot((row, 0)), format!("{now}.jpg"));
+            revisions.push(Revision::Rename { place, original_filename });
+            format!("{:?}", catalog.revise(RowId(row), &revisions, time))
+        }
         Verb::AddVariant(original, which, blob) => {
             let (original, blob) = (key(seen, original), key(seen, blob));
             format!("{:?}", catalog.add_variant(original, variant(which), blob, &picture(10)))
@@ -157,11 +195,17 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::AddScratch(row, n) => {
             let file = format!("s{now}");
             let scratch = name(&n.to_string());
-            format!("{:?}", catalog.add_scratch(RowId(row), &scratch, &file, ACCESS, time))
+            format!(
+                "{:?}",
+                catalog.add_scratch(&Folder::row(RowId(row)), &scratch, &file, ACCESS, time)
+            )
         }
         Verb::RenameScratch(id, row, n, how) => {
             let to = name(&n.to_string());
-            format!("{:?}", catalog.rename_scratch(ScratchId(id), RowId(row), &to, how, time))
+            format!(
+                "{:?}",
+                catalog.rename_scratch(ScratchId(id), &Folder::row(RowId(row)), &to, how, time)
+            )
         }
         Verb::RemoveScratch(id) => format!("{:?}", catalog.remove_scratch(ScratchId(id), time)),
         Verb::Doom(retired, reserved, limit) => {
@@ -180,8 +224,11 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     let table = catalog.table(&name("user")).unwrap();
     let mut text = format!("{:?}\n", catalog.totals().unwrap());
     for row in catalog.rows(table, RowId(0), 99).unwrap() {
-        let (links, scratch) = (catalog.links(row.id).unwrap(), catalog.scratches(row.id).unwrap());
-        writeln!(text, "{row:?} {links:?} {scratch:?}").unwrap();
+        let (links, scratch) =
+            (catalog.links(row.id).unwrap(), catalog.scratches(&Folder::row(row.id)).unwrap());
+        let items = catalog.items(row.id, &name("photos")).unwrap();
+        let count = catalog.count_items(row.id, &name("photos")).unwrap();
+        writeln!(text, "{row:?} {links:?} {scratch:?} {items:?} {count}").unwrap();
     }
     for id in (1..60).map(AttachmentId) {
         if let Some(found) = catalog.attachment(id).unwrap() {
@@ -190,6 +237,10 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
             writeln!(text, "{found:?} {held:?} {noted:?}").unwrap();
         }
     }
+    let retired = catalog.retired(at(0), None, 99).unwrap();
+    let rest = retired.get(1).map(|it| catalog.retired(at(9), Some((it.at, it.attachment.id)), 2));
+    let orphans = catalog.orphans(AttachmentId(3), 99).unwrap();
+    writeln!(text, "{retired:?} {:?} {orphans:?}", rest.transpose().unwrap()).unwrap();
     for key in seen {
         writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
     }

@@ -3,7 +3,7 @@
 
 use super::{ACCESS, at, laws, name, place, publish, row};
 use crate::attachment::{RowId, TableId};
-use crate::catalog::{Catalog, Collision, Error};
+use crate::catalog::{Catalog, Collision, Error, Folder};
 
 laws! {
     a_table_has_one_number
@@ -70,13 +70,15 @@ fn a_thousand_rows_come_in_pages(catalog: &dyn Catalog) {
 
 fn a_removed_row_gives_up_its_scratch_and_its_number_is_not_used_again(catalog: &dyn Catalog) {
     let first = row(catalog, "42");
-    let scratch = catalog.add_scratch(first, &name(".x"), "s1", ACCESS, at(2)).unwrap();
+    let scratch =
+        catalog.add_scratch(&Folder::row(first), &name(".x"), "s1", ACCESS, at(2)).unwrap();
     assert_eq!(catalog.remove_row(first).unwrap(), std::slice::from_ref(&scratch));
     assert_eq!(catalog.row_by_id(first).unwrap(), None);
     assert_eq!(catalog.scratch_by_id(scratch.id).unwrap(), None);
     let second = row(catalog, "42");
     assert!(second > first, "{second:?} after {first:?}");
-    let again = catalog.add_scratch(second, &name(".x"), "s2", ACCESS, at(3)).unwrap();
+    let again =
+        catalog.add_scratch(&Folder::row(second), &name(".x"), "s2", ACCESS, at(3)).unwrap();
     assert!(again.id > scratch.id);
 }
 
@@ -94,7 +96,7 @@ fn a_row_is_renamed_onto_a_free_or_an_empty_name_only(catalog: &dyn Catalog) {
     let (moved, empty) = (row(catalog, "1"), row(catalog, "2"));
     let (full, scratched) = (row(catalog, "3"), row(catalog, "4"));
     publish(catalog, &place(full, "avatar"), "a", 2);
-    catalog.add_scratch(scratched, &name(".x"), "s", ACCESS, at(2)).unwrap();
+    catalog.add_scratch(&Folder::row(scratched), &name(".x"), "s", ACCESS, at(2)).unwrap();
     let rename = |to: &str, how| catalog.rename_row(moved, &name(to), how, at(9));
     for onto in ["3", "4"] {
         let refused = rename(onto, Collision::Replace);
@@ -123,39 +125,42 @@ fn rows_exchange_their_names(catalog: &dyn Catalog) {
 
 fn scratch_is_renamed_across_rows(catalog: &dyn Catalog) {
     let (one, two) = (row(catalog, "1"), row(catalog, "2"));
-    let a = catalog.add_scratch(one, &name("a"), "s1", ACCESS, at(3)).unwrap();
-    let b = catalog.add_scratch(two, &name("b"), "s2", ACCESS, at(3)).unwrap();
-    let go = |id, row, to: &str, how| catalog.rename_scratch(id, row, &name(to), how, at(4));
+    let a = catalog.add_scratch(&Folder::row(one), &name("a"), "s1", ACCESS, at(3)).unwrap();
+    let b = catalog.add_scratch(&Folder::row(two), &name("b"), "s2", ACCESS, at(3)).unwrap();
+    let go = |id, row, to: &str, how| {
+        catalog.rename_scratch(id, &Folder::row(row), &name(to), how, at(4))
+    };
     assert_eq!(go(a.id, one, "a", Collision::Refuse).unwrap(), None);
     assert!(matches!(go(a.id, two, "b", Collision::Refuse), Err(Error::Taken)));
     assert!(matches!(go(a.id, two, "c", Collision::Exchange), Err(Error::Missing)));
     assert_eq!(go(a.id, two, "b", Collision::Exchange).unwrap(), Some(b.clone()));
-    assert_eq!(catalog.scratch(two, &name("b")).unwrap().unwrap().id, a.id);
-    assert_eq!(catalog.scratch(one, &name("a")).unwrap().unwrap().id, b.id);
+    assert_eq!(catalog.scratch(&Folder::row(two), &name("b")).unwrap().unwrap().id, a.id);
+    assert_eq!(catalog.scratch(&Folder::row(one), &name("a")).unwrap().unwrap().id, b.id);
     let lost = go(a.id, one, "a", Collision::Replace).unwrap().unwrap();
-    assert_eq!((lost.id, lost.row), (b.id, one));
+    assert_eq!((lost.id, lost.folder.row), (b.id, one));
     assert_eq!(catalog.scratch_by_id(b.id).unwrap(), None);
-    assert_eq!(catalog.scratches(two).unwrap(), []);
+    assert_eq!(catalog.scratches(&Folder::row(two)).unwrap(), []);
 }
 
 fn old_scratch_is_found_in_any_row(catalog: &dyn Catalog) {
     let (one, two) = (row(catalog, "1"), row(catalog, "2"));
-    let a = catalog.add_scratch(one, &name("a"), "s1", ACCESS, at(3)).unwrap();
-    let b = catalog.add_scratch(two, &name("b"), "s2", ACCESS, at(4)).unwrap();
-    catalog.add_scratch(two, &name("c"), "s3", ACCESS, at(5)).unwrap();
+    let a = catalog.add_scratch(&Folder::row(one), &name("a"), "s1", ACCESS, at(3)).unwrap();
+    let b = catalog.add_scratch(&Folder::row(two), &name("b"), "s2", ACCESS, at(4)).unwrap();
+    catalog.add_scratch(&Folder::row(two), &name("c"), "s3", ACCESS, at(5)).unwrap();
     assert_eq!(catalog.scratch_before(at(5)).unwrap(), [a, b]);
 }
 
 fn scratch_is_added_found_and_removed(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
-    let added = catalog.add_scratch(user, &name(".x.swp"), "s1", ACCESS, at(3)).unwrap();
-    assert_eq!((added.row, added.file.as_str(), added.created), (user, "s1", at(3)));
-    assert_eq!(catalog.scratch(user, &name(".x.swp")).unwrap(), Some(added.clone()));
+    let added =
+        catalog.add_scratch(&Folder::row(user), &name(".x.swp"), "s1", ACCESS, at(3)).unwrap();
+    assert_eq!((added.folder.row, added.file.as_str(), added.created), (user, "s1", at(3)));
+    assert_eq!(catalog.scratch(&Folder::row(user), &name(".x.swp")).unwrap(), Some(added.clone()));
     assert_eq!(catalog.scratch_by_id(added.id).unwrap(), Some(added.clone()));
-    let taken = catalog.add_scratch(user, &name(".x.swp"), "s2", ACCESS, at(3));
+    let taken = catalog.add_scratch(&Folder::row(user), &name(".x.swp"), "s2", ACCESS, at(3));
     assert!(matches!(taken, Err(Error::Taken)), "{taken:?}");
-    let second = catalog.add_scratch(user, &name(".a"), "s2", ACCESS, at(4)).unwrap();
-    assert_eq!(catalog.scratches(user).unwrap(), [added.clone(), second.clone()]);
+    let second = catalog.add_scratch(&Folder::row(user), &name(".a"), "s2", ACCESS, at(4)).unwrap();
+    assert_eq!(catalog.scratches(&Folder::row(user)).unwrap(), [added.clone(), second.clone()]);
     assert_eq!(catalog.remove_scratch(added.id, at(5)).unwrap(), Some(added));
-    assert_eq!(catalog.scratches(user).unwrap(), [second]);
+    assert_eq!(catalog.scratches(&Folder::row(user)).unwrap(), [second]);
 }

@@ -3,7 +3,7 @@
 
 use super::{ACCESS, at, laws, name, picture, place, publication, publish, reserve, row};
 use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, VariantId};
-use crate::catalog::{Catalog, Collision, Error};
+use crate::catalog::{Catalog, Collision, Error, Folder};
 
 laws! {
     what_is_not_there_is_missing
@@ -45,8 +45,8 @@ fn what_is_not_there_is_missing(catalog: &dyn Catalog) {
         catalog.move_link(&here, &other, &avatar, Collision::Exchange, at(1)).map(drop),
         catalog.amend(gone, change, at(1)).map(drop),
         catalog.set_attribute(gone, "note", Some(b"x"), at(1)).map(drop),
-        catalog.add_scratch(RowId(99), &avatar, "s", ACCESS, at(1)).map(drop),
-        catalog.rename_scratch(ScratchId(9), user, &avatar, replace, at(1)).map(drop),
+        catalog.add_scratch(&Folder::row(RowId(99)), &avatar, "s", ACCESS, at(1)).map(drop),
+        catalog.rename_scratch(ScratchId(9), &Folder::row(user), &avatar, replace, at(1)).map(drop),
         catalog.amend_scratch(ScratchId(9), change, at(1)).map(drop),
     ];
     for (index, answer) in missing.into_iter().enumerate() {
@@ -235,9 +235,12 @@ fn a_row_is_touched_by_what_it_lists(catalog: &dyn Catalog) {
     assert_eq!(modified(other), at(13));
     catalog.move_link(&avatar, &cover, &name("cover"), Collision::Refuse, at(14)).unwrap();
     assert_eq!((modified(user), modified(other)), (at(14), at(14)));
-    let scratch = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(15)).unwrap().id;
+    let scratch =
+        catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(15)).unwrap().id;
     assert_eq!(modified(user), at(15));
-    catalog.rename_scratch(scratch, other, &name(".y"), Collision::Refuse, at(16)).unwrap();
+    catalog
+        .rename_scratch(scratch, &Folder::row(other), &name(".y"), Collision::Refuse, at(16))
+        .unwrap();
     assert_eq!((modified(user), modified(other)), (at(16), at(16)));
     catalog.remove_scratch(scratch, at(17)).unwrap();
     assert_eq!((modified(user), modified(other)), (at(16), at(17)));
@@ -259,7 +262,8 @@ fn amendments_are_kept(catalog: &dyn Catalog) {
     let amended = catalog.amend_row(user, change, at(9)).unwrap();
     assert_eq!((amended.access.mode, amended.times.modified), (0o600, at(-5)));
     assert_eq!(catalog.row_by_id(user).unwrap(), Some(amended));
-    let scratch = catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(9)).unwrap().id;
+    let scratch =
+        catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(9)).unwrap().id;
     let amended = catalog.amend_scratch(scratch, change, at(10)).unwrap();
     assert_eq!((amended.access.mode, amended.access.uid), (0o600, 7));
     assert_eq!(catalog.scratch_by_id(scratch).unwrap(), Some(amended));
@@ -289,7 +293,7 @@ fn totals_count_what_there_is(catalog: &dyn Catalog) {
     let variant = "w200.webp";
     let variant = crate::variant::Variant::parse(variant).unwrap();
     catalog.add_variant(original, variant, thumb, &picture(11)).unwrap();
-    catalog.add_scratch(user, &name(".x"), "s", ACCESS, at(3)).unwrap();
+    catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(3)).unwrap();
     let totals = catalog.totals().unwrap();
     assert_eq!((totals.rows, totals.attachments, totals.blobs), (1, 2, 2));
     assert_eq!((totals.variants, totals.scratch, totals.bytes), (1, 1, 111));

@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 
 use super::{FOREVER, at, is_new, laws, name, picture, place, publication, publish, reserve, row};
-use crate::attachment::{BlobKey, VariantId};
+use crate::attachment::{BlobKey, StoreId, VariantId};
 use crate::catalog::{Catalog, Collision, Error, Reservation};
 use crate::digest::Digest;
 use crate::variant::Variant;
@@ -47,17 +47,22 @@ fn render(catalog: &dyn Catalog, original: BlobKey, which: &str, bytes: &str, no
 fn stored_bytes_are_reserved_once(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let key = publish(catalog, &place(user, "avatar"), "a", 2).blob;
-    let again = catalog.reserve(Digest::of(b"a"), at(3)).unwrap();
+    let again = catalog.reserve(StoreId::default(), Digest::of(b"a"), at(3)).unwrap();
     assert_eq!(again, Reservation::Stored(key));
     let second = publish(catalog, &place(user, "cover"), "a", 3);
     assert_eq!((second.blob, second.links), (key, 1));
     let thumb = render(catalog, key, "w200.webp", "t", 4);
-    assert_eq!(catalog.reserve(Digest::of(b"t"), at(5)).unwrap(), Reservation::Stored(thumb));
+    assert_eq!(
+        catalog.reserve(StoreId::default(), Digest::of(b"t"), at(5)).unwrap(),
+        Reservation::Stored(thumb)
+    );
 }
 
 fn bytes_that_are_only_reserved_get_a_second_key(catalog: &dyn Catalog) {
-    let first = is_new(catalog.reserve(Digest::of(b"a"), at(1)).unwrap()).unwrap();
-    let second = is_new(catalog.reserve(Digest::of(b"a"), at(1)).unwrap()).unwrap();
+    let first =
+        is_new(catalog.reserve(StoreId::default(), Digest::of(b"a"), at(1)).unwrap()).unwrap();
+    let second =
+        is_new(catalog.reserve(StoreId::default(), Digest::of(b"a"), at(1)).unwrap()).unwrap();
     assert_eq!(first.digest, second.digest);
     assert!(second.generation > first.generation);
 }
@@ -103,11 +108,11 @@ fn a_forgotten_blob_comes_back_with_a_new_generation(catalog: &dyn Catalog) {
     let key = publish(catalog, &avatar, "a", 2).blob;
     catalog.unlink(&avatar, at(3)).unwrap();
     catalog.doom(at(3), at(3), 9).unwrap();
-    let between = is_new(catalog.reserve(key.digest, at(4)).unwrap()).unwrap();
+    let between = is_new(catalog.reserve(key.store, key.digest, at(4)).unwrap()).unwrap();
     catalog.doom(at(5), at(5), 9).unwrap();
     catalog.forget(between).unwrap();
     catalog.forget(key).unwrap();
-    let after = is_new(catalog.reserve(key.digest, at(6)).unwrap()).unwrap();
+    let after = is_new(catalog.reserve(key.store, key.digest, at(6)).unwrap()).unwrap();
     assert!(key.generation < between.generation && between.generation < after.generation);
 }
 

@@ -1,9 +1,9 @@
-//! Tables and rows in memory.
+//! Tables, fields, stores and rows in memory.
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use super::{State, next};
-use crate::attachment::{Access, Amendment, RowId, TableId, Times};
-use crate::catalog::{Collision, Error, RowRecord, ScratchRecord};
+use crate::attachment::{Access, Amendment, FieldId, RowId, StoreId, TableId, Times};
+use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -11,6 +11,27 @@ impl State {
     pub(super) fn table(&mut self, name: &Name) -> TableId {
         let last = &mut self.last.table;
         *self.tables.entry(name.clone()).or_insert_with(|| TableId(next(last)))
+    }
+
+    pub(super) fn field(
+        &mut self,
+        table: TableId,
+        name: &Name,
+        orphan: Orphan,
+    ) -> Result<FieldId, Error> {
+        if !self.tables.values().any(|known| *known == table) {
+            return Err(Error::Missing);
+        }
+        let last = &mut self.last.field;
+        let known = self.fields.entry((table, name.clone()));
+        let field = known.or_insert_with(|| (FieldId(next(last)), orphan));
+        field.1 = orphan;
+        Ok(field.0)
+    }
+
+    pub(super) fn store(&mut self, name: &Name) -> StoreId {
+        let last = &mut self.last.store;
+        *self.stores.entry(name.clone()).or_insert_with(|| StoreId(next(last)))
     }
 
     pub(super) fn row(&self, table: TableId, name: &Name) -> Option<RowRecord> {
@@ -50,8 +71,9 @@ impl State {
         if self.holds_links(id) {
             return Err(Error::NotEmpty);
         }
-        let scratch = self.scratches(id);
-        self.scratch.retain(|_, scratch| scratch.row != id);
+        let scratch = self.scratch.values().filter(|scratch| scratch.folder.row == id);
+        let scratch = scratch.cloned().collect();
+        self.scratch.retain(|_, scratch| scratch.folder.row != id);
         self.rows.remove(&id);
         Ok(scratch)
     }
@@ -72,7 +94,7 @@ impl State {
             (Some(_), Collision::Refuse) => return Err(Error::Taken),
             (None, _) => {}
             (Some(other), Collision::Replace) => {
-                if self.holds_links(other.id) || !self.scratches(other.id).is_empty() {
+                if self.holds_links(other.id) || self.holds_scratch(other.id) {
                     return Err(Error::NotEmpty);
                 }
                 self.rows.remove(&other.id);
@@ -112,6 +134,10 @@ impl State {
             row.name = name.clone();
             row.times.changed = now;
         }
+    }
+
+    fn holds_scratch(&self, id: RowId) -> bool {
+        self.scratch.values().any(|scratch| scratch.folder.row == id)
     }
 
     fn holds_links(&self, id: RowId) -> bool {

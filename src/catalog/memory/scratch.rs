@@ -2,22 +2,22 @@
 //! Does not know the files themselves.
 
 use super::{State, next};
-use crate::attachment::{Access, Amendment, RowId, ScratchId, Times};
-use crate::catalog::{Collision, Error, ScratchRecord};
+use crate::attachment::{Access, Amendment, ScratchId, Times};
+use crate::catalog::{Arrival, Collision, Error, Folder, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 impl State {
-    pub(super) fn scratch(&self, row: RowId, name: &Name) -> Option<ScratchRecord> {
-        self.scratch.values().find(|found| found.row == row && found.name == *name).cloned()
+    pub(super) fn scratch(&self, folder: &Folder, name: &Name) -> Option<ScratchRecord> {
+        self.scratch.values().find(|found| found.folder == *folder && found.name == *name).cloned()
     }
 
     pub(super) fn scratch_by_id(&self, id: ScratchId) -> Option<ScratchRecord> {
         self.scratch.get(&id).cloned()
     }
 
-    pub(super) fn scratches(&self, row: RowId) -> Vec<ScratchRecord> {
-        self.scratch.values().filter(|found| found.row == row).cloned().collect()
+    pub(super) fn scratches(&self, folder: &Folder) -> Vec<ScratchRecord> {
+        self.scratch.values().filter(|found| found.folder == *folder).cloned().collect()
     }
 
     pub(super) fn scratch_before(&self, created: Timestamp) -> Vec<ScratchRecord> {
@@ -26,36 +26,44 @@ impl State {
 
     pub(super) fn add_scratch(
         &mut self,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         file: &str,
         (access, now): (Access, Timestamp),
     ) -> Result<ScratchRecord, Error> {
-        self.require_row(row)?;
-        if self.scratch(row, name).is_some() {
+        self.require_row(folder.row)?;
+        if self.scratch(folder, name).is_some() {
             return Err(Error::Taken);
         }
         let id = ScratchId(next(&mut self.last.scratch));
-        let (name, file) = (name.clone(), file.to_owned());
-        let added = ScratchRecord { id, row, name, file, access, created: now };
+        let (folder, name, file) = (folder.clone(), name.clone(), file.to_owned());
+        let added = ScratchRecord {
+            id,
+            folder,
+            name,
+            file,
+            access,
+            created: now,
+            arrival: Arrival::default(),
+        };
         self.scratch.insert(id, added.clone());
-        self.touch_row(row, now);
+        self.touch_row(added.folder.row, now);
         Ok(added)
     }
 
     pub(super) fn rename_scratch(
         &mut self,
         id: ScratchId,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         (collision, now): (Collision, Timestamp),
     ) -> Result<Option<ScratchRecord>, Error> {
         let old = self.scratch_by_id(id).ok_or(Error::Missing)?;
-        self.require_row(row)?;
-        if (old.row, &old.name) == (row, name) {
+        self.require_row(folder.row)?;
+        if (&old.folder, &old.name) == (folder, name) {
             return Ok(None);
         }
-        let there = self.scratch(row, name);
+        let there = self.scratch(folder, name);
         match (&there, collision) {
             (None, Collision::Exchange) => return Err(Error::Missing),
             (Some(_), Collision::Refuse) => return Err(Error::Taken),
@@ -63,11 +71,11 @@ impl State {
             (Some(other), Collision::Replace) => {
                 self.scratch.remove(&other.id);
             }
-            (Some(other), Collision::Exchange) => self.lay(other.id, old.row, &old.name),
+            (Some(other), Collision::Exchange) => self.lay(other.id, &old.folder, &old.name),
         }
-        self.lay(id, row, name);
-        self.touch_row(old.row, now);
-        self.touch_row(row, now);
+        self.lay(id, folder, name);
+        self.touch_row(old.folder.row, now);
+        self.touch_row(folder.row, now);
         Ok(there)
     }
 
@@ -88,13 +96,13 @@ impl State {
         now: Timestamp,
     ) -> Option<ScratchRecord> {
         let scratch = self.scratch.remove(&id)?;
-        self.touch_row(scratch.row, now);
+        self.touch_row(scratch.folder.row, now);
         Some(scratch)
     }
 
-    fn lay(&mut self, id: ScratchId, row: RowId, name: &Name) {
+    fn lay(&mut self, id: ScratchId, folder: &Folder, name: &Name) {
         if let Some(scratch) = self.scratch.get_mut(&id) {
-            scratch.row = row;
+            scratch.folder = folder.clone();
             scratch.name = name.clone();
         }
     }

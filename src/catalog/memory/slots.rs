@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Hung, Kept, State, next};
-use crate::attachment::{Amendment, Attachment, AttachmentId, RowId};
-use crate::catalog::{Collision, Error, Link, Place, Publication, Published};
-use crate::slot::Name;
+use super::{Hung, Kept, Retirement, State, next};
+use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
+use crate::catalog::{Collision, Error, Link, Orphan, Place, Publication, Published, Revision};
+use crate::slot::{Name, Row, Slot};
 use crate::timestamp::Timestamp;
 
 impl State {
@@ -17,8 +17,70 @@ impl State {
     }
 
     pub(super) fn links(&self, row: RowId) -> Vec<Link> {
-        let places = self.links.keys().filter(|place| place.row == row);
-        places.filter_map(|place| self.find(place)).collect()
+        self.in_order(|place| place.row == row)
+    }
+
+    pub(super) fn items(&self, row: RowId, field: &Name) -> Vec<Link> {
+        self.in_order(|place| place.row == row && place.field == *field && place.item.is_some())
+    }
+
+    fn in_order(&self, wanted: impl Fn(&Place) -> bool) -> Vec<Link> {
+        let mut found: Vec<_> = self.links.iter().filter(|(place, _)| wanted(place)).collect();
+        found.sort_by_key(|(place, hung)| (&place.field, hung.position, &place.item));
+        found.into_iter().filter_map(|(place, _)| self.find(place)).collect()
+    }
+
+    pub(super) fn revise(
+        &mut self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error> {
+        self.require_row(row)?;
+        let (mut next, mut lost) = (self.clone(), Vec::new());
+        for revision in revisions {
+            lost.extend(next.apply(row, revision, now)?);
+        }
+        next.touch_row(row, now);
+        *self = next;
+        Ok(lost)
+    }
+
+    fn apply(
+        &mut self,
+        row: RowId,
+        revision: &Revision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        match revision {
+            Revision::Detach(place) => {
+                return self.unlink(place, now).ok_or(Error::Missing).map(Some);
+            }
+            Revision::Arrange { field, order } => self.arrange(row, field, order),
+            Revision::Rename { place, original_filename } => {
+                let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
+                let kept = self.attachments.get_mut(&id).ok_or(Error::Missing)?;
+                kept.attachment.original_filename.clone_from(original_filename);
+                kept.attachment.times.changed = now;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
+                self.set_attribute(id, name, value.as_deref(), now)?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn arrange(&mut self, row: RowId, field: &Name, order: &[Name]) {
+        let there: Vec<_> =
+            self.items(row, field).into_iter().filter_map(|link| link.place.item).collect();
+        let others = there.iter().filter(|item| !order.contains(item));
+        for (position, item) in (1..).zip(order.iter().chain(others)) {
+            let item = Some(item.clone());
+            if let Some(hung) = self.links.get_mut(&Place { row, field: field.clone(), item }) {
+                hung.position = position;
+            }
+        }
     }
 
     pub(super) fn attachment(&self, id: AttachmentId) -> Option<Attachment> {
@@ -34,6 +96,10 @@ impl State {
         let Publication { place, written, blob, content, now, .. } = publication;
         self.require_row(place.row)?;
         self.require_blob(*blob)?;
+        if let Some(sent) = &publication.original {
+            self.require_blob(sent.blob)?;
+            self.claim(sent.blob, &sent.content, Some(*now));
+        }
         self.claim(*blob, content, Some(*now));
         let there = self.find(place);
         let same = there.as_ref().filter(|link| link.attachment.blob == *blob);
@@ -41,14 +107,21 @@ impl State {
             Some(link) => link.attachment.id,
             None => self.add_attachment(publication, there.as_ref()),
         };
+        let original = publication.original.as_ref().map(|sent| Box::new(self.as_stored(sent)));
+        let mut before = None;
         if let Some(kept) = self.attachments.get_mut(&id) {
+            before = std::mem::replace(&mut kept.attachment.original, original);
+            kept.attachment.source.clone_from(&publication.source);
             kept.attachment.access = publication.access;
             kept.attachment.times = publication.times;
             kept.attachment.original_filename.clone_from(&publication.original_filename);
             kept.attributes.extend(publication.attributes.iter().cloned());
         }
+        if let Some(before) = before {
+            self.release(before.blob);
+        }
         self.hang(place, written, id);
-        let lost = there.as_ref().map(|link| link.attachment.id).filter(|lost| *lost != id);
+        let lost = there.as_ref().filter(|link| link.attachment.id != id);
         let displaced = lost.and_then(|lost| self.lose(lost, *now));
         if there.is_none_or(|link| link.attachment.id != id || link.written != *written) {
             self.touch_row(place.row, *now);
@@ -59,21 +132,33 @@ impl State {
 
     fn add_attachment(&mut self, publication: &Publication, there: Option<&Link>) -> AttachmentId {
         let id = AttachmentId(next(&mut self.last.attachment));
-        let stored = self.blobs.get(&publication.blob.generation).and_then(|b| b.stored.clone());
         let attachment = Attachment {
             id,
             blob: publication.blob,
-            content: stored.map_or_else(|| publication.content.clone(), |(_, content)| content),
+            content: self.stored_content(publication.blob, &publication.content),
             access: publication.access,
             times: publication.times,
             committed: publication.now,
             version: there.map_or(1, |link| link.attachment.version + 1),
             original_filename: publication.original_filename.clone(),
+            source: None,
+            original: None,
             links: 1,
         };
         let kept = Kept { attachment, retired: None, attributes: BTreeMap::new() };
         self.attachments.insert(id, kept);
         id
+    }
+
+    /// A blob's content is what the first publication of it said.
+    fn stored_content(&self, blob: BlobKey, said: &Content) -> Content {
+        let stored = self.blobs.get(&blob.generation).and_then(|blob| blob.stored.clone());
+        stored.map_or_else(|| said.clone(), |(_, content)| content)
+    }
+
+    fn as_stored(&self, sent: &Original) -> Original {
+        let content = self.stored_content(sent.blob, &sent.content);
+        Original { content, blob: sent.blob }
     }
 
     pub(super) fn share(
@@ -96,13 +181,14 @@ impl State {
             kept.attachment.times.changed = now;
             kept.retired = None;
         }
-        Ok(there.and_then(|link| self.lose(link.attachment.id, now)))
+        Ok(there.and_then(|link| self.lose(&link, now)))
     }
 
     pub(super) fn unlink(&mut self, place: &Place, now: Timestamp) -> Option<Attachment> {
-        let hung = self.links.remove(place)?;
+        let link = self.find(place)?;
+        self.links.remove(place);
         self.touch_row(place.row, now);
-        self.lose(hung.attachment, now)
+        self.lose(&link, now)
     }
 
     pub(super) fn move_link(
@@ -116,7 +202,15 @@ impl State {
         self.require_row(to.row)?;
         let id = moved.attachment.id;
         let there = if from == to { None } else { self.taken(to, collision)? };
+        let position = self.links.get(from).map(|hung| hung.position);
         self.hang(to, written, id);
+        if there.is_none()
+            && from.folder() == to.folder()
+            && from.field == to.field
+            && let (Some(hung), Some(position)) = (self.links.get_mut(to), position)
+        {
+            hung.position = position;
+        }
         self.touch_row(from.row, now);
         self.touch_row(to.row, now);
         match there {
@@ -127,7 +221,7 @@ impl State {
             _ if from == to => Ok(None),
             there => {
                 self.links.remove(from);
-                let displaced = there.and_then(|other| self.lose(other.attachment.id, now));
+                let displaced = there.and_then(|other| self.lose(&other, now));
                 Ok(displaced.filter(|displaced| displaced.id != id))
             }
         }
@@ -177,15 +271,42 @@ impl State {
     }
 
     fn hang(&mut self, place: &Place, written: &Name, attachment: AttachmentId) {
-        self.links.insert(place.clone(), Hung { written: written.clone(), attachment });
+        let position = self.links.get(place).map_or_else(|| self.end_of(place), |it| it.position);
+        self.links.insert(place.clone(), Hung { written: written.clone(), attachment, position });
     }
 
-    /// One name less. Retires what has none left.
-    fn lose(&mut self, id: AttachmentId, now: Timestamp) -> Option<Attachment> {
-        let kept = self.attachments.get_mut(&id)?;
+    /// Where a new link of this place goes.
+    fn end_of(&self, place: &Place) -> u64 {
+        let beside = |other: &&Place| (other.row, &other.field) == (place.row, &place.field);
+        let taken = self.links.iter().filter(|(other, _)| beside(other));
+        match place.item {
+            Some(_) => 1 + taken.map(|(_, hung)| hung.position).max().unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    /// One name less. Retires what has none left, with the name that it lost.
+    fn lose(&mut self, link: &Link, now: Timestamp) -> Option<Attachment> {
+        let left = self.retirement(link, now);
+        let kept = self.attachments.get_mut(&link.attachment.id)?;
         kept.attachment.links -= 1;
         kept.attachment.times.changed = now;
-        kept.retired = (kept.attachment.links == 0).then_some(now);
+        kept.retired = left.filter(|_| kept.attachment.links == 0);
         Some(kept.attachment.clone())
+    }
+
+    fn retirement(&self, link: &Link, at: Timestamp) -> Option<Retirement> {
+        let row = self.rows.get(&link.place.row)?;
+        let (table, _) = self.tables.iter().find(|(_, id)| **id == row.table)?;
+        let Place { field, item, .. } = link.place.clone();
+        let known = self.fields.get(&(row.table, field.clone()));
+        let orphan = known.map_or(Orphan::Delete, |(_, orphan)| *orphan);
+        let row = Row { table: table.clone(), id: row.name.clone() };
+        Some(Retirement {
+            at,
+            slot: Slot { row, field, item },
+            written: link.written.clone(),
+            orphan,
+        })
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Kept, State};
+use super::{Kept, Retirement, State};
 use crate::attachment::BlobKey;
-use crate::catalog::{Doomed, Totals};
+use crate::catalog::{Doomed, Orphan, Totals};
 use crate::timestamp::Timestamp;
 
 /// What is old enough to go.
@@ -20,7 +20,8 @@ pub(super) struct Horizon {
 impl Horizon {
     /// Whether an attachment still needs its blob.
     fn keeps(self, kept: &Kept) -> bool {
-        kept.retired.is_none_or(|at| at > self.retired)
+        let over = |it: &Retirement| it.at <= self.retired && it.orphan == Orphan::Delete;
+        !kept.retired.as_ref().is_some_and(over)
     }
 }
 
@@ -75,7 +76,13 @@ impl State {
     /// The keys of some blobs, by generation.
     pub(super) fn keys(&self, wanted: impl Fn(&super::Blob) -> bool) -> Vec<BlobKey> {
         let found = self.blobs.iter().filter(|(_, blob)| wanted(blob));
-        found.map(|(&generation, blob)| BlobKey { digest: blob.digest, generation }).collect()
+        found
+            .map(|(&generation, blob)| BlobKey {
+                store: blob.store,
+                digest: blob.digest,
+                generation,
+            })
+            .collect()
     }
 
     /// Whether a blob may be needed by nothing.
@@ -93,9 +100,10 @@ impl State {
             }
             let own = self.variants.values().filter(|found| found.original == suspect);
             suspects.extend(own.map(|found| found.blob));
+            suspects.extend(self.kept_of(suspect).flat_map(blobs_of).filter(|it| *it != suspect));
             self.variants.retain(|_, found| found.original != suspect && found.blob != suspect);
             doomed.attachments.extend(self.kept_of(suspect).map(|kept| kept.attachment.id));
-            self.attachments.retain(|_, kept| kept.attachment.blob != suspect);
+            self.attachments.retain(|_, kept| !blobs_of(kept).any(|blob| blob == suspect));
             if let Some(blob) = self.blobs.get_mut(&suspect.generation) {
                 blob.doomed = true;
             }
@@ -125,14 +133,30 @@ impl State {
     /// Forgets attachments whose time is over although their blob lives on with others.
     fn forget_retired(&mut self, horizon: Horizon, limit: usize, doomed: &mut Doomed) {
         let over = self.attachments.values().filter(|kept| !horizon.keeps(kept));
-        let beside = over
-            .filter(|kept| self.kept_of(kept.attachment.blob).any(|other| horizon.keeps(other)));
-        let ids: Vec<_> = beside.map(|kept| kept.attachment.id).take(limit).collect();
-        self.attachments.retain(|id, _| !ids.contains(id));
-        doomed.attachments.extend(ids);
+        let beside =
+            over.filter(|kept| self.hung(kept.attachment.blob).any(|other| horizon.keeps(other)));
+        let gone: Vec<_> = beside.map(|kept| kept.attachment.clone()).take(limit).collect();
+        for attachment in gone {
+            self.attachments.remove(&attachment.id);
+            doomed.attachments.push(attachment.id);
+            if let Some(sent) = attachment.original {
+                self.release(sent.blob);
+            }
+        }
     }
 
-    fn kept_of(&self, key: BlobKey) -> impl Iterator<Item = &Kept> {
+    /// The attachments of a blob, and those that keep it as what was sent.
+    pub(super) fn kept_of(&self, key: BlobKey) -> impl Iterator<Item = &Kept> {
+        self.attachments.values().filter(move |kept| blobs_of(kept).any(|blob| blob == key))
+    }
+
+    /// The attachments of a blob.
+    fn hung(&self, key: BlobKey) -> impl Iterator<Item = &Kept> {
         self.attachments.values().filter(move |kept| kept.attachment.blob == key)
     }
+}
+
+fn blobs_of(kept: &Kept) -> impl Iterator<Item = BlobKey> {
+    let sent = kept.attachment.original.as_ref().map(|sent| sent.blob);
+    std::iter::once(kept.attachment.blob).chain(sent)
 }

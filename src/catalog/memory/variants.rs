@@ -2,22 +2,28 @@
 //! Does not render, and deletes no blob.
 
 use super::{Blob, Rendered, State, next};
-use crate::attachment::{BlobKey, Content, VariantId};
+use crate::attachment::{BlobKey, Content, StoreId, VariantId};
 use crate::catalog::{Error, Reservation, TOUCH_PRECISION, VariantRecord};
 use crate::digest::Digest;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 impl State {
-    pub(super) fn reserve(&mut self, digest: Digest, now: Timestamp) -> Reservation {
-        let stored = |blob: &Blob| blob.digest == digest && blob.stored.is_some() && !blob.doomed;
+    pub(super) fn reserve(
+        &mut self,
+        store: StoreId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Reservation {
+        let same = |blob: &Blob| blob.store == store && blob.digest == digest;
+        let stored = |blob: &Blob| same(blob) && blob.stored.is_some() && !blob.doomed;
         if let Some((&generation, _)) = self.blobs.iter().find(|(_, blob)| stored(blob)) {
-            return Reservation::Stored(BlobKey { digest, generation });
+            return Reservation::Stored(BlobKey { store, digest, generation });
         }
         let generation = next(&mut self.last.blob);
-        let blob = Blob { digest, reserved: now, idle: true, doomed: false, stored: None };
+        let blob = Blob { store, digest, reserved: now, idle: true, doomed: false, stored: None };
         self.blobs.insert(generation, blob);
-        Reservation::New(BlobKey { digest, generation })
+        Reservation::New(BlobKey { store, digest, generation })
     }
 
     /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
@@ -107,9 +113,9 @@ impl State {
         stored.map_or(0, |(_, content)| content.length)
     }
 
-    /// A blob whose last variant was dropped is a sweep's to look at, unless attachments lead the sweep there anyway.
-    fn release(&mut self, key: BlobKey) {
-        let held = self.attachments.values().any(|kept| kept.attachment.blob == key)
+    /// Somebody needs this blob no more: it is a sweep's to look at, unless attachments lead the sweep there anyway.
+    pub(super) fn release(&mut self, key: BlobKey) {
+        let held = self.kept_of(key).next().is_some()
             || self.variants.values().any(|found| found.blob == key);
         if let Some(blob) = self.blobs.get_mut(&key.generation).filter(|_| !held) {
             blob.idle = true;

@@ -4,18 +4,18 @@
 use rusqlite::{Connection, params};
 
 use super::access::set_access;
-use super::columns::{attachment, attachment_columns, int, number, place};
-use super::{all, exists, one, run};
+use super::columns::{
+    attachment, attachment_columns, attachment_tables, int, number, or_empty, place,
+};
+use super::{all, blobs, exists, one, run};
 use crate::attachment::{Amendment, Attachment, AttachmentId};
 use crate::catalog::{Error, Place, Publication};
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 pub(super) fn by_id(db: &Connection, id: AttachmentId) -> Result<Option<Attachment>, Error> {
-    let sql = concat!(
-        "SELECT ",
-        attachment_columns!(),
-        " FROM attachments a JOIN blobs b ON b.id = a.blob WHERE a.id = ?"
-    );
+    let sql =
+        concat!("SELECT ", attachment_columns!(), " FROM ", attachment_tables!(), "WHERE a.id = ?");
     one(db, sql, [int(id.0)], attachment)
 }
 
@@ -24,7 +24,8 @@ pub(super) fn require(db: &Connection, id: AttachmentId) -> Result<Attachment, E
 }
 
 pub(super) fn places(db: &Connection, id: AttachmentId) -> Result<Vec<Place>, Error> {
-    let sql = "SELECT row_id, field FROM links WHERE attachment = ? ORDER BY row_id, field";
+    let sql = "SELECT row_id, field, item FROM links WHERE attachment = ? \
+               ORDER BY row_id, field, item";
     all(db, sql, [int(id.0)], |row| place(row, 0))
 }
 
@@ -35,8 +36,8 @@ pub(super) fn add(
     version: u64,
 ) -> Result<AttachmentId, Error> {
     let sql = "INSERT INTO attachments (blob, uid, gid, mode, accessed, modified, changed, \
-                                        committed, version, filename, links) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id";
+                                        committed, version, filename, source, original, links) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id";
     let Publication { blob, access, times, .. } = publication;
     let params = params![
         int(blob.generation),
@@ -49,6 +50,8 @@ pub(super) fn add(
         publication.now.0,
         int(version),
         publication.original_filename,
+        publication.source,
+        original(publication),
     ];
     let made = one(db, sql, params, |row| Ok(AttachmentId(number(row, 0)?)))?;
     made.ok_or(Error::Missing)
@@ -61,26 +64,48 @@ pub(super) fn renew(
     publication: &Publication,
 ) -> Result<(), Error> {
     let old = require(db, id)?;
-    let Publication { access, times, original_filename, .. } = publication;
+    let Publication { access, times, original_filename, source, .. } = publication;
+    let sent = old.original.as_ref().map(|sent| int(sent.blob.generation));
     store(db, &Attachment { access: *access, times: *times, ..old })?;
-    let sql = "UPDATE attachments SET filename = ? WHERE id = ?";
-    run(db, sql, params![original_filename, int(id.0)])?;
-    Ok(())
+    let sql = "UPDATE attachments SET filename = ?, source = ?, original = ? WHERE id = ?";
+    run(db, sql, params![original_filename, source, original(publication), int(id.0)])?;
+    sent.map_or(Ok(()), |sent| blobs::release(db, sent))
+}
+
+fn original(publication: &Publication) -> Option<i64> {
+    publication.original.as_ref().map(|sent| int(sent.blob.generation))
 }
 
 /// One name more. Puts back what is held.
 pub(super) fn gain(db: &Connection, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE attachments SET links = links + 1, retired = NULL, changed = ? WHERE id = ?";
+    let sql = "UPDATE attachments SET links = links + 1, retired = NULL, left_slot = NULL, \
+                                      left_written = NULL, keep = 0, changed = ? WHERE id = ?";
     run(db, sql, params![now.0, int(id.0)])?;
     Ok(())
 }
 
-/// One name less. Retires what has none left.
-pub(super) fn lose(db: &Connection, id: AttachmentId, now: Timestamp) -> Result<Attachment, Error> {
+/// One name less. Retires what has none left, with the name that it lost.
+pub(super) fn lose(
+    db: &Connection,
+    id: AttachmentId,
+    (place, written): (&Place, &Name),
+    now: Timestamp,
+) -> Result<Attachment, Error> {
     let sql = "UPDATE attachments SET links = links - 1, changed = ?1, \
                retired = CASE links WHEN 1 THEN ?1 END WHERE id = ?2";
     run(db, sql, params![now.0, int(id.0)])?;
-    require(db, id)
+    let left = require(db, id)?;
+    if left.links == 0 {
+        let sql = "UPDATE attachments SET left_written = ?1, (left_slot, keep) = ( \
+                       SELECT concat_ws('/', t.name, r.name, ?2, nullif(?3, '')), coalesce(f.keep, 0) \
+                       FROM rows r JOIN tables t ON t.id = r.tab \
+                       LEFT JOIN fields f ON f.tab = r.tab AND f.name = ?2 WHERE r.id = ?4) \
+                   WHERE id = ?5";
+        let item = or_empty(place.item.as_ref());
+        let (field, row) = (place.field.as_str(), int(place.row.0));
+        run(db, sql, params![written.as_str(), field, item, row, int(id.0)])?;
+    }
+    Ok(left)
 }
 
 pub(super) fn amend(
@@ -93,6 +118,17 @@ pub(super) fn amend(
     amendment.apply(&mut found.access, &mut found.times, now);
     store(db, &found)?;
     Ok(found)
+}
+
+/// Another original name.
+pub(super) fn rename(
+    db: &Connection,
+    id: AttachmentId,
+    original_filename: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET filename = ?, changed = ? WHERE id = ?";
+    run(db, sql, params![original_filename, now.0, int(id.0)]).map(drop)
 }
 
 pub(super) fn attributes(

@@ -5,28 +5,35 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, key};
 use super::{all, exists, one, run};
-use crate::attachment::{BlobKey, Content};
+use crate::attachment::{BlobKey, Content, StoreId};
 use crate::catalog::{Error, Reservation};
 use crate::digest::Digest;
 use crate::timestamp::Timestamp;
 
 /// The oldest stored blob with these bytes that is not doomed.
-pub(super) fn stored(db: &Connection, digest: Digest) -> Result<Option<BlobKey>, Error> {
-    let sql = "SELECT id, digest FROM blobs \
-               WHERE digest = ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 1";
-    one(db, sql, [digest.as_bytes()], |row| key(row, 0))
+pub(super) fn stored(
+    db: &Connection,
+    store: StoreId,
+    digest: Digest,
+) -> Result<Option<BlobKey>, Error> {
+    let sql = "SELECT id, digest, store FROM blobs WHERE digest = ? AND store = ? \
+               AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 1";
+    one(db, sql, params![digest.as_bytes(), int(store.0)], |row| key(row, 0))
 }
 
 pub(super) fn reserve(
     db: &Connection,
+    store: StoreId,
     digest: Digest,
     now: Timestamp,
 ) -> Result<Reservation, Error> {
-    if let Some(key) = stored(db, digest)? {
+    if let Some(key) = stored(db, store, digest)? {
         return Ok(Reservation::Stored(key));
     }
-    let sql = "INSERT INTO blobs (digest, reserved) VALUES (?, ?) RETURNING id, digest";
-    let made = one(db, sql, params![digest.as_bytes(), now.0], |row| key(row, 0))?;
+    let sql = "INSERT INTO blobs (digest, store, reserved) VALUES (?, ?, ?) \
+               RETURNING id, digest, store";
+    let params = params![digest.as_bytes(), int(store.0), now.0];
+    let made = one(db, sql, params, |row| key(row, 0))?;
     made.map(Reservation::New).ok_or(Error::Missing)
 }
 
@@ -55,8 +62,17 @@ pub(super) fn claim(
     Ok(())
 }
 
+/// Somebody needs this blob no more: it is a sweep's to look at again, unless attachments or variants lead the sweep there
+/// anyway.
+pub(super) fn release(db: &Connection, blob: i64) -> Result<(), Error> {
+    let sql = "UPDATE blobs SET idle = 1 WHERE id = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1 OR original = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM variants WHERE blob = ?1)";
+    run(db, sql, [blob]).map(drop)
+}
+
 pub(super) fn doomed(db: &Connection, limit: usize) -> Result<Vec<BlobKey>, Error> {
-    let sql = "SELECT id, digest FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
+    let sql = "SELECT id, digest, store FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
     all(db, sql, [i64::try_from(limit).unwrap_or(i64::MAX)], |row| key(row, 0))
 }
 
@@ -71,7 +87,7 @@ pub(super) fn after(
     after: Option<BlobKey>,
     limit: usize,
 ) -> Result<Vec<BlobKey>, Error> {
-    let sql = "SELECT id, digest FROM blobs \
+    let sql = "SELECT id, digest, store FROM blobs \
                WHERE id > ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT ?";
     let after = after.map_or(0, |key| int(key.generation));
     all(db, sql, [after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| key(row, 0))

@@ -4,9 +4,12 @@
 use rusqlite::Row;
 
 use crate::attachment::{
-    Access, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId, Times, VariantId,
+    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
+    TableId, Times, VariantId,
 };
-use crate::catalog::{Error, Link, Place, RowRecord, ScratchRecord, VariantRecord};
+use crate::catalog::{
+    Arrival, Error, Folder, Link, Place, RowRecord, ScratchRecord, VariantRecord,
+};
 use crate::digest::Digest;
 use crate::dimensions::Dimensions;
 use crate::media_type::MediaType;
@@ -21,31 +24,44 @@ macro_rules! row_columns {
     };
 }
 
-/// What [`attachment`] reads, of `attachments a` joined with `blobs b`.
+/// What [`attachment`] reads, of [`attachment_tables`].
 macro_rules! attachment_columns {
     () => {
-        "b.id, b.digest, b.media_type, b.length, b.width, b.height, \
+        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
+         s.id, s.digest, s.store, s.media_type, s.length, s.width, s.height, \
          a.id, a.uid, a.gid, a.mode, a.accessed, a.modified, a.changed, \
-         a.committed, a.version, a.filename, a.links"
+         a.committed, a.version, a.filename, a.links, a.source"
+    };
+}
+
+/// `attachments a` with its blob `b` and, where it is kept, the blob `s` of what was sent.
+macro_rules! attachment_tables {
+    () => {
+        "attachments a JOIN blobs b ON b.id = a.blob LEFT JOIN blobs s ON s.id = a.original "
     };
 }
 
 /// What [`variant_record`] reads, of `variants v` joined with `blobs b` (its own) and `blobs o` (the original).
 macro_rules! variant_columns {
     () => {
-        "b.id, b.digest, b.media_type, b.length, b.width, b.height, \
-         v.id, v.name, o.id, o.digest, coalesce(o.stored, o.reserved)"
+        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
+         v.id, v.name, o.id, o.digest, o.store, coalesce(o.stored, o.reserved)"
     };
 }
 
 /// What [`scratch_record`] reads.
 macro_rules! scratch_columns {
     () => {
-        "id, row_id, name, file, uid, gid, mode, created"
+        "id, row_id, field, name, file, uid, gid, mode, created, waiting, becomes, taken"
     };
 }
 
-pub(super) use {attachment_columns, row_columns, scratch_columns, variant_columns};
+/// Columns after those of [`attachment`] begin here.
+pub(super) const AFTER_ATTACHMENT: usize = 26;
+
+pub(super) use {
+    attachment_columns, attachment_tables, row_columns, scratch_columns, variant_columns,
+};
 
 pub(super) fn row_record(row: &Row) -> Result<RowRecord, Error> {
     Ok(RowRecord {
@@ -58,57 +74,86 @@ pub(super) fn row_record(row: &Row) -> Result<RowRecord, Error> {
 }
 
 pub(super) fn attachment(row: &Row) -> Result<Attachment, Error> {
+    let sent: Option<i64> = row.get(7)?;
+    let original = match sent {
+        Some(_) => Some(Box::new(Original { blob: key(row, 7)?, content: content(row, 10)? })),
+        None => None,
+    };
     Ok(Attachment {
-        id: AttachmentId(number(row, 6)?),
+        id: AttachmentId(number(row, 14)?),
         blob: key(row, 0)?,
-        content: content(row, 2)?,
-        access: access(row, 7)?,
-        times: times(row, 10)?,
-        committed: Timestamp(row.get(13)?),
-        version: number(row, 14)?,
-        original_filename: row.get(15)?,
-        links: number(row, 16)?,
+        content: content(row, 3)?,
+        access: access(row, 15)?,
+        times: times(row, 18)?,
+        committed: Timestamp(row.get(21)?),
+        version: number(row, 22)?,
+        original_filename: row.get(23)?,
+        links: number(row, 24)?,
+        source: row.get(25)?,
+        original,
     })
 }
 
-/// [`attachment`], followed by the link's row, field and written name.
+/// [`attachment`], followed by the link's place and written name.
 pub(super) fn link(row: &Row) -> Result<Link, Error> {
-    Ok(Link { place: place(row, 17)?, written: name(row, 19)?, attachment: attachment(row)? })
+    const AT: usize = AFTER_ATTACHMENT;
+    Ok(Link { place: place(row, AT)?, written: name(row, AT + 3)?, attachment: attachment(row)? })
 }
 
 pub(super) fn variant_record(row: &Row) -> Result<VariantRecord, Error> {
-    let text: String = row.get(7)?;
+    let text: String = row.get(8)?;
     let variant = Variant::parse(&text).ok_or_else(|| corrupt("a variant", &text))?;
     Ok(VariantRecord {
-        id: VariantId(number(row, 6)?),
-        original: key(row, 8)?,
+        id: VariantId(number(row, 7)?),
+        original: key(row, 9)?,
         variant,
         blob: key(row, 0)?,
-        content: content(row, 2)?,
-        committed: Timestamp(row.get(10)?),
+        content: content(row, 3)?,
+        committed: Timestamp(row.get(12)?),
     })
 }
 
 pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord, Error> {
     Ok(ScratchRecord {
         id: ScratchId(number(row, 0)?),
-        row: RowId(number(row, 1)?),
-        name: name(row, 2)?,
-        file: row.get(3)?,
-        access: access(row, 4)?,
-        created: Timestamp(row.get(7)?),
+        folder: Folder { row: RowId(number(row, 1)?), field: optional_name(row, 2)? },
+        name: name(row, 3)?,
+        file: row.get(4)?,
+        access: access(row, 5)?,
+        created: Timestamp(row.get(8)?),
+        arrival: arrival(row, 9)?,
     })
 }
 
-/// Two columns: row and field.
-pub(super) fn place(row: &Row, at: usize) -> Result<Place, Error> {
-    Ok(Place { row: RowId(number(row, at)?), field: name(row, at + 1)? })
+/// Three columns: whether it waits, its row, its digest.
+fn arrival(row: &Row, at: usize) -> Result<Arrival, Error> {
+    let becomes: Option<i64> = row.get(at + 1)?;
+    let becomes = becomes.map(|_| number(row, at + 1)).transpose()?.map(RowId);
+    let taken: Option<[u8; 32]> = row.get(at + 2)?;
+    Ok(Arrival { waiting: row.get(at)?, becomes, taken: taken.map(Digest::from_bytes) })
 }
 
-/// Two columns: generation and digest.
+/// Three columns: row, field and item.
+pub(super) fn place(row: &Row, at: usize) -> Result<Place, Error> {
+    let item = optional_name(row, at + 2)?;
+    Ok(Place { row: RowId(number(row, at)?), field: name(row, at + 1)?, item })
+}
+
+/// Three columns: generation, digest and store.
 pub(super) fn key(row: &Row, at: usize) -> Result<BlobKey, Error> {
     let digest = Digest::from_bytes(row.get(at + 1)?);
-    Ok(BlobKey { digest, generation: number(row, at)? })
+    Ok(BlobKey { store: StoreId(number(row, at + 2)?), digest, generation: number(row, at)? })
+}
+
+/// A name, or the empty text for none: a key of `SQLite` cannot hold NULL.
+fn optional_name(row: &Row, at: usize) -> Result<Option<Name>, Error> {
+    let text: String = row.get(at)?;
+    if text.is_empty() { Ok(None) } else { name(row, at).map(Some) }
+}
+
+/// The text of an optional name in a key.
+pub(super) fn or_empty(name: Option<&Name>) -> &str {
+    name.map_or("", Name::as_str)
 }
 
 pub(super) fn name(row: &Row, at: usize) -> Result<Name, Error> {
@@ -150,6 +195,6 @@ pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn corrupt(what: &str, found: &str) -> Error {
+pub(super) fn corrupt(what: &str, found: &str) -> Error {
     Error::Corrupt(format!("{found:?} is not {what}"))
 }

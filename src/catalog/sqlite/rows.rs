@@ -1,4 +1,4 @@
-//! Tables and rows in `SQLite`.
+//! Tables, fields, stores and rows in `SQLite`.
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use rusqlite::{Connection, params};
@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 use super::access::set_access;
 use super::columns::{int, name, number, row_columns, row_record, scratch_columns, scratch_record};
 use super::{all, exists, one, run};
-use crate::attachment::{Access, Amendment, RowId, TableId};
-use crate::catalog::{Collision, Error, RowRecord, ScratchRecord};
+use crate::attachment::{Access, Amendment, FieldId, RowId, StoreId, TableId};
+use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -22,6 +22,46 @@ pub(super) fn add_table(db: &Connection, name: &Name) -> Result<TableId, Error> 
     }
     let sql = "INSERT INTO tables (name) VALUES (?) RETURNING id";
     let id = one(db, sql, [name.as_str()], |row| Ok(TableId(number(row, 0)?)))?;
+    id.ok_or(Error::Missing)
+}
+
+pub(super) fn field(
+    db: &Connection,
+    table: TableId,
+    name: &Name,
+    orphan: Orphan,
+) -> Result<Option<FieldId>, Error> {
+    let sql = "SELECT id FROM fields WHERE tab = ? AND name = ? AND keep = ?";
+    let params = params![int(table.0), name.as_str(), orphan == Orphan::Keep];
+    one(db, sql, params, |row| Ok(FieldId(number(row, 0)?)))
+}
+
+pub(super) fn add_field(
+    db: &Connection,
+    table: TableId,
+    name: &Name,
+    orphan: Orphan,
+) -> Result<FieldId, Error> {
+    if !exists(db, "SELECT 1 FROM tables WHERE id = ?", [int(table.0)])? {
+        return Err(Error::Missing);
+    }
+    let sql = "INSERT INTO fields (tab, name, keep) VALUES (?, ?, ?) \
+               ON CONFLICT (tab, name) DO UPDATE SET keep = excluded.keep RETURNING id";
+    let params = params![int(table.0), name.as_str(), orphan == Orphan::Keep];
+    one(db, sql, params, |row| Ok(FieldId(number(row, 0)?)))?.ok_or(Error::Missing)
+}
+
+pub(super) fn store(db: &Connection, name: &Name) -> Result<Option<StoreId>, Error> {
+    let sql = "SELECT id FROM stores WHERE name = ?";
+    one(db, sql, [name.as_str()], |row| Ok(StoreId(number(row, 0)?)))
+}
+
+pub(super) fn add_store(db: &Connection, name: &Name) -> Result<StoreId, Error> {
+    if let Some(known) = store(db, name)? {
+        return Ok(known);
+    }
+    let sql = "INSERT INTO stores (name) VALUES (?) RETURNING id";
+    let id = one(db, sql, [name.as_str()], |row| Ok(StoreId(number(row, 0)?)))?;
     id.ok_or(Error::Missing)
 }
 

@@ -3,20 +3,25 @@
 
 use rusqlite::{Connection, params};
 
-use super::columns::{int, scratch_columns, scratch_record};
+use super::columns::{int, or_empty, scratch_columns, scratch_record};
 use super::{all, one, rows, run};
-use crate::attachment::{Access, Amendment, RowId, ScratchId, Times};
-use crate::catalog::{Collision, Error, ScratchRecord};
+use crate::attachment::{Access, Amendment, ScratchId, Times};
+use crate::catalog::{Collision, Error, Folder, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 pub(super) fn find(
     db: &Connection,
-    row: RowId,
+    folder: &Folder,
     name: &Name,
 ) -> Result<Option<ScratchRecord>, Error> {
-    let sql = concat!("SELECT ", scratch_columns!(), " FROM scratch WHERE row_id = ? AND name = ?");
-    one(db, sql, params![int(row.0), name.as_str()], scratch_record)
+    let sql = concat!(
+        "SELECT ",
+        scratch_columns!(),
+        " FROM scratch WHERE row_id = ? AND field = ? AND name = ?"
+    );
+    let field = or_empty(folder.field.as_ref());
+    one(db, sql, params![int(folder.row.0), field, name.as_str()], scratch_record)
 }
 
 pub(super) fn by_id(db: &Connection, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
@@ -24,9 +29,14 @@ pub(super) fn by_id(db: &Connection, id: ScratchId) -> Result<Option<ScratchReco
     one(db, sql, [int(id.0)], scratch_record)
 }
 
-pub(super) fn of_row(db: &Connection, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-    let sql = concat!("SELECT ", scratch_columns!(), " FROM scratch WHERE row_id = ? ORDER BY id");
-    all(db, sql, [int(row.0)], scratch_record)
+pub(super) fn of_folder(db: &Connection, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+    let sql = concat!(
+        "SELECT ",
+        scratch_columns!(),
+        " FROM scratch WHERE row_id = ? AND field = ? ORDER BY id"
+    );
+    let field = or_empty(folder.field.as_ref());
+    all(db, sql, params![int(folder.row.0), field], scratch_record)
 }
 
 pub(super) fn before(db: &Connection, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
@@ -36,57 +46,58 @@ pub(super) fn before(db: &Connection, created: Timestamp) -> Result<Vec<ScratchR
 
 pub(super) fn add(
     db: &Connection,
-    row: RowId,
+    folder: &Folder,
     name: &Name,
     file: &str,
     (access, now): (Access, Timestamp),
 ) -> Result<ScratchRecord, Error> {
-    rows::require(db, row)?;
-    if find(db, row, name)?.is_some() {
+    rows::require(db, folder.row)?;
+    if find(db, folder, name)?.is_some() {
         return Err(Error::Taken);
     }
     let sql = concat!(
-        "INSERT INTO scratch (row_id, name, file, uid, gid, mode, created) \
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING ",
+        "INSERT INTO scratch (row_id, field, name, file, uid, gid, mode, created) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING ",
         scratch_columns!()
     );
     let Access { uid, gid, mode } = access;
-    let params = params![int(row.0), name.as_str(), file, uid, gid, mode, now.0];
+    let field = or_empty(folder.field.as_ref());
+    let params = params![int(folder.row.0), field, name.as_str(), file, uid, gid, mode, now.0];
     let added = one(db, sql, params, scratch_record)?.ok_or(Error::Missing)?;
-    rows::touch(db, row, now)?;
+    rows::touch(db, folder.row, now)?;
     Ok(added)
 }
 
 pub(super) fn rename(
     db: &Connection,
     id: ScratchId,
-    row: RowId,
+    folder: &Folder,
     name: &Name,
     (collision, now): (Collision, Timestamp),
 ) -> Result<Option<ScratchRecord>, Error> {
     let scratch = by_id(db, id)?.ok_or(Error::Missing)?;
-    rows::require(db, row)?;
-    if (scratch.row, &scratch.name) == (row, name) {
+    rows::require(db, folder.row)?;
+    if (&scratch.folder, &scratch.name) == (folder, name) {
         return Ok(None);
     }
-    let there = find(db, row, name)?;
+    let there = find(db, folder, name)?;
     match (&there, collision) {
         (None, Collision::Exchange) => return Err(Error::Missing),
         (Some(_), Collision::Refuse) => return Err(Error::Taken),
-        (None, _) => lay(db, id, row, name.as_str())?,
+        (None, _) => lay(db, id, folder, name.as_str())?,
         (Some(other), Collision::Replace) => {
             delete(db, other.id)?;
-            lay(db, id, row, name.as_str())?;
+            lay(db, id, folder, name.as_str())?;
         }
         (Some(other), Collision::Exchange) => {
             // No `Name` is empty, so the empty text is free while the two change places.
-            lay(db, other.id, row, "")?;
-            lay(db, id, row, name.as_str())?;
-            lay(db, other.id, scratch.row, scratch.name.as_str())?;
+            lay(db, other.id, folder, "")?;
+            lay(db, id, folder, name.as_str())?;
+            lay(db, other.id, &scratch.folder, scratch.name.as_str())?;
         }
     }
-    rows::touch(db, scratch.row, now)?;
-    rows::touch(db, row, now)?;
+    rows::touch(db, scratch.folder.row, now)?;
+    rows::touch(db, folder.row, now)?;
     Ok(there)
 }
 
@@ -113,13 +124,14 @@ pub(super) fn remove(
         return Ok(None);
     };
     delete(db, id)?;
-    rows::touch(db, scratch.row, now)?;
+    rows::touch(db, scratch.folder.row, now)?;
     Ok(Some(scratch))
 }
 
-fn lay(db: &Connection, id: ScratchId, row: RowId, name: &str) -> Result<(), Error> {
-    let sql = "UPDATE scratch SET row_id = ?, name = ? WHERE id = ?";
-    run(db, sql, params![int(row.0), name, int(id.0)])?;
+fn lay(db: &Connection, id: ScratchId, folder: &Folder, name: &str) -> Result<(), Error> {
+    let sql = "UPDATE scratch SET row_id = ?, field = ?, name = ? WHERE id = ?";
+    let field = or_empty(folder.field.as_ref());
+    run(db, sql, params![int(folder.row.0), field, name, int(id.0)])?;
     Ok(())
 }
 

@@ -1,12 +1,12 @@
-//! Slots in `SQLite`: what hangs from which field of which row, and every way to change that.
+//! Slots in `SQLite`: what hangs from which field or item of which row, and every way to change that.
 //! Does not know how an attachment counts its names.
 
 use rusqlite::{Connection, params};
 
-use super::columns::{attachment_columns, int, link};
+use super::columns::{attachment_columns, attachment_tables, int, link, name, number, or_empty};
 use super::{all, attachments, blobs, one, rows, run};
 use crate::attachment::{Attachment, AttachmentId, RowId};
-use crate::catalog::{Collision, Error, Link, Place, Publication, Published};
+use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -15,26 +15,87 @@ macro_rules! link_query {
         concat!(
             "SELECT ",
             attachment_columns!(),
-            ", l.row_id, l.field, l.written FROM links l \
-             JOIN attachments a ON a.id = l.attachment JOIN blobs b ON b.id = a.blob "
+            ", l.row_id, l.field, l.item, l.written FROM ",
+            attachment_tables!(),
+            "JOIN links l ON l.attachment = a.id "
         )
     };
 }
 
 pub(super) fn find(db: &Connection, place: &Place) -> Result<Option<Link>, Error> {
-    let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.field = ?");
-    one(db, sql, params![int(place.row.0), place.field.as_str()], link)
+    let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.field = ? AND l.item = ?");
+    let item = or_empty(place.item.as_ref());
+    one(db, sql, params![int(place.row.0), place.field.as_str(), item], link)
 }
 
 pub(super) fn of_row(db: &Connection, row: RowId) -> Result<Vec<Link>, Error> {
-    let sql = concat!(link_query!(), "WHERE l.row_id = ? ORDER BY l.field");
+    let sql = concat!(link_query!(), "WHERE l.row_id = ? ORDER BY l.field, l.position, l.item");
     all(db, sql, [int(row.0)], link)
+}
+
+pub(super) fn items(db: &Connection, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+    let sql = concat!(
+        link_query!(),
+        "WHERE l.row_id = ? AND l.field = ? AND l.item <> '' ORDER BY l.position, l.item"
+    );
+    all(db, sql, params![int(row.0), field.as_str()], link)
+}
+
+pub(super) fn count(db: &Connection, row: RowId, field: &Name) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM links WHERE row_id = ? AND field = ? AND item <> ''";
+    let count = one(db, sql, params![int(row.0), field.as_str()], |row| number(row, 0))?;
+    Ok(count.unwrap_or(0))
+}
+
+pub(super) fn revise(
+    db: &Connection,
+    row: RowId,
+    revisions: &[Revision],
+    now: Timestamp,
+) -> Result<Vec<Attachment>, Error> {
+    rows::require(db, row)?;
+    let mut lost = Vec::new();
+    for revision in revisions {
+        match revision {
+            Revision::Detach(place) => lost.push(unlink(db, place, now)?.ok_or(Error::Missing)?),
+            Revision::Arrange { field, order } => arrange(db, row, field, order)?,
+            Revision::Rename { place, original_filename } => {
+                attachments::rename(db, holder(db, place)?, original_filename, now)?;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = holder(db, place)?;
+                attachments::set_attribute(db, id, name, value.as_deref(), now)?;
+            }
+        }
+    }
+    rows::touch(db, row, now)?;
+    Ok(lost)
+}
+
+fn holder(db: &Connection, place: &Place) -> Result<AttachmentId, Error> {
+    Ok(find(db, place)?.ok_or(Error::Missing)?.attachment.id)
+}
+
+fn arrange(db: &Connection, row: RowId, field: &Name, order: &[Name]) -> Result<(), Error> {
+    let sql = "SELECT item FROM links WHERE row_id = ? AND field = ? AND item <> '' \
+               ORDER BY position, item";
+    let there = all(db, sql, params![int(row.0), field.as_str()], |row| name(row, 0))?;
+    let others = there.iter().filter(|item| !order.contains(item));
+    let sql = "UPDATE links SET position = ? WHERE row_id = ? AND field = ? AND item = ?";
+    for (position, item) in (1_i64..).zip(order.iter().chain(others)) {
+        run(db, sql, params![position, int(row.0), field.as_str(), item.as_str()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn publish(db: &Connection, publication: &Publication) -> Result<Published, Error> {
     let Publication { place, written, blob, content, now, .. } = publication;
     rows::require(db, place.row)?;
     blobs::require(db, *blob)?;
+    if let Some(sent) = &publication.original {
+        blobs::require(db, sent.blob)?;
+        blobs::claim(db, sent.blob, &sent.content, Some(*now))?;
+    }
     blobs::claim(db, *blob, content, Some(*now))?;
     let there = find(db, place)?;
     let (id, lost) = match &there {
@@ -44,15 +105,14 @@ pub(super) fn publish(db: &Connection, publication: &Publication) -> Result<Publ
         }
         _ => {
             let version = there.as_ref().map_or(1, |link| link.attachment.version + 1);
-            let id = attachments::add(db, publication, version)?;
-            (id, there.as_ref().map(|link| link.attachment.id))
+            (attachments::add(db, publication, version)?, there.as_ref())
         }
     };
     for (name, value) in &publication.attributes {
         attachments::put_attribute(db, id, name, value)?;
     }
     hang(db, place, written, id)?;
-    let displaced = lost.map(|lost| attachments::lose(db, lost, *now)).transpose()?;
+    let displaced = lost.map(|lost| lose(db, lost, *now)).transpose()?;
     if there.is_none_or(|link| link.attachment.id != id || link.written != *written) {
         rows::touch(db, place.row, *now)?;
     }
@@ -75,7 +135,7 @@ pub(super) fn share(
         Some(link) if link.attachment.id == id => Ok(None),
         there => {
             attachments::gain(db, id, now)?;
-            there.map(|link| attachments::lose(db, link.attachment.id, now)).transpose()
+            there.map(|link| lose(db, &link, now)).transpose()
         }
     }
 }
@@ -90,7 +150,7 @@ pub(super) fn unlink(
     };
     take_down(db, place)?;
     rows::touch(db, place.row, now)?;
-    attachments::lose(db, link.attachment.id, now).map(Some)
+    lose(db, &link, now).map(Some)
 }
 
 pub(super) fn move_link(
@@ -109,6 +169,10 @@ pub(super) fn move_link(
     }
     let there = taken(db, to, collision)?;
     rows::touch(db, to.row, now)?;
+    if there.is_none() && from.folder() == to.folder() && from.field == to.field {
+        call(db, from, to, written)?;
+        return Ok(None);
+    }
     hang(db, to, written, moved.attachment.id)?;
     match there {
         Some(other) if collision == Collision::Exchange => {
@@ -120,7 +184,7 @@ pub(super) fn move_link(
             let Some(other) = there else {
                 return Ok(None);
             };
-            let after = attachments::lose(db, other.attachment.id, now)?;
+            let after = lose(db, &other, now)?;
             Ok((other.attachment.id != moved.attachment.id).then_some(after))
         }
     }
@@ -135,17 +199,32 @@ fn taken(db: &Connection, place: &Place, collision: Collision) -> Result<Option<
     }
 }
 
+fn lose(db: &Connection, link: &Link, now: Timestamp) -> Result<Attachment, Error> {
+    attachments::lose(db, link.attachment.id, (&link.place, &link.written), now)
+}
+
+/// What is taken keeps its position; a new item of a collection comes last.
 fn hang(db: &Connection, place: &Place, written: &Name, id: AttachmentId) -> Result<(), Error> {
-    let sql = "INSERT INTO links (row_id, field, written, attachment) VALUES (?, ?, ?, ?) \
-               ON CONFLICT (row_id, field) \
+    let sql = "INSERT INTO links (row_id, field, item, written, attachment, position) \
+               SELECT ?1, ?2, ?3, ?4, ?5, CASE ?3 WHEN '' THEN 0 ELSE 1 + coalesce( \
+                   (SELECT max(position) FROM links WHERE row_id = ?1 AND field = ?2), 0) END \
+               WHERE 1 ON CONFLICT (row_id, field, item) \
                DO UPDATE SET written = excluded.written, attachment = excluded.attachment";
-    let Place { row, field } = place;
-    run(db, sql, params![int(row.0), field.as_str(), written.as_str(), int(id.0)])?;
-    Ok(())
+    let Place { row, field, item } = place;
+    let (row, item, id) = (int(row.0), or_empty(item.as_ref()), int(id.0));
+    run(db, sql, params![row, field.as_str(), item, written.as_str(), id]).map(drop)
+}
+
+/// Another name in the same collection, which keeps the item's position.
+fn call(db: &Connection, from: &Place, to: &Place, written: &Name) -> Result<(), Error> {
+    let sql = "UPDATE links SET item = ?, written = ? WHERE row_id = ? AND field = ? AND item = ?";
+    let (old, new) = (or_empty(from.item.as_ref()), or_empty(to.item.as_ref()));
+    let (row, field) = (int(from.row.0), from.field.as_str());
+    run(db, sql, params![new, written.as_str(), row, field, old]).map(drop)
 }
 
 fn take_down(db: &Connection, place: &Place) -> Result<(), Error> {
-    let sql = "DELETE FROM links WHERE row_id = ? AND field = ?";
-    run(db, sql, params![int(place.row.0), place.field.as_str()])?;
-    Ok(())
+    let sql = "DELETE FROM links WHERE row_id = ? AND field = ? AND item = ?";
+    let item = or_empty(place.item.as_ref());
+    run(db, sql, params![int(place.row.0), place.field.as_str(), item]).map(drop)
 }

@@ -20,10 +20,10 @@ pub(super) struct Horizon {
 
 /// Blobs that may be needed by nothing: every one that is, and some that are not.
 const SUSPECTS: &str = "\
-    SELECT id, digest FROM blobs WHERE idle = 1 AND doomed = 0 AND reserved <= ?2 \
+    SELECT id, digest, store FROM blobs WHERE idle = 1 AND doomed = 0 AND reserved <= ?2 \
     UNION \
-    SELECT b.id, b.digest FROM attachments a JOIN blobs b ON b.id = a.blob \
-    WHERE a.retired <= ?1 AND b.doomed = 0 \
+    SELECT b.id, b.digest, b.store FROM attachments a JOIN blobs b ON b.id IN (a.blob, a.original) \
+    WHERE a.retired <= ?1 AND a.keep = 0 AND b.doomed = 0 \
     ORDER BY 1";
 
 /// Whether a blob is needed: by a name, a hold or a fresh reservation, of itself or of what it is a variant of. UNION
@@ -35,7 +35,9 @@ const NEEDED: &str = "\
     SELECT 1 FROM up JOIN blobs b ON b.id = up.blob \
     WHERE (b.idle = 1 AND b.reserved > ?2) \
        OR EXISTS (SELECT 1 FROM attachments a \
-                  WHERE a.blob = b.id AND (a.retired IS NULL OR a.retired > ?1))";
+                  WHERE a.blob = b.id AND (a.retired IS NULL OR a.retired > ?1 OR a.keep = 1)) \
+       OR EXISTS (SELECT 1 FROM attachments a \
+                  WHERE a.original = b.id AND (a.retired IS NULL OR a.retired > ?1 OR a.keep = 1))";
 
 pub(super) fn doom(db: &Connection, horizon: Horizon, limit: usize) -> Result<Doomed, Error> {
     let mut doomed = Doomed { blobs: blobs::doomed(db, limit)?, ..Doomed::default() };
@@ -52,7 +54,8 @@ pub(super) fn doom(db: &Connection, horizon: Horizon, limit: usize) -> Result<Do
     Ok(doomed)
 }
 
-/// Dooms a blob that nothing needs, and then those of its variants that nothing else needs.
+/// Dooms a blob that nothing needs, and then those of its variants, and of what its attachments keep beside it, that
+/// nothing else needs.
 fn condemn(
     db: &Connection,
     suspect: BlobKey,
@@ -66,11 +69,14 @@ fn condemn(
         if doomed.blobs.contains(&suspect) || exists(db, NEEDED, params)? {
             continue;
         }
-        let sql = "SELECT DISTINCT b.id, b.digest FROM variants v JOIN blobs b ON b.id = v.blob \
-                   WHERE v.original = ? AND b.doomed = 0";
+        let sql = "SELECT b.id, b.digest, b.store FROM variants v JOIN blobs b ON b.id = v.blob \
+                   WHERE v.original = ?1 AND b.doomed = 0 UNION \
+                   SELECT b.id, b.digest, b.store FROM attachments a \
+                   JOIN blobs b ON b.id IN (a.blob, a.original) \
+                   WHERE (a.blob = ?1 OR a.original = ?1) AND b.id <> ?1 AND b.doomed = 0";
         suspects.extend(all(db, sql, [id], |row| key(row, 0))?);
         run(db, "DELETE FROM variants WHERE original = ?1 OR blob = ?1", [id])?;
-        let sql = "DELETE FROM attachments WHERE blob = ? RETURNING id";
+        let sql = "DELETE FROM attachments WHERE blob = ?1 OR original = ?1 RETURNING id";
         doomed.attachments.extend(all(db, sql, [id], |row| Ok(AttachmentId(number(row, 0)?)))?);
         run(db, "UPDATE blobs SET doomed = 1 WHERE id = ?", [id])?;
         doomed.blobs.push(suspect);
@@ -87,14 +93,18 @@ fn forget_retired(
     doomed: &mut Doomed,
 ) -> Result<(), Error> {
     let sql = "DELETE FROM attachments WHERE id IN ( \
-                   SELECT a.id FROM attachments a WHERE a.retired <= ?1 AND EXISTS ( \
+                   SELECT a.id FROM attachments a WHERE a.retired <= ?1 AND a.keep = 0 AND EXISTS ( \
                        SELECT 1 FROM attachments o WHERE o.blob = a.blob \
-                       AND (o.retired IS NULL OR o.retired > ?1)) \
+                       AND (o.retired IS NULL OR o.retired > ?1 OR o.keep = 1)) \
                    ORDER BY a.id LIMIT ?2) \
-               RETURNING id";
+               RETURNING id, original";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let read = |row: &rusqlite::Row| Ok(AttachmentId(number(row, 0)?));
-    doomed.attachments.extend(all(db, sql, params![horizon.retired.0, limit], read)?);
+    let read = |row: &rusqlite::Row| Ok((AttachmentId(number(row, 0)?), row.get(1)?));
+    let forgotten: Vec<(_, Option<i64>)> = all(db, sql, params![horizon.retired.0, limit], read)?;
+    for (id, sent) in forgotten {
+        doomed.attachments.push(id);
+        sent.map_or(Ok(()), |sent| blobs::release(db, sent))?;
+    }
     Ok(())
 }
 

@@ -86,12 +86,8 @@ pub(super) fn touch(db: &Connection, id: VariantId, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Drops one variant. Its blob is a sweep's to look at again, unless attachments lead the sweep there anyway.
+/// Drops one variant.
 fn discard(db: &Connection, variant: i64, blob: i64) -> Result<(), Error> {
     run(db, "DELETE FROM variants WHERE id = ?", [variant])?;
-    let sql = "UPDATE blobs SET idle = 1 WHERE id = ?1 \
-               AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1) \
-               AND NOT EXISTS (SELECT 1 FROM variants WHERE blob = ?1)";
-    run(db, sql, [blob])?;
-    Ok(())
+    blobs::release(db, blob)
 }

@@ -2,14 +2,14 @@
 //! Does not hold SQL.
 
 use super::sweep::Horizon;
-use super::{Sqlite, attachments, blobs, rows, scratch, slots, sweep, variants};
+use super::{Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, sweep, variants};
 use crate::attachment::{
-    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, RowId, ScratchId, TableId,
-    VariantId,
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
+    StoreId, TableId, VariantId,
 };
 use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Link, Place, Publication, Published, Reservation, RowRecord,
-    ScratchRecord, Totals, VariantRecord,
+    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
 };
 use crate::digest::Digest;
 use crate::slot::Name;
@@ -23,6 +23,20 @@ impl Catalog for Sqlite {
             return Ok(known);
         }
         self.write(|db| rows::add_table(db, name))
+    }
+
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
+        if let Some(known) = self.read(|db| rows::field(db, table, name, orphan))? {
+            return Ok(known);
+        }
+        self.write(|db| rows::add_field(db, table, name, orphan))
+    }
+
+    fn store(&self, name: &Name) -> Result<StoreId, Error> {
+        if let Some(known) = self.read(|db| rows::store(db, name))? {
+            return Ok(known);
+        }
+        self.write(|db| rows::add_store(db, name))
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -78,6 +92,23 @@ impl Catalog for Sqlite {
         self.read(|db| slots::of_row(db, row))
     }
 
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        self.read(|db| slots::items(db, row, field))
+    }
+
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+        self.read(|db| slots::count(db, row, field))
+    }
+
+    fn revise(
+        &self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error> {
+        self.write(|db| slots::revise(db, row, revisions, now))
+    }
+
     fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
         self.read(|db| attachments::by_id(db, id))
     }
@@ -86,11 +117,16 @@ impl Catalog for Sqlite {
         self.read(|db| attachments::places(db, id))
     }
 
-    fn reserve(&self, digest: Digest, now: Timestamp) -> Result<Reservation, Error> {
-        if let Some(key) = self.read(|db| blobs::stored(db, digest))? {
+    fn reserve(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        if let Some(key) = self.read(|db| blobs::stored(db, store, digest))? {
             return Ok(Reservation::Stored(key));
         }
-        self.write(|db| blobs::reserve(db, digest, now))
+        self.write(|db| blobs::reserve(db, store, digest, now))
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
@@ -146,6 +182,23 @@ impl Catalog for Sqlite {
         self.write(|db| attachments::set_attribute(db, id, name, value, now))
     }
 
+    fn retired(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, AttachmentId)>,
+        limit: usize,
+    ) -> Result<Vec<Retired>, Error> {
+        self.read(|db| retired::since(db, since, after, limit))
+    }
+
+    fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
+        self.read(|db| retired::by_id(db, id))
+    }
+
+    fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
+        self.read(|db| retired::orphans(db, after, limit))
+    }
+
     fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
         self.read(|db| variants::find(db, original, variant))
     }
@@ -168,16 +221,16 @@ impl Catalog for Sqlite {
         self.write(|db| variants::add(db, original, variant, blob, content))
     }
 
-    fn scratch(&self, row: RowId, name: &Name) -> Result<Option<ScratchRecord>, Error> {
-        self.read(|db| scratch::find(db, row, name))
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        self.read(|db| scratch::find(db, folder, name))
     }
 
     fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
         self.read(|db| scratch::by_id(db, id))
     }
 
-    fn scratches(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        self.read(|db| scratch::of_row(db, row))
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| scratch::of_folder(db, folder))
     }
 
     fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
@@ -186,24 +239,24 @@ impl Catalog for Sqlite {
 
     fn add_scratch(
         &self,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         file: &str,
         access: Access,
         now: Timestamp,
     ) -> Result<ScratchRecord, Error> {
-        self.write(|db| scratch::add(db, row, name, file, (access, now)))
+        self.write(|db| scratch::add(db, folder, name, file, (access, now)))
     }
 
     fn rename_scratch(
         &self,
         id: ScratchId,
-        row: RowId,
+        folder: &Folder,
         name: &Name,
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
-        self.write(|db| scratch::rename(db, id, row, name, (collision, now)))
+        self.write(|db| scratch::rename(db, id, folder, name, (collision, now)))
     }
 
     fn amend_scratch(
@@ -221,6 +274,33 @@ impl Catalog for Sqlite {
         now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
         self.write(|db| scratch::remove(db, id, now))
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.write(|db| arrivals::offer(db, id))
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        self.read(|db| arrivals::offered(db, after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.write(|db| arrivals::enrol(db, id, (table, name), access, now))
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.write(|db| arrivals::take(db, id, taken))
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_id(db, table))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

@@ -60,7 +60,7 @@ impl Tree {
     /// What is stored, as the beginning of a draft.
     pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
         let bytes = self.library.open_blob(attachment.blob)?;
-        Ok(Start::Copy(attachment, bytes))
+        Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
     /// A new draft, waiting for its first handle.
@@ -211,6 +211,21 @@ impl Tree {
         // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
         let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
         if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
+    }
+
+    /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
+    pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
+        self.displaced(displaced);
+        if let Some(link) = before {
+            self.forget_name(link, Duration::ZERO);
+        }
+    }
+
+    /// Unlinked or renamed away: remembered for the draft that its remover may begin now.
+    pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
+        let pid = self.processes.group(who.tid).unwrap_or(0);
+        self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
+        self.displaced(lost);
     }
 
     /// The row's times have moved.

@@ -32,6 +32,7 @@ impl Tree {
                 None => read_fully(&scratch.file, offset, buffer),
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
+            Handle::Document(document) => Ok(document.read_at(offset, buffer)),
             Handle::Nothing => Ok(0),
             Handle::Directory(_) => Err(Error::IsDirectory),
         }
@@ -45,10 +46,12 @@ impl Tree {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
                 None => scratch.file.sync_all().map_err(failed),
             },
-            // What is committed is durable already.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
-                Ok(())
-            }
+            // What is committed is durable already, and a document is understood at its close.
+            Handle::Blob { .. }
+            | Handle::Text(_)
+            | Handle::Document(_)
+            | Handle::Nothing
+            | Handle::Directory(_) => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::RowRecord;
+use crate::catalog::{Folder, RowRecord};
 use crate::library::Table;
 use crate::tree::attr::{Kind, Listed};
 use crate::tree::handles::{Handle, Listing};
@@ -117,7 +117,7 @@ impl Tree {
             }
         }
         found.sort_by(|(_, one), (_, other)| one.cmp(other));
-        let scratch = self.library.scratches(row)?;
+        let scratch = self.library.scratches(&Folder::row(row))?;
         found.extend(scratch.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())));
         Ok(found)
     }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::attachment::{Access, Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::{Entry, Lifetime};
@@ -91,18 +91,20 @@ impl Tree {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => {
                 let entry = self.lookup_field(who, row, &field, name)?;
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 self.redirects.answered(who.tid, &place, entry.attr.ino);
                 Ok(Lookup::Found(entry))
             }
             Meaning::Variant(field, Some(variant)) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
+            Meaning::RowJson => Ok(Lookup::Found(fleeting(self.row_json_attr(table, row)?))),
             Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
             Meaning::Scratch => {
-                let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                let record =
+                    self.library.find_scratch(&Folder::row(row), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
             }
         }
@@ -116,7 +118,7 @@ impl Tree {
         field: &Arc<Field>,
         name: &Name,
     ) -> Result<Entry> {
-        let place = Place { row, field: field.name.clone() };
+        let place = Place::one(row, field.name.clone());
         let link = self.library.find(&place)?;
         if let Some(link) = &link
             && !name::resolves(link, name)
@@ -166,7 +168,7 @@ impl Tree {
 
     fn lookup_thumb_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
         let field = self.table(table)?.field(name.as_str()).ok_or(Error::NotFound)?;
-        let place = Place { row, field: field.name.clone() };
+        let place = Place::one(row, field.name.clone());
         let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
         let node = Node::ThumbField(link.attachment.id);

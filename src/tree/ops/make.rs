@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use crate::attachment::{RowId, TableId};
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::library::draft::Start;
 use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
@@ -31,7 +31,7 @@ impl Tree {
         let name = made(name)?;
         match name::meaning(self.table(table)?, &name) {
             Meaning::Field(field) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 self.check_extension(who, &place, &field, &name)?;
                 self.create_draft(who, &place, &field, &name, flags)
             }
@@ -40,11 +40,17 @@ impl Tree {
                 Err(Error::NotPermitted)
             }
             Meaning::Scratch => {
-                let (record, file) = self.library.make_scratch(row, &name, who.uid, who.gid)?;
+                let (record, file) =
+                    self.library.make_scratch(&Folder::row(row), &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
                 Ok((entry, self.hold_scratch(who, &record, file, true)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson if flags.exclusive => Err(Error::Exists),
+            Meaning::RowJson => {
+                let opened = self.open_row_json(who, (table, row), flags)?;
+                Ok((fleeting(self.row_json_attr(table, row)?), opened))
+            }
             Meaning::View => Err(Error::NotPermitted),
         }
     }

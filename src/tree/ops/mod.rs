@@ -10,6 +10,7 @@ mod make;
 mod open;
 mod remove;
 mod rename;
+mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;

@@ -19,6 +19,7 @@ impl Tree {
             Node::Attachment(id) => self.open_attachment(who, id, flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
+            Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
             other if flags.writes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }

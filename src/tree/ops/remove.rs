@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use crate::attachment::RowId;
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::slot::Name;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
@@ -19,14 +19,16 @@ impl Tree {
         let (table, row) = Self::row_node(parent)?;
         match name::meaning(self.table(table)?, &name) {
             Meaning::Field(field) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 self.unlink_field(who, &place, &name)
             }
             Meaning::Scratch => {
-                let record = self.library.find_scratch(row, &name)?.ok_or(Error::NotFound)?;
+                let record =
+                    self.library.find_scratch(&Folder::row(row), &name)?.ok_or(Error::NotFound)?;
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Err(Error::NotPermitted),
             Meaning::View => Err(Error::NotFound),
         }
     }
@@ -45,10 +47,8 @@ impl Tree {
         match self.library.find(place)? {
             Some(link) if name::resolves(&link, name) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
-                let pid = tgid.unwrap_or(0);
-                self.unlinked.note((place.clone(), pid), (lost.id, link.written.clone()));
                 self.drafts.of(place).iter().for_each(|open| open.hide());
-                self.displaced(&lost);
+                self.note_unlinked(who, &link, &lost);
                 self.forget_listed(&link, name);
                 Ok(())
             }

@@ -3,10 +3,9 @@
 
 use std::ffi::OsStr;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-use crate::attachment::{Attachment, AttachmentId, RowId, ScratchId, TableId};
-use crate::catalog::{Collision, Link, Place, Published, ScratchRecord};
+use crate::attachment::{AttachmentId, RowId, ScratchId, TableId};
+use crate::catalog::{Collision, Folder, Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
@@ -24,12 +23,16 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 enum Source {
     Link(Link, Arc<Field>),
     Scratch(ScratchRecord),
+    /// `row.json`
+    Json(RowId),
 }
 
 /// Where it moves to.
 enum Goal {
     Field(Place, Arc<Field>),
     Scratch(RowId),
+    /// `row.json`
+    Json(RowId),
 }
 
 impl Tree {
@@ -48,9 +51,6 @@ impl Tree {
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (Node::Row(from, from_row), Node::Row(to, to_row)) => {
                 let source = self.source(who, from, from_row, &name)?;
-                if let Source::Link(link, _) = &source {
-                    self.forget_listed(link, &name);
-                }
                 let goal = self.goal(to, to_row, &new_name)?;
                 self.rename_file(who, source, goal, &new_name, mode)
             }
@@ -64,7 +64,7 @@ impl Tree {
                         let target = self.target(&place, &field, &new_name)?;
                         self.retry(who, id, &target, mode)
                     }
-                    Goal::Scratch(_) => Err(Error::CrossDevice),
+                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
             (Node::Root | Node::Models, _) | (_, Node::Root | Node::Models | Node::Table(_)) => {
@@ -94,20 +94,25 @@ impl Tree {
     fn source(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Source> {
         match name::meaning(self.table(table)?, name) {
             Meaning::Field(field) => {
-                let place = Place { row, field: field.name.clone() };
+                let place = Place::one(row, field.name.clone());
                 let link = self.library.find(&place)?.filter(|link| name::resolves(link, name));
                 match link {
-                    Some(link) => Ok(Source::Link(link, field)),
+                    Some(link) => {
+                        self.forget_listed(&link, name);
+                        Ok(Source::Link(link, field))
+                    }
                     None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
                     None => Err(Error::NotFound),
                 }
             }
             Meaning::Scratch => {
-                let record = self.library.find_scratch(row, name)?.ok_or(Error::NotFound)?;
+                let record =
+                    self.library.find_scratch(&Folder::row(row), name)?.ok_or(Error::NotFound)?;
                 check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Ok(Source::Json(row)),
             Meaning::View => Err(Error::NotFound),
         }
     }
@@ -118,11 +123,10 @@ impl Tree {
 
     fn goal(&self, table: TableId, row: RowId, name: &Name) -> Result<Goal> {
         match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => {
-                Ok(Goal::Field(Place { row, field: field.name.clone() }, field))
-            }
+            Meaning::Field(field) => Ok(Goal::Field(Place::one(row, field.name.clone()), field)),
             Meaning::Scratch => Ok(Goal::Scratch(row)),
             Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson => Ok(Goal::Json(row)),
             Meaning::View => Err(Error::NotPermitted),
         }
     }
@@ -136,9 +140,12 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         match (source, goal) {
-            (Source::Scratch(record), Goal::Scratch(row)) => {
-                Ok(self.library.rename_scratch(record.id, row, name, collision(mode))?)
-            }
+            (Source::Scratch(record), Goal::Scratch(row)) => Ok(self.library.rename_scratch(
+                record.id,
+                &Folder::row(row),
+                name,
+                collision(mode),
+            )?),
             (Source::Scratch(record), Goal::Field(place, field)) => {
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(&place, mode)?.filter(|link| outlives(link, name));
@@ -151,6 +158,23 @@ impl Tree {
                 self.move_link(who, &link, &from, &target, mode)
             }
             (Source::Link(link, _), Goal::Scratch(row)) => self.demote(who, &link, row, name, mode),
+            (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
+                self.patch_by_rename(who, &record, row)
+            }
+            (Source::Scratch(_), Goal::Json(_)) if mode == RenameMode::NoReplace => {
+                Err(Error::Exists)
+            }
+            (Source::Json(id), Goal::Scratch(row)) if mode != RenameMode::Exchange => {
+                let folder = Folder::row(row);
+                match self.library.find_scratch(&folder, name)? {
+                    Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
+                    Some(old) => self.library.remove_scratch(old.id)?,
+                    None => {}
+                }
+                self.copy_row_json(who, id, (&folder, name))
+            }
+            // A view is moved nowhere, and nothing but a patch becomes one.
+            (Source::Json(_), _) | (_, Goal::Json(_)) => Err(Error::NotPermitted),
         }
     }
 
@@ -226,14 +250,6 @@ impl Tree {
         }
     }
 
-    /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
-    fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
-        self.displaced(displaced);
-        if let Some(link) = before {
-            self.forget_name(link, Duration::ZERO);
-        }
-    }
-
     fn move_link(
         &self,
         who: Caller,
@@ -275,7 +291,8 @@ impl Tree {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        match (mode, self.library.find_scratch(row, name)?) {
+        let folder = Folder::row(row);
+        match (mode, self.library.find_scratch(&folder, name)?) {
             (RenameMode::Exchange, _) => {
                 return Err(Error::Invalid("scratch and fields cannot be exchanged"));
             }
@@ -283,12 +300,10 @@ impl Tree {
             (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
             (_, None) => {}
         }
-        self.library.scratch_from_blob(link, row, name, (who.uid, who.gid))?;
+        self.library.scratch_from_blob(link, &folder, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one has not left.
-            let pid = self.processes.owner(who.tid).pid();
-            self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
-            self.displaced(&lost);
+            self.note_unlinked(who, link, &lost);
         }
         self.row_changed(&link.place);
         Ok(())
@@ -308,6 +323,7 @@ impl Tree {
             access: self.library.file_access(who.uid, who.gid, &target.field),
             times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
             attributes: Vec::new(),
+            source: None,
         };
         let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());

@@ -4,6 +4,7 @@
 use crate::attachment::{AttachmentId, ScratchId};
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
+use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
@@ -20,6 +21,11 @@ impl Tree {
             Node::Attachment(id) => self.set_attachment(who, id, change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
+            // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
+            Node::RowJson(table, id) => match change.size {
+                Some(1..) => Err(Error::NotPermitted),
+                _ => Ok(brief(self.row_json_attr(table, id)?)),
+            },
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.library.amend_row(id, change.amendment)?;
                 Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
@@ -33,6 +39,7 @@ impl Tree {
         let handle = self.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
+            Handle::Document(document) => return self.set_document(document, change).map(Some),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,
                 None => return self.set_open_scratch(scratch, change),
@@ -46,6 +53,13 @@ impl Tree {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
+    }
+
+    fn set_document(&self, document: &Document, change: Change) -> Result<Shown> {
+        if let Some(size) = change.size {
+            document.truncate(size)?;
+        }
+        self.document_shown(document)
     }
 
     /// An open file is truncated whatever became of its name.

@@ -6,6 +6,7 @@ use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
 use crate::library::scratch::ScratchStat;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
+use crate::tree::document::{Document, View};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
@@ -45,8 +46,15 @@ impl Tree {
         Ok(match &*self.handles.find(fh)? {
             Handle::Draft { open, .. } => Some(draft_shown(open)),
             Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
+            Handle::Document(document) => Some(self.document_shown(document)?),
             _ => None,
         })
+    }
+
+    /// An open document has the size of its own text.
+    pub(in crate::tree) fn document_shown(&self, document: &Document) -> Result<Shown> {
+        let View::Row(table, id) = document.view;
+        Ok(brief(Attr { size: document.size(), ..self.row_json_attr(table, id)? }))
     }
 
     /// While a handle is open on it this may be an `fstat`: the attributes are answered though the name is lost.
@@ -78,6 +86,7 @@ impl Tree {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 Attr { ino: node.ino(), ..self.view(node, row.times) }
             }
+            Node::RowJson(table, id) => self.row_json_attr(table, id)?,
             Node::ThumbField(id) => {
                 let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
                 self.view(node, Times::all(attachment.committed))

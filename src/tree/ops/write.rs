@@ -33,6 +33,7 @@ impl Tree {
                     None => Self::write_scratch(scratch, offset, data),
                 }
             }
+            Handle::Document(document) => document.write_at(offset, data),
             _ => Err(Error::BadHandle),
         }
     }
@@ -61,6 +62,7 @@ impl Tree {
                 Some(open) => self.flush_draft(who, open),
                 None => self.flush_scratch(who, scratch),
             },
+            Handle::Document(document) => self.flush_document(who, document),
             _ => Ok(()),
         }
     }

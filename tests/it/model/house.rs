@@ -176,14 +176,7 @@ fn schema() -> Schema {
 }
 
 fn field(name: &str, rules: Rules) -> Field {
-    Field {
-        name: Name::parse(name).expect("a name"),
-        rules,
-        thumbnails: Vec::new(),
-        sizes: Sizes::Any,
-        delete_orphan: true,
-        mode: None,
-    }
+    Field { sizes: Sizes::Any, ..Field::new(Name::parse(name).expect("a name"), rules) }
 }
 
 /// The shared-memory index of `SQLite` holds locks, not data: it is made again.

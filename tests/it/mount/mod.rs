@@ -15,6 +15,7 @@ mod name;
 pub mod peer;
 pub mod picture;
 mod refusal;
+mod row;
 mod script;
 pub mod tool;
 mod variant;

@@ -1,0 +1,175 @@
+//! The laws of collections, of folders, and of the numbers of fields and stores.
+//! Does not know which fields are collections.
+
+use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
+use crate::attachment::{RowId, StoreId};
+use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Revision};
+use crate::digest::Digest;
+
+laws! {
+    items_are_listed_in_the_order_of_their_arrival
+    a_replaced_item_keeps_its_position
+    a_renamed_item_keeps_its_position_unless_it_takes_anothers
+    an_item_from_elsewhere_comes_last
+    arranged_items_come_first_and_the_others_follow
+    a_row_is_revised_whole_or_not_at_all
+    items_and_single_fields_do_not_meet
+    scratch_of_a_collection_is_not_scratch_of_its_row
+    fields_and_stores_keep_their_numbers
+    equal_bytes_in_two_stores_are_two_blobs
+}
+
+fn order(catalog: &dyn Catalog, row: RowId) -> Vec<String> {
+    let items = catalog.items(row, &name("photos")).unwrap();
+    items.into_iter().map(|link| link.place.item.unwrap().to_string()).collect()
+}
+
+fn filled(catalog: &dyn Catalog) -> RowId {
+    let user = row(catalog, "1");
+    for (now, text) in (2..).zip(["c", "a", "b"]) {
+        publish(catalog, &item(user, "photos", text), text, now);
+    }
+    user
+}
+
+fn items_are_listed_in_the_order_of_their_arrival(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    publish(catalog, &place(user, "avatar"), "x", 9);
+    assert_eq!(order(catalog, user), ["c", "a", "b"]);
+    assert_eq!(catalog.count_items(user, &name("photos")).unwrap(), 3);
+    assert_eq!(catalog.count_items(user, &name("avatar")).unwrap(), 0);
+    let links = catalog.links(user).unwrap();
+    let names: Vec<_> = links.iter().map(|link| link.place.item.as_ref()).collect();
+    assert_eq!(names, [None, Some(&name("c")), Some(&name("a")), Some(&name("b"))]);
+}
+
+fn a_replaced_item_keeps_its_position(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    publish(catalog, &item(user, "photos", "a"), "other", 9);
+    assert_eq!(order(catalog, user), ["c", "a", "b"]);
+}
+
+fn a_renamed_item_keeps_its_position_unless_it_takes_anothers(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let photo = |text| item(user, "photos", text);
+    let rename =
+        |from, to, how| catalog.move_link(&photo(from), &photo(to), &name(to), how, at(9)).unwrap();
+    rename("a", "z", Collision::Refuse);
+    assert_eq!(order(catalog, user), ["c", "z", "b"]);
+    rename("b", "c", Collision::Replace);
+    assert_eq!(order(catalog, user), ["c", "z"]);
+    assert_eq!(catalog.find(&photo("c")).unwrap().unwrap().written, name("c"));
+    let before = catalog.find(&photo("z")).unwrap().unwrap().attachment.id;
+    rename("c", "z", Collision::Exchange);
+    assert_eq!(order(catalog, user), ["c", "z"]);
+    assert_eq!(catalog.find(&photo("c")).unwrap().unwrap().attachment.id, before);
+}
+
+fn an_item_from_elsewhere_comes_last(catalog: &dyn Catalog) {
+    let (user, other) = (filled(catalog), row(catalog, "2"));
+    publish(catalog, &item(other, "photos", "a0"), "x", 9);
+    let (from, to) = (item(other, "photos", "a0"), item(user, "photos", "a0"));
+    catalog.move_link(&from, &to, &name("a0"), Collision::Refuse, at(9)).unwrap();
+    assert_eq!(order(catalog, user), ["c", "a", "b", "a0"]);
+    let avatar = publish(catalog, &place(user, "avatar"), "y", 9).id;
+    let to = item(user, "photos", "0");
+    catalog.share(avatar, &to, &name("0"), Collision::Refuse, at(9)).unwrap();
+    assert_eq!(order(catalog, user), ["c", "a", "b", "a0", "0"]);
+}
+
+fn arranged_items_come_first_and_the_others_follow(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let arrange = |row, wanted: &[&str]| {
+        let order = wanted.iter().map(|text| name(text)).collect();
+        catalog.revise(row, &[Revision::Arrange { field: name("photos"), order }], at(9))
+    };
+    arrange(user, &["b"]).unwrap();
+    assert_eq!(order(catalog, user), ["b", "c", "a"]);
+    arrange(user, &["a", "nothing", "c", "b"]).unwrap();
+    assert_eq!(order(catalog, user), ["a", "c", "b"]);
+    publish(catalog, &item(user, "photos", "0"), "new", 9);
+    assert_eq!(order(catalog, user), ["a", "c", "b", "0"]);
+    assert!(matches!(arrange(RowId(9), &[]), Err(Error::Missing)));
+}
+
+fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let photo = |text| item(user, "photos", text);
+    let annotate = |text, value: Option<&str>| Revision::Annotate {
+        place: photo(text),
+        name: "json.note".into(),
+        value: value.map(|value| value.as_bytes().to_vec()),
+    };
+    let rename = Revision::Rename { place: photo("a"), original_filename: "me.jpg".into() };
+    let lost = Revision::Detach(photo("b"));
+    let bad = [rename.clone(), lost.clone(), annotate("b", Some("x"))];
+    assert!(matches!(catalog.revise(user, &bad, at(9)), Err(Error::Missing)));
+    let a = catalog.find(&photo("a")).unwrap().unwrap().attachment;
+    assert_ne!(a.original_filename, "me.jpg");
+    assert_eq!(order(catalog, user), ["c", "a", "b"]);
+
+    let b = catalog.find(&photo("b")).unwrap().unwrap().attachment.id;
+    let displaced = catalog.revise(user, &[rename, lost, annotate("a", Some("x"))], at(9)).unwrap();
+    assert_eq!(displaced.iter().map(|it| (it.id, it.links)).collect::<Vec<_>>(), [(b, 0)]);
+    let renamed = catalog.find(&photo("a")).unwrap().unwrap().attachment;
+    assert_eq!((renamed.id, renamed.original_filename.as_str()), (a.id, "me.jpg"));
+    assert_eq!((renamed.times.modified, renamed.times.changed), (a.times.modified, at(9)));
+    assert_eq!(catalog.attributes(a.id).unwrap(), [("json.note".to_owned(), b"x".to_vec())]);
+    catalog.revise(user, &[annotate("a", None)], at(9)).unwrap();
+    assert_eq!(catalog.attributes(a.id).unwrap(), []);
+}
+
+fn items_and_single_fields_do_not_meet(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    assert_eq!(catalog.find(&place(user, "photos")).unwrap(), None);
+    publish(catalog, &place(user, "photos"), "whole", 9);
+    assert_eq!(order(catalog, user), ["c", "a", "b"]);
+    assert!(catalog.unlink(&item(user, "photos", "a"), at(9)).unwrap().is_some());
+    assert!(catalog.find(&place(user, "photos")).unwrap().is_some());
+    assert!(matches!(catalog.remove_row(user), Err(Error::NotEmpty)));
+}
+
+fn scratch_of_a_collection_is_not_scratch_of_its_row(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (outer, inner) = (Folder::row(user), item(user, "photos", "x").folder());
+    let x = name(".x");
+    let one = catalog.add_scratch(&outer, &x, "s1", ACCESS, at(2)).unwrap();
+    let two = catalog.add_scratch(&inner, &x, "s2", ACCESS, at(2)).unwrap();
+    assert_eq!(catalog.scratch(&inner, &x).unwrap(), Some(two.clone()));
+    assert_eq!(catalog.scratches(&outer).unwrap(), std::slice::from_ref(&one));
+    let taken = catalog.rename_scratch(two.id, &outer, &x, Collision::Refuse, at(3));
+    assert!(matches!(taken, Err(Error::Taken)));
+    catalog.rename_scratch(two.id, &outer, &name(".y"), Collision::Refuse, at(3)).unwrap();
+    assert_eq!(catalog.scratches(&inner).unwrap(), []);
+    catalog.rename_scratch(one.id, &inner, &x, Collision::Refuse, at(3)).unwrap();
+    assert_eq!(
+        catalog.remove_row(user).unwrap().len(),
+        2,
+        "that of its collections goes with a row"
+    );
+}
+
+fn fields_and_stores_keep_their_numbers(catalog: &dyn Catalog) {
+    let (user, page) = (name("user"), name("page"));
+    let (user, page) = (catalog.table(&user).unwrap(), catalog.table(&page).unwrap());
+    let field = |table, text, orphan| catalog.field(table, &name(text), orphan).unwrap();
+    let cover = field(user, "cover", Orphan::Delete);
+    assert_ne!(field(page, "cover", Orphan::Delete), cover);
+    assert_ne!(field(user, "avatar", Orphan::Delete), cover);
+    assert_eq!(field(user, "cover", Orphan::Keep), cover);
+    let nowhere = catalog.field(crate::attachment::TableId(9), &name("x"), Orphan::Keep);
+    assert!(matches!(nowhere, Err(Error::Missing)));
+    let cold = catalog.store(&name("cold")).unwrap();
+    assert_ne!(cold, StoreId::default());
+    assert_eq!(catalog.store(&name("cold")).unwrap(), cold);
+}
+
+fn equal_bytes_in_two_stores_are_two_blobs(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let cold = catalog.store(&name("cold")).unwrap();
+    let here = publish(catalog, &place(user, "avatar"), "same", 2).blob;
+    let there = catalog.reserve(cold, Digest::of(b"same"), at(3)).unwrap().key();
+    assert_eq!((there.store, there.digest), (cold, here.digest));
+    assert_ne!(there.generation, here.generation);
+    assert_eq!(reserve(catalog, "same", 4), here);
+}

@@ -1,0 +1,50 @@
+//! Files of drop boxes in memory: which are to be looked at, and the rows that were made for them.
+//! Does not know boxes: to the catalogue their files are scratch.
+
+use super::State;
+use crate::attachment::{Access, ScratchId, TableId};
+use crate::catalog::{Arrival, Error, RowRecord, ScratchRecord};
+use crate::digest::Digest;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+
+impl State {
+    pub(super) fn offer(&mut self, id: ScratchId) -> Result<(), Error> {
+        self.scratch.get_mut(&id).ok_or(Error::Missing)?.arrival.waiting = true;
+        Ok(())
+    }
+
+    pub(super) fn offered(&self, after: ScratchId, limit: usize) -> Vec<ScratchRecord> {
+        let waiting = self.scratch.values().filter(|it| it.arrival.waiting && it.id > after);
+        waiting.take(limit).cloned().collect()
+    }
+
+    pub(super) fn enrol(
+        &mut self,
+        id: ScratchId,
+        (table, name): (TableId, &Name),
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        if self.row(table, name).is_some() {
+            return Err(Error::Taken);
+        }
+        self.scratch_by_id(id).ok_or(Error::Missing)?;
+        let row = self.add_row(table, name, access, now)?;
+        if let Some(scratch) = self.scratch.get_mut(&id) {
+            scratch.arrival.becomes = Some(row.id);
+        }
+        Ok(row)
+    }
+
+    pub(super) fn take(&mut self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        let scratch = self.scratch.get_mut(&id).ok_or(Error::Missing)?;
+        scratch.arrival = Arrival { taken: Some(taken), ..Arrival::default() };
+        Ok(())
+    }
+
+    pub(super) fn largest_id(&self, table: TableId) -> u64 {
+        let rows = self.rows.values().filter(|row| row.table == table);
+        rows.filter_map(|row| row.name.as_str().parse().ok()).max().unwrap_or(0)
+    }
+}

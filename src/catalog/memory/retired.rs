@@ -1,0 +1,44 @@
+//! What is detached, in memory: attachments without a name, and the name that each lost last.
+//! Does not decide how long they stay.
+
+use super::{Kept, State};
+use crate::attachment::AttachmentId;
+use crate::catalog::{Orphan, Retired};
+use crate::timestamp::Timestamp;
+
+impl State {
+    pub(super) fn retired(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, AttachmentId)>,
+        limit: usize,
+    ) -> Vec<Retired> {
+        let mut found: Vec<_> = self.attachments.values().filter_map(describe).collect();
+        found.retain(|retired| retired.at >= since);
+        found.retain(|retired| after.is_none_or(|last| (retired.at, retired.attachment.id) > last));
+        found.sort_by_key(|retired| (retired.at, retired.attachment.id));
+        found.truncate(limit);
+        found
+    }
+
+    pub(super) fn retired_by_id(&self, id: AttachmentId) -> Option<Retired> {
+        self.attachments.get(&id).and_then(describe)
+    }
+
+    pub(super) fn orphans(&self, after: AttachmentId, limit: usize) -> Vec<Retired> {
+        let retired = self.attachments.values().filter_map(describe);
+        let kept = retired.filter(|retired| retired.orphan == Orphan::Keep);
+        kept.filter(|retired| retired.attachment.id > after).take(limit).collect()
+    }
+}
+
+fn describe(kept: &Kept) -> Option<Retired> {
+    let retirement = kept.retired.clone()?;
+    Some(Retired {
+        attachment: kept.attachment.clone(),
+        slot: retirement.slot,
+        written: retirement.written,
+        at: retirement.at,
+        orphan: retirement.orphan,
+    })
+}

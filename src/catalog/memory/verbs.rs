@@ -1,0 +1,327 @@
+//! The verbs of the catalogue, each one turn at the state.
+//! Does not know how any of it is done.
+
+use super::Memory;
+use super::sweep::Horizon;
+use crate::attachment::{
+    Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
+    StoreId, TableId, VariantId,
+};
+use crate::catalog::{
+    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+};
+use crate::digest::Digest;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+use crate::variant::Variant;
+
+impl Catalog for Memory {
+    fn table(&self, name: &Name) -> Result<TableId, Error> {
+        Ok(self.state().table(name))
+    }
+
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
+        self.state().field(table, name, orphan)
+    }
+
+    fn store(&self, name: &Name) -> Result<StoreId, Error> {
+        Ok(self.state().store(name))
+    }
+
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+        Ok(self.state().row(table, name))
+    }
+
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+        Ok(self.state().row_by_id(row))
+    }
+
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+        Ok(self.state().rows(table, after, limit))
+    }
+
+    fn add_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state().add_row(table, name, access, now)
+    }
+
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+        self.state().remove_row(row)
+    }
+
+    fn rename_row(
+        &self,
+        row: RowId,
+        to: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.state().rename_row(row, to, collision, now)
+    }
+
+    fn amend_row(
+        &self,
+        row: RowId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state().amend_row(row, amendment, now)
+    }
+
+    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
+        Ok(self.state().find(place))
+    }
+
+    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        Ok(self.state().links(row))
+    }
+
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        Ok(self.state().items(row, field))
+    }
+
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+        Ok(u64::try_from(self.state().items(row, field).len()).unwrap_or(u64::MAX))
+    }
+
+    fn revise(
+        &self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error> {
+        self.state().revise(row, revisions, now)
+    }
+
+    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+        Ok(self.state().attachment(id))
+    }
+
+    fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
+        Ok(self.state().places(id))
+    }
+
+    fn reserve(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        Ok(self.state().reserve(store, digest, now))
+    }
+
+    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
+        self.state().publish(publication)
+    }
+
+    fn share(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        self.state().share(id, to, written, (collision, now))
+    }
+
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+        Ok(self.state().unlink(place, now))
+    }
+
+    fn move_link(
+        &self,
+        from: &Place,
+        to: &Place,
+        written: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        self.state().move_link(from, to, written, (collision, now))
+    }
+
+    fn amend(
+        &self,
+        id: AttachmentId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<Attachment, Error> {
+        self.state().amend(id, amendment, now)
+    }
+
+    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        Ok(self.state().attributes(id))
+    }
+
+    fn set_attribute(
+        &self,
+        id: AttachmentId,
+        name: &str,
+        value: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.state().set_attribute(id, name, value, now)
+    }
+
+    fn retired(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, AttachmentId)>,
+        limit: usize,
+    ) -> Result<Vec<Retired>, Error> {
+        Ok(self.state().retired(since, after, limit))
+    }
+
+    fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
+        Ok(self.state().retired_by_id(id))
+    }
+
+    fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
+        Ok(self.state().orphans(after, limit))
+    }
+
+    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
+        Ok(self.state().variant(original, variant))
+    }
+
+    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
+        Ok(self.state().variant_by_id(id))
+    }
+
+    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
+        Ok(self.state().variants(original))
+    }
+
+    fn add_variant(
+        &self,
+        original: BlobKey,
+        variant: Variant,
+        blob: BlobKey,
+        content: &Content,
+    ) -> Result<VariantRecord, Error> {
+        self.state().add_variant(original, variant, blob, content)
+    }
+
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.state().scratch(folder, name))
+    }
+
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.state().scratch_by_id(id))
+    }
+
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.state().scratches(folder))
+    }
+
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.state().scratch_before(created))
+    }
+
+    fn add_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        file: &str,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error> {
+        self.state().add_scratch(folder, name, file, (access, now))
+    }
+
+    fn rename_scratch(
+        &self,
+        id: ScratchId,
+        folder: &Folder,
+        name: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<Option<ScratchRecord>, Error> {
+        self.state().rename_scratch(id, folder, name, (collision, now))
+    }
+
+    fn amend_scratch(
+        &self,
+        id: ScratchId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ScratchRecord, Error> {
+        self.state().amend_scratch(id, amendment, now)
+    }
+
+    fn remove_scratch(
+        &self,
+        id: ScratchId,
+        now: Timestamp,
+    ) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.state().remove_scratch(id, now))
+    }
+
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        self.state().offer(id)
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.state().offered(after, limit))
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state().enrol(id, (table, name), access, now)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        self.state().take(id, taken)
+    }
+
+    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
+        Ok(self.state().largest_id(table))
+    }
+
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
+        Ok(self.state().doom(Horizon { retired, reserved }, limit))
+    }
+
+    fn doomable(
+        &self,
+        retired: Timestamp,
+        reserved: Timestamp,
+        limit: usize,
+    ) -> Result<Doomed, Error> {
+        Ok(self.state().clone().doom(Horizon { retired, reserved }, limit))
+    }
+
+    fn forget(&self, key: BlobKey) -> Result<(), Error> {
+        self.state().forget(key);
+        Ok(())
+    }
+
+    fn trim_variants(&self, bytes: u64) -> Result<usize, Error> {
+        Ok(self.state().trim_variants(bytes))
+    }
+
+    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
+        self.state().touch_variant(id, now);
+        Ok(())
+    }
+
+    fn totals(&self) -> Result<Totals, Error> {
+        Ok(self.state().totals())
+    }
+
+    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
+        Ok(self.state().blobs_after(after, limit))
+    }
+}

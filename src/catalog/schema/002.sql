@@ -1,0 +1,79 @@
+-- Collections: fields have numbers, links an item and a position, scratch a folder. Stores by name. What is detached
+-- remembers the name that it lost last, for the trash. Attachments keep where they came from and what was sent.
+
+CREATE TABLE fields (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    tab  INTEGER NOT NULL REFERENCES tables (id),
+    name TEXT    NOT NULL,
+    -- Whether blobs that lose their last name here are kept for ever.
+    keep INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tab, name)
+) STRICT;
+
+-- 0 is the library's own and has no row.
+CREATE TABLE stores (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+ALTER TABLE blobs ADD COLUMN store INTEGER NOT NULL DEFAULT 0;
+DROP INDEX blobs_by_digest;
+CREATE INDEX blobs_by_digest ON blobs (digest, store, id) WHERE stored IS NOT NULL AND doomed = 0;
+
+ALTER TABLE attachments ADD COLUMN source TEXT;
+ALTER TABLE attachments ADD COLUMN original INTEGER REFERENCES blobs (id);
+-- Of retired ones: the slot that was lost last, as text, and the name that was written there.
+ALTER TABLE attachments ADD COLUMN left_slot TEXT;
+ALTER TABLE attachments ADD COLUMN left_written TEXT;
+ALTER TABLE attachments ADD COLUMN keep INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX attachments_by_original ON attachments (original) WHERE original IS NOT NULL;
+DROP INDEX attachments_retired;
+CREATE INDEX attachments_retired ON attachments (retired, id) WHERE retired IS NOT NULL;
+-- What a sweep looks at.
+CREATE INDEX attachments_going ON attachments (retired, id) WHERE retired IS NOT NULL AND keep = 0;
+CREATE INDEX attachments_orphaned ON attachments (id) WHERE retired IS NOT NULL AND keep = 1;
+
+-- An empty item: the field itself holds one file.
+CREATE TABLE links_2 (
+    row_id     INTEGER NOT NULL REFERENCES rows (id),
+    field      TEXT    NOT NULL,
+    item       TEXT    NOT NULL DEFAULT '',
+    written    TEXT    NOT NULL,
+    attachment INTEGER NOT NULL REFERENCES attachments (id),
+    position   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (row_id, field, item)
+) STRICT, WITHOUT ROWID;
+INSERT INTO links_2 (row_id, field, written, attachment)
+    SELECT row_id, field, written, attachment FROM links;
+DROP TABLE links;
+ALTER TABLE links_2 RENAME TO links;
+CREATE INDEX links_by_attachment ON links (attachment);
+CREATE INDEX links_in_order ON links (row_id, field, position);
+
+-- An empty field: the row itself.
+CREATE TABLE scratch_2 (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    row_id  INTEGER NOT NULL REFERENCES rows (id),
+    field   TEXT    NOT NULL DEFAULT '',
+    name    TEXT    NOT NULL,
+    file    TEXT    NOT NULL,
+    uid     INTEGER NOT NULL,
+    gid     INTEGER NOT NULL,
+    mode    INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    -- In a drop box: whether it is to be looked at, the row that was made for it, and the bytes that were dealt with.
+    waiting INTEGER NOT NULL DEFAULT 0,
+    becomes INTEGER,
+    taken   BLOB,
+    UNIQUE (row_id, field, name)
+) STRICT;
+INSERT INTO scratch_2 (id, row_id, name, file, uid, gid, mode, created)
+    SELECT id, row_id, name, file, uid, gid, mode, created FROM scratch;
+-- The numbers that were given out must not come again.
+INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq)
+    SELECT (SELECT rowid FROM sqlite_sequence WHERE name = 'scratch_2'), 'scratch_2', seq
+    FROM sqlite_sequence WHERE name = 'scratch';
+DROP TABLE scratch;
+ALTER TABLE scratch_2 RENAME TO scratch;
+CREATE INDEX scratch_by_age ON scratch (created);
+CREATE INDEX scratch_waiting ON scratch (id) WHERE waiting = 1;

@@ -1,0 +1,57 @@
+//! Files of drop boxes in `SQLite`: which are to be looked at, and the rows that were made for them.
+//! Does not know boxes: to the catalogue their files are scratch.
+
+use rusqlite::{Connection, params};
+
+use super::columns::{int, number, scratch_columns, scratch_record};
+use super::{all, one, rows, run};
+use crate::attachment::{Access, ScratchId, TableId};
+use crate::catalog::{Error, RowRecord, ScratchRecord};
+use crate::digest::Digest;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+
+pub(super) fn offer(db: &Connection, id: ScratchId) -> Result<(), Error> {
+    found(run(db, "UPDATE scratch SET waiting = 1 WHERE id = ?", [int(id.0)])?)
+}
+
+pub(super) fn offered(
+    db: &Connection,
+    after: ScratchId,
+    limit: usize,
+) -> Result<Vec<ScratchRecord>, Error> {
+    let sql = concat!(
+        "SELECT ",
+        scratch_columns!(),
+        " FROM scratch WHERE waiting = 1 AND id > ? ORDER BY id LIMIT ?"
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    all(db, sql, params![int(after.0), limit], scratch_record)
+}
+
+pub(super) fn enrol(
+    db: &Connection,
+    id: ScratchId,
+    (table, name): (TableId, &Name),
+    access: Access,
+    now: Timestamp,
+) -> Result<RowRecord, Error> {
+    let row = rows::add(db, table, name, access, now)?;
+    let sql = "UPDATE scratch SET becomes = ? WHERE id = ?";
+    found(run(db, sql, params![int(row.id.0), int(id.0)])?)?;
+    Ok(row)
+}
+
+pub(super) fn take(db: &Connection, id: ScratchId, taken: Digest) -> Result<(), Error> {
+    let sql = "UPDATE scratch SET waiting = 0, becomes = NULL, taken = ? WHERE id = ?";
+    found(run(db, sql, params![taken.as_bytes(), int(id.0)])?)
+}
+
+pub(super) fn largest_id(db: &Connection, table: TableId) -> Result<u64, Error> {
+    let sql = "SELECT coalesce(max(CAST(name AS INTEGER)), 0) FROM rows WHERE tab = ?";
+    Ok(one(db, sql, [int(table.0)], |row| number(row, 0))?.unwrap_or(0))
+}
+
+fn found(changed: usize) -> Result<(), Error> {
+    if changed == 0 { Err(Error::Missing) } else { Ok(()) }
+}

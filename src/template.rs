@@ -1,0 +1,200 @@
+//! A template of row ids, for files that arrive without one: `{counter}`, `scan-{date}-{stem}`.
+//! Does not know which ids are taken: it gives one candidate after another.
+
+use std::fmt::Write;
+
+use crate::schema::IdRule;
+use crate::slot::Name;
+use crate::timestamp::Timestamp;
+
+/// What an id is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// One above the largest whole number that is an id.
+    Counter,
+    /// A random UUID.
+    Uuid,
+    /// The file's name without its extension.
+    Stem,
+    /// `2026-11-24`, in UTC.
+    Date,
+    /// `153000`, in UTC.
+    Time,
+}
+
+/// What the parts of a template are filled with.
+#[derive(Debug, Clone)]
+pub struct Arrival<'a> {
+    pub file: &'a Name,
+    pub at: Timestamp,
+    pub counter: u64,
+    /// Sixteen random bytes.
+    pub random: [u8; 16],
+    /// How many candidates were taken already.
+    pub attempt: u32,
+}
+
+impl Template {
+    /// Accepts text with the placeholders `{counter}`, `{uuid}`, `{stem}`, `{date}`, `{time}`, if ids of this rule can come of it.
+    pub fn parse(text: &str, rule: IdRule) -> Result<Self, String> {
+        let template = Self { parts: parts(text)? };
+        template.check(rule)?;
+        Ok(template)
+    }
+
+    fn check(&self, rule: IdRule) -> Result<(), String> {
+        let alone = |wanted: &Part| self.parts == std::slice::from_ref(wanted);
+        match rule {
+            IdRule::Integer if !alone(&Part::Counter) => {
+                Err("a row of this table is called by a whole number: write \"{counter}\"".into())
+            }
+            IdRule::Uuid if !alone(&Part::Uuid) => {
+                Err("a row of this table is called by a UUID: write \"{uuid}\"".into())
+            }
+            IdRule::Integer | IdRule::Uuid => Ok(()),
+            IdRule::Name => {
+                let varies = self.parts.iter().any(|part| !matches!(part, Part::Text(_)));
+                let hidden =
+                    matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with('.'));
+                match (varies, hidden) {
+                    (false, _) => {
+                        Err("every file would get the same id: write \"{stem}\" or \"{uuid}\""
+                            .into())
+                    }
+                    (_, true) => Err("an id does not begin with a dot".into()),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Whether a candidate that is taken is followed by the next number rather than by `-2`, `-3`.
+    pub fn counts(&self) -> bool {
+        self.parts.contains(&Part::Counter)
+    }
+
+    /// A candidate, if the file's name can make one.
+    pub fn id(&self, arrival: &Arrival<'_>) -> Option<Name> {
+        let mut id = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => id.push_str(text),
+                Part::Counter => write!(id, "{}", arrival.counter).ok()?,
+                Part::Uuid => id.push_str(&uuid(arrival.random)),
+                Part::Stem => id.push_str(arrival.file.split_extension().0),
+                Part::Date => id.push_str(&arrival.at.as_rfc3339()[..10]),
+                Part::Time => {
+                    id.extend(arrival.at.as_rfc3339()[11..19].chars().filter(|it| *it != ':'))
+                }
+            }
+        }
+        let unique = self.counts() || self.parts.contains(&Part::Uuid);
+        if arrival.attempt > 0 && !unique {
+            write!(id, "-{}", arrival.attempt + 1).ok()?;
+        }
+        Name::parse(id.trim_start_matches('.')).ok()
+    }
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        let (before, after) = rest.split_at(start);
+        let end = after.find('}').ok_or("a `{` is not closed")?;
+        parts.extend((!before.is_empty()).then(|| Part::Text(before.to_owned())));
+        parts.push(match &after[1..end] {
+            "counter" => Part::Counter,
+            "uuid" => Part::Uuid,
+            "stem" => Part::Stem,
+            "date" => Part::Date,
+            "time" => Part::Time,
+            other => {
+                return Err(format!(
+                    "there is no `{{{other}}}`; there are {{counter}}, {{uuid}}, {{stem}}, {{date}} and {{time}}"
+                ));
+            }
+        });
+        rest = &after[end + 1..];
+    }
+    if rest.contains('}') {
+        return Err("a `}` has no `{`".into());
+    }
+    parts.extend((!rest.is_empty()).then(|| Part::Text(rest.to_owned())));
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text),
+        _ => None,
+    });
+    if let Some(text) = texts.into_iter().find(|text| Name::parse(&format!("x{text}x")).is_err()) {
+        return Err(format!("`{text}` cannot stand in a name"));
+    }
+    Ok(parts)
+}
+
+/// RFC 9562, version 4.
+fn uuid(mut random: [u8; 16]) -> String {
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let mut text = String::new();
+    for (at, byte) in random.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(template: &str, rule: IdRule, file: &str, attempt: u32) -> String {
+        let file = Name::parse(file).expect("a name");
+        let at = Timestamp(1_774_020_645 * 1_000_000_000);
+        let arrival = Arrival { file: &file, at, counter: 7, random: [0xff; 16], attempt };
+        let template = Template::parse(template, rule).expect("a template");
+        template.id(&arrival).expect("an id").to_string()
+    }
+
+    #[test]
+    fn an_id_is_made_of_the_parts_that_the_template_names() {
+        assert_eq!(id("{counter}", IdRule::Integer, "a.jpg", 3), "7");
+        let uuid = id("{uuid}", IdRule::Uuid, "a.jpg", 0);
+        assert_eq!(uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert!(IdRule::Uuid.allows(&Name::parse(&uuid).expect("a name")));
+        assert_eq!(id("scan-{stem}", IdRule::Name, "page 1.x.jpg", 0), "scan-page 1.x");
+        assert_eq!(id("{date}-{time}-{stem}", IdRule::Name, "a.jpg", 0), "2026-03-20-153045-a");
+    }
+
+    #[test]
+    fn a_taken_id_is_followed_by_the_next() {
+        assert_eq!(id("{stem}", IdRule::Name, "a.jpg", 1), "a-2");
+        assert_eq!(id("{stem}", IdRule::Name, "a.jpg", 2), "a-3");
+        assert_eq!(id("{stem}", IdRule::Name, ".a", 0), "a");
+    }
+
+    #[test]
+    fn a_template_that_makes_no_id_of_the_table_is_refused_with_the_way_out() {
+        for (text, rule, reason) in [
+            ("{stem}", IdRule::Integer, "{counter}"),
+            ("x{uuid}", IdRule::Uuid, "{uuid}"),
+            ("inbox", IdRule::Name, "same id"),
+            (".{stem}", IdRule::Name, "dot"),
+            ("{name}", IdRule::Name, "there is no `{name}`"),
+            ("{stem", IdRule::Name, "not closed"),
+            ("a/{stem}", IdRule::Name, "cannot stand"),
+            ("{stem}}", IdRule::Name, "has no"),
+        ] {
+            let error = Template::parse(text, rule).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

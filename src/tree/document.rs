@@ -1,0 +1,152 @@
+//! Documents: files that are composed when they are opened and understood when they are closed, such as `row.json`.
+//! Does not know what a document says; the text of one is kept in memory, and bounded.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::attachment::{RowId, TableId};
+use crate::refusal::Refusal;
+use crate::tree::process::Owner;
+use crate::tree::{Error, Result};
+
+/// The longest document. A row of 10,000 items has some 8 MiB.
+pub const MAX_BYTES: usize = 32 << 20;
+
+/// Which document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// `row.json`
+    Row(TableId, RowId),
+}
+
+/// An open document.
+#[derive(Debug)]
+pub struct Document {
+    pub view: View,
+    writes: bool,
+    pub opener: Owner,
+    /// Guards the text; never held while it is understood.
+    text: Mutex<Text>,
+}
+
+#[derive(Debug)]
+struct Text {
+    bytes: Vec<u8>,
+    /// Whether it was written to since the last verdict.
+    dirty: bool,
+    /// The last verdict, if it was a refusal.
+    refusal: Option<Refusal>,
+}
+
+impl Document {
+    pub fn new(view: View, writes: bool, opener: Owner, bytes: Vec<u8>) -> Self {
+        let text = Text { bytes, dirty: false, refusal: None };
+        Self { view, writes, opener, text: Mutex::new(text) }
+    }
+
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let text = self.lock();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = text.bytes.get(start..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        count
+    }
+
+    pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<usize> {
+        if !self.writes {
+            return Err(Error::BadHandle);
+        }
+        let start = usize::try_from(offset).map_err(|_| Error::TooLarge)?;
+        let end = start.saturating_add(data.len());
+        if end > MAX_BYTES {
+            return Err(Error::TooLarge);
+        }
+        let mut text = self.lock();
+        if text.bytes.len() < end {
+            text.bytes.resize(end, 0);
+        }
+        text.bytes[start..end].copy_from_slice(data);
+        text.dirty = true;
+        Ok(data.len())
+    }
+
+    pub fn truncate(&self, length: u64) -> Result<()> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > MAX_BYTES {
+            return Err(Error::TooLarge);
+        }
+        let mut text = self.lock();
+        text.dirty = text.dirty || text.bytes.len() != length;
+        text.bytes.resize(length, 0);
+        Ok(())
+    }
+
+    pub fn size(&self) -> u64 {
+        self.lock().bytes.len() as u64
+    }
+
+    /// What is to be understood now. None: nothing was written since the last verdict, or all of it was taken back, as by
+    /// a shell that only opens; the last refusal is repeated.
+    pub fn take(&self) -> Result<Option<Vec<u8>>> {
+        let mut text = self.lock();
+        if !text.dirty || text.bytes.is_empty() {
+            return text.refusal.clone().map_or(Ok(None), |refusal| Err(refusal.into()));
+        }
+        text.dirty = false;
+        text.refusal = None;
+        Ok(Some(text.bytes.clone()))
+    }
+
+    /// Remembers the verdict on what was taken. What failed otherwise is understood again at the next close.
+    pub fn judged(&self, verdict: &Result<()>) {
+        let mut text = self.lock();
+        match verdict {
+            Ok(()) => {}
+            Err(Error::Refused(refusal)) => text.refusal = Some(refusal.clone()),
+            Err(_) => text.dirty = true,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Text> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::process::Processes;
+
+    fn document(writes: bool) -> Document {
+        let opener = Processes::Simulated.owner(1);
+        Document::new(View::Row(TableId(1), RowId(1)), writes, opener, b"{}".to_vec())
+    }
+
+    #[test]
+    fn what_was_not_written_to_is_not_understood() {
+        let open = document(true);
+        assert_eq!(open.take().expect("no refusal"), None);
+        open.truncate(0).expect("truncated");
+        assert_eq!(open.take().expect("no refusal"), None);
+        open.write_at(1, b"x").expect("written");
+        assert_eq!(open.take().expect("no refusal"), Some(b"\0x".to_vec()));
+        assert_eq!(open.take().expect("no refusal"), None);
+    }
+
+    #[test]
+    fn a_document_is_bounded_and_a_reader_cannot_write() {
+        let open = document(true);
+        assert!(matches!(open.write_at(MAX_BYTES as u64, b"x"), Err(Error::TooLarge)));
+        assert!(matches!(open.truncate(u64::MAX), Err(Error::TooLarge)));
+        assert!(matches!(document(false).write_at(0, b"x"), Err(Error::BadHandle)));
+    }
+
+    #[test]
+    fn what_failed_is_understood_again() {
+        let open = document(true);
+        open.write_at(0, b"[]").expect("written");
+        open.take().expect("no refusal");
+        open.judged(&Err(Error::NoSpace));
+        assert_eq!(open.take().expect("no refusal"), Some(b"[]".to_vec()));
+    }
+}

@@ -1,0 +1,116 @@
+//! `row.json`: a row as a document, looked up, opened, written, replaced and moved away.
+//! Does not know what the document says: that is `library::row`.
+
+use std::sync::Arc;
+
+use crate::attachment::{RowId, TableId, Times};
+use crate::catalog::{Folder, RowRecord, ScratchRecord};
+use crate::library::row::Revised;
+use crate::slot::Name;
+use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened};
+use crate::tree::document::{Document, View};
+use crate::tree::handles::Handle;
+use crate::tree::node::Node;
+use crate::tree::{Caller, Error, Result, Tree};
+
+impl Tree {
+    pub(in crate::tree) fn row_json_attr(&self, table: TableId, id: RowId) -> Result<Attr> {
+        let row = self.row(id)?;
+        let mut access = row.access;
+        access.mode &= 0o666;
+        let size = self.row_json(&row)?.len() as u64;
+        let ino = Node::RowJson(table, id).ino();
+        Ok(Attr {
+            ino,
+            kind: Kind::File,
+            size,
+            links: 1,
+            access,
+            times: self.row_json_times(&row)?,
+        })
+    }
+
+    /// The latest change of what is attached. Not the row's times: an editor's own swap file moves those, and it would find
+    /// that the file has changed under it.
+    fn row_json_times(&self, row: &RowRecord) -> Result<Times> {
+        let links = self.library.links(row.id)?;
+        let latest = links.iter().map(|link| link.attachment.times.changed).max();
+        Ok(Times::all(latest.unwrap_or(row.times.accessed)))
+    }
+
+    fn row_json(&self, row: &RowRecord) -> Result<String> {
+        let drafts = self.drafts.all();
+        let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
+        let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
+        Ok(self.library.row_json(row, &writing)?)
+    }
+
+    /// Composed now; what changes afterwards is in the next one.
+    pub(in crate::tree) fn open_row_json(
+        &self,
+        who: Caller,
+        (table, id): (TableId, RowId),
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        let row = self.row(id)?;
+        let text = if flags.truncate { Vec::new() } else { self.row_json(&row)?.into_bytes() };
+        let opener = self.processes.owner(who.tid);
+        let document = Document::new(View::Row(table, id), flags.writes(), opener, text);
+        let fh = self.handles.add(Handle::Document(Arc::new(document)));
+        Ok(Opened { fh, caching: Caching::Never })
+    }
+
+    /// `close` of a document: a verdict, under the same rules as that of a draft.
+    pub(in crate::tree) fn flush_document(&self, who: Caller, document: &Document) -> Result<()> {
+        let speaks = document.opener.is(self.processes.group(who.tid)) || document.opener.is_gone();
+        if !speaks {
+            return Ok(());
+        }
+        let Some(text) = document.take()? else { return Ok(()) };
+        let verdict = match document.view {
+            View::Row(_, id) => self.patch_row(who, id, &text),
+        };
+        document.judged(&verdict);
+        verdict
+    }
+
+    fn patch_row(&self, who: Caller, id: RowId, text: &[u8]) -> Result<()> {
+        let row = self.row(id)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
+        for (before, lost) in &detached {
+            let patience = self.displaced(lost);
+            self.forget_name(before, patience);
+            self.row_changed(&before.place);
+        }
+        for link in &changed {
+            self.forget_attributes(Node::Attachment(link.attachment.id));
+        }
+        self.forget_attributes(Node::Row(row.table, row.id));
+        Ok(())
+    }
+
+    /// Scratch that is renamed onto `row.json` is the patch; the scratch goes, unless the patch is refused.
+    pub(in crate::tree) fn patch_by_rename(
+        &self,
+        who: Caller,
+        record: &ScratchRecord,
+        id: RowId,
+    ) -> Result<()> {
+        let text = self.library.read_scratch(record, crate::tree::document::MAX_BYTES)?;
+        self.patch_row(who, id, &text.ok_or(Error::TooLarge)?)?;
+        Ok(self.library.remove_scratch(record.id)?)
+    }
+
+    /// `row.json` renamed to a scratch name leaves a copy there (editors' backups) and stays.
+    pub(in crate::tree) fn copy_row_json(
+        &self,
+        who: Caller,
+        id: RowId,
+        (folder, name): (&Folder, &Name),
+    ) -> Result<()> {
+        let text = self.row_json(&self.row(id)?)?;
+        let made = self.library.write_scratch(folder, name, (who.uid, who.gid), text.as_bytes());
+        Ok(made?)
+    }
+}
