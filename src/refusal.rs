@@ -42,6 +42,8 @@ pub enum Rule {
     NotAField,
     /// What was written to `row.json` is no patch of the row's metadata.
     Json,
+    /// The collection is full.
+    MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
 }
@@ -70,6 +72,7 @@ impl Rule {
             Self::Expired => "expired",
             Self::NotAField => "not_a_field",
             Self::Json => "json",
+            Self::MaxItems => "max_items",
             Self::Quota => "quota",
         }
     }

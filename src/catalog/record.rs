@@ -36,6 +36,11 @@ impl Place {
         Self { row, field, item: None }
     }
 
+    /// The bare name that it resolves under: the item's, or that of a field that holds one file.
+    pub fn name(&self) -> &Name {
+        self.item.as_ref().unwrap_or(&self.field)
+    }
+
     /// The directory that lists it.
     pub fn folder(&self) -> Folder {
         let field = self.item.is_some().then(|| self.field.clone());

@@ -10,8 +10,9 @@ use crate::attachment::{Access, Attachment};
 use crate::catalog::Place;
 use crate::config::Config;
 use crate::library::Library;
-use crate::schema::Schema;
+use crate::schema::{Collection, Schema};
 use crate::slot::{Name, Row, Slot};
+use crate::tree::name;
 
 /// Print what is attached at a path of the tree, as JSON
 #[derive(Debug, Args)]
@@ -19,7 +20,7 @@ use crate::slot::{Name, Row, Slot};
   mediafs show user/42/avatar
   mediafs show /models/user/42/avatar.jpg | jq .width")]
 pub struct Show {
-    /// user/42/avatar, also with /models/ before it
+    /// user/42/avatar or user/42/photos/front.jpg, also with /models/ before it
     #[arg(value_name = "PATH-IN-TREE")]
     path: String,
 }
@@ -49,7 +50,8 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, 
         Some(table) => library.row(table.id, &slot.row.id)?,
         None => None,
     };
-    let place = Place::one(row.ok_or_else(nothing)?.id, slot.field.clone());
+    let row = row.ok_or_else(nothing)?.id;
+    let place = Place { row, field: slot.field.clone(), item: slot.item.clone() };
     let link = library.find(&place)?.ok_or_else(nothing)?;
     let mut told = library.describe(&link.attachment)?;
     told.extend(place_and_owner(&slot, &link.attachment));
@@ -61,8 +63,15 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
     let usage = |reason: String| Error::Usage(format!("{path}: {reason}"));
     let inside = path.trim_start_matches('/');
     let inside = inside.strip_prefix("models/").unwrap_or(inside);
-    let &[table, id, field] = inside.split('/').collect::<Vec<_>>().as_slice() else {
-        return Err(usage("a path is written as TABLE/ID/FIELD, such as user/42/avatar".into()));
+    let (table, id, field, item) = match *inside.split('/').collect::<Vec<_>>().as_slice() {
+        [table, id, field] => (table, id, field, None),
+        [table, id, field, item] => (table, id, field, Some(item)),
+        _ => {
+            return Err(usage(
+                "a path is written as TABLE/ID/FIELD or TABLE/ID/COLLECTION/NAME, such as user/42/avatar"
+                    .into(),
+            ));
+        }
     };
     let found = schema.table(table).ok_or_else(|| usage(format!("there is no table `{table}`")))?;
     let id = Name::parse(id).map_err(|error| usage(error.to_string()))?;
@@ -72,7 +81,16 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
     // No field has a dot in its name: what follows one is an alias' extension.
     let (stem, _) = field.split_once('.').unwrap_or((field, ""));
     let field = found.field(stem).ok_or_else(|| usage(format!("{table} has no field `{stem}`")))?;
-    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item: None })
+    let item = match (item, field.collection) {
+        (None, Collection::One) => None,
+        (Some(_), Collection::One) => return Err(usage(format!("{stem} holds one file"))),
+        (None, _) => return Err(usage(format!("{stem} is a directory; add the name of an item"))),
+        (Some(written), _) => {
+            let written = Name::parse(written).map_err(|error| usage(error.to_string()))?;
+            Some(name::item(field, &written))
+        }
+    };
+    Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item })
 }
 
 /// What `show` tells beside the attachment's own dictionary.
@@ -102,6 +120,7 @@ mod tests {
         for path in ["user/42/avatar", "/models/user/42/avatar", "models/user/42/avatar.jpg"] {
             assert_eq!(slot(path), Ok("user/42/avatar".into()), "{path}");
         }
+        assert_eq!(slot("/models/user/42/photos/a.jpg"), Ok("user/42/photos/a.jpg".into()));
     }
 
     #[test]
@@ -111,5 +130,8 @@ mod tests {
         assert!(told("users/42/avatar").contains("no table `users`"));
         assert!(told("user/mary/avatar").contains("a whole number"));
         assert!(told("user/42/photo").contains("no field `photo`"));
+        assert!(told("user/42/photos").contains("photos is a directory"));
+        assert!(told("user/42/avatar/a.jpg").contains("avatar holds one file"));
+        assert!(told("user/42/photos/a./b").contains("TABLE/ID/COLLECTION/NAME"));
     }
 }

@@ -7,8 +7,11 @@ use super::reader::Section;
 use super::value;
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Field, Preset};
+use crate::schema::{Collection, Field, Preset};
 use crate::slot::Name;
+
+/// Items that a collection takes unless it is configured: each listing reads them all.
+const MAX_ITEMS: u64 = 10_000;
 
 /// Keys that mean nothing where bytes are not looked into.
 const OF_IMAGES: [&str; 17] = [
@@ -40,7 +43,10 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
     };
     let normal = normal(section, &rules.normal);
     let rules = Rules { normal, ..bounds(section, rules) };
+    let collection = collection(section);
     let field = Field {
+        collection,
+        max_items: max_items(section, collection),
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
@@ -66,6 +72,24 @@ fn kind(section: &Section<'_>) -> Option<Kind> {
     }
     let kinds = [("file", Kind::File), ("image", Kind::Image)];
     section.key("type", |value| value::one_of(value, &kinds))
+}
+
+fn collection(section: &Section<'_>) -> Collection {
+    let kinds = [("one", Collection::One), ("list", Collection::List), ("dict", Collection::Dict)];
+    let kind = section.key("collection", |value| value::one_of(value, &kinds));
+    kind.unwrap_or(Collection::One)
+}
+
+fn max_items(section: &Section<'_>, collection: Collection) -> Option<u64> {
+    let given = section.key("max_items", value::items);
+    if collection != Collection::One {
+        return given.or(Some(MAX_ITEMS));
+    }
+    if section.has("max_items") {
+        let reason = "only collections have this; say collection = \"list\" or \"dict\"";
+        section.complain("max_items", reason);
+    }
+    None
 }
 
 fn bounds(section: &Section<'_>, default: Rules) -> Rules {
@@ -100,11 +124,10 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 }
 
 fn unsupported(section: &Section<'_>) {
-    section.later_unless("collection", |value| value.as_str() == Some("one"));
     section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
     section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
-    for key in ["max_items", "store", "report", "quota"] {
+    for key in ["store", "report", "quota"] {
         section.later(key);
     }
 }

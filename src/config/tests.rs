@@ -9,7 +9,7 @@ use crate::byte_count::ByteCount;
 use crate::dimensions::Dimensions;
 use crate::media_type::Format;
 use crate::rule::{Crop, Edge, Kind, Resize};
-use crate::schema::{IdRule, Sizes};
+use crate::schema::{Collection, IdRule, Sizes};
 
 const HEAD: &str = "[library]\npath = \"/srv\"\n[tables.user]\nid = \"integer\"\n";
 
@@ -53,7 +53,7 @@ fn the_sample_is_a_valid_configuration() {
     };
     assert_eq!(
         config.schema.tables.iter().map(names).collect::<Vec<_>>(),
-        [["avatar", "resume"], ["cover", "attachment"]]
+        [vec!["avatar", "photos", "resume"], vec!["cover", "attachment"]]
     );
     assert_eq!(config.schema.tables[1].id, IdRule::Name);
 }
@@ -252,9 +252,6 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
     for key in [
-        "collection = \"list\"",
-        "collection = \"dict\"",
-        "max_items = 5",
         "keep_original = true",
         "store = \"s3\"",
         "on_refuse = \"quarantine\"",
@@ -283,6 +280,23 @@ fn what_is_not_built_yet_is_refused_and_never_ignored() {
         &format!("{}[fetch]\n[mount]\nread_only = false\n", image(""))
             .replace("[tables.user]", "trash = \"0\"\n[tables.user]"),
     );
+}
+
+#[test]
+fn a_collection_has_a_limit_of_its_own_or_ten_thousand() {
+    let field = |more: &str| good(&image(more)).schema.tables[0].fields[0].clone();
+    let told = |more: &str| {
+        let field = field(more);
+        (field.collection, field.max_items)
+    };
+    assert_eq!(told(""), (Collection::One, None));
+    assert_eq!(told("collection = \"one\""), (Collection::One, None));
+    assert_eq!(told("collection = \"list\""), (Collection::List, Some(10_000)));
+    assert_eq!(told("collection = \"dict\"\nmax_items = 5"), (Collection::Dict, Some(5)));
+    assert!(said("max_items = 5").contains("only collections have this"));
+    assert!(said("collection = \"set\"").contains("is not one of one, list, dict"));
+    let none = bad(&image("collection = \"list\"\nmax_items = 0"));
+    assert!(none.contains("a whole number from 1 to 1000000"), "{none}");
 }
 
 #[test]

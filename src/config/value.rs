@@ -16,6 +16,9 @@ use crate::variant::{Spec, Variant};
 
 type Read<T> = Result<T, String>;
 
+/// More than this is a table of rows, not a collection.
+const MOST_ITEMS: i64 = 1_000_000;
+
 /// The longest side of an image in any format here.
 const MAX_SIDE: i64 = 65_535;
 
@@ -74,6 +77,12 @@ pub(super) fn pixels(value: &DeValue<'_>) -> Read<u32> {
 /// Pixels of a whole image.
 pub(super) fn area(value: &DeValue<'_>) -> Read<u64> {
     let number = whole(value, 1, MAX_SIDE * MAX_SIDE)?;
+    u64::try_from(number).map_err(|error| error.to_string())
+}
+
+/// Items of a collection.
+pub(super) fn items(value: &DeValue<'_>) -> Read<u64> {
+    let number = whole(value, 1, MOST_ITEMS)?;
     u64::try_from(number).map_err(|error| error.to_string())
 }
 

@@ -40,7 +40,7 @@ pub fn errno(error: &Error) -> Errno {
 fn of_rule(rule: Rule) -> Errno {
     match rule {
         Rule::MaxSize => Errno::EFBIG,
-        Rule::Quota => Errno::EDQUOT,
+        Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
         Rule::ContentTypes | Rule::Extension => medium_type(),
         Rule::MinSize
         | Rule::MinWidth
@@ -101,6 +101,7 @@ mod tests {
         let table = [
             (Rule::MaxSize, 27),
             (Rule::Quota, 122),
+            (Rule::MaxItems, 122),
             (Rule::ContentTypes, EMEDIUMTYPE),
             (Rule::Extension, EMEDIUMTYPE),
             (Rule::MinSize, 34),

@@ -37,7 +37,7 @@ use crate::library::staging::Staging;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
 use crate::refusal::Refusal;
-use crate::schema::{Field, IdRule, Schema};
+use crate::schema::{Collection, Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
 use crate::variant::Variant;
 
@@ -186,6 +186,12 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
+    }
+
+    /// The fields that are directories, with their numbers.
+    pub fn collections(&self) -> impl Iterator<Item = (FieldId, &Arc<Field>)> {
+        let numbered = self.numbers.iter().copied().zip(&self.fields);
+        numbered.filter(|(_, field)| field.collection != Collection::One)
     }
 
     /// The catalogue's number of a field.

@@ -9,6 +9,7 @@ use crate::blob::Space;
 use crate::catalog::{Link, Place, Totals};
 use crate::library::describe::FREE;
 use crate::library::{Error, Library};
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// Foreign attributes of one attachment, names and values together (CONTRACT 6).
@@ -22,6 +23,16 @@ impl Library {
 
     pub fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
         Ok(self.catalog.links(row)?)
+    }
+
+    /// The items of a collection, in its order.
+    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.items(row, field)?)
+    }
+
+    /// How many items the collection holds that a place is in.
+    pub fn count_items(&self, place: &Place) -> Result<u64, Error> {
+        Ok(self.catalog.count_items(place.row, &place.field)?)
     }
 
     pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {

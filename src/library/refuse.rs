@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Place;
+use crate::catalog::{Folder, Place};
 use crate::refusal::{Refusal, RefusalId, Rule};
 use crate::timestamp::Timestamp;
 
@@ -146,10 +146,13 @@ impl Refusals {
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
-    /// The newest refusal among a row's fields.
-    pub fn of_row(&self, row: crate::attachment::RowId) -> Option<Line> {
+    /// The newest refusal among a row's fields and items, or among a collection's items.
+    pub fn of_folder(&self, folder: &Folder) -> Option<Line> {
         let state = self.lock();
-        let ids = state.by_place.iter().filter(|(place, _)| place.row == row).map(|(_, id)| id);
+        let inside = |place: &Place| {
+            place.row == folder.row && folder.field.as_ref().is_none_or(|it| *it == place.field)
+        };
+        let ids = state.by_place.iter().filter(|(place, _)| inside(place)).map(|(_, id)| id);
         ids.max().and_then(|id| state.lines.get(id)).map(|(line, _)| line.clone())
     }
 

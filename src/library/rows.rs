@@ -41,7 +41,25 @@ impl Library {
     pub fn remove_row(&self, row: &RowRecord) -> Result<(), Error> {
         let path = self.row_path(row).map_or_else(|| row.name.to_string(), |row| row.to_string());
         for scratch in self.even_when_full(|| Ok(self.catalog.remove_row(row.id)?))? {
-            self.retire_scratch(&scratch, &path);
+            let field = scratch.folder.field.as_ref();
+            let folder = field.map_or_else(|| path.clone(), |field| format!("{path}/{field}"));
+            self.retire_scratch(&scratch, &folder);
+        }
+        Ok(())
+    }
+
+    /// Empties a collection that holds no item of its scratch, which goes to the quarantine.
+    pub fn clear_collection(&self, row: RowId, field: &Name) -> Result<(), Error> {
+        if self.catalog.count_items(row, field)? > 0 {
+            return Err(Error::NotEmpty);
+        }
+        let folder = Folder { row, field: Some(field.clone()) };
+        let path = self.folder_path(&folder)?;
+        for scratch in self.catalog.scratches(&folder)? {
+            let forget = || Ok(self.catalog.remove_scratch(scratch.id, Timestamp::now())?);
+            if self.even_when_full(forget)?.is_some() {
+                self.retire_scratch(&scratch, &path);
+            }
         }
         Ok(())
     }

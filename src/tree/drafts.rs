@@ -211,6 +211,20 @@ impl Drafts {
         drafts
     }
 
+    /// How many other slots of the collection that has this one are free but for a first draft.
+    pub fn begun_beside(&self, place: &Place) -> u64 {
+        let beside = |other: &Place| {
+            other.row == place.row
+                && other.field == place.field
+                && other.item.is_some()
+                && other != place
+        };
+        let index = self.lock();
+        let shown = |id| index.by_id.get(id).is_some_and(|open| open.is_shown());
+        let begun = index.by_place.iter().filter(|(it, ids)| beside(it) && ids.iter().any(shown));
+        u64::try_from(begun.count()).unwrap_or(u64::MAX)
+    }
+
     /// The draft of a slot that a process owns.
     pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
         self.found(place).into_iter().find(|open| open.belongs_to(tgid))

@@ -7,6 +7,7 @@
 
 pub mod attr;
 mod control;
+mod directory;
 mod document;
 mod drafts;
 mod handles;
@@ -31,6 +32,7 @@ use crate::refusal::Refusal;
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
@@ -172,17 +174,17 @@ impl Tree {
 
     fn forget_name(&self, link: &Link, patience: Duration) {
         if let Some(kernel) = self.kernel.get()
-            && let Ok(row) = self.row(link.place.row)
+            && let Ok(home) = self.home_of(&link.place)
+            && let Ok(field) = self.field_at(&link.place)
         {
-            let parent = Node::Row(row.table, row.id);
-            kernel.forget_name(parent.ino(), &name::listed(link), patience);
+            kernel.forget_name(home.ino(), &name::listed(link, field.collection), patience);
         }
     }
 
     /// A link that is asked for by an alias goes or moves: the kernel drops the alias alone, and holds the directory's lock
     /// until it is answered.
-    fn forget_listed(&self, link: &Link, asked: &Name) {
-        if name::listed(link) != *asked {
+    fn forget_listed(&self, link: &Link, field: &Field, asked: &Name) {
+        if name::listed(link, field.collection) != *asked {
             self.forget_name(link, Duration::ZERO);
         }
     }
@@ -205,6 +207,27 @@ impl Tree {
 
     fn row(&self, id: RowId) -> Result<RowRecord> {
         self.library.row_by_id(id)?.ok_or(Error::NotFound)
+    }
+
+    /// The directory behind an inode, for operations on files in it.
+    fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
+        let node = node(ino)?;
+        Directory::of(&self.library, node).ok_or(match node {
+            Node::Row(..) | Node::Collection(..) => Error::Stale,
+            // `/models` and its tables take nothing but rows; views are read-only.
+            Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
+            _ => Error::ReadOnly,
+        })
+    }
+
+    /// The directory that lists a place.
+    fn home_of(&self, place: &Place) -> Result<Node> {
+        let row = self.row(place.row)?;
+        if place.item.is_none() {
+            return Ok(Node::Row(row.table, row.id));
+        }
+        let number = self.table(row.table)?.number(&place.field).ok_or(Error::NotFound)?;
+        Ok(Node::Collection(number, row.id))
     }
 
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {

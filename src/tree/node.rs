@@ -1,7 +1,7 @@
 //! A node: what an inode number stands for.
 //! Does not know whether the thing is still there.
 
-use crate::attachment::{AttachmentId, RowId, ScratchId, TableId, VariantId};
+use crate::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
 
@@ -19,10 +19,13 @@ pub enum Node {
     Quarantine,
     Table(TableId),
     Row(TableId, RowId),
+    /// A list or a dict of a row.
+    Collection(FieldId, RowId),
     ThumbTable(TableId),
     ThumbRow(TableId, RowId),
     /// `row.json`
     RowJson(TableId, RowId),
+    ThumbCollection(FieldId, RowId),
     /// The variants of an attachment.
     ThumbField(AttachmentId),
     Attachment(AttachmentId),
@@ -39,14 +42,14 @@ pub enum Node {
 
 const KIND_SHIFT: u32 = 56;
 const ID_MASK: u64 = (1 << KIND_SHIFT) - 1;
-/// A row's number carries its table in the bits above this: 2^40 rows, 2^16 tables.
+/// A row's number carries its table, a collection's its field in the bits above this: 2^40 rows, 2^16 tables, 2^16 fields.
 const ROW_BITS: u32 = 40;
 const ROW_MASK: u64 = (1 << ROW_BITS) - 1;
 
 impl Node {
     pub fn ino(self) -> Ino {
         let number = |kind: u64, id: u64| (kind << KIND_SHIFT) | (id & ID_MASK);
-        let row = |table: TableId, row: RowId| (table.0 << ROW_BITS) | (row.0 & ROW_MASK);
+        let row = |part: u64, row: RowId| (part << ROW_BITS) | (row.0 & ROW_MASK);
         Ino(match self {
             // FUSE_ROOT_ID; the other single nodes follow it.
             Self::Root => 1,
@@ -59,9 +62,9 @@ impl Node {
             Self::Quarantine => 8,
             Self::Unrendered => 9,
             Self::Table(id) => number(1, id.0),
-            Self::Row(table, id) => number(2, row(table, id)),
+            Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
-            Self::ThumbRow(table, id) => number(4, row(table, id)),
+            Self::ThumbRow(table, id) => number(4, row(table.0, id)),
             Self::ThumbField(id) => number(5, id.0),
             Self::Attachment(id) => number(6, id.0),
             Self::Variant(id) => number(7, id.0),
@@ -70,20 +73,22 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
-            Self::RowJson(table, id) => number(40, row(table, id)),
+            Self::RowJson(table, id) => number(40, row(table.0, id)),
+            Self::Collection(field, id) => number(13, row(field.0, id)),
+            Self::ThumbCollection(field, id) => number(14, row(field.0, id)),
         })
     }
 
     /// `None` for a number that this program never gives out.
     pub fn of(ino: Ino) -> Option<Self> {
         let id = ino.0 & ID_MASK;
-        let (table, row) = (TableId(id >> ROW_BITS), RowId(id & ROW_MASK));
+        let (part, row) = (id >> ROW_BITS, RowId(id & ROW_MASK));
         Some(match ino.0 >> KIND_SHIFT {
             0 => return Self::single(id),
             1 => Self::Table(TableId(id)),
-            2 => Self::Row(table, row),
+            2 => Self::Row(TableId(part), row),
             3 => Self::ThumbTable(TableId(id)),
-            4 => Self::ThumbRow(table, row),
+            4 => Self::ThumbRow(TableId(part), row),
             5 => Self::ThumbField(AttachmentId(id)),
             6 => Self::Attachment(AttachmentId(id)),
             7 => Self::Variant(VariantId(id)),
@@ -92,7 +97,9 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
-            40 => Self::RowJson(table, row),
+            40 => Self::RowJson(TableId(part), row),
+            13 => Self::Collection(FieldId(part), row),
+            14 => Self::ThumbCollection(FieldId(part), row),
             _ => return None,
         })
     }
@@ -123,6 +130,8 @@ impl Node {
             | Self::Row(..)
             | Self::ThumbTable(_)
             | Self::ThumbRow(..)
+            | Self::Collection(..)
+            | Self::ThumbCollection(..)
             | Self::ThumbField(_)
             | Self::QuarantineEntry(_) => true,
             Self::Status
@@ -162,6 +171,8 @@ mod tests {
             Node::Row(TableId(3), RowId(1 << 39)),
             Node::ThumbTable(TableId(1)),
             Node::ThumbRow(TableId(3), RowId(42)),
+            Node::Collection(FieldId(7), RowId(1 << 39)),
+            Node::ThumbCollection(FieldId(7), RowId(42)),
             Node::ThumbField(AttachmentId(1)),
             Node::Attachment(AttachmentId(1)),
             Node::Variant(VariantId(1)),

@@ -36,8 +36,9 @@ impl Tree {
                 }
             }
             Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
-            Node::Row(_, id) if name == REFUSAL => {
-                self.library.refusals().of_row(id).map(|line| line.message.into_bytes())
+            Node::Row(..) | Node::Collection(..) if name == REFUSAL => {
+                let folder = self.directory(ino)?.folder();
+                self.library.refusals().of_folder(&folder).map(|line| line.message.into_bytes())
             }
             _ => None,
         };
@@ -106,7 +107,7 @@ impl Tree {
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
             Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
-            Node::Row(..) | Node::Table(_) => Err(Error::NotSupported),
+            Node::Row(..) | Node::Collection(..) | Node::Table(_) => Err(Error::NotSupported),
             _ => Err(Error::ReadOnly),
         }
     }

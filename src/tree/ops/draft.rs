@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attachment::{Attachment, AttachmentId};
-use crate::catalog::{Link, Place};
+use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
@@ -15,7 +15,7 @@ use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
-use crate::tree::{Caller, Error, Result, Tree};
+use crate::tree::{Caller, Error, Ino, Result, Tree};
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
@@ -145,7 +145,7 @@ impl Tree {
 
     /// The same for a rename onto the field that was refused.
     pub(in crate::tree) fn put_back_after_rename(&self, who: Caller, target: &Target) {
-        let pid = self.processes.owner(who.tid).pid();
+        let pid = self.processes.group(who.tid).unwrap_or(0);
         if let Some((id, written)) = self.unlinked.take(&(target.place.clone(), pid)) {
             self.hang_again(id, &Target { written, ..target.clone() }, 0);
         }
@@ -228,10 +228,21 @@ impl Tree {
         self.displaced(lost);
     }
 
-    /// The row's times have moved.
+    /// The row's times have moved, and with them its collections'.
     pub(in crate::tree) fn row_changed(&self, place: &Place) {
         if let Ok(Some(row)) = self.library.row_by_id(place.row) {
-            self.forget_attributes(Node::Row(row.table, row.id));
+            self.forget_directories(&row, None);
+        }
+    }
+
+    /// The attributes of a row and its collections, which are the same, but for the one that is about to be answered.
+    pub(in crate::tree) fn forget_directories(&self, row: &RowRecord, except: Option<Ino>) {
+        let Ok(table) = self.table(row.table) else { return };
+        let collections = table.collections().map(|(number, _)| Node::Collection(number, row.id));
+        for node in collections.chain([Node::Row(row.table, row.id)]) {
+            if Some(node.ino()) != except {
+                self.forget_attributes(node);
+            }
         }
     }
 

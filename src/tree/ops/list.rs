@@ -1,12 +1,16 @@
 //! Listing directories.
 //! Does not render and does not decide by who asks: what a directory lists is the same for everybody.
 
-use std::sync::Mutex;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
-use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::{Folder, RowRecord};
+use crate::attachment::{AttachmentId, FieldId, RowId, TableId};
+use crate::catalog::{Link, Place, RowRecord};
 use crate::library::Table;
+use crate::schema::{Collection, Field};
 use crate::tree::attr::{Kind, Listed};
+use crate::tree::directory::Directory;
+use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, Listing};
 use crate::tree::name;
 use crate::tree::node::Node;
@@ -82,8 +86,10 @@ impl Tree {
             ],
             Node::Models => self.list_tables(|table| Node::Table(table.id)),
             Node::Thumbs => self.list_tables(|table| Node::ThumbTable(table.id)),
-            Node::Row(_, row) => self.list_row(row)?,
-            Node::ThumbRow(_, row) => self.list_thumb_row(row)?,
+            Node::Row(..) => self.list_row(&self.directory(source)?)?,
+            Node::Collection(..) => self.list_collection(&self.directory(source)?)?,
+            Node::ThumbRow(table, row) => self.list_thumb_row(self.table(table)?, row)?,
+            Node::ThumbCollection(field, row) => self.list_thumb_collection(field, row)?,
             Node::ThumbField(id) => self.list_thumbs(id)?,
             other => self.list_control(other)?,
         };
@@ -100,35 +106,80 @@ impl Tree {
         self.library.tables().iter().map(|table| (node(table), table.name.to_string())).collect()
     }
 
-    /// Fields by name, first drafts and placeholders, then scratch.
-    fn list_row(&self, row: RowId) -> Result<Vec<(Node, String)>> {
-        let links = self.library.links(row)?;
-        let mut found: Vec<_> = links
-            .iter()
-            .map(|link| (Node::Attachment(link.attachment.id), name::listed(link).to_string()))
-            .collect();
-        for open in self.drafts.all() {
-            let place = open.place();
-            let free = place.row == row && !links.iter().any(|link| link.place == *place);
-            // Of several drafts the first has the name.
-            let first = || self.drafts.of(place).into_iter().find(|open| open.is_shown());
-            if free && first().is_some_and(|first| first.id == open.id) {
-                found.push((Node::Draft(open.id), open.draft.target().written.to_string()));
+    /// Fields and collections by name, first drafts and placeholders among them, then scratch.
+    fn list_row(&self, row: &Directory<'_>) -> Result<Vec<(Node, String)>> {
+        let mut taken = HashSet::new();
+        let mut found = Vec::new();
+        for field in row.table.fields.iter().filter(|field| field.collection == Collection::One) {
+            if let Some(link) = self.library.find(&row.one(&field.name))? {
+                found.push(listed(&link, field));
+                taken.insert(link.place);
             }
         }
+        found.extend(
+            row.table
+                .collections()
+                .map(|(number, field)| (Node::Collection(number, row.row), field.name.to_string())),
+        );
+        found.extend(self.list_drafts(row, &taken));
         found.sort_by(|(_, one), (_, other)| one.cmp(other));
-        let scratch = self.library.scratches(&Folder::row(row))?;
+        self.list_scratch(row, found)
+    }
+
+    /// Items in their order, first drafts and placeholders, then scratch.
+    fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<(Node, String)>> {
+        let field = collection.field.ok_or(Error::NotDirectory)?;
+        let items = self.library.items(collection.row, &field.name)?;
+        let mut found: Vec<_> = items.iter().map(|link| listed(link, field)).collect();
+        let taken = items.into_iter().map(|link| link.place).collect();
+        found.extend(self.list_drafts(collection, &taken));
+        self.list_scratch(collection, found)
+    }
+
+    /// What free slots show.
+    fn list_drafts(
+        &self,
+        directory: &Directory<'_>,
+        taken: &HashSet<Place>,
+    ) -> Vec<(Node, String)> {
+        let shown = |open: &Arc<OpenDraft>| {
+            let place = open.place();
+            // Of several drafts the first has the name.
+            let first = || self.drafts.of(place).into_iter().find(|open| open.is_shown());
+            directory.lists(place)
+                && !taken.contains(place)
+                && first().is_some_and(|first| first.id == open.id)
+        };
+        let drafts = self.drafts.all().into_iter().filter(shown);
+        drafts.map(|it| (Node::Draft(it.id), it.draft.target().written.to_string())).collect()
+    }
+
+    fn list_scratch(
+        &self,
+        directory: &Directory<'_>,
+        mut found: Vec<(Node, String)>,
+    ) -> Result<Vec<(Node, String)>> {
+        let scratch = self.library.scratches(&directory.folder())?;
         found.extend(scratch.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())));
         Ok(found)
     }
 
-    fn list_thumb_row(&self, row: RowId) -> Result<Vec<(Node, String)>> {
-        let links = self.library.links(row)?;
-        let images =
-            links.into_iter().filter(|link| name::preset_format(&link.attachment).is_some());
-        Ok(images
-            .map(|link| (Node::ThumbField(link.attachment.id), link.place.field.to_string()))
-            .collect())
+    fn list_thumb_row(&self, table: &Table, row: RowId) -> Result<Vec<(Node, String)>> {
+        let mut found = Vec::new();
+        for (field, number) in table.fields.iter().zip(&table.numbers) {
+            if field.collection != Collection::One {
+                found.push((Node::ThumbCollection(*number, row), field.name.to_string()));
+                continue;
+            }
+            let link = self.library.find(&Place::one(row, field.name.clone()))?;
+            found.extend(link.as_ref().and_then(thumbs));
+        }
+        Ok(found)
+    }
+
+    fn list_thumb_collection(&self, field: FieldId, row: RowId) -> Result<Vec<(Node, String)>> {
+        let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+        Ok(self.library.items(row, &field.name)?.iter().filter_map(thumbs).collect())
     }
 
     /// Presets, rendered or not, and what else was rendered.
@@ -145,6 +196,16 @@ impl Tree {
         }
         Ok(found)
     }
+}
+
+fn listed(link: &Link, field: &Field) -> (Node, String) {
+    (Node::Attachment(link.attachment.id), name::listed(link, field.collection).to_string())
+}
+
+/// The directory of an image's variants.
+fn thumbs(link: &Link) -> Option<(Node, String)> {
+    name::preset_format(&link.attachment)?;
+    Some((Node::ThumbField(link.attachment.id), link.place.name().to_string()))
 }
 
 fn dots(source: Ino) -> Vec<Listed> {

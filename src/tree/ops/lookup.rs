@@ -4,15 +4,17 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Access, Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::{Folder, Place};
-use crate::schema::Field;
+use crate::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId, Times};
+use crate::catalog::Place;
+use crate::media_type::Format;
+use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::attr::{Entry, Lifetime};
+use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{draft_attr, fleeting, link_entry, row_attr, variant_attr};
+use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, link_entry, variant_attr};
 use crate::tree::redirect::Seeks;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
 use crate::variant::Variant;
@@ -36,11 +38,14 @@ impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         let name = sought(name)?;
         let entry = match node(parent)? {
-            Node::Row(table, row) => return self.lookup_in_row(who, table, row, &name),
+            Node::Row(..) | Node::Collection(..) => {
+                return self.lookup_file(who, &self.directory(parent)?, &name);
+            }
             Node::ThumbField(id) => return self.lookup_thumb(who, id, &name),
             Node::Table(table) => self.lookup_row(table, &name)?,
             Node::ThumbTable(table) => self.lookup_thumb_row(table, &name)?,
             Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
+            Node::ThumbCollection(field, row) => self.lookup_thumb_item(field, row, &name)?,
             Node::Root => self.lookup_root(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
@@ -78,62 +83,82 @@ impl Tree {
             return Err(Error::NotFound);
         }
         let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-        Ok(lasting(row_attr(&row)))
+        Ok(lasting(self.row_attr(&row)))
     }
 
-    fn lookup_in_row(
-        &self,
-        who: Caller,
-        table: TableId,
-        row: RowId,
-        name: &Name,
-    ) -> Result<Lookup> {
-        match name::meaning(self.table(table)?, name) {
-            Meaning::Field(field) => {
-                let entry = self.lookup_field(who, row, &field, name)?;
-                let place = Place::one(row, field.name.clone());
+    fn lookup_file(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Lookup> {
+        match self.meaning(parent, name)? {
+            Meaning::File(place, field) => {
+                let entry = self.lookup_slot(who, &place, &field, name)?;
                 self.redirects.answered(who.tid, &place, entry.attr.ino);
                 Ok(Lookup::Found(entry))
             }
-            Meaning::Variant(field, Some(variant)) => {
-                let place = Place::one(row, field.name.clone());
+            Meaning::Variant(place, field, Some(variant)) => {
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
-            Meaning::RowJson => Ok(Lookup::Found(fleeting(self.row_json_attr(table, row)?))),
-            Meaning::Variant(_, None) | Meaning::View => Err(Error::NotFound),
+            Meaning::RowJson => {
+                Ok(Lookup::Found(fleeting(self.row_json_attr(parent.table.id, parent.row)?)))
+            }
+            Meaning::Collection(number) => {
+                let row = self.row(parent.row)?;
+                Ok(Lookup::Found(lasting(collection_attr(number, &row))))
+            }
+            Meaning::Variant(_, _, None) | Meaning::View => Err(Error::NotFound),
             Meaning::Scratch => {
                 let record =
-                    self.library.find_scratch(&Folder::row(row), name)?.ok_or(Error::NotFound)?;
+                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
             }
         }
     }
 
+    /// What a name stands for. In a collection `front@w200.jpg` is a variant if there is an item `front`, and no item that is
+    /// called so itself: the catalogue is asked only for names that look like one.
+    pub(in crate::tree) fn meaning(
+        &self,
+        directory: &Directory<'_>,
+        name: &Name,
+    ) -> Result<Meaning> {
+        let meaning = name::meaning(directory, name);
+        let Meaning::File(place, field) = &meaning else { return Ok(meaning) };
+        let Some((original, base, variant)) = name::variant_in(directory, name) else {
+            return Ok(meaning);
+        };
+        if self.library.find(place)?.is_some() || !self.drafts.found(place).is_empty() {
+            return Ok(meaning);
+        }
+        match self.library.find(&original)? {
+            Some(link) if name::resolves(&link, field.collection, &base) => {
+                Ok(Meaning::Variant(original, Arc::clone(field), Some(variant)))
+            }
+            _ => Ok(meaning),
+        }
+    }
+
     /// One query. A thread that was turned away from this slot's inode is given its draft.
-    fn lookup_field(
+    fn lookup_slot(
         &self,
         who: Caller,
-        row: RowId,
+        place: &Place,
         field: &Arc<Field>,
         name: &Name,
     ) -> Result<Entry> {
-        let place = Place::one(row, field.name.clone());
-        let link = self.library.find(&place)?;
+        let link = self.library.find(place)?;
         if let Some(link) = &link
-            && !name::resolves(link, name)
+            && !name::resolves(link, field.collection, name)
         {
             return Err(Error::NotFound);
         }
         if self.redirects.sought(who.tid) == Some(Seeks::Draft)
-            && (link.is_some() || self.first_draft(&place, None).is_some())
+            && (link.is_some() || self.first_draft(place, None).is_some())
         {
-            let open = self.draft_for(who, &place, field, name, link)?;
+            let open = self.draft_for(who, place, field, name, link)?;
             return Ok(fleeting(draft_attr(&open)));
         }
         match link {
-            Some(link) => Ok(link_entry(&link, name)),
-            None => self.lookup_first_draft(who, &place, name),
+            Some(link) => Ok(link_entry(&link, field.collection, name)),
+            None => self.lookup_first_draft(who, place, name),
         }
     }
 
@@ -141,7 +166,7 @@ impl Tree {
     fn lookup_first_draft(&self, who: Caller, place: &Place, name: &Name) -> Result<Entry> {
         let tgid = if self.drafts.is_empty() { None } else { self.processes.group(who.tid) };
         let open = self.first_draft(place, tgid).ok_or(Error::NotFound)?;
-        if *name == place.field || *name == open.draft.target().written {
+        if name == place.name() || *name == open.draft.target().written {
             return Ok(fleeting(draft_attr(&open)));
         }
         Err(Error::NotFound)
@@ -167,13 +192,27 @@ impl Tree {
     }
 
     fn lookup_thumb_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
-        let field = self.table(table)?.field(name.as_str()).ok_or(Error::NotFound)?;
-        let place = Place::one(row, field.name.clone());
-        let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+        let table = self.table(table)?;
+        let field = table.field(name.as_str()).ok_or(Error::NotFound)?;
+        if field.collection == Collection::One {
+            return self.lookup_thumbs(&Place::one(row, field.name.clone()));
+        }
+        let number = table.number(&field.name).ok_or(Error::NotFound)?;
+        let row = self.row(row)?;
+        Ok(fleeting(self.view(Node::ThumbCollection(number, row.id), row.times)))
+    }
+
+    fn lookup_thumb_item(&self, field: FieldId, row: RowId, name: &Name) -> Result<Entry> {
+        let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+        self.lookup_thumbs(&Place { row, field: field.name.clone(), item: Some(name.clone()) })
+    }
+
+    /// The directory of an image's variants.
+    fn lookup_thumbs(&self, place: &Place) -> Result<Entry> {
+        let link = self.library.find(place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
         let node = Node::ThumbField(link.attachment.id);
-        let times = crate::attachment::Times::all(link.attachment.committed);
-        Ok(fleeting(self.view(node, times)))
+        Ok(fleeting(self.view(node, Times::all(link.attachment.committed))))
     }
 
     /// Names that are no variant are refused by parsing alone.
@@ -195,11 +234,7 @@ impl Tree {
         if !may_read(original.access, who) {
             return Err(Error::Denied);
         }
-        let readable = original
-            .content
-            .media_type
-            .format()
-            .is_some_and(crate::media_type::Format::is_readable);
+        let readable = original.content.media_type.format().is_some_and(Format::is_readable);
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);

@@ -2,9 +2,10 @@
 //! Does not make what the configuration makes: tables and fields.
 
 use std::ffi::OsStr;
+use std::sync::Arc;
 
-use crate::attachment::{RowId, TableId};
-use crate::catalog::{Folder, Place};
+use crate::attachment::TableId;
+use crate::catalog::{Link, Place};
 use crate::library::draft::Start;
 use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
@@ -13,7 +14,7 @@ use crate::slot::Name;
 use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{draft_attr, fleeting, row_attr};
+use crate::tree::ops::stat::{draft_attr, fleeting};
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
 impl Tree {
@@ -27,30 +28,30 @@ impl Tree {
         _mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
-        let Node::Row(table, row) = node(parent)? else { return Err(read_only(parent)) };
+        let parent = self.directory(parent)?;
         let name = made(name)?;
-        match name::meaning(self.table(table)?, &name) {
-            Meaning::Field(field) => {
-                let place = Place::one(row, field.name.clone());
+        // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
+        if name::is_journal(&parent, &name) {
+            return Err(Error::NotPermitted);
+        }
+        match self.meaning(&parent, &name)? {
+            Meaning::File(place, field) => {
                 self.check_extension(who, &place, &field, &name)?;
                 self.create_draft(who, &place, &field, &name, flags)
             }
-            // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
-            Meaning::Scratch if name::is_journal_of_field(self.table(table)?, &name) => {
-                Err(Error::NotPermitted)
-            }
             Meaning::Scratch => {
                 let (record, file) =
-                    self.library.make_scratch(&Folder::row(row), &name, who.uid, who.gid)?;
+                    self.library.make_scratch(&parent.folder(), &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
                 Ok((entry, self.hold_scratch(who, &record, file, true)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
             Meaning::RowJson => {
-                let opened = self.open_row_json(who, (table, row), flags)?;
-                Ok((fleeting(self.row_json_attr(table, row)?), opened))
+                let opened = self.open_row_json(who, (parent.table.id, parent.row), flags)?;
+                Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
+            Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::View => Err(Error::NotPermitted),
         }
     }
@@ -59,19 +60,22 @@ impl Tree {
         &self,
         who: Caller,
         place: &Place,
-        field: &std::sync::Arc<Field>,
+        field: &Arc<Field>,
         name: &Name,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
         let over = self.library.find(place)?;
-        let visible = over.as_ref().is_some_and(|link| name::resolves(link, name));
-        if flags.exclusive && visible {
+        let visible = |link: &Link| name::resolves(link, field.collection, name);
+        if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
         }
         let open = if let Some(own) = self.own_draft(who, place) {
             own
         } else {
+            if over.is_none() {
+                self.check_items(who, place, field, name)?;
+            }
             // The program was told that there is no such file: it starts from nothing.
             let target = self.target(place, field, name)?;
             self.begin_draft(who, target, Start::Empty, over.map(|link| link.attachment.id))?
@@ -85,7 +89,7 @@ impl Tree {
         &self,
         who: Caller,
         place: &Place,
-        field: &std::sync::Arc<Field>,
+        field: &Arc<Field>,
         name: &Name,
     ) -> Result<()> {
         let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
@@ -98,6 +102,25 @@ impl Tree {
         Err(self.library.refuse(&target, author, violation, None).into())
     }
 
+    /// A collection that is full takes no new item; what is under way on free slots counts (CONTRACT 3).
+    pub(in crate::tree) fn check_items(
+        &self,
+        who: Caller,
+        place: &Place,
+        field: &Arc<Field>,
+        name: &Name,
+    ) -> Result<()> {
+        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(()) };
+        let held = self.library.count_items(place)?;
+        let under_way = || self.drafts.begun_beside(place);
+        if held < most && (self.drafts.is_empty() || held + under_way() < most) {
+            return Ok(());
+        }
+        let target = self.target(place, field, name)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        Err(self.library.refuse(&target, author, too_many(held, most), None).into())
+    }
+
     /// `mknod` of a regular file: `create` and `close`.
     pub fn mknod(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
         let flags = OpenFlags { exclusive: true, ..OpenFlags::default() };
@@ -106,10 +129,22 @@ impl Tree {
         Ok(entry)
     }
 
+    fn is_collection(&self, row: Ino, name: &Name) -> Result<bool> {
+        Ok(matches!(name::meaning(&self.directory(row)?, name), Meaning::Collection(_)))
+    }
+
     /// `mkdir` makes a row, and nothing else is a directory that a program can make.
     pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, _mode: u32) -> Result<Entry> {
-        let Node::Table(table) = node(parent)? else { return Err(no_directory(parent)) };
         let name = made(name)?;
+        let table = match node(parent)? {
+            Node::Table(table) => table,
+            // A collection is there already; other directories in a row are not.
+            Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
+            Node::Root | Node::Models | Node::Row(..) | Node::Collection(..) => {
+                return Err(Error::NotPermitted);
+            }
+            _ => return Err(Error::ReadOnly),
+        };
         let rule = self.table(table)?.rule;
         if !rule.allows(&name) {
             self.note_bad_id(who, table, &name)?;
@@ -117,7 +152,7 @@ impl Tree {
         }
         let row = self.library.make_row(table, &name, who.uid, who.gid)?;
         self.table_changed(table);
-        Ok(Entry { attr: row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
+        Ok(Entry { attr: self.row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
     }
 
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
@@ -148,29 +183,6 @@ impl Tree {
     pub fn readlink(&self, _: Ino) -> Result<Vec<u8>> {
         Err(Error::Invalid("it is no symbolic link"))
     }
-
-    /// The row's number, for operations on names in it.
-    pub(in crate::tree) fn row_node(parent: Ino) -> Result<(TableId, RowId)> {
-        match node(parent)? {
-            Node::Row(table, row) => Ok((table, row)),
-            _ => Err(read_only(parent)),
-        }
-    }
-}
-
-/// Views are read-only; `/models` and its tables take nothing but rows.
-fn read_only(parent: Ino) -> Error {
-    match Node::of(parent) {
-        Some(Node::Root | Node::Models | Node::Table(_)) => Error::NotPermitted,
-        _ => Error::ReadOnly,
-    }
-}
-
-fn no_directory(parent: Ino) -> Error {
-    match Node::of(parent) {
-        Some(Node::Root | Node::Models | Node::Row(..)) => Error::NotPermitted,
-        _ => Error::ReadOnly,
-    }
 }
 
 fn wrong_extension(field: &Field, extension: &str) -> Violation {
@@ -184,5 +196,16 @@ fn wrong_extension(field: &Field, extension: &str) -> Violation {
         allows: format!("takes {allowed}"),
         allowed,
         hint: "send a file of an accepted type, or drop the extension if it is wrong".into(),
+    }
+}
+
+fn too_many(held: u64, most: u64) -> Violation {
+    Violation {
+        rule: Rule::MaxItems,
+        fact: format!("there are {held} items, and what is being written counts too"),
+        measured: held.to_string(),
+        allows: format!("takes at most {most} items"),
+        allowed: most.to_string(),
+        hint: "remove an item, or replace one".into(),
     }
 }

@@ -1,9 +1,11 @@
 //! The operations of the tree, by what they do.
 //! Does not hold state of its own: that is the tree's.
 
+mod attach;
 mod attributes;
 mod draft;
 pub(in crate::tree) mod files;
+mod link;
 mod list;
 mod lookup;
 mod make;

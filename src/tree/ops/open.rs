@@ -73,7 +73,7 @@ impl Tree {
     fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
         let field = self.field_at(place)?;
         let link = self.library.find(place)?;
-        let written = place.field.clone();
+        let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
             open.draft.truncate(&self.library, 0)?;

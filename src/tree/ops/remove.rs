@@ -3,9 +3,10 @@
 
 use std::ffi::OsStr;
 
-use crate::attachment::RowId;
-use crate::catalog::{Folder, Place};
+use crate::catalog::Place;
+use crate::schema::Field;
 use crate::slot::Name;
+use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
@@ -16,15 +17,13 @@ impl Tree {
         if let Node::QuarantineEntry(id) = node(parent)? {
             return self.unlink_quarantined(id, &name);
         }
-        let (table, row) = Self::row_node(parent)?;
-        match name::meaning(self.table(table)?, &name) {
-            Meaning::Field(field) => {
-                let place = Place::one(row, field.name.clone());
-                self.unlink_field(who, &place, &name)
-            }
+        let parent = self.directory(parent)?;
+        match self.meaning(&parent, &name)? {
+            Meaning::File(place, field) => self.unlink_file(who, &place, &field, &name),
+            Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Scratch => {
                 let record =
-                    self.library.find_scratch(&Folder::row(row), &name)?.ok_or(Error::NotFound)?;
+                    self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
@@ -34,7 +33,7 @@ impl Tree {
     }
 
     /// The owner of a draft takes its draft back and nothing else; anybody else detaches what is stored (CONTRACT 2.12).
-    fn unlink_field(&self, who: Caller, place: &Place, name: &Name) -> Result<()> {
+    fn unlink_file(&self, who: Caller, place: &Place, field: &Field, name: &Name) -> Result<()> {
         let tgid = self.processes.group(who.tid);
         if let Some(own) = self.drafts.owned(place, tgid)
             && !own.is_placeholder()
@@ -45,11 +44,11 @@ impl Tree {
             return Ok(());
         }
         match self.library.find(place)? {
-            Some(link) if name::resolves(&link, name) => {
+            Some(link) if name::resolves(&link, field.collection, name) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 self.drafts.of(place).iter().for_each(|open| open.hide());
                 self.note_unlinked(who, &link, &lost);
-                self.forget_listed(&link, name);
+                self.forget_listed(&link, field, name);
                 Ok(())
             }
             Some(_) => Err(Error::NotFound),
@@ -73,28 +72,40 @@ impl Tree {
         Ok(())
     }
 
-    /// `rmdir` of a row: attachments keep it, scratch, drafts and placeholders do not.
+    /// `rmdir` of a row or a collection: attachments keep it, scratch, drafts and placeholders do not. A collection is there
+    /// again at the next lookup: removing an empty one lets `rm -r` of its row succeed.
     pub fn rmdir(&self, _: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         let name = sought(name)?;
         match node(parent)? {
             Node::Table(table) => {
                 let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
-                self.drop_row_placeholders(row.id);
+                self.drop_placeholders_where(|place| place.row == row.id);
                 self.table_changed(table);
                 Ok(())
             }
             Node::Root | Node::Models => Err(Error::NotPermitted),
-            Node::Row(..) => Err(Error::NotDirectory),
+            Node::Row(..) => self.clear_collection(&self.directory(parent)?, &name),
+            Node::Collection(..) => Err(Error::NotDirectory),
             // An entry of the quarantine goes with its bytes.
             Node::Quarantine => self.remove_quarantined(&name),
             _ => Err(Error::ReadOnly),
         }
     }
 
-    fn drop_row_placeholders(&self, row: RowId) {
+    fn clear_collection(&self, row: &Directory<'_>, name: &Name) -> Result<()> {
+        let Meaning::Collection(number) = name::meaning(row, name) else {
+            return Err(Error::NotDirectory);
+        };
+        let collection = self.directory(Node::Collection(number, row.row).ino())?;
+        self.library.clear_collection(row.row, name)?;
+        self.drop_placeholders_where(|place| collection.lists(place));
+        Ok(())
+    }
+
+    fn drop_placeholders_where(&self, lies: impl Fn(&Place) -> bool) {
         for open in self.drafts.all() {
-            if open.place().row == row && open.is_placeholder() {
+            if lies(open.place()) && open.is_placeholder() {
                 self.drafts.remove(open.id);
             }
         }

@@ -7,7 +7,7 @@ use crate::attachment::{RowId, TableId, Times};
 use crate::catalog::{Folder, RowRecord, ScratchRecord};
 use crate::library::row::Revised;
 use crate::slot::Name;
-use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened};
+use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
@@ -108,7 +108,13 @@ impl Tree {
         who: Caller,
         id: RowId,
         (folder, name): (&Folder, &Name),
+        mode: RenameMode,
     ) -> Result<()> {
+        match self.library.find_scratch(folder, name)? {
+            Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
+            Some(old) => self.library.remove_scratch(old.id)?,
+            None => {}
+        }
         let text = self.row_json(&self.row(id)?)?;
         let made = self.library.write_scratch(folder, name, (who.uid, who.gid), text.as_bytes());
         Ok(made?)

@@ -1,13 +1,14 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{AttachmentId, ScratchId};
+use crate::attachment::{AttachmentId, RowId, ScratchId};
+use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief, draft_shown, row_attr};
+use crate::tree::ops::stat::{attachment_attr, brief, collection_attr, draft_shown};
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -27,12 +28,25 @@ impl Tree {
                 _ => Ok(brief(self.row_json_attr(table, id)?)),
             },
             Node::Row(_, id) if change.size.is_none() => {
-                let row = self.library.amend_row(id, change.amendment)?;
-                Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
+                let row = self.amend_row(id, change, ino)?;
+                Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
             }
-            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) => Err(Error::NotPermitted),
+            Node::Collection(field, id) if change.size.is_none() => {
+                let row = self.amend_row(id, change, ino)?;
+                Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
+            }
+            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) | Node::Collection(..) => {
+                Err(Error::NotPermitted)
+            }
             _ => Err(Error::ReadOnly),
         }
+    }
+
+    /// A row and its collections have owner, mode and times in common.
+    fn amend_row(&self, id: RowId, change: Change, asked: Ino) -> Result<RowRecord> {
+        let row = self.library.amend_row(id, change.amendment)?;
+        self.forget_directories(&row, Some(asked));
+        Ok(row)
     }
 
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {

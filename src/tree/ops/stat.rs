@@ -1,9 +1,10 @@
 //! What `stat` shows of each node.
 //! Does not look names up.
 
-use crate::attachment::{Access, Attachment, AttachmentId, ScratchId, Times};
+use crate::attachment::{Access, Attachment, AttachmentId, FieldId, ScratchId, Times};
 use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
 use crate::library::scratch::ScratchStat;
+use crate::schema::Collection;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::document::{Document, View};
@@ -35,7 +36,13 @@ impl Tree {
             }
             Node::Row(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
-                Ok(Shown { attr: row_attr(&row), attributes: Lifetime::Long })
+                Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
+            }
+            Node::Collection(field, id) => {
+                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                self.directory(ino)?;
+                let attr = collection_attr(field, &row);
+                Ok(Shown { attr, attributes: Lifetime::Long })
             }
             other => self.stat_fixed(who, other),
         }
@@ -82,7 +89,7 @@ impl Tree {
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
         let attr = match node {
-            Node::ThumbRow(_, id) => {
+            Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 Attr { ino: node.ino(), ..self.view(node, row.times) }
             }
@@ -97,6 +104,13 @@ impl Tree {
             _ => return self.stat_control(who, node).map(brief),
         };
         Ok(brief(attr))
+    }
+
+    pub(in crate::tree) fn row_attr(&self, row: &RowRecord) -> Attr {
+        let collections = self.library.table(row.table).map_or(0, |it| it.collections().count());
+        // Like any directory: `.`, its name, and `..` of each directory in it.
+        let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
+        Attr { links, ..directory_attr(Node::Row(row.table, row.id), row) }
     }
 
     /// A directory that the configuration makes.
@@ -150,8 +164,12 @@ pub(in crate::tree) fn attachment_attr(attachment: &Attachment) -> Attr {
 }
 
 /// Only the listed name may be kept: aliases would outlive it.
-pub(in crate::tree) fn link_entry(link: &Link, asked: &crate::slot::Name) -> Entry {
-    let listed = name::listed(link) == *asked;
+pub(in crate::tree) fn link_entry(
+    link: &Link,
+    collection: Collection,
+    asked: &crate::slot::Name,
+) -> Entry {
+    let listed = name::listed(link, collection) == *asked;
     Entry {
         attr: attachment_attr(&link.attachment),
         name: if listed { Lifetime::Long } else { Lifetime::None },
@@ -172,15 +190,14 @@ pub(in crate::tree) fn draft_shown(open: &OpenDraft) -> Shown {
     brief(Attr { ino, ..attr })
 }
 
-pub(in crate::tree) fn row_attr(row: &RowRecord) -> Attr {
-    Attr {
-        ino: Node::Row(row.table, row.id).ino(),
-        kind: Kind::Directory,
-        size: 0,
-        links: 2,
-        access: row.access,
-        times: row.times,
-    }
+/// A collection has its row's owner, mode and times.
+pub(in crate::tree) fn collection_attr(field: FieldId, row: &RowRecord) -> Attr {
+    directory_attr(Node::Collection(field, row.id), row)
+}
+
+fn directory_attr(node: Node, row: &RowRecord) -> Attr {
+    let RowRecord { access, times, .. } = *row;
+    Attr { ino: node.ino(), kind: Kind::Directory, size: 0, links: 2, access, times }
 }
 
 pub(in crate::tree) fn variant_attr(record: &VariantRecord) -> Attr {

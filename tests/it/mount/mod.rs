@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod collection;
 mod copy;
 pub mod daemon;
 mod draft;
@@ -71,6 +72,7 @@ const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
+const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
 const EROFS: i32 = 30;

@@ -1,0 +1,57 @@
+//! A directory that takes files: a row, or a collection in it.
+//! Does not know what it holds.
+
+use std::sync::Arc;
+
+use crate::attachment::RowId;
+use crate::catalog::{Folder, Place};
+use crate::library::{Library, Table};
+use crate::schema::{Collection, Field};
+use crate::slot::Name;
+use crate::tree::node::Node;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Directory<'l> {
+    pub table: &'l Table,
+    pub row: RowId,
+    /// The collection; none: the row itself.
+    pub field: Option<&'l Arc<Field>>,
+    pub node: Node,
+}
+
+impl<'l> Directory<'l> {
+    /// `None` for every other node, and for what is configured no more.
+    pub fn of(library: &'l Library, node: Node) -> Option<Self> {
+        match node {
+            Node::Row(table, row) => {
+                Some(Self { table: library.table(table)?, row, field: None, node })
+            }
+            Node::Collection(field, row) => {
+                let (table, field) = library.field(field)?;
+                let many = field.collection != Collection::One;
+                many.then_some(Self { table, row, field: Some(field), node })
+            }
+            _ => None,
+        }
+    }
+
+    pub fn folder(&self) -> Folder {
+        Folder { row: self.row, field: self.field.map(|field| field.name.clone()) }
+    }
+
+    /// Whether this is where a place is listed.
+    pub fn lists(&self, place: &Place) -> bool {
+        let collection = place.item.is_some().then_some(&place.field);
+        place.row == self.row && collection == self.field.map(|field| &field.name)
+    }
+
+    /// The place of a field that holds one file.
+    pub fn one(&self, field: &Name) -> Place {
+        Place::one(self.row, field.clone())
+    }
+
+    /// The place of an item.
+    pub fn item(&self, field: &Field, item: Name) -> Place {
+        Place { row: self.row, field: field.name.clone(), item: Some(item) }
+    }
+}

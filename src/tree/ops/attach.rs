@@ -1,0 +1,151 @@
+//! Attaching what lies under another name: scratch, and what was refused before (CONTRACT 2.8).
+//! Does not find the names; judging is the library's.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::catalog::{Link, Place, Published, ScratchRecord};
+use crate::library::Target;
+use crate::library::draft::Draft;
+use crate::library::publish::{Metadata, Raw};
+use crate::refusal::RefusalId;
+use crate::schema::Collection;
+use crate::tree::attr::RenameMode;
+use crate::tree::handles::OpenScratch;
+use crate::tree::name;
+use crate::tree::node::Node;
+use crate::tree::{Caller, Error, Result, Tree};
+
+impl Tree {
+    /// What scratch is about to displace, if the mode and the collection let it in and the kernel may go on knowing its name.
+    pub(in crate::tree) fn way_in(
+        &self,
+        who: Caller,
+        target: &Target,
+        mode: RenameMode,
+    ) -> Result<Option<Link>> {
+        let before = self.library.find(&target.place)?;
+        match (mode, &before) {
+            (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
+            (RenameMode::Exchange, _) => {
+                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+            }
+            (_, None) => self.check_items(who, &target.place, &target.field, &target.written)?,
+            (RenameMode::Replace, Some(_)) => {}
+        }
+        Ok(before.filter(|link| outlives(link, target)))
+    }
+
+    /// Whether a link may arrive in a collection: there is room, and the name can belong to what the rules take.
+    pub(in crate::tree) fn check_arrival(
+        &self,
+        who: Caller,
+        target: &Target,
+        taken: bool,
+        from: Option<&Place>,
+    ) -> Result<()> {
+        let Target { place, field, written, .. } = target;
+        if field.collection == Collection::One {
+            return Ok(());
+        }
+        self.check_extension(who, place, field, written)?;
+        let stays = from.is_some_and(|from| from.folder() == place.folder());
+        if taken || stays { Ok(()) } else { self.check_items(who, place, field, written) }
+    }
+
+    pub(in crate::tree) fn attach_scratch(
+        &self,
+        who: Caller,
+        record: &ScratchRecord,
+        target: &Target,
+        before: Option<&Link>,
+    ) -> Result<()> {
+        let handles = self.handles.open_scratch(record.id);
+        let gates: Vec<_> = handles
+            .iter()
+            .map(|open| open.gate.write().unwrap_or_else(PoisonError::into_inner))
+            .collect();
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let (published, sent) = self.library.attach_scratch(record, target, author)?;
+        self.published(&target.place, &published, before);
+        // Asked for afterwards: it may have been opened while it was judged.
+        for scratch in self.handles.open_scratch(record.id) {
+            let sent = sent.try_clone().map_err(super::files::failed)?;
+            self.become_draft(&scratch, target, &published, sent);
+        }
+        drop(gates);
+        Ok(())
+    }
+
+    /// An open handle of scratch that was attached goes on as a draft of the field.
+    fn become_draft(
+        &self,
+        scratch: &Arc<OpenScratch>,
+        target: &Target,
+        published: &Published,
+        sent: std::fs::File,
+    ) {
+        let attachment = &published.attachment;
+        let author = crate::library::refuse::Author {
+            uid: attachment.access.uid,
+            pid: scratch.opener.pid(),
+        };
+        let draft =
+            Draft::committed(target.clone(), author, attachment.id, attachment.access, sent);
+        let open = self.drafts.add(draft, Some(attachment.id), scratch.opener.clone());
+        open.hide();
+        open.hold(&scratch.opener);
+        // Set once: scratch is attached once, then it is gone.
+        let _ = scratch.became.set(Arc::clone(&open));
+        // The kernel sends a release after `close` has returned: one that came while the file was judged found no draft.
+        let handles = self.handles.open_scratch(scratch.id);
+        if !handles.iter().any(|other| Arc::ptr_eq(other, scratch)) && open.let_go() {
+            self.end_draft(&open);
+        }
+    }
+
+    pub(in crate::tree) fn published(
+        &self,
+        place: &Place,
+        published: &Published,
+        before: Option<&Link>,
+    ) {
+        self.row_changed(place);
+        self.drop_placeholders(place, 0);
+        match &published.displaced {
+            Some(displaced) => self.displaced_by_name(displaced, before),
+            None => self.forget_attributes(Node::Attachment(published.attachment.id)),
+        }
+    }
+
+    /// `mv` out of the quarantine onto a field tries again.
+    pub(in crate::tree) fn retry(
+        &self,
+        who: Caller,
+        id: RefusalId,
+        target: &Target,
+        mode: RenameMode,
+    ) -> Result<()> {
+        let before = self.way_in(who, target, mode)?;
+        let quarantine = self.library.quarantine();
+        let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
+        let length = kept.metadata().map_err(super::files::failed)?.len();
+        // Expired scratch may still be open for writing.
+        let sent = self.library.snapshot(&kept, length)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let metadata = Metadata {
+            access: self.library.file_access(who.uid, who.gid, &target.field),
+            times: crate::attachment::Times::all(crate::timestamp::Timestamp::now()),
+            attributes: Vec::new(),
+            source: None,
+        };
+        let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        self.published(&target.place, &published, before.as_ref());
+        quarantine.remove(id).map_err(super::files::failed)
+    }
+}
+
+/// Whether the kernel may still know what was displaced by its listed name. The name that is renamed onto it replaces itself,
+/// and holds its directory's lock meanwhile: waiting for it would be in vain.
+pub(in crate::tree) fn outlives(displaced: &Link, target: &Target) -> bool {
+    name::listed(displaced, target.field.collection) != target.written
+}

@@ -1,0 +1,65 @@
+//! Linking: a second name for an attachment, or an attachment made of scratch that stays.
+//! Does not copy attachments: what the target's rules would change is `EXDEV`.
+
+use std::ffi::OsStr;
+
+use crate::attachment::{AttachmentId, ScratchId};
+use crate::library::Target;
+use crate::tree::attr::Entry;
+use crate::tree::node::Node;
+use crate::tree::ops::rename::{Goal, check_owner};
+use crate::tree::ops::stat::link_entry;
+use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
+
+impl Tree {
+    /// A second name for an attachment, or an attachment made of scratch.
+    pub fn link(&self, who: Caller, ino: Ino, new_parent: Ino, new_name: &OsStr) -> Result<Entry> {
+        let parent = self.directory(new_parent)?;
+        let name = made(new_name)?;
+        let goal = self.goal(&parent, &name)?;
+        match (node(ino)?, goal) {
+            (Node::Attachment(id), Goal::File(place, field)) => {
+                let target = self.target(&place, &field, &name)?;
+                self.link_attachment(who, id, &target)
+            }
+            (Node::Scratch(id), Goal::File(place, field)) => {
+                self.check_extension(who, &place, &field, &name)?;
+                let target = self.target(&place, &field, &name)?;
+                self.link_scratch(who, id, &target)
+            }
+            (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
+            (Node::Draft(_), _) => Err(Error::Busy),
+            _ => Err(Error::NotPermitted),
+        }
+    }
+
+    fn link_attachment(&self, who: Caller, id: AttachmentId, target: &Target) -> Result<Entry> {
+        let from = self.library.find(&self.place_of(id)?)?.ok_or(Error::Stale)?;
+        let source = self.field_at(&from.place)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let taken = self.library.find(&target.place)?.is_some();
+        self.check_arrival(who, target, taken, None)?;
+        self.library.share(&from, &source.rules, target, author)?;
+        self.drop_placeholders(&target.place, 0);
+        self.forget_attributes(Node::Attachment(id));
+        self.entry_of(target)
+    }
+
+    fn link_scratch(&self, who: Caller, id: ScratchId, target: &Target) -> Result<Entry> {
+        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        if self.library.find(&target.place)?.is_some() {
+            return Err(Error::Exists);
+        }
+        check_owner(&record, who)?;
+        self.check_items(who, &target.place, &target.field, &target.written)?;
+        let author = Self::author(who, &self.processes.owner(who.tid));
+        let published = self.library.copy_scratch(&record, target, author)?;
+        self.published(&target.place, &published, None);
+        self.entry_of(target)
+    }
+
+    fn entry_of(&self, target: &Target) -> Result<Entry> {
+        let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
+        Ok(link_entry(&link, target.field.collection, &target.written))
+    }
+}
