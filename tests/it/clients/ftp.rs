@@ -13,12 +13,12 @@ use crate::mount::tool::{Done, installed, run};
 use crate::mount::{names, picture, read};
 
 /// An FTP server whose root is the mount, and which writes as the site's user.
-struct Ftp {
+pub struct Ftp {
     inetd: Inetd,
 }
 
 impl Ftp {
-    fn vsftpd(mount: &Mount) -> Option<Self> {
+    pub fn vsftpd(mount: &Mount) -> Option<Self> {
         let program = program("vsftpd")?;
         let empty = mount.outside("unused", b"").with_file_name("empty");
         fs::create_dir(&empty).expect("an empty directory");
@@ -34,7 +34,7 @@ impl Ftp {
         Some(Self::start(program, vec![config]))
     }
 
-    fn proftpd(mount: &Mount, hidden_stores: &str) -> Option<Self> {
+    pub fn proftpd(mount: &Mount, hidden_stores: &str) -> Option<Self> {
         let program = program("proftpd")?;
         let config = format!(
             "ServerType inetd\nServerName media\nPort 0\nUseIPv6 off\nUser www-data\nGroup www-data\n\
@@ -62,16 +62,19 @@ impl Ftp {
         format!("ftp://{}/models/user/42/{name}", self.inetd.address())
     }
 
-    /// Sends a file; the server's answers are in what curl said.
-    fn put(&self, source: &Path, target: &Path) -> Done {
-        let name = target.file_name().and_then(|name| name.to_str()).expect("a name");
+    /// Sends a file to a name in the row; the server's answers are in what curl said.
+    pub fn send(&self, source: &Path, name: &str) -> Done {
         run("curl", &["-sSv", "-T", &source.display().to_string(), &self.url(name)])
+    }
+
+    fn put(&self, source: &Path, target: &Path) -> Done {
+        self.send(source, target.file_name().and_then(|name| name.to_str()).expect("a name"))
     }
 
     /// Renames within the row.
     fn rename(&self, from: &str, to: &str) -> Done {
+        // Curl lists the directory first, and so it has entered it.
         let (from, to) = (format!("-RNFR {from}"), format!("-RNTO {to}"));
-        // Curl enters the directory first, so the commands follow the listing.
         run("curl", &["-sSv", "-Q", &from, "-Q", &to, &self.url("")])
     }
 }

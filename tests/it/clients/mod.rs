@@ -7,6 +7,7 @@
 mod archives;
 mod copies;
 mod database;
+mod drops;
 mod ftp;
 mod pictures;
 mod samba;
@@ -56,10 +57,15 @@ type = "file"
 
 /// A mount that other users reach, with row 42.
 fn site() -> Option<Mount> {
+    site_with("")
+}
+
+/// The same with more fields or settings.
+fn site_with(more: &str) -> Option<Mount> {
     if !server::is_root() {
         return None;
     }
-    let mount = Mount::with(SITE)?;
+    let mount = Mount::with(&format!("{SITE}{more}"))?;
     mount.open_to_all();
     mount.row();
     Some(mount)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::table::{Case, Client};
-use super::{SITE, last_rule, plain, server};
+use super::{last_rule, plain, site_with};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{Done, installed, present, run};
 use crate::mount::{names, picture, read};
@@ -25,7 +25,7 @@ const CONVERT: &str = "/usr/bin/convert";
 const MOGRIFY: &str = "/usr/bin/mogrify";
 
 fn studio() -> Option<Mount> {
-    let mount = server::is_root().then(|| Mount::with(&format!("{SITE}{POSTER}"))).flatten()?;
+    let mount = site_with(POSTER)?;
     mount.attach("avatar.png", &picture::good(1));
     mount.attach("poster.png", &picture::png(400, 300, 1));
     Some(mount)

@@ -10,13 +10,13 @@ use crate::mount::daemon::Mount;
 use crate::mount::tool::{Done, installed, run};
 use crate::mount::{names, picture, read};
 
-struct Samba {
+pub struct Samba {
     inetd: Inetd,
     config: PathBuf,
 }
 
 impl Samba {
-    fn start(mount: &Mount) -> Option<Self> {
+    pub fn start(mount: &Mount) -> Option<Self> {
         let program = program("smbd").filter(|_| installed("smbclient"))?;
         let home = mount.outside("unused", b"").with_file_name("samba");
         let directories = ["private dir", "lock directory", "state directory", "cache directory"];
@@ -56,6 +56,11 @@ impl Samba {
         run("smbclient", &[&[address], &options[..], &[commands]].concat())
     }
 
+    /// Sends a file to a name in the row.
+    pub fn put(&self, source: &Path, name: &str) -> Done {
+        self.run(&put(source, &name.replace('/', "\\")))
+    }
+
     /// Runs what must succeed: smbclient's exit code tells of `put` alone.
     fn tell(&self, commands: &str) -> Done {
         let done = self.run(commands);
@@ -74,7 +79,7 @@ fn samba_says_what_the_table_says() {
     let Some(samba) = Samba::start(&mount) else { return };
     Upload::of("Samba").is_held_to_the_table(&mount, |source, target| {
         let name = target.file_name().and_then(|name| name.to_str()).expect("a name");
-        samba.run(&put(source, name))
+        samba.put(source, name)
     });
 }
 
