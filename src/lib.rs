@@ -3,6 +3,7 @@
 
 pub mod attachment;
 pub mod byte_count;
+pub mod day;
 pub mod digest;
 pub mod dimensions;
 pub mod media_type;

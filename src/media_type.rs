@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::slot::Name;
+
 /// A media type without parameters, in lower case: `image/jpeg`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -73,6 +75,16 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("text/csv", &["csv"]),
     ("text/markdown", &["md"]),
 ];
+
+/// A name without and with the extension that names a media type: of `v1.2` all is the name.
+pub fn split(name: &Name) -> (&str, Option<&str>) {
+    match name.split_extension() {
+        (stem, Some(extension)) if MediaType::of_extension(extension).is_some() => {
+            (stem, Some(extension))
+        }
+        _ => (name.as_str(), None),
+    }
+}
 
 impl MediaType {
     pub const OCTET_STREAM: Self = Self(Cow::Borrowed("application/octet-stream"));

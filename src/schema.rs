@@ -1,16 +1,33 @@
 //! The schema: which tables and fields there are, as the configuration declares them.
 //! Does not read the configuration; does not know what is stored.
 
+use std::time::Duration;
+
 use crate::dimensions::Dimensions;
-use crate::media_type::{Format, MediaType};
+use crate::media_type::{self, Format, MediaType};
 use crate::rule::{Kind, Rules};
 use crate::slot::Name;
+use crate::template::Template;
 use crate::variant::{Spec, Variant};
 
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     /// In the order of the configuration; names are unique.
     pub tables: Vec<Table>,
+    pub boxes: Vec<DropBox>,
+}
+
+/// A folder below `/drop`: each file that is finished there becomes a new row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropBox {
+    pub name: Name,
+    pub table: Name,
+    /// The field of the new row that the file is attached to.
+    pub field: Name,
+    /// What the new row is called.
+    pub id: Template,
+    /// How long nobody must have written to a file for it to be finished.
+    pub settle: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -124,6 +141,23 @@ impl IdRule {
         }
     }
 
+    /// Whether every id that a template makes is one of this rule, and no two files need get the same.
+    pub fn check(self, template: &Template) -> Result<(), &'static str> {
+        match self {
+            Self::Integer if !template.is_counter() => {
+                Err("a row of this table is called by a whole number: write \"{counter}\"")
+            }
+            Self::Uuid if !template.is_uuid() => {
+                Err("a row of this table is called by a UUID: write \"{uuid}\"")
+            }
+            Self::Name if !template.varies() => {
+                Err("every file would get the same id: write \"{stem}\" or \"{uuid}\"")
+            }
+            Self::Name if template.is_hidden() => Err("an id does not begin with a dot"),
+            _ => Ok(()),
+        }
+    }
+
     /// The rule in words, for a refusal.
     pub fn describe(self) -> &'static str {
         match self {
@@ -158,6 +192,16 @@ impl Field {
             sizes: Sizes::default(),
             delete_orphan: true,
             mode: None,
+        }
+    }
+
+    /// The item that a name in a collection stands for: in a list the name, in a dict its key.
+    pub fn item(&self, name: &Name) -> Name {
+        match (self.collection, media_type::split(name)) {
+            (Collection::Dict, (stem, Some(_))) => {
+                Name::parse(stem).unwrap_or_else(|_| name.clone())
+            }
+            _ => name.clone(),
         }
     }
 
@@ -227,6 +271,21 @@ mod tests {
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_template_that_makes_no_id_of_the_table_is_refused_with_the_way_out() {
+        for (text, rule, reason) in [
+            ("{stem}", IdRule::Integer, "{counter}"),
+            ("x{uuid}", IdRule::Uuid, "{uuid}"),
+            ("inbox", IdRule::Name, "same id"),
+            (".{stem}", IdRule::Name, "dot"),
+        ] {
+            let template = Template::parse(text).expect("a template");
+            let error = rule.check(&template).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        assert_eq!(IdRule::Integer.check(&Template::parse("{counter}").expect("one")), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use crate::schema::IdRule;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -41,37 +40,29 @@ pub struct Arrival<'a> {
 }
 
 impl Template {
-    /// Accepts text with the placeholders `{counter}`, `{uuid}`, `{stem}`, `{date}`, `{time}`, if ids of this rule can come of it.
-    pub fn parse(text: &str, rule: IdRule) -> Result<Self, String> {
-        let template = Self { parts: parts(text)? };
-        template.check(rule)?;
-        Ok(template)
+    /// Accepts text with the placeholders `{counter}`, `{uuid}`, `{stem}`, `{date}`, `{time}`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self { parts: parts(text)? })
     }
 
-    fn check(&self, rule: IdRule) -> Result<(), String> {
-        let alone = |wanted: &Part| self.parts == std::slice::from_ref(wanted);
-        match rule {
-            IdRule::Integer if !alone(&Part::Counter) => {
-                Err("a row of this table is called by a whole number: write \"{counter}\"".into())
-            }
-            IdRule::Uuid if !alone(&Part::Uuid) => {
-                Err("a row of this table is called by a UUID: write \"{uuid}\"".into())
-            }
-            IdRule::Integer | IdRule::Uuid => Ok(()),
-            IdRule::Name => {
-                let varies = self.parts.iter().any(|part| !matches!(part, Part::Text(_)));
-                let hidden =
-                    matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with('.'));
-                match (varies, hidden) {
-                    (false, _) => {
-                        Err("every file would get the same id: write \"{stem}\" or \"{uuid}\""
-                            .into())
-                    }
-                    (_, true) => Err("an id does not begin with a dot".into()),
-                    _ => Ok(()),
-                }
-            }
-        }
+    /// Whether it is `{counter}` and nothing else.
+    pub fn is_counter(&self) -> bool {
+        self.parts == [Part::Counter]
+    }
+
+    /// Whether it is `{uuid}` and nothing else.
+    pub fn is_uuid(&self) -> bool {
+        self.parts == [Part::Uuid]
+    }
+
+    /// Whether two files can get different ids.
+    pub fn varies(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
+    /// Whether every id begins with a dot.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with('.'))
     }
 
     /// Whether a candidate that is taken is followed by the next number rather than by `-2`, `-3`.
@@ -89,9 +80,7 @@ impl Template {
                 Part::Uuid => id.push_str(&uuid(arrival.random)),
                 Part::Stem => id.push_str(arrival.file.split_extension().0),
                 Part::Date => id.push_str(&arrival.at.as_rfc3339()[..10]),
-                Part::Time => {
-                    id.extend(arrival.at.as_rfc3339()[11..19].chars().filter(|it| *it != ':'))
-                }
+                Part::Time => id.push_str(&arrival.at.as_rfc3339()[11..19].replace(':', "")),
             }
         }
         let unique = self.counts() || self.parts.contains(&Part::Uuid);
@@ -156,44 +145,39 @@ fn uuid(mut random: [u8; 16]) -> String {
 mod tests {
     use super::*;
 
-    fn id(template: &str, rule: IdRule, file: &str, attempt: u32) -> String {
+    fn id(template: &str, file: &str, attempt: u32) -> String {
         let file = Name::parse(file).expect("a name");
         let at = Timestamp(1_774_020_645 * 1_000_000_000);
         let arrival = Arrival { file: &file, at, counter: 7, random: [0xff; 16], attempt };
-        let template = Template::parse(template, rule).expect("a template");
+        let template = Template::parse(template).expect("a template");
         template.id(&arrival).expect("an id").to_string()
     }
 
     #[test]
     fn an_id_is_made_of_the_parts_that_the_template_names() {
-        assert_eq!(id("{counter}", IdRule::Integer, "a.jpg", 3), "7");
-        let uuid = id("{uuid}", IdRule::Uuid, "a.jpg", 0);
+        assert_eq!(id("{counter}", "a.jpg", 3), "7");
+        let uuid = id("{uuid}", "a.jpg", 0);
         assert_eq!(uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert!(IdRule::Uuid.allows(&Name::parse(&uuid).expect("a name")));
-        assert_eq!(id("scan-{stem}", IdRule::Name, "page 1.x.jpg", 0), "scan-page 1.x");
-        assert_eq!(id("{date}-{time}-{stem}", IdRule::Name, "a.jpg", 0), "2026-03-20-153045-a");
+        assert_eq!(id("scan-{stem}", "page 1.x.jpg", 0), "scan-page 1.x");
+        assert_eq!(id("{date}-{time}-{stem}", "a.jpg", 0), "2026-03-20-153045-a");
     }
 
     #[test]
     fn a_taken_id_is_followed_by_the_next() {
-        assert_eq!(id("{stem}", IdRule::Name, "a.jpg", 1), "a-2");
-        assert_eq!(id("{stem}", IdRule::Name, "a.jpg", 2), "a-3");
-        assert_eq!(id("{stem}", IdRule::Name, ".a", 0), "a");
+        assert_eq!(id("{stem}", "a.jpg", 1), "a-2");
+        assert_eq!(id("{stem}", "a.jpg", 2), "a-3");
+        assert_eq!(id("{stem}", ".a", 0), "a");
     }
 
     #[test]
-    fn a_template_that_makes_no_id_of_the_table_is_refused_with_the_way_out() {
-        for (text, rule, reason) in [
-            ("{stem}", IdRule::Integer, "{counter}"),
-            ("x{uuid}", IdRule::Uuid, "{uuid}"),
-            ("inbox", IdRule::Name, "same id"),
-            (".{stem}", IdRule::Name, "dot"),
-            ("{name}", IdRule::Name, "there is no `{name}`"),
-            ("{stem", IdRule::Name, "not closed"),
-            ("a/{stem}", IdRule::Name, "cannot stand"),
-            ("{stem}}", IdRule::Name, "has no"),
+    fn text_that_is_no_template_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("{name}", "there is no `{name}`"),
+            ("{stem", "not closed"),
+            ("a/{stem}", "cannot stand"),
+            ("{stem}}", "has no"),
         ] {
-            let error = Template::parse(text, rule).expect_err(text);
+            let error = Template::parse(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");
         }
     }

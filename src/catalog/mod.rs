@@ -187,6 +187,13 @@ pub trait Catalog: Send + Sync {
 
     fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error>;
 
+    /// The first that was retired at or after a time from a slot that reads like this with `-` for each `/`:
+    /// `user-42-avatar`. One query.
+    fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error>;
+
+    /// Counts a retired attachment as retired at `now`. Nothing happens to one that has a name, or is gone.
+    fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error>;
+
     /// Those of [`Catalog::retired`] that are kept for ever, by number from above `after`.
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error>;
 
@@ -308,6 +315,9 @@ pub trait Catalog: Send + Sync {
 
     /// Notes that a variant was read, to the precision of [`TOUCH_PRECISION`].
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error>;
+
+    /// How many bytes each of these blobs has; 0 for one that is not known to be stored.
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error>;
 
     fn totals(&self) -> Result<Totals, Error>;
 

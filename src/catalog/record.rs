@@ -216,4 +216,7 @@ pub struct Totals {
     pub scratch: u64,
     /// Bytes of all blobs, variants included.
     pub bytes: u64,
+    /// Attachments without a name, and the bytes of their blobs, each counted as often as it is attached.
+    pub retired: u64,
+    pub retired_bytes: u64,
 }

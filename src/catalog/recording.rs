@@ -211,6 +211,14 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         self.count("retired_by_id").retired_by_id(id)
     }
 
+    fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error> {
+        self.count("first_retired").first_retired(dashed, since)
+    }
+
+    fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+        self.count("renew").renew(id, now)
+    }
+
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
         self.count("orphans").orphans(after, limit)
     }
@@ -342,6 +350,10 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
 
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
         self.count("touch_variant").touch_variant(id, now)
+    }
+
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        self.count("lengths").lengths(keys)
     }
 
     fn totals(&self) -> Result<Totals, Error> {

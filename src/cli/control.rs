@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::orphans::Orphaned;
 
 const NAME: &str = "control.sock";
 /// The longest line either way.
@@ -27,8 +28,23 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
-    /// Sweep: `{"gc":{"now":true,"dry_run":false}}`.
-    Gc { now: bool, dry_run: bool },
+    /// Sweep: `{"gc":{"now":true,"dry_run":false}}`, also `"empty_trash":true`.
+    Gc {
+        now: bool,
+        dry_run: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        empty_trash: bool,
+    },
+    /// A page of what is kept for ever: `{"orphans":{"after":0}}`.
+    Orphans { after: u64 },
+    /// Put back what was detached: `{"restore":{"what":"17"}}`, also `"target":"user/42/avatar"` and `"replace":true`.
+    Restore {
+        what: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        replace: bool,
+    },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
 }
@@ -40,6 +56,15 @@ pub enum Response {
     Swept {
         attachments: u64,
         blobs: u64,
+        bytes: u64,
+    },
+    /// None at the end.
+    Orphans {
+        orphans: Vec<Orphaned>,
+    },
+    /// The slot that it hangs from again.
+    Restored {
+        restored: String,
     },
     /// Why it could not be done, in words.
     Error {
@@ -177,8 +202,10 @@ mod tests {
 
     fn start(dir: &Path) -> Server {
         let handler = |request| match request {
-            Request::Gc { now: true, .. } => Response::Swept { attachments: 1, blobs: 3 },
+            Request::Gc { now: true, .. } => Response::Swept { attachments: 1, blobs: 3, bytes: 5 },
             Request::Gc { .. } => Response::Error { error: "busy".into() },
+            Request::Orphans { .. } => Response::Orphans { orphans: Vec::new() },
+            Request::Restore { what, .. } => Response::Restored { restored: what },
             Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
         };
         serve(dir, bind(dir).expect("a socket"), handler).expect("a server")
@@ -189,10 +216,18 @@ mod tests {
         let dir = library();
         let server = start(dir.path());
         let ask = |request| ask(dir.path(), &request).expect("an answer");
-        let swept = Response::Swept { attachments: 1, blobs: 3 };
-        assert_eq!(ask(Request::Gc { now: true, dry_run: false }), Some(swept));
+        let swept = Response::Swept { attachments: 1, blobs: 3, bytes: 5 };
+        assert_eq!(ask(Request::Gc { now: true, dry_run: false, empty_trash: false }), Some(swept));
         let refused = Response::Error { error: "busy".into() };
-        assert_eq!(ask(Request::Gc { now: false, dry_run: false }), Some(refused));
+        assert_eq!(
+            ask(Request::Gc { now: false, dry_run: false, empty_trash: false }),
+            Some(refused)
+        );
+        let orphans = Response::Orphans { orphans: Vec::new() };
+        assert_eq!(ask(Request::Orphans { after: 9 }), Some(orphans));
+        let restored = Response::Restored { restored: "17".into() };
+        let request = Request::Restore { what: "17".into(), target: None, replace: false };
+        assert_eq!(ask(request), Some(restored));
         let shown = Response::Shown(serde_json::json!({ "path": "a" }));
         assert_eq!(ask(Request::Show { path: "a".into() }), Some(shown));
         server.stop();
@@ -201,18 +236,21 @@ mod tests {
 
     #[test]
     fn requests_and_answers_are_written_as_documented() {
-        let request = Request::Gc { now: true, dry_run: false };
+        let request = Request::Gc { now: true, dry_run: false, empty_trash: false };
         let json = serde_json::to_string(&request).expect("JSON");
         assert_eq!(json, r#"{"gc":{"now":true,"dry_run":false}}"#);
-        let json =
-            serde_json::to_string(&Response::Swept { attachments: 1, blobs: 3 }).expect("JSON");
-        assert_eq!(json, r#"{"attachments":1,"blobs":3}"#);
+        let json = serde_json::to_string(&Response::Swept { attachments: 1, blobs: 3, bytes: 5 })
+            .expect("JSON");
+        assert_eq!(json, r#"{"attachments":1,"blobs":3,"bytes":5}"#);
+        let request = Request::Restore { what: "17".into(), target: None, replace: true };
+        let json = serde_json::to_string(&request).expect("JSON");
+        assert_eq!(json, r#"{"restore":{"what":"17","replace":true}}"#);
     }
 
     #[test]
     fn without_a_daemon_there_is_no_answer() {
         let dir = library();
-        let request = Request::Gc { now: true, dry_run: true };
+        let request = Request::Gc { now: true, dry_run: true, empty_trash: false };
         assert_eq!(ask(dir.path(), &request).expect("no error"), None);
         assert_eq!(ask(&dir.path().join("absent"), &request).expect("no error"), None);
     }

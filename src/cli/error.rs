@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::library::home;
-use crate::{blob, catalog, config, fuse, library, pipeline};
+use crate::{blob, catalog, config, fuse, library, pipeline, tree};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,6 +60,8 @@ pub enum Error {
     Blob(#[from] blob::Error),
     #[error(transparent)]
     Library(#[from] library::Error),
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
     #[error(transparent)]
     Fuse(#[from] fuse::Error),
     #[error("{0}")]

@@ -7,18 +7,25 @@ use super::control::{self, Request, Response};
 use super::{Error, library, say};
 use crate::config::Config;
 use crate::library::Library;
-use crate::library::sweep::Patience;
+use crate::library::sweep::{Patience, Swept};
 
 /// Delete blobs that no name leads to any more
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mediafs gc --dry-run     what would go?
-  mediafs gc               what nobody can want back
-  mediafs gc --now         also what was removed a moment ago ([library] hold)")]
+  mediafs gc --dry-run               what would go?
+  mediafs gc                         what nobody can want back
+  mediafs gc --now                   also what was removed a moment ago ([library] hold)
+  mediafs gc --now --empty-trash     also what lies in /trash ([library] trash)
+
+What fields with `delete_orphan = false` have lost stays in any case.")]
 pub struct Gc {
     /// Do not wait until what was removed has been held its time
     #[arg(long)]
     now: bool,
+
+    /// Do not leave the trash its time either
+    #[arg(long, requires = "now")]
+    empty_trash: bool,
 
     /// Only say what would be deleted
     #[arg(long)]
@@ -27,32 +34,46 @@ pub struct Gc {
 
 impl Gc {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let request = Request::Gc { now: self.now, dry_run: self.dry_run };
+        let Self { now, dry_run, empty_trash } = *self;
+        let request = Request::Gc { now, dry_run, empty_trash };
         let response = match control::ask(&config.library.path, &request)? {
             Some(response) => response,
-            None => sweep(&library::open(config)?, self.now, self.dry_run)?,
+            None => sweep(&library::open(config)?, patience(now, empty_trash), dry_run)?,
         };
         match response {
-            Response::Swept { attachments, blobs } => say(report(attachments, blobs, self.dry_run)),
+            Response::Swept { attachments, blobs, bytes } => {
+                say(report(attachments, (blobs, bytes), dry_run))
+            }
             Response::Error { error } => Err(Error::Refused(error)),
-            Response::Shown(_) => Err(Error::ControlAnswer),
+            _ => Err(Error::ControlAnswer),
         }
     }
 }
 
-/// Sweeps, or counts what a sweep would delete.
-pub fn sweep(library: &Library, now: bool, dry_run: bool) -> Result<Response, Error> {
-    let patience = if now { Patience::None } else { Patience::Hold };
-    let swept = if dry_run { library.sweepable(patience)? } else { library.sweep(patience)? };
-    Ok(Response::Swept { attachments: swept.attachments as u64, blobs: swept.blobs as u64 })
+/// What the options ask for.
+pub fn patience(now: bool, empty_trash: bool) -> Patience {
+    match (now, empty_trash) {
+        (true, true) => Patience::None,
+        (true, false) => Patience::Trash,
+        (false, _) => Patience::Hold,
+    }
 }
 
-/// `deleted 3 blobs of 2 attachments`: a blob for each original that nothing else shares, and one for each variant.
-fn report(attachments: u64, blobs: u64, dry_run: bool) -> String {
+/// Sweeps, or counts what a sweep would delete.
+pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Response, Error> {
+    let swept = if dry_run { library.sweepable(patience)? } else { library.sweep(patience)? };
+    let Swept { attachments, blobs, bytes } = swept;
+    Ok(Response::Swept { attachments: attachments as u64, blobs: blobs as u64, bytes })
+}
+
+/// `deleted 3 blobs of 2 attachments, 57712 bytes`: a blob for each original that nothing else shares, and one for each
+/// variant.
+fn report(attachments: u64, (blobs, bytes): (u64, u64), dry_run: bool) -> String {
     let verb = if dry_run { "would delete" } else { "deleted" };
     let plural =
         |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    format!("{verb} {} of {}", plural(blobs, "blob"), plural(attachments, "attachment"))
+    let (blobs, bytes) = (plural(blobs, "blob"), plural(bytes, "byte"));
+    format!("{verb} {blobs} of {}, {bytes}", plural(attachments, "attachment"))
 }
 
 #[cfg(test)]
@@ -61,7 +82,14 @@ mod tests {
 
     #[test]
     fn the_report_says_what_went_or_would_go() {
-        assert_eq!(report(1, 3, false), "deleted 3 blobs of 1 attachment");
-        assert_eq!(report(0, 0, true), "would delete 0 blobs of 0 attachments");
+        assert_eq!(report(1, (3, 1), false), "deleted 3 blobs of 1 attachment, 1 byte");
+        assert_eq!(report(0, (0, 0), true), "would delete 0 blobs of 0 attachments, 0 bytes");
+    }
+
+    #[test]
+    fn what_lies_in_the_trash_goes_before_its_time_only_if_both_are_asked_for() {
+        assert_eq!(patience(false, false), Patience::Hold);
+        assert_eq!(patience(true, false), Patience::Trash);
+        assert_eq!(patience(true, true), Patience::None);
     }
 }

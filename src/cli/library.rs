@@ -23,6 +23,7 @@ pub fn open(config: &Config) -> Result<Library, Error> {
 fn settings(config: &Config) -> Settings {
     Settings {
         hold: config.library.hold,
+        trash: config.library.trash,
         scratch: config.library.scratch,
         cache_bytes: config.cache.size.0,
         base_url: config.library.base_url.clone(),

@@ -10,6 +10,8 @@ mod library;
 mod log;
 pub mod mount;
 mod options;
+mod orphans;
+mod restore;
 pub mod service;
 pub mod show;
 pub mod signal;
@@ -37,6 +39,8 @@ const EXAMPLES: &str = "Examples:
   mediafs mount ./media                         mount, in the foreground, until Ctrl-C
   mediafs try --field user.avatar *.jpg         would these be taken, and what would become of them?
   mediafs show user/42/avatar                   what is attached there, as JSON
+  mediafs restore /trash/2026-11-24/user-42-avatar.png
+                                                put back what was removed
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
@@ -64,6 +68,8 @@ enum Command {
     Try(try_files::Try),
     Show(show::Show),
     Gc(gc::Gc),
+    Orphans(orphans::Orphans),
+    Restore(restore::Restore),
     #[command(hide = true)]
     Worker(workers::Worker),
 }
@@ -97,6 +103,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Try(files) => files.run(&config()?.1),
         Command::Show(show) => show.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
+        Command::Orphans(orphans) => orphans.run(&config()?.1),
+        Command::Restore(restore) => restore.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

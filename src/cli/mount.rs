@@ -11,11 +11,10 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, say, service, show};
+use super::{Error, chain, gc, library, orphans, restore, say, service, show};
 use crate::config::Config;
 use crate::fuse::mountpoint::{Mountpoint, absolute};
 use crate::fuse::{self, Mounted};
-use crate::library::Library;
 use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
@@ -56,9 +55,9 @@ impl Mount {
         let library = Arc::new(library::open(config)?);
         let root = library.home().root().to_owned();
         let socket = control::bind(&root)?;
-        let server =
-            control::serve(&root, socket, requests(Arc::clone(&library), config.schema.clone()))?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
+        let answers = requests(Arc::clone(&tree), config.schema.clone());
+        let server = control::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
         say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
         service::ready();
@@ -126,11 +125,22 @@ fn settings(prepared: &Prepared, config: &Config) -> fuse::Settings {
 }
 
 /// What other commands ask of the daemon that holds the library.
-fn requests(library: Arc<Library>, schema: Schema) -> impl Fn(Request) -> Response + Send {
+fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + Send {
     move |request| {
+        let library = tree.library();
         let answer = match request {
-            Request::Gc { now, dry_run } => gc::sweep(&library, now, dry_run),
-            Request::Show { path } => show::find(&library, &schema, &path),
+            Request::Gc { now, dry_run, empty_trash } => {
+                gc::sweep(library, gc::patience(now, empty_trash), dry_run)
+            }
+            Request::Show { path } => show::find(library, &schema, &path),
+            Request::Orphans { after } => orphans::page(library, after),
+            Request::Restore { what, target, replace } => {
+                let wish = restore::Wish { what, target, replace };
+                restore::restore(library, &schema, &wish, |it| {
+                    tree.table_changed(it.table);
+                    Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
+                })
+            }
         };
         answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })
     }

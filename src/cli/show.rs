@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::library::Library;
 use crate::schema::{Collection, Schema};
 use crate::slot::{Name, Row, Slot};
-use crate::tree::name;
 
 /// Print what is attached at a path of the tree, as JSON
 #[derive(Debug, Args)]
@@ -36,7 +35,7 @@ impl Show {
         match response {
             Response::Shown(value) => say(format_args!("{value:#}")),
             Response::Error { error } => Err(Error::Refused(error)),
-            Response::Swept { .. } => Err(Error::ControlAnswer),
+            _ => Err(Error::ControlAnswer),
         }
     }
 }
@@ -87,7 +86,7 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
         (None, _) => return Err(usage(format!("{stem} is a directory; add the name of an item"))),
         (Some(written), _) => {
             let written = Name::parse(written).map_err(|error| usage(error.to_string()))?;
-            Some(name::item(field, &written))
+            Some(field.item(&written))
         }
     };
     Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item })

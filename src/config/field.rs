@@ -50,6 +50,7 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -126,7 +127,6 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 fn unsupported(section: &Section<'_>) {
     section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
     section.later_unless("keep_original", |value| value.as_bool() == Some(false));
-    section.later_unless("delete_orphan", |value| value.as_bool() == Some(true));
     for key in ["store", "report", "quota"] {
         section.later(key);
     }

@@ -1,6 +1,7 @@
 //! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column.
 //! Does not know what the values are used for, and asks nothing of the machine but the names of users and groups.
 
+mod boxes;
 mod field;
 mod owner;
 mod problem;
@@ -47,6 +48,8 @@ pub struct Library {
     pub base_url: Option<String>,
     /// How long a blob without a name is held before it may be deleted.
     pub hold: Duration,
+    /// How long what was removed lies in the trash.
+    pub trash: Duration,
     /// How long a scratch file lives.
     pub scratch: Duration,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::boxes;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, field, owner, value};
 use crate::byte_count::ByteCount;
@@ -30,11 +31,13 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    for key in ["fetch", "stores", "boxes", "quotas"] {
+    let boxes =
+        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
+    for key in ["fetch", "stores", "quotas"] {
         root.later_unless(key, is_empty_section);
     }
     root.finish();
-    Some(Config { library: library?, mount, cache, schema: Schema { tables } })
+    Some(Config { library: library?, mount, cache, schema: Schema { tables, boxes } })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -50,12 +53,13 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let base_url = section.key("base_url", base_url);
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
-    section.later_unless("trash", |value| value.as_str() == Some("0"));
+    let trash = section.key("trash", value::duration).unwrap_or_default();
     for key in ["quota", "quotas", "report", "store"] {
         section.later(key);
     }
     section.finish();
-    Some(Library { path: base.join(path?).components().collect(), base_url, hold, scratch })
+    let path = base.join(path?).components().collect();
+    Some(Library { path, base_url, hold, trash, scratch })
 }
 
 fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
@@ -158,7 +162,7 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
 }
 
 /// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.
-fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
+pub(super) fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
     let plain =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);

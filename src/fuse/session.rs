@@ -15,11 +15,14 @@ use crate::fuse::adapter::Adapter;
 use crate::fuse::attach::{Attached, attach};
 use crate::fuse::inval::Invalidator;
 use crate::fuse::mountpoint::Mountpoint;
+use crate::fuse::pool::Pool;
 use crate::fuse::{Error, mounts};
 use crate::tree::Tree;
 
 /// The first answer is awaited for this long.
 const FIRST_ANSWER_SECS: u64 = 10;
+/// Threads that make rows of files in drop boxes, and files that wait for one.
+const RECEIVERS: usize = 2;
 const TICK: Duration = Duration::from_secs(1);
 /// How often `drain` looks whether the drafts are done: they end in any of the tree's threads, without an event.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
@@ -95,7 +98,8 @@ impl Mounted {
         spawn("fuse", move || course.ended(session.run()))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
-        spawn("housekeeper", move || keep_house(&tree, &attached, &course))
+        let receivers = Pool::start("box", RECEIVERS, RECEIVERS).map_err(Error::Thread)?;
+        spawn("housekeeper", move || keep_house(&tree, &attached, &course, &receivers))
     }
 
     /// Asks from a thread of its own: a tree that does not answer must not hold up the message that says so.
@@ -178,11 +182,22 @@ impl Course {
 }
 
 /// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
-fn keep_house(tree: &Tree, attached: &Attached, course: &Course) {
+/// Hands the finished files of drop boxes to threads of their own; those that find no room wait for the next tick.
+fn receive(tree: &Arc<Tree>, receivers: &Pool) {
+    for id in tree.arrivals() {
+        let receiver = Arc::clone(tree);
+        if receivers.offer(Box::new(move || receiver.receive(id))).is_err() {
+            tree.defer(id);
+        }
+    }
+}
+
+fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers: &Pool) {
     let mountinfo = mounts::changes();
     if let Err(error) = &mountinfo {
         tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
     }
+    tree.resume_arrivals();
     let mut next_tick = Instant::now() + TICK;
     while !course.has_ended() {
         let mut events = vec![PollFd::new(&course.end, PollFlags::IN)];
@@ -199,6 +214,7 @@ fn keep_house(tree: &Tree, attached: &Attached, course: &Course) {
         }
         if Instant::now() >= next_tick && !course.has_ended() {
             tree.tick();
+            receive(tree, receivers);
             next_tick = Instant::now() + TICK;
         }
     }

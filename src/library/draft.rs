@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
+use crate::library::promise::Promise;
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::{Error, Library, Target};
@@ -58,7 +59,7 @@ pub(super) struct Work {
     /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
     pub(super) detached: bool,
     /// What the writer unlinked before it began; put back if nothing comes of the draft.
-    pub(super) replaced: Option<AttachmentId>,
+    pub(super) replaced: Option<Promise>,
 }
 
 /// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, writing returns to it.
@@ -84,7 +85,7 @@ impl Draft {
         author: Author,
         access: Access,
         start: Start,
-        replaced: Option<AttachmentId>,
+        replaced: Option<Promise>,
     ) -> Self {
         let now = Timestamp::now();
         let (size, access, times) = match &start {
@@ -131,7 +132,7 @@ impl Draft {
 
     /// What is to be put back if nothing comes of the draft. Waits for a judgement.
     pub fn replaced(&self) -> Option<AttachmentId> {
-        self.work().replaced
+        self.work().replaced.as_ref().map(Promise::id)
     }
 
     /// It was put back, or cannot be: whatever removes it from here on removes it for good.
@@ -287,7 +288,8 @@ impl Draft {
     }
 
     fn note(&self, work: &Work) -> Note {
-        Note { place: self.target.place.clone(), uid: self.author.uid, replaced: work.replaced }
+        let replaced = work.replaced.as_ref().map(Promise::id);
+        Note { place: self.target.place.clone(), uid: self.author.uid, replaced }
     }
 
     /// Looks at the header once enough of it is there.

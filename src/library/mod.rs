@@ -2,12 +2,14 @@
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
 mod annotate;
+pub mod boxes;
 mod describe;
 pub mod draft;
 mod extent;
 pub mod home;
 pub mod open;
 mod patch;
+pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod recover;
@@ -20,16 +22,19 @@ pub mod settle;
 pub mod staging;
 pub mod sweep;
 pub mod transfer;
+pub mod trash;
 pub mod variant;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, BlobKey, FieldId, TableId};
+use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::library::boxes::DropBox;
 use crate::library::home::Home;
+use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::Quarantine;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
@@ -46,6 +51,8 @@ use crate::variant::Variant;
 pub struct Settings {
     /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
     pub hold: Duration,
+    /// How long it can be put back by anybody, if that is longer.
+    pub trash: Duration,
     /// How long scratch lives.
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
@@ -85,12 +92,15 @@ pub struct Library {
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
     tables: Vec<Table>,
+    box_table: Table,
+    boxes: Vec<DropBox>,
     settings: Settings,
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    promises: Promises,
 }
 
 /// The parts that a library is made of.
@@ -108,13 +118,17 @@ impl Library {
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let library = Self {
             staging: Staging::new(home.staging()),
             quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
-            tables: declare(&*catalog, schema)?,
+            box_table,
+            boxes,
+            tables: declare(&*catalog, schema.tables)?,
             renders: Renders::default(),
+            promises: Promises::default(),
             home,
             catalog,
             blobs,
@@ -162,6 +176,11 @@ impl Library {
         &self.pipeline
     }
 
+    /// No sweep takes the attachment while the promise lives.
+    pub fn promise(&self, id: AttachmentId) -> Promise {
+        self.promises.make(id)
+    }
+
     /// What a new file of this writer looks like to `stat`.
     pub fn file_access(&self, uid: u32, gid: u32, field: &Field) -> Access {
         let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
@@ -169,7 +188,7 @@ impl Library {
     }
 }
 
-fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
+fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
@@ -180,7 +199,7 @@ fn declare(catalog: &dyn Catalog, schema: Schema) -> Result<Vec<Table>, Error> {
         let fields = table.fields.into_iter().map(Arc::new).collect();
         Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
     };
-    schema.tables.into_iter().map(number).collect()
+    tables.into_iter().map(number).collect()
 }
 
 impl Table {

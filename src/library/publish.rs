@@ -12,6 +12,8 @@ use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined};
 use crate::refusal::{Refusal, Rule, Violation};
+use crate::schema::Field;
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
@@ -55,7 +57,7 @@ impl Library {
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
-        let refined = match self.refine(raw, target) {
+        let refined = match self.refine(raw, &target.field, &target.written) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
@@ -72,14 +74,21 @@ impl Library {
         }
     }
 
-    fn refine(&self, raw: Raw, target: &Target) -> Result<Refined, pipeline::Error> {
-        let rules = &target.field.rules;
-        let (_, extension) = target.written.split_extension();
+    /// Judges and normalises, and changes nothing.
+    pub(super) fn refine(
+        &self,
+        raw: Raw,
+        field: &Field,
+        written: &Name,
+    ) -> Result<Refined, pipeline::Error> {
+        let rules = &field.rules;
+        let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
         self.pipeline.refine(admitted, rules, || self.staging.nameless())
     }
 
-    fn store(
+    /// Stores what was refined and links it.
+    pub(super) fn store(
         &self,
         refined: &Refined,
         target: &Target,

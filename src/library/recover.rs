@@ -17,16 +17,14 @@ impl Library {
     /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
     /// nothing are swept, and scratch files without a record are removed.
     pub(crate) fn recover(&self) -> Result<(), Error> {
-        // Nobody else has the library open: every reservation without a link is a crash's.
-        let now = Timestamp::now();
-        let doomed = self.catalog.doom(now.minus(self.settings.hold), now, usize::MAX >> 1)?;
-        for key in doomed.blobs {
-            self.bury(key)?;
-        }
         let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
+        let replaced = leftovers.iter().filter_map(|leftover| leftover.note.as_ref()?.replaced);
+        let promises: Vec<_> = replaced.map(|id| self.promise(id)).collect();
+        self.sweep_leftovers()?;
         for leftover in leftovers {
             self.recover_draft(leftover)?;
         }
+        drop(promises);
         self.recover_scratch()
     }
 

@@ -91,7 +91,7 @@ impl Library {
         Ok(folder.field.as_ref().map_or(row.clone(), |field| format!("{row}/{field}")))
     }
 
-    fn row_access(&self, uid: u32, gid: u32) -> crate::attachment::Access {
+    pub(super) fn row_access(&self, uid: u32, gid: u32) -> crate::attachment::Access {
         let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
         crate::attachment::Access { uid, gid, mode: self.settings.dir_mode }
     }

@@ -275,6 +275,10 @@ impl Library {
 
     /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
     fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
+        // What was taken from a box is attached, or in the quarantine, already.
+        if record.arrival.taken.is_some() && !record.arrival.waiting {
+            return true;
+        }
         let Ok(file) = File::open(self.scratch_path(record)) else { return true };
         if file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return true;
@@ -360,7 +364,7 @@ fn keep_times(file: &File, times: Times) -> io::Result<()> {
 }
 
 /// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.
-fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
+pub(super) fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
     attribute_names(file)
         .into_iter()
         .filter_map(|name| attribute(file, &name).map(|value| (name, value)))

@@ -1,8 +1,10 @@
 //! Sweeping: the only place that deletes blobs.
 //! Does not decide what is needed: the catalogue dooms, this deletes, and the catalogue forgets.
 
+use std::time::Duration;
+
 use crate::attachment::BlobKey;
-use crate::catalog::{Doomed, RESERVATION_SPAN};
+use crate::catalog::{Doomed, Orphan, RESERVATION_SPAN, Retired};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
 
@@ -12,9 +14,11 @@ const BATCH: usize = 256;
 /// Which attachments without a name are swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Those whose hold has passed.
+    /// Those whose hold and whose time in the trash have passed.
     Hold,
-    /// All of them (`mediafs gc --now`).
+    /// Those whose time in the trash has passed (`mediafs gc --now`).
+    Trash,
+    /// All of them (`mediafs gc --now --empty-trash`).
     None,
 }
 
@@ -23,6 +27,8 @@ pub enum Patience {
 pub struct Swept {
     pub attachments: usize,
     pub blobs: usize,
+    /// Of these blobs.
+    pub bytes: u64,
 }
 
 impl Library {
@@ -31,17 +37,22 @@ impl Library {
         let mut swept = Swept::default();
         self.even_when_full(|| Ok(self.catalog.trim_variants(self.settings.cache_bytes)?))?;
         loop {
-            let (retired, reserved) = self.horizons(patience);
+            let (retired, reserved) = self.horizons(patience)?;
             let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
             let Doomed { blobs, attachments } = self.even_when_full(doom)?;
+            let lengths = self.catalog.lengths(&blobs)?;
             let mut buried = 0;
-            for key in &blobs {
-                buried += usize::from(self.bury(*key)?);
+            for (key, length) in blobs.iter().zip(lengths) {
+                if self.bury(*key)? {
+                    buried += 1;
+                    swept.bytes += length;
+                }
             }
             swept.attachments += attachments.len();
             swept.blobs += buried;
+            let is_full = blobs.len() >= BATCH || attachments.len() >= BATCH;
             // Without progress the rest cannot be deleted now.
-            if blobs.len() < BATCH || buried == 0 {
+            if !is_full || (buried == 0 && attachments.is_empty()) {
                 self.reserve.fill();
                 return Ok(swept);
             }
@@ -50,7 +61,7 @@ impl Library {
 
     /// Deletes a doomed blob and its record; whether it could be. One that the disk does not let go of stays doomed, and
     /// stands in nobody's way.
-    pub(crate) fn bury(&self, key: BlobKey) -> Result<bool, Error> {
+    fn bury(&self, key: BlobKey) -> Result<bool, Error> {
         if let Err(error) = self.blobs.delete(key) {
             tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
             return Ok(false);
@@ -61,17 +72,50 @@ impl Library {
 
     /// What [`Library::sweep`] would delete now, up to a million blobs.
     pub fn sweepable(&self, patience: Patience) -> Result<Swept, Error> {
-        let (retired, reserved) = self.horizons(patience);
+        let (retired, reserved) = self.horizons(patience)?;
         let Doomed { blobs, attachments } = self.catalog.doomable(retired, reserved, 1_000_000)?;
-        Ok(Swept { attachments: attachments.len(), blobs: blobs.len() })
+        let bytes = self.catalog.lengths(&blobs)?.into_iter().sum();
+        Ok(Swept { attachments: attachments.len(), blobs: blobs.len(), bytes })
     }
 
-    fn horizons(&self, patience: Patience) -> (Timestamp, Timestamp) {
+    /// Attachments that were detached by the first, and reservations that were made by the second, are over.
+    fn horizons(&self, patience: Patience) -> Result<(Timestamp, Timestamp), Error> {
         let now = Timestamp::now();
-        let retired = match patience {
-            Patience::Hold => now.minus(self.settings.hold),
-            Patience::None => now,
-        };
-        (retired, now.minus(RESERVATION_SPAN))
+        let retired = now.minus(self.time_of(patience));
+        self.keep_promises(retired, now)?;
+        Ok((retired, now.minus(RESERVATION_SPAN)))
+    }
+
+    fn time_of(&self, patience: Patience) -> Duration {
+        match patience {
+            Patience::Hold => self.settings.hold.max(self.settings.trash),
+            Patience::Trash => self.settings.trash,
+            Patience::None => Duration::ZERO,
+        }
+    }
+
+    /// What an open draft may put back is held anew, whatever its time.
+    fn keep_promises(&self, over: Timestamp, now: Timestamp) -> Result<(), Error> {
+        for id in self.promises.all() {
+            let retired = self.catalog.retired_by_id(id)?;
+            let goes = |it: &Retired| it.at <= over && it.orphan == Orphan::Delete;
+            if retired.as_ref().is_some_and(goes) {
+                // Also where everything is over that was detached until now.
+                let after = Timestamp(now.0.saturating_add(1));
+                self.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// At the start, when every reservation without a link is a crash's.
+    pub(crate) fn sweep_leftovers(&self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let retired = now.minus(self.time_of(Patience::Hold));
+        self.keep_promises(retired, now)?;
+        for key in self.catalog.doom(retired, now, usize::MAX >> 1)?.blobs {
+            self.bury(key)?;
+        }
+        Ok(())
     }
 }

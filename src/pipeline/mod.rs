@@ -278,7 +278,7 @@ fn made(file: File, content: Content) -> Result<Refined, Error> {
 }
 
 /// Hashes a file that must have exactly this length.
-fn digest(file: &File, length: u64) -> io::Result<Digest> {
+pub fn digest(file: &File, length: u64) -> io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; HASH_STEP];
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! A directory that takes files: a row, or a collection in it.
+//! A directory that takes files: a row, a collection in it, or a drop box.
 //! Does not know what it holds.
 
 use std::sync::Arc;
@@ -30,6 +30,10 @@ impl<'l> Directory<'l> {
                 let (table, field) = library.field(field)?;
                 let many = field.collection != Collection::One;
                 many.then_some(Self { table, row, field: Some(field), node })
+            }
+            Node::DropBox(row) => {
+                let table = library.box_table();
+                library.drop_box(row).map(|_| Self { table, row, field: None, node })
             }
             _ => None,
         }

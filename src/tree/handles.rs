@@ -59,8 +59,8 @@ pub struct OpenScratch {
 pub enum Listing {
     /// Everything, taken when reading began.
     Whole { source: crate::tree::Ino, entries: Option<Vec<Listed>> },
-    /// A table: read page by page, by row number.
-    Rows { source: crate::tree::Ino },
+    /// What may be of any size, a table or the trash: read page by page, an offset says where to go on.
+    Pages { source: crate::tree::Ino },
 }
 
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@
 //! and the tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles,
 //! open drafts with their owners, and for the time of one `open` the redirection of a writer to its draft.
 
+mod arrivals;
 pub mod attr;
 mod control;
 mod directory;
@@ -32,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
 use crate::tree::handles::Handles;
@@ -128,6 +130,7 @@ pub struct Tree {
     library: Arc<Library>,
     processes: Processes,
     handles: Handles,
+    arrivals: Arrivals,
     drafts: Drafts,
     redirects: Redirects,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
@@ -148,6 +151,7 @@ impl Tree {
             library,
             processes,
             handles: Handles::default(),
+            arrivals: Arrivals::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
             changed: RwLock::default(),
@@ -190,7 +194,7 @@ impl Tree {
     }
 
     /// A row was made, renamed or removed: its table's time moves.
-    fn table_changed(&self, table: TableId) {
+    pub fn table_changed(&self, table: TableId) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         changed.insert(table, Timestamp::now());
     }
@@ -213,7 +217,7 @@ impl Tree {
     fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = node(ino)?;
         Directory::of(&self.library, node).ok_or(match node {
-            Node::Row(..) | Node::Collection(..) => Error::Stale,
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => Error::Stale,
             // `/models` and its tables take nothing but rows; views are read-only.
             Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
             _ => Error::ReadOnly,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
-use crate::media_type::MediaType;
+use crate::media_type::{self, MediaType};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
+use crate::tree::node::Node;
 use crate::variant::Variant;
 
 /// What a name in a directory stands for.
@@ -31,9 +32,10 @@ pub enum Meaning {
 /// What a name means by itself: in a collection `front@w200.jpg` may be an item or a variant of one ([`variant_in`]).
 pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
+        None if matches!(directory.node, Node::DropBox(_)) => Meaning::Scratch,
         None => in_row(directory, name),
         Some(_) if is_temporary(name) => Meaning::Scratch,
-        Some(field) => Meaning::File(directory.item(field, item(field, name)), Arc::clone(field)),
+        Some(field) => Meaning::File(directory.item(field, field.item(name)), Arc::clone(field)),
     }
 }
 
@@ -65,34 +67,13 @@ fn in_row(directory: &Directory<'_>, name: &Name) -> Meaning {
     }
 }
 
-/// The item that a name in a collection stands for: in a list the name, in a dict its key.
-pub fn item(field: &Field, name: &Name) -> Name {
-    let (stem, extension) = split(name);
-    match field.collection {
-        Collection::Dict if extension.is_some() => {
-            Name::parse(stem).unwrap_or_else(|_| name.clone())
-        }
-        _ => name.clone(),
-    }
-}
-
-/// A name and the extension that names a media type: of `v1.2` all is the name.
-fn split(name: &Name) -> (&str, Option<&str>) {
-    match name.split_extension() {
-        (stem, Some(extension)) if MediaType::of_extension(extension).is_some() => {
-            (stem, Some(extension))
-        }
-        _ => (name.as_str(), None),
-    }
-}
-
 /// Reads a name in a collection as one of a variant: the item's name, and the variant.
 pub fn variant_in(directory: &Directory<'_>, name: &Name) -> Option<(Place, Name, Variant)> {
     let field = directory.field?;
     let (base, rest) = name.as_str().rsplit_once('@')?;
     let variant = Variant::parse(rest)?;
     let base = Name::parse(base).ok()?;
-    Some((directory.item(field, item(field, &base)), base, variant))
+    Some((directory.item(field, field.item(&base)), base, variant))
 }
 
 /// The name under which a directory lists a link. In a list its item's; else as it was written if that extension agrees with
@@ -102,10 +83,9 @@ pub fn listed(link: &Link, collection: Collection) -> Name {
     if collection == Collection::List {
         return own.clone();
     }
-    let (stem, extension) = split(&link.written);
-    let media_type = &link.attachment.content.media_type;
-    let agrees =
-        extension.is_none_or(|it| MediaType::of_extension(it).as_ref() == Some(media_type));
+    let (stem, extension) = media_type::split(&link.written);
+    let stored = &link.attachment.content.media_type;
+    let agrees = extension.is_none_or(|it| MediaType::of_extension(it).as_ref() == Some(stored));
     // A link that was moved from elsewhere may still carry the name that it had there.
     if agrees && (link.written == *own || stem == own.as_str()) {
         return link.written.clone();

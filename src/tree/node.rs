@@ -2,6 +2,7 @@
 //! Does not know whether the thing is still there.
 
 use crate::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
+use crate::day::Day;
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
 
@@ -17,8 +18,17 @@ pub enum Node {
     Errors,
     LastError,
     Quarantine,
+    /// `/drop`
+    Drop,
+    Trash,
+    /// What was detached on a day.
+    TrashDay(Day),
+    /// A detached attachment, as the trash shows it.
+    Trashed(AttachmentId),
     Table(TableId),
     Row(TableId, RowId),
+    /// A drop box.
+    DropBox(RowId),
     /// A list or a dict of a row.
     Collection(FieldId, RowId),
     ThumbTable(TableId),
@@ -61,6 +71,8 @@ impl Node {
             Self::LastError => 7,
             Self::Quarantine => 8,
             Self::Unrendered => 9,
+            Self::Drop => 10,
+            Self::Trash => 20,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
@@ -73,6 +85,9 @@ impl Node {
             Self::QuarantineEntry(id) => number(10, id.number()),
             Self::QuarantineBytes(id) => number(11, id.number()),
             Self::QuarantineReason(id) => number(12, id.number()),
+            Self::DropBox(id) => number(41, id.0),
+            Self::TrashDay(day) => number(20, u64::from(day.0)),
+            Self::Trashed(id) => number(21, id.0),
             Self::RowJson(table, id) => number(40, row(table.0, id)),
             Self::Collection(field, id) => number(13, row(field.0, id)),
             Self::ThumbCollection(field, id) => number(14, row(field.0, id)),
@@ -97,6 +112,9 @@ impl Node {
             10 => Self::QuarantineEntry(RefusalId::from_number(id)),
             11 => Self::QuarantineBytes(RefusalId::from_number(id)),
             12 => Self::QuarantineReason(RefusalId::from_number(id)),
+            41 => Self::DropBox(RowId(id)),
+            20 => Self::TrashDay(Day(u32::try_from(id).ok()?)),
+            21 => Self::Trashed(AttachmentId(id)),
             40 => Self::RowJson(TableId(part), row),
             13 => Self::Collection(FieldId(part), row),
             14 => Self::ThumbCollection(FieldId(part), row),
@@ -115,6 +133,8 @@ impl Node {
             7 => Self::LastError,
             8 => Self::Quarantine,
             9 => Self::Unrendered,
+            10 => Self::Drop,
+            20 => Self::Trash,
             _ => return None,
         })
     }
@@ -126,6 +146,10 @@ impl Node {
             | Self::Thumbs
             | Self::Control
             | Self::Quarantine
+            | Self::Drop
+            | Self::DropBox(_)
+            | Self::Trash
+            | Self::TrashDay(_)
             | Self::Table(_)
             | Self::Row(..)
             | Self::ThumbTable(_)
@@ -143,6 +167,7 @@ impl Node {
             | Self::Scratch(_)
             | Self::Draft(_)
             | Self::Unrendered
+            | Self::Trashed(_)
             | Self::QuarantineBytes(_)
             | Self::QuarantineReason(_) => false,
         }
@@ -167,6 +192,9 @@ mod tests {
             Node::LastError,
             Node::Quarantine,
             Node::Unrendered,
+            Node::Trash,
+            Node::TrashDay(Day(20_781)),
+            Node::Trashed(AttachmentId(1)),
             Node::Table(TableId(1)),
             Node::Row(TableId(3), RowId(1 << 39)),
             Node::ThumbTable(TableId(1)),

@@ -147,6 +147,26 @@ fn files(directory: &Path) -> usize {
     entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }
 
+/// What `gc` says of two blobs of one attachment.
+fn both(verb: &str, bytes: u64) -> String {
+    format!("{verb} 2 blobs of 1 attachment, {bytes} bytes\n")
+}
+
+const NOTHING: &str = "deleted 0 blobs of 0 attachments, 0 bytes\n";
+
+/// The bytes of all files below a directory.
+fn bytes(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let entries = entries.map(|entry| entry.expect("an entry").path());
+    entries
+        .map(
+            |path| {
+                if path.is_dir() { bytes(&path) } else { fs::metadata(&path).expect("stat").len() }
+            },
+        )
+        .sum()
+}
+
 fn gc(mount: &Mount, arguments: &[&str]) -> String {
     let done = mount.command(&[&["gc"], arguments].concat());
     done.succeeded();
@@ -167,22 +187,24 @@ fn two_blobs(mount: &Mount) -> PathBuf {
 fn gc_waits_out_the_hold_unless_it_is_told_not_to() {
     let Some(mount) = Mount::start() else { return };
     let blobs = two_blobs(&mount);
-    assert_eq!(gc(&mount, &[]), "deleted 0 blobs of 0 attachments\n");
-    assert_eq!(gc(&mount, &["--now", "--dry-run"]), "would delete 2 blobs of 1 attachment\n");
+    let bytes = bytes(&blobs);
+    assert_eq!(gc(&mount, &[]), NOTHING);
+    assert_eq!(gc(&mount, &["--now", "--dry-run"]), both("would delete", bytes));
     assert_eq!(files(&blobs), 2, "a dry run deletes nothing");
-    assert_eq!(gc(&mount, &["--now"]), "deleted 2 blobs of 1 attachment\n");
+    assert_eq!(gc(&mount, &["--now"]), both("deleted", bytes));
     assert_eq!(files(&blobs), 0);
-    assert_eq!(gc(&mount, &["--now"]), "deleted 0 blobs of 0 attachments\n");
+    assert_eq!(gc(&mount, &["--now"]), NOTHING);
 }
 
 #[test]
 fn gc_does_the_same_without_a_daemon() {
     let Some(mut mount) = Mount::start() else { return };
     let blobs = two_blobs(&mount);
+    let bytes = bytes(&blobs);
     mount.stop();
-    assert_eq!(gc(&mount, &["--now", "--dry-run"]), "would delete 2 blobs of 1 attachment\n");
+    assert_eq!(gc(&mount, &["--now", "--dry-run"]), both("would delete", bytes));
     assert_eq!(files(&blobs), 2, "a dry run deletes nothing");
-    assert_eq!(gc(&mount, &["--now"]), "deleted 2 blobs of 1 attachment\n");
+    assert_eq!(gc(&mount, &["--now"]), both("deleted", bytes));
     assert_eq!(files(&blobs), 0);
 }
 
@@ -192,7 +214,7 @@ fn gc_spares_what_a_name_leads_to() {
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::hard_link(&avatar, mount.row_of("43").join("avatar")).expect("a second name");
     fs::remove_file(&avatar).expect("the first name goes");
-    assert_eq!(gc(&mount, &["--now"]), "deleted 0 blobs of 0 attachments\n");
+    assert_eq!(gc(&mount, &["--now"]), NOTHING);
     let kept = mount.row_of("43").join("avatar");
     assert_eq!(read(&kept), picture::good(1));
 }

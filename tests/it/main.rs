@@ -14,4 +14,5 @@ mod limits;
 mod model;
 mod mount;
 mod service;
+mod trash;
 mod worker;

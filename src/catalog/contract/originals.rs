@@ -16,6 +16,10 @@ laws! {
     what_is_put_back_is_not_detached
     what_is_detached_is_read_page_by_page
     an_orphan_is_kept_where_its_last_field_says_so
+    the_first_that_a_slot_lost_is_found_by_the_slots_name
+    what_is_renewed_waits_anew
+    blobs_have_the_lengths_of_their_content
+    what_is_detached_is_counted
 }
 
 fn publish_both(catalog: &dyn Catalog, at_place: &Place, (kept, sent): (&str, &str)) -> Attachment {
@@ -146,4 +150,60 @@ fn an_orphan_is_kept_where_its_last_field_says_so(catalog: &dyn Catalog) {
     catalog.share(deed.id, &avatar, &name("avatar"), Collision::Refuse, at(4)).unwrap();
     catalog.unlink(&avatar, at(5)).unwrap();
     assert_eq!(sweep(catalog), 2, "the field that it hung from last decides");
+}
+
+fn the_first_that_a_slot_lost_is_found_by_the_slots_name(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let front = item(user, "photos", "front");
+    let lost = |bytes, now| {
+        let made = publish(catalog, &front, bytes, 2).id;
+        catalog.unlink(&front, at(now)).unwrap();
+        made
+    };
+    let (one, two) = (lost("a", 10), lost("b", 20));
+    let first = |slot, since| {
+        let found = catalog.first_retired(slot, at(since)).unwrap();
+        found.map(|retired| retired.attachment.id)
+    };
+    assert_eq!(first("user-1-photos-front", 10), Some(one));
+    assert_eq!(first("user-1-photos-front", 11), Some(two));
+    assert_eq!(first("user-1-photos-front", 21), None);
+    assert_eq!(first("user-1-photos", 0), None);
+}
+
+fn what_is_renewed_waits_anew(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let made = publish(catalog, &avatar, "a", 2);
+    catalog.renew(made.id, at(9)).unwrap();
+    assert_eq!(catalog.retired_by_id(made.id).unwrap(), None, "it has its name");
+    catalog.unlink(&avatar, at(3)).unwrap();
+    catalog.renew(made.id, at(8)).unwrap();
+    catalog.renew(AttachmentId(99), at(8)).unwrap();
+    assert_eq!(catalog.retired_by_id(made.id).unwrap().unwrap().at, at(8));
+    assert_eq!(catalog.doom(at(7), at(0), 9).unwrap().blobs, []);
+    assert_eq!(catalog.doom(at(8), at(0), 9).unwrap().blobs, [made.blob]);
+}
+
+fn blobs_have_the_lengths_of_their_content(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let made = publish(catalog, &avatar, "a", 2);
+    let reserved = reserve(catalog, "b", 2);
+    assert_eq!(catalog.lengths(&[reserved, made.blob]).unwrap(), [0, 100]);
+    catalog.unlink(&avatar, at(3)).unwrap();
+    assert_eq!(catalog.doomable(at(3), at(0), 9).unwrap().blobs, [made.blob]);
+    assert_eq!(catalog.lengths(&[made.blob]).unwrap(), [100]);
+}
+
+fn what_is_detached_is_counted(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    publish(catalog, &avatar, "a", 2);
+    publish(catalog, &cover, "a", 2);
+    let count = || catalog.totals().map(|totals| (totals.retired, totals.retired_bytes)).unwrap();
+    assert_eq!(count(), (0, 0));
+    catalog.unlink(&avatar, at(3)).unwrap();
+    catalog.unlink(&cover, at(3)).unwrap();
+    assert_eq!(count(), (2, 200));
+    assert_eq!(sweep(catalog), 1);
+    assert_eq!(count(), (0, 0));
 }

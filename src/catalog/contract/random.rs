@@ -44,6 +44,7 @@ enum Verb {
     Doom(i64, i64, usize),
     Doomable(i64, i64, usize),
     Forget(u64),
+    Renew(u64),
 }
 
 fn collision() -> impl Strategy<Value = Collision> {
@@ -53,8 +54,8 @@ fn collision() -> impl Strategy<Value = Collision> {
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
         AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Move, Publish,
-        PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch, Reserve,
-        Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch, Renew,
+        Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -86,6 +87,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         1 => (1..5u64).prop_map(RemoveScratch),
         2 => times().prop_map(|(a, b, limit)| Doom(a, b, limit)),
         1 => times().prop_map(|(a, b, limit)| Doomable(a, b, limit)),
+        1 => (1..9u64).prop_map(Renew),
         2 => blob().prop_map(Forget),
     ]
 }
@@ -214,6 +216,7 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Doomable(retired, reserved, limit) => {
             format!("{:?}", catalog.doomable(at(retired), at(reserved), limit))
         }
+        Verb::Renew(id) => format!("{:?}", catalog.renew(AttachmentId(id), time)),
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),
     }
@@ -241,6 +244,10 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     let rest = retired.get(1).map(|it| catalog.retired(at(9), Some((it.at, it.attachment.id)), 2));
     let orphans = catalog.orphans(AttachmentId(3), 99).unwrap();
     writeln!(text, "{retired:?} {:?} {orphans:?}", rest.transpose().unwrap()).unwrap();
+    for slot in ["user-1-avatar", "user-1-cover", "user-2-photos-1"] {
+        writeln!(text, "{:?}", catalog.first_retired(slot, at(9)).unwrap()).unwrap();
+    }
+    writeln!(text, "{:?}", catalog.lengths(seen).unwrap()).unwrap();
     for key in seen {
         writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
     }

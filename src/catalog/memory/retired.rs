@@ -25,6 +25,18 @@ impl State {
         self.attachments.get(&id).and_then(describe)
     }
 
+    pub(super) fn first_retired(&self, dashed: &str, since: Timestamp) -> Option<Retired> {
+        let same = |retired: &Retired| retired.slot.to_string().replace('/', "-") == dashed;
+        self.retired(since, None, usize::MAX).into_iter().find(same)
+    }
+
+    pub(super) fn renew(&mut self, id: AttachmentId, now: Timestamp) {
+        let kept = self.attachments.get_mut(&id);
+        if let Some(retirement) = kept.and_then(|kept| kept.retired.as_mut()) {
+            retirement.at = now;
+        }
+    }
+
     pub(super) fn orphans(&self, after: AttachmentId, limit: usize) -> Vec<Retired> {
         let retired = self.attachments.values().filter_map(describe);
         let kept = retired.filter(|retired| retired.orphan == Orphan::Keep);

@@ -54,6 +54,7 @@ impl State {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let live = || self.blobs.values().filter(|blob| !blob.doomed);
         let contents = || live().filter_map(|blob| blob.stored.as_ref());
+        let retired = || self.attachments.values().filter(|kept| kept.attachment.links == 0);
         let named = self.attachments.values().filter(|kept| kept.attachment.links > 0);
         Totals {
             rows: count(self.rows.len()),
@@ -62,7 +63,17 @@ impl State {
             variants: count(self.variants.len()),
             scratch: count(self.scratch.len()),
             bytes: contents().map(|(_, content)| content.length).sum(),
+            retired: count(retired().count()),
+            retired_bytes: retired().map(|kept| kept.attachment.content.length).sum(),
         }
+    }
+
+    pub(super) fn lengths(&self, keys: &[BlobKey]) -> Vec<u64> {
+        let length = |key: &BlobKey| {
+            let blob = self.blobs.get(&key.generation).filter(|blob| blob.digest == key.digest);
+            blob.and_then(|blob| blob.stored.as_ref()).map_or(0, |(_, content)| content.length)
+        };
+        keys.iter().map(length).collect()
     }
 
     pub(super) fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Vec<BlobKey> {

@@ -182,6 +182,15 @@ impl Catalog for Memory {
         Ok(self.state().retired_by_id(id))
     }
 
+    fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error> {
+        Ok(self.state().first_retired(dashed, since))
+    }
+
+    fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+        self.state().renew(id, now);
+        Ok(())
+    }
+
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
         Ok(self.state().orphans(after, limit))
     }
@@ -315,6 +324,10 @@ impl Catalog for Memory {
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
         self.state().touch_variant(id, now);
         Ok(())
+    }
+
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        Ok(self.state().lengths(keys))
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -32,6 +32,9 @@ CREATE INDEX attachments_retired ON attachments (retired, id) WHERE retired IS N
 -- What a sweep looks at.
 CREATE INDEX attachments_going ON attachments (retired, id) WHERE retired IS NOT NULL AND keep = 0;
 CREATE INDEX attachments_orphaned ON attachments (id) WHERE retired IS NOT NULL AND keep = 1;
+-- By the name that the trash gives it.
+CREATE INDEX attachments_in_trash ON attachments (replace(left_slot, '/', '-'), retired, id)
+    WHERE retired IS NOT NULL;
 
 -- An empty item: the field itself holds one file.
 CREATE TABLE links_2 (

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::columns::{int, key};
+use super::columns::{int, key, number};
 use super::{all, exists, one, run};
 use crate::attachment::{BlobKey, Content, StoreId};
 use crate::catalog::{Error, Reservation};
@@ -74,6 +74,15 @@ pub(super) fn release(db: &Connection, blob: i64) -> Result<(), Error> {
 pub(super) fn doomed(db: &Connection, limit: usize) -> Result<Vec<BlobKey>, Error> {
     let sql = "SELECT id, digest, store FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
     all(db, sql, [i64::try_from(limit).unwrap_or(i64::MAX)], |row| key(row, 0))
+}
+
+pub(super) fn lengths(db: &Connection, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+    let sql = "SELECT coalesce(length, 0) FROM blobs WHERE id = ? AND digest = ?";
+    let length = |key: &BlobKey| {
+        let params = params![int(key.generation), key.digest.as_bytes()];
+        Ok(one(db, sql, params, |row| number(row, 0))?.unwrap_or(0))
+    };
+    keys.iter().map(length).collect()
 }
 
 pub(super) fn forget(db: &Connection, key: BlobKey) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{
     AFTER_ATTACHMENT, attachment, attachment_columns, attachment_tables, corrupt, int, name,
 };
-use super::{all, one};
+use super::{all, one, run};
 use crate::attachment::AttachmentId;
 use crate::catalog::{Error, Orphan, Retired};
 use crate::slot::Slot;
@@ -41,6 +41,24 @@ pub(super) fn since(
 pub(super) fn by_id(db: &Connection, id: AttachmentId) -> Result<Option<Retired>, Error> {
     let sql = concat!(retired_query!(), "WHERE a.id = ? AND a.left_slot IS NOT NULL");
     one(db, sql, [int(id.0)], read)
+}
+
+pub(super) fn first(
+    db: &Connection,
+    dashed: &str,
+    since: Timestamp,
+) -> Result<Option<Retired>, Error> {
+    // The expression is that of the index.
+    let sql = concat!(
+        retired_query!(),
+        "WHERE replace(a.left_slot, '/', '-') = ? AND a.retired >= ? ORDER BY a.retired, a.id LIMIT 1"
+    );
+    one(db, sql, params![dashed, since.0], read)
+}
+
+pub(super) fn renew(db: &Connection, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET retired = ? WHERE id = ? AND retired IS NOT NULL";
+    run(db, sql, params![now.0, int(id.0)]).map(drop)
 }
 
 pub(super) fn orphans(

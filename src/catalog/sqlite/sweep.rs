@@ -114,7 +114,9 @@ pub(super) fn totals(db: &Connection) -> Result<Totals, Error> {
                       (SELECT count(*) FROM blobs WHERE stored IS NOT NULL AND doomed = 0), \
                       (SELECT count(*) FROM variants), \
                       (SELECT count(*) FROM scratch), \
-                      (SELECT coalesce(sum(length), 0) FROM blobs WHERE doomed = 0)";
+                      (SELECT coalesce(sum(length), 0) FROM blobs WHERE doomed = 0), \
+                      count(b.id), coalesce(sum(b.length), 0) \
+               FROM attachments a JOIN blobs b ON b.id = a.blob WHERE a.retired IS NOT NULL";
     let totals = one(db, sql, [], |row| {
         Ok(Totals {
             rows: number(row, 0)?,
@@ -123,6 +125,8 @@ pub(super) fn totals(db: &Connection) -> Result<Totals, Error> {
             variants: number(row, 3)?,
             scratch: number(row, 4)?,
             bytes: number(row, 5)?,
+            retired: number(row, 6)?,
+            retired_bytes: number(row, 7)?,
         })
     })?;
     Ok(totals.unwrap_or_default())

@@ -195,6 +195,14 @@ impl Catalog for Sqlite {
         self.read(|db| retired::by_id(db, id))
     }
 
+    fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error> {
+        self.read(|db| retired::first(db, dashed, since))
+    }
+
+    fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error> {
+        self.write(|db| retired::renew(db, id, now))
+    }
+
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
         self.read(|db| retired::orphans(db, after, limit))
     }
@@ -326,6 +334,10 @@ impl Catalog for Sqlite {
 
     fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
         self.write(|db| variants::touch(db, id, now))
+    }
+
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        self.read(|db| blobs::lengths(db, keys))
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -167,6 +167,14 @@ impl Tree {
         Ok(log.map_err(failed)?.len())
     }
 
+    fn boxes_status(&self) -> serde_json::Map<String, serde_json::Value> {
+        let boxes = self.library.boxes().iter().map(|drop_box| {
+            let (taken, refused) = drop_box.counts();
+            (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
+        });
+        boxes.collect()
+    }
+
     fn status(&self) -> Result<String> {
         let totals = self.library.totals()?;
         let workers = self.library.pipeline().status();
@@ -188,7 +196,8 @@ impl Tree {
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
             },
-            "open": { "handles": self.handles.count(), "drafts": self.drafts.len() },
+            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
+            "open": { "handles": self.handles.count(), "drafts": self.drafts.len(), "arrivals": self.arrivals.len() },
             "workers": {
                 "live": workers.live,
                 "busy": workers.busy,
@@ -196,6 +205,7 @@ impl Tree {
                 "spawned": workers.spawned,
                 "killed": workers.killed,
             },
+            "boxes": self.boxes_status(),
             "refusals": refusals,
             "quarantine": self.library.quarantine().list().len(),
         });

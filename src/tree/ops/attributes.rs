@@ -28,6 +28,7 @@ impl Tree {
         }
         let value = match node(ino)? {
             Node::Attachment(id) => self.attachment_attribute(who, id, name)?,
+            Node::Trashed(id) => self.trashed_attribute(id, name)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 match name {
@@ -36,7 +37,7 @@ impl Tree {
                 }
             }
             Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
-            Node::Row(..) | Node::Collection(..) if name == REFUSAL => {
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) if name == REFUSAL => {
                 let folder = self.directory(ino)?.folder();
                 self.library.refusals().of_folder(&folder).map(|line| line.message.into_bytes())
             }
@@ -48,7 +49,7 @@ impl Tree {
     /// The foreign attributes' names, each followed by a zero byte.
     pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
         let names = match node(ino)? {
-            Node::Attachment(id) => self.library.attribute_names(id)?,
+            Node::Attachment(id) | Node::Trashed(id) => self.library.attribute_names(id)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 open.draft.attribute_names(&self.library)?
@@ -107,7 +108,9 @@ impl Tree {
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
             Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
-            Node::Row(..) | Node::Collection(..) | Node::Table(_) => Err(Error::NotSupported),
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) | Node::Table(_) => {
+                Err(Error::NotSupported)
+            }
             _ => Err(Error::ReadOnly),
         }
     }
@@ -143,12 +146,22 @@ impl Tree {
             let places = self.library.places(id)?;
             return Ok(places.iter().find_map(|place| self.refusal_of(place)));
         }
+        self.known_attribute(&attachment, name)
+    }
+
+    fn trashed_attribute(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>> {
+        let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        self.known_attribute(&retired.attachment, name)
+    }
+
+    /// What is the attachment's own, wherever it hangs.
+    fn known_attribute(&self, attachment: &Attachment, name: &str) -> Result<Option<Vec<u8>>> {
         if name == MIME_TYPE {
             return Ok(Some(attachment.content.media_type.as_str().into()));
         }
         match name.strip_prefix(OURS) {
-            Some(fact) => Ok(self.fact(&attachment, fact).map(String::into_bytes)),
-            None => Ok(self.library.attribute(id, name)?),
+            Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),
+            None => Ok(self.library.attribute(attachment.id, name)?),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::attachment::{Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
+use crate::library::promise::Promise;
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
 use crate::schema::Field;
@@ -78,7 +79,8 @@ impl Tree {
         let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let draft = Draft::new(target, author, access, start, replaced.map(|(id, _)| id));
+        let replaced = replaced.map(|(id, _)| self.library.promise(id));
+        let draft = Draft::new(target, author, access, start, replaced);
         Ok(self.drafts.add(draft, over, owner))
     }
 
@@ -143,11 +145,25 @@ impl Tree {
         }
     }
 
-    /// The same for a rename onto the field that was refused.
-    pub(in crate::tree) fn put_back_after_rename(&self, who: Caller, target: &Target) {
+    /// What the caller unlinked before it renames onto the slot; not swept while it may be put back.
+    pub(in crate::tree) fn take_unlinked(
+        &self,
+        who: Caller,
+        place: &Place,
+    ) -> Option<(Promise, Name)> {
         let pid = self.processes.group(who.tid).unwrap_or(0);
-        if let Some((id, written)) = self.unlinked.take(&(target.place.clone(), pid)) {
-            self.hang_again(id, &Target { written, ..target.clone() }, 0);
+        let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
+        Some((self.library.promise(id), written))
+    }
+
+    /// The rename was refused.
+    pub(in crate::tree) fn put_back_after_rename(
+        &self,
+        unlinked: Option<(Promise, Name)>,
+        target: Target,
+    ) {
+        if let Some((promise, written)) = unlinked {
+            self.hang_again(promise.id(), &Target { written, ..target }, 0);
         }
     }
 

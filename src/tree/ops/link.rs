@@ -27,6 +27,11 @@ impl Tree {
                 let target = self.target(&place, &field, &name)?;
                 self.link_scratch(who, id, &target)
             }
+            (Node::Trashed(id), Goal::File(place, field)) => {
+                let target = self.target(&place, &field, &name)?;
+                self.restore_by_link(who, id, &target)?;
+                self.entry_of(&target)
+            }
             (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
             (Node::Draft(_), _) => Err(Error::Busy),
             _ => Err(Error::NotPermitted),

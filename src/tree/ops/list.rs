@@ -16,9 +16,9 @@ use crate::tree::name;
 use crate::tree::node::Node;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
-/// Rows that one query reads.
+/// Entries that one query reads.
 const PAGE: usize = 512;
-/// Offsets of a table's rows begin after `.` and `..`: the offset of a row is its number plus this.
+/// Offsets of a page's entries begin after `.` and `..`: the offset of a row is its number plus this.
 const DOTS: u64 = 2;
 
 impl Tree {
@@ -28,7 +28,9 @@ impl Tree {
             return Err(Error::NotDirectory);
         }
         let listing = match node {
-            Node::Table(_) | Node::ThumbTable(_) => Listing::Rows { source: ino },
+            Node::Table(_) | Node::ThumbTable(_) | Node::Trash | Node::TrashDay(_) => {
+                Listing::Pages { source: ino }
+            }
             _ => Listing::Whole { source: ino, entries: None },
         };
         Ok(self.handles.add(Handle::Directory(Mutex::new(listing))))
@@ -40,7 +42,7 @@ impl Tree {
         let Handle::Directory(listing) = &*handle else { return Err(Error::NotDirectory) };
         let mut listing = listing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &mut *listing {
-            Listing::Rows { source } => self.list_rows(*source, offset),
+            Listing::Pages { source } => self.list_page(*source, offset),
             Listing::Whole { source, entries } => {
                 // Reading from the start again (`rewinddir`) sees what there is now.
                 if offset == 0 || entries.is_none() {
@@ -57,33 +59,42 @@ impl Tree {
         self.handles.remove(fh);
     }
 
-    fn list_rows(&self, source: Ino, offset: u64) -> Result<Vec<Listed>> {
-        let (table, make): (_, fn(TableId, RowId) -> Node) = match node(source)? {
-            Node::Table(table) => (table, Node::Row),
-            Node::ThumbTable(table) => (table, Node::ThumbRow),
-            _ => return Err(Error::NotDirectory),
-        };
+    /// A page begins with the dots if it is the first.
+    fn list_page(&self, source: Ino, offset: u64) -> Result<Vec<Listed>> {
         let mut listed = if offset < DOTS { dots(source) } else { Vec::new() };
         listed.drain(..usize::try_from(offset).unwrap_or(0).min(listed.len()));
-        let after = RowId(offset.saturating_sub(DOTS));
-        let rows = self.library.rows(table, after, PAGE)?;
-        listed.extend(rows.into_iter().map(|row: RowRecord| Listed {
-            ino: make(table, row.id).ino(),
-            kind: Kind::Directory,
-            name: row.name.as_str().into(),
-            next: row.id.0 + DOTS,
-        }));
+        let after = offset.saturating_sub(DOTS);
+        let page = match node(source)? {
+            Node::Table(table) => self.list_rows(table, after, Node::Row)?,
+            Node::ThumbTable(table) => self.list_rows(table, after, Node::ThumbRow)?,
+            Node::Trash => self.list_trash_days(after)?,
+            Node::TrashDay(day) => self.list_trashed(day, after)?,
+            _ => return Err(Error::NotDirectory),
+        };
+        listed.extend(
+            page.into_iter()
+                .map(|(node, name, next)| Listed { next: next + DOTS, ..entry(node, &name) }),
+        );
         Ok(listed)
+    }
+
+    fn list_rows(
+        &self,
+        table: TableId,
+        after: u64,
+        make: fn(TableId, RowId) -> Node,
+    ) -> Result<Vec<(Node, String, u64)>> {
+        let rows = self.library.rows(table, RowId(after), PAGE)?;
+        let listed = |row: RowRecord| (make(table, row.id), row.name.to_string(), row.id.0);
+        Ok(rows.into_iter().map(listed).collect())
     }
 
     /// A whole directory, numbered from 1.
     fn list(&self, source: Ino) -> Result<Vec<Listed>> {
         let found = match node(source)? {
-            Node::Root => vec![
-                (Node::Models, "models".to_owned()),
-                (Node::Thumbs, "thumbs".to_owned()),
-                (Node::Control, ".mediafs".to_owned()),
-            ],
+            Node::Root => self.list_root(),
+            Node::Drop => self.list_boxes(),
+            Node::DropBox(row) => self.list_box(row)?,
             Node::Models => self.list_tables(|table| Node::Table(table.id)),
             Node::Thumbs => self.list_tables(|table| Node::ThumbTable(table.id)),
             Node::Row(..) => self.list_row(&self.directory(source)?)?,
@@ -100,6 +111,18 @@ impl Tree {
             entry.next = next;
         }
         Ok(all)
+    }
+
+    fn list_root(&self) -> Vec<(Node, String)> {
+        let boxes = (!self.library.boxes().is_empty()).then_some((Node::Drop, "drop"));
+        let always = [
+            (Node::Models, "models"),
+            (Node::Thumbs, "thumbs"),
+            (Node::Trash, "trash"),
+            (Node::Control, ".mediafs"),
+        ];
+        let all = always.into_iter().chain(boxes);
+        all.map(|(node, name)| (node, name.to_owned())).collect()
     }
 
     fn list_tables(&self, node: impl Fn(&Table) -> Node) -> Vec<(Node, String)> {

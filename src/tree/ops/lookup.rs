@@ -38,7 +38,7 @@ impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         let name = sought(name)?;
         let entry = match node(parent)? {
-            Node::Row(..) | Node::Collection(..) => {
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => {
                 return self.lookup_file(who, &self.directory(parent)?, &name);
             }
             Node::ThumbField(id) => return self.lookup_thumb(who, id, &name),
@@ -47,8 +47,11 @@ impl Tree {
             Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
             Node::ThumbCollection(field, row) => self.lookup_thumb_item(field, row, &name)?,
             Node::Root => self.lookup_root(&name)?,
+            Node::Drop => self.lookup_box(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
+            Node::Trash => self.lookup_trash_day(&name)?,
+            Node::TrashDay(day) => self.lookup_trashed(day, &name)?,
             Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
                 self.lookup_control(who, node(parent)?, &name)?
             }
@@ -67,6 +70,8 @@ impl Tree {
         let node = match name.as_str() {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
+            "drop" if !self.library.boxes().is_empty() => Node::Drop,
+            "trash" => Node::Trash,
             ".mediafs" => Node::Control,
             _ => return Err(Error::NotFound),
         };

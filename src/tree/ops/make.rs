@@ -140,7 +140,12 @@ impl Tree {
             Node::Table(table) => table,
             // A collection is there already; other directories in a row are not.
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
-            Node::Root | Node::Models | Node::Row(..) | Node::Collection(..) => {
+            Node::Root
+            | Node::Models
+            | Node::Drop
+            | Node::Row(..)
+            | Node::Collection(..)
+            | Node::DropBox(_) => {
                 return Err(Error::NotPermitted);
             }
             _ => return Err(Error::ReadOnly),

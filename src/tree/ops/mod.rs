@@ -10,12 +10,14 @@ mod list;
 mod lookup;
 mod make;
 mod open;
+mod receive;
 mod remove;
 mod rename;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
 mod tick;
+mod trash;
 mod write;
 
 pub use files::Seek;

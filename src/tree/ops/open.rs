@@ -30,6 +30,7 @@ impl Tree {
                 let fh = self.handles.add(Handle::Blob { file, attachment: None });
                 Ok(Opened { fh, caching: Caching::Forever })
             }
+            Node::Trashed(id) => self.open_trashed(id),
             other => self.open_control(who, other),
         }
     }
@@ -132,6 +133,9 @@ impl Tree {
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
         let file = self.library.open_scratch(&record, flags.writes())?;
+        if flags.writes() {
+            self.arrivals.forget(id);
+        }
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
         }

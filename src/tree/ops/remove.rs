@@ -24,6 +24,7 @@ impl Tree {
             Meaning::Scratch => {
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
+                self.arrivals.forget(record.id);
                 Ok(self.library.remove_scratch(record.id)?)
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
@@ -84,9 +85,9 @@ impl Tree {
                 self.table_changed(table);
                 Ok(())
             }
-            Node::Root | Node::Models => Err(Error::NotPermitted),
+            Node::Root | Node::Models | Node::Drop => Err(Error::NotPermitted),
             Node::Row(..) => self.clear_collection(&self.directory(parent)?, &name),
-            Node::Collection(..) => Err(Error::NotDirectory),
+            Node::Collection(..) | Node::DropBox(_) => Err(Error::NotDirectory),
             // An entry of the quarantine goes with its bytes.
             Node::Quarantine => self.remove_quarantined(&name),
             _ => Err(Error::ReadOnly),

@@ -46,12 +46,18 @@ impl Tree {
                 self.rename_row(from, &name, &new_name, collision(mode))
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
-            (Node::Row(..) | Node::Collection(..), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let source = self.source(who, &self.directory(parent)?, &name)?;
                 let goal = self.goal(&self.directory(new_parent)?, &new_name)?;
                 self.rename_file(who, source, goal, &new_name, mode)
             }
-            (Node::QuarantineEntry(id), Node::Row(..) | Node::Collection(..)) => {
+            (
+                Node::QuarantineEntry(id),
+                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
+            ) => {
                 let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
                 if kept.name != name.as_str() {
                     return Err(Error::NotPermitted);
@@ -64,10 +70,22 @@ impl Tree {
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
             }
+            (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
+                match self.goal(&self.directory(new_parent)?, &new_name)? {
+                    Goal::File(place, field) => {
+                        let target = self.target(&place, &field, &new_name)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)
+                    }
+                    // Whoever wants the bytes elsewhere copies them.
+                    Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotPermitted),
+                }
+            }
             // Directories in a row are the configuration's.
             (Node::Root | Node::Models, _)
             | (_, Node::Root | Node::Models | Node::Table(_))
-            | (Node::Table(_), Node::Row(..) | Node::Collection(..)) => Err(Error::NotPermitted),
+            | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
+                Err(Error::NotPermitted)
+            }
             _ => Err(Error::ReadOnly),
         }
     }
@@ -140,14 +158,16 @@ impl Tree {
     ) -> Result<()> {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
-                Ok(self.library.rename_scratch(record.id, &folder, name, collision(mode))?)
+                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.renamed_in_box(record.id)
             }
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(who, &target, mode)?;
+                let unlinked = self.take_unlinked(who, &place);
                 let attached = self.attach_scratch(who, &record, &target, before.as_ref());
-                attached.inspect_err(|_| self.put_back_after_rename(who, &target))
+                attached.inspect_err(|_| self.put_back_after_rename(unlinked, target))
             }
             (Source::Link(link, from), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
@@ -235,7 +255,7 @@ pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Resul
     if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
-fn collision(mode: RenameMode) -> Collision {
+pub(super) fn collision(mode: RenameMode) -> Collision {
     match mode {
         RenameMode::Replace => Collision::Replace,
         RenameMode::NoReplace => Collision::Refuse,

@@ -116,7 +116,7 @@ impl Tree {
             None => {}
         }
         let text = self.row_json(&self.row(id)?)?;
-        let made = self.library.write_scratch(folder, name, (who.uid, who.gid), text.as_bytes());
-        Ok(made?)
+        let owner = (who.uid, who.gid);
+        Ok(self.library.write_scratch(folder, name, owner, text.as_bytes())?)
     }
 }

@@ -1,7 +1,7 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{AttachmentId, RowId, ScratchId};
+use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::tree::attr::{Change, Lifetime, Shown};
@@ -27,6 +27,13 @@ impl Tree {
                 Some(1..) => Err(Error::NotPermitted),
                 _ => Ok(brief(self.row_json_attr(table, id)?)),
             },
+            // rsync -a sets the times of what it copies into; owner and mode are the policy's.
+            Node::DropBox(id) if change.size.is_none() => {
+                let Amendment { accessed, modified, .. } = change.amendment;
+                let times = Amendment { accessed, modified, ..Amendment::default() };
+                self.library.amend_row(id, times)?;
+                Ok(brief(self.box_attr(id)?))
+            }
             Node::Row(_, id) if change.size.is_none() => {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
@@ -35,9 +42,13 @@ impl Tree {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
             }
-            Node::Root | Node::Models | Node::Table(_) | Node::Row(..) | Node::Collection(..) => {
-                Err(Error::NotPermitted)
-            }
+            Node::Root
+            | Node::Models
+            | Node::Table(_)
+            | Node::Row(..)
+            | Node::Collection(..)
+            | Node::Drop
+            | Node::DropBox(_) => Err(Error::NotPermitted),
             _ => Err(Error::ReadOnly),
         }
     }
@@ -63,7 +74,7 @@ impl Tree {
         if let Some(size) = change.size {
             open.draft.truncate(&self.library, size)?;
         }
-        if change.amendment != crate::attachment::Amendment::default() {
+        if change.amendment != Amendment::default() {
             open.draft.amend(&self.library, change.amendment)?;
         }
         Ok(Some(draft_shown(open)))
@@ -91,7 +102,7 @@ impl Tree {
             Some(size) => self.truncate_attachment(who, id, size)?,
             None => {}
         }
-        let attachment = if change.amendment == crate::attachment::Amendment::default() {
+        let attachment = if change.amendment == Amendment::default() {
             self.library.attachment(id)?.ok_or(Error::Stale)?
         } else {
             self.library.amend(id, change.amendment)?
@@ -141,7 +152,7 @@ impl Tree {
             let file = self.library.open_scratch(&record, true)?;
             file.set_len(size).map_err(super::files::failed)?;
         }
-        if change.amendment != crate::attachment::Amendment::default() {
+        if change.amendment != Amendment::default() {
             self.library.amend_scratch(id, change.amendment)?;
         }
         Ok(brief(self.stat_scratch(id)?))

@@ -94,13 +94,20 @@ impl Tree {
                 Attr { ino: node.ino(), ..self.view(node, row.times) }
             }
             Node::RowJson(table, id) => self.row_json_attr(table, id)?,
+            Node::DropBox(id) => self.box_attr(id)?,
             Node::ThumbField(id) => {
                 let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
                 self.view(node, Times::all(attachment.committed))
             }
-            Node::Table(_) | Node::ThumbTable(_) | Node::Root | Node::Models | Node::Thumbs => {
-                self.fixed(node)
-            }
+            Node::Table(_)
+            | Node::ThumbTable(_)
+            | Node::Root
+            | Node::Models
+            | Node::Thumbs
+            | Node::Drop
+            | Node::Trash => self.fixed(node),
+            Node::TrashDay(day) => self.trash_day_attr(day),
+            Node::Trashed(id) => self.stat_trashed(id)?,
             _ => return self.stat_control(who, node).map(brief),
         };
         Ok(brief(attr))
@@ -195,7 +202,7 @@ pub(in crate::tree) fn collection_attr(field: FieldId, row: &RowRecord) -> Attr 
     directory_attr(Node::Collection(field, row.id), row)
 }
 
-fn directory_attr(node: Node, row: &RowRecord) -> Attr {
+pub(in crate::tree) fn directory_attr(node: Node, row: &RowRecord) -> Attr {
     let RowRecord { access, times, .. } = *row;
     Attr { ino: node.ino(), kind: Kind::Directory, size: 0, links: 2, access, times }
 }

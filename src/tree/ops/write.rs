@@ -93,6 +93,13 @@ impl Tree {
         {
             self.end_draft(open);
         }
+        if let Handle::Scratch(scratch) = &*handle
+            && scratch.writes
+            && !self.library.boxes().is_empty()
+            && let Err(error) = self.closed_in_box(scratch.id)
+        {
+            tracing::warn!(%error, "a file in a box is looked at only after the next start");
+        }
     }
 }
 

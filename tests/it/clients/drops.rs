@@ -36,14 +36,14 @@ fn listed(directory: &Path) -> Vec<String> {
 fn drops(mount: &Mount, send: impl Fn(&Path, &str) -> Done) {
     let (photos, sides) = (mount.row().join("photos"), mount.row().join("sides"));
     let send = |bytes: &[u8], name: &str| send(&mount.outside("source.png", bytes), name);
-    let sent = |seed, name: &str| {
+    let attaches = |seed, name: &str| {
         let done = send(&picture::good(seed), name);
         assert_eq!(read(&mount.row().join(name)), picture::good(seed), "{done}");
     };
-    sent(1, "photos/b.png");
-    sent(2, "photos/a.png");
+    attaches(1, "photos/b.png");
+    attaches(2, "photos/a.png");
     assert_eq!(listed(&photos), ["b.png", "a.png"], "in the order of their arrival");
-    sent(3, "photos/b.png");
+    attaches(3, "photos/b.png");
     assert_eq!(listed(&photos), ["b.png", "a.png"], "an item that is replaced keeps its place");
 
     let is_refused = |bytes: &[u8], name: &str, rule: &str| {
@@ -58,12 +58,12 @@ fn drops(mount: &Mount, send: impl Fn(&Path, &str) -> Done) {
         is_refused(&picture::png(40, 40, 4), name, "min_width");
     }
     is_refused(&picture::good(4), "photos/c.pdf", "extension");
-    sent(5, "photos/c.png");
+    attaches(5, "photos/c.png");
     send(&picture::good(6), "photos/d.png");
     assert_eq!(last_rule(mount), "max_items");
     assert_eq!(listed(&photos), ["b.png", "a.png", "c.png"]);
 
-    sent(7, "sides/front.png");
+    attaches(7, "sides/front.png");
     send(&picture::good(8), "sides/front.jpg");
     assert_eq!(listed(&sides), ["front.png"], "one key, one file, named for what it is");
     assert_eq!(read(&sides.join("front")), picture::good(8));

@@ -157,6 +157,7 @@ pub fn pipeline() -> Arc<Pipeline> {
 fn settings() -> Settings {
     Settings {
         hold: Duration::from_secs(3600),
+        trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
         base_url: None,
@@ -172,7 +173,7 @@ fn schema() -> Schema {
     let note = Rules { max_size: ByteCount(NOTE_MAX), content_types: vec![text], ..Rules::file() };
     let fields = vec![field("doc", doc), field("note", note), field("pic", Rules::image())];
     let name = Name::parse("user").expect("a name");
-    Schema { tables: vec![Table { name, id: IdRule::Integer, fields }] }
+    Schema { tables: vec![Table { name, id: IdRule::Integer, fields }], boxes: Vec::new() }
 }
 
 fn field(name: &str, rules: Rules) -> Field {

@@ -164,7 +164,12 @@ impl Reference {
     }
 
     pub fn sweep(&mut self) {
-        let named: BTreeSet<_> = self.slots.values().copied().collect();
+        // What a live draft may put back is held for as long as it lives.
+        let live =
+            |draft: &&Draft| draft.handles > 0 || (draft.placeholder && draft.path != Path::Nobody);
+        let live = self.drafts.iter().filter(live);
+        let held = live.filter_map(|draft| draft.replaced);
+        let named: BTreeSet<_> = self.slots.values().copied().chain(held).collect();
         self.attachments.retain(|id, _| named.contains(id));
     }
 

@@ -13,12 +13,12 @@ pub mod kernel;
 mod names;
 mod reference;
 mod stories;
+pub mod trash;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use mediafs::library::sweep::Patience;
 use mediafs::pipeline::Pipeline;
 use mediafs::tree::attr::RenameMode;
 use proptest::prelude::*;
@@ -91,6 +91,8 @@ enum Call {
         from: At,
         to: At,
     },
+    /// The first of the trash with these bytes.
+    Restore(Vec<u8>, At),
     Sweep,
     Restart,
     Crash,
@@ -127,6 +129,7 @@ fn call() -> impl Strategy<Value = Call> {
         4 => (who(), at()).prop_map(|(who, at)| Call::Unlink { who, at }),
         5 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Rename { who, from, to }),
         2 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Link { who, from, to }),
+        3 => (data(), at()).prop_map(|(data, to)| Call::Restore(data, to)),
         1 => Just(Call::Sweep),
         1 => Just(Call::Restart),
         1 => Just(Call::Crash),
@@ -205,6 +208,7 @@ impl Bench {
             }
             Call::Cat { who, at } => self.cat(*who, *at),
             Call::Send { who, at, data } => self.send(*who, *at, data),
+            Call::Restore(data, to) => self.restore(data, *to),
             Call::Sweep => self.sweep(),
             Call::Restart => {
                 self.house.restart();
@@ -305,13 +309,6 @@ impl Bench {
         agree(&expected, &self.kernel().close(process(who), fh))
     }
 
-    fn sweep(&mut self) -> Judged {
-        let swept = self.house.library().sweep(Patience::None);
-        prop_assert!(swept.is_ok(), "{swept:?}");
-        self.reference.sweep();
-        Ok(())
-    }
-
     fn stopped(&mut self, crashed: bool) {
         self.open = [None; DESCRIPTORS];
         self.reference.stop(crashed);
@@ -332,6 +329,7 @@ impl Bench {
                 self.cat(STRANGER, at)?;
             }
         }
+        self.compare_trash()?;
         let kept = self.house.library().quarantine().list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())

@@ -65,9 +65,10 @@ impl Reference {
                 return Expected::Error(Refusal::Denied);
             }
             Found::Scratch(id) if is_field(to.name) => {
+                let unlinked = self.unlinked.remove(&(target, who));
                 let refused = self.attach(id, target);
                 if refused != Expected::Done {
-                    if let Some(old) = self.unlinked.remove(&(target, who)) {
+                    if let Some(old) = unlinked {
                         self.hang_again(target, old);
                     }
                     return refused;

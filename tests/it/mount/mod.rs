@@ -6,6 +6,7 @@
 
 pub mod acceptance;
 mod archive;
+mod boxes;
 mod collection;
 mod copy;
 pub mod daemon;
@@ -19,6 +20,7 @@ mod refusal;
 mod row;
 mod script;
 pub mod tool;
+mod trash;
 mod variant;
 mod web;
 

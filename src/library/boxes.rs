@@ -1,0 +1,288 @@
+//! Drop boxes: a file that is finished in one becomes a new row, once.
+//! Does not know when a file is finished: whoever sees its writers tells.
+//!
+//! To the catalogue a box is a row of an internal table, and its files are scratch of that row. A file is offered when it is
+//! finished; its row is made and noted on it in one transaction; it is taken, by the digest of its bytes, after they were
+//! attached or refused. A crash between any two of these is gone on with at the next start, in the same row.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::attachment::{Access, RowId, ScratchId};
+use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
+use crate::library::publish::{Metadata, Raw};
+use crate::library::refuse::Author;
+use crate::library::{Error, Library, Table, Target, scratch};
+use crate::pipeline;
+use crate::refusal::{Refusal, Rule, Violation};
+use crate::schema::{self, Collection, Field, IdRule};
+use crate::slot::{NAME_MAX, Name};
+use crate::template::Arrival;
+use crate::timestamp::Timestamp;
+
+/// Follows the name of a refused file, with the reason in it.
+const REFUSED: &str = ".REFUSED.txt";
+/// The internal table. No configured one has a `$` in its name.
+const TABLE: &str = "$drop";
+/// Ids that are tried for one file before it is refused.
+const MAX_ATTEMPTS: u32 = 1_000;
+
+/// A box with what has become of its files in this run of the daemon.
+#[derive(Debug)]
+pub struct DropBox {
+    pub row: RowId,
+    pub rule: schema::DropBox,
+    /// Guards the number given out last, once it is known; held over the one query that finds it.
+    counter: Mutex<Option<u64>>,
+    taken: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// Declares the boxes of the configuration to the catalogue.
+pub(super) fn declare(
+    catalog: &dyn Catalog,
+    boxes: Vec<schema::DropBox>,
+) -> Result<(Table, Vec<DropBox>), Error> {
+    let name = Name::parse(TABLE).map_err(|_| Error::Missing)?;
+    let table = catalog.table(&name)?;
+    let (fields, numbers) = (Vec::new(), Vec::new());
+    let internal = Table { id: table, name, rule: IdRule::Name, fields, numbers };
+    let access = Access { uid: 0, gid: 0, mode: 0o755 };
+    let declare = |rule: schema::DropBox| {
+        let row = match catalog.row(table, &rule.name)? {
+            Some(row) => row,
+            None => catalog.add_row(table, &rule.name, access, Timestamp::now())?,
+        };
+        let (counter, taken, refused) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Ok(DropBox { row: row.id, rule, counter, taken, refused })
+    };
+    Ok((internal, boxes.into_iter().map(declare).collect::<Result<_, Error>>()?))
+}
+
+impl DropBox {
+    /// How many files became rows since the start, and how many were refused.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.taken.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
+    }
+}
+
+impl Library {
+    pub fn boxes(&self) -> &[DropBox] {
+        &self.boxes
+    }
+
+    /// The internal table of boxes: without fields, so that every name in a box is scratch.
+    pub fn box_table(&self) -> &Table {
+        &self.box_table
+    }
+
+    /// The box whose files are scratch of this row.
+    pub fn drop_box(&self, row: RowId) -> Option<&DropBox> {
+        self.boxes.iter().find(|drop_box| drop_box.row == row)
+    }
+
+    /// Notes durably that a file of a box is finished and to be looked at.
+    pub fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        Ok(self.catalog.offer(id)?)
+    }
+
+    /// Files that were finished and not taken.
+    pub fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.catalog.offered(after, limit)?)
+    }
+
+    /// Makes a row of a finished file, unless these bytes were dealt with already. A refusal is on record, and the file is
+    /// taken with it: it is looked at again when it has changed. Any other error leaves it offered.
+    pub fn receive(&self, id: ScratchId) -> Result<(), Error> {
+        let Some(record) = self.catalog.scratch_by_id(id)? else { return Ok(()) };
+        let Some(drop_box) = self.drop_box(record.folder.row) else { return Ok(()) };
+        let file = self.open_scratch(&record, false)?;
+        let before = self.stat_scratch(&record)?;
+        let sent = self.snapshot(&file, before.size)?;
+        let read = Error::io("read a file in a box");
+        let digest = pipeline::digest(&sent, before.size).map_err(read)?;
+        if record.arrival.taken != Some(digest) {
+            self.admit(drop_box, &record, &sent)?;
+        }
+        self.catalog.take(id, digest)?;
+        // Somebody wrote on meanwhile and may have closed it before it was taken.
+        if self.stat_scratch(&record)? != before {
+            self.catalog.offer(id)?;
+        }
+        Ok(())
+    }
+
+    fn admit(&self, drop_box: &DropBox, record: &ScratchRecord, sent: &File) -> Result<(), Error> {
+        match self.attach_arrival(drop_box, record, sent) {
+            Ok(()) => {
+                drop_box.taken.fetch_add(1, Ordering::Relaxed);
+                self.untell(record)
+            }
+            Err(Error::Refused(refusal)) => {
+                drop_box.refused.fetch_add(1, Ordering::Relaxed);
+                self.tell(record, &refusal)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lays the reason beside a refused file: the one channel of a scanner.
+    fn tell(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
+        self.untell(record)?;
+        let text = format!("{refusal}\nhint: {}\nid: {}\n", refusal.violation.hint, refusal.id);
+        let Access { uid, gid, .. } = record.access;
+        let name = sidecar(&record.name)?;
+        self.write_scratch(&record.folder, &name, (uid, gid), text.as_bytes())
+    }
+
+    fn untell(&self, record: &ScratchRecord) -> Result<(), Error> {
+        match self.find_scratch(&record.folder, &sidecar(&record.name)?)? {
+            Some(old) => self.remove_scratch(old.id),
+            None => Ok(()),
+        }
+    }
+
+    fn attach_arrival(
+        &self,
+        drop_box: &DropBox,
+        record: &ScratchRecord,
+        sent: &File,
+    ) -> Result<(), Error> {
+        let named = |table: &&Table| table.name == drop_box.rule.table;
+        let table = self.tables.iter().find(named).ok_or(Error::Missing)?;
+        let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
+        // Judged first: what is refused makes no row.
+        let refined = match self.refine(Raw::new(sent)?, field, &record.name) {
+            Ok(refined) => refined,
+            Err(pipeline::Error::Refused(violation)) => {
+                return Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
+        let row = match noted {
+            Some(row) => row,
+            None => self.enrol(drop_box, table, record)?,
+        };
+        let metadata = Metadata {
+            access: self.file_access(record.access.uid, record.access.gid, field),
+            times: self.stat_scratch(record)?.times,
+            attributes: scratch::foreign_attributes(sent),
+            source: None,
+        };
+        let target = self.arrival_target(field, &row, &record.name)?;
+        self.store(&refined, &target, &metadata).map(drop)
+    }
+
+    /// A row that nobody has, by the box's template.
+    fn enrol(
+        &self,
+        drop_box: &DropBox,
+        table: &Table,
+        record: &ScratchRecord,
+    ) -> Result<RowRecord, Error> {
+        let template = &drop_box.rule.id;
+        let access = self.row_access(record.access.uid, record.access.gid);
+        for attempt in 0..MAX_ATTEMPTS {
+            let at = Timestamp::now();
+            let counter = if template.counts() { self.next_id(drop_box, table)? } else { 0 };
+            let random = random()?;
+            let arrival = Arrival { file: &record.name, at, counter, random, attempt };
+            let Some(id) = template.id(&arrival).filter(|id| table.rule.allows(id)) else { break };
+            match self.catalog.enrol(record.id, table.id, &id, access, at) {
+                Err(catalog::Error::Taken) => {}
+                made => return Ok(made?),
+            }
+        }
+        let violation = no_id(drop_box, &record.name);
+        Err(self.refuse_arrival(drop_box, record, violation, None).into())
+    }
+
+    /// The next whole number. Numbers that others have taken since are stepped over by trying.
+    fn next_id(&self, drop_box: &DropBox, table: &Table) -> Result<u64, Error> {
+        let mut counter = drop_box.counter.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = match *counter {
+            Some(last) => last,
+            None => self.catalog.largest_id(table.id)?,
+        };
+        let next = last.saturating_add(1);
+        *counter = Some(next);
+        Ok(next)
+    }
+
+    /// Where a file goes in its row.
+    fn arrival_target(
+        &self,
+        field: &Arc<Field>,
+        row: &RowRecord,
+        file: &Name,
+    ) -> Result<Target, Error> {
+        let (_, extension) = file.split_extension();
+        let (item, written) = match (field.collection, extension) {
+            (Collection::List | Collection::Dict, _) => (Some(field.item(file)), file.clone()),
+            (Collection::One, None) => (None, field.name.clone()),
+            (Collection::One, Some(extension)) => {
+                let written = Name::parse(&format!("{}.{extension}", field.name));
+                (None, written.unwrap_or_else(|_| field.name.clone()))
+            }
+        };
+        let place = Place { row: row.id, field: field.name.clone(), item };
+        let slot = self.slot(row, &place).ok_or(Error::Missing)?;
+        Ok(Target { place, slot, field: Arc::clone(field), written })
+    }
+
+    fn refuse_arrival(
+        &self,
+        drop_box: &DropBox,
+        record: &ScratchRecord,
+        violation: Violation,
+        complete: Option<&File>,
+    ) -> Refusal {
+        let refusal = Refusal {
+            id: self.refusals.next_id(),
+            path: format!("drop/{}/{}", drop_box.rule.name, record.name),
+            field: drop_box.rule.field.to_string(),
+            violation,
+        };
+        let name = record.name.as_str();
+        let kept = complete.and_then(|bytes| self.keep(&refusal, name, author(record), bytes));
+        self.refusals.record(&refusal, None, author(record), kept);
+        refusal
+    }
+}
+
+/// Whether a name in a box is that of a reason, which is no file that arrived.
+pub fn is_sidecar(name: &Name) -> bool {
+    name.as_str().ends_with(REFUSED)
+}
+
+fn sidecar(file: &Name) -> Result<Name, Error> {
+    let room = NAME_MAX - REFUSED.len();
+    let ends = file.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
+    let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
+    Name::parse(&format!("{}{REFUSED}", &file.as_str()[..fits])).map_err(|_| Error::Missing)
+}
+
+fn no_id(drop_box: &DropBox, file: &Name) -> Violation {
+    Violation {
+        rule: Rule::Name,
+        fact: format!("no free id of a row comes of '{file}'"),
+        measured: file.to_string(),
+        allows: "takes files from which the box's template makes one".into(),
+        allowed: drop_box.rule.table.to_string(),
+        hint: "give the file another name".into(),
+    }
+}
+
+/// Whoever owns the file; its process has ended.
+fn author(record: &ScratchRecord) -> Author {
+    Author { uid: record.access.uid, pid: 0 }
+}
+
+fn random() -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map(|()| bytes).map_err(Error::io("read random bytes"))
+}

@@ -1,0 +1,128 @@
+//! Drop boxes as the tree sees them: listed, filled, and emptied into rows when their files are finished.
+//! Does not attach: `library::boxes` does.
+
+use std::time::{Duration, Instant};
+
+use crate::attachment::{RowId, ScratchId};
+use crate::catalog::{Folder, ScratchRecord};
+use crate::library::boxes::{DropBox, is_sidecar};
+use crate::slot::Name;
+use crate::tree::attr::{Attr, Entry, Lifetime};
+use crate::tree::node::Node;
+use crate::tree::ops::stat::directory_attr;
+use crate::tree::{Error, Result, Tree, name};
+
+impl Tree {
+    pub(in crate::tree) fn lookup_box(&self, name: &Name) -> Result<Entry> {
+        let boxes = self.library.boxes();
+        let found = boxes.iter().find(|found| found.rule.name == *name).ok_or(Error::NotFound)?;
+        let attr = self.box_attr(found.row)?;
+        Ok(Entry { attr, name: Lifetime::Long, attributes: Lifetime::None })
+    }
+
+    /// A box looks like the table that its files go to.
+    pub(in crate::tree) fn box_attr(&self, id: RowId) -> Result<Attr> {
+        let row = self.row(id)?;
+        let mut attr = directory_attr(Node::DropBox(id), &row);
+        attr.access = self.daemon();
+        attr.access.mode = self.library.settings().dir_mode;
+        Ok(attr)
+    }
+
+    pub(in crate::tree) fn list_boxes(&self) -> Vec<(Node, String)> {
+        let boxes = self.library.boxes().iter();
+        boxes.map(|found| (Node::DropBox(found.row), found.rule.name.to_string())).collect()
+    }
+
+    pub(in crate::tree) fn list_box(&self, id: RowId) -> Result<Vec<(Node, String)>> {
+        let files = self.library.scratches(&Folder::row(id))?;
+        Ok(files.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())).collect())
+    }
+
+    /// Takes up the files that the last run of the daemon did not come to. Once, at the start.
+    pub fn resume_arrivals(&self) {
+        if let Err(error) = self.take_up_arrivals() {
+            tracing::warn!(%error, "files in boxes wait for the next start");
+        }
+    }
+
+    fn take_up_arrivals(&self) -> Result<()> {
+        for drop_box in self.library.boxes() {
+            for record in self.library.scratches(&Folder::row(drop_box.row))? {
+                let untold = record.arrival.taken.is_none() || record.arrival.waiting;
+                if untold {
+                    self.arrived(drop_box, &record, drop_box.rule.settle)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last writer of a scratch file has closed it: in a box it may be finished.
+    pub(in crate::tree) fn closed_in_box(&self, id: ScratchId) -> Result<()> {
+        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
+        match self.library.drop_box(record.folder.row) {
+            Some(drop_box) => self.arrived(drop_box, &record, drop_box.rule.settle),
+            None => Ok(()),
+        }
+    }
+
+    /// A file has got its name by a rename, which is the end of an upload.
+    pub(in crate::tree) fn renamed_in_box(&self, id: ScratchId) -> Result<()> {
+        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
+        let Some(drop_box) = self.library.drop_box(record.folder.row) else {
+            self.arrivals.forget(id);
+            return Ok(());
+        };
+        self.arrived(drop_box, &record, Duration::ZERO)
+    }
+
+    fn arrived(&self, _: &DropBox, record: &ScratchRecord, settle: Duration) -> Result<()> {
+        let under_way = name::is_temporary(&record.name) || is_sidecar(&record.name);
+        if under_way || self.library.stat_scratch(record)?.size == 0 || self.is_written(record.id) {
+            return Ok(());
+        }
+        self.library.offer(record.id)?;
+        self.arrivals.note(record.id, Instant::now() + settle);
+        Ok(())
+    }
+
+    pub(in crate::tree) fn is_written(&self, id: ScratchId) -> bool {
+        self.handles.open_scratch(id).iter().any(|open| open.writes)
+    }
+
+    /// Files in boxes that are finished now; [`Tree::receive`] must follow for each.
+    pub fn arrivals(&self) -> Vec<ScratchId> {
+        self.arrivals.due(Instant::now())
+    }
+
+    /// A finished file for which there was no thread: it is finished still at the next look.
+    pub fn defer(&self, id: ScratchId) {
+        self.arrivals.received(id, true);
+        self.arrivals.note(id, Instant::now());
+    }
+
+    /// Makes a row of a finished file. What fails is tried again later.
+    pub fn receive(&self, id: ScratchId) {
+        // Its close will say when it is finished.
+        if self.is_written(id) {
+            return self.arrivals.received(id, true);
+        }
+        let received = self.library.receive(id);
+        if let Err(error) = &received {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a file in a box could not be attached; it will be tried again"
+            );
+        }
+        for drop_box in self.library.boxes() {
+            if let Some(table) =
+                self.library.tables().iter().find(|it| it.name == drop_box.rule.table)
+            {
+                self.table_changed(table.id);
+                self.forget_attributes(Node::Table(table.id));
+            }
+        }
+        self.arrivals.received(id, received.is_ok());
+    }
+}

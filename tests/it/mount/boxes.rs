@@ -1,0 +1,226 @@
+//! Drop boxes: each finished file below `/drop` becomes a row, once, and stays as it was sent.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::daemon::Mount;
+use super::tool::run;
+use super::{EPERM, errno, names, picture, read};
+
+const CONFIG: &str = r#"
+[library]
+path = "library"
+
+[tables.page]
+id = "integer"
+
+[tables.page.fields.scan]
+type = "image"
+format = "jpeg"
+
+[tables.note]
+id = "name"
+
+[tables.note.fields.texts]
+type = "file"
+collection = "list"
+
+[boxes.scanner]
+into = "page.scan"
+id = "{counter}"
+settle = "1s"
+
+[boxes.texts]
+into = "note.texts"
+id = "{stem}"
+settle = "30s"
+"#;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until the rows of a table that hold a file are these many.
+fn rows(mount: &Mount, table: &str, count: usize) -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = filled(mount, table);
+        if found.len() >= count || Instant::now() > deadline {
+            assert_eq!(found.len(), count, "{found:?}");
+            return found;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn filled(mount: &Mount, table: &str) -> Vec<String> {
+    let directory = mount.path("models").join(table);
+    let mut found = names(&directory);
+    found.retain(|id| match table {
+        "note" => !names(&directory.join(id).join("texts")).is_empty(),
+        _ => !names(&directory.join(id)).is_empty(),
+    });
+    found
+}
+
+fn inbox(mount: &Mount) -> PathBuf {
+    mount.path("drop/scanner")
+}
+
+#[test]
+fn each_finished_file_becomes_a_row_and_stays_as_it_was_sent() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let sent = mount.outside("page one.png", &picture::good(1));
+    let there = inbox(&mount).join("page one.png");
+    run("cp", &[Path::new("-p"), &sent, &there]).succeeded();
+    assert_eq!(names(&mount.path("models/page")), [""; 0], "nobody knows yet that it is finished");
+    assert_eq!(rows(&mount, "page", 1), ["1"]);
+    let scan = mount.path("models/page/1/scan.jpg");
+    assert_eq!(&read(&scan).0[..2], b"\xff\xd8", "normalised");
+    assert_eq!(read(&there), picture::good(1), "as it was sent");
+    run("cmp", &[&sent, &there]).succeeded();
+    assert_eq!(
+        fs::metadata(&sent).expect("stat").modified().expect("a time"),
+        fs::metadata(&there).expect("stat").modified().expect("a time"),
+    );
+    fs::remove_file(&there).expect("it may be removed");
+    assert!(scan.exists(), "the row stays");
+}
+
+#[test]
+fn a_rename_from_a_temporary_name_finishes_a_file_at_once() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let directory = mount.path("drop/texts");
+    fs::write(directory.join("letter.txt.part"), b"Dear Sir").expect("written");
+    fs::rename(directory.join("letter.txt.part"), directory.join("letter.txt")).expect("renamed");
+    // Its own time is 30 s: the rename alone can have finished it so soon.
+    let began = Instant::now();
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+    assert!(began.elapsed() < Duration::from_secs(25));
+    assert_eq!(read(&mount.path("models/note/letter/texts/letter.txt")).0, b"Dear Sir");
+}
+
+#[test]
+fn a_file_that_is_still_written_is_not_finished() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let bytes = picture::good(1).0;
+    let path = inbox(&mount).join("slow.png");
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).expect("it opens");
+    file.write_all(&bytes[..100]).expect("written");
+    // Another program's whole life passes meanwhile; the open file has had longer than its settling time.
+    fs::write(inbox(&mount).join("quick.png"), &picture::good(2).0).expect("written");
+    rows(&mount, "page", 1);
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(names(&mount.path("models/page")).len(), 1);
+    file.write_all(&bytes[100..]).expect("written");
+    drop(file);
+    rows(&mount, "page", 2);
+}
+
+#[test]
+fn the_same_bytes_again_are_no_second_row_and_others_are() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let path = inbox(&mount).join("a.png");
+    fs::write(&path, &picture::good(1).0).expect("written");
+    rows(&mount, "page", 1);
+    fs::write(&path, &picture::good(1).0).expect("written");
+    fs::write(inbox(&mount).join("b.png"), &picture::good(2).0).expect("written");
+    rows(&mount, "page", 2);
+    thread::sleep(Duration::from_millis(1_500));
+    rows(&mount, "page", 2);
+    fs::write(&path, &picture::good(3).0).expect("written");
+    rows(&mount, "page", 3);
+}
+
+#[test]
+fn a_refused_file_stays_with_the_reason_beside_it_and_makes_no_row() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let path = inbox(&mount).join("bad.png");
+    fs::write(&path, &picture::cut_short(1).0).expect("written");
+    let reason = inbox(&mount).join("bad.png.REFUSED.txt");
+    let deadline = Instant::now() + PATIENCE;
+    while !reason.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let text = fs::read_to_string(&reason).expect("the reason");
+    assert!(text.contains("truncated") && text.contains("hint"), "{text}");
+    assert!(mount.last_error().contains("truncated"), "{}", mount.last_error());
+    assert_eq!(names(&mount.path("models/page")), [""; 0]);
+    assert_eq!(read(&path), picture::cut_short(1), "as it was sent");
+    fs::write(&path, &picture::good(1).0).expect("written again");
+    rows(&mount, "page", 1);
+    let deadline = Instant::now() + PATIENCE;
+    while reason.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(names(&inbox(&mount)), ["bad.png"], "the reason goes with the next success");
+}
+
+#[test]
+fn ten_files_at_once_get_ten_ids() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    thread::scope(|scope| {
+        for number in 0..10 {
+            let path = inbox(&mount).join(format!("{number}.png"));
+            scope.spawn(move || fs::write(path, &picture::good(number).0).expect("written"));
+        }
+    });
+    let mut ids: Vec<u32> =
+        rows(&mount, "page", 10).iter().map(|id| id.parse().expect("a number")).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_crash_loses_no_file_and_attaches_none_twice() {
+    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    for number in 0..6 {
+        fs::write(inbox(&mount).join(format!("{number}.png")), &picture::good(number).0)
+            .expect("written");
+    }
+    rows_some(&mount);
+    mount.kill9();
+    mount.restart();
+    rows(&mount, "page", 6);
+    thread::sleep(Duration::from_millis(1_500));
+    rows(&mount, "page", 6);
+}
+
+/// Waits until there is a row at all.
+fn rows_some(mount: &Mount) {
+    let deadline = Instant::now() + PATIENCE;
+    while filled(mount, "page").is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn rsync_into_a_box_settles() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let source = mount.outside("source.png", &picture::good(1));
+    let tree = source.parent().expect("a directory").join("tree");
+    fs::create_dir(&tree).expect("a directory");
+    fs::rename(&source, tree.join("a.png")).expect("moved");
+    let [from, to] = [format!("{}/", tree.display()), format!("{}/", inbox(&mount).display())];
+    run("rsync", &["-rt", &from, &to]).succeeded();
+    rows(&mount, "page", 1);
+    let again = run("rsync", &["-rtv", &from, &to]);
+    assert!(!again.to_string().contains("a.png"), "nothing is moved: {again}");
+}
+
+#[test]
+fn a_box_takes_files_and_no_directories() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    assert_eq!(names(&mount.path("drop")), ["scanner", "texts"]);
+    assert_eq!(errno(fs::create_dir(inbox(&mount).join("x"))), EPERM);
+    assert_eq!(errno(fs::create_dir(mount.path("drop/other"))), EPERM);
+    assert_eq!(errno(fs::remove_dir(inbox(&mount))), EPERM);
+    let path = inbox(&mount).join("a.png");
+    fs::write(&path, &picture::good(1).0).expect("written");
+    fs::create_dir(mount.path("models/page/7")).expect("a row");
+    fs::rename(&path, mount.path("models/page/7/scan.png")).expect("moved onto a field by hand");
+    assert_eq!(names(&mount.path("models/page/7")), ["scan.jpg"]);
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(names(&mount.path("models/page")), ["7"], "it is no file of the box any more");
+}
