@@ -7,6 +7,7 @@ pub mod day;
 pub mod digest;
 pub mod dimensions;
 pub mod media_type;
+pub mod quota;
 pub mod refusal;
 pub mod rule;
 pub mod schema;

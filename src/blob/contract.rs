@@ -17,6 +17,13 @@ macro_rules! laws {
                 super::$law(&crate::blob::memory::Memory::new());
             })*
         }
+        mod router {
+            $(#[test]
+            fn $law() {
+                let (own, other) = (crate::blob::memory::Memory::new(), crate::blob::router::Door::Closed("x".into()));
+                super::$law(&crate::blob::router::Router::new(std::sync::Arc::new(own), [(crate::attachment::StoreId(1), other)]));
+            })*
+        }
         mod dir {
             $(#[test]
             fn $law() {
@@ -155,7 +162,7 @@ fn threads_put_different_keys_at_once(store: &dyn BlobStore) {
 }
 
 fn space_is_told(store: &dyn BlobStore) {
-    let space = store.space().unwrap();
+    let space = store.space(StoreId::default()).unwrap();
     assert!(space.block_size > 0 && space.blocks > 0, "{space:?}");
     assert!(space.available <= space.free && space.free <= space.blocks, "{space:?}");
     assert!(space.files_free <= space.files, "{space:?}");
@@ -167,8 +174,8 @@ fn a_memory_store_past_its_capacity_is_full_and_takes_blobs_again_after_a_delete
     let key = put(&store, &[1; 8000]);
     let full = store.put(self::key(b"more"), &file(&[2; 200]));
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
-    assert_eq!(store.space().unwrap().free, 0);
+    assert_eq!(store.space(StoreId::default()).unwrap().free, 0);
     store.delete(key).unwrap();
-    assert_eq!(store.space().unwrap().free, 2);
+    assert_eq!(store.space(StoreId::default()).unwrap().free, 2);
     put(&store, &[2; 200]);
 }

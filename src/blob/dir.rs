@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 use rustix::io::Errno;
 
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 use crate::blob::{BlobStore, Error, Space};
 
 /// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
@@ -215,7 +215,7 @@ impl BlobStore for Store {
         }
     }
 
-    fn space(&self) -> Result<Space, Error> {
+    fn space(&self, _: StoreId) -> Result<Space, Error> {
         let stat = rustix::fs::statvfs(&self.root).map_err(|errno| Error::Space(errno.into()))?;
         Ok(Space {
             block_size: stat.f_frsize,

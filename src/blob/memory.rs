@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 use crate::blob::{BlobStore, Error, Space};
 
 const BLOCK: u64 = 4096;
@@ -86,7 +86,7 @@ impl BlobStore for Memory {
         Ok(())
     }
 
-    fn space(&self) -> Result<Space, Error> {
+    fn space(&self, _: StoreId) -> Result<Space, Error> {
         let held = self.held();
         let blocks = self.capacity / BLOCK;
         let free = (self.capacity - held.bytes) / BLOCK;

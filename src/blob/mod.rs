@@ -4,6 +4,7 @@
 pub mod dir;
 pub mod memory;
 pub mod recording;
+pub mod router;
 
 #[cfg(test)]
 mod contract;
@@ -13,7 +14,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 
 /// Free and total space where blobs are kept, as `statvfs` counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub trait BlobStore: Send + Sync {
     /// Deletes a blob, durable when it returns. Deleting what is not there is no error.
     fn delete(&self, key: BlobKey) -> Result<(), Error>;
 
-    fn space(&self) -> Result<Space, Error>;
+    /// The space where the blobs of this store are kept. A store that is no router has one answer.
+    fn space(&self, store: StoreId) -> Result<Space, Error>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum Error {
     Missing(BlobKey),
     #[error("blob {0} is in the store already")]
     Exists(BlobKey),
+    /// The catalogue knows the store, the configuration does not.
+    #[error("the store `{0}` is not configured any more")]
+    Closed(String),
     #[error("no space is left in the store")]
     Full,
     #[error("blob {key}: cannot {action}")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 use crate::blob::{BlobStore, Error, Space};
 
 /// Wraps any [`BlobStore`] and counts the calls by the method's name, so that call counts can be laws.
@@ -49,15 +49,14 @@ impl<S: BlobStore> BlobStore for RecordingStore<S> {
         self.count("delete").delete(key)
     }
 
-    fn space(&self) -> Result<Space, Error> {
-        self.count("space").space()
+    fn space(&self, store: StoreId) -> Result<Space, Error> {
+        self.count("space").space(store)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::StoreId;
     use crate::blob::memory::Memory;
     use crate::digest::Digest;
 

@@ -4,9 +4,11 @@
 mod arrivals;
 mod collections;
 mod originals;
+mod quotas;
 mod random;
 mod rows;
 mod slots;
+mod stores;
 mod sweeping;
 
 use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};

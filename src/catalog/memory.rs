@@ -6,7 +6,9 @@ mod retired;
 mod rows;
 mod scratch;
 mod slots;
+mod stores;
 mod sweep;
+mod usage;
 mod variants;
 mod verbs;
 
@@ -19,6 +21,7 @@ use crate::attachment::{
 };
 use crate::catalog::{Orphan, Place, RowRecord, ScratchRecord};
 use crate::digest::Digest;
+use crate::quota::Limits;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -59,6 +62,7 @@ struct State {
     links: BTreeMap<Place, Hung>,
     variants: BTreeMap<VariantId, Rendered>,
     scratch: BTreeMap<ScratchId, ScratchRecord>,
+    limits: Limits,
     last: Last,
 }
 

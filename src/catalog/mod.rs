@@ -19,13 +19,14 @@ use crate::attachment::{
     StoreId, TableId, VariantId,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Excess, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 pub use record::{
-    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Reservation,
-    Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Rehoming,
+    Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -41,6 +42,9 @@ pub trait Catalog: Send + Sync {
 
     /// The number of a blob store, given out at first mention: 1 or more, since 0 is the library's own. Idempotent.
     fn store(&self, name: &Name) -> Result<StoreId, Error>;
+
+    /// Every store that was ever mentioned, by number, with what it holds; the library's own comes first and has no name.
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error>;
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
 
@@ -119,13 +123,14 @@ pub trait Catalog: Send + Sync {
     /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
     /// time); access, times, written and original name, source and original become the publication's, its attributes are
     /// added. A blob's content is what the first publication of it said.
-    /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone.
+    /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone,
+    /// [`Error::Quota`].
     fn publish(&self, publication: &Publication) -> Result<Published, Error>;
 
     /// Gives an attachment one more name (`link`). Also puts back one that is held.
     /// With [`Collision::Replace`] the displaced attachment is returned; a slot that holds the attachment already only
     /// changes its written name. [`Collision::Exchange`] is the same, but needs something to displace.
-    /// Errors: [`Error::Taken`], [`Error::Missing`], also for an attachment that went with a doomed blob.
+    /// Errors: [`Error::Taken`], [`Error::Missing`], also for an attachment that went with a doomed blob, [`Error::Quota`].
     fn share(
         &self,
         id: AttachmentId,
@@ -135,6 +140,16 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
+    /// Gives an attachment that was unlinked a moment ago its name back, whatever the quotas say.
+    /// Errors: [`Error::Taken`], [`Error::Missing`].
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error>;
+
     /// Takes a name away. An attachment without names is retired at `now`: held until [`Catalog::doom`].
     /// Returns the attachment with its links after the loss, or `None` if the slot was free.
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
@@ -143,7 +158,7 @@ pub trait Catalog: Send + Sync {
     /// another's or comes from elsewhere. Returns what was displaced, with
     /// [`Collision::Exchange`] what hangs from `from` now, under the name that was written there.
     /// Moving to itself only changes the written name; moving onto another name of the same attachment drops `from` and
-    /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`].
+    /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::Quota`].
     fn move_link(
         &self,
         from: &Place,
@@ -152,6 +167,12 @@ pub trait Catalog: Send + Sync {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
+
+    /// Moves a link as [`Catalog::move_link`] does, and the bytes of its attachment to other keys, which count as stored from
+    /// here on. The old ones are left to a sweep, with their variants. Errors: those of `move_link`; [`Error::Shared`] if the
+    /// attachment has other names; [`Error::BlobGone`] of a new key that was swept, or of an old one whose bytes are not those
+    /// of the new one.
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
 
     /// Errors: [`Error::Missing`].
     fn amend(
@@ -173,6 +194,18 @@ pub trait Catalog: Send + Sync {
         value: Option<&[u8]>,
         now: Timestamp,
     ) -> Result<bool, Error>;
+
+    // -- quotas ------------------------------------------------------------------------------------------------------
+
+    /// From here on nothing is published, shared or moved that would let an account grow above its quota; a change that is
+    /// not made for that has changed nothing. What an owner is given by [`Catalog::amend`] is charged to it all the same.
+    fn limit(&self, limits: Limits);
+
+    /// What is charged to an account: to a table and to an owner for each name, see [`Usage`].
+    fn usage(&self, account: Account) -> Result<Usage, Error>;
+
+    /// All accounts that are charged for a file, tables before users, by number.
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error>;
 
     // -- what is detached --------------------------------------------------------------------------------------------
 
@@ -339,6 +372,10 @@ pub enum Error {
     Missing,
     #[error("the row is not empty")]
     NotEmpty,
+    #[error(transparent)]
+    Quota(#[from] Excess),
+    #[error("the attachment has other names")]
+    Shared,
     #[error("blob {0} was deleted meanwhile")]
     BlobGone(BlobKey),
     #[error(

@@ -2,8 +2,8 @@
 //! Does not know how any of it is stored.
 
 use crate::attachment::{
-    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, TableId, Times,
-    VariantId,
+    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
+    TableId, Times, VariantId,
 };
 use crate::digest::Digest;
 use crate::slot::{Name, Slot};
@@ -133,6 +133,30 @@ pub enum Collision {
     Refuse,
     /// Both change places (`RENAME_EXCHANGE`); [`Error::Missing`] if nothing is there.
     Exchange,
+}
+
+/// An attachment's way to keys in another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehoming {
+    pub from: Place,
+    pub to: Place,
+    pub written: Name,
+    pub collision: Collision,
+    /// Where its bytes are now, reserved and put.
+    pub blob: BlobKey,
+    /// Where what was sent is now, if it is kept.
+    pub original: Option<BlobKey>,
+    pub now: Timestamp,
+}
+
+/// A blob store, as far as the catalogue knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRecord {
+    pub id: StoreId,
+    /// None: the library's own.
+    pub name: Option<Name>,
+    pub blobs: u64,
+    pub bytes: u64,
 }
 
 /// One change of a row's metadata.

@@ -13,21 +13,28 @@ mod retired;
 mod rows;
 mod scratch;
 mod slots;
+mod stores;
 mod sweep;
+mod usage;
 mod variants;
 mod verbs;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 
 use crate::catalog::Error;
+use crate::quota::Limits;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/001.sql"), include_str!("schema/002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+];
 
 /// Older ones can corrupt a database in WAL mode when it is reset during a checkpoint (sqlite.org, `wal.html`).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -49,6 +56,8 @@ pub struct Sqlite {
     writer: Mutex<Connection>,
     /// Guards the idle connections for reading; held only to take one out or to lay it back.
     readers: Mutex<Vec<Connection>>,
+    /// Guards the quotas; held only to take them out or to change them.
+    limits: RwLock<Arc<Limits>>,
 }
 
 impl Sqlite {
@@ -79,6 +88,7 @@ impl Sqlite {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
+            limits: RwLock::default(),
         })
     }
 
@@ -101,6 +111,10 @@ impl Sqlite {
         let answer = work(&transaction)?;
         transaction.commit()?;
         Ok(answer)
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs `work` in one transaction and undoes it: what would happen.

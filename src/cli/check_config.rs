@@ -30,6 +30,9 @@ impl CheckConfig {
 
 fn summary(path: &Path, config: &Config) -> String {
     let mut text = format!("{}: valid\nlibrary: {}", path.display(), config.library.path.display());
+    for store in &config.stores {
+        let _ = write!(text, "\nstore {}: {}", store.name, store.path.display());
+    }
     for table in &config.schema.tables {
         for field in &table.fields {
             let name = format!("{}.{}", table.name, field.name);
@@ -51,6 +54,12 @@ fn describe(field: &Field) -> String {
     }
     if let Some(format) = field.rules.normal.format {
         let _ = write!(text, ", stored as {}", format.name());
+    }
+    if field.keep_original {
+        text.push_str(", original kept");
+    }
+    if let Some(store) = &field.store {
+        let _ = write!(text, ", in {store}");
     }
     text
 }

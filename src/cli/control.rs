@@ -47,6 +47,12 @@ pub enum Request {
     },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
+    /// What the quarantine keeps, a page of it, from above an id: `{"refused":{"after":null}}`.
+    Refused { after: Option<String> },
+    /// Try again with an entry of the quarantine: `{"retry":{"id":"1k3x9a7c0q2"}}`.
+    Retry { id: String },
+    /// Delete an entry of the quarantine.
+    Drop { id: String },
 }
 
 /// What it answers.
@@ -70,7 +76,7 @@ pub enum Response {
     Error {
         error: String,
     },
-    /// The attachment as JSON.
+    /// The attachment as JSON, or whatever else was asked for.
     Shown(serde_json::Value),
 }
 
@@ -207,6 +213,7 @@ mod tests {
             Request::Orphans { .. } => Response::Orphans { orphans: Vec::new() },
             Request::Restore { what, .. } => Response::Restored { restored: what },
             Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
+            _ => Response::Error { error: "not in this test".into() },
         };
         serve(dir, bind(dir).expect("a socket"), handler).expect("a server")
     }

@@ -27,6 +27,10 @@ pub enum Error {
     LibraryInside { library: PathBuf, mountpoint: PathBuf },
     #[error("the mountpoint {} lies inside the library {}; mount elsewhere", mountpoint.display(), library.display())]
     MountpointInside { library: PathBuf, mountpoint: PathBuf },
+    #[error("the store `{store}` ({}) and the mountpoint {} lie one in the other; choose another path", path.display(), mountpoint.display())]
+    StoreInside { store: String, path: PathBuf, mountpoint: PathBuf },
+    #[error("{} ({}) and {} ({}) lie one in the other; choose another path", one.0, one.1.display(), other.0, other.1.display())]
+    Overlap { one: (String, PathBuf), other: (String, PathBuf) },
     #[error("cannot {action} {}", path.display())]
     File {
         action: &'static str,

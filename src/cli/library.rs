@@ -1,20 +1,20 @@
-//! The library of a configuration, put together from the embedded default: `SQLite` and a directory.
+//! The library of a configuration, put together from the embedded default: `SQLite` and a directory for each store.
 //! Does not serve it.
 
 use std::sync::Arc;
 
-use super::{Error, workers};
-use crate::blob::dir;
+use super::{Error, stores, workers};
 use crate::catalog::sqlite::Sqlite;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::library::home::Home;
+use crate::library::stores::Store;
 use crate::library::{Library, Parts, Settings};
 
 /// Opens the library, alone: a second opener is told who has it.
 pub fn open(config: &Config) -> Result<Library, Error> {
-    let home = Home::open(&config.library.path)?;
+    let mut home = Home::open(&config.library.path)?;
     let catalog = Arc::new(Sqlite::open(&home.catalog())?);
-    let blobs = Arc::new(dir::Store::open(&home.blobs())?);
+    let blobs = Arc::new(stores::open(config, &mut home, &*catalog)?);
     let pipeline = Arc::new(workers::pipeline()?);
     let schema = config.schema.clone();
     Ok(Library::open(Parts { home, catalog, blobs, pipeline, schema, settings: settings(config) })?)
@@ -26,9 +26,16 @@ fn settings(config: &Config) -> Settings {
         trash: config.library.trash,
         scratch: config.library.scratch,
         cache_bytes: config.cache.size.0,
+        quarantine: config.quarantine,
+        quotas: config.quotas.clone(),
         base_url: config.library.base_url.clone(),
+        stores: config.stores.iter().map(store).collect(),
         owner: config.mount.owner,
         file_mode: config.mount.file_mode,
         dir_mode: config.mount.dir_mode,
     }
+}
+
+fn store(store: &config::Store) -> Store {
+    Store { name: store.name.clone(), base_url: store.base_url.clone() }
 }

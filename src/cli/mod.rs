@@ -11,10 +11,12 @@ mod log;
 pub mod mount;
 mod options;
 mod orphans;
+mod refused;
 mod restore;
 pub mod service;
 pub mod show;
 pub mod signal;
+mod stores;
 mod try_files;
 mod unmount;
 pub mod workers;
@@ -70,6 +72,7 @@ enum Command {
     Gc(gc::Gc),
     Orphans(orphans::Orphans),
     Restore(restore::Restore),
+    Refused(refused::Refused),
     #[command(hide = true)]
     Worker(workers::Worker),
 }
@@ -105,6 +108,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Gc(gc) => gc.run(&config()?.1),
         Command::Orphans(orphans) => orphans.run(&config()?.1),
         Command::Restore(restore) => restore.run(&config()?.1),
+        Command::Refused(refused) => refused.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

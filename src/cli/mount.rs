@@ -11,9 +11,9 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, orphans, restore, say, service, show};
+use super::{Error, chain, gc, library, orphans, refused, restore, say, service, show, stores};
 use crate::config::Config;
-use crate::fuse::mountpoint::{Mountpoint, absolute};
+use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
 use crate::schema::Schema;
 use crate::tree::Tree;
@@ -80,9 +80,14 @@ impl Mount {
         let options = Options::parse(self.options.iter().map(String::as_str))?;
         fuse::check_device()?;
         let mountpoint = Mountpoint::prepare(&self.mountpoint)?;
-        let missing =
-            |source| Error::File { action: "find", path: config.library.path.clone(), source };
-        apart(mountpoint.path(), &absolute(&config.library.path).map_err(missing)?)?;
+        apart(mountpoint.path(), &stores::place(&config.library.path)?)?;
+        for store in &config.stores {
+            let (store, path) = (store.name.to_string(), stores::place(&store.path)?);
+            let mountpoint = mountpoint.path().to_owned();
+            if path.starts_with(&mountpoint) || mountpoint.starts_with(&path) {
+                return Err(Error::StoreInside { store, path, mountpoint });
+            }
+        }
         Ok(Prepared { mountpoint, allow_other: options.allow_other || config.mount.allow_other })
     }
 }
@@ -140,6 +145,9 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
                     tree.table_changed(it.table);
                     Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
                 })
+            }
+            Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
+                refused::answer(&tree, &request)
             }
         };
         answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })

@@ -3,11 +3,13 @@
 
 use std::fmt::Display;
 
+use toml::de::DeValue;
+
 use super::reader::Section;
-use super::value;
+use super::{quota, store, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Collection, Field, Preset};
+use crate::schema::{Collection, Field, OnRefuse, Preset, Report};
 use crate::slot::Name;
 
 /// Items that a collection takes unless it is configured: each listing reads them all.
@@ -35,7 +37,7 @@ const OF_IMAGES: [&str; 17] = [
 ];
 
 /// Reads a field's section. `None` if its type is not told; the problems say what else is wrong.
-pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
+pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option<Field> {
     let kind = kind(section);
     let rules = match kind {
         Some(Kind::File) => Rules::file(),
@@ -50,7 +52,11 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
         thumbnails: section.list("thumbnails", value::preset).unwrap_or_default(),
         sizes: section.key("sizes", value::sizes).unwrap_or_default(),
         mode: section.key("mode", value::mode),
+        store: section.key("store", |value| store::named(value, stores)),
+        keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
         delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
+        on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
+        report: reports(section, collection),
         ..Field::new(name, rules)
     };
     unsupported(section);
@@ -65,6 +71,24 @@ pub(super) fn read(name: Name, section: &Section<'_>) -> Option<Field> {
     }
     sizes(section, &field.rules);
     Some(field)
+}
+
+fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
+    let choices = [("refuse", OnRefuse::Refuse), ("quarantine", OnRefuse::Quarantine)];
+    value::one_of(value, &choices)
+}
+
+/// There is nowhere else to lay it: a row's names are the configuration's.
+fn reports(section: &Section<'_>, collection: Collection) -> Report {
+    let choices = [("log", Report::Log), ("sidecar", Report::Sidecar)];
+    let report = section.key("report", |value| value::one_of(value, &choices));
+    if report == Some(Report::Sidecar) && collection == Collection::One {
+        section.complain(
+            "report",
+            "only collections have sidecars; say collection = \"list\" or \"dict\"",
+        );
+    }
+    report.unwrap_or(Report::Log)
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {
@@ -125,11 +149,7 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
 }
 
 fn unsupported(section: &Section<'_>) {
-    section.later_unless("on_refuse", |value| value.as_str() == Some("refuse"));
-    section.later_unless("keep_original", |value| value.as_bool() == Some(false));
-    for key in ["store", "report", "quota"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
 }
 
 fn foreign_to_files(section: &Section<'_>) {

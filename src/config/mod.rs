@@ -5,8 +5,10 @@ mod boxes;
 mod field;
 mod owner;
 mod problem;
+mod quota;
 mod reader;
 mod section;
+mod store;
 mod value;
 
 use std::fs::File;
@@ -17,7 +19,10 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
+use crate::quota::Quotas;
 use crate::schema::Schema;
+use crate::slot::Name;
 
 pub use problem::{Errors, Problem};
 
@@ -34,8 +39,12 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub library: Library,
+    /// In the order of the file; names are unique, and so are paths.
+    pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
+    pub quarantine: Bounds,
+    pub quotas: Quotas,
     pub schema: Schema,
 }
 
@@ -52,6 +61,16 @@ pub struct Library {
     pub trash: Duration,
     /// How long a scratch file lives.
     pub scratch: Duration,
+}
+
+/// `[stores.<name>]`: a directory for the blobs of fields that say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    pub name: Name,
+    /// Relative paths count from the directory of the configuration file.
+    pub path: PathBuf,
+    /// Without a trailing slash.
+    pub base_url: Option<String>,
 }
 
 /// `[mount]`: how the tree is shown.

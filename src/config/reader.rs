@@ -80,6 +80,11 @@ impl<'t> Section<'t> {
         self.problems.add(self.at, format!("`{key}` is missing{}; {hint}", self.within()));
     }
 
+    /// Whether a key is there; it is not unknown then.
+    pub fn known(&self, key: &'static str) -> bool {
+        self.find(key).is_some()
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }

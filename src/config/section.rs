@@ -8,8 +8,9 @@ use toml::de::DeValue;
 
 use super::boxes;
 use super::reader::Section;
-use super::{Cache, Config, Library, Mount, field, owner, value};
+use super::{Cache, Config, Library, Mount, field, owner, quota, store, value};
 use crate::byte_count::ByteCount;
+use crate::library::quarantine::Bounds;
 use crate::schema::{IdRule, Schema, Table};
 use crate::slot::Name;
 
@@ -18,6 +19,8 @@ const SCRATCH: Duration = Duration::from_secs(24 * 3600);
 const CACHE: ByteCount = ByteCount(1 << 30);
 const MAX_THREADS: i64 = 64;
 const MAX_NAME: usize = 40;
+/// Entries of the quarantine: each is known in memory.
+const MAX_KEPT: i64 = 1_000_000;
 
 /// Reads the whole file. `None` where something that has no default is missing; the problems say what.
 pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
@@ -27,17 +30,22 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     }
     let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
     let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
-    let tables = root.section("tables").as_ref().map_or_else(Vec::new, tables);
+    let quarantine = root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine);
+    let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
+    let stores = store::Declared::read(stores, base, library.as_ref());
+    let tables =
+        root.section("tables").map_or_else(Vec::new, |section| tables(&section, &stores.names));
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    let boxes =
-        root.section("boxes").map_or_else(Vec::new, |section| boxes::read(&section, &tables));
-    for key in ["fetch", "stores", "quotas"] {
-        root.later_unless(key, is_empty_section);
-    }
+    let quotas = root.section("quotas").map(|section| quota::read(&section, &tables));
+    let quotas = quotas.unwrap_or_default();
+    let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
+    let boxes = boxes.unwrap_or_default();
+    root.later_unless("fetch", is_empty_section);
     root.finish();
-    Some(Config { library: library?, mount, cache, schema: Schema { tables, boxes } })
+    let (stores, schema) = (stores.stores, Schema { tables, boxes });
+    Some(Config { library: library?, stores, mount, cache, quarantine, quotas, schema })
 }
 
 fn is_empty_section(value: &DeValue<'_>) -> bool {
@@ -54,15 +62,14 @@ fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
     let trash = section.key("trash", value::duration).unwrap_or_default();
-    for key in ["quota", "quotas", "report", "store"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("report");
     section.finish();
     let path = base.join(path?).components().collect();
     Some(Library { path, base_url, hold, trash, scratch })
 }
 
-fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
+pub(super) fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
     let written = value::text(value)?;
     if written.is_empty() || written.contains('\0') {
         return Err("expected the path of a directory".into());
@@ -78,7 +85,7 @@ fn lifetime(value: &DeValue<'_>) -> Result<Duration, String> {
     Ok(span)
 }
 
-fn base_url(value: &DeValue<'_>) -> Result<String, String> {
+pub(super) fn base_url(value: &DeValue<'_>) -> Result<String, String> {
     let written = value::text(value)?;
     let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
@@ -130,15 +137,30 @@ impl Default for Cache {
     }
 }
 
-fn tables(section: &Section<'_>) -> Vec<Table> {
+fn quarantine(section: &Section<'_>) -> Bounds {
+    let default = Bounds::default();
+    let count = |value: &DeValue<'_>| {
+        let number = value::whole(value, 1, MAX_KEPT)?;
+        usize::try_from(number).map_err(|error| error.to_string())
+    };
+    let bounds = Bounds {
+        age: section.key("age", value::duration).unwrap_or(default.age),
+        count: section.key("count", count).unwrap_or(default.count),
+        bytes: section.key("size", value::size).map_or(default.bytes, |size| size.0),
+    };
+    section.finish();
+    bounds
+}
+
+fn tables(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
     let children = section.sections();
     if children.is_empty() {
         section.misnamed("no table is declared; write a section such as [tables.user]");
     }
-    children.iter().filter_map(|(name, child)| table(name, child)).collect()
+    children.iter().filter_map(|(name, child)| table(name, child, stores)).collect()
 }
 
-fn table(name: &str, section: &Section<'_>) -> Option<Table> {
+fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
     let name = checked_name(name, section);
     let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
     let id = section.key("id", |value| value::one_of(value, &rules));
@@ -151,12 +173,11 @@ fn table(name: &str, section: &Section<'_>) -> Option<Table> {
     }
     let fields = children.iter().filter_map(|(name, child)| {
         let name = checked_name(name, child);
-        field::read(name?, child)
+        field::read(name?, child, stores)
     });
     let fields = fields.collect();
-    for key in ["quota", "quotas", "max_rows"] {
-        section.later(key);
-    }
+    quota::elsewhere(section);
+    section.later("max_rows");
     section.finish();
     Some(Table { name: name?, id: id?, fields })
 }
@@ -167,8 +188,9 @@ pub(super) fn checked_name(written: &str, section: &Section<'_>) -> Option<Name>
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);
     if !valid {
-        section
-            .misnamed("a table or field is named by 1 to 40 of the characters a-z, 0-9, _ and -");
+        section.misnamed(
+            "a table, field or store is named by 1 to 40 of the characters a-z, 0-9, _ and -",
+        );
         return None;
     }
     Name::parse(written).map_err(|error| section.misnamed(&error.to_string())).ok()

@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::{Config, SAMPLE, load, parse};
 use crate::byte_count::ByteCount;
 use crate::dimensions::Dimensions;
+use crate::library::quarantine::Bounds;
 use crate::media_type::Format;
+use crate::quota::Quota;
 use crate::rule::{Crop, Edge, Kind, Resize};
-use crate::schema::{Collection, IdRule, Sizes};
+use crate::schema::{Collection, IdRule, OnRefuse, Report, Sizes};
 
 const HEAD: &str = "[library]\npath = \"/srv\"\n[tables.user]\nid = \"integer\"\n";
 
@@ -267,29 +269,95 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 
 #[test]
 fn what_is_not_built_yet_is_refused_and_never_ignored() {
-    for key in [
-        "keep_original = true",
-        "store = \"s3\"",
-        "on_refuse = \"quarantine\"",
-        "report = true",
-        "quota = \"1 GiB\"",
-    ] {
-        assert!(said(key).ends_with("not yet supported"), "{key}: {}", said(key));
-    }
-    for section in ["[fetch]\nallow = []", "[stores.s3]\nurl = \"x\""] {
-        assert!(
-            bad(&format!("{}{section}\n", image(""))).contains("not yet supported"),
-            "{section}"
-        );
-    }
-    assert!(
-        bad(&image("").replace("[tables.user]", "quota = \"1 GiB\"\n[tables.user]"))
-            .contains("not yet supported")
-    );
+    assert!(bad(&format!("{}[fetch]\nallow = []\n", image(""))).contains("not yet supported"));
     assert!(
         bad(&format!("{}[mount]\nread_only = true\n", image(""))).contains("not yet supported")
     );
     good(&format!("{}[fetch]\n[mount]\nread_only = false\n", image("")));
+}
+
+#[test]
+fn quotas_are_of_tables_of_every_user_and_of_single_ones() {
+    let text = "[quotas.tables.user]\nbytes = \"1 GiB\"\nfiles = 9\n[quotas.uid]\ndrafts = 3\n\
+                [quotas.uids.1000]\nscratch = \"5 MiB\"\n";
+    let quotas = good(&format!("{}{text}", image(""))).quotas;
+    let user = quotas.tables.iter().next().map(|(name, quota)| (name.as_str(), *quota));
+    let wanted = Quota { bytes: Some(1 << 30), files: Some(9), ..Quota::default() };
+    assert_eq!(user, Some(("user", wanted)));
+    assert_eq!(quotas.uid, Quota { drafts: Some(3), ..Quota::default() });
+    assert_eq!(quotas.uids[&1000], Quota { scratch: Some(5 << 20), ..Quota::default() });
+}
+
+#[test]
+fn a_quota_of_nobody_or_in_the_wrong_place_is_refused() {
+    let told = |text: &str| bad(&format!("{}{text}\n", image("")));
+    assert!(told("[quotas.tables.users]\nfiles = 1").contains("no table of this name"));
+    assert!(told("[quotas.uids.0]\nfiles = 1").contains("root is held to no quota"));
+    assert!(told("[quotas.uids.nobody-here]\nfiles = 1").contains("there is no user"));
+    assert!(told("[quotas.uid]\nfile = 1").contains("did you mean `files`?"));
+    assert!(told("[quotas.uid]\nfiles = -1").contains("a whole number from 0"));
+    assert!(said("quota = \"1 GiB\"").contains("[quotas.tables.NAME]"));
+    assert!(told("[tables.user.quota]\nbytes = \"1 GiB\"").contains("[quotas.tables.NAME]"));
+}
+
+#[test]
+fn the_quarantine_has_bounds_of_age_count_and_size() {
+    assert_eq!(good(&image("")).quarantine, Bounds::default());
+    let text = format!("{}[quarantine]\nage = \"1h\"\ncount = 5\nsize = \"1 MiB\"\n", image(""));
+    let wanted = Bounds { age: Duration::from_secs(3_600), count: 5, bytes: 1 << 20 };
+    assert_eq!(good(&text).quarantine, wanted);
+    assert!(bad(&format!("{}[quarantine]\ncount = 0\n", image(""))).contains("from 1 to"));
+}
+
+#[test]
+fn a_field_says_what_the_writer_of_refused_bytes_is_told_and_where() {
+    let field = |text: &str| good(&image(text)).schema.tables[0].fields[0].clone();
+    let default = field("");
+    assert_eq!((default.on_refuse, default.report), (OnRefuse::Refuse, Report::Log));
+    assert_eq!(field("on_refuse = \"quarantine\"").on_refuse, OnRefuse::Quarantine);
+    assert!(said("on_refuse = \"ignore\"").contains("refuse, quarantine"));
+    let list = "collection = \"list\"\nreport = \"sidecar\"";
+    assert_eq!(field(list).report, Report::Sidecar);
+    assert!(said("report = \"sidecar\"").contains("only collections have sidecars"));
+}
+
+#[test]
+fn a_field_names_the_store_that_keeps_its_files() {
+    let stores = "[stores.cold]\npath = \"/mnt/cold\"\nbase_url = \"https://cold.example.org/\"\n\
+                  [stores.hot]\npath = \"hot\"\n";
+    let config = good(&format!("{}{stores}", image("store = \"cold\"\nkeep_original = true")));
+    let field = &config.schema.tables[0].fields[0];
+    assert_eq!(field.store.as_ref().map(ToString::to_string), Some("cold".into()));
+    assert!(field.keep_original);
+    let [cold, hot] = &config.stores[..] else { panic!("{:?}", config.stores) };
+    assert_eq!((cold.path.as_path(), hot.path.as_path()), ("/mnt/cold".as_ref(), "hot".as_ref()));
+    assert_eq!(cold.base_url.as_deref(), Some("https://cold.example.org"));
+    assert_eq!(
+        bad(&format!("{}{stores}", image("store = \"cool\""))),
+        "mediafs.toml:7:9: `store` in [tables.user.fields.avatar]: there is no store `cool`; the \
+         stores are `cold`, `hot`"
+    );
+    assert!(said("store = \"cold\"").ends_with("declare it as [stores.cold]"));
+}
+
+#[test]
+fn no_two_stores_share_a_place_and_each_says_where_it_is() {
+    let told = |stores: &str| bad(&format!("{}{stores}", image("")));
+    assert_eq!(
+        told("[stores.a]\npath = \"/srv/./\""),
+        "mediafs.toml:9:8: `path` in [stores.a]: the library itself lies there; choose another \
+         directory"
+    );
+    assert_eq!(
+        told("[stores.a]\npath = \"/a\"\n[stores.b]\npath = \"/a/\""),
+        "mediafs.toml:11:8: `path` in [stores.b]: the store `a` lies there; choose another \
+         directory"
+    );
+    assert!(told("[stores.a]\nbase_url = \"ftp://x\"").contains(":8:9: `path` is missing"));
+    assert!(told("[stores.a]\npath = \"/a\"\nurl = \"x\"").contains("unknown key `url`"));
+    assert!(told("[stores.default]\npath = \"/a\"").contains("choose another name"));
+    assert!(told("[stores.A]\npath = \"/a\"").contains("1 to 40 of the characters"));
+    assert!(told("[stores]\na = 1").contains("expected a section"));
 }
 
 #[test]

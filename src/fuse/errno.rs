@@ -31,6 +31,7 @@ pub fn errno(error: &Error) -> Errno {
         Error::NotSupported => Errno::EOPNOTSUPP,
         Error::NoData => Errno::ENXIO,
         Error::TooLarge => Errno::EFBIG,
+        Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooBusy => Errno::EAGAIN,
         Error::Failed(_) => Errno::EIO,
@@ -77,6 +78,7 @@ fn medium_type() -> Errno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::{Account, Excess, Measure};
     use crate::refusal::{Refusal, RefusalId, Violation};
 
     fn refused(rule: Rule) -> Error {
@@ -93,6 +95,11 @@ mod tests {
                 hint: String::new(),
             },
         })
+    }
+
+    fn excess() -> Excess {
+        let account = Account::Uid(1);
+        Excess { account, measure: Measure::Files, used: 1, wanted: 2, allowed: 1 }
     }
 
     #[test]
@@ -154,6 +161,7 @@ mod tests {
             (Error::NotSupported, "EOPNOTSUPP", 95),
             (Error::NoData, "ENXIO", 6),
             (Error::TooLarge, "EFBIG", 27),
+            (Error::OverQuota(excess()), "EDQUOT", 122),
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
             (Error::Failed("disk".into()), "EIO", 5),

@@ -14,16 +14,15 @@ use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
+use crate::library::sidecar::{self, report_name};
 use crate::library::{Error, Library, Table, Target, scratch};
 use crate::pipeline;
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::schema::{self, Collection, Field, IdRule};
-use crate::slot::{NAME_MAX, Name};
+use crate::slot::Name;
 use crate::template::Arrival;
 use crate::timestamp::Timestamp;
 
-/// Follows the name of a refused file, with the reason in it.
-const REFUSED: &str = ".REFUSED.txt";
 /// The internal table. No configured one has a `$` in its name.
 const TABLE: &str = "$drop";
 /// Ids that are tried for one file before it is refused.
@@ -118,30 +117,28 @@ impl Library {
         match self.attach_arrival(drop_box, record, sent) {
             Ok(()) => {
                 drop_box.taken.fetch_add(1, Ordering::Relaxed);
-                self.untell(record)
+                self.take_reason(record)
             }
             Err(Error::Refused(refusal)) => {
                 drop_box.refused.fetch_add(1, Ordering::Relaxed);
-                self.tell(record, &refusal)
+                self.lay_reason(record, &refusal)
             }
             Err(error) => Err(error),
         }
     }
 
     /// Lays the reason beside a refused file: the one channel of a scanner.
-    fn tell(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
-        self.untell(record)?;
-        let text = format!("{refusal}\nhint: {}\nid: {}\n", refusal.violation.hint, refusal.id);
-        let Access { uid, gid, .. } = record.access;
-        let name = sidecar(&record.name)?;
-        self.write_scratch(&record.folder, &name, (uid, gid), text.as_bytes())
+    fn lay_reason(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
+        let Some(name) = report_name(&record.name) else { return Ok(()) };
+        let hint = &refusal.violation.hint;
+        let text = format!("{refusal}\nhint: {hint}\nid: {}\n", refusal.id);
+        let access = Access { mode: sidecar::MODE, ..record.access };
+        self.write_report(&record.folder, &name, access, &text)
     }
 
-    fn untell(&self, record: &ScratchRecord) -> Result<(), Error> {
-        match self.find_scratch(&record.folder, &sidecar(&record.name)?)? {
-            Some(old) => self.remove_scratch(old.id),
-            None => Ok(()),
-        }
+    fn take_reason(&self, record: &ScratchRecord) -> Result<(), Error> {
+        let name = report_name(&record.name);
+        name.map_or(Ok(()), |name| self.remove_report(&record.folder, &name))
     }
 
     fn attach_arrival(
@@ -162,8 +159,8 @@ impl Library {
             Err(error) => return Err(error.into()),
         };
         let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
-        let row = match noted {
-            Some(row) => row,
+        let row = match &noted {
+            Some(row) => row.clone(),
             None => self.enrol(drop_box, table, record)?,
         };
         let metadata = Metadata {
@@ -173,7 +170,17 @@ impl Library {
             source: None,
         };
         let target = self.arrival_target(field, &row, &record.name)?;
-        self.store(&refined, &target, &metadata).map(drop)
+        match self.store(&refined, &target, &metadata) {
+            Err(Error::Quota(excess)) => {
+                // What is refused makes no row; one that is kept nevertheless is only empty.
+                if noted.is_none() {
+                    self.catalog.remove_row(row.id)?;
+                }
+                let violation = self.over_quota(&excess);
+                Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into())
+            }
+            stored => stored.map(drop),
+        }
     }
 
     /// A row that nobody has, by the box's template.
@@ -251,18 +258,6 @@ impl Library {
         self.refusals.record(&refusal, None, author(record), kept);
         refusal
     }
-}
-
-/// Whether a name in a box is that of a reason, which is no file that arrived.
-pub fn is_sidecar(name: &Name) -> bool {
-    name.as_str().ends_with(REFUSED)
-}
-
-fn sidecar(file: &Name) -> Result<Name, Error> {
-    let room = NAME_MAX - REFUSED.len();
-    let ends = file.as_str().char_indices().map(|(at, char)| at + char.len_utf8());
-    let fits = ends.take_while(|end| *end <= room).last().unwrap_or(0);
-    Name::parse(&format!("{}{REFUSED}", &file.as_str()[..fits])).map_err(|_| Error::Missing)
 }
 
 fn no_id(drop_box: &DropBox, file: &Name) -> Violation {

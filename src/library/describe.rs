@@ -2,11 +2,12 @@
 //! Does not know rows, nor who asks.
 //!
 //! `key original_filename extension content_type length width height timestamp reproducible thumbnails` are the layout of
-//! sqlalchemy-media 0.17; `hash ratio version url source attributes` are added; any other key is one that a user gave.
+//! sqlalchemy-media 0.17, and so is `store_id`, of blobs in another store than the library's own;
+//! `hash ratio version url source original attributes` are added; any other key is one that a user gave.
 
 use serde_json::{Map, Value, json};
 
-use crate::attachment::{Attachment, AttachmentId, BlobKey, Content};
+use crate::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
 use crate::catalog::VariantRecord;
 use crate::library::{Error, Library};
 
@@ -15,7 +16,7 @@ use crate::library::{Error, Library};
 pub(super) const FREE: &str = "json.";
 
 /// The keys that say what the bytes are: nobody can set them.
-pub(super) const FACTS: [&str; 13] = [
+pub(super) const FACTS: [&str; 14] = [
     "key",
     "hash",
     "extension",
@@ -29,6 +30,7 @@ pub(super) const FACTS: [&str; 13] = [
     "store_id",
     "version",
     "source",
+    "original",
 ];
 
 /// Keys that may have changed since the document was read without anybody's doing: what is written there is passed over.
@@ -43,6 +45,12 @@ impl Library {
         told.insert("reproducible".into(), json!(false));
         told.insert("version".into(), json!(attachment.version));
         told.insert("url".into(), json!(self.url(attachment)));
+        if attachment.blob.store != StoreId::default() {
+            told.insert("store_id".into(), json!(self.store_name(attachment.blob)?));
+        }
+        if let Some(sent) = &attachment.original {
+            told.insert("original".into(), content(sent.blob, &sent.content).into());
+        }
         if let Some(source) = &attachment.source {
             told.insert("source".into(), json!(source));
         }

@@ -3,22 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
 use crate::library::promise::Promise;
+use crate::library::quota::Room;
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::{Error, Library, Target};
-use crate::pipeline::header::End as Bytes;
-use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
 use crate::refusal::{Refusal, Violation};
 use crate::timestamp::Timestamp;
-
-/// How long the prefix must have grown before the header is looked at again.
-const PROBE_STEP: u64 = 16 << 10;
 
 /// What a draft begins with.
 #[derive(Debug)]
@@ -33,6 +28,7 @@ pub enum Start {
 pub struct Draft {
     pub(super) target: Target,
     pub(super) author: Author,
+    pub(super) room: Room,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
@@ -55,7 +51,11 @@ pub(super) struct Work {
     /// Bytes that the writer sent from offset 0 on without a gap.
     pub(super) contiguous: u64,
     /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
-    probe_at: Option<u64>,
+    pub(super) probe_at: Option<u64>,
+    /// Why the bytes will be refused at close: their writer is not to hear of it before, nor then (`on_refuse`).
+    pub(super) unfit: Option<Violation>,
+    /// The reason that stays when the draft begins anew.
+    pub(super) condemned: Option<Violation>,
     /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
     pub(super) detached: bool,
     /// What the writer unlinked before it began; put back if nothing comes of the draft.
@@ -75,6 +75,8 @@ pub(super) enum Stage {
     Spoiled(Staged),
     /// Every operation answers the same until the draft is truncated to 0.
     Refused(Refusal),
+    /// Refused and in the quarantine, while their writer was told success. The bytes as they were sent.
+    Quarantined { sent: File },
     /// Stored. The bytes as they were sent, for handles that are still open.
     Committed { id: AttachmentId, sent: File },
 }
@@ -98,10 +100,28 @@ impl Draft {
             start,
             contiguous: 0,
             probe_at: Some(1),
+            unfit: None,
+            condemned: None,
             detached: false,
             replaced,
         };
-        Self { target, author, shown: Mutex::new(shown), work: Mutex::new(work) }
+        let room = Room::default();
+        Self { target, author, room, shown: Mutex::new(shown), work: Mutex::new(work) }
+    }
+
+    /// The same draft, with what the quotas leave for it. Without room it is unfit from the start.
+    pub fn within(self, library: &Library, room: Room) -> Self {
+        if let Some(excess) = &room.full {
+            self.condemn(library.over_quota(excess));
+        }
+        Self { room, ..self }
+    }
+
+    /// Whatever is sent will be refused, for a reason that its bytes do not change.
+    pub fn condemn(&self, violation: Violation) {
+        let mut work = self.work();
+        work.unfit = Some(violation.clone());
+        work.condemned = Some(violation);
     }
 
     /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
@@ -112,11 +132,26 @@ impl Draft {
         access: Access,
         sent: File,
     ) -> Self {
-        let draft = Self::new(target, author, access, Start::Empty, None);
         let length = sent.metadata().map_or(0, |meta| meta.len());
+        Self::judged(target, author, access, (Stage::Committed { id, sent }, length))
+    }
+
+    /// A draft whose bytes were sent to the quarantine already: the handle of a scratch file that was renamed onto a field.
+    pub fn quarantined(target: Target, author: Author, access: Access, sent: File) -> Self {
+        let length = sent.metadata().map_or(0, |meta| meta.len());
+        Self::judged(target, author, access, (Stage::Quarantined { sent }, length))
+    }
+
+    fn judged(
+        target: Target,
+        author: Author,
+        access: Access,
+        (stage, length): (Stage, u64),
+    ) -> Self {
+        let draft = Self::new(target, author, access, Start::Empty, None);
         draft.shown().size = length;
         let mut work = draft.work();
-        work.stage = Stage::Committed { id, sent };
+        work.stage = stage;
         work.contiguous = length;
         drop(work);
         draft
@@ -159,7 +194,7 @@ impl Draft {
     /// Whether its bytes were refused, did not fit, or were committed, and none came since. Never waits: while they are judged it is false.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
-            matches!(stage, Stage::Refused(_) | Stage::Spoiled(_) | Stage::Committed { .. })
+            !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
         };
         self.work.try_lock().is_ok_and(|work| judged(&work.stage))
     }
@@ -175,9 +210,9 @@ impl Draft {
         let work = self.work();
         let read = match &work.stage {
             Stage::Open(staged) | Stage::Spoiled(staged) => staged.file().read_at(buffer, offset),
-            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => {
-                sent.read_at(buffer, offset)
-            }
+            Stage::Committed { sent, .. }
+            | Stage::Quarantined { sent }
+            | Stage::Frozen { sent, .. } => sent.read_at(buffer, offset),
             Stage::Refused(_) => Ok(0),
             Stage::Untouched => match &work.start {
                 Start::Empty => Ok(0),
@@ -192,9 +227,7 @@ impl Draft {
         let mut work = self.work();
         let end = offset.saturating_add(data.len() as u64);
         self.open_for_change(library, &mut work, offset == 0 && end >= self.size())?;
-        if let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, end) {
-            return Err(self.refuse_early(library, &mut work, violation));
-        }
+        self.judge_size(library, &mut work, end)?;
         let staged = work.staged()?;
         if let Err(error) = staged.file().write_all_at(data, offset) {
             // The bytes are worth nothing any more, and what their writer unlinked may need the room to be put back.
@@ -221,9 +254,7 @@ impl Draft {
             return Ok(());
         }
         self.open_for_change(library, &mut work, false)?;
-        if let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, length) {
-            return Err(self.refuse_early(library, &mut work, violation));
-        }
+        self.judge_size(library, &mut work, length)?;
         work.staged()?.file().set_len(length).map_err(Error::io("truncate the draft"))?;
         // What a truncation leaves was judged as a prefix already, or will be at close.
         work.contiguous = work.contiguous.min(length);
@@ -237,7 +268,7 @@ impl Draft {
         let synced = match &work.stage {
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } => Ok(()),
+            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => Ok(()),
             Stage::Open(staged) => library.make_durable(staged.file()),
             Stage::Frozen { sent, .. } => library.make_durable(sent),
         };
@@ -260,7 +291,9 @@ impl Draft {
             Stage::Open(_) => return Ok(()),
             Stage::Spoiled(_) => return Err(Error::NoSpace),
             Stage::Refused(refusal) => return Err(refusal.clone().into()),
-            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => {
+            Stage::Committed { sent, .. }
+            | Stage::Quarantined { sent }
+            | Stage::Frozen { sent, .. } => {
                 Some(sent.try_clone().map_err(Error::io("reopen the draft"))?)
             }
             Stage::Untouched => match &work.start {
@@ -290,48 +323,6 @@ impl Draft {
     fn note(&self, work: &Work) -> Note {
         let replaced = work.replaced.as_ref().map(Promise::id);
         Note { place: self.target.place.clone(), uid: self.author.uid, replaced }
-    }
-
-    /// Looks at the header once enough of it is there.
-    fn probe(
-        &self,
-        library: &Library,
-        work: &mut Work,
-        offset: u64,
-        data: &[u8],
-    ) -> Result<(), Error> {
-        let Some(at) = work.probe_at else { return Ok(()) };
-        let length = work.contiguous;
-        if length < at {
-            return Ok(());
-        }
-        let rules = &self.target.field.rules;
-        let judged = if offset == 0 && data.len() as u64 == length {
-            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], Bytes::Open)
-        } else {
-            let prefix = read_prefix(work.staged()?.file(), length)
-                .map_err(Error::io("read the draft's header"))?;
-            policy::judge_prefix(rules, &prefix, Bytes::Open)
-        };
-        match judged {
-            Prefix::Passed => work.probe_at = None,
-            Prefix::Undecided if length >= PREFIX_MAX as u64 => work.probe_at = None,
-            Prefix::Undecided => work.probe_at = Some(length + PROBE_STEP.min(length.max(64))),
-            Prefix::Refused(violation) => return Err(self.refuse_early(library, work, violation)),
-        }
-        Ok(())
-    }
-
-    /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
-    pub(super) fn refuse_early(
-        &self,
-        library: &Library,
-        work: &mut Work,
-        violation: Violation,
-    ) -> Error {
-        let refusal = library.refuse(&self.target, self.author, violation, None);
-        work.stage = Stage::Refused(refusal.clone());
-        refusal.into()
     }
 
     fn grew_to(&self, end: u64) {
@@ -383,14 +374,8 @@ impl Work {
     fn restart(&mut self) {
         self.stage = Stage::Untouched;
         self.start = Start::Empty;
+        self.unfit.clone_from(&self.condemned);
         self.contiguous = 0;
         self.probe_at = Some(1);
     }
-}
-
-fn read_prefix(file: &File, length: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(length).unwrap_or(PREFIX_MAX).min(PREFIX_MAX);
-    let mut prefix = vec![0; length];
-    file.read_exact_at(&mut prefix, 0)?;
-    Ok(prefix)
 }

@@ -5,7 +5,6 @@ use std::fs::File;
 
 use crate::library::draft::{Draft, Stage, Start};
 use crate::library::{Error, Library};
-use crate::pipeline::policy;
 
 impl Draft {
     /// `fallocate`: any mode that the backing disk knows.
@@ -20,8 +19,8 @@ impl Draft {
         self.open_for_change(library, &mut work, false)?;
         let grows = !flags.contains(rustix::fs::FallocateFlags::KEEP_SIZE);
         let end = offset.saturating_add(length);
-        if grows && let Err(violation) = policy::judge_size_so_far(&self.target.field.rules, end) {
-            return Err(self.refuse_early(library, &mut work, violation));
+        if grows {
+            self.judge_size(library, &mut work, end)?;
         }
         let file = work.staged()?.file();
         rustix::fs::fallocate(file, flags, offset, length)
@@ -41,7 +40,9 @@ impl Draft {
         };
         match &work.stage {
             Stage::Open(staged) | Stage::Spoiled(staged) => seek(staged.file()),
-            Stage::Committed { sent, .. } | Stage::Frozen { sent, .. } => seek(sent),
+            Stage::Committed { sent, .. }
+            | Stage::Quarantined { sent }
+            | Stage::Frozen { sent, .. } => seek(sent),
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Untouched => match &work.start {
                 Start::Copy(_, stored) => seek(stored),

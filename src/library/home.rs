@@ -2,7 +2,7 @@
 //! Does not know what lies in the files it names.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
+use crate::library::depot::Depot;
 use crate::library::reserve::Reserve;
+use crate::slot::Name;
 
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
@@ -20,27 +22,33 @@ const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
+const LIBRARY: &str = "library";
+
 /// The backing directory, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct Home {
     root: PathBuf,
     // Held, never read: the kernel drops the lock with the descriptor, also after kill -9.
     _lock: File,
+    /// The folders of other stores, held like this one.
+    depots: Vec<Depot>,
+}
+
+/// A directory that is to be ours alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'p> {
+    /// `library`, `store`: what it is called in messages.
+    pub what: &'static str,
+    pub path: &'p Path,
 }
 
 impl Home {
     /// Makes the directory where it is missing (0700), checks that it can carry a library, and locks it.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let at = |source| Error::Unusable { path: root.to_owned(), source };
-        check_filesystem(root)?;
-        if !root.exists() {
-            // Nothing is made on a filesystem that is then refused.
-            root.ancestors().find(|path| path.exists()).map_or(Ok(()), check_filesystem)?;
-            DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(at)?;
-        }
-        let root = root.canonicalize().map_err(at)?;
-        check_owner(&root)?;
-        let lock = lock(&root)?;
+        let at = |source| Error::unusable(Site { what: LIBRARY, path: root }, source);
+        let root = Site { what: LIBRARY, path: root }.claim()?;
+        let site = Site { what: LIBRARY, path: &root };
+        let lock = site.lock("lock")?;
         for part in ["blobs", "staging", "scratch", "quarantine"] {
             let path = root.join(part);
             match DirBuilder::new().mode(0o700).create(&path) {
@@ -50,11 +58,34 @@ impl Home {
                 _ => {}
             }
         }
-        check_nameless_files(&root.join("staging"))?;
-        let home = Self { root, _lock: lock };
+        Site { what: LIBRARY, path: &root.join("staging") }.check_nameless_files()?;
+        let home = Self { root, _lock: lock, depots: Vec::new() };
         // What a start writes must find room on a full disk too; the library sets the space aside again.
         Reserve::new(home.reserve()).release();
         Ok(home)
+    }
+
+    /// Keeps the folder of another store locked for as long as this value lives.
+    pub fn adopt(&mut self, depot: Depot) {
+        self.depots.push(depot);
+    }
+
+    /// What tells this library from any other, for as long as its directory lives. Made when it is first asked for.
+    pub fn identity(&self) -> Result<String, Error> {
+        let path = self.root.join("id");
+        let at = |source| Error::unusable(Site { what: LIBRARY, path: &path }, source);
+        match fs::read_to_string(&path) {
+            Ok(known) => return Ok(known.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
+            Err(_) => {}
+        }
+        let made = fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(at)?;
+        let temporary = self.root.join("id.new");
+        let mut file = File::create(&temporary).map_err(at)?;
+        file.write_all(made.as_bytes()).and_then(|()| file.sync_all()).map_err(at)?;
+        fs::rename(&temporary, &path).map_err(at)?;
+        File::open(&self.root).and_then(|root| root.sync_all()).map_err(at)?;
+        Ok(made.trim().to_owned())
     }
 
     pub fn root(&self) -> &Path {
@@ -90,88 +121,120 @@ impl Home {
     }
 }
 
-/// Only its owner may enter: blobs are unreachable but through the mount.
-fn check_owner(root: &Path) -> Result<(), Error> {
-    let at = |source| Error::Unusable { path: root.to_owned(), source };
-    let meta = fs::metadata(root).map_err(at)?;
-    if !meta.is_dir() {
-        return Err(at(io::ErrorKind::NotADirectory.into()));
+impl Site<'_> {
+    /// Makes the directory where it is missing (0700), and checks that it can be ours alone. Returns its path without links.
+    pub fn claim(self) -> Result<PathBuf, Error> {
+        let at = |source| Error::unusable(self, source);
+        self.check_filesystem()?;
+        if !self.path.exists() {
+            // Nothing is made on a filesystem that is then refused.
+            let above = self.path.ancestors().find(|path| path.exists());
+            above.map_or(Ok(()), |path| Site { path, ..self }.check_filesystem())?;
+            DirBuilder::new().recursive(true).mode(0o700).create(self.path).map_err(at)?;
+        }
+        let path = self.path.canonicalize().map_err(at)?;
+        Site { path: &path, ..self }.check_owner()?;
+        Ok(path)
     }
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Error::Foreign { path: root.to_owned(), owner: meta.uid() });
-    }
-    if meta.mode() & 0o077 != 0 {
-        fs::set_permissions(root, Permissions::from_mode(0o700)).map_err(at)?;
-    }
-    Ok(())
-}
 
-/// Asked of the deepest part that is there, before anything is made or changed: on a FUSE mount even that would be a request
-/// to somebody else's daemon.
-fn check_filesystem(root: &Path) -> Result<(), Error> {
-    let at = |source| Error::Unusable { path: root.to_owned(), source };
-    let absolute = std::path::absolute(root).map_err(at)?;
-    for part in absolute.ancestors() {
-        match statfs(part) {
-            Ok(found) if found.f_type == FUSE_SUPER_MAGIC => {
-                return Err(Error::OnFuse { path: root.to_owned() });
+    /// Only its owner may enter: blobs are unreachable but through the mount.
+    fn check_owner(self) -> Result<(), Error> {
+        let at = |source| Error::unusable(self, source);
+        let Site { what, path } = self;
+        let meta = fs::metadata(path).map_err(at)?;
+        if !meta.is_dir() {
+            return Err(at(io::ErrorKind::NotADirectory.into()));
+        }
+        if meta.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Error::Foreign { what, path: path.to_owned(), owner: meta.uid() });
+        }
+        if meta.mode() & 0o077 != 0 {
+            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(at)?;
+        }
+        Ok(())
+    }
+
+    /// Asked of the deepest part that is there, before anything is made or changed: on a FUSE mount even that would be a
+    /// request to somebody else's daemon.
+    pub fn check_filesystem(self) -> Result<(), Error> {
+        let at = |source| Error::unusable(self, source);
+        let absolute = std::path::absolute(self.path).map_err(at)?;
+        for part in absolute.ancestors() {
+            match statfs(part) {
+                Ok(found) if found.f_type == FUSE_SUPER_MAGIC => {
+                    return Err(Error::OnFuse { what: self.what, path: self.path.to_owned() });
+                }
+                Ok(_) => return Ok(()),
+                Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(at(error.into())),
             }
-            Ok(_) => return Ok(()),
-            Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(at(error.into())),
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn check_nameless_files(staging: &Path) -> Result<(), Error> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    match open(staging, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(_) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
-            Err(Error::NoNamelessFiles { path: staging.to_owned() })
+    pub fn check_nameless_files(self) -> Result<(), Error> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match open(self.path, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(_) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
+                Err(Error::NoNamelessFiles { path: self.path.to_owned() })
+            }
+            Err(source) => Err(Error::unusable(self, source.into())),
         }
-        Err(source) => Err(Error::Unusable { path: staging.to_owned(), source: source.into() }),
     }
-}
 
-fn lock(root: &Path) -> Result<File, Error> {
-    let path = root.join("lock");
-    let at = |source| Error::Unusable { path: path.clone(), source };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(at)?;
-    for _ in 0..LOCK_TRIES {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(LOCK_PAUSE),
-            Err(source) => return Err(at(source.into())),
+    /// Locks the directory by a file in it, for as long as the file is open.
+    pub fn lock(self, name: &str) -> Result<File, Error> {
+        let path = self.path.join(name);
+        let at = |source| Error::unusable(Site { path: &path, ..self }, source);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(at)?;
+        for _ in 0..LOCK_TRIES {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(LOCK_PAUSE),
+                Err(source) => return Err(at(source.into())),
+            }
         }
+        Err(Error::InUse { what: self.what, path: self.path.to_owned() })
     }
-    Err(Error::InUse { path: root.to_owned() })
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the library {} cannot be used", path.display())]
+    #[error("the {what} {} cannot be used", path.display())]
     Unusable {
+        what: &'static str,
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("the library {} belongs to uid {owner}; run mediafs as that user, or give the directory to this one", path.display())]
-    Foreign { path: PathBuf, owner: u32 },
-    #[error("the library {} lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk", path.display())]
-    OnFuse { path: PathBuf },
-    #[error("the library {} is in use by another mediafs; unmount that one first, or choose another path", path.display())]
-    InUse { path: PathBuf },
+    #[error("the {what} {} belongs to uid {owner}; run mediafs as that user, or give the directory to this one", path.display())]
+    Foreign { what: &'static str, path: PathBuf, owner: u32 },
+    #[error("the {what} {} lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk", path.display())]
+    OnFuse { what: &'static str, path: PathBuf },
+    #[error("the {what} {} is in use by another mediafs; unmount that one first, or choose another path", path.display())]
+    InUse { what: &'static str, path: PathBuf },
     #[error("the filesystem of {} has no nameless files (O_TMPFILE); ext4, xfs, btrfs and tmpfs have", path.display())]
     NoNamelessFiles { path: PathBuf },
+    #[error("{} is not the store `{name}` of this library: its mark is missing, though {blobs} files are kept there; is its disk mounted?", path.display())]
+    Unmarked { name: Name, path: PathBuf, blobs: u64 },
+    #[error("{} is the store `{found}` of another library; choose another path for `{name}`", path.display())]
+    OfAnother { name: Name, path: PathBuf, found: String },
+    #[error("{} is the store `{found}` of this library, and cannot be `{name}` too", path.display())]
+    OtherStore { name: Name, path: PathBuf, found: String },
+}
+
+impl Error {
+    pub(super) fn unusable(site: Site<'_>, source: io::Error) -> Self {
+        Self::Unusable { what: site.what, path: site.path.to_owned(), source }
+    }
 }
 
 #[cfg(test)]

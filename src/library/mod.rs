@@ -3,8 +3,11 @@
 
 mod annotate;
 pub mod boxes;
+pub mod depot;
 mod describe;
 pub mod draft;
+mod early;
+mod expire;
 mod extent;
 pub mod home;
 pub mod open;
@@ -12,15 +15,20 @@ mod patch;
 pub mod promise;
 pub mod publish;
 pub mod quarantine;
+pub mod quota;
 pub mod recover;
 pub mod refuse;
+mod rehome;
 pub mod reserve;
 pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
+pub mod sidecar;
 pub mod staging;
+pub mod stores;
 pub mod sweep;
+pub mod tally;
 pub mod transfer;
 pub mod trash;
 pub mod variant;
@@ -35,12 +43,15 @@ use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::library::boxes::DropBox;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
-use crate::library::quarantine::Quarantine;
+use crate::library::quarantine::{Bounds, Quarantine};
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
+use crate::library::stores::{Store, Stores};
+use crate::library::tally::Tally;
 use crate::library::variant::Renders;
 use crate::pipeline::{self, Pipeline};
+use crate::quota::{Excess, Limits, Quotas};
 use crate::refusal::Refusal;
 use crate::schema::{Collection, Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
@@ -57,8 +68,12 @@ pub struct Settings {
     pub scratch: Duration,
     /// Bytes of rendered variants that are kept.
     pub cache_bytes: u64,
+    pub quarantine: Bounds,
+    pub quotas: Quotas,
     /// In front of a blob's path in public URLs, without a slash at the end.
     pub base_url: Option<String>,
+    /// The stores beside the library's own.
+    pub stores: Vec<Store>,
     /// Owner of what is written; none: whoever writes it.
     pub owner: Option<(u32, u32)>,
     pub file_mode: u32,
@@ -95,6 +110,9 @@ pub struct Library {
     box_table: Table,
     boxes: Vec<DropBox>,
     settings: Settings,
+    limits: Limits,
+    tally: Tally,
+    stores: Stores,
     staging: Staging,
     quarantine: Quarantine,
     refusals: Refusals,
@@ -119,14 +137,21 @@ impl Library {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
         let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
+        let kept = Quarantine::open(home.quarantine(), settings.quarantine);
+        let tables = declare(&*catalog, schema.tables)?;
+        let limits = limits(&tables, &settings.quotas);
+        catalog.limit(limits.clone());
         let library = Self {
             staging: Staging::new(home.staging()),
-            quarantine: Quarantine::open(home.quarantine()).map_err(io("read the quarantine"))?,
+            quarantine: kept.map_err(io("read the quarantine"))?,
             refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
             reserve: Reserve::new(home.reserve()),
+            stores: Stores::open(&*catalog, &settings.stores)?,
             box_table,
             boxes,
-            tables: declare(&*catalog, schema.tables)?,
+            tables,
+            limits,
+            tally: Tally::default(),
             renders: Renders::default(),
             promises: Promises::default(),
             home,
@@ -150,6 +175,10 @@ impl Library {
 
     pub fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    pub fn table_named(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name.as_str() == name)
     }
 
     pub fn table(&self, id: TableId) -> Option<&Table> {
@@ -202,6 +231,16 @@ fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<V
     tables.into_iter().map(number).collect()
 }
 
+/// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.
+fn limits(tables: &[Table], quotas: &Quotas) -> Limits {
+    let number = |table: &Table| Some((table.id, *quotas.tables.get(&table.name)?));
+    Limits {
+        tables: tables.iter().filter_map(number).collect(),
+        uid: quotas.uid,
+        uids: quotas.uids.clone(),
+    }
+}
+
 impl Table {
     pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
         self.fields.iter().find(|field| field.name.as_str() == name)
@@ -232,6 +271,8 @@ pub enum Error {
     NotEmpty,
     #[error("the target's rules would change the bytes; copy the file instead")]
     WouldChange,
+    #[error(transparent)]
+    Quota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting already")]
@@ -268,6 +309,8 @@ impl From<catalog::Error> for Error {
             catalog::Error::Taken => Self::Taken,
             catalog::Error::Missing => Self::Missing,
             catalog::Error::NotEmpty => Self::NotEmpty,
+            catalog::Error::Quota(excess) => Self::Quota(excess),
+            catalog::Error::Shared => Self::WouldChange,
             catalog::Error::Full => Self::NoSpace,
             other => Self::Catalog(other),
         }

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId};
+use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, RowId, StoreId};
 use crate::blob::Space;
 use crate::catalog::{Link, Place, Totals};
 use crate::library::describe::FREE;
@@ -83,13 +83,11 @@ impl Library {
 
     /// `base_url/<store path>?_ts=<timestamp>`, percent-encoded; the path alone where no base URL is configured.
     pub fn url(&self, attachment: &Attachment) -> String {
-        let base = self.settings.base_url.as_deref().unwrap_or("");
-        let path = attachment.blob.path();
-        format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
+        format!("{}?_ts={}", self.address(attachment.blob), attachment.committed.as_seconds())
     }
 
     pub fn space(&self) -> Result<Space, Error> {
-        Ok(self.blobs.space()?)
+        Ok(self.blobs.space(StoreId::default())?)
     }
 
     pub fn totals(&self) -> Result<Totals, Error> {

@@ -5,25 +5,28 @@
 
 use std::fs::File;
 
-use crate::attachment::{Access, StoreId, Times};
+use crate::attachment::{Access, BlobKey, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
+use crate::digest::Digest;
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::{self, Candidate, Refined};
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::schema::Field;
+use crate::pipeline::{self, Candidate, Refined, Sent};
+use crate::refusal::{Refusal, RefusalId, Rule, Violation};
+use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
-const MAX_TRIES: usize = 8;
+pub(super) const MAX_TRIES: usize = 8;
 
 /// Bytes as they were sent, which nobody can change any more.
 #[derive(Debug)]
 pub struct Raw {
     file: File,
     length: u64,
+    /// Where they are already, below the quarantine.
+    kept: Option<String>,
 }
 
 impl Raw {
@@ -31,8 +34,21 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length })
+        Ok(Self { file, length, kept: None })
     }
+
+    /// Bytes that the quarantine keeps already: refused again they are not kept twice.
+    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self, Error> {
+        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
+    }
+}
+
+/// What is to be stored.
+#[derive(Debug)]
+pub(super) struct Product {
+    refined: Refined,
+    /// Where the field keeps it.
+    sent: Option<Sent>,
 }
 
 /// What the writer said about the file beside its bytes.
@@ -56,20 +72,25 @@ impl Library {
         metadata: &Metadata,
     ) -> Result<Published, Error> {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
-        let refuse = |violation| Error::from(self.refuse(target, author, violation, Some(&sent)));
-        let refined = match self.refine(raw, &target.field, &target.written) {
-            Ok(refined) => refined,
+        let kept = raw.kept.clone();
+        let refuse = |violation| match kept {
+            Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
+            None => Error::from(self.refuse(target, author, violation, Some(&sent))),
+        };
+        let product = match self.refine(raw, &target.field, &target.written) {
+            Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
             Err(error) => return Err(error.into()),
         };
-        match self.store(&refined, target, metadata) {
+        match self.store(&product, target, metadata) {
             Ok(published) => {
-                self.refusals.clear(&target.place);
+                self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
             }
             // The row went away while the file was written (CONTRACT 2.12).
             Err(Error::Missing) => Err(refuse(row_gone(target))),
+            Err(Error::Quota(excess)) => Err(refuse(self.over_quota(&excess))),
             Err(error) => Err(error),
         }
     }
@@ -80,37 +101,39 @@ impl Library {
         raw: Raw,
         field: &Field,
         written: &Name,
-    ) -> Result<Refined, pipeline::Error> {
+    ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
         let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
-        self.pipeline.refine(admitted, rules, || self.staging.nameless())
+        let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
+        let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
+        Ok(Product { refined, sent })
     }
 
-    /// Stores what was refined and links it.
+    /// Stores what was refined and links it: blobs first, the link second, of both where what was sent is kept too.
     pub(super) fn store(
         &self,
-        refined: &Refined,
+        product: &Product,
         target: &Target,
         metadata: &Metadata,
     ) -> Result<Published, Error> {
+        let store = self.store_of(&target.field)?;
         let mut tries = 0;
         loop {
             let now = Timestamp::now();
-            let reservation = self.catalog.reserve(StoreId::default(), refined.digest(), now)?;
-            if let Reservation::New(key) = reservation {
-                self.blobs.put(key, refined.file())?;
-            }
+            let refined = &product.refined;
+            let blob = self.keep_blob(store, refined.digest(), refined.file(), now)?;
+            let original = self.keep_original(store, product, blob, now)?;
             let publication = Publication {
                 place: target.place.clone(),
                 written: target.written.clone(),
-                blob: reservation.key(),
+                blob,
                 content: refined.content().clone(),
                 access: metadata.access,
                 times: metadata.times,
                 original_filename: target.written.to_string(),
                 source: metadata.source.clone(),
-                original: None,
+                original,
                 attributes: metadata.attributes.clone(),
                 now,
             };
@@ -119,6 +142,36 @@ impl Library {
                 answer => return Ok(answer?),
             }
         }
+    }
+
+    /// What was sent is one blob with what is stored where they are the same bytes.
+    fn keep_original(
+        &self,
+        store: StoreId,
+        product: &Product,
+        stored: BlobKey,
+        now: Timestamp,
+    ) -> Result<Option<Original>, Error> {
+        let Some(sent) = &product.sent else { return Ok(None) };
+        let same = sent.digest() == stored.digest;
+        let blob =
+            if same { stored } else { self.keep_blob(store, sent.digest(), sent.file(), now)? };
+        Ok(Some(Original { blob, content: sent.content().clone() }))
+    }
+
+    /// The key under which a store has these bytes from now on. They belong to nobody yet.
+    pub(super) fn keep_blob(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        bytes: &File,
+        now: Timestamp,
+    ) -> Result<BlobKey, Error> {
+        let reservation = self.catalog.reserve(store, digest, now)?;
+        if let Reservation::New(key) = reservation {
+            self.blobs.put(key, bytes)?;
+        }
+        Ok(reservation.key())
     }
 
     /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.
@@ -132,8 +185,41 @@ impl Library {
         let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
         let kept =
             complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.refusals.record(&refusal, Some(&target.place), author, kept);
+        self.make_known(target, author, &refusal, kept);
         refusal
+    }
+
+    /// Log, last error, and the report beside the name.
+    fn make_known(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
+        self.refusals.record(refusal, Some(&target.place), author, kept);
+        if let Some(line) = self.refusals.of_place(&target.place) {
+            self.report(target, author, &line);
+        }
+    }
+
+    /// The slot took a file.
+    pub(super) fn clear_refusal(&self, target: &Target) {
+        self.refusals.clear(&target.place);
+        self.withdraw_report(target);
+    }
+
+    /// Puts the refusal of bytes that the quarantine keeps already on record.
+    fn refuse_again(
+        &self,
+        target: &Target,
+        author: Author,
+        violation: Violation,
+        kept: String,
+    ) -> Refusal {
+        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
+        self.make_known(target, author, &refusal, Some(kept));
+        refusal
+    }
+
+    /// Whether the writer of bytes that were refused is told success: if its field says so, and the bytes are in the
+    /// quarantine, on disk.
+    pub fn tells_success(&self, target: &Target, refusal: &Refusal) -> bool {
+        target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
     }
 
     /// Moves bytes to the quarantine; returns where they are below it.

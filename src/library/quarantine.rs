@@ -16,9 +16,18 @@ use crate::refusal::{RefusalId, Rule};
 use crate::timestamp::Timestamp;
 
 /// How much is kept: what is older or more goes, oldest first.
-pub const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-pub const MAX_COUNT: usize = 1_000;
-pub const MAX_BYTES: u64 = 2 << 30;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub age: Duration,
+    pub count: usize,
+    pub bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(30 * 24 * 3600), count: 10_000, bytes: 1 << 30 }
+    }
+}
 
 const REASON: &str = "reason.json";
 
@@ -41,25 +50,30 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct Quarantine {
     folder: PathBuf,
+    bounds: Bounds,
     /// Guards the list of what is kept; files are moved in before they are listed and out after.
     kept: Mutex<BTreeMap<RefusalId, Kept>>,
 }
 
 impl Quarantine {
-    /// Reads what is there. Entries without a readable reason are half-made: they are removed.
-    pub fn open(folder: PathBuf) -> io::Result<Self> {
+    /// Reads what is there. Entries without a readable reason, or without their bytes, are half-made: they are removed.
+    pub fn open(folder: PathBuf, bounds: Bounds) -> io::Result<Self> {
         let mut kept = BTreeMap::new();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             let id = path.file_name().and_then(|name| RefusalId::parse(name.to_str()?));
             match (id, read_reason(&path)) {
-                (Some(id), Some(reason)) => {
+                (Some(id), Some(reason)) if path.join(&reason.name).exists() => {
                     kept.insert(id, reason);
                 }
                 _ => fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path))?,
             }
         }
-        Ok(Self { folder, kept: Mutex::new(kept) })
+        Ok(Self { folder, bounds, kept: Mutex::new(kept) })
+    }
+
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// Takes bytes in: links the file if it lies on the same disk, else copies it. The oldest entries make room.
@@ -115,15 +129,16 @@ impl Quarantine {
     }
 
     fn surplus(&self, now: Timestamp) -> Vec<RefusalId> {
+        let Bounds { age, count: most, bytes: room } = self.bounds;
         let kept = self.lock();
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes) = (0_usize, 0_u64);
         let mut surplus = Vec::new();
         for (id, entry) in kept.iter().rev() {
             count += 1;
-            bytes += entry.length;
-            let old = now.since(entry.time) > MAX_AGE;
+            bytes = bytes.saturating_add(entry.length);
+            let old = now.since(entry.time) > age;
             // The newest entry always stays, however large: it is what its writer looks for.
-            if count > 1 && (old || count > MAX_COUNT || bytes > MAX_BYTES) {
+            if count > 1 && (old || count > most || bytes > room) {
                 surplus.push(*id);
             }
         }
@@ -200,13 +215,17 @@ mod tests {
         file
     }
 
+    fn open(folder: &Path, bounds: Bounds) -> Quarantine {
+        Quarantine::open(folder.to_owned(), bounds).expect("a quarantine")
+    }
+
     #[test]
     fn what_is_quarantined_is_there_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
-        let quarantine = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        let quarantine = open(folder.path(), Bounds::default());
         let id = RefusalId::at(Timestamp::now());
         quarantine.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
-        let again = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        let again = open(folder.path(), Bounds::default());
         assert_eq!(again.find(id), quarantine.find(id));
         assert_eq!(
             io::read_to_string(again.open_bytes(id).expect("bytes")).expect("text"),
@@ -214,28 +233,35 @@ mod tests {
         );
     }
 
-    #[test]
-    fn old_entries_make_room_and_the_newest_stays() {
+    /// The entries that are left of three, of ten bytes each, the last of them new.
+    fn left(bounds: Bounds) -> usize {
         let folder = tempfile::tempdir().expect("a folder");
-        let quarantine = Quarantine::open(folder.path().to_owned()).expect("a quarantine");
-        let old = RefusalId::at(Timestamp::now().minus(MAX_AGE * 2));
-        let new = RefusalId::at(Timestamp::now());
-        let long_ago = Timestamp::now().minus(MAX_AGE * 2);
-        quarantine.keep(old, &bytes(b"x"), kept(old, 1, long_ago)).expect("kept");
-        assert!(quarantine.find(old).is_some());
-        let large = kept(new, MAX_BYTES + 1, Timestamp::now());
-        // The length is what the reason says; the file itself is small.
-        quarantine.lock().insert(new, large);
-        quarantine.prune(Timestamp::now());
-        assert_eq!(quarantine.list().len(), 1);
-        assert!(quarantine.find(new).is_some());
+        let quarantine = open(folder.path(), bounds);
+        let now = Timestamp::now();
+        for age in [7_200, 3_600, 0] {
+            let time = now.minus(Duration::from_secs(age));
+            let id = RefusalId::at(time);
+            quarantine.keep(id, &bytes(b"ten bytes!"), kept(id, 10, time)).expect("kept");
+            assert!(quarantine.find(id).is_some(), "the newest stays, however large");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), quarantine.list().len());
+        quarantine.list().len()
+    }
+
+    #[test]
+    fn the_quarantine_is_bounded_in_age_count_and_size() {
+        assert_eq!(left(Bounds::default()), 3);
+        assert_eq!(left(Bounds { age: Duration::from_secs(5_000), ..Bounds::default() }), 2);
+        assert_eq!(left(Bounds { count: 2, ..Bounds::default() }), 2);
+        assert_eq!(left(Bounds { bytes: 25, ..Bounds::default() }), 2);
+        assert_eq!(left(Bounds { bytes: 5, ..Bounds::default() }), 1);
     }
 
     #[test]
     fn an_entry_without_a_reason_is_removed_at_the_start() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("half")).expect("a folder");
-        Quarantine::open(folder.path().to_owned()).expect("a quarantine");
+        open(folder.path(), Bounds::default());
         assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 0);
     }
 }

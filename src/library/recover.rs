@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::catalog::Place;
 use crate::library::refuse::Author;
+use crate::library::sidecar::is_report;
 use crate::library::staging::{Leftover, Note};
 use crate::library::{Error, Library};
 use crate::refusal::{Refusal, Rule, Violation};
@@ -62,6 +63,11 @@ impl Library {
 
     fn recover_scratch(&self) -> Result<(), Error> {
         let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
+        for record in records.iter().filter(|record| !is_report(record)) {
+            let size = self.stat_scratch(record).map_or(0, |stat| stat.size);
+            let table = self.scratch_table(&record.folder)?;
+            self.tally.add(record.id, record.access.uid, table, size);
+        }
         let known: HashSet<_> = records.iter().map(|record| self.scratch_path(record)).collect();
         let read = || Error::io("read the scratch folder");
         for entry in std::fs::read_dir(self.home.scratch()).map_err(read())? {

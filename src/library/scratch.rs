@@ -14,7 +14,6 @@ use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target, staging};
 use crate::pipeline::policy;
-use crate::refusal::{Refusal, Rule, Violation};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -29,6 +28,14 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub struct ScratchStat {
     pub size: u64,
     pub times: Times,
+}
+
+/// What became of scratch that was renamed onto a field.
+#[derive(Debug)]
+pub enum Attached {
+    Published(Box<Published>),
+    /// It was refused, is in the quarantine, and whoever renamed it is told success.
+    Quarantined,
 }
 
 impl ScratchStat {
@@ -67,6 +74,20 @@ impl Library {
         uid: u32,
         gid: u32,
     ) -> Result<(ScratchRecord, File), Error> {
+        let table = self.scratch_table(folder)?;
+        let (record, file) =
+            self.new_scratch(folder, name, Access { uid, gid, mode: SCRATCH_MODE })?;
+        self.tally.add(record.id, uid, table, 0);
+        Ok((record, file))
+    }
+
+    /// The same, which nobody counts.
+    pub(super) fn new_scratch(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        access: Access,
+    ) -> Result<(ScratchRecord, File), Error> {
         let now = Timestamp::now();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let file_name = format!("{:x}-{number:x}", now.0);
@@ -78,7 +99,6 @@ impl Library {
             .mode(SCRATCH_MODE)
             .open(&path)
             .map_err(Error::io("make a scratch file"))?;
-        let access = Access { uid, gid, mode: SCRATCH_MODE };
         match self.catalog.add_scratch(folder, name, &file_name, access, now) {
             Ok(record) => Ok((record, file)),
             Err(error) => {
@@ -112,6 +132,9 @@ impl Library {
         amendment: Amendment,
     ) -> Result<ScratchRecord, Error> {
         let record = self.catalog.amend_scratch(id, amendment, Timestamp::now())?;
+        if let Some(charge) = self.tally.find(id).filter(|_| amendment.uid.is_some()) {
+            charge.give(record.access.uid, self.scratch_table(&record.folder)?);
+        }
         let Amendment { accessed, modified, .. } = amendment;
         if accessed.is_some() || modified.is_some() {
             let mut wanted = fs::FileTimes::new();
@@ -136,15 +159,22 @@ impl Library {
         collision: Collision,
     ) -> Result<(), Error> {
         let other = self.catalog.rename_scratch(id, folder, name, collision, Timestamp::now())?;
-        if let Some(displaced) = other.filter(|_| collision == Collision::Replace) {
-            remove_file(&self.scratch_path(&displaced));
+        self.recount_scratch(id)?;
+        match other {
+            Some(displaced) if collision == Collision::Replace => {
+                self.tally.remove(displaced.id);
+                remove_file(&self.scratch_path(&displaced));
+                Ok(())
+            }
+            Some(exchanged) => self.recount_scratch(exchanged.id),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub fn remove_scratch(&self, id: ScratchId) -> Result<(), Error> {
         let forget = || Ok(self.catalog.remove_scratch(id, Timestamp::now())?);
         let Some(record) = self.even_when_full(forget)? else { return Err(Error::Missing) };
+        self.tally.remove(id);
         remove_file(&self.scratch_path(&record));
         Ok(())
     }
@@ -156,13 +186,20 @@ impl Library {
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-    ) -> Result<(Published, File), Error> {
-        let (published, sent) = self.publish_scratch(record, target, author)?;
+    ) -> Result<(Attached, File), Error> {
+        let attached = match self.publish_scratch(record, target, author) {
+            Ok((published, sent)) => (Attached::Published(Box::new(published)), sent),
+            Err(Error::Refused(refusal)) if self.tells_success(target, &refusal) => {
+                let kept = self.quarantine.open_bytes(refusal.id);
+                (Attached::Quarantined, kept.map_err(Error::io("open what was kept"))?)
+            }
+            Err(error) => return Err(error),
+        };
         // Published: a scratch record that stays behind is only clutter, and expires.
         if let Err(error) = self.remove_scratch(record.id) {
             tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
         }
-        Ok((published, sent))
+        Ok(attached)
     }
 
     /// `link` of scratch to a field: like [`Library::attach_scratch`], but the scratch stays.
@@ -213,6 +250,7 @@ impl Library {
         let attachment = &link.attachment;
         let blob = self.open_blob(attachment.blob)?;
         let (record, file) = self.make_scratch(folder, name, uid, gid)?;
+        self.charge_scratch(&record, attachment.content.length)?;
         let copied = staging::copy(&blob, &file, attachment.content.length);
         let kept = copied.and_then(|()| keep_times(&file, attachment.times));
         // The attachment loses its name next, and the copy is then all there is.
@@ -245,71 +283,12 @@ impl Library {
         bytes: &[u8],
     ) -> Result<(), Error> {
         let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
+        self.charge_scratch(&record, bytes.len() as u64)?;
         if let Err(error) = file.write_all(bytes) {
             self.remove_scratch(record.id)?;
             return Err(Error::io("write a scratch file")(error));
         }
         Ok(())
-    }
-
-    /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.
-    pub fn expire_scratch(&self, before: Timestamp) -> Result<usize, Error> {
-        let old = self.catalog.scratch_before(before)?;
-        for record in &old {
-            let path = self.folder_path(&record.folder)?;
-            // Kept first, forgotten next, removed last: a crash between them loses nothing.
-            if self.keep_scratch(record, &path) {
-                self.catalog.remove_scratch(record.id, Timestamp::now())?;
-                remove_file(&self.scratch_path(record));
-            }
-        }
-        Ok(old.len())
-    }
-
-    /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
-    pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
-        if self.keep_scratch(record, row_path) {
-            remove_file(&self.scratch_path(record));
-        }
-    }
-
-    /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
-    fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
-        // What was taken from a box is attached, or in the quarantine, already.
-        if record.arrival.taken.is_some() && !record.arrival.waiting {
-            return true;
-        }
-        let Ok(file) = File::open(self.scratch_path(record)) else { return true };
-        if file.metadata().is_ok_and(|meta| meta.len() == 0) {
-            return true;
-        }
-        let refusal = self.scratch_refusal(record, row_path, expired(record));
-        let author = Author { uid: record.access.uid, pid: 0 };
-        let kept = self.keep(&refusal, record.name.as_str(), author, &file);
-        let safe = kept.is_some();
-        self.refusals.record(&refusal, None, author, kept);
-        safe
-    }
-
-    /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
-    pub fn notice_scratch(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
-        let Some(row) = self.row_by_id(record.folder.row)? else { return Ok(()) };
-        let Some(table) = self.table(row.table) else { return Ok(()) };
-        let path = self.folder_path(&record.folder)?;
-        let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
-        let violation = not_a_field(record, &fields.join(", "));
-        let refusal = self.scratch_refusal(record, &path, violation);
-        self.refusals.record(&refusal, None, author, None);
-        Ok(())
-    }
-
-    fn scratch_refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
-        Refusal {
-            id: self.refusals.next_id(),
-            path: format!("{row}/{}", record.name),
-            field: row.to_owned(),
-            violation,
-        }
     }
 
     /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
@@ -321,28 +300,6 @@ impl Library {
 
     pub(crate) fn scratch_path(&self, record: &ScratchRecord) -> PathBuf {
         self.home.scratch().join(&record.file)
-    }
-}
-
-fn not_a_field(record: &ScratchRecord, fields: &str) -> Violation {
-    Violation {
-        rule: Rule::NotAField,
-        fact: format!("{} is the name of no field and was kept as scratch", record.name),
-        measured: record.name.to_string(),
-        allows: format!("has the fields {fields}"),
-        allowed: fields.to_owned(),
-        hint: "move it onto a field before it expires".into(),
-    }
-}
-
-fn expired(record: &ScratchRecord) -> Violation {
-    Violation {
-        rule: Rule::Expired,
-        fact: format!("scratch {} was moved onto no field in time", record.name),
-        measured: record.created.as_rfc3339(),
-        allows: "keeps scratch for a while only".into(),
-        allowed: "[library] scratch".into(),
-        hint: "move it onto a field from the quarantine".into(),
     }
 }
 
@@ -391,7 +348,7 @@ pub fn attribute(file: &File, name: &str) -> Option<Vec<u8>> {
     Some(buffer)
 }
 
-fn remove_file(path: &std::path::Path) {
+pub(super) fn remove_file(path: &std::path::Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {

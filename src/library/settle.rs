@@ -5,13 +5,15 @@ use crate::attachment::{Attachment, AttachmentId};
 use crate::library::draft::{Draft, Stage, Work};
 use crate::library::publish::Raw;
 use crate::library::{Error, Library};
-use crate::refusal::{Rule, Violation};
+use crate::refusal::{Refusal, Rule, Violation};
 
 /// What became of a flush.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There was nothing to judge.
     Nothing,
+    /// The bytes were refused now and are in the quarantine; their writer is to be told success.
+    Quarantined,
     /// The bytes were committed now. The attachment that lost the name, if any.
     Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
@@ -22,7 +24,7 @@ pub enum End {
     /// Never a byte and no commit.
     Empty,
     Committed(AttachmentId),
-    /// Refused or spoiled.
+    /// Refused, in silence or not, or spoiled.
     Lost,
     /// Its owner unlinked it.
     Discarded,
@@ -37,7 +39,9 @@ impl Draft {
             _ if work.detached => Ok(Verdict::Nothing),
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } => Ok(Verdict::Nothing),
+            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => {
+                Ok(Verdict::Nothing)
+            }
             Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
             Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work),
         }
@@ -98,6 +102,11 @@ impl Draft {
     fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
         Self::freeze(work)?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
+        if let Some(violation) = work.unfit.take() {
+            work.unfit.clone_from(&work.condemned);
+            let refusal = library.refuse(&self.target, self.author, violation, Some(sent));
+            return self.refused(library, work, refusal);
+        }
         let raw = Raw::new(sent)?;
         let metadata = self.metadata(library, &work.start)?;
         match library.publish(raw, &self.target, self.author, &metadata) {
@@ -112,12 +121,26 @@ impl Draft {
                 }
                 Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
             }
-            Err(Error::Refused(refusal)) => {
-                work.stage = Stage::Refused(refusal.clone());
-                Err(refusal.into())
-            }
+            Err(Error::Refused(refusal)) => self.refused(library, work, refusal),
             // Ours, not the writer's fault: the bytes stay for another flush.
             Err(error) => Err(error),
+        }
+    }
+
+    /// The writer hears of it, unless the field says otherwise and the bytes are safe.
+    fn refused(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        refusal: Refusal,
+    ) -> Result<Verdict, Error> {
+        let silent = library.tells_success(&self.target, &refusal);
+        match std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone())) {
+            Stage::Frozen { sent, .. } if silent => {
+                work.stage = Stage::Quarantined { sent };
+                Ok(Verdict::Quarantined)
+            }
+            _ => Err(refusal.into()),
         }
     }
 

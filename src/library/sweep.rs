@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::attachment::BlobKey;
+use crate::blob;
 use crate::catalog::{Doomed, Orphan, RESERVATION_SPAN, Retired};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
@@ -31,43 +32,79 @@ pub struct Swept {
     pub bytes: u64,
 }
 
+/// What became of a doomed blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Burial {
+    Done,
+    /// Its store is not configured any more: it waits until it is.
+    Postponed,
+    Failed,
+}
+
+#[derive(Debug, Default)]
+struct Burials {
+    buried: usize,
+    /// Of those.
+    bytes: u64,
+    postponed: usize,
+}
+
+impl Burials {
+    fn count(&mut self, burial: Burial, length: u64) {
+        match burial {
+            Burial::Done => {
+                self.buried += 1;
+                self.bytes += length;
+            }
+            Burial::Postponed => self.postponed += 1,
+            Burial::Failed => {}
+        }
+    }
+}
+
 impl Library {
     /// Deletes the blobs that nothing links any more, with their variants.
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         self.even_when_full(|| Ok(self.catalog.trim_variants(self.settings.cache_bytes)?))?;
+        let mut limit = BATCH;
         loop {
             let (retired, reserved) = self.horizons(patience)?;
-            let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
+            let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
             let Doomed { blobs, attachments } = self.even_when_full(doom)?;
             let lengths = self.catalog.lengths(&blobs)?;
-            let mut buried = 0;
+            let mut done = Burials::default();
             for (key, length) in blobs.iter().zip(lengths) {
-                if self.bury(*key)? {
-                    buried += 1;
-                    swept.bytes += length;
-                }
+                done.count(self.bury(*key)?, length);
             }
             swept.attachments += attachments.len();
-            swept.blobs += buried;
-            let is_full = blobs.len() >= BATCH || attachments.len() >= BATCH;
+            swept.blobs += done.buried;
+            swept.bytes += done.bytes;
+            let is_full = blobs.len() >= limit || attachments.len() >= limit;
+            // Those of a closed store may be doomed first every time: they stand in nobody's way.
+            let next = BATCH + done.postponed;
             // Without progress the rest cannot be deleted now.
-            if !is_full || (buried == 0 && attachments.is_empty()) {
+            if !is_full || (done.buried == 0 && attachments.is_empty() && next <= limit) {
                 self.reserve.fill();
                 return Ok(swept);
             }
+            limit = next;
         }
     }
 
-    /// Deletes a doomed blob and its record; whether it could be. One that the disk does not let go of stays doomed, and
-    /// stands in nobody's way.
-    fn bury(&self, key: BlobKey) -> Result<bool, Error> {
-        if let Err(error) = self.blobs.delete(key) {
-            tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
-            return Ok(false);
+    /// Deletes a doomed blob and its record. One that the disk does not let go of stays doomed.
+    pub(crate) fn bury(&self, key: BlobKey) -> Result<Burial, Error> {
+        match self.blobs.delete(key) {
+            Ok(()) => {}
+            // The start has said so.
+            Err(blob::Error::Closed(_)) => return Ok(Burial::Postponed),
+            Err(error) => {
+                tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
+                return Ok(Burial::Failed);
+            }
         }
         self.even_when_full(|| Ok(self.catalog.forget(key)?))?;
-        Ok(true)
+        Ok(Burial::Done)
     }
 
     /// What [`Library::sweep`] would delete now, up to a million blobs.

@@ -2,7 +2,7 @@
 //! Does not copy: what the target's rules would change must be copied by the client.
 
 use crate::attachment::Attachment;
-use crate::catalog::{Collision, Link, Place};
+use crate::catalog::{self, Collision, Link, Place};
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::policy;
@@ -20,14 +20,23 @@ impl Library {
         author: Author,
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
+        if self.is_elsewhere(&from.attachment, target)? {
+            // One attachment has one blob, and that is in one store.
+            return Err(Error::WouldChange);
+        }
         let Target { place, written, .. } = target;
         let now = Timestamp::now();
-        self.catalog.share(from.attachment.id, place, written, Collision::Refuse, now)?;
-        self.refusals.clear(place);
+        match self.catalog.share(from.attachment.id, place, written, Collision::Refuse, now) {
+            Err(catalog::Error::Quota(excess)) => {
+                return Err(self.refuse_over_quota(target, author, &excess).into());
+            }
+            answer => answer?,
+        };
+        self.clear_refusal(target);
         Ok(())
     }
 
-    /// `rename`: the attachment moves and keeps its inode. Returns what was displaced.
+    /// `rename`: the attachment moves and keeps its inode, also into another store. Returns what was displaced.
     pub fn move_link(
         &self,
         from: &Link,
@@ -38,9 +47,20 @@ impl Library {
     ) -> Result<Option<Attachment>, Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
         let Target { place, written, .. } = target;
-        let now = Timestamp::now();
-        let displaced = self.catalog.move_link(&from.place, place, written, collision, now)?;
-        self.refusals.clear(place);
+        let moved = if self.is_elsewhere(&from.attachment, target)? {
+            self.rehome(from, target, collision)
+        } else {
+            let now = Timestamp::now();
+            let moved = self.catalog.move_link(&from.place, place, written, collision, now);
+            moved.map_err(Error::from)
+        };
+        let displaced = match moved {
+            Err(Error::Quota(excess)) => {
+                return Err(self.refuse_over_quota(target, author, &excess).into());
+            }
+            answer => answer?,
+        };
+        self.clear_refusal(target);
         Ok(displaced)
     }
 
@@ -56,17 +76,14 @@ impl Library {
         place: &Place,
         written: &Name,
     ) -> Result<bool, Error> {
-        let share =
-            || match self.catalog.share(id, place, written, Collision::Refuse, Timestamp::now()) {
-                Ok(_) => Ok(true),
-                Err(
-                    crate::catalog::Error::Taken
-                    | crate::catalog::Error::Missing
-                    | crate::catalog::Error::BlobGone(_),
-                ) => Ok(false),
-                Err(error) => Err(error.into()),
-            };
-        self.even_when_full(share)
+        let back = || match self.catalog.put_back(id, place, written, Timestamp::now()) {
+            Ok(()) => Ok(true),
+            Err(catalog::Error::Taken | catalog::Error::Missing | catalog::Error::BlobGone(_)) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.even_when_full(back)
     }
 
     /// Rules that refuse the bytes refuse the transfer; rules that would change them are [`Error::WouldChange`].

@@ -110,9 +110,16 @@ impl Library {
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
         let share = || Ok(self.catalog.share(id, place, written, collision, now)?);
-        let displaced = self.even_when_full(share)?;
-        self.refusals.clear(place);
-        Ok(displaced)
+        match self.even_when_full(share) {
+            Err(Error::Quota(excess)) => {
+                Err(self.refuse_over_quota(target, author, &excess).into())
+            }
+            Err(error) => Err(error),
+            Ok(displaced) => {
+                self.clear_refusal(target);
+                Ok(displaced)
+            }
+        }
     }
 
     /// The field of a slot, if it is configured.
@@ -123,7 +130,7 @@ impl Library {
 
     /// Who has a plain name on a day. An item may bring its own extension, so that two slots may ask for one name.
     fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
-        for dashed in [name.as_str(), name.split_extension().0] {
+        for dashed in [name.split_extension().0, name.as_str()] {
             let first = self.catalog.first_retired(dashed, day.start())?;
             let held = first.filter(|it| day.has(it.at) && plain_name(it).as_ref() == Some(name));
             if held.is_some() {

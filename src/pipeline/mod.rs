@@ -87,6 +87,14 @@ pub struct Refined {
     origin: Origin,
 }
 
+/// What was sent, as it was sent, to be kept beside what is stored.
+#[derive(Debug)]
+pub struct Sent {
+    file: File,
+    content: Content,
+    digest: Digest,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// The very file that was sent.
@@ -138,6 +146,28 @@ impl Candidate {
 impl Admitted {
     pub fn content(&self) -> &Content {
         &self.content
+    }
+
+    /// What was sent, hashed: for a field that keeps it. It passed the rules, but whether it is whole only refining tells.
+    pub fn sent(&self) -> Result<Sent, Error> {
+        let file = self.file.try_clone().map_err(Error::Input)?;
+        let digest = digest(&file, self.content.length).map_err(Error::Input)?;
+        Ok(Sent { file, content: self.content.clone(), digest })
+    }
+}
+
+impl Sent {
+    /// Whole, readable from offset 0, and for reading only.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 }
 

@@ -9,6 +9,7 @@ use crate::library::{Library, Table};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Directory<'l> {
@@ -22,13 +23,13 @@ pub struct Directory<'l> {
 impl<'l> Directory<'l> {
     /// `None` for every other node, and for what is configured no more.
     pub fn of(library: &'l Library, node: Node) -> Option<Self> {
-        match node {
+        match node.as_model() {
             Node::Row(table, row) => {
                 Some(Self { table: library.table(table)?, row, field: None, node })
             }
             Node::Collection(field, row) => {
                 let (table, field) = library.field(field)?;
-                let many = field.collection != Collection::One;
+                let many = field.collection != Collection::One && Side::of(node).has(field);
                 many.then_some(Self { table, row, field: Some(field), node })
             }
             Node::DropBox(row) => {
@@ -43,10 +44,15 @@ impl<'l> Directory<'l> {
         Folder { row: self.row, field: self.field.map(|field| field.name.clone()) }
     }
 
+    pub fn side(&self) -> Side {
+        Side::of(self.node)
+    }
+
     /// Whether this is where a place is listed.
     pub fn lists(&self, place: &Place) -> bool {
         let collection = place.item.is_some().then_some(&place.field);
-        place.row == self.row && collection == self.field.map(|field| &field.name)
+        let here = place.row == self.row && collection == self.field.map(|field| &field.name);
+        here && self.table.field(place.field.as_str()).is_some_and(|it| self.side().has(it))
     }
 
     /// The place of a field that holds one file.

@@ -2,6 +2,7 @@
 //! Does not judge: a draft's bytes are `library::draft`'s.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::attachment::AttachmentId;
 use crate::catalog::Place;
 use crate::library::draft::Draft;
+use crate::slot::Name;
 use crate::tree::process::Owner;
 
 /// How long an empty file on a free slot stays (CONTRACT 2.6).
@@ -53,9 +55,25 @@ struct Index {
     by_id: HashMap<u64, Arc<OpenDraft>>,
     /// In the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
+    /// How many each user has, and each table.
+    by_user: HashMap<u32, u64>,
+    by_table: HashMap<Name, u64>,
 }
 
 impl Index {
+    fn enter(&mut self, open: &Arc<OpenDraft>) {
+        *self.by_user.entry(open.user()).or_default() += 1;
+        *self.by_table.entry(open.table().clone()).or_default() += 1;
+        self.by_id.insert(open.id, Arc::clone(open));
+    }
+
+    fn leave(&mut self, open: &OpenDraft) {
+        if self.by_id.remove(&open.id).is_some() {
+            one_less(&mut self.by_user, &open.user());
+            one_less(&mut self.by_table, open.table());
+        }
+    }
+
     fn part(&mut self, open: &OpenDraft) {
         if let Some(ids) = self.by_place.get_mut(open.place()) {
             ids.retain(|other| *other != open.id);
@@ -66,7 +84,25 @@ impl Index {
     }
 }
 
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
 impl OpenDraft {
+    /// Whose quota of drafts it counts for.
+    fn user(&self) -> u32 {
+        self.draft.author().uid
+    }
+
+    fn table(&self) -> &Name {
+        &self.draft.target().slot.row.table
+    }
+
     pub fn place(&self) -> &Place {
         &self.draft.target().place
     }
@@ -177,7 +213,7 @@ impl Drafts {
         let hold = Mutex::new(hold);
         let open = Arc::new(OpenDraft { id, draft, over, hold });
         index.by_place.entry(open.place().clone()).or_default().push(id);
-        index.by_id.insert(id, Arc::clone(&open));
+        index.enter(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
         open
     }
@@ -192,6 +228,13 @@ impl Drafts {
 
     pub fn len(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// How many drafts a user has, and how many there are in a table.
+    pub fn count(&self, user: u32, table: &Name) -> (u64, u64) {
+        let index = self.lock();
+        let of_user = index.by_user.get(&user).copied().unwrap_or(0);
+        (of_user, index.by_table.get(table).copied().unwrap_or(0))
     }
 
     /// The drafts of a slot, oldest first.
@@ -248,7 +291,7 @@ impl Drafts {
         let mut index = self.lock();
         let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
         let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
-        index.by_id.remove(&id);
+        index.leave(&open);
         index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }

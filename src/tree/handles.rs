@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
+use crate::library::tally::Charge;
+use crate::refusal::Refusal;
 use crate::tree::attr::Listed;
 use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
@@ -50,6 +52,10 @@ pub struct OpenScratch {
     /// Held shared by whoever changes the bytes, and alone from the moment that they are copied to be judged until
     /// `became` is set: what is written in between belongs to the draft. Held across I/O for that reason.
     pub gate: RwLock<()>,
+    /// Its part of the user's tally of scratch, held until it is closed.
+    pub charge: Arc<Charge>,
+    /// The refusal of bytes above a quota of scratch: said once for each handle.
+    pub refused: OnceLock<Refusal>,
     /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
     pub became: OnceLock<Arc<OpenDraft>>,
 }

@@ -33,6 +33,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
         entries.insert(key, (Instant::now(), value));
     }
 
+    pub fn find(&self, key: &K) -> Option<V> {
+        let entries = self.lock();
+        let (since, value) = entries.get(key)?;
+        (since.elapsed() < self.span).then(|| value.clone())
+    }
+
     /// What is remembered, forgotten with the asking.
     pub fn take(&self, key: &K) -> Option<V> {
         let (since, value) = self.lock().remove(key)?;

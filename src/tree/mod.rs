@@ -18,6 +18,7 @@ pub mod node;
 pub mod ops;
 pub mod process;
 mod redirect;
+mod side;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -27,9 +28,11 @@ use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Link, Place, RowRecord};
+use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
-use crate::refusal::Refusal;
+use crate::quota::Excess;
+use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
@@ -112,6 +115,8 @@ pub enum Error {
     NoData,
     #[error("the file would be too large")]
     TooLarge,
+    #[error(transparent)]
+    OverQuota(Excess),
     #[error("no space is left")]
     NoSpace,
     #[error("too much is waiting; try again")]
@@ -125,6 +130,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
 const EMPTIED: Duration = Duration::from_secs(60);
 
+/// How long an entry of the quarantine seems to be there after its bytes were removed.
+const REMOVED: Duration = Duration::from_secs(60);
+
 /// The filesystem.
 pub struct Tree {
     library: Arc<Library>,
@@ -137,7 +145,9 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
-    /// Guards when rows were last made, renamed or removed, by table. Never held across I/O.
+    /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
+    removed: Memory<RefusalId, Kept>,
+    /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
     changed: RwLock<HashMap<TableId, Timestamp>>,
     kernel: OnceLock<Box<dyn Kernel>>,
     started: Timestamp,
@@ -148,6 +158,7 @@ impl Tree {
         Self {
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
+            removed: Memory::new(REMOVED),
             library,
             processes,
             handles: Handles::default(),
@@ -176,12 +187,18 @@ impl Tree {
         }
     }
 
-    fn forget_name(&self, link: &Link, patience: Duration) {
-        if let Some(kernel) = self.kernel.get()
-            && let Ok(home) = self.home_of(&link.place)
+    fn forget_name(&self, parent: Node, name: &Name, patience: Duration) {
+        if let Some(kernel) = self.kernel.get() {
+            kernel.forget_name(parent.ino(), name, patience);
+        }
+    }
+
+    /// The name under which the kernel may know a link.
+    fn forget_name_of(&self, link: &Link, patience: Duration) {
+        if let Ok(home) = self.home_of(&link.place)
             && let Ok(field) = self.field_at(&link.place)
         {
-            kernel.forget_name(home.ino(), &name::listed(link, field.collection), patience);
+            self.forget_name(home, &name::listed(link, field.collection), patience);
         }
     }
 
@@ -189,14 +206,18 @@ impl Tree {
     /// until it is answered.
     fn forget_listed(&self, link: &Link, field: &Field, asked: &Name) {
         if name::listed(link, field.collection) != *asked {
-            self.forget_name(link, Duration::ZERO);
+            self.forget_name_of(link, Duration::ZERO);
         }
     }
 
     /// A row was made, renamed or removed: its table's time moves.
     pub fn table_changed(&self, table: TableId) {
+        self.set_table_time(table, Timestamp::now());
+    }
+
+    fn set_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        changed.insert(table, Timestamp::now());
+        changed.insert(table, at);
     }
 
     /// When the names in a table last changed in this run of the daemon.
@@ -216,7 +237,7 @@ impl Tree {
     /// The directory behind an inode, for operations on files in it.
     fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = node(ino)?;
-        Directory::of(&self.library, node).ok_or(match node {
+        Directory::of(&self.library, node).ok_or(match node.as_model() {
             Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => Error::Stale,
             // `/models` and its tables take nothing but rows; views are read-only.
             Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
@@ -275,6 +296,7 @@ impl From<library::Error> for Error {
             library::Error::Taken => Self::Exists,
             library::Error::NotEmpty => Self::NotEmpty,
             library::Error::WouldChange => Self::CrossDevice,
+            library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             other => Self::Failed(Box::new(other)),

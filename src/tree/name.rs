@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
+use crate::library::sidecar::is_report_name;
 use crate::media_type::{self, MediaType};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 use crate::variant::Variant;
 
 /// What a name in a directory stands for.
@@ -26,14 +28,35 @@ pub enum Meaning {
     RowJson,
     /// `avatar.url`: read and written in ways of its own.
     View,
+    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
+    Report,
+    /// Under `/originals` what has none: views, variants, fields that keep none.
+    Nothing,
     Scratch,
 }
 
 /// What a name means by itself: in a collection `front@w200.jpg` may be an item or a variant of one ([`variant_in`]).
 pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
+    let meaning = own_meaning(directory, name);
+    let side = directory.side();
+    let is_there = match &meaning {
+        Meaning::Scratch | Meaning::Report | Meaning::Nothing => true,
+        Meaning::File(_, field) => side.has(field),
+        Meaning::Collection(number) => {
+            let known = directory.table.collections().find(|(known, _)| known == number);
+            known.is_some_and(|(_, field)| side.has(field))
+        }
+        // Beside originals there are neither variants nor views.
+        Meaning::Variant(..) | Meaning::RowJson | Meaning::View => side == Side::Models,
+    };
+    if is_there { meaning } else { Meaning::Nothing }
+}
+
+fn own_meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
         None if matches!(directory.node, Node::DropBox(_)) => Meaning::Scratch,
         None => in_row(directory, name),
+        Some(field) if is_report_name(field, name) => Meaning::Report,
         Some(_) if is_temporary(name) => Meaning::Scratch,
         Some(field) => Meaning::File(directory.item(field, field.item(name)), Arc::clone(field)),
     }
@@ -69,7 +92,7 @@ fn in_row(directory: &Directory<'_>, name: &Name) -> Meaning {
 
 /// Reads a name in a collection as one of a variant: the item's name, and the variant.
 pub fn variant_in(directory: &Directory<'_>, name: &Name) -> Option<(Place, Name, Variant)> {
-    let field = directory.field?;
+    let field = directory.field.filter(|_| directory.side() == Side::Models)?;
     let (base, rest) = name.as_str().rsplit_once('@')?;
     let variant = Variant::parse(rest)?;
     let base = Name::parse(base).ok()?;
@@ -247,6 +270,8 @@ mod tests {
             Meaning::Collection(_) => "collection",
             Meaning::RowJson => "row",
             Meaning::View => "view",
+            Meaning::Report => "report",
+            Meaning::Nothing => "nothing",
             Meaning::Scratch => "scratch",
         }
     }
@@ -257,6 +282,24 @@ mod tests {
             Meaning::File(place, _) => place.item.map(|item| item.to_string()),
             _ => None,
         }
+    }
+
+    #[test]
+    fn under_originals_a_name_means_what_is_kept_there_or_scratch() {
+        let table = table();
+        let node = Node::OriginalRow(table.id, RowId(1));
+        let means = |text: &str| meaning(&Directory { node, ..row(&table) }, &name(text));
+        for text in ["avatar", "avatar.jpg", "photos", "avatar@w16.jpg", "row.json", "avatar.url"] {
+            assert!(matches!(means(text), Meaning::Nothing), "{text}");
+        }
+        assert!(matches!(means("x.part"), Meaning::Scratch));
+        let mut kept = table;
+        let keep = |field: &Arc<Field>| Field { keep_original: true, ..Field::clone(field) };
+        kept.fields = kept.fields.iter().map(|field| Arc::new(keep(field))).collect();
+        let means = |text: &str| meaning(&Directory { node, ..row(&kept) }, &name(text));
+        assert!(matches!(means("avatar.jpg"), Meaning::File(..)));
+        assert!(matches!(means("photos"), Meaning::Collection(_)));
+        assert!(matches!(means("avatar@w16.jpg"), Meaning::Nothing));
     }
 
     #[test]

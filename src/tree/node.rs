@@ -5,6 +5,7 @@ use crate::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, Varian
 use crate::day::Day;
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
+use crate::tree::side::Edition;
 
 /// Everything that has an inode number. The number's upper byte is the kind, the rest says which one, so that numbers are
 /// stable over restarts and nothing has to be remembered for them.
@@ -36,6 +37,12 @@ pub enum Node {
     /// `row.json`
     RowJson(TableId, RowId),
     ThumbCollection(FieldId, RowId),
+    Originals,
+    OriginalTable(TableId),
+    OriginalRow(TableId, RowId),
+    OriginalCollection(FieldId, RowId),
+    /// What was sent for an attachment.
+    Original(AttachmentId, Edition),
     /// The variants of an attachment.
     ThumbField(AttachmentId),
     Attachment(AttachmentId),
@@ -73,6 +80,7 @@ impl Node {
             Self::Unrendered => 9,
             Self::Drop => 10,
             Self::Trash => 20,
+            Self::Originals => 50,
             Self::Table(id) => number(1, id.0),
             Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
@@ -89,6 +97,10 @@ impl Node {
             Self::TrashDay(day) => number(20, u64::from(day.0)),
             Self::Trashed(id) => number(21, id.0),
             Self::RowJson(table, id) => number(40, row(table.0, id)),
+            Self::OriginalTable(id) => number(50, id.0),
+            Self::OriginalRow(table, id) => number(51, row(table.0, id)),
+            Self::OriginalCollection(field, id) => number(52, row(field.0, id)),
+            Self::Original(id, edition) => number(53, row(edition.number(), RowId(id.0))),
             Self::Collection(field, id) => number(13, row(field.0, id)),
             Self::ThumbCollection(field, id) => number(14, row(field.0, id)),
         })
@@ -116,6 +128,10 @@ impl Node {
             20 => Self::TrashDay(Day(u32::try_from(id).ok()?)),
             21 => Self::Trashed(AttachmentId(id)),
             40 => Self::RowJson(TableId(part), row),
+            50 => Self::OriginalTable(TableId(id)),
+            51 => Self::OriginalRow(TableId(part), row),
+            52 => Self::OriginalCollection(FieldId(part), row),
+            53 => Self::Original(AttachmentId(row.0), Edition::from_number(part)),
             13 => Self::Collection(FieldId(part), row),
             14 => Self::ThumbCollection(FieldId(part), row),
             _ => return None,
@@ -135,8 +151,21 @@ impl Node {
             9 => Self::Unrendered,
             10 => Self::Drop,
             20 => Self::Trash,
+            50 => Self::Originals,
             _ => return None,
         })
+    }
+
+    /// The node of `/models` whose operations are those of this one.
+    pub fn as_model(self) -> Self {
+        match self {
+            Self::Originals => Self::Models,
+            Self::OriginalTable(table) => Self::Table(table),
+            Self::OriginalRow(table, row) => Self::Row(table, row),
+            Self::OriginalCollection(field, row) => Self::Collection(field, row),
+            Self::Original(id, _) => Self::Attachment(id),
+            other => other,
+        }
     }
 
     pub fn is_directory(self) -> bool {
@@ -152,6 +181,10 @@ impl Node {
             | Self::TrashDay(_)
             | Self::Table(_)
             | Self::Row(..)
+            | Self::Originals
+            | Self::OriginalTable(_)
+            | Self::OriginalRow(..)
+            | Self::OriginalCollection(..)
             | Self::ThumbTable(_)
             | Self::ThumbRow(..)
             | Self::Collection(..)
@@ -163,6 +196,7 @@ impl Node {
             | Self::LastError
             | Self::RowJson(..)
             | Self::Attachment(_)
+            | Self::Original(..)
             | Self::Variant(_)
             | Self::Scratch(_)
             | Self::Draft(_)
@@ -198,6 +232,11 @@ mod tests {
             Node::Table(TableId(1)),
             Node::Row(TableId(3), RowId(1 << 39)),
             Node::ThumbTable(TableId(1)),
+            Node::Originals,
+            Node::OriginalTable(TableId(1)),
+            Node::OriginalRow(TableId(3), RowId(42)),
+            Node::OriginalCollection(FieldId(3), RowId(42)),
+            Node::Original(AttachmentId(1), Edition::from_number(0xffff)),
             Node::ThumbRow(TableId(3), RowId(42)),
             Node::Collection(FieldId(7), RowId(1 << 39)),
             Node::ThumbCollection(FieldId(7), RowId(42)),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use mediafs::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
+use mediafs::attachment::{Access, BlobKey, Content, Original, RowId, StoreId, Times};
 use mediafs::blob::{BlobStore, dir};
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{Catalog, Place, Publication, Reservation};
@@ -54,32 +54,37 @@ impl Library {
         Place::one(self.row, name(&format!("field{}", number % SLOTS)))
     }
 
-    /// Publishes the bytes of a number, in the order of the protocol; returns the key.
-    fn publish(&self, number: u64) -> BlobKey {
-        let bytes = bytes(number);
-        let now = Timestamp::now();
-        let reservation = self
-            .catalog
-            .reserve(StoreId::default(), Digest::of(&bytes), now)
-            .expect("a reservation");
+    /// The key under which the bytes are stored.
+    fn store(&self, bytes: &[u8], now: Timestamp) -> (BlobKey, Content) {
+        let digest = Digest::of(bytes);
+        let reservation = self.catalog.reserve(StoreId::default(), digest, now);
+        let reservation = reservation.expect("a reservation");
         if let Reservation::New(key) = reservation {
             let mut staged = tempfile::tempfile_in(&self.root).expect("a staged file");
-            staged.write_all(&bytes).expect("staged");
+            staged.write_all(bytes).expect("staged");
             self.blobs.put(key, &staged).expect("put");
         }
-        let place = self.place(number);
         let length = u64::try_from(bytes.len()).expect("a length");
         let content = Content { media_type: MediaType::OCTET_STREAM, length, dimensions: None };
+        (reservation.key(), content)
+    }
+
+    /// Publishes the bytes of a number, every third time with what was sent, in the order of the protocol; returns the key.
+    fn publish(&self, number: u64) -> BlobKey {
+        let now = Timestamp::now();
+        let (blob, content) = self.store(&bytes(number), now);
+        let sent = number.is_multiple_of(3).then(|| self.store(&sent(number), now));
+        let place = self.place(number);
         let publication = Publication {
             written: place.field.clone(),
             original_filename: place.field.to_string(),
             place,
-            blob: reservation.key(),
+            blob,
             content,
             access: ACCESS,
             times: Times::all(now),
             source: None,
-            original: None,
+            original: sent.map(|(blob, content)| Original { blob, content }),
             attributes: Vec::new(),
             now,
         };
@@ -122,6 +127,11 @@ fn bytes(number: u64) -> Vec<u8> {
     let content = if number.is_multiple_of(5) { number / 2 } else { number };
     let length = usize::try_from(content * 7919 % 150_000).expect("a length");
     content.to_le_bytes().into_iter().cycle().take(length).collect()
+}
+
+/// What the bytes of a number were made of.
+fn sent(number: u64) -> Vec<u8> {
+    [bytes(number).as_slice(), b"and what was left out"].concat()
 }
 
 /// The child: publishes one number after another, sweeps now and then, and says what it has acknowledged.
@@ -181,16 +191,32 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
         .collect()
 }
 
-/// Every link leads to a blob whose bytes are those of its digest.
+/// The bytes of a key are there, and are those of its digest.
+fn check(library: &Library, key: BlobKey) {
+    let mut bytes = Vec::new();
+    let blob = library.blobs.open(key).expect("a link leads to a blob");
+    blob.as_ref().read_to_end(&mut bytes).expect("read");
+    assert_eq!(Digest::of(&bytes), key.digest, "the bytes of {key}");
+}
+
+/// The files that a library needs: the blobs of its links, and what was sent for them.
+fn needed(library: &Library) -> BTreeSet<String> {
+    let links = library.catalog.links(library.row).expect("links").into_iter();
+    let attachments = links.map(|link| link.attachment);
+    let keys = attachments.flat_map(|it| [Some(it.blob), it.original.map(|sent| sent.blob)]);
+    keys.flatten().map(|key| key.to_string()).collect()
+}
+
+/// Every link leads to a blob whose bytes are those of its digest, and to those that were sent where they are kept.
 fn linked(library: &Library) -> BTreeMap<Name, BlobKey> {
     let links = library.catalog.links(library.row).expect("links");
     let mut found = BTreeMap::new();
     for link in links {
         let key = link.attachment.blob;
-        let mut bytes = Vec::new();
-        let blob = library.blobs.open(key).expect("a link leads to a blob");
-        blob.as_ref().read_to_end(&mut bytes).expect("read");
-        assert_eq!(Digest::of(&bytes), key.digest, "the bytes of {}", link.place.field);
+        check(library, key);
+        if let Some(sent) = link.attachment.original {
+            check(library, sent.blob);
+        }
         found.insert(link.place.field, key);
     }
     found
@@ -218,8 +244,11 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
             assert!(unheard || found.get(field) == Some(key), "round {round}: {field} was lost");
         }
         library.sweep();
-        let kept: BTreeSet<_> = linked(&library).values().map(ToString::to_string).collect();
-        assert_eq!(library.files(), kept, "round {round}: exactly the linked blobs stay");
+        assert_eq!(
+            library.files(),
+            needed(&library),
+            "round {round}: exactly what is linked stays"
+        );
         newest = linked(&library);
         next = last + 2;
     }

@@ -14,5 +14,6 @@ mod limits;
 mod model;
 mod mount;
 mod service;
+mod stores;
 mod trash;
 mod worker;

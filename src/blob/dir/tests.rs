@@ -187,11 +187,11 @@ fn a_full_disk_leaves_nothing_and_deleting_still_works() {
     let kept = put(&store, b"small");
     let large = vec![7; 400_000];
     let first = put(&store, &large);
-    let free = store.space().unwrap().free;
+    let free = store.space(StoreId::default()).unwrap().free;
     let full = store.put(key(b"too large"), &file(&vec![8; 900_000]));
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
     assert_eq!(files(&disk.0.path().join("blobs")).len(), 2);
-    let lost = free - store.space().unwrap().free;
+    let lost = free - store.space(StoreId::default()).unwrap().free;
     assert!(lost <= 2, "only the directories may stay, not {lost} blocks");
     assert_eq!(read(&store, kept), b"small");
     store.delete(first).unwrap();

@@ -1,19 +1,22 @@
 //! Random sequences of verbs, played on both catalogues: whatever one answers, the other answers too.
 //! Does not know which answer is right; the laws do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use proptest::collection::vec;
+use proptest::option::of;
 use proptest::prelude::*;
 
 use super::{ACCESS, at, item, name, picture, place, publication};
 use crate::attachment::{
-    Amendment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
+    Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
 };
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Revision};
+use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Rehoming, Revision};
 use crate::digest::Digest;
+use crate::quota::{Limits, Quota};
 use crate::variant::Variant;
 
 /// Numbers are taken small, so that sequences hit what is there, and what was.
@@ -33,7 +36,12 @@ enum Verb {
     Share(u64, (u64, u64), Collision),
     Unlink(u64, u64),
     Move((u64, u64), (u64, u64), Collision),
+    /// To the other of two stores, now and then with other bytes.
+    Rehome((u64, u64), (u64, u64), Collision, bool),
     Amend(u64, Option<u32>),
+    Give(u64, u32),
+    /// Quotas of everybody's files and of the table's bytes.
+    Limit(Option<u64>, Option<u64>),
     SetAttribute(u64, u64, Option<u8>),
     AddVariant(u64, u64, u64),
     Trim(u64),
@@ -53,9 +61,9 @@ fn collision() -> impl Strategy<Value = Collision> {
 
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
-        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Move, Publish,
-        PublishBoth, PublishBytes, RemoveRow, RemoveScratch, RenameRow, RenameScratch, Renew,
-        Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Give, Limit, Move,
+        Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RenameRow,
+        RenameScratch, Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -77,7 +85,11 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (attachment(), spot(), collision()).prop_map(|(a, to, how)| Share(a, to, how)),
         4 => spot().prop_map(|(r, f)| Unlink(r, f)),
         3 => (spot(), spot(), collision()).prop_map(|(a, b, how)| Move(a, b, how)),
+        3 => (spot(), spot(), collision(), any::<bool>())
+            .prop_map(|(a, b, how, same)| Rehome(a, b, how, same)),
         1 => (attachment(), any::<Option<u32>>()).prop_map(|(a, mode)| Amend(a, mode)),
+        2 => (attachment(), 0..3u32).prop_map(|(a, uid)| Give(a, uid)),
+        1 => (of(2..6u64), of(0..900u64)).prop_map(|(files, bytes)| Limit(files, bytes)),
         1 => (attachment(), field(), any::<Option<u8>>()).prop_map(|(a, n, v)| SetAttribute(a, n, v)),
         4 => (blob(), field(), blob()).prop_map(|(o, v, b)| AddVariant(o, v, b)),
         1 => (0..60u64).prop_map(Trim),
@@ -159,6 +171,10 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
             let row = catalog.amend_row(RowId(id), change, time);
             format!("{:?} {row:?}", catalog.amend(AttachmentId(id), change, time))
         }
+        Verb::Give(id, uid) => {
+            let change = Amendment { uid: Some(uid), ..Amendment::default() };
+            format!("{:?}", catalog.amend(AttachmentId(id), change, time))
+        }
         Verb::SetAttribute(id, n, value) => {
             let value = value.map(|byte| vec![byte]);
             let id = AttachmentId(id);
@@ -171,6 +187,16 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
 fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
     let time = at(now);
     match *verb {
+        Verb::Limit(files, bytes) => {
+            let table = catalog.table(&name("user")).unwrap();
+            let table_quota = Quota { bytes, ..Quota::default() };
+            catalog.limit(Limits {
+                tables: BTreeMap::from([(table, table_quota)]),
+                uid: Quota { files, ..Quota::default() },
+                uids: BTreeMap::new(),
+            });
+            String::new()
+        }
         Verb::Declare(keep) => {
             let orphan = if keep { Orphan::Keep } else { Orphan::Delete };
             let table = catalog.table(&name("user")).unwrap();
@@ -210,6 +236,9 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
             )
         }
         Verb::RemoveScratch(id) => format!("{:?}", catalog.remove_scratch(ScratchId(id), time)),
+        Verb::Rehome(from, to, how, same) => {
+            rehome(catalog, (spot(from), spot(to)), how, (now, same))
+        }
         Verb::Doom(retired, reserved, limit) => {
             format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
         }
@@ -220,6 +249,25 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),
     }
+}
+
+/// Moves what is there to the other of two stores: with its own bytes, or with others.
+fn rehome(
+    catalog: &dyn Catalog,
+    (from, to): (Place, Place),
+    collision: Collision,
+    (now, same): (i64, bool),
+) -> String {
+    let Some(link) = catalog.find(&from).unwrap() else { return "nothing".into() };
+    let Attachment { blob, original, .. } = link.attachment;
+    let key = |old: BlobKey, same: bool| {
+        let digest = if same { old.digest } else { digest(5) };
+        catalog.reserve(StoreId(1 - old.store.0), digest, at(now)).unwrap().key()
+    };
+    let original = original.map(|sent| key(sent.blob, true));
+    let (blob, written) = (key(blob, same), name(&format!("w{now}")));
+    let way = Rehoming { from, to, written, collision, blob, original, now: at(now) };
+    format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
 }
 
 /// All that can be read, as text.
@@ -251,6 +299,8 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     for key in seen {
         writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
     }
+    // In memory they are counted anew at each call: what is kept on disk equals a recount after any sequence.
+    writeln!(text, "{:?}", catalog.usages().unwrap()).unwrap();
     write!(text, "{:?}", catalog.blobs_after(None, 99).unwrap()).unwrap();
     text
 }

@@ -1,8 +1,8 @@
-//! Tables, fields, stores and rows in memory.
+//! Tables, fields and rows in memory.
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use super::{State, next};
-use crate::attachment::{Access, Amendment, FieldId, RowId, StoreId, TableId, Times};
+use crate::attachment::{Access, Amendment, FieldId, RowId, TableId, Times};
 use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -27,11 +27,6 @@ impl State {
         let field = known.or_insert_with(|| (FieldId(next(last)), orphan));
         field.1 = orphan;
         Ok(field.0)
-    }
-
-    pub(super) fn store(&mut self, name: &Name) -> StoreId {
-        let last = &mut self.last.store;
-        *self.stores.entry(name.clone()).or_insert_with(|| StoreId(next(last)))
     }
 
     pub(super) fn row(&self, table: TableId, name: &Name) -> Option<RowRecord> {

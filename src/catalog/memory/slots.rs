@@ -151,7 +151,7 @@ impl State {
     }
 
     /// A blob's content is what the first publication of it said.
-    fn stored_content(&self, blob: BlobKey, said: &Content) -> Content {
+    pub(super) fn stored_content(&self, blob: BlobKey, said: &Content) -> Content {
         let stored = self.blobs.get(&blob.generation).and_then(|blob| blob.stored.clone());
         stored.map_or_else(|| said.clone(), |(_, content)| content)
     }

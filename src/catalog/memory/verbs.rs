@@ -9,9 +9,11 @@ use crate::attachment::{
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -27,6 +29,10 @@ impl Catalog for Memory {
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         Ok(self.state().store(name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        Ok(self.state().stores())
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -117,7 +123,10 @@ impl Catalog for Memory {
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
-        self.state().publish(publication)
+        let mut state = self.state();
+        let owner = Some(Account::Uid(publication.access.uid));
+        let accounts = [state.account_of_row(publication.place.row), owner];
+        state.within(&accounts, |state| state.publish(publication))
     }
 
     fn share(
@@ -128,7 +137,20 @@ impl Catalog for Memory {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        self.state().share(id, to, written, (collision, now))
+        let mut state = self.state();
+        let owner = state.attachment(id).map(|found| Account::Uid(found.access.uid));
+        let accounts = [state.account_of_row(to.row), owner];
+        state.within(&accounts, |state| state.share(id, to, written, (collision, now)))
+    }
+
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.state().share(id, to, written, (Collision::Refuse, now)).map(drop)
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -143,7 +165,13 @@ impl Catalog for Memory {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        self.state().move_link(from, to, written, (collision, now))
+        let mut state = self.state();
+        let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
+        state.within(&accounts, |state| state.move_link(from, to, written, (collision, now)))
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.state().rehome(rehoming)
     }
 
     fn amend(
@@ -328,6 +356,18 @@ impl Catalog for Memory {
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
         Ok(self.state().lengths(keys))
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.state().limits = limits;
+    }
+
+    fn usage(&self, account: Account) -> Result<Usage, Error> {
+        Ok(self.state().usage(account))
+    }
+
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
+        Ok(self.state().usages().into_iter().collect())
     }
 
     fn totals(&self) -> Result<Totals, Error> {

@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use super::{Sqlite, lock};
+use crate::attachment::TableId;
 use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
 use crate::catalog::{Catalog, Collision, Error, Folder};
+use crate::quota::{Account, Usage};
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::open(path).expect("a catalogue")
@@ -77,6 +79,9 @@ fn a_catalogue_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
     let user = crate::attachment::RowId(3);
     let link = catalog.find(&place(user, "avatar")).unwrap().unwrap();
     assert_eq!((link.written, link.attachment.original), (name("avatar.png"), None));
+    let charged = Usage { files: 1, bytes: 9 };
+    let (table, root) = (Account::Table(TableId(1)), Account::Uid(0));
+    assert_eq!(catalog.usages().unwrap(), [(table, charged), (root, charged)]);
     let scratch = catalog.scratch(&Folder::row(user), &name(".x")).unwrap().unwrap();
     let next = catalog.add_scratch(&Folder::row(user), &name(".y"), "t", ACCESS, at(2)).unwrap();
     assert_eq!((scratch.id.0, next.id.0), (8, 10), "no number is given out twice");

@@ -1,4 +1,4 @@
-//! Tables, fields, stores and rows in `SQLite`.
+//! Tables, fields and rows in `SQLite`.
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use rusqlite::{Connection, params};
@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::access::set_access;
 use super::columns::{int, name, number, row_columns, row_record, scratch_columns, scratch_record};
 use super::{all, exists, one, run};
-use crate::attachment::{Access, Amendment, FieldId, RowId, StoreId, TableId};
+use crate::attachment::{Access, Amendment, FieldId, RowId, TableId};
 use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -49,20 +49,6 @@ pub(super) fn add_field(
                ON CONFLICT (tab, name) DO UPDATE SET keep = excluded.keep RETURNING id";
     let params = params![int(table.0), name.as_str(), orphan == Orphan::Keep];
     one(db, sql, params, |row| Ok(FieldId(number(row, 0)?)))?.ok_or(Error::Missing)
-}
-
-pub(super) fn store(db: &Connection, name: &Name) -> Result<Option<StoreId>, Error> {
-    let sql = "SELECT id FROM stores WHERE name = ?";
-    one(db, sql, [name.as_str()], |row| Ok(StoreId(number(row, 0)?)))
-}
-
-pub(super) fn add_store(db: &Connection, name: &Name) -> Result<StoreId, Error> {
-    if let Some(known) = store(db, name)? {
-        return Ok(known);
-    }
-    let sql = "INSERT INTO stores (name) VALUES (?) RETURNING id";
-    let id = one(db, sql, [name.as_str()], |row| Ok(StoreId(number(row, 0)?)))?;
-    id.ok_or(Error::Missing)
 }
 
 pub(super) fn find(

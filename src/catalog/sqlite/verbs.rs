@@ -1,17 +1,24 @@
 //! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
 //! Does not hold SQL.
 
+use std::sync::{Arc, PoisonError};
+
 use super::sweep::Horizon;
-use super::{Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, sweep, variants};
+use super::{
+    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
+    variants,
+};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
 use crate::catalog::{
     Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, Totals, VariantRecord,
+    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
+    VariantRecord,
 };
 use crate::digest::Digest;
+use crate::quota::{Account, Limits, Usage};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -33,10 +40,14 @@ impl Catalog for Sqlite {
     }
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        if let Some(known) = self.read(|db| rows::store(db, name))? {
+        if let Some(known) = self.read(|db| stores::find(db, name))? {
             return Ok(known);
         }
-        self.write(|db| rows::add_store(db, name))
+        self.write(|db| stores::add(db, name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        self.read(stores::all_of_them)
     }
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
@@ -130,7 +141,12 @@ impl Catalog for Sqlite {
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
-        self.write(|db| slots::publish(db, publication))
+        let limits = self.limits();
+        let owner = Some(Account::Uid(publication.access.uid));
+        self.write(|db| {
+            let accounts = [usage::of_row(db, publication.place.row)?, owner];
+            usage::within(db, &limits, &accounts, || slots::publish(db, publication))
+        })
     }
 
     fn share(
@@ -141,7 +157,23 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        self.write(|db| slots::share(db, id, to, written, (collision, now)))
+        let limits = self.limits();
+        self.write(|db| {
+            let owner = attachments::require(db, id)?.access.uid;
+            let accounts = [usage::of_row(db, to.row)?, Some(Account::Uid(owner))];
+            let share = || slots::share(db, id, to, written, (collision, now));
+            usage::within(db, &limits, &accounts, share)
+        })
+    }
+
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(|db| slots::share(db, id, to, written, (Collision::Refuse, now)).map(drop))
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -156,7 +188,16 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        self.write(|db| slots::move_link(db, from, to, written, (collision, now)))
+        let limits = self.limits();
+        self.write(|db| {
+            let accounts = [usage::of_row(db, from.row)?, usage::of_row(db, to.row)?];
+            let go = || slots::move_link(db, from, to, written, (collision, now));
+            usage::within(db, &limits, &accounts, go)
+        })
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        self.write(|db| stores::rehome(db, rehoming))
     }
 
     fn amend(
@@ -338,6 +379,18 @@ impl Catalog for Sqlite {
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
         self.read(|db| blobs::lengths(db, keys))
+    }
+
+    fn limit(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    fn usage(&self, account: Account) -> Result<Usage, Error> {
+        self.read(|db| usage::of(db, account))
+    }
+
+    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
+        self.read(usage::every)
     }
 
     fn totals(&self) -> Result<Totals, Error> {

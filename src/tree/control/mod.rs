@@ -1,11 +1,12 @@
 //! `/.mediafs`: what went wrong, what was kept, and how the daemon is.
 //! Does not change anything but the quarantine, from which files may be taken.
 
+mod status;
+
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::attachment::{Access, Times};
+use crate::library::quarantine::Kept;
 use crate::refusal::RefusalId;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -60,11 +61,12 @@ impl Tree {
             Node::Errors => file(self.errors_length()?, 0o400, now),
             Node::Quarantine => {
                 let mut attr = self.view(node, now);
-                attr.access.mode = 0o755;
+                // Everybody may take out what is theirs, as from /tmp.
+                attr.access.mode = 0o1777;
                 attr
             }
             Node::QuarantineEntry(id) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::Stale)?;
+                let kept = self.entry_of_quarantine(id)?;
                 let mut attr = self.view(node, Times::all(kept.time));
                 attr.access = Access { uid: kept.uid, mode: 0o700, ..attr.access };
                 attr
@@ -81,9 +83,11 @@ impl Tree {
     }
 
     fn stat_reason(&self, node: Node, id: RefusalId) -> Result<Attr> {
-        let quarantine = self.library.quarantine();
-        let kept = quarantine.find(id).ok_or(Error::Stale)?;
-        let size = quarantine.open_reason(id).and_then(|file| file.metadata());
+        let kept = self.entry_of_quarantine(id)?;
+        let size = match self.library.quarantine().find(id) {
+            Some(_) => self.library.quarantine().open_reason(id).and_then(|file| file.metadata()),
+            None => return Ok(self.removed_reason(node, &kept)),
+        };
         let access = Access { uid: kept.uid, mode: 0o400, ..self.daemon() };
         Ok(Attr {
             ino: node.ino(),
@@ -93,6 +97,12 @@ impl Tree {
             access,
             times: Times::all(kept.time),
         })
+    }
+
+    fn removed_reason(&self, node: Node, kept: &Kept) -> Attr {
+        let access = Access { uid: kept.uid, mode: 0o400, ..self.daemon() };
+        let times = Times::all(kept.time);
+        Attr { ino: node.ino(), kind: Kind::File, size: 0, links: 1, access, times }
     }
 
     pub(in crate::tree) fn open_control(&self, who: Caller, node: Node) -> Result<Opened> {
@@ -128,7 +138,7 @@ impl Tree {
                 .map(|(id, _)| (Node::QuarantineEntry(id), id.to_string()))
                 .collect(),
             Node::QuarantineEntry(id) => {
-                let kept = quarantine.find(id).ok_or(Error::Stale)?;
+                let Some(kept) = quarantine.find(id) else { return Ok(Vec::new()) };
                 vec![
                     (Node::QuarantineBytes(id), kept.name),
                     (Node::QuarantineReason(id), REASON.to_owned()),
@@ -138,23 +148,37 @@ impl Tree {
         })
     }
 
-    /// `rm` in the quarantine removes the entry with its bytes; its reason alone cannot be removed.
+    /// `rm` in the quarantine removes the entry with its bytes; its reason alone cannot be removed. The emptied directory is
+    /// believed to be there a while longer: `rm -r` has yet to remove the reason and the directory.
     pub(in crate::tree) fn unlink_quarantined(&self, id: RefusalId, name: &Name) -> Result<()> {
         let quarantine = self.library.quarantine();
-        let kept = quarantine.find(id).ok_or(Error::NotFound)?;
+        let Some(kept) = quarantine.find(id) else {
+            let removed = self.removed.find(&id).is_some() && name.as_str() == REASON;
+            return if removed { Ok(()) } else { Err(Error::NotFound) };
+        };
         match name.as_str() {
-            // `rm -r` takes the reason first or last; the entry goes with `rmdir`.
             REASON => Ok(()),
-            text if text == kept.name => quarantine.remove(id).map_err(failed),
+            text if text == kept.name => {
+                self.removed.note(id, kept);
+                quarantine.remove(id).map_err(failed)
+            }
             _ => Err(Error::NotFound),
         }
     }
 
     pub(in crate::tree) fn remove_quarantined(&self, name: &Name) -> Result<()> {
-        match RefusalId::parse(name.as_str()) {
-            Some(id) => self.library.quarantine().remove(id).map_err(failed),
-            None => Err(Error::NotFound),
+        let id = RefusalId::parse(name.as_str()).ok_or(Error::NotFound)?;
+        let there = self.library.quarantine().find(id).is_some();
+        if self.removed.take(&id).is_none() && !there {
+            return Err(Error::NotFound);
         }
+        self.library.quarantine().remove(id).map_err(failed)
+    }
+
+    /// An entry of the quarantine, also one whose bytes were removed a moment ago.
+    fn entry_of_quarantine(&self, id: RefusalId) -> Result<Kept> {
+        let kept = self.library.quarantine().find(id).or_else(|| self.removed.find(&id));
+        kept.ok_or(Error::Stale)
     }
 
     /// What a user was told last.
@@ -165,51 +189,6 @@ impl Tree {
     fn errors_length(&self) -> Result<u64> {
         let log = self.library.refusals().open_log().and_then(|file| file.metadata());
         Ok(log.map_err(failed)?.len())
-    }
-
-    fn boxes_status(&self) -> serde_json::Map<String, serde_json::Value> {
-        let boxes = self.library.boxes().iter().map(|drop_box| {
-            let (taken, refused) = drop_box.counts();
-            (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
-        });
-        boxes.collect()
-    }
-
-    fn status(&self) -> Result<String> {
-        let totals = self.library.totals()?;
-        let workers = self.library.pipeline().status();
-        let refusals: serde_json::Map<_, _> = self
-            .library
-            .refusals()
-            .counts()
-            .into_iter()
-            .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
-            .collect();
-        let status = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "started": self.started.as_rfc3339(),
-            "library": {
-                "rows": totals.rows,
-                "attachments": totals.attachments,
-                "blobs": totals.blobs,
-                "variants": totals.variants,
-                "scratch": totals.scratch,
-                "bytes": totals.bytes,
-            },
-            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
-            "open": { "handles": self.handles.count(), "drafts": self.drafts.len(), "arrivals": self.arrivals.len() },
-            "workers": {
-                "live": workers.live,
-                "busy": workers.busy,
-                "waiting": workers.waiting,
-                "spawned": workers.spawned,
-                "killed": workers.killed,
-            },
-            "boxes": self.boxes_status(),
-            "refusals": refusals,
-            "quarantine": self.library.quarantine().list().len(),
-        });
-        Ok(format!("{status:#}\n"))
     }
 }
 

@@ -7,12 +7,14 @@ use crate::catalog::{Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
+use crate::library::scratch::Attached;
 use crate::refusal::RefusalId;
 use crate::schema::Collection;
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
 
 impl Tree {
@@ -20,7 +22,7 @@ impl Tree {
     pub(in crate::tree) fn way_in(
         &self,
         who: Caller,
-        target: &Target,
+        (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<Option<Link>> {
         let before = self.library.find(&target.place)?;
@@ -32,7 +34,8 @@ impl Tree {
             (_, None) => self.check_items(who, &target.place, &target.field, &target.written)?,
             (RenameMode::Replace, Some(_)) => {}
         }
-        Ok(before.filter(|link| outlives(link, target)))
+        // A name of `/originals` replaces none of `/models`.
+        Ok(before.filter(|link| side == Side::Originals || outlives(link, target)))
     }
 
     /// Whether a link may arrive in a collection: there is room, and the name can belong to what the rules take.
@@ -65,12 +68,15 @@ impl Tree {
             .map(|open| open.gate.write().unwrap_or_else(PoisonError::into_inner))
             .collect();
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let (published, sent) = self.library.attach_scratch(record, target, author)?;
-        self.published(&target.place, &published, before);
+        let (outcome, sent) = self.library.attach_scratch(record, target, author)?;
+        match &outcome {
+            Attached::Published(published) => self.published(&target.place, published, before),
+            Attached::Quarantined => self.row_changed(&target.place),
+        }
         // Asked for afterwards: it may have been opened while it was judged.
         for scratch in self.handles.open_scratch(record.id) {
             let sent = sent.try_clone().map_err(super::files::failed)?;
-            self.become_draft(&scratch, target, &published, sent);
+            self.become_draft(&scratch, target, &outcome, sent);
         }
         drop(gates);
         Ok(())
@@ -81,17 +87,22 @@ impl Tree {
         &self,
         scratch: &Arc<OpenScratch>,
         target: &Target,
-        published: &Published,
+        outcome: &Attached,
         sent: std::fs::File,
     ) {
-        let attachment = &published.attachment;
-        let author = crate::library::refuse::Author {
-            uid: attachment.access.uid,
-            pid: scratch.opener.pid(),
+        let attachment = match outcome {
+            Attached::Published(published) => Some(&published.attachment),
+            Attached::Quarantined => None,
         };
-        let draft =
-            Draft::committed(target.clone(), author, attachment.id, attachment.access, sent);
-        let open = self.drafts.add(draft, Some(attachment.id), scratch.opener.clone());
+        let access = attachment.map_or(scratch.access, |attachment| attachment.access);
+        let author = crate::library::refuse::Author { uid: access.uid, pid: scratch.opener.pid() };
+        let target = target.clone();
+        let draft = match attachment {
+            Some(attachment) => Draft::committed(target, author, attachment.id, access, sent),
+            None => Draft::quarantined(target, author, access, sent),
+        };
+        let over = attachment.map(|attachment| attachment.id);
+        let open = self.drafts.add(draft, over, scratch.opener.clone());
         open.hide();
         open.hold(&scratch.opener);
         // Set once: scratch is attached once, then it is gone.
@@ -122,11 +133,12 @@ impl Tree {
         &self,
         who: Caller,
         id: RefusalId,
-        target: &Target,
+        (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<()> {
-        let before = self.way_in(who, target, mode)?;
+        let before = self.way_in(who, (target, side), mode)?;
         let quarantine = self.library.quarantine();
+        let entry = quarantine.find(id).ok_or(Error::NotFound)?;
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
         let length = kept.metadata().map_err(super::files::failed)?.len();
         // Expired scratch may still be open for writing.
@@ -138,7 +150,8 @@ impl Tree {
             attributes: Vec::new(),
             source: None,
         };
-        let published = self.library.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        let raw = Raw::quarantined(&sent, id, &entry.name)?;
+        let published = self.library.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());
         quarantine.remove(id).map_err(super::files::failed)
     }

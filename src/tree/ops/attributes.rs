@@ -10,6 +10,7 @@ use crate::catalog::Place;
 use crate::library::scratch;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 /// Our own; answered by name, never listed, ignored when set.
@@ -26,8 +27,9 @@ impl Tree {
         if !name.starts_with("user.") {
             return Err(Error::NotSupported);
         }
-        let value = match node(ino)? {
-            Node::Attachment(id) => self.attachment_attribute(who, id, name)?,
+        let node = node(ino)?;
+        let value = match node.as_model() {
+            Node::Attachment(id) => self.attachment_attribute(who, node, id, name)?,
             Node::Trashed(id) => self.trashed_attribute(id, name)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -48,7 +50,7 @@ impl Tree {
 
     /// The foreign attributes' names, each followed by a zero byte.
     pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
-        let names = match node(ino)? {
+        let names = match node(ino)?.as_model() {
             Node::Attachment(id) | Node::Trashed(id) => self.library.attribute_names(id)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -92,16 +94,17 @@ impl Tree {
 
     /// What is set on an attachment that was replaced a moment ago is meant for its successor.
     pub(in crate::tree) fn still_named(&self, who: Caller, ino: Ino) -> Result<()> {
-        match node(ino)? {
+        let node = node(ino)?;
+        match node.as_model() {
             Node::Attachment(id) if self.handles.open_attachment(id).is_none() => {
-                self.living(who, id).map(|_| ())
+                self.living_at(who, node, id).map(|_| ())
             }
             _ => Ok(()),
         }
     }
 
     fn change_attribute(&self, ino: Ino, name: &str, value: Option<&[u8]>) -> Result<bool> {
-        match node(ino)? {
+        match node(ino)?.as_model() {
             Node::Attachment(id) => Ok(self.library.set_attribute(id, name, value)?),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -116,7 +119,7 @@ impl Tree {
     }
 
     fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
-        Ok(match node(ino)? {
+        Ok(match node(ino)?.as_model() {
             Node::Attachment(id) => self.library.attribute(id, name)?.is_some(),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -135,13 +138,16 @@ impl Tree {
     fn attachment_attribute(
         &self,
         who: Caller,
+        node: Node,
         id: AttachmentId,
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
         let attachment = match self.handles.open_attachment(id) {
-            Some(open) => open,
-            None => self.living(who, id)?,
+            // As it is now: it may have been amended, or moved to another store, since it was opened.
+            Some(open) => self.library.attachment(id)?.unwrap_or(open),
+            None => self.living_at(who, node, id)?,
         };
+        let attachment = Side::of(node).face(attachment);
         if name == REFUSAL {
             let places = self.library.places(id)?;
             return Ok(places.iter().find_map(|place| self.refusal_of(place)));
@@ -184,7 +190,7 @@ impl Tree {
             "extension" => format!(".{}", content.media_type.extension()?),
             "original_filename" => attachment.original_filename.clone(),
             "timestamp" => attachment.committed.as_seconds(),
-            "store" => "default".to_owned(),
+            "store" => self.library.store_name(attachment.blob).ok()?,
             "url" => self.library.url(attachment),
             "version" => attachment.version.to_string(),
             _ => return None,

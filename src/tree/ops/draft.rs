@@ -8,9 +8,11 @@ use crate::attachment::{Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
+use crate::library::quota::Room;
+use crate::library::refuse::Author;
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
-use crate::schema::Field;
+use crate::schema::{Field, OnRefuse, Report};
 use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
@@ -21,7 +23,7 @@ use crate::tree::{Caller, Error, Ino, Result, Tree};
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
 /// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
 /// The same where nobody but an `O_PATH` open could take the name for a living one.
 const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
@@ -76,12 +78,34 @@ impl Tree {
             return Err(Error::TooBusy);
         }
         let owner = self.processes.owner(who.tid);
-        let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
+        let replaced = self.take_unlinked(who, &target.place);
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let replaced = replaced.map(|(id, _)| self.library.promise(id));
+        let room = match self.admit(&target, author, access.uid) {
+            Ok(room) => room,
+            Err(error) => {
+                self.hang_unlinked(replaced, &target.place);
+                return Err(error);
+            }
+        };
+        let replaced = replaced.map(|(promise, _)| promise);
         let draft = Draft::new(target, author, access, start, replaced);
-        Ok(self.drafts.add(draft, over, owner))
+        Ok(self.drafts.add(draft.within(&self.library, room), over, owner))
+    }
+
+    /// What is known of the quotas before a byte is sent. A field whose refusals are not told takes bytes all the same, for
+    /// the quarantine.
+    fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
+        let drafts = self.drafts.count(author.uid, &target.slot.row.table);
+        let refuse = |excess| self.library.refuse_over_quota(target, author, &excess);
+        self.library.may_draft(target, author.uid, drafts).map_err(refuse)?;
+        let room = self.library.room(target, owner)?;
+        match room.full {
+            Some(excess) if target.field.on_refuse == OnRefuse::Refuse => {
+                Err(refuse(excess).into())
+            }
+            _ => Ok(room),
+        }
     }
 
     /// A handle on a draft.
@@ -102,8 +126,9 @@ impl Tree {
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let before = self.link_before(open)?;
         let verdict = open.draft.settle(&self.library);
-        if verdict.is_err() {
+        if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
+            self.reported(open);
         }
         self.committed(open, before.as_ref(), &verdict?);
         Ok(())
@@ -118,10 +143,20 @@ impl Tree {
         }
         match end {
             End::Empty => return self.end_empty(open),
-            End::Lost => self.put_back(open),
+            End::Lost => {
+                self.put_back(open);
+                self.reported(open);
+            }
             End::Committed(_) | End::Discarded => {}
         }
         self.drafts.remove(open.id);
+    }
+
+    /// A report may lie beside the refused name: the directory's times have moved.
+    fn reported(&self, open: &OpenDraft) {
+        if open.draft.target().field.report == Report::Sidecar {
+            self.row_changed(open.place());
+        }
     }
 
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.
@@ -140,12 +175,13 @@ impl Tree {
     /// What the writer unlinked before it began hangs there again, if nothing else does (CONTRACT 2.11).
     pub(in crate::tree) fn put_back(&self, open: &OpenDraft) {
         let Some(id) = open.draft.replaced() else { return };
-        if self.hang_again(id, open.draft.target(), open.id) {
+        let target = open.draft.target();
+        if self.hang_again(id, (&target.place, &target.written), open.id) {
             open.draft.forget_replaced();
         }
     }
 
-    /// What the caller unlinked before it renames onto the slot; not swept while it may be put back.
+    /// What the caller unlinked before it writes or renames onto the slot; not swept while it may be put back.
     pub(in crate::tree) fn take_unlinked(
         &self,
         who: Caller,
@@ -156,29 +192,26 @@ impl Tree {
         Some((self.library.promise(id), written))
     }
 
-    /// The rename was refused.
-    pub(in crate::tree) fn put_back_after_rename(
-        &self,
-        unlinked: Option<(Promise, Name)>,
-        target: Target,
-    ) {
+    /// The same for a draft that cannot begin and a rename that was refused.
+    pub(in crate::tree) fn hang_unlinked(&self, unlinked: Option<(Promise, Name)>, place: &Place) {
         if let Some((promise, written)) = unlinked {
-            self.hang_again(promise.id(), &Target { written, ..target }, 0);
+            self.hang_again(promise.id(), (place, &written), 0);
         }
     }
 
     /// Whether the store could be asked: a slot that was taken meanwhile keeps what it has.
-    fn hang_again(&self, id: AttachmentId, target: &Target, draft: u64) -> bool {
-        match self.library.put_back(id, &target.place, &target.written) {
+    fn hang_again(&self, id: AttachmentId, (place, written): (&Place, &Name), draft: u64) -> bool {
+        match self.library.put_back(id, place, written) {
             Ok(back) => {
                 if back {
-                    self.row_changed(&target.place);
-                    self.drop_placeholders(&target.place, draft);
+                    self.row_changed(place);
+                    self.drop_placeholders(place, draft);
                 }
                 true
             }
             Err(error) => {
-                tracing::error!(slot = %target.slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%written, error, "an attachment was not put back");
                 false
             }
         }
@@ -203,7 +236,7 @@ impl Tree {
             Some(displaced) => {
                 let patience = self.displaced(displaced);
                 if let Some(link) = before {
-                    self.forget_name(link, patience);
+                    self.forget_name_of(link, patience);
                 }
             }
             // The same bytes again: the attachment stayed, with new times.
@@ -233,7 +266,7 @@ impl Tree {
     pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
         self.displaced(displaced);
         if let Some(link) = before {
-            self.forget_name(link, Duration::ZERO);
+            self.forget_name_of(link, Duration::ZERO);
         }
     }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
+use crate::library::refuse::Author;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 
@@ -65,8 +66,7 @@ impl Tree {
             }
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
                 Some(open) => Ok(open.draft.allocate(&self.library, offset, length, flags)?),
-                None => rustix::fs::fallocate(&scratch.file, flags, offset, length)
-                    .map_err(|errno| failed(errno.into())),
+                None => self.allocate_scratch(scratch, (offset, length), flags),
             },
             _ => Err(Error::BadHandle),
         }
@@ -114,13 +114,47 @@ impl Tree {
 
     /// A handle on scratch, for its own bytes.
     pub(in crate::tree) fn write_scratch(
+        &self,
         scratch: &OpenScratch,
         offset: u64,
         data: &[u8],
     ) -> Result<usize> {
-        scratch.file.write_all_at(data, offset).map_err(failed)?;
+        self.grow_scratch(scratch, offset.saturating_add(data.len() as u64))?;
+        if let Err(error) = scratch.file.write_all_at(data, offset) {
+            scratch.charge.set(scratch.file.metadata().map_or(0, |meta| meta.len()));
+            return Err(failed(error));
+        }
         scratch.written.store(true, std::sync::atomic::Ordering::Release);
         Ok(data.len())
+    }
+}
+
+impl Tree {
+    /// Makes room for an open scratch file to have `size` bytes.
+    pub(in crate::tree) fn grow_scratch(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
+        let Err(excess) = scratch.charge.grow(size, self.library.limits()) else { return Ok(()) };
+        if let Some(refusal) = scratch.refused.get() {
+            return Err(refusal.clone().into());
+        }
+        let author = Author { uid: scratch.access.uid, pid: scratch.opener.pid() };
+        let refusal = self.library.refuse_scratch(scratch.id, author, &excess)?;
+        Err(scratch.refused.get_or_init(|| refusal).clone().into())
+    }
+
+    fn allocate_scratch(
+        &self,
+        scratch: &OpenScratch,
+        (offset, length): (u64, u64),
+        flags: FallocateFlags,
+    ) -> Result<()> {
+        let before = scratch.charge.size();
+        // Also where the size is kept: the room is taken all the same.
+        self.grow_scratch(scratch, offset.saturating_add(length))?;
+        let allocated = rustix::fs::fallocate(&scratch.file, flags, offset, length);
+        if allocated.is_err() {
+            scratch.charge.set(before);
+        }
+        allocated.map_err(|errno| failed(errno.into()))
     }
 }
 

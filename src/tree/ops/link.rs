@@ -8,7 +8,7 @@ use crate::library::Target;
 use crate::tree::attr::Entry;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::{Goal, check_owner};
-use crate::tree::ops::stat::link_entry;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
 impl Tree {
@@ -17,20 +17,21 @@ impl Tree {
         let parent = self.directory(new_parent)?;
         let name = made(new_name)?;
         let goal = self.goal(&parent, &name)?;
-        match (node(ino)?, goal) {
+        let side = parent.side();
+        match (node(ino)?.as_model(), goal) {
             (Node::Attachment(id), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, &name)?;
-                self.link_attachment(who, id, &target)
+                self.link_attachment(who, id, (&target, side))
             }
             (Node::Scratch(id), Goal::File(place, field)) => {
                 self.check_extension(who, &place, &field, &name)?;
                 let target = self.target(&place, &field, &name)?;
-                self.link_scratch(who, id, &target)
+                self.link_scratch(who, id, (&target, side))
             }
             (Node::Trashed(id), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, &name)?;
                 self.restore_by_link(who, id, &target)?;
-                self.entry_of(&target)
+                self.entry_of(&target, side)
             }
             (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
             (Node::Draft(_), _) => Err(Error::Busy),
@@ -38,7 +39,12 @@ impl Tree {
         }
     }
 
-    fn link_attachment(&self, who: Caller, id: AttachmentId, target: &Target) -> Result<Entry> {
+    fn link_attachment(
+        &self,
+        who: Caller,
+        id: AttachmentId,
+        (target, side): (&Target, Side),
+    ) -> Result<Entry> {
         let from = self.library.find(&self.place_of(id)?)?.ok_or(Error::Stale)?;
         let source = self.field_at(&from.place)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
@@ -47,10 +53,15 @@ impl Tree {
         self.library.share(&from, &source.rules, target, author)?;
         self.drop_placeholders(&target.place, 0);
         self.forget_attributes(Node::Attachment(id));
-        self.entry_of(target)
+        self.entry_of(target, side)
     }
 
-    fn link_scratch(&self, who: Caller, id: ScratchId, target: &Target) -> Result<Entry> {
+    fn link_scratch(
+        &self,
+        who: Caller,
+        id: ScratchId,
+        (target, side): (&Target, Side),
+    ) -> Result<Entry> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
         if self.library.find(&target.place)?.is_some() {
             return Err(Error::Exists);
@@ -60,11 +71,11 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let published = self.library.copy_scratch(&record, target, author)?;
         self.published(&target.place, &published, None);
-        self.entry_of(target)
+        self.entry_of(target, side)
     }
 
-    fn entry_of(&self, target: &Target) -> Result<Entry> {
+    fn entry_of(&self, target: &Target, side: Side) -> Result<Entry> {
         let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
-        Ok(link_entry(&link, target.field.collection, &target.written))
+        Ok(side.entry(&side.show(link), &target.field, &target.written))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::attachment::{AttachmentId, FieldId, RowId, TableId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::Table;
-use crate::schema::{Collection, Field};
+use crate::schema::Collection;
 use crate::tree::attr::{Kind, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
@@ -28,9 +28,11 @@ impl Tree {
             return Err(Error::NotDirectory);
         }
         let listing = match node {
-            Node::Table(_) | Node::ThumbTable(_) | Node::Trash | Node::TrashDay(_) => {
-                Listing::Pages { source: ino }
-            }
+            Node::Table(_)
+            | Node::OriginalTable(_)
+            | Node::ThumbTable(_)
+            | Node::Trash
+            | Node::TrashDay(_) => Listing::Pages { source: ino },
             _ => Listing::Whole { source: ino, entries: None },
         };
         Ok(self.handles.add(Handle::Directory(Mutex::new(listing))))
@@ -66,6 +68,7 @@ impl Tree {
         let after = offset.saturating_sub(DOTS);
         let page = match node(source)? {
             Node::Table(table) => self.list_rows(table, after, Node::Row)?,
+            Node::OriginalTable(table) => self.list_rows(table, after, Node::OriginalRow)?,
             Node::ThumbTable(table) => self.list_rows(table, after, Node::ThumbRow)?,
             Node::Trash => self.list_trash_days(after)?,
             Node::TrashDay(day) => self.list_trashed(day, after)?,
@@ -93,12 +96,18 @@ impl Tree {
     fn list(&self, source: Ino) -> Result<Vec<Listed>> {
         let found = match node(source)? {
             Node::Root => self.list_root(),
+            Node::Originals => self
+                .original_tables()
+                .map(|table| (Node::OriginalTable(table.id), table.name.to_string()))
+                .collect(),
             Node::Drop => self.list_boxes(),
             Node::DropBox(row) => self.list_box(row)?,
             Node::Models => self.list_tables(|table| Node::Table(table.id)),
             Node::Thumbs => self.list_tables(|table| Node::ThumbTable(table.id)),
-            Node::Row(..) => self.list_row(&self.directory(source)?)?,
-            Node::Collection(..) => self.list_collection(&self.directory(source)?)?,
+            Node::Row(..) | Node::OriginalRow(..) => self.list_row(&self.directory(source)?)?,
+            Node::Collection(..) | Node::OriginalCollection(..) => {
+                self.list_collection(&self.directory(source)?)?
+            }
             Node::ThumbRow(table, row) => self.list_thumb_row(self.table(table)?, row)?,
             Node::ThumbCollection(field, row) => self.list_thumb_collection(field, row)?,
             Node::ThumbField(id) => self.list_thumbs(id)?,
@@ -121,7 +130,8 @@ impl Tree {
             (Node::Trash, "trash"),
             (Node::Control, ".mediafs"),
         ];
-        let all = always.into_iter().chain(boxes);
+        let originals = self.keeps_originals().then_some((Node::Originals, "originals"));
+        let all = always.into_iter().chain(boxes).chain(originals);
         all.map(|(node, name)| (node, name.to_owned())).collect()
     }
 
@@ -133,16 +143,18 @@ impl Tree {
     fn list_row(&self, row: &Directory<'_>) -> Result<Vec<(Node, String)>> {
         let mut taken = HashSet::new();
         let mut found = Vec::new();
-        for field in row.table.fields.iter().filter(|field| field.collection == Collection::One) {
+        let side = row.side();
+        let fields = row.table.fields.iter().filter(|field| side.has(field));
+        for field in fields.filter(|field| field.collection == Collection::One) {
             if let Some(link) = self.library.find(&row.one(&field.name))? {
-                found.push(listed(&link, field));
-                taken.insert(link.place);
+                taken.insert(link.place.clone());
+                found.push(side.listed(link, field));
             }
         }
+        let collections = row.table.collections().filter(|(_, field)| side.has(field));
         found.extend(
-            row.table
-                .collections()
-                .map(|(number, field)| (Node::Collection(number, row.row), field.name.to_string())),
+            collections
+                .map(|(number, field)| (side.collection(number, row.row), field.name.to_string())),
         );
         found.extend(self.list_drafts(row, &taken));
         found.sort_by(|(_, one), (_, other)| one.cmp(other));
@@ -153,8 +165,9 @@ impl Tree {
     fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<(Node, String)>> {
         let field = collection.field.ok_or(Error::NotDirectory)?;
         let items = self.library.items(collection.row, &field.name)?;
-        let mut found: Vec<_> = items.iter().map(|link| listed(link, field)).collect();
-        let taken = items.into_iter().map(|link| link.place).collect();
+        let taken = items.iter().map(|link| link.place.clone()).collect();
+        let side = collection.side();
+        let mut found: Vec<_> = items.into_iter().map(|link| side.listed(link, field)).collect();
         found.extend(self.list_drafts(collection, &taken));
         self.list_scratch(collection, found)
     }
@@ -219,10 +232,6 @@ impl Tree {
         }
         Ok(found)
     }
-}
-
-fn listed(link: &Link, field: &Field) -> (Node, String) {
-    (Node::Attachment(link.attachment.id), name::listed(link, field.collection).to_string())
 }
 
 /// The directory of an image's variants.

@@ -14,8 +14,9 @@ use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, link_entry, variant_attr};
+use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, variant_attr};
 use crate::tree::redirect::Seeks;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
 use crate::variant::Variant;
 
@@ -38,11 +39,16 @@ impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         let name = sought(name)?;
         let entry = match node(parent)? {
-            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => {
+            Node::Row(..)
+            | Node::Collection(..)
+            | Node::DropBox(_)
+            | Node::OriginalRow(..)
+            | Node::OriginalCollection(..) => {
                 return self.lookup_file(who, &self.directory(parent)?, &name);
             }
             Node::ThumbField(id) => return self.lookup_thumb(who, id, &name),
-            Node::Table(table) => self.lookup_row(table, &name)?,
+            Node::Table(table) => self.lookup_row(table, Side::Models, &name)?,
+            Node::OriginalTable(table) => self.lookup_row(table, Side::Originals, &name)?,
             Node::ThumbTable(table) => self.lookup_thumb_row(table, &name)?,
             Node::ThumbRow(table, row) => self.lookup_thumb_field(table, row, &name)?,
             Node::ThumbCollection(field, row) => self.lookup_thumb_item(field, row, &name)?,
@@ -50,6 +56,7 @@ impl Tree {
             Node::Drop => self.lookup_box(&name)?,
             Node::Models => self.lookup_table(&name, Node::Table)?,
             Node::Thumbs => self.lookup_table(&name, Node::ThumbTable)?,
+            Node::Originals => self.lookup_original_table(&name)?,
             Node::Trash => self.lookup_trash_day(&name)?,
             Node::TrashDay(day) => self.lookup_trashed(day, &name)?,
             Node::Control | Node::Quarantine | Node::QuarantineEntry(_) => {
@@ -70,6 +77,7 @@ impl Tree {
         let node = match name.as_str() {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
+            "originals" if self.keeps_originals() => Node::Originals,
             "drop" if !self.library.boxes().is_empty() => Node::Drop,
             "trash" => Node::Trash,
             ".mediafs" => Node::Control,
@@ -83,18 +91,23 @@ impl Tree {
         Ok(lasting(self.fixed(node(table.ok_or(Error::NotFound)?.id))))
     }
 
-    fn lookup_row(&self, table: TableId, name: &Name) -> Result<Entry> {
+    fn lookup_original_table(&self, name: &Name) -> Result<Entry> {
+        let table = self.original_tables().find(|table| table.name == *name);
+        Ok(fleeting(self.fixed(Node::OriginalTable(table.ok_or(Error::NotFound)?.id))))
+    }
+
+    fn lookup_row(&self, table: TableId, side: Side, name: &Name) -> Result<Entry> {
         if !self.table(table)?.rule.allows(name) {
             return Err(Error::NotFound);
         }
         let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-        Ok(lasting(self.row_attr(&row)))
+        Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))
     }
 
     fn lookup_file(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Lookup> {
         match self.meaning(parent, name)? {
             Meaning::File(place, field) => {
-                let entry = self.lookup_slot(who, &place, &field, name)?;
+                let entry = self.lookup_slot(who, parent.side(), (&place, &field), name)?;
                 self.redirects.answered(who.tid, &place, entry.attr.ino);
                 Ok(Lookup::Found(entry))
             }
@@ -103,14 +116,17 @@ impl Tree {
                 self.lookup_variant(who, link.attachment, &field, variant)
             }
             Meaning::RowJson => {
-                Ok(Lookup::Found(fleeting(self.row_json_attr(parent.table.id, parent.row)?)))
+                let attr = self.row_json_attr(parent.table.id, parent.row)?;
+                Ok(Lookup::Found(fleeting(attr)))
             }
             Meaning::Collection(number) => {
                 let row = self.row(parent.row)?;
-                Ok(Lookup::Found(lasting(collection_attr(number, &row))))
+                let node = parent.side().collection(number, row.id);
+                let attr = collection_attr(number, &row);
+                Ok(Lookup::Found(parent.side().directory(node, attr)))
             }
-            Meaning::Variant(_, _, None) | Meaning::View => Err(Error::NotFound),
-            Meaning::Scratch => {
+            Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
@@ -145,11 +161,11 @@ impl Tree {
     fn lookup_slot(
         &self,
         who: Caller,
-        place: &Place,
-        field: &Arc<Field>,
+        side: Side,
+        (place, field): (&Place, &Arc<Field>),
         name: &Name,
     ) -> Result<Entry> {
-        let link = self.library.find(place)?;
+        let link = self.library.find(place)?.map(|link| side.show(link));
         if let Some(link) = &link
             && !name::resolves(link, field.collection, name)
         {
@@ -162,7 +178,7 @@ impl Tree {
             return Ok(fleeting(draft_attr(&open)));
         }
         match link {
-            Some(link) => Ok(link_entry(&link, field.collection, name)),
+            Some(link) => Ok(side.entry(&link, field, name)),
             None => self.lookup_first_draft(who, place, name),
         }
     }
@@ -263,7 +279,7 @@ impl Tree {
     }
 }
 
-fn lasting(attr: crate::tree::attr::Attr) -> Entry {
+pub(in crate::tree) fn lasting(attr: crate::tree::attr::Attr) -> Entry {
     Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long }
 }
 

@@ -9,12 +9,13 @@ use crate::catalog::{Link, Place};
 use crate::library::draft::Start;
 use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
-use crate::schema::Field;
+use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
-use crate::tree::attr::{Caching, Entry, Lifetime, OpenFlags, Opened};
+use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting};
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
 impl Tree {
@@ -37,13 +38,13 @@ impl Tree {
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => {
                 self.check_extension(who, &place, &field, &name)?;
-                self.create_draft(who, &place, &field, &name, flags)
+                self.create_draft(who, parent.side(), (&place, &field), &name, flags)
             }
             Meaning::Scratch => {
                 let (record, file) =
                     self.library.make_scratch(&parent.folder(), &name, who.uid, who.gid)?;
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, &record, file, true)))
+                Ok((entry, self.hold_scratch(who, &record, file, true)?))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -52,20 +53,20 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
     fn create_draft(
         &self,
         who: Caller,
-        place: &Place,
-        field: &Arc<Field>,
+        side: Side,
+        (place, field): (&Place, &Arc<Field>),
         name: &Name,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
-        let over = self.library.find(place)?;
+        let over = self.library.find(place)?.map(|link| side.show(link));
         let visible = |link: &Link| name::resolves(link, field.collection, name);
         if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
@@ -73,12 +74,22 @@ impl Tree {
         let open = if let Some(own) = self.own_draft(who, place) {
             own
         } else {
-            if over.is_none() {
-                self.check_items(who, place, field, name)?;
-            }
+            let full = match (&over, field.on_refuse) {
+                (Some(_), _) => None,
+                (None, OnRefuse::Quarantine) => self.overflow(place, field)?,
+                (None, OnRefuse::Refuse) => {
+                    self.check_items(who, place, field, name)?;
+                    None
+                }
+            };
             // The program was told that there is no such file: it starts from nothing.
             let target = self.target(place, field, name)?;
-            self.begin_draft(who, target, Start::Empty, over.map(|link| link.attachment.id))?
+            let over = over.map(|link| link.attachment.id);
+            let open = self.begin_draft(who, target, Start::Empty, over)?;
+            if let Some(violation) = full {
+                open.draft.condemn(violation);
+            }
+            open
         };
         let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
         Ok((fleeting(draft_attr(&open)), opened))
@@ -93,7 +104,8 @@ impl Tree {
         name: &Name,
     ) -> Result<()> {
         let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
-        if field.could_take(extension) {
+        // Where refusals are not told the bytes decide alone.
+        if field.could_take(extension) || field.on_refuse == OnRefuse::Quarantine {
             return Ok(());
         }
         let target = self.target(place, field, name)?;
@@ -110,15 +122,19 @@ impl Tree {
         field: &Arc<Field>,
         name: &Name,
     ) -> Result<()> {
-        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(()) };
-        let held = self.library.count_items(place)?;
-        let under_way = || self.drafts.begun_beside(place);
-        if held < most && (self.drafts.is_empty() || held + under_way() < most) {
-            return Ok(());
-        }
+        let Some(violation) = self.overflow(place, field)? else { return Ok(()) };
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        Err(self.library.refuse(&target, author, too_many(held, most), None).into())
+        Err(self.library.refuse(&target, author, violation, None).into())
+    }
+
+    /// Why a collection takes no new item at this place.
+    fn overflow(&self, place: &Place, field: &Field) -> Result<Option<Violation>> {
+        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
+        let held = self.library.count_items(place)?;
+        let under_way = || self.drafts.begun_beside(place);
+        let fits = held < most && (self.drafts.is_empty() || held + under_way() < most);
+        Ok((!fits).then(|| too_many(held, most)))
     }
 
     /// `mknod` of a regular file: `create` and `close`.
@@ -136,7 +152,8 @@ impl Tree {
     /// `mkdir` makes a row, and nothing else is a directory that a program can make.
     pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, _mode: u32) -> Result<Entry> {
         let name = made(name)?;
-        let table = match node(parent)? {
+        let node = node(parent)?;
+        let table = match node.as_model() {
             Node::Table(table) => table,
             // A collection is there already; other directories in a row are not.
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
@@ -157,7 +174,8 @@ impl Tree {
         }
         let row = self.library.make_row(table, &name, who.uid, who.gid)?;
         self.table_changed(table);
-        Ok(Entry { attr: self.row_attr(&row), name: Lifetime::Long, attributes: Lifetime::Long })
+        let side = Side::of(node);
+        Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))
     }
 
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {

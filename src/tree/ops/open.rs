@@ -6,17 +6,20 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::{Place, ScratchRecord};
+use crate::library::sidecar::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::redirect::{Seeks, Step};
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         match node(ino)? {
             Node::Attachment(id) => self.open_attachment(who, id, flags),
+            Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
             Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
@@ -48,7 +51,7 @@ impl Tree {
         Ok(Opened { fh, caching: Caching::Forever })
     }
 
-    fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+    pub(in crate::tree) fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
         // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
             return Ok(false);
@@ -59,21 +62,27 @@ impl Tree {
         Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
 
-    fn turn_to_draft(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
+    pub(in crate::tree) fn turn_to_draft(
+        &self,
+        who: Caller,
+        node: Node,
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        let side = Side::of(node);
         match self.redirects.begin(who.tid, node.ino(), Seeks::Draft) {
             Step::LookAgain | Step::Serve => Err(Error::Stale),
             // With O_TRUNC the kernel would empty the pages of the inode under its readers.
             Step::Reopen(_) if flags.truncate && self.is_being_read(node) => Err(Error::Stale),
-            Step::Reopen(Some(place)) => self.reopen(who, &place, flags),
-            Step::Reopen(None) => self.reopen(who, &self.place_behind(node)?, flags),
+            Step::Reopen(Some(place)) => self.reopen(who, side, &place, flags),
+            Step::Reopen(None) => self.reopen(who, side, &self.place_behind(node)?, flags),
         }
     }
 
     /// `open` of `/proc/self/fd/N` (Samba), or of a path that the kernel will not look up again: the draft is known by
     /// handle alone, on the inode that was opened, past the page cache of that inode.
-    fn reopen(&self, who: Caller, place: &Place, flags: OpenFlags) -> Result<Opened> {
+    fn reopen(&self, who: Caller, side: Side, place: &Place, flags: OpenFlags) -> Result<Opened> {
         let field = self.field_at(place)?;
-        let link = self.library.find(place)?;
+        let link = self.library.find(place)?.map(|link| side.show(link));
         let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
@@ -83,11 +92,11 @@ impl Tree {
     }
 
     fn is_being_read(&self, node: Node) -> bool {
-        matches!(node, Node::Attachment(id) if self.handles.open_attachment(id).is_some())
+        matches!(node.as_model(), Node::Attachment(id) if self.handles.open_attachment(id).is_some())
     }
 
     fn place_behind(&self, node: Node) -> Result<Place> {
-        match node {
+        match node.as_model() {
             Node::Attachment(id) => self.place_of(id),
             Node::Draft(id) => {
                 self.drafts.find(id).map(|open| open.place().clone()).ok_or(Error::Stale)
@@ -132,14 +141,18 @@ impl Tree {
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        if flags.writes() && is_report(&record) {
+            return Err(Error::ReadOnly);
+        }
         let file = self.library.open_scratch(&record, flags.writes())?;
         if flags.writes() {
             self.arrivals.forget(id);
         }
         if flags.truncate {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
+            self.library.scratch_charge(&record)?.set(0);
         }
-        Ok(self.hold_scratch(who, &record, file, flags.writes()))
+        self.hold_scratch(who, &record, file, flags.writes())
     }
 
     pub(in crate::tree) fn hold_scratch(
@@ -148,9 +161,11 @@ impl Tree {
         record: &ScratchRecord,
         file: std::fs::File,
         writes: bool,
-    ) -> Opened {
+    ) -> Result<Opened> {
         let scratch = OpenScratch {
             id: record.id,
+            charge: self.library.scratch_charge(record)?,
+            refused: OnceLock::new(),
             access: record.access,
             file,
             writes,
@@ -160,19 +175,28 @@ impl Tree {
             became: OnceLock::new(),
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
-        Opened { fh, caching: Caching::WhileOpen }
+        Ok(Opened { fh, caching: Caching::WhileOpen })
     }
 
     /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.
     pub(in crate::tree) fn living(&self, who: Caller, id: AttachmentId) -> Result<Attachment> {
+        self.living_at(who, Node::Attachment(id), id)
+    }
+
+    /// The same, of what an inode on either side stands for.
+    pub(in crate::tree) fn living_at(
+        &self,
+        who: Caller,
+        node: Node,
+        id: AttachmentId,
+    ) -> Result<Attachment> {
         let found = self.library.attachment(id)?;
         if let Some(attachment) = &found
             && attachment.links > 0
         {
             return found.ok_or(Error::Stale);
         }
-        let ino = Node::Attachment(id).ino();
-        match self.redirects.begin(who.tid, ino, Seeks::Successor) {
+        match self.redirects.begin(who.tid, node.ino(), Seeks::Successor) {
             Step::Serve => found.ok_or(Error::Stale),
             Step::LookAgain | Step::Reopen(_) => Err(Error::Stale),
         }

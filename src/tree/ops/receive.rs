@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::attachment::{RowId, ScratchId};
 use crate::catalog::{Folder, ScratchRecord};
-use crate::library::boxes::{DropBox, is_sidecar};
+use crate::library::boxes::DropBox;
+use crate::library::sidecar;
 use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry, Lifetime};
 use crate::tree::node::Node;
@@ -78,7 +79,7 @@ impl Tree {
     }
 
     fn arrived(&self, _: &DropBox, record: &ScratchRecord, settle: Duration) -> Result<()> {
-        let under_way = name::is_temporary(&record.name) || is_sidecar(&record.name);
+        let under_way = name::is_temporary(&record.name) || sidecar::has_suffix(&record.name);
         if under_way || self.library.stat_scratch(record)?.size == 0 || self.is_written(record.id) {
             return Ok(());
         }

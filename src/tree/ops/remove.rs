@@ -3,12 +3,13 @@
 
 use std::ffi::OsStr;
 
-use crate::catalog::Place;
+use crate::catalog::{Link, Place};
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
 
 impl Tree {
@@ -19,9 +20,11 @@ impl Tree {
         }
         let parent = self.directory(parent)?;
         match self.meaning(&parent, &name)? {
-            Meaning::File(place, field) => self.unlink_file(who, &place, &field, &name),
+            Meaning::File(place, field) => {
+                self.unlink_file(who, parent.side(), (&place, &field), &name)
+            }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Scratch => {
+            Meaning::Scratch | Meaning::Report => {
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);
@@ -29,12 +32,18 @@ impl Tree {
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson => Err(Error::NotPermitted),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
     /// The owner of a draft takes its draft back and nothing else; anybody else detaches what is stored (CONTRACT 2.12).
-    fn unlink_file(&self, who: Caller, place: &Place, field: &Field, name: &Name) -> Result<()> {
+    fn unlink_file(
+        &self,
+        who: Caller,
+        side: Side,
+        (place, field): (&Place, &Field),
+        name: &Name,
+    ) -> Result<()> {
         let tgid = self.processes.group(who.tid);
         if let Some(own) = self.drafts.owned(place, tgid)
             && !own.is_placeholder()
@@ -44,12 +53,16 @@ impl Tree {
             self.drafts.part(&own);
             return Ok(());
         }
+        let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
         match self.library.find(place)? {
-            Some(link) if name::resolves(&link, field.collection, name) => {
+            Some(link) if leads(&link) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 self.drafts.of(place).iter().for_each(|open| open.hide());
                 self.note_unlinked(who, &link, &lost);
-                self.forget_listed(&link, field, name);
+                match side {
+                    Side::Models => self.forget_listed(&link, field, name),
+                    Side::Originals => self.forget_link(&link),
+                }
                 Ok(())
             }
             Some(_) => Err(Error::NotFound),
@@ -77,10 +90,14 @@ impl Tree {
     /// again at the next lookup: removing an empty one lets `rm -r` of its row succeed.
     pub fn rmdir(&self, _: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         let name = sought(name)?;
-        match node(parent)? {
+        let node = node(parent)?;
+        match node.as_model() {
             Node::Table(table) => {
                 let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
+                if Side::of(node) == Side::Originals {
+                    self.forget_row(table, row.id, &name);
+                }
                 self.drop_placeholders_where(|place| place.row == row.id);
                 self.table_changed(table);
                 Ok(())

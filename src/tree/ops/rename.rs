@@ -14,11 +14,13 @@ use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 
 /// What a rename moves.
 enum Source {
-    Link(Link, Arc<Field>),
+    /// As it is under `/models`, and where it was found.
+    Link(Link, Arc<Field>, Side),
     Scratch(ScratchRecord),
     /// `row.json`
     Json(RowId),
@@ -41,9 +43,16 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         let (name, new_name) = (sought(name)?, made(new_name)?);
-        match (node(parent)?, node(new_parent)?) {
+        let (from, to) = (node(parent)?, node(new_parent)?);
+        let sides = (Side::of(from), Side::of(to));
+        match (from.as_model(), to.as_model()) {
             (Node::Table(from), Node::Table(to)) if from == to => {
-                self.rename_row(from, &name, &new_name, collision(mode))
+                let row = self.rename_row(from, &name, &new_name, collision(mode))?;
+                if sides != (Side::Models, Side::Models) {
+                    self.forget_row(from, row, &name);
+                    self.forget_row(from, row, &new_name);
+                }
+                Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (
@@ -52,7 +61,7 @@ impl Tree {
             ) => {
                 let source = self.source(who, &self.directory(parent)?, &name)?;
                 let goal = self.goal(&self.directory(new_parent)?, &new_name)?;
-                self.rename_file(who, source, goal, &new_name, mode)
+                self.rename_file(who, source, (goal, sides.1), &new_name, mode)
             }
             (
                 Node::QuarantineEntry(id),
@@ -65,7 +74,7 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        self.retry(who, id, &target, mode)
+                        self.retry(who, id, (&target, sides.1), mode)
                     }
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::CrossDevice),
                 }
@@ -74,7 +83,12 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        self.restore_by_name(who, (day, &name), &target, mode)
+                        let before = self.library.find(&place)?;
+                        self.restore_by_name(who, (day, &name), &target, mode)?;
+                        if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
+                            self.forget_link(&before);
+                        }
+                        Ok(())
                     }
                     // Whoever wants the bytes elsewhere copies them.
                     Goal::Scratch(_) | Goal::Json(_) => Err(Error::NotPermitted),
@@ -96,7 +110,7 @@ impl Tree {
         name: &Name,
         to: &Name,
         collision: Collision,
-    ) -> Result<()> {
+    ) -> Result<RowId> {
         let table = self.table(table)?;
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
@@ -104,17 +118,21 @@ impl Tree {
         let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
         self.library.rename_row(row.id, to, collision)?;
         self.table_changed(table.id);
-        Ok(())
+        Ok(row.id)
     }
 
     fn source(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Source> {
         match self.meaning(parent, name)? {
             Meaning::File(place, field) => {
-                let leads = |link: &Link| name::resolves(link, field.collection, name);
+                let side = parent.side();
+                let leads =
+                    |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
                 match self.library.find(&place)?.filter(leads) {
                     Some(link) => {
-                        self.forget_listed(&link, &field, name);
-                        Ok(Source::Link(link, field))
+                        if side == Side::Models {
+                            self.forget_listed(&link, &field, name);
+                        }
+                        Ok(Source::Link(link, field, side))
                     }
                     None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
                     None => Err(Error::NotFound),
@@ -127,9 +145,9 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
-            Meaning::View => Err(Error::NotFound),
+            Meaning::View | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
@@ -142,9 +160,9 @@ impl Tree {
             Meaning::File(place, field) => Ok(Goal::File(place, field)),
             Meaning::Scratch => Ok(Goal::Scratch(parent.folder())),
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
-            Meaning::View => Err(Error::NotPermitted),
+            Meaning::Collection(_) => Err(Error::IsDirectory),
+            Meaning::View | Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
@@ -152,7 +170,7 @@ impl Tree {
         &self,
         who: Caller,
         source: Source,
-        goal: Goal,
+        (goal, side): (Goal, Side),
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
@@ -164,17 +182,28 @@ impl Tree {
             (Source::Scratch(record), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(who, &target, mode)?;
+                let before = self.way_in(who, (&target, side), mode)?;
                 let unlinked = self.take_unlinked(who, &place);
                 let attached = self.attach_scratch(who, &record, &target, before.as_ref());
-                attached.inspect_err(|_| self.put_back_after_rename(unlinked, target))
+                // Refused, also in silence; what was attached keeps the slot.
+                self.hang_unlinked(unlinked, &place);
+                attached
             }
-            (Source::Link(link, from), Goal::File(place, to)) => {
+            (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
-                self.move_link(who, &link, &from, &target, mode)
+                let before = self.library.find(&place)?;
+                self.move_link(who, &link, &from, &target, mode)?;
+                if (own, side) != (Side::Models, Side::Models) {
+                    [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
+                }
+                Ok(())
             }
-            (Source::Link(link, _), Goal::Scratch(folder)) => {
-                self.demote(who, &link, &folder, name, mode)
+            (Source::Link(link, _, own), Goal::Scratch(folder)) => {
+                self.demote(who, &own.show(link.clone()), &folder, name, mode)?;
+                if own == Side::Originals {
+                    self.forget_link(&link);
+                }
+                Ok(())
             }
             (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
                 self.patch_by_rename(who, &record, row)

@@ -80,7 +80,7 @@ impl Tree {
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
             let patience = self.displaced(lost);
-            self.forget_name(before, patience);
+            self.forget_name_of(before, patience);
             self.row_changed(&before.place);
         }
         for link in &changed {

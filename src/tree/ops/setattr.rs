@@ -1,14 +1,17 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId};
+use crate::attachment::{Access, Amendment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
-use crate::tree::attr::{Change, Lifetime, Shown};
+use crate::library::refuse::Author;
+use crate::library::sidecar::is_report;
+use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, collection_attr, draft_shown};
+use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
 impl Tree {
@@ -20,6 +23,7 @@ impl Tree {
         }
         match node(ino)? {
             Node::Attachment(id) => self.set_attachment(who, id, change),
+            Node::Original(id, edition) => self.set_original(who, (id, edition), change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
             // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
@@ -38,18 +42,31 @@ impl Tree {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
             }
+            Node::OriginalRow(_, id) if change.size.is_none() => {
+                let row = self.amend_row(id, change, ino)?;
+                Ok(brief(Attr { ino, ..self.row_attr(&row) }))
+            }
+            Node::OriginalCollection(field, id) if change.size.is_none() => {
+                let row = self.amend_row(id, change, ino)?;
+                Ok(brief(Attr { ino, ..collection_attr(field, &row) }))
+            }
             Node::Collection(field, id) if change.size.is_none() => {
                 let row = self.amend_row(id, change, ino)?;
                 Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
             }
-            Node::Root
-            | Node::Models
-            | Node::Table(_)
-            | Node::Row(..)
-            | Node::Collection(..)
-            | Node::Drop
-            | Node::DropBox(_) => Err(Error::NotPermitted),
-            _ => Err(Error::ReadOnly),
+            table @ (Node::Table(id) | Node::OriginalTable(id)) if change.size.is_none() => {
+                self.amend_table(table, id, change.amendment)
+            }
+            other => Err(match other.as_model() {
+                Node::Root
+                | Node::Models
+                | Node::Table(_)
+                | Node::Row(..)
+                | Node::Collection(..)
+                | Node::Drop
+                | Node::DropBox(_) => Error::NotPermitted,
+                _ => Error::ReadOnly,
+            }),
         }
     }
 
@@ -58,6 +75,21 @@ impl Tree {
         let row = self.library.amend_row(id, change.amendment)?;
         self.forget_directories(&row, Some(asked));
         Ok(row)
+    }
+
+    /// A table is the configuration's: only its times may be set, for as long as the daemon runs. `rsync -a` does that, and
+    /// sets owner and mode where they are others.
+    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Result<Shown> {
+        let Access { uid, gid, mode } = self.fixed(node).access;
+        let same = |wanted: Option<u32>, is: u32| wanted.is_none_or(|wanted| wanted == is);
+        if !same(amendment.uid, uid) || !same(amendment.gid, gid) || !same(amendment.mode, mode) {
+            return Err(Error::NotPermitted);
+        }
+        if let Some(modified) = amendment.modified {
+            self.set_table_time(table, modified);
+            self.forget_attributes(Node::Table(table));
+        }
+        Ok(brief(self.fixed(node)))
     }
 
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
@@ -90,7 +122,9 @@ impl Tree {
     /// An open file is truncated whatever became of its name.
     fn set_open_scratch(&self, scratch: &OpenScratch, change: Change) -> Result<Option<Shown>> {
         let Some(size) = change.size else { return Ok(None) };
+        self.grow_scratch(scratch, size)?;
         scratch.file.set_len(size).map_err(super::files::failed)?;
+        scratch.charge.set(size);
         self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
@@ -99,7 +133,7 @@ impl Tree {
         match change.size {
             // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
             Some(0) => self.emptied.note((id, who.uid), ()),
-            Some(size) => self.truncate_attachment(who, id, size)?,
+            Some(size) => self.truncate_attachment(who, id, size, Side::Models)?,
             None => {}
         }
         let attachment = if change.amendment == Amendment::default() {
@@ -112,19 +146,25 @@ impl Tree {
     }
 
     /// `truncate` by path: a draft of its own, judged and committed before it returns.
-    fn truncate_attachment(&self, who: Caller, id: AttachmentId, size: u64) -> Result<()> {
+    pub(in crate::tree) fn truncate_attachment(
+        &self,
+        who: Caller,
+        id: AttachmentId,
+        length: u64,
+        side: Side,
+    ) -> Result<()> {
         let place = self.place_of(id)?;
         let field = self.field_at(&place)?;
         let link = self.library.find(&place)?.ok_or(Error::Stale)?;
-        let attachment = link.attachment.clone();
+        let attachment = side.show(link.clone()).attachment;
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
-        draft.truncate(&self.library, size)?;
+        draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
             let patience = self.displaced(&lost);
-            self.forget_name(&link, patience);
+            self.forget_name_of(&link, patience);
         }
         self.row_changed(&place);
         Ok(())
@@ -149,8 +189,17 @@ impl Tree {
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
         if let Some(size) = change.size {
             let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            if is_report(&record) {
+                return Err(Error::ReadOnly);
+            }
             let file = self.library.open_scratch(&record, true)?;
+            let part = self.library.scratch_charge(&record)?;
+            if let Err(excess) = part.grow(size, self.library.limits()) {
+                let author = Author { uid: record.access.uid, pid: 0 };
+                return Err(self.library.refuse_scratch(id, author, &excess)?.into());
+            }
             file.set_len(size).map_err(super::files::failed)?;
+            part.set(size);
         }
         if change.amendment != Amendment::default() {
             self.library.amend_scratch(id, change.amendment)?;

@@ -25,6 +25,7 @@ impl Tree {
             Node::Attachment(id) => {
                 Ok(Shown { attr: self.stat_attachment(who, id)?, attributes: Lifetime::Long })
             }
+            Node::Original(id, edition) => Ok(brief(self.stat_original(who, (id, edition))?)),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 Ok(draft_shown(&open))
@@ -37,6 +38,15 @@ impl Tree {
             Node::Row(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
+            }
+            Node::OriginalRow(_, id) => {
+                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                Ok(brief(Attr { ino, ..self.row_attr(&row) }))
+            }
+            Node::OriginalCollection(field, id) => {
+                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                self.directory(ino)?;
+                Ok(brief(Attr { ino, ..collection_attr(field, &row) }))
             }
             Node::Collection(field, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
@@ -100,9 +110,11 @@ impl Tree {
                 self.view(node, Times::all(attachment.committed))
             }
             Node::Table(_)
+            | Node::OriginalTable(_)
             | Node::ThumbTable(_)
             | Node::Root
             | Node::Models
+            | Node::Originals
             | Node::Thumbs
             | Node::Drop
             | Node::Trash => self.fixed(node),
@@ -123,7 +135,7 @@ impl Tree {
     /// A directory that the configuration makes.
     pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
         let mut attr = self.view(node, Times::all(self.started));
-        if let Node::Table(table) = node {
+        if let Node::Table(table) = node.as_model() {
             attr.access.mode = self.library.settings().dir_mode;
             attr.times = Times::all(self.table_time(table));
         }

@@ -23,6 +23,7 @@ impl Tree {
         }
         self.unlinked.forget_old();
         self.emptied.forget_old();
+        self.removed.forget_old();
         let seconds = Timestamp::now().since(self.started).as_secs();
         if seconds.is_multiple_of(SWEEP_EVERY)
             && let Err(error) = self.library.sweep(Patience::Hold)

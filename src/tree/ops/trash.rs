@@ -154,7 +154,7 @@ impl Tree {
         if let Some(displaced) = displaced {
             let patience = self.displaced(&displaced);
             if let Some(link) = before {
-                self.forget_name(link, patience);
+                self.forget_name_of(link, patience);
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ impl Tree {
                 let _gate = scratch.gate.read().unwrap_or_else(PoisonError::into_inner);
                 match scratch.became.get() {
                     Some(open) => Ok(open.draft.write_at(&self.library, offset, data)?),
-                    None => Self::write_scratch(scratch, offset, data),
+                    None => self.write_scratch(scratch, offset, data),
                 }
             }
             Handle::Document(document) => document.write_at(offset, data),

@@ -65,7 +65,7 @@ fn site_with(more: &str) -> Option<Mount> {
     if !server::is_root() {
         return None;
     }
-    let mount = Mount::with(&format!("{SITE}{more}"))?;
+    let mut mount = Mount::with(&format!("{SITE}{more}"))?;
     mount.open_to_all();
     mount.row();
     Some(mount)

@@ -11,9 +11,11 @@ use mediafs::byte_count::ByteCount;
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{self, Catalog};
 use mediafs::library::home::Home;
+use mediafs::library::quarantine::Bounds;
 use mediafs::library::{Library, Parts, Settings};
 use mediafs::media_type::TypePattern;
 use mediafs::pipeline::{self, Pipeline};
+use mediafs::quota::Quotas;
 use mediafs::rule::Rules;
 use mediafs::schema::{Field, IdRule, Schema, Sizes, Table};
 use mediafs::slot::Name;
@@ -160,7 +162,10 @@ fn settings() -> Settings {
         trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
+        quarantine: Bounds::default(),
+        quotas: Quotas::default(),
         base_url: None,
+        stores: Vec::new(),
         owner: None,
         file_mode: 0o644,
         dir_mode: 0o755,

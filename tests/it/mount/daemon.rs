@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -44,7 +43,8 @@ impl Mount {
         Some(mount)
     }
 
-    fn prepared(config: &str) -> Option<Self> {
+    /// All but the mount itself.
+    pub fn prepared(config: &str) -> Option<Self> {
         if !tool::present("/dev/fuse", Path::new("/dev/fuse").exists()) {
             return None;
         }
@@ -52,12 +52,6 @@ impl Mount {
         fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
         Some(Self { directory, daemon: None, notify: None })
-    }
-
-    /// Lets other users reach the mountpoint: a temporary directory is its maker's alone.
-    pub fn open_to_all(&self) {
-        let all = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(self.directory.path(), all).expect("opened");
     }
 
     /// Runs another command with the same configuration.
@@ -68,10 +62,17 @@ impl Mount {
         tool::run(env!("CARGO_BIN_EXE_mediafs"), &all)
     }
 
+    /// Lets other users come as far as the mountpoint: temporary directories are their owner's.
+    pub fn open_to_all(&mut self) {
+        use std::os::unix::fs::PermissionsExt;
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.directory.path(), all).expect("it is ours");
+    }
+
     /// Starts the daemon again over the same library.
     pub fn restart(&mut self) {
         assert!(self.daemon.is_none(), "it runs");
-        let log = File::options().create(true).append(true).open(self.log()).expect("the log");
+        let log = File::options().create(true).append(true).open(self.log_path()).expect("the log");
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
             .arg("--config")
             .arg(self.directory.path().join("mediafs.toml"))
@@ -193,7 +194,12 @@ impl Mount {
         serde_json::from_str(&status).expect("JSON")
     }
 
-    fn log(&self) -> PathBuf {
+    /// What the daemon has said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).expect("the log")
+    }
+
+    fn log_path(&self) -> PathBuf {
         self.directory.path().join("log")
     }
 }
@@ -208,7 +214,7 @@ impl Drop for Mount {
             let _ = daemon.wait();
         }
         if thread::panicking() {
-            say(&fs::read_to_string(self.log()).unwrap_or_default());
+            say(&fs::read_to_string(self.log_path()).unwrap_or_default());
         }
     }
 }

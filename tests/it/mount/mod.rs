@@ -14,11 +14,16 @@ mod draft;
 mod edit;
 mod life;
 mod name;
+mod original;
 pub mod peer;
 pub mod picture;
+mod quarantine;
+mod quota;
 mod refusal;
 mod row;
 mod script;
+mod sidecar;
+mod store;
 pub mod tool;
 mod trash;
 mod variant;
@@ -72,8 +77,10 @@ type = "image"
 
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
+const EIO: i32 = 5;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
+const EXDEV: i32 = 18;
 const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
@@ -82,6 +89,7 @@ const ERANGE: i32 = 34;
 const ENAMETOOLONG: i32 = 36;
 const EBADMSG: i32 = 74;
 const EOPNOTSUPP: i32 = 95;
+const EDQUOT: i32 = 122;
 const EMEDIUMTYPE: i32 = 124;
 
 /// The law 'accepted' of a tool that writes a picture from its first path to its second.

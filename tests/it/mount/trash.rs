@@ -450,3 +450,21 @@ fn items_of_collections_go_to_the_trash_and_back() {
     assert_eq!(read(&photos.join("two")), picture::good(2));
     assert_eq!(names(&photos), ["first.png", "two"]);
 }
+
+#[test]
+fn what_the_quota_has_no_room_for_stays_in_the_trash() {
+    let quota = config("trash = \"1h\"") + "[quotas.tables.user]\nfiles = 1\n";
+    let Some(mount) = Mount::with(&quota) else { return };
+    detach(&mount.attach("memo", b"a memo"));
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let lost = only(&mount);
+    let memo = mount.row().join("memo");
+    assert_eq!(errno(fs::rename(&lost, &memo)), EDQUOT);
+    let told = mount.last_error();
+    assert!(told.contains("[quotas.tables.user] files"), "{told}");
+    let done = restore(&mount, &[lost.to_str().expect("UTF-8")]);
+    assert!(done.code == 1 && done.stderr.contains("table user may have (quota)"), "{done}");
+    detach(&avatar);
+    fs::rename(&lost, &memo).expect("there is room again");
+    assert_eq!(read(&memo), b"a memo");
+}

@@ -1,0 +1,129 @@
+//! A depot: the folder of a store beside the library's own, its lock, and the mark that says whose it is.
+//! Does not know the blobs in it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::library::home::{Error, Home, Site};
+use crate::slot::Name;
+
+/// The file that marks the folder, and by which it is locked.
+const MARK: &str = "mediafs-store";
+
+/// The folder of a store, locked for as long as this value lives.
+#[derive(Debug)]
+pub struct Depot {
+    root: PathBuf,
+    // Held, never read: the kernel drops the lock with the descriptor.
+    _lock: File,
+}
+
+/// What the file says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    library: String,
+    store: String,
+}
+
+impl Depot {
+    /// Makes the folder where it is missing (0700), checks that it can carry a store of this library, and locks it. Where the
+    /// catalogue knows `blobs` of them it must be marked already: an empty folder is where a disk is not mounted.
+    pub fn open(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
+        Site { what: "store", path }.check_filesystem()?;
+        if blobs > 0 && !path.join(MARK).exists() {
+            return Err(Error::Unmarked { name: name.clone(), path: path.to_owned(), blobs });
+        }
+        let root = Site { what: "store", path }.claim()?;
+        let site = Site { what: "store", path: &root };
+        site.check_nameless_files()?;
+        let lock = site.lock(MARK)?;
+        let mark = Mark { library: home.identity()?, store: name.to_string() };
+        let depot = Self { root, _lock: lock };
+        depot.check_mark(name, &mark)?;
+        Ok(depot)
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn check_mark(&self, name: &Name, mark: &Mark) -> Result<(), Error> {
+        let path = self.root.clone();
+        let at = |source| Error::unusable(Site { what: "store", path: &self.root }, source);
+        let said = fs::read_to_string(self.root.join(MARK)).map_err(at)?;
+        // Empty: made by the lock just now, or by a start that did not come further.
+        if said.is_empty() {
+            return self.write(mark).map_err(at);
+        }
+        let found: Mark = serde_json::from_str(&said).map_err(|error| at(error.into()))?;
+        let Mark { library, store } = found;
+        if library != mark.library {
+            return Err(Error::OfAnother { name: name.clone(), path, found: store });
+        }
+        if store != mark.store {
+            return Err(Error::OtherStore { name: name.clone(), path, found: store });
+        }
+        Ok(())
+    }
+
+    /// Into the file that is locked: a new one in its place would not be.
+    fn write(&self, mark: &Mark) -> io::Result<()> {
+        let mut file = File::options().write(true).open(self.root.join(MARK))?;
+        file.write_all(format!("{}\n", serde_json::to_string(mark)?).as_bytes())?;
+        file.sync_all()?;
+        File::open(&self.root)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).expect("a name")
+    }
+
+    fn homes() -> (tempfile::TempDir, Home, Home) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = |name| Home::open(&folder.path().join(name)).expect("a library");
+        let (one, other) = (home("one"), home("other"));
+        (folder, one, other)
+    }
+
+    #[test]
+    fn a_store_is_private_and_serves_one_daemon_at_a_time() {
+        let (folder, one, _) = homes();
+        let path = folder.path().join("deep/cold");
+        let depot = Depot::open(&one, &name("cold"), &path, 0).expect("a store");
+        let mode = fs::metadata(depot.root()).expect("stat").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let again = Depot::open(&one, &name("cold"), &path, 0);
+        assert!(matches!(again, Err(Error::InUse { what: "store", .. })), "{again:?}");
+        drop(depot);
+        Depot::open(&one, &name("cold"), &path, 9).expect("the mark is there");
+    }
+
+    #[test]
+    fn two_libraries_never_share_a_store_and_two_stores_never_a_folder() {
+        let (folder, one, other) = homes();
+        let path = folder.path().join("cold");
+        drop(Depot::open(&one, &name("cold"), &path, 0).expect("a store"));
+        let told = |home, store| Depot::open(home, &name(store), &path, 0).expect_err("a refusal");
+        assert!(told(&other, "cold").to_string().contains("the store `cold` of another library"));
+        assert!(told(&one, "hot").to_string().ends_with("and cannot be `hot` too"));
+    }
+
+    #[test]
+    fn a_store_whose_disk_is_not_mounted_is_not_begun_anew() {
+        let (folder, one, _) = homes();
+        let path = folder.path().join("cold");
+        let told = Depot::open(&one, &name("cold"), &path, 3).expect_err("a refusal").to_string();
+        assert!(told.contains("3 files are kept there; is its disk mounted?"), "{told}");
+        assert!(!path.exists(), "nothing was made");
+    }
+}

@@ -1,0 +1,112 @@
+//! Judging while bytes are still coming: by the size so far, by the header, by what the quotas leave.
+//! Does not judge what only the whole file tells.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::byte_count::ByteCount;
+use crate::library::draft::{Draft, Stage, Work};
+use crate::library::{Error, Library};
+use crate::pipeline::header::End as Bytes;
+use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
+use crate::refusal::{Rule, Violation};
+use crate::schema::OnRefuse;
+
+/// How long the prefix must have grown before the header is looked at again.
+const PROBE_STEP: u64 = 16 << 10;
+
+impl Draft {
+    /// Judges a size that the draft is about to have.
+    pub(super) fn judge_size(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        size: u64,
+    ) -> Result<(), Error> {
+        if work.unfit.is_none() {
+            let fits = policy::judge_size_so_far(&self.target.field.rules, size);
+            let within = || self.room.check(size).map_err(|excess| library.over_quota(&excess));
+            if let Err(violation) = fits.and_then(|()| within()) {
+                self.unfit(library, work, violation)?;
+            }
+        }
+        let most = library.quarantine.bounds().bytes;
+        match work.unfit {
+            Some(_) if size > most => {
+                let violation = beyond_quarantine(size, most);
+                Err(self.refuse_early(library, work, violation))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the header once enough of it is there.
+    pub(super) fn probe(
+        &self,
+        library: &Library,
+        work: &mut Work,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        let Some(at) = work.probe_at else { return Ok(()) };
+        let length = work.contiguous;
+        if length < at || work.unfit.is_some() {
+            return Ok(());
+        }
+        let rules = &self.target.field.rules;
+        let judged = if offset == 0 && data.len() as u64 == length {
+            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], Bytes::Open)
+        } else {
+            let prefix = read_prefix(work.staged()?.file(), length)
+                .map_err(Error::io("read the draft's header"))?;
+            policy::judge_prefix(rules, &prefix, Bytes::Open)
+        };
+        match judged {
+            Prefix::Passed => work.probe_at = None,
+            Prefix::Undecided if length >= PREFIX_MAX as u64 => work.probe_at = None,
+            Prefix::Undecided => work.probe_at = Some(length + PROBE_STEP.min(length.max(64))),
+            Prefix::Refused(violation) => self.unfit(library, work, violation)?,
+        }
+        Ok(())
+    }
+
+    /// The bytes will not be taken, whatever follows. Where their writer is not to hear of it (`on_refuse`) the rest is
+    /// awaited: the close sends all of it to the quarantine.
+    fn unfit(&self, library: &Library, work: &mut Work, violation: Violation) -> Result<(), Error> {
+        match self.target.field.on_refuse {
+            OnRefuse::Refuse => Err(self.refuse_early(library, work, violation)),
+            OnRefuse::Quarantine => {
+                work.unfit = Some(violation);
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
+    fn refuse_early(&self, library: &Library, work: &mut Work, violation: Violation) -> Error {
+        let refusal = library.refuse(&self.target, self.author, violation, None);
+        work.stage = Stage::Refused(refusal.clone());
+        refusal.into()
+    }
+}
+
+/// What is refused in silence is awaited up to the size of the whole quarantine, which could not keep more.
+fn beyond_quarantine(size: u64, most: u64) -> Violation {
+    let (size, most) = (ByteCount(size), ByteCount(most));
+    Violation {
+        rule: Rule::MaxSize,
+        fact: format!("{size} were sent of a file that is refused"),
+        measured: size.to_string(),
+        allows: format!("sends refused files of up to {most} to the quarantine"),
+        allowed: most.to_string(),
+        hint: "send a smaller file".into(),
+    }
+}
+
+fn read_prefix(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).unwrap_or(PREFIX_MAX).min(PREFIX_MAX);
+    let mut prefix = vec![0; length];
+    file.read_exact_at(&mut prefix, 0)?;
+    Ok(prefix)
+}

@@ -1,0 +1,209 @@
+//! The tally of scratch: how many bytes whose scratch files have, while they have a name or somebody has them open.
+//! Does not touch a file; whoever changes one says how large it becomes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::attachment::{ScratchId, TableId};
+use crate::quota::{self, Account, Excess, Limits, Measure};
+
+/// The sizes of all scratch files. Made anew at each start from what the disk holds.
+#[derive(Debug, Default)]
+pub struct Tally {
+    sums: Arc<Mutex<Sums>>,
+    /// Guards the scratch files that have a name. Never held across I/O.
+    named: Mutex<HashMap<ScratchId, Arc<Charge>>>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    accounts: HashMap<Account, u64>,
+}
+
+/// One scratch file's part of the tally. It ends with the last who holds it: a file without a name takes its room until it is
+/// closed.
+#[derive(Debug)]
+pub struct Charge {
+    /// Guards all sums, so that two writers cannot both take what is left of a quota. Never held across I/O.
+    sums: Arc<Mutex<Sums>>,
+    /// Guards whose it is and how large; taken before the sums.
+    part: Mutex<Part>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    uid: u32,
+    /// None where no table has a quota of scratch: nobody asks for it then.
+    table: Option<TableId>,
+    size: u64,
+}
+
+impl Tally {
+    /// Counts a scratch file that has got its name.
+    pub fn add(&self, id: ScratchId, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
+        let charge = self.open(uid, table, size);
+        lock(&self.named).insert(id, Arc::clone(&charge));
+        charge
+    }
+
+    /// Counts a scratch file for as long as the answer is held.
+    pub fn open(&self, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
+        let part = Part { uid, table, size };
+        part.accounts().for_each(|account| lock(&self.sums).add(account, size));
+        Arc::new(Charge { sums: Arc::clone(&self.sums), part: Mutex::new(part) })
+    }
+
+    pub fn find(&self, id: ScratchId) -> Option<Arc<Charge>> {
+        lock(&self.named).get(&id).cloned()
+    }
+
+    /// A scratch file has lost its name.
+    pub fn remove(&self, id: ScratchId) {
+        let charge = lock(&self.named).remove(&id);
+        // Not under the lock: the last holder takes the sums'.
+        drop(charge);
+    }
+
+    pub fn of(&self, account: Account) -> u64 {
+        lock(&self.sums).of(account)
+    }
+
+    /// What each account has, in no order.
+    pub fn all(&self) -> Vec<(Account, u64)> {
+        lock(&self.sums).accounts.iter().map(|(account, size)| (*account, *size)).collect()
+    }
+}
+
+impl Charge {
+    pub fn size(&self) -> u64 {
+        lock(&self.part).size
+    }
+
+    /// Makes room for the file to have `size` bytes, if it has fewer; keeps to the quotas.
+    pub fn grow(&self, size: u64, limits: &Limits) -> Result<(), Excess> {
+        let mut part = lock(&self.part);
+        let Some(more) = size.checked_sub(part.size).filter(|more| *more > 0) else {
+            return Ok(());
+        };
+        let mut sums = lock(&self.sums);
+        for account in part.accounts() {
+            let used = sums.of(account);
+            let allowed = (Measure::Scratch, limits.of(account).scratch);
+            quota::check(account, allowed, used, used.saturating_add(more))?;
+        }
+        part.accounts().for_each(|account| sums.add(account, more));
+        part.size = size;
+        Ok(())
+    }
+
+    /// The file has this size now, whatever the quotas say.
+    pub fn set(&self, size: u64) {
+        self.change(|part| part.size = size);
+    }
+
+    /// `chown`, and a move to another table.
+    pub fn give(&self, uid: u32, table: Option<TableId>) {
+        self.change(|part| (part.uid, part.table) = (uid, table));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Part)) {
+        let mut part = lock(&self.part);
+        let mut sums = lock(&self.sums);
+        part.accounts().for_each(|account| sums.take(account, part.size));
+        change(&mut part);
+        part.accounts().for_each(|account| sums.add(account, part.size));
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let part = *lock(&self.part);
+        let mut sums = lock(&self.sums);
+        part.accounts().for_each(|account| sums.take(account, part.size));
+    }
+}
+
+impl Part {
+    fn accounts(self) -> impl Iterator<Item = Account> {
+        std::iter::once(Account::Uid(self.uid)).chain(self.table.map(Account::Table))
+    }
+}
+
+impl Sums {
+    fn of(&self, account: Account) -> u64 {
+        self.accounts.get(&account).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, account: Account, size: u64) {
+        if size > 0 {
+            let sum = self.accounts.entry(account).or_default();
+            *sum = sum.saturating_add(size);
+        }
+    }
+
+    fn take(&mut self, account: Account, size: u64) {
+        if let Some(sum) = self.accounts.get_mut(&account) {
+            *sum = sum.saturating_sub(size);
+            if *sum == 0 {
+                self.accounts.remove(&account);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::Quota;
+
+    const ME: Account = Account::Uid(7);
+
+    fn limits(scratch: u64) -> Limits {
+        let uid = Quota { scratch: Some(scratch), ..Quota::default() };
+        Limits { uid, ..Limits::default() }
+    }
+
+    #[test]
+    fn scratch_grows_up_to_the_quota_of_its_user() {
+        let tally = Tally::default();
+        let (one, two) = (ScratchId(1), ScratchId(2));
+        let one = tally.add(one, 7, None, 0);
+        let two = tally.add(two, 7, None, 0);
+        assert_eq!(one.grow(60, &limits(100)), Ok(()));
+        assert_eq!(two.grow(40, &limits(100)), Ok(()));
+        let excess = two.grow(41, &limits(100)).expect_err("too much");
+        assert_eq!((excess.account, excess.used, excess.wanted), (ME, 100, 101));
+        assert_eq!(one.grow(10, &limits(100)), Ok(()), "it is larger already");
+        one.set(10);
+        assert_eq!(two.grow(90, &limits(100)), Ok(()));
+    }
+
+    #[test]
+    fn a_file_without_a_name_counts_until_it_is_closed() {
+        let tally = Tally::default();
+        let open = tally.add(ScratchId(1), 7, Some(TableId(2)), 50);
+        tally.remove(ScratchId(1));
+        assert_eq!((tally.of(ME), tally.of(Account::Table(TableId(2)))), (50, 50));
+        drop(open);
+        assert_eq!(tally.all(), []);
+    }
+
+    #[test]
+    fn what_is_given_away_counts_for_its_new_owner() {
+        let tally = Tally::default();
+        tally.add(ScratchId(1), 7, None, 50).give(8, Some(TableId(2)));
+        assert_eq!((tally.of(ME), tally.of(Account::Uid(8))), (0, 50));
+        assert_eq!(tally.of(Account::Table(TableId(2))), 50);
+    }
+
+    #[test]
+    fn root_is_counted_and_held_to_nothing() {
+        let tally = Tally::default();
+        assert_eq!(tally.add(ScratchId(1), 0, None, 0).grow(500, &limits(100)), Ok(()));
+        assert_eq!(tally.of(Account::Uid(0)), 500);
+    }
+}

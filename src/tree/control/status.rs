@@ -1,0 +1,85 @@
+//! `/.mediafs/status.json`: what there is, what is going on, and what of the tables' quotas is used.
+//! Does not tell what users have: everybody may read it.
+
+use serde_json::{Map, Value, json};
+
+use crate::library::stores::StoreStatus;
+use crate::quota::{Account, Quota, Usage};
+use crate::tree::{Result, Tree};
+
+impl Tree {
+    pub(super) fn status(&self) -> Result<String> {
+        let totals = self.library.totals()?;
+        let workers = self.library.pipeline().status();
+        let refusals: Map<_, _> = self
+            .library
+            .refusals()
+            .counts()
+            .into_iter()
+            .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
+            .collect();
+        let store = |it: StoreStatus| {
+            (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
+        };
+        let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
+        let status = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started": self.started.as_rfc3339(),
+            "library": {
+                "rows": totals.rows,
+                "attachments": totals.attachments,
+                "blobs": totals.blobs,
+                "variants": totals.variants,
+                "scratch": totals.scratch,
+                "bytes": totals.bytes,
+            },
+            "stores": stores,
+            "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
+            "open": {
+                "handles": self.handles.count(),
+                "drafts": self.drafts.len(),
+                "arrivals": self.arrivals.len(),
+            },
+            "workers": {
+                "live": workers.live,
+                "busy": workers.busy,
+                "waiting": workers.waiting,
+                "spawned": workers.spawned,
+                "killed": workers.killed,
+            },
+            "boxes": self.boxes_status(),
+            "refusals": refusals,
+            "tables": self.tables()?,
+            "quarantine": self.library.quarantine().list().len(),
+        });
+        Ok(format!("{status:#}\n"))
+    }
+
+    fn boxes_status(&self) -> Map<String, Value> {
+        let boxes = self.library.boxes().iter().map(|drop_box| {
+            let (taken, refused) = drop_box.counts();
+            (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
+        });
+        boxes.collect()
+    }
+
+    /// What each table has, and what it may have.
+    fn tables(&self) -> Result<Map<String, Value>> {
+        let usage = |table: &crate::library::Table| {
+            let account = Account::Table(table.id);
+            let Usage { files, bytes } = self.library.usage(account)?;
+            let (_, drafts) = self.drafts.count(0, &table.name);
+            let quota = quota(self.library.limits().of(account));
+            let used = json!({ "files": files, "bytes": bytes, "drafts": drafts, "quota": quota });
+            Ok((table.name.to_string(), used))
+        };
+        self.library.tables().iter().map(usage).collect()
+    }
+}
+
+/// What is not limited is not named.
+fn quota(quota: Quota) -> Map<String, Value> {
+    let Quota { bytes, files, drafts, scratch } = quota;
+    let all = [("bytes", bytes), ("files", files), ("drafts", drafts), ("scratch", scratch)];
+    all.into_iter().filter_map(|(key, most)| Some((key.to_owned(), json!(most?)))).collect()
+}

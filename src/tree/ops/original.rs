@@ -1,0 +1,106 @@
+//! Originals as inodes: what was sent, with all else as its attachment has it (CONTRACT 1).
+//! Does not know names: those are found as under `/models`.
+
+use crate::attachment::{Amendment, Attachment, AttachmentId, RowId, TableId};
+use crate::catalog::Link;
+use crate::library::Table;
+use crate::slot::Name;
+use crate::tree::attr::{Attr, Caching, Change, OpenFlags, Opened, Shown};
+use crate::tree::node::Node;
+use crate::tree::ops::draft::PATIENCE;
+use crate::tree::ops::stat::brief;
+use crate::tree::side::{Edition, Side, as_sent};
+use crate::tree::{Caller, Error, Result, Tree};
+
+impl Tree {
+    /// Whether any field keeps what was sent.
+    pub(in crate::tree) fn keeps_originals(&self) -> bool {
+        self.original_tables().next().is_some()
+    }
+
+    pub(in crate::tree) fn original_tables(&self) -> impl Iterator<Item = &Table> {
+        let keeps = |table: &&Table| table.fields.iter().any(|field| field.keep_original);
+        self.library.tables().iter().filter(keeps)
+    }
+
+    /// While a handle is open on it this may be an `fstat`, as of an attachment.
+    pub(in crate::tree) fn stat_original(
+        &self,
+        who: Caller,
+        (id, edition): (AttachmentId, Edition),
+    ) -> Result<Attr> {
+        let node = Node::Original(id, edition);
+        let Some(open) = self.handles.open_attachment(id) else {
+            let living = self.living_original(who, (id, edition))?;
+            return Ok(Side::Originals.attr(&as_sent(living)));
+        };
+        let now = self.library.attachment(id)?.map(as_sent);
+        let same = |it: &Attachment| Side::Originals.file(it) == node;
+        let lost = || Attachment { links: 0, ..as_sent(open) };
+        let attr = Side::Originals.attr(&now.filter(same).unwrap_or_else(lost));
+        Ok(Attr { ino: node.ino(), ..attr })
+    }
+
+    /// The attachment; one whose original was sent anew since is looked up again.
+    pub(in crate::tree) fn living_original(
+        &self,
+        who: Caller,
+        (id, edition): (AttachmentId, Edition),
+    ) -> Result<Attachment> {
+        let node = Node::Original(id, edition);
+        let found = self.living_at(who, node, id)?;
+        let same = Side::Originals.file(&as_sent(found.clone())) == node;
+        if same { Ok(found) } else { Err(Error::Stale) }
+    }
+
+    pub(in crate::tree) fn open_original(
+        &self,
+        who: Caller,
+        (id, edition): (AttachmentId, Edition),
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        if flags.writes() || self.has_draft_over(who, id)? {
+            return self.turn_to_draft(who, Node::Original(id, edition), flags);
+        }
+        let attachment = self.living_original(who, (id, edition))?;
+        self.redirects.end(who.tid);
+        let file = self.library.open_blob(as_sent(attachment.clone()).blob)?;
+        let fh = self.handles.add_attachment(&attachment, file);
+        Ok(Opened { fh, caching: Caching::Forever })
+    }
+
+    pub(in crate::tree) fn set_original(
+        &self,
+        who: Caller,
+        (id, edition): (AttachmentId, Edition),
+        change: Change,
+    ) -> Result<Shown> {
+        self.still_named(who, Node::Original(id, edition).ino())?;
+        match change.size {
+            Some(0) => self.emptied.note((id, who.uid), ()),
+            Some(size) => self.truncate_attachment(who, id, size, Side::Originals)?,
+            None => {}
+        }
+        let attachment = if change.amendment == Amendment::default() {
+            self.library.attachment(id)?.ok_or(Error::Stale)?
+        } else {
+            let amended = self.library.amend(id, change.amendment)?;
+            self.forget_attributes(Node::Attachment(id));
+            amended
+        };
+        Ok(brief(Side::Originals.attr(&as_sent(attachment))))
+    }
+
+    /// What was done to a name of `/originals` was done to a link, which the kernel may know by its name in `/models`.
+    pub(in crate::tree) fn forget_link(&self, link: &Link) {
+        self.forget_attributes(Node::Attachment(link.attachment.id));
+        self.forget_name_of(link, PATIENCE);
+    }
+
+    /// The same of a row.
+    pub(in crate::tree) fn forget_row(&self, table: TableId, row: RowId, name: &Name) {
+        self.forget_attributes(Node::Row(table, row));
+        self.forget_attributes(Node::Table(table));
+        self.forget_name(Node::Table(table), name, PATIENCE);
+    }
+}

@@ -1,0 +1,255 @@
+//! Refusals that their writers do not hear of, and what the quarantine is for (CONTRACT 4).
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::daemon::Mount;
+use super::tool::{Done, installed, run};
+use super::{EFBIG, ENOENT, errno, names, picture, read};
+
+const CONFIG: &str = r#"
+[library]
+path = "library"
+
+[quarantine]
+size = "256 KiB"
+
+[mount]
+allow_other = true
+dir_mode = "0777"
+
+[tables.user]
+id = "integer"
+
+# Its writers are told success.
+[tables.user.fields.scan]
+type = "image"
+max_size = "80 KiB"
+content_types = ["image/png"]
+min_width = 64
+on_refuse = "quarantine"
+
+[tables.user.fields.memo]
+type = "file"
+
+[tables.user.fields.note]
+type = "file"
+min_size = "4 B"
+max_size = "4 KiB"
+"#;
+
+fn mount() -> Option<Mount> {
+    let mut mount = Mount::with(CONFIG)?;
+    mount.open_to_all();
+    mount.row();
+    Some(mount)
+}
+
+fn quarantine(mount: &Mount) -> PathBuf {
+    mount.path(".mediafs/quarantine")
+}
+
+/// The only entry, and the bytes in it.
+fn kept(mount: &Mount) -> (String, Vec<u8>) {
+    let [id] = &names(&quarantine(mount))[..] else { panic!("{:?}", names(&quarantine(mount))) };
+    let folder = quarantine(mount).join(id);
+    let bytes = names(&folder).into_iter().find(|name| name != "reason.json").expect("bytes");
+    (id.clone(), fs::read(folder.join(bytes)).expect("readable"))
+}
+
+/// What is refused early, by its first bytes or by its size, and late, by its end.
+fn unfit() -> [(&'static str, Vec<u8>); 3] {
+    let text = b"no image at all\n".repeat(1_000);
+    let small = picture::png(40, 40, 1).to_vec();
+    let cut = picture::cut_short(2).to_vec();
+    [("content_types", text), ("min_width", small), ("truncated", cut)]
+}
+
+#[test]
+fn the_writer_is_told_success_and_the_quarantine_has_all_that_was_sent() {
+    for (rule, bytes) in unfit() {
+        let Some(mount) = mount() else { return };
+        let source = mount.outside("source", &bytes);
+        let scan = mount.row().join("scan");
+        // Like an FTP server: it looks at what each write says, not at close.
+        let done = run("cp", &[&source, &scan]);
+        done.succeeded();
+        assert_eq!(errno(fs::metadata(&scan)), ENOENT, "{rule}: nothing is attached");
+        assert_eq!(kept(&mount).1, bytes, "{rule}: the whole file");
+        let said = mount.last_error();
+        assert!(said.contains("user/42/scan") && said.contains(rule), "{rule}: {said}");
+        let log = fs::read_to_string(mount.path(".mediafs/errors.jsonl")).expect("the log");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+}
+
+#[test]
+fn the_old_file_stays_under_what_was_refused_in_silence() {
+    let Some(mount) = mount() else { return };
+    let scan = mount.attach("scan", &picture::good(1));
+    fs::write(&scan, picture::png(40, 40, 1)).expect("told success");
+    assert_eq!(read(&scan), picture::good(1));
+    // mv across filesystems removes first.
+    let source = mount.outside("source.png", &picture::cut_short(2));
+    run("mv", &[&source, &scan]).succeeded();
+    assert!(!source.exists());
+    assert_eq!(read(&scan), picture::good(1));
+    assert_eq!(names(&quarantine(&mount)).len(), 2);
+}
+
+#[test]
+fn success_of_a_refusal_is_durable() {
+    let Some(mut mount) = mount() else { return };
+    fs::write(mount.row().join("scan"), picture::png(40, 40, 1)).expect("told success");
+    mount.kill9();
+    run("umount", &["-l", &mount.mountpoint().display().to_string()]).succeeded();
+    mount.restart();
+    assert_eq!(kept(&mount).1, picture::png(40, 40, 1).to_vec());
+}
+
+#[test]
+fn scratch_that_is_renamed_onto_it_goes_to_the_quarantine_with_success() {
+    let Some(mount) = mount() else { return };
+    let (row, sent) = (mount.row(), picture::cut_short(1));
+    let mut part = File::create(row.join(".in.scan.tmp")).expect("scratch");
+    part.write_all(&sent).expect("written");
+    fs::rename(row.join(".in.scan.tmp"), row.join("scan")).expect("told success");
+    assert_eq!(names(&row), [""; 0], "neither name is left");
+    assert_eq!(kept(&mount).1, sent.to_vec());
+    part.write_all(b"more").expect("it is still a draft of the field");
+    drop(part);
+    assert_eq!(names(&row), [""; 0]);
+}
+
+#[test]
+fn a_wrong_extension_is_no_error_there() {
+    let Some(mount) = mount() else { return };
+    fs::write(mount.row().join("scan.gif"), b"GIF89a and more").expect("told success");
+    assert_eq!(names(&mount.row()), [""; 0]);
+    fs::write(mount.row().join("scan.gif"), picture::good(1)).expect("the bytes decide");
+    assert_eq!(names(&mount.row()), ["scan.png"]);
+}
+
+#[test]
+fn what_the_quarantine_could_never_hold_is_refused_aloud() {
+    let Some(mount) = mount() else { return };
+    let mut scan = File::create(mount.row().join("scan")).expect("opened");
+    scan.write_all(&vec![b'x'; 250_000]).expect("swallowed");
+    assert_eq!(errno(scan.write_all(&vec![b'x'; 20_000])), EFBIG);
+    drop(scan);
+    assert_eq!(names(&quarantine(&mount)), [""; 0]);
+}
+
+#[test]
+fn a_refused_draft_that_is_read_back_shows_what_was_sent() {
+    let Some(mount) = mount() else { return };
+    let path = mount.row().join("scan");
+    let mut scan = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .expect("opened");
+    scan.write_all(b"no image").expect("swallowed");
+    scan.sync_all().expect("durable");
+    let mut again = String::new();
+    File::open(&path).expect("its own").read_to_string(&mut again).expect("text");
+    assert_eq!(again, "no image");
+}
+
+#[test]
+fn a_quarantined_file_is_removed_by_rm_r() {
+    let Some(mount) = mount() else { return };
+    assert_eq!(errno(fs::write(mount.row().join("note"), [b'x'; 5_000])), EFBIG);
+    fs::write(mount.row().join("scan"), b"no image").expect("told success");
+    let (id, _) = kept(&mount);
+    let entry = quarantine(&mount).join(&id);
+    run("rm", &["-r".into(), entry.clone()]).succeeded();
+    assert!(!entry.exists());
+    assert_eq!(names(&quarantine(&mount)), [""; 0]);
+}
+
+#[test]
+fn everybody_takes_out_what_is_theirs_and_nothing_else() {
+    if !installed("setpriv") {
+        return;
+    }
+    let Some(mount) = mount() else { return };
+    shell("1001", "echo no image > $1/scan", &mount.row()).succeeded();
+    let (id, _) = kept(&mount);
+    let entry = quarantine(&mount).join(&id);
+    assert_ne!(shell("1002", "rm -r $1", &entry).code, 0);
+    assert!(entry.exists());
+    shell("1001", "rm -r $1", &entry).succeeded();
+    assert_eq!(names(&quarantine(&mount)), [""; 0]);
+}
+
+fn shell(user: &str, script: &str, path: &Path) -> Done {
+    let path = path.display().to_string();
+    let arguments =
+        ["--reuid", user, "--regid", user, "--clear-groups", "--", "sh", "-c", script, "sh", &path];
+    run("setpriv", &arguments)
+}
+
+#[test]
+fn mediafs_refused_lists_tries_again_and_drops() {
+    let Some(mut mount) = mount() else { return };
+    fs::write(mount.row().join("scan"), b"no image").expect("told success");
+    let (id, _) = kept(&mount);
+    let listed = mount.command(&["refused"]);
+    listed.succeeded();
+    let line = &listed.stdout;
+    assert!(line.contains(&id) && line.contains("user/42/scan") && line.contains("8 B"), "{line}");
+    let json = mount.command(&["refused", "--json"]).stdout;
+    let entry: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    assert_eq!((&entry["rule"], &entry["bytes"]), (&"content_types".into(), &8.into()));
+    let again = mount.command(&["refused", "--retry", &id]);
+    assert_eq!(again.code, 1, "it is still no image; {again}");
+    assert!(again.stderr.contains("content_types"), "{again}");
+    assert_eq!(kept(&mount).0, id, "kept once");
+    mount.command(&["refused", "--drop", &id]).succeeded();
+    assert_eq!(mount.command(&["refused"]).stdout, "");
+    assert_eq!(mount.command(&["refused", "--drop", &id]).code, 1);
+    assert_eq!(mount.command(&["refused", "--drop", "nonsense"]).code, 2);
+
+    assert_eq!(errno(fs::write(mount.row().join("scan"), vec![0; 300_000])), EFBIG);
+    let mut note = File::create(mount.row().join("note")).expect("opened");
+    note.write_all(b"abc").expect("too short, as the close finds");
+    drop(note);
+    let (id, _) = kept(&mount);
+    let config = fs::read_to_string(mount.config()).expect("the configuration");
+    fs::write(mount.config(), config.replace("min_size = \"4 B\"\n", "")).expect("a milder rule");
+    mount.stop();
+    mount.command(&["refused", "--retry", &id]).succeeded();
+    assert_eq!(mount.command(&["refused"]).stdout, "");
+    mount.restart();
+    assert_eq!(read(&mount.row().join("note")), b"abc", "without a daemon too");
+}
+
+#[test]
+fn a_retry_while_mounted_is_seen_at_once() {
+    let Some(mut mount) = mount() else { return };
+    let old = mount.attach("memo", b"a memo");
+    assert_eq!(read(&old), b"a memo");
+    let mut note = File::create(mount.row().join("note")).expect("opened");
+    note.write_all(b"abc").expect("too short");
+    drop(note);
+    let config = fs::read_to_string(mount.config()).expect("the configuration");
+    fs::write(mount.config(), config.replace("min_size = \"4 B\"\n", "")).expect("a milder rule");
+    mount.stop();
+    mount.restart();
+    let note = mount.attach("note", b"in between");
+    let (id, _) = kept(&mount);
+    mount.command(&["refused", "--retry", &id]).succeeded();
+    assert_eq!(read(&note), b"abc");
+}
+
+#[test]
+fn a_field_that_is_not_asked_to_still_refuses_aloud() {
+    let Some(mount) = mount() else { return };
+    assert_eq!(errno(fs::write(mount.row().join("note"), [b'x'; 5_000])), EFBIG);
+    let done = run("cp", &[mount.outside("short", b"abc"), mount.row().join("note")]);
+    assert_eq!(done.code, 1, "{done}");
+}

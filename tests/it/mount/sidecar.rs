@@ -1,0 +1,168 @@
+//! Reports of refusals beside the refused names, for whoever sees nothing but the collection (CONTRACT 4).
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::daemon::Mount;
+use super::tool::{Done, installed, run};
+use super::{EPERM, ERANGE, EROFS, errno, names, picture, read};
+
+const CONFIG: &str = r#"
+[library]
+path = "library"
+
+[mount]
+allow_other = true
+dir_mode = "0777"
+
+[tables.user]
+id = "integer"
+
+[tables.user.fields.photos]
+type = "image"
+collection = "list"
+min_width = 64
+report = "sidecar"
+
+# What a scanner sends: told success, and where it can be seen.
+[tables.user.fields.scans]
+type = "image"
+collection = "dict"
+min_width = 64
+max_items = 3
+on_refuse = "quarantine"
+report = "sidecar"
+"#;
+
+fn mount() -> Option<Mount> {
+    let mut mount = Mount::with(CONFIG)?;
+    mount.open_to_all();
+    mount.row();
+    Some(mount)
+}
+
+fn photos(mount: &Mount) -> PathBuf {
+    mount.row().join("photos")
+}
+
+fn small() -> picture::Bytes {
+    picture::png(40, 40, 1)
+}
+
+#[test]
+fn a_refusal_is_told_beside_the_refused_name_until_the_next_success() {
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    let front = photos.join("front.png");
+    assert_eq!(errno(fs::write(&front, small())), ERANGE);
+    assert_eq!(names(&photos), ["front.png.REFUSED.txt"]);
+    let report = fs::read_to_string(photos.join("front.png.REFUSED.txt")).expect("text");
+    assert_eq!(report, mount.last_error());
+    assert!(report.contains("image is 40x40") && report.contains("hint: "), "{report}");
+    assert_eq!(errno(fs::write(&front, picture::png(41, 41, 1))), ERANGE);
+    let again = fs::read_to_string(photos.join("front.png.REFUSED.txt")).expect("text");
+    assert!(again.contains("41x41"), "the next refusal replaces it; {again}");
+    fs::write(&front, picture::good(1)).expect("taken");
+    assert_eq!(names(&photos), ["front.png"]);
+}
+
+#[test]
+fn what_is_refused_in_silence_is_told_there_too_and_after_a_restart() {
+    let Some(mut mount) = mount() else { return };
+    let source = mount.outside("page.png", &picture::cut_short(1));
+    let scans = mount.row().join("scans");
+    run("cp", &[&source, &scans.join("page.png")]).succeeded();
+    assert_eq!(names(&scans), ["page.REFUSED.txt"], "a dict's names are its keys");
+    mount.stop();
+    mount.restart();
+    let scans = mount.row().join("scans");
+    let report = fs::read_to_string(scans.join("page.REFUSED.txt")).expect("text");
+    assert!(report.contains("truncated") && report.contains("kept: "), "{report}");
+    fs::write(scans.join("page.jpg"), picture::good(1)).expect("taken");
+    assert_eq!(names(&scans), ["page.png"]);
+}
+
+#[test]
+fn a_full_collection_tells_a_scanner_there() {
+    let Some(mount) = mount() else { return };
+    let scans = mount.row().join("scans");
+    for number in 1..=4 {
+        let path = scans.join(format!("{number}.png"));
+        fs::write(path, picture::good(number)).expect("told success");
+    }
+    assert_eq!(names(&scans), ["1.png", "2.png", "3.png", "4.REFUSED.txt"]);
+    let kept = names(&mount.path(".mediafs/quarantine"));
+    assert_eq!(kept.len(), 1, "the fourth is kept");
+}
+
+#[test]
+fn a_report_is_removed_by_rm_and_written_by_nobody() {
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    assert_eq!(errno(fs::write(photos.join("front.png"), small())), ERANGE);
+    let report = photos.join("front.png.REFUSED.txt");
+    assert_eq!(errno(fs::write(&report, b"all is well")), EROFS);
+    assert_eq!(errno(File::create(photos.join("other.REFUSED.txt"))), EPERM);
+    assert_eq!(errno(fs::rename(&report, photos.join("x"))), EPERM);
+    run("rm", &[&report]).succeeded();
+    assert_eq!(names(&photos), [""; 0]);
+    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is nobody's file");
+}
+
+#[test]
+fn everybody_who_lists_the_collection_reads_the_report() {
+    if !installed("setpriv") {
+        return;
+    }
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    let sent = mount.outside("small.png", &small());
+    let done = shell("1001", &format!("cp {} $1/front.png", sent.display()), &photos);
+    assert_eq!(done.code, 1, "{done}");
+    let report = photos.join("front.png.REFUSED.txt");
+    let read = shell("1002", "cat $1", &report);
+    assert!(read.stdout.contains("image is 40x40"), "{read}");
+    let stat = run("stat", &["-c".into(), "%u %a %F".into(), report.clone()]).stdout;
+    assert_eq!(stat, "1001 644 regular file\n");
+}
+
+#[test]
+fn the_reports_of_a_collection_are_bounded() {
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    for number in 0..103 {
+        let mut file = File::create(photos.join(format!("{number:03}.png"))).expect("opened");
+        assert_eq!(errno(file.write_all(&small())), ERANGE);
+    }
+    let listed = names(&photos);
+    assert_eq!(listed.len(), 100, "the oldest give way");
+    assert_eq!(listed[0], "003.png.REFUSED.txt");
+}
+
+#[test]
+fn a_row_with_reports_is_removed_and_nothing_of_them_is_kept() {
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    assert_eq!(errno(fs::write(photos.join("front.png"), small())), ERANGE);
+    fs::remove_dir(mount.row()).expect("scratch never fails rmdir, nor does a report");
+    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0]);
+}
+
+#[test]
+fn scratch_renamed_onto_an_item_is_reported_there() {
+    let Some(mount) = mount() else { return };
+    let photos = photos(&mount);
+    fs::write(photos.join(".front.part"), small()).expect("scratch");
+    assert_eq!(errno(fs::rename(photos.join(".front.part"), photos.join("front.png"))), ERANGE);
+    assert_eq!(names(&photos), [".front.part", "front.png.REFUSED.txt"]);
+    fs::write(photos.join("back.png"), picture::good(1)).expect("taken");
+    assert_eq!(read(&photos.join("back.png")), picture::good(1));
+}
+
+fn shell(user: &str, script: &str, path: &Path) -> Done {
+    let path = path.display().to_string();
+    let arguments =
+        ["--reuid", user, "--regid", user, "--clear-groups", "--", "sh", "-c", script, "sh", &path];
+    run("setpriv", &arguments)
+}

@@ -1,0 +1,70 @@
+//! Several stores without a mount: what one that is closed costs the others.
+//! Does not repeat what `mount/store` shows.
+
+use std::sync::Arc;
+
+use mediafs::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
+use mediafs::blob::router::{Door, Router};
+use mediafs::blob::{self, BlobStore};
+use mediafs::catalog::{self, Catalog, Place, Publication};
+use mediafs::digest::Digest;
+use mediafs::library::sweep::Patience;
+use mediafs::media_type::MediaType;
+use mediafs::slot::Name;
+use mediafs::timestamp::Timestamp;
+
+use super::model::house::House;
+
+const ACCESS: Access = Access { uid: 0, gid: 0, mode: 0o644 };
+/// More than a sweep dooms at a time.
+const MANY: u32 = 600;
+
+fn name(text: &str) -> Name {
+    Name::parse(text).expect("a name")
+}
+
+/// Something was attached, and is detached again.
+fn detached(catalog: &dyn Catalog, row: RowId, store: StoreId, number: u32) -> BlobKey {
+    let now = Timestamp::now();
+    let digest = Digest::of(&number.to_le_bytes());
+    let blob = catalog.reserve(store, digest, now).expect("reserved").key();
+    let place = Place::one(row, name("doc"));
+    let publication = Publication {
+        place: place.clone(),
+        written: name("doc"),
+        blob,
+        content: Content { media_type: MediaType::OCTET_STREAM, length: 4, dimensions: None },
+        access: ACCESS,
+        times: Times::all(now),
+        original_filename: "doc".into(),
+        source: None,
+        original: None,
+        attributes: Vec::new(),
+        now,
+    };
+    catalog.publish(&publication).expect("published");
+    catalog.unlink(&place, now).expect("unlinked");
+    blob
+}
+
+#[test]
+fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
+    let catalog = Arc::new(catalog::memory::Memory::new());
+    let own = Arc::new(blob::memory::Memory::new());
+    let table = catalog.table(&name("user")).expect("a table");
+    let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;
+    let closed = catalog.store(&name("old")).expect("a store");
+    for number in 0..MANY {
+        detached(&*catalog, row, closed, number);
+    }
+    let last = detached(&*catalog, row, StoreId::default(), MANY);
+    own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
+    let router = Router::new(Arc::clone(&own) as _, [(closed, Door::Closed("old".into()))]);
+    let house = House::of(Arc::clone(&catalog) as _, Arc::new(router));
+    let swept = house.library().sweep(Patience::None).expect("swept");
+    assert_eq!(swept.blobs, 1);
+    assert!(own.open(last).is_err(), "deleted");
+    assert_eq!(house.library().sweep(Patience::None).expect("swept").blobs, 0);
+    let waiting = catalog.doom(Timestamp::now(), Timestamp::now(), usize::MAX >> 1);
+    assert_eq!(waiting.expect("doomed").blobs.len(), MANY as usize);
+}
