@@ -60,6 +60,8 @@ struct State {
     blobs: BTreeMap<u64, Blob>,
     attachments: BTreeMap<AttachmentId, Kept>,
     links: BTreeMap<Place, Hung>,
+    /// The positions of items that were taken down, and when.
+    vacated: BTreeMap<Place, (u64, Timestamp)>,
     variants: BTreeMap<VariantId, Rendered>,
     scratch: BTreeMap<ScratchId, ScratchRecord>,
     limits: Limits,

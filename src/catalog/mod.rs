@@ -119,7 +119,7 @@ pub trait Catalog: Send + Sync {
     -> Result<Reservation, Error>;
 
     /// Hangs a new attachment from a slot and retires what hung there, whose place in a collection it takes; a new item
-    /// comes last. The reserved blobs count as stored from here on.
+    /// comes last, one that was taken down within [`VACANCY`] where it was. The reserved blobs count as stored from here on.
     /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
     /// time); access, times, written and original name, source and original become the publication's, its attributes are
     /// added. A blob's content is what the first publication of it said.
@@ -360,6 +360,9 @@ pub trait Catalog: Send + Sync {
 
 /// A variant that was noted as read is not noted again for this long: reading must not mean writing.
 pub const TOUCH_PRECISION: Duration = Duration::from_secs(60);
+
+/// How long the position of an item is kept after it was taken down, for programs that delete first and write then.
+pub const VACANCY: Duration = Duration::from_secs(60);
 
 /// How long a reservation without a link is believed to be work in progress.
 pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);

@@ -42,6 +42,8 @@ pub struct Entry {
     pub name: Lifetime,
     /// Of the attributes.
     pub attributes: Lifetime,
+    /// Of the inode: with another one the kernel takes a new inode for the same number.
+    pub generation: u64,
 }
 
 /// The answer to `getattr` and `setattr`.

@@ -254,8 +254,8 @@ impl Drafts {
         drafts
     }
 
-    /// How many other slots of the collection that has this one are free but for a first draft.
-    pub fn begun_beside(&self, place: &Place) -> u64 {
+    /// The other slots of the collection that has this one for which there is a first draft.
+    pub fn begun_beside(&self, place: &Place) -> Vec<Place> {
         let beside = |other: &Place| {
             other.row == place.row
                 && other.field == place.field
@@ -265,7 +265,7 @@ impl Drafts {
         let index = self.lock();
         let shown = |id| index.by_id.get(id).is_some_and(|open| open.is_shown());
         let begun = index.by_place.iter().filter(|(it, ids)| beside(it) && ids.iter().any(shown));
-        u64::try_from(begun.count()).unwrap_or(u64::MAX)
+        begun.map(|(place, _)| place.clone()).collect()
     }
 
     /// The draft of a slot that a process owns.

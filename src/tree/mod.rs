@@ -11,6 +11,7 @@ mod control;
 mod directory;
 mod document;
 mod drafts;
+mod generations;
 mod handles;
 mod memory;
 pub mod name;
@@ -39,6 +40,7 @@ use crate::timestamp::Timestamp;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
+use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
@@ -141,6 +143,7 @@ pub struct Tree {
     arrivals: Arrivals,
     drafts: Drafts,
     redirects: Redirects,
+    generations: Generations,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -165,6 +168,7 @@ impl Tree {
             arrivals: Arrivals::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
+            generations: Generations::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),

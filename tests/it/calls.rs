@@ -161,6 +161,29 @@ fn a_refused_file_is_neither_stored_nor_linked() {
 }
 
 #[test]
+fn an_item_costs_the_same_however_many_there_are() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let (first, second) = (At { row: "1", name: "list/a" }, At { row: "1", name: "list/b" });
+    let send = |at| counted.calls(|| kernel.send(who, at, b"a document").expect("taken"));
+    kernel.send(who, DOC, b"a document").expect("taken");
+    let alone = send(first);
+    assert_eq!(send(second), alone);
+    assert_eq!((alone.0.get("count_items"), alone.0.get("items")), (Some(&1), None));
+    let list = kernel.lookup(who, counted.row(), "list").expect("there").attr.ino;
+    let looked_up = counted.calls(|| {
+        kernel.lookup(who, list, "a").expect("there");
+    });
+    assert_eq!(looked_up, (Calls::from([("find", 1)]), Calls::new()));
+    let listed = counted.calls(|| {
+        let fh = counted.house.tree().opendir(who, list).expect("opened");
+        assert_eq!(counted.house.tree().readdir(fh, 0).expect("listed").len(), 4);
+        counted.house.tree().readdir(fh, 4).expect("the end");
+    });
+    assert_eq!(listed, (Calls::from([("items", 1), ("scratches", 1)]), Calls::new()));
+}
+
+#[test]
 fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
     let counted = counted();
     let (kernel, who) = (counted.kernel(), counted.who);

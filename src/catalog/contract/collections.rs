@@ -3,7 +3,7 @@
 
 use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
 use crate::attachment::{RowId, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Revision};
+use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Place, Revision, VACANCY};
 use crate::digest::Digest;
 
 laws! {
@@ -11,6 +11,7 @@ laws! {
     a_replaced_item_keeps_its_position
     a_renamed_item_keeps_its_position_unless_it_takes_anothers
     an_item_from_elsewhere_comes_last
+    an_item_that_comes_back_within_its_time_has_its_position_again
     arranged_items_come_first_and_the_others_follow
     a_row_is_revised_whole_or_not_at_all
     items_and_single_fields_do_not_meet
@@ -47,6 +48,31 @@ fn a_replaced_item_keeps_its_position(catalog: &dyn Catalog) {
     let user = filled(catalog);
     publish(catalog, &item(user, "photos", "a"), "other", 9);
     assert_eq!(order(catalog, user), ["c", "a", "b"]);
+}
+
+fn an_item_that_comes_back_within_its_time_has_its_position_again(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let photo = |text| item(user, "photos", text);
+    let late = 9 + 1 + i64::try_from(VACANCY.as_nanos()).unwrap();
+    catalog.unlink(&photo("a"), at(9)).unwrap();
+    publish(catalog, &photo("new"), "n", 9);
+    publish(catalog, &photo("a"), "other", 10);
+    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
+    // Moved out and back.
+    let out = place(user, "avatar");
+    let rename = |from: &Place, to: &Place, text: &str, now| {
+        catalog.move_link(from, to, &name(text), Collision::Refuse, at(now)).unwrap();
+    };
+    rename(&photo("c"), &out, "avatar", 9);
+    rename(&out, &photo("c"), "c", 9);
+    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
+    // Renamed, and another made under the old name: that one is new.
+    rename(&photo("a"), &photo("z"), "z", 9);
+    publish(catalog, &photo("a"), "newest", 9);
+    assert_eq!(order(catalog, user), ["c", "z", "b", "new", "a"]);
+    catalog.unlink(&photo("c"), at(9)).unwrap();
+    publish(catalog, &photo("c"), "late", late);
+    assert_eq!(order(catalog, user), ["z", "b", "new", "a", "c"]);
 }
 
 fn a_renamed_item_keeps_its_position_unless_it_takes_anothers(catalog: &dyn Catalog) {

@@ -239,12 +239,8 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Rehome(from, to, how, same) => {
             rehome(catalog, (spot(from), spot(to)), how, (now, same))
         }
-        Verb::Doom(retired, reserved, limit) => {
-            format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
-        }
-        Verb::Doomable(retired, reserved, limit) => {
-            format!("{:?}", catalog.doomable(at(retired), at(reserved), limit))
-        }
+        Verb::Doom(a, b, limit) => format!("{:?}", catalog.doom(at(a), at(b), limit)),
+        Verb::Doomable(a, b, limit) => format!("{:?}", catalog.doomable(at(a), at(b), limit)),
         Verb::Renew(id) => format!("{:?}", catalog.renew(AttachmentId(id), time)),
         Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
         _ => unreachable!("played by the caller"),

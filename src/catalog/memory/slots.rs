@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{Hung, Kept, Retirement, State, next};
 use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
-use crate::catalog::{Collision, Error, Link, Orphan, Place, Publication, Published, Revision};
+use crate::catalog::{
+    Collision, Error, Link, Orphan, Place, Publication, Published, Revision, VACANCY,
+};
 use crate::slot::{Name, Row, Slot};
 use crate::timestamp::Timestamp;
 
@@ -120,7 +122,7 @@ impl State {
         if let Some(before) = before {
             self.release(before.blob);
         }
-        self.hang(place, written, id);
+        self.hang(place, written, (id, *now));
         let lost = there.as_ref().filter(|link| link.attachment.id != id);
         let displaced = lost.and_then(|lost| self.lose(lost, *now));
         if there.is_none_or(|link| link.attachment.id != id || link.written != *written) {
@@ -171,7 +173,7 @@ impl State {
         self.attachment(id).ok_or(Error::Missing)?;
         self.require_row(to.row)?;
         let there = self.taken(to, collision)?;
-        self.hang(to, written, id);
+        self.hang(to, written, (id, now));
         self.touch_row(to.row, now);
         if there.as_ref().is_some_and(|link| link.attachment.id == id) {
             return Ok(None);
@@ -186,7 +188,7 @@ impl State {
 
     pub(super) fn unlink(&mut self, place: &Place, now: Timestamp) -> Option<Attachment> {
         let link = self.find(place)?;
-        self.links.remove(place);
+        self.take_down(place, now);
         self.touch_row(place.row, now);
         self.lose(&link, now)
     }
@@ -203,24 +205,25 @@ impl State {
         let id = moved.attachment.id;
         let there = if from == to { None } else { self.taken(to, collision)? };
         let position = self.links.get(from).map(|hung| hung.position);
-        self.hang(to, written, id);
-        if there.is_none()
-            && from.folder() == to.folder()
-            && from.field == to.field
-            && let (Some(hung), Some(position)) = (self.links.get_mut(to), position)
-        {
+        self.hang(to, written, (id, now));
+        let called = there.is_none() && from.folder() == to.folder() && from.field == to.field;
+        if called && let (Some(hung), Some(position)) = (self.links.get_mut(to), position) {
             hung.position = position;
         }
         self.touch_row(from.row, now);
         self.touch_row(to.row, now);
         match there {
             Some(other) if collision == Collision::Exchange => {
-                self.hang(from, &moved.written, other.attachment.id);
+                self.hang(from, &moved.written, (other.attachment.id, now));
                 Ok(Some(other.attachment))
             }
             _ if from == to => Ok(None),
-            there => {
+            _ if called => {
                 self.links.remove(from);
+                Ok(None)
+            }
+            there => {
+                self.take_down(from, now);
                 let displaced = there.and_then(|other| self.lose(&other, now));
                 Ok(displaced.filter(|displaced| displaced.id != id))
             }
@@ -270,9 +273,29 @@ impl State {
         }
     }
 
-    fn hang(&mut self, place: &Place, written: &Name, attachment: AttachmentId) {
-        let position = self.links.get(place).map_or_else(|| self.end_of(place), |it| it.position);
+    fn hang(
+        &mut self,
+        place: &Place,
+        written: &Name,
+        (attachment, now): (AttachmentId, Timestamp),
+    ) {
+        let kept = self.vacated.get(place).filter(|(_, at)| *at >= now.minus(VACANCY));
+        let position = match (self.links.get(place), kept) {
+            (Some(hung), _) => hung.position,
+            (None, Some((position, _))) => *position,
+            (None, None) => self.end_of(place),
+        };
+        self.vacated.remove(place);
         self.links.insert(place.clone(), Hung { written: written.clone(), attachment, position });
+    }
+
+    fn take_down(&mut self, place: &Place, now: Timestamp) {
+        if let Some(hung) = self.links.remove(place)
+            && place.item.is_some()
+        {
+            self.vacated.retain(|_, (_, at)| *at >= now.minus(VACANCY));
+            self.vacated.insert(place.clone(), (hung.position, now));
+        }
     }
 
     /// Where a new link of this place goes.
@@ -280,7 +303,11 @@ impl State {
         let beside = |other: &&Place| (other.row, &other.field) == (place.row, &place.field);
         let taken = self.links.iter().filter(|(other, _)| beside(other));
         match place.item {
-            Some(_) => 1 + taken.map(|(_, hung)| hung.position).max().unwrap_or(0),
+            Some(_) => {
+                let left = self.vacated.iter().filter(|(other, _)| beside(other));
+                let left = left.map(|(_, (position, _))| *position);
+                1 + taken.map(|(_, hung)| hung.position).chain(left).max().unwrap_or(0)
+            }
             None => 0,
         }
     }

@@ -171,7 +171,10 @@ impl Catalog for Memory {
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        self.state().rehome(rehoming)
+        let mut state = self.state();
+        let Rehoming { from, to, .. } = rehoming;
+        let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
+        state.within(&accounts, |state| state.rehome(rehoming))
     }
 
     fn amend(

@@ -53,6 +53,19 @@ ALTER TABLE links_2 RENAME TO links;
 CREATE INDEX links_by_attachment ON links (attachment);
 CREATE INDEX links_in_order ON links (row_id, field, position);
 
+-- The positions of items that were taken down a moment ago, for those that come back: many programs delete first and
+-- write then.
+CREATE TABLE vacated (
+    row_id   INTEGER NOT NULL,
+    field    TEXT    NOT NULL,
+    item     TEXT    NOT NULL,
+    position INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (row_id, field, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX vacated_in_order ON vacated (row_id, field, position);
+CREATE INDEX vacated_by_age ON vacated (at);
+
 -- An empty field: the row itself.
 CREATE TABLE scratch_2 (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,6 +1,6 @@
 -- What each table (kind 0) and each owner (kind 1) is charged: a file for each name, and the bytes of what it leads to
--- with those that were sent, where they are kept. Kept by triggers, so that whatever changes a name, an owner or an
--- original changes it in the same transaction.
+-- with those that were sent, where they are kept. Kept by triggers, so that whatever changes a name, an owner or a
+-- blob changes it in the same transaction.
 
 CREATE TABLE usage (
     kind  INTEGER NOT NULL,
@@ -72,16 +72,20 @@ CREATE TRIGGER attachments_given AFTER UPDATE OF uid ON attachments WHEN OLD.uid
         SET files = files + excluded.files, bytes = bytes + excluded.bytes;
 END;
 
-CREATE TRIGGER attachments_with_originals AFTER UPDATE OF original ON attachments
-WHEN OLD.original IS NOT NEW.original BEGIN
+CREATE TRIGGER attachments_resized AFTER UPDATE OF blob, original ON attachments
+WHEN OLD.blob <> NEW.blob OR OLD.original IS NOT NEW.original BEGIN
     UPDATE usage SET bytes = bytes + l.count * (
-            coalesce((SELECT length FROM blobs WHERE id = NEW.original), 0)
+            coalesce((SELECT length FROM blobs WHERE id = NEW.blob), 0)
+            + coalesce((SELECT length FROM blobs WHERE id = NEW.original), 0)
+            - coalesce((SELECT length FROM blobs WHERE id = OLD.blob), 0)
             - coalesce((SELECT length FROM blobs WHERE id = OLD.original), 0))
         FROM (SELECT r.tab, count(*) AS count FROM links JOIN rows r ON r.id = row_id
               WHERE attachment = NEW.id GROUP BY r.tab) l
         WHERE kind = 0 AND usage.id = l.tab;
     UPDATE usage SET bytes = bytes + l.count * (
-            coalesce((SELECT length FROM blobs WHERE id = NEW.original), 0)
+            coalesce((SELECT length FROM blobs WHERE id = NEW.blob), 0)
+            + coalesce((SELECT length FROM blobs WHERE id = NEW.original), 0)
+            - coalesce((SELECT length FROM blobs WHERE id = OLD.blob), 0)
             - coalesce((SELECT length FROM blobs WHERE id = OLD.original), 0))
         FROM (SELECT count(*) AS count FROM links WHERE attachment = NEW.id) l
         WHERE kind = 1 AND usage.id = NEW.uid;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::columns::{attachment_columns, attachment_tables, int, link, name, number, or_empty};
 use super::{all, attachments, blobs, one, rows, run};
 use crate::attachment::{Attachment, AttachmentId, RowId};
-use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision};
+use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision, VACANCY};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
@@ -111,7 +111,7 @@ pub(super) fn publish(db: &Connection, publication: &Publication) -> Result<Publ
     for (name, value) in &publication.attributes {
         attachments::put_attribute(db, id, name, value)?;
     }
-    hang(db, place, written, id)?;
+    hang(db, place, written, (id, *now))?;
     let displaced = lost.map(|lost| lose(db, lost, *now)).transpose()?;
     if there.is_none_or(|link| link.attachment.id != id || link.written != *written) {
         rows::touch(db, place.row, *now)?;
@@ -129,7 +129,7 @@ pub(super) fn share(
     attachments::require(db, id)?;
     rows::require(db, to.row)?;
     let there = taken(db, to, collision)?;
-    hang(db, to, written, id)?;
+    hang(db, to, written, (id, now))?;
     rows::touch(db, to.row, now)?;
     match there {
         Some(link) if link.attachment.id == id => Ok(None),
@@ -148,7 +148,7 @@ pub(super) fn unlink(
     let Some(link) = find(db, place)? else {
         return Ok(None);
     };
-    take_down(db, place)?;
+    take_down(db, place, now)?;
     rows::touch(db, place.row, now)?;
     lose(db, &link, now).map(Some)
 }
@@ -164,23 +164,24 @@ pub(super) fn move_link(
     rows::require(db, to.row)?;
     rows::touch(db, from.row, now)?;
     if from == to {
-        hang(db, to, written, moved.attachment.id)?;
+        hang(db, to, written, (moved.attachment.id, now))?;
         return Ok(None);
     }
     let there = taken(db, to, collision)?;
     rows::touch(db, to.row, now)?;
     if there.is_none() && from.folder() == to.folder() && from.field == to.field {
         call(db, from, to, written)?;
+        settle(db, to, now)?;
         return Ok(None);
     }
-    hang(db, to, written, moved.attachment.id)?;
+    hang(db, to, written, (moved.attachment.id, now))?;
     match there {
         Some(other) if collision == Collision::Exchange => {
-            hang(db, from, &moved.written, other.attachment.id)?;
+            hang(db, from, &moved.written, (other.attachment.id, now))?;
             Ok(Some(other.attachment))
         }
         there => {
-            take_down(db, from)?;
+            take_down(db, from, now)?;
             let Some(other) = there else {
                 return Ok(None);
             };
@@ -203,16 +204,36 @@ fn lose(db: &Connection, link: &Link, now: Timestamp) -> Result<Attachment, Erro
     attachments::lose(db, link.attachment.id, (&link.place, &link.written), now)
 }
 
-/// What is taken keeps its position; a new item of a collection comes last.
-fn hang(db: &Connection, place: &Place, written: &Name, id: AttachmentId) -> Result<(), Error> {
+/// What is taken keeps its position; an item that was there a moment ago has it again, and a new one comes last.
+fn hang(
+    db: &Connection,
+    place: &Place,
+    written: &Name,
+    (id, now): (AttachmentId, Timestamp),
+) -> Result<(), Error> {
     let sql = "INSERT INTO links (row_id, field, item, written, attachment, position) \
-               SELECT ?1, ?2, ?3, ?4, ?5, CASE ?3 WHEN '' THEN 0 ELSE 1 + coalesce( \
-                   (SELECT max(position) FROM links WHERE row_id = ?1 AND field = ?2), 0) END \
+               SELECT ?1, ?2, ?3, ?4, ?5, CASE ?3 WHEN '' THEN 0 ELSE coalesce( \
+                   (SELECT position FROM vacated \
+                    WHERE row_id = ?1 AND field = ?2 AND item = ?3 AND at >= ?6), \
+                   1 + max( \
+                       coalesce((SELECT max(position) FROM links WHERE row_id = ?1 AND field = ?2), 0), \
+                       coalesce((SELECT max(position) FROM vacated WHERE row_id = ?1 AND field = ?2), 0) \
+                   )) END \
                WHERE 1 ON CONFLICT (row_id, field, item) \
                DO UPDATE SET written = excluded.written, attachment = excluded.attachment";
     let Place { row, field, item } = place;
     let (row, item, id) = (int(row.0), or_empty(item.as_ref()), int(id.0));
-    run(db, sql, params![row, field.as_str(), item, written.as_str(), id]).map(drop)
+    let since = now.minus(VACANCY).0;
+    run(db, sql, params![row, field.as_str(), item, written.as_str(), id, since])?;
+    settle(db, place, now)
+}
+
+/// Nothing comes back to a place that is taken, nor after its time.
+fn settle(db: &Connection, place: &Place, now: Timestamp) -> Result<(), Error> {
+    let Some(item) = &place.item else { return Ok(()) };
+    let sql = "DELETE FROM vacated WHERE row_id = ? AND field = ? AND item = ?";
+    run(db, sql, params![int(place.row.0), place.field.as_str(), item.as_str()])?;
+    run(db, "DELETE FROM vacated WHERE at < ?", [now.minus(VACANCY).0]).map(drop)
 }
 
 /// Another name in the same collection, which keeps the item's position.
@@ -223,8 +244,13 @@ fn call(db: &Connection, from: &Place, to: &Place, written: &Name) -> Result<(),
     run(db, sql, params![new, written.as_str(), row, field, old]).map(drop)
 }
 
-fn take_down(db: &Connection, place: &Place) -> Result<(), Error> {
-    let sql = "DELETE FROM links WHERE row_id = ? AND field = ? AND item = ?";
+fn take_down(db: &Connection, place: &Place, now: Timestamp) -> Result<(), Error> {
     let item = or_empty(place.item.as_ref());
+    let here = params![int(place.row.0), place.field.as_str(), item, now.0];
+    let sql = "INSERT OR REPLACE INTO vacated (row_id, field, item, position, at) \
+               SELECT row_id, field, item, position, ?4 FROM links \
+               WHERE row_id = ?1 AND field = ?2 AND item = ?3 AND item <> ''";
+    run(db, sql, here)?;
+    let sql = "DELETE FROM links WHERE row_id = ? AND field = ? AND item = ?";
     run(db, sql, params![int(place.row.0), place.field.as_str(), item]).map(drop)
 }

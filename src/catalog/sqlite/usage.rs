@@ -4,9 +4,9 @@
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{int, number};
-use super::{all, one};
-use crate::attachment::{RowId, TableId};
-use crate::catalog::Error;
+use super::{Sqlite, all, attachments, one};
+use crate::attachment::{AttachmentId, RowId, TableId};
+use crate::catalog::{Error, Place, Publication};
 use crate::quota::{Account, Limits, Usage};
 
 pub(super) fn of(db: &Connection, account: Account) -> Result<Usage, Error> {
@@ -30,8 +30,47 @@ pub(super) fn every(db: &Connection) -> Result<Vec<(Account, Usage)>, Error> {
     })
 }
 
-/// Makes a change unless an account that it lets grow is above its quota then. The caller's transaction undoes it if so.
-pub(super) fn within<T>(
+impl Sqlite {
+    /// Makes a change in one transaction, which is undone if an account that it lets grow is above its quota then.
+    pub(super) fn write_within<T>(
+        &self,
+        accounts: impl FnOnce(&Connection) -> Result<[Option<Account>; 2], Error>,
+        change: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let limits = self.limits();
+        self.write(|db| within(db, &limits, &accounts(db)?, || change(db)))
+    }
+}
+
+/// Whom a publication can let grow.
+pub(super) fn of_publication(
+    db: &Connection,
+    publication: &Publication,
+) -> Result<[Option<Account>; 2], Error> {
+    let owner = Account::Uid(publication.access.uid);
+    Ok([of_row(db, publication.place.row)?, Some(owner)])
+}
+
+/// Whom another name for an attachment lets grow.
+pub(super) fn of_share(
+    db: &Connection,
+    id: AttachmentId,
+    to: &Place,
+) -> Result<[Option<Account>; 2], Error> {
+    let owner = attachments::require(db, id)?.access.uid;
+    Ok([of_row(db, to.row)?, Some(Account::Uid(owner))])
+}
+
+/// Whom a move can let grow: an exchange moves both ways.
+pub(super) fn of_move(
+    db: &Connection,
+    from: &Place,
+    to: &Place,
+) -> Result<[Option<Account>; 2], Error> {
+    Ok([of_row(db, from.row)?, of_row(db, to.row)?])
+}
+
+fn within<T>(
     db: &Connection,
     limits: &Limits,
     accounts: &[Option<Account>],
@@ -47,7 +86,7 @@ pub(super) fn within<T>(
 }
 
 /// The account of a row's table; none if there is no such row.
-pub(super) fn of_row(db: &Connection, row: RowId) -> Result<Option<Account>, Error> {
+fn of_row(db: &Connection, row: RowId) -> Result<Option<Account>, Error> {
     let sql = "SELECT tab FROM rows WHERE id = ?";
     one(db, sql, [int(row.0)], |row| Ok(Account::Table(TableId(number(row, 0)?))))
 }

@@ -141,12 +141,8 @@ impl Catalog for Sqlite {
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
-        let limits = self.limits();
-        let owner = Some(Account::Uid(publication.access.uid));
-        self.write(|db| {
-            let accounts = [usage::of_row(db, publication.place.row)?, owner];
-            usage::within(db, &limits, &accounts, || slots::publish(db, publication))
-        })
+        let accounts = |db: &_| usage::of_publication(db, publication);
+        self.write_within(accounts, |db| slots::publish(db, publication))
     }
 
     fn share(
@@ -157,13 +153,8 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let limits = self.limits();
-        self.write(|db| {
-            let owner = attachments::require(db, id)?.access.uid;
-            let accounts = [usage::of_row(db, to.row)?, Some(Account::Uid(owner))];
-            let share = || slots::share(db, id, to, written, (collision, now));
-            usage::within(db, &limits, &accounts, share)
-        })
+        let share = |db: &_| slots::share(db, id, to, written, (collision, now));
+        self.write_within(|db| usage::of_share(db, id, to), share)
     }
 
     fn put_back(
@@ -188,16 +179,13 @@ impl Catalog for Sqlite {
         collision: Collision,
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let limits = self.limits();
-        self.write(|db| {
-            let accounts = [usage::of_row(db, from.row)?, usage::of_row(db, to.row)?];
-            let go = || slots::move_link(db, from, to, written, (collision, now));
-            usage::within(db, &limits, &accounts, go)
-        })
+        let go = |db: &_| slots::move_link(db, from, to, written, (collision, now));
+        self.write_within(|db| usage::of_move(db, from, to), go)
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        self.write(|db| stores::rehome(db, rehoming))
+        let Rehoming { from, to, .. } = rehoming;
+        self.write_within(|db| usage::of_move(db, from, to), |db| stores::rehome(db, rehoming))
     }
 
     fn amend(

@@ -17,8 +17,6 @@ const LONG: Duration = Duration::from_secs(60 * 60);
 /// Of the unit that `st_blocks` counts in (stat(3type)).
 const BLOCK: u64 = 512;
 const PREFERRED_BLOCK: u32 = 4096;
-/// Inode numbers are never used again.
-const GENERATION: Generation = Generation(0);
 
 /// A reply that takes a `T`.
 pub trait Answer<T>: Send + 'static {
@@ -69,12 +67,14 @@ answers! {
     ReplyAttr, Shown, |reply, shown| reply.attr(&time(shown.attributes), &file_attr(&shown.attr));
     ReplyOpen, Handle, |reply, handle| reply.opened(handle.fh, handle.flags);
     ReplyEntry, Entry, |reply, entry| reply.entry_with_ttls(
-        &time(entry.attributes), &time(entry.name), &file_attr(&entry.attr), GENERATION
+        &time(entry.attributes), &time(entry.name), &file_attr(&entry.attr),
+        Generation(entry.generation)
     );
     // One time-to-live for the name and the attributes: the shorter one.
     ReplyCreate, (Entry, Handle), |reply, created| reply.created(
         &time(created.0.name).min(time(created.0.attributes)),
-        &file_attr(&created.0.attr), GENERATION, created.1.fh, created.1.flags
+        &file_attr(&created.0.attr),
+        Generation(created.0.generation), created.1.fh, created.1.flags
     );
     ReplyStatfs, Space, |reply, space| reply.statfs(
         space.blocks, space.free, space.available, space.files, space.files_free,

@@ -123,7 +123,9 @@ impl Tree {
                 let row = self.row(parent.row)?;
                 let node = parent.side().collection(number, row.id);
                 let attr = collection_attr(number, &row);
-                Ok(Lookup::Found(parent.side().directory(node, attr)))
+                let entry = parent.side().directory(node, attr);
+                let generation = self.generations.of(entry.attr.ino);
+                Ok(Lookup::Found(Entry { generation, ..entry }))
             }
             Meaning::Variant(_, _, None) | Meaning::View | Meaning::Nothing => Err(Error::NotFound),
             Meaning::Scratch | Meaning::Report => {
@@ -280,7 +282,7 @@ impl Tree {
 }
 
 pub(in crate::tree) fn lasting(attr: crate::tree::attr::Attr) -> Entry {
-    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long }
+    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long, generation: 0 }
 }
 
 /// The permission bits as the kernel reads them, but for supplementary groups, which requests do not carry.

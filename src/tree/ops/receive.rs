@@ -18,7 +18,7 @@ impl Tree {
         let boxes = self.library.boxes();
         let found = boxes.iter().find(|found| found.rule.name == *name).ok_or(Error::NotFound)?;
         let attr = self.box_attr(found.row)?;
-        Ok(Entry { attr, name: Lifetime::Long, attributes: Lifetime::None })
+        Ok(Entry { attr, name: Lifetime::Long, attributes: Lifetime::None, generation: 0 })
     }
 
     /// A box looks like the table that its files go to.

@@ -99,6 +99,11 @@ impl Tree {
                     self.forget_row(table, row.id, &name);
                 }
                 self.drop_placeholders_where(|place| place.row == row.id);
+                for (number, _) in self.table(table)?.collections() {
+                    for side in [Side::Models, Side::Originals] {
+                        self.generations.forget(side.collection(number, row.id).ino());
+                    }
+                }
                 self.table_changed(table);
                 Ok(())
             }
@@ -118,6 +123,7 @@ impl Tree {
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
         self.library.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
+        self.generations.renew(row.side().collection(number, row.row).ino());
         Ok(())
     }
 

@@ -86,7 +86,7 @@ impl Tree {
         for link in &changed {
             self.forget_attributes(Node::Attachment(link.attachment.id));
         }
-        self.forget_attributes(Node::Row(row.table, row.id));
+        self.forget_directories(&row, None);
         Ok(())
     }
 

@@ -193,6 +193,7 @@ pub(in crate::tree) fn link_entry(
         attr: attachment_attr(&link.attachment),
         name: if listed { Lifetime::Long } else { Lifetime::None },
         attributes: Lifetime::Long,
+        generation: 0,
     }
 }
 
@@ -229,5 +230,5 @@ pub(in crate::tree) fn variant_attr(record: &VariantRecord) -> Attr {
 
 /// An entry that the kernel may not keep.
 pub(in crate::tree) fn fleeting(attr: Attr) -> Entry {
-    Entry { attr, name: Lifetime::None, attributes: Lifetime::None }
+    Entry { attr, name: Lifetime::None, attributes: Lifetime::None, generation: 0 }
 }

@@ -17,7 +17,7 @@ use mediafs::media_type::TypePattern;
 use mediafs::pipeline::{self, Pipeline};
 use mediafs::quota::Quotas;
 use mediafs::rule::Rules;
-use mediafs::schema::{Field, IdRule, Schema, Sizes, Table};
+use mediafs::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
 use mediafs::slot::Name;
 use mediafs::tree::Tree;
 use mediafs::tree::process::Processes;
@@ -27,6 +27,8 @@ use tempfile::TempDir;
 pub const DOC_MIN: u64 = 4;
 pub const DOC_MAX: u64 = 64;
 pub const NOTE_MAX: u64 = 32;
+/// Items that `list` takes.
+pub const LIST_MAX: u64 = 2;
 
 /// Where a library keeps its things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +178,14 @@ fn schema() -> Schema {
     let doc = Rules { min_size: ByteCount(DOC_MIN), max_size: ByteCount(DOC_MAX), ..Rules::file() };
     let text = TypePattern::parse("text/plain").expect("a type");
     let note = Rules { max_size: ByteCount(NOTE_MAX), content_types: vec![text], ..Rules::file() };
-    let fields = vec![field("doc", doc), field("note", note), field("pic", Rules::image())];
+    let list = Rules { max_size: ByteCount(DOC_MAX), ..Rules::file() };
+    let fields = vec![
+        field("doc", doc),
+        field("note", note.clone()),
+        field("pic", Rules::image()),
+        Field { collection: Collection::List, max_items: Some(LIST_MAX), ..field("list", list) },
+        Field { collection: Collection::Dict, ..field("dict", note) },
+    ];
     let name = Name::parse("user").expect("a name");
     Schema { tables: vec![Table { name, id: IdRule::Integer, fields }], boxes: Vec::new() }
 }

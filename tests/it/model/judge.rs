@@ -72,7 +72,7 @@ impl Reference {
         }
         let id = self.number();
         self.attachments.insert(id, bytes);
-        self.slots.insert(place, id);
+        self.hang(place, id);
         id
     }
 
@@ -123,7 +123,7 @@ impl Reference {
         let exists = self.rows.values().any(|row| *row == place.0);
         if exists && self.attachments.contains_key(&attachment) && !self.slots.contains_key(&place)
         {
-            self.slots.insert(place, attachment);
+            self.hang(place, attachment);
             self.drop_placeholders(place);
         }
     }
@@ -143,7 +143,7 @@ impl Reference {
             (draft.detached, draft.path, draft.replaced) = (true, Path::Nobody, None);
             return Expected::Done;
         }
-        let Some(id) = self.slots.remove(&place) else { return self.unlink_first_draft(place) };
+        let Some(id) = self.take_down(place) else { return self.unlink_first_draft(place) };
         self.unlinked.insert((place, who), id);
         // Also what was judged: it may be emptied and written again.
         for draft in self.drafts.iter_mut().filter(|draft| draft.place == place) {

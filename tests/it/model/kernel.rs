@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use mediafs::refusal::Rule;
-use mediafs::tree::attr::{Attr, Change, Entry, Mode, OpenFlags, Opened, RenameMode};
+use mediafs::tree::attr::{Attr, Change, Entry, Kind, Mode, OpenFlags, Opened, RenameMode};
 use mediafs::tree::ops::Lookup;
 use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
 
@@ -34,11 +34,18 @@ pub struct Descriptor {
 
 pub type Answer<T> = Result<T, Refusal>;
 
-/// A name in a row.
+/// A name in a row, or in a collection of it: `list/a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At {
     pub row: &'static str,
     pub name: &'static str,
+}
+
+impl At {
+    /// The last component.
+    pub fn last(self) -> &'static str {
+        self.name.split_once('/').map_or(self.name, |(_, item)| item)
+    }
 }
 
 /// How a program opens a file.
@@ -87,9 +94,17 @@ impl Kernel<'_> {
         Ok(self.find(who, at)?.attr)
     }
 
-    fn find(self, who: Caller, At { row, name }: At) -> Answer<Entry> {
-        let row = self.row(who, row)?;
-        self.lookup(who, row, name)
+    fn find(self, who: Caller, at: At) -> Answer<Entry> {
+        self.lookup(who, self.parent(who, at)?, at.last())
+    }
+
+    /// The directory that a name is in.
+    pub fn parent(self, who: Caller, at: At) -> Answer<Ino> {
+        let row = self.row(who, at.row)?;
+        match at.name.split_once('/') {
+            Some((collection, _)) => Ok(self.lookup(who, row, collection)?.attr.ino),
+            None => Ok(row),
+        }
     }
 
     pub fn lookup(self, who: Caller, parent: Ino, name: &str) -> Answer<Entry> {
@@ -122,16 +137,19 @@ impl Kernel<'_> {
     fn open_once(self, who: Caller, at: At, how: How) -> mediafs::tree::Result<Descriptor> {
         let models = self.find_entry(who, ROOT, "models")?;
         let table = self.find_entry(who, models, "user")?;
-        let row = self.find_entry(who, table, at.row)?;
-        match self.find_entry(who, row, at.name) {
+        let mut parent = self.find_entry(who, table, at.row)?;
+        if let Some((collection, _)) = at.name.split_once('/') {
+            parent = self.find_entry(who, parent, collection)?;
+        }
+        match self.find_entry(who, parent, at.last()) {
             Ok(_) if how == How::New => Err(Error::Exists),
             Ok(ino) => {
                 let Opened { fh, .. } = self.0.open(who, ino, how.flags())?;
                 Ok(Descriptor { fh, ino })
             }
             Err(Error::NotFound) if how.creates() => {
-                let name = OsStr::new(at.name);
-                let (entry, opened) = self.0.create(who, row, name, 0o644, how.flags())?;
+                let name = OsStr::new(at.last());
+                let (entry, opened) = self.0.create(who, parent, name, 0o644, how.flags())?;
                 Ok(Descriptor { fh: opened.fh, ino: entry.attr.ino })
             }
             Err(error) => Err(error),
@@ -200,7 +218,7 @@ impl Kernel<'_> {
 
     pub fn unlink(self, who: Caller, at: At) -> Answer<()> {
         self.find(who, at)?;
-        Ok(self.0.unlink(who, self.row(who, at.row)?, OsStr::new(at.name))?)
+        Ok(self.0.unlink(who, self.parent(who, at)?, OsStr::new(at.last()))?)
     }
 
     pub fn rename(self, who: Caller, from: At, to: At, mode: RenameMode) -> Answer<()> {
@@ -210,18 +228,18 @@ impl Kernel<'_> {
         if target.is_ok_and(|entry| entry.attr.ino == source) {
             return Ok(());
         }
-        let (parent, new_parent) = (self.row(who, from.row)?, self.row(who, to.row)?);
-        let (name, new_name) = (OsStr::new(from.name), OsStr::new(to.name));
+        let (parent, new_parent) = (self.parent(who, from)?, self.parent(who, to)?);
+        let (name, new_name) = (OsStr::new(from.last()), OsStr::new(to.last()));
         Ok(self.0.rename(who, (parent, name), (new_parent, new_name), mode)?)
     }
 
     pub fn link(self, who: Caller, from: At, to: At) -> Answer<()> {
         let source = self.find(who, from)?.attr.ino;
-        let parent = self.row(who, to.row)?;
+        let parent = self.parent(who, to)?;
         if self.find(who, to).is_ok() {
             return Err(Refusal::Exists);
         }
-        self.0.link(who, source, parent, OsStr::new(to.name))?;
+        self.0.link(who, source, parent, OsStr::new(to.last()))?;
         Ok(())
     }
 
@@ -238,6 +256,13 @@ impl Kernel<'_> {
         Ok(self.0.rmdir(who, self.table(who)?, OsStr::new(row))?)
     }
 
+    /// `rmdir` of a collection.
+    pub fn rmdir_in(self, who: Caller, row: &str, name: &str) -> Answer<()> {
+        let row = self.row(who, row)?;
+        self.lookup(who, row, name)?;
+        Ok(self.0.rmdir(who, row, OsStr::new(name))?)
+    }
+
     pub fn rename_row(self, who: Caller, from: &str, to: &str) -> Answer<()> {
         self.row(who, from)?;
         let table = self.table(who)?;
@@ -245,15 +270,25 @@ impl Kernel<'_> {
         Ok(self.0.rename(who, from, to, RenameMode::Replace)?)
     }
 
-    /// The names that a row lists, sorted.
+    /// The files that a row lists, sorted.
     pub fn list(self, who: Caller, row: &str) -> Answer<Vec<String>> {
-        let fh = self.0.opendir(who, self.row(who, row)?)?;
-        let listed = self.0.readdir(fh, 0)?;
-        self.0.releasedir(fh);
-        let names = listed.iter().map(|entry| entry.name.to_string());
-        let mut names: Vec<_> = names.filter(|name| name != "." && name != "..").collect();
+        let mut names = self.names(who, self.row(who, row)?)?;
         names.sort();
         Ok(names)
+    }
+
+    /// The names that a collection lists, in its order.
+    pub fn list_in(self, who: Caller, row: &str, name: &str) -> Answer<Vec<String>> {
+        let row = self.row(who, row)?;
+        self.names(who, self.lookup(who, row, name)?.attr.ino)
+    }
+
+    fn names(self, who: Caller, directory: Ino) -> Answer<Vec<String>> {
+        let fh = self.0.opendir(who, directory)?;
+        let listed = self.0.readdir(fh, 0)?;
+        self.0.releasedir(fh);
+        let files = listed.iter().filter(|entry| entry.kind == Kind::File);
+        Ok(files.map(|entry| entry.name.to_string()).collect())
     }
 
     /// `fstat`, which names no handle.

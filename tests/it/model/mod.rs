@@ -11,6 +11,8 @@ pub mod house;
 mod judge;
 pub mod kernel;
 mod names;
+mod order;
+mod program;
 mod reference;
 mod stories;
 pub mod trash;
@@ -26,129 +28,28 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use house::{Backing, House};
 use kernel::{Answer, At, Descriptor, How, Kernel, process};
+use program::{Call, call};
 use reference::{Expected, Reference};
 
 const ROWS: [&str; 2] = ["1", "2"];
-const NAMES: [&str; 4] = ["doc", "note", "tmp.part", "other.part"];
+/// Fields, scratch, three items of a list that takes two, scratch in it, and an item of a dict.
+const NAMES: [&str; 9] = [
+    "doc",
+    "note",
+    "tmp.part",
+    "other.part",
+    "list/a",
+    "list/b",
+    "list/c",
+    "list/x.part",
+    "dict/k.txt",
+];
+const COLLECTIONS: [&str; 2] = ["dict", "list"];
 const PROCESSES: u32 = 3;
 const DESCRIPTORS: usize = 4;
 /// A process that only looks.
 const STRANGER: u32 = 9;
 const CASES: u32 = 48;
-
-/// One system call of one process.
-#[derive(Debug, Clone)]
-enum Call {
-    Mkdir(&'static str),
-    Rmdir(&'static str),
-    RenameRow(&'static str, &'static str),
-    Open {
-        who: u32,
-        fd: usize,
-        at: At,
-        how: How,
-    },
-    Write {
-        fd: usize,
-        offset: usize,
-        data: Vec<u8>,
-    },
-    Truncate {
-        fd: usize,
-        length: usize,
-    },
-    Read {
-        fd: usize,
-    },
-    /// `close` of a duplicate by any process.
-    Flush {
-        who: u32,
-        fd: usize,
-    },
-    Close {
-        fd: usize,
-    },
-    Cat {
-        who: u32,
-        at: At,
-    },
-    Send {
-        who: u32,
-        at: At,
-        data: Vec<u8>,
-    },
-    Unlink {
-        who: u32,
-        at: At,
-    },
-    Rename {
-        who: u32,
-        from: At,
-        to: At,
-    },
-    Link {
-        who: u32,
-        from: At,
-        to: At,
-    },
-    /// The first of the trash with these bytes.
-    Restore(Vec<u8>, At),
-    Sweep,
-    Restart,
-    Crash,
-}
-
-fn call() -> impl Strategy<Value = Call> {
-    let row = || prop::sample::select(&ROWS[..]);
-    let at = || (row(), prop::sample::select(&NAMES[..])).prop_map(|(row, name)| At { row, name });
-    let who = || 0..PROCESSES;
-    let fd = || 0..DESCRIPTORS;
-    let how = prop::sample::select(vec![
-        How::Read,
-        How::Update,
-        How::Append,
-        How::Replace,
-        How::Replace,
-        How::New,
-    ]);
-    prop_oneof![
-        2 => row().prop_map(Call::Mkdir),
-        1 => row().prop_map(Call::Rmdir),
-        1 => (row(), row()).prop_map(|(from, to)| Call::RenameRow(from, to)),
-        10 => (who(), fd(), at(), how)
-            .prop_map(|(who, fd, at, how)| Call::Open { who, fd, at, how }),
-        9 => (fd(), prop_oneof![3 => Just(0), 2 => 0..70_usize], data())
-            .prop_map(|(fd, offset, data)| Call::Write { fd, offset, data }),
-        3 => (fd(), prop_oneof![2 => Just(0), 1 => 1..70_usize])
-            .prop_map(|(fd, length)| Call::Truncate { fd, length }),
-        3 => fd().prop_map(|fd| Call::Read { fd }),
-        3 => (who(), fd()).prop_map(|(who, fd)| Call::Flush { who, fd }),
-        7 => fd().prop_map(|fd| Call::Close { fd }),
-        3 => (who(), at()).prop_map(|(who, at)| Call::Cat { who, at }),
-        5 => (who(), at(), data()).prop_map(|(who, at, data)| Call::Send { who, at, data }),
-        4 => (who(), at()).prop_map(|(who, at)| Call::Unlink { who, at }),
-        5 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Rename { who, from, to }),
-        2 => (who(), at(), at()).prop_map(|(who, from, to)| Call::Link { who, from, to }),
-        3 => (data(), at()).prop_map(|(data, to)| Call::Restore(data, to)),
-        1 => Just(Call::Sweep),
-        1 => Just(Call::Restart),
-        1 => Just(Call::Crash),
-    ]
-}
-
-/// Text, too little, too much, and another type.
-fn data() -> impl Strategy<Value = Vec<u8>> {
-    let text = |letter: char, length: usize| letter.to_string().repeat(length).into_bytes();
-    prop::sample::select(vec![
-        text('a', 8),
-        text('b', 8),
-        text('c', 20),
-        text('d', 40),
-        text('x', 2),
-        text('z', 80),
-        b"%PDF-1.4 ".to_vec(),
-    ])
-}
 
 /// The tree and the reference, side by side.
 struct Bench {
@@ -189,6 +90,10 @@ impl Bench {
         match call {
             Call::Mkdir(row) => agree(&self.reference.mkdir(row), &kernel.mkdir(process(0), row)),
             Call::Rmdir(row) => agree(&self.reference.rmdir(row), &kernel.rmdir(process(0), row)),
+            Call::Clear(row) => {
+                let actual = kernel.rmdir_in(process(0), row, "list");
+                agree(&self.reference.clear(row), &actual)
+            }
             Call::RenameRow(from, to) => {
                 let expected = self.reference.rename_row(from, to);
                 agree(&expected, &kernel.rename_row(process(0), from, to))
@@ -317,8 +222,7 @@ impl Bench {
     /// What every process sees of every name.
     fn compare(&mut self) -> Judged {
         for row in ROWS {
-            let listed = self.kernel().list(process(STRANGER), row).unwrap_or_default();
-            prop_assert_eq!(bare(&listed), self.reference.list(row), "the names in {}", row);
+            self.compare_lists(row)?;
             for name in NAMES {
                 let at = At { row, name };
                 for who in (0..PROCESSES).chain([STRANGER]) {
@@ -332,6 +236,20 @@ impl Bench {
         self.compare_trash()?;
         let kept = self.house.library().quarantine().list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
+        Ok(())
+    }
+
+    /// What a row and its collections list, the items in their order.
+    fn compare_lists(&self, row: &'static str) -> Judged {
+        let mut listed = self.kernel().list(process(STRANGER), row).unwrap_or_default();
+        for collection in COLLECTIONS {
+            let names = self.kernel().list_in(process(STRANGER), row, collection);
+            let names = names.unwrap_or_default();
+            let items = self.reference.items(row, collection);
+            prop_assert_eq!(&names[..items.len()], &items[..], "the order of {}", collection);
+            listed.extend(names.iter().map(|name| format!("{collection}/{name}")));
+        }
+        prop_assert_eq!(bare(&listed), self.reference.list(row), "the names in {}", row);
         Ok(())
     }
 
@@ -358,7 +276,7 @@ impl Bench {
 /// What is put back after a crash is listed with the extension of its type.
 fn bare(listed: &[String]) -> Vec<String> {
     let stem = |name: &String| match name.split_once('.') {
-        Some((stem, _)) if reference::is_field(stem) => stem.to_owned(),
+        Some((stem, _)) if ["doc", "note"].contains(&stem) => stem.to_owned(),
         _ => name.clone(),
     };
     let names: BTreeSet<_> = listed.iter().map(stem).collect();

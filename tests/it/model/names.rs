@@ -22,17 +22,32 @@ impl Reference {
         if self.slots.keys().any(|(of, _)| *of == id) {
             return Expected::Error(Refusal::NotEmpty);
         }
-        let scratch: Vec<_> = self.scratch.keys().filter(|(of, _)| *of == id).copied().collect();
+        self.empty(|place| place.0 == id);
+        self.rows.remove(row);
+        Expected::Done
+    }
+
+    fn empty(&mut self, inside: impl Fn(&(u32, &'static str)) -> bool) {
+        let scratch: Vec<_> = self.scratch.keys().filter(|place| inside(place)).copied().collect();
         for place in scratch {
             let file = self.scratch.remove(&place).expect("listed");
             self.kept += usize::from(!self.files[&file].is_empty());
         }
-        for draft in self.drafts.iter_mut().filter(|draft| draft.place.0 == id) {
+        for draft in self.drafts.iter_mut().filter(|draft| inside(&draft.place)) {
             if draft.placeholder {
                 (draft.path, draft.placeholder) = (Path::Nobody, false);
             }
         }
-        self.rows.remove(row);
+    }
+
+    /// Items keep a list; scratch and placeholders do not.
+    pub fn clear(&mut self, row: &'static str) -> Expected {
+        let Some(&id) = self.rows.get(row) else { return Expected::Error(Refusal::NotFound) };
+        let inside = |place: &(u32, &str)| place.0 == id && place.1.starts_with("list/");
+        if self.slots.keys().any(inside) {
+            return Expected::Error(Refusal::NotEmpty);
+        }
+        self.empty(inside);
         Expected::Done
     }
 
@@ -81,18 +96,20 @@ impl Reference {
                 self.scratch.insert(target, id);
             }
             Found::Attachment(id) if is_field(to.name) => {
+                if let Some(full) = self.full(Some(source), target) {
+                    return full;
+                }
                 let rules = broken(to.name, &self.attachments[&id]);
                 if !rules.is_empty() {
                     return Expected::Refused(rules);
                 }
-                self.slots.remove(&source);
-                self.slots.insert(target, id);
+                self.move_link(source, target);
                 self.drop_placeholders(target);
             }
             Found::Attachment(id) => {
                 let bytes = self.attachments[&id].clone();
                 self.new_scratch(who, target, bytes);
-                self.slots.remove(&source);
+                self.take_down(source);
                 self.unlinked.insert((source, who), id);
             }
         }
@@ -115,11 +132,14 @@ impl Reference {
             Found::Scratch(_) => Expected::Error(Refusal::NotPermitted),
             Found::Attachment(_) if !is_field(to.name) => Expected::Error(Refusal::CrossDevice),
             Found::Attachment(id) => {
+                if let Some(full) = self.full(None, target) {
+                    return full;
+                }
                 let rules = broken(to.name, &self.attachments[&id]);
                 if !rules.is_empty() {
                     return Expected::Refused(rules);
                 }
-                self.slots.insert(target, id);
+                self.hang(target, id);
                 Expected::Done
             }
         }
@@ -127,6 +147,9 @@ impl Reference {
 
     /// Judges scratch and attaches its bytes.
     fn attach(&mut self, file: u32, target: (u32, &'static str)) -> Expected {
+        if let Some(full) = self.full(None, target) {
+            return full;
+        }
         let bytes = self.files[&file].clone();
         let rules = broken(target.1, &bytes);
         if !rules.is_empty() {

@@ -94,7 +94,12 @@ pub(super) enum Found {
 #[derive(Debug, Default)]
 pub struct Reference {
     pub(super) rows: BTreeMap<&'static str, u32>,
+    /// What hangs where. Changed by `hang` and `take_down` alone.
     pub(super) slots: BTreeMap<Place, u32>,
+    /// When each slot was first taken: the order of a collection.
+    pub(super) arrivals: BTreeMap<Place, u32>,
+    /// The same of those that were taken down.
+    pub(super) vacated: BTreeMap<Place, u32>,
     /// Also those without a name, until a sweep.
     pub(super) attachments: BTreeMap<u32, Vec<u8>>,
     pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
@@ -120,14 +125,18 @@ pub fn broken(field: &str, bytes: &[u8]) -> Vec<Rule> {
     if field == "doc" && length < DOC_MIN {
         rules.push(Rule::MinSize);
     }
-    if field == "note" && !is_text(bytes) {
+    if text_only(field) && !is_text(bytes) {
         rules.push(Rule::ContentTypes);
     }
     rules
 }
 
 pub(super) fn most(field: &str) -> u64 {
-    if field == "doc" { DOC_MAX } else { NOTE_MAX }
+    if text_only(field) { NOTE_MAX } else { DOC_MAX }
+}
+
+fn text_only(field: &str) -> bool {
+    field == "note" || field.starts_with("dict/")
 }
 
 fn is_text(bytes: &[u8]) -> bool {
@@ -135,8 +144,8 @@ fn is_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && !pdf && bytes.iter().all(|byte| (0x20..0x7f).contains(byte))
 }
 
-pub fn is_field(name: &str) -> bool {
-    name == "doc" || name == "note"
+pub(super) fn is_field(name: &str) -> bool {
+    !matches!(name.rsplit_once('.'), Some((_, "part")))
 }
 
 impl Draft {
@@ -223,7 +232,12 @@ impl Reference {
         let open = match self.find(who, at) {
             Some(_) if how == How::New => return Expected::Error(Refusal::Exists),
             None if !how.creates() => return Expected::Error(Refusal::NotFound),
-            None if is_field(at.name) => self.open_draft(who, place, how, false),
+            None if is_field(at.name) => {
+                if !self.has_draft(who, place) && self.is_full(place) {
+                    return Expected::Refused(vec![Rule::MaxItems]);
+                }
+                self.open_draft(who, place, how, false)
+            }
             None => Open::Scratch(self.new_scratch(who, place, Vec::new())),
             Some(Found::Scratch(id)) => {
                 if how == How::Replace {
@@ -242,6 +256,10 @@ impl Reference {
         };
         self.handles.insert(fd, Handle { who, open, writes: how.writes() });
         Expected::Done
+    }
+
+    fn has_draft(&self, who: u32, place: Place) -> bool {
+        self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
     fn has_draft_over(&self, who: u32, id: u32) -> bool {

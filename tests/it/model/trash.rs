@@ -66,8 +66,8 @@ impl Kernel<'_> {
     }
 
     pub fn restore(self, lost: &Lost, to: At) -> Answer<()> {
-        let row = self.row(ROOT, to.row)?;
-        let (from, to) = ((lost.day, OsStr::new(&lost.name)), (row, OsStr::new(to.name)));
+        let parent = self.parent(ROOT, to)?;
+        let (from, to) = ((lost.day, OsStr::new(&lost.name)), (parent, OsStr::new(to.last())));
         Ok(self.0.rename(ROOT, from, to, RenameMode::Replace)?)
     }
 }
@@ -92,11 +92,14 @@ impl Reference {
         if !is_field(to.name) {
             return Some(Expected::Error(Refusal::NotPermitted));
         }
+        if let Some(full) = self.full(None, place) {
+            return Some(full);
+        }
         let rules = broken(to.name, bytes);
         if !rules.is_empty() {
             return Some(Expected::Refused(rules));
         }
-        self.slots.insert(place, id);
+        self.hang(place, id);
         self.drop_placeholders(place);
         Some(Expected::Done)
     }

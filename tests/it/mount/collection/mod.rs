@@ -1,15 +1,23 @@
 //! Lists and dicts: fields that are directories (CONTRACT 1 and 3).
 
+mod clients;
+mod scale;
+mod transfer;
+
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
-use super::{EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, names, picture, read};
+use super::{
+    EBADMSG, EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, names, picture, read,
+};
 
+const EISDIR: i32 = 21;
+const EXDEV: i32 = 18;
 const EDQUOT: i32 = 122;
 
-pub const CONFIG: &str = r#"
+const CONFIG: &str = r#"
 [library]
 path = "library"
 
@@ -207,6 +215,31 @@ fn rm_r_of_a_row_takes_its_collections_with_it() {
     put(&row.join("sides/front.png"), 1);
     fs::remove_dir_all(&row).expect("all of it");
     assert_eq!(errno(fs::metadata(&row)), ENOENT);
+}
+
+#[test]
+fn a_collection_that_was_removed_can_be_written_to_while_somebody_is_in_it() {
+    let Some(mount) = started() else { return };
+    let photos = collection(&mount, "photos");
+    let inside = File::open(&photos).expect("it opens");
+    fs::remove_dir(&photos).expect("an empty one");
+    put(&photos.join("a.png"), 1);
+    assert_eq!(listed(&photos), ["a.png"]);
+    drop(inside);
+    assert_eq!(listed(&photos), ["a.png"]);
+}
+
+#[test]
+fn an_item_that_is_removed_and_written_again_keeps_its_place() {
+    let Some(mount) = started() else { return };
+    let photos = collection(&mount, "photos");
+    for (name, seed) in [("c.png", 1), ("b.png", 2), ("a.png", 3)] {
+        put(&photos.join(name), seed);
+    }
+    fs::remove_file(photos.join("c.png")).expect("removed");
+    put(&photos.join("d.png"), 4);
+    put(&photos.join("c.png"), 5);
+    assert_eq!(listed(&photos), ["c.png", "b.png", "a.png", "d.png"]);
 }
 
 #[test]
