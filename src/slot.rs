@@ -11,7 +11,8 @@ pub const NAME_MAX: usize = 255;
 ///
 /// - 1 to 255 bytes of UTF-8
 /// - no `/`, no control character
-/// - neither `.` nor `..`, no trailing space and no trailing dot (Samba and Windows cut those off)
+/// - neither `.` nor `..`, no trailing space and no trailing dot (Samba and Windows cut those off), but for `.in.photo.jpg.`,
+///   which is what `ProFTPD` writes to when its `HiddenStores` are on
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
@@ -30,7 +31,8 @@ impl Name {
         if text.chars().any(char::is_control) {
             return Err(NameError::ControlCharacter);
         }
-        if text.ends_with(['.', ' ']) {
+        let hidden_store = text.strip_prefix(".in.").and_then(|rest| rest.strip_suffix('.'));
+        if hidden_store.filter(|it| !it.is_empty()).unwrap_or(text).ends_with(['.', ' ']) {
             return Err(NameError::TrailingSpaceOrDot);
         }
         Ok(Self(text.into()))
@@ -148,12 +150,15 @@ mod tests {
             ("..", NameError::TrailingSpaceOrDot),
             ("a.", NameError::TrailingSpaceOrDot),
             ("a ", NameError::TrailingSpaceOrDot),
+            (".in..", NameError::TrailingSpaceOrDot),
+            (".in.a..", NameError::TrailingSpaceOrDot),
             ("a/b", NameError::Separator),
             ("a\nb", NameError::ControlCharacter),
         ] {
             assert_eq!(Name::parse(text), Err(why), "{text:?}");
         }
         assert_eq!(Name::parse_bytes(b"\xff"), Err(NameError::NotUtf8));
+        assert!(Name::parse(".in.a.jpg.").is_ok(), "ProFTPD's HiddenStores");
     }
 
     #[test]

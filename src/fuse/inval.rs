@@ -14,8 +14,6 @@ use crate::tree::{Ino, Kernel};
 
 /// Names that wait for the kernel at most.
 const WAITING: usize = 1024;
-/// A reply is held up by a stale name for this long at most.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Tells the kernel through its session.
 pub struct Invalidator {
@@ -45,8 +43,8 @@ impl Kernel for Invalidator {
         }
     }
 
-    fn forget_name(&self, parent: Ino, name: &Name) {
-        self.names.forget(parent, name, PATIENCE);
+    fn forget_name(&self, parent: Ino, name: &Name, patience: Duration) {
+        self.names.forget(parent, name, patience);
     }
 }
 

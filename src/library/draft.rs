@@ -51,7 +51,7 @@ pub(super) struct Shown {
 pub(super) struct Work {
     pub(super) stage: Stage,
     pub(super) start: Start,
-    /// Bytes from offset 0 without a gap.
+    /// Bytes that the writer sent from offset 0 on without a gap.
     pub(super) contiguous: u64,
     /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
     pub(super) probe_at: Option<u64>,
@@ -314,11 +314,11 @@ impl Draft {
             let length = self.size();
             staging::copy(&source, staged.file(), length)
                 .map_err(Error::io("copy the stored bytes"))?;
-            work.contiguous = length;
         } else {
-            work.contiguous = 0;
             self.shown().size = 0;
         }
+        // Under way, what is written over old bytes makes a header of both, which nobody meant.
+        work.contiguous = 0;
         work.probe_at = Some(1);
         work.stage = Stage::Open(staged);
         Ok(())

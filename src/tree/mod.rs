@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::{Place, RowRecord};
+use crate::catalog::{Link, Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
@@ -72,8 +72,8 @@ pub trait Kernel: Send + Sync {
     /// The attributes of an inode must be asked for again. Takes no lock of the kernel that a request could hold.
     fn forget_attributes(&self, ino: Ino);
 
-    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited 50 ms at most.
-    fn forget_name(&self, parent: Ino, name: &Name);
+    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited for `patience` at most.
+    fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.
@@ -150,7 +150,7 @@ pub struct Tree {
     urls: Urls,
     links: Links,
     generations: Generations,
-    /// What a process unlinked a moment ago, and under which name: put back if it then sends something unfit.
+    /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
     emptied: Memory<(AttachmentId, u32), ()>,
@@ -199,9 +199,26 @@ impl Tree {
         }
     }
 
-    fn forget_name(&self, parent: Node, name: &Name) {
+    fn forget_name(&self, parent: Node, name: &Name, patience: Duration) {
         if let Some(kernel) = self.kernel.get() {
-            kernel.forget_name(parent.ino(), name);
+            kernel.forget_name(parent.ino(), name, patience);
+        }
+    }
+
+    /// The name under which the kernel may know a link.
+    fn forget_name_of(&self, link: &Link, patience: Duration) {
+        if let Ok(home) = self.home_of(&link.place)
+            && let Ok(field) = self.field_at(&link.place)
+        {
+            self.forget_name(home, &name::listed(link, field.collection), patience);
+        }
+    }
+
+    /// A link that is asked for by an alias goes or moves: the kernel drops the alias alone, and holds the directory's lock
+    /// until it is answered.
+    fn forget_listed(&self, link: &Link, field: &Field, asked: &Name) {
+        if name::listed(link, field.collection) != *asked {
+            self.forget_name_of(link, Duration::ZERO);
         }
     }
 

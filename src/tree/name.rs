@@ -161,6 +161,28 @@ pub fn is_temporary(name: &Name) -> bool {
         || SUFFIXES.iter().any(|suffix| text.ends_with(suffix))
         || RANDOM.iter().any(random)
         || WHOLE.contains(&text)
+        || has_temporary_extension(name)
+}
+
+/// `avatar.0000000042`: what nginx copies an upload to before it renames it (ten digits of a counter). `a.jpg_original`:
+/// exiftool's backup.
+fn has_temporary_extension(name: &Name) -> bool {
+    const DIGITS: usize = 10;
+    let extension = name.split_extension().1.unwrap_or_default();
+    let counts = extension.len() == DIGITS && extension.bytes().all(|byte| byte.is_ascii_digit());
+    counts || extension.ends_with("_original")
+}
+
+/// Whether a name is that of a journal which `SQLite` keeps beside a database (<https://www.sqlite.org/tempfiles.html>), and
+/// the database would be attached: two writers of one have a draft each, and locks that exclude nobody. In a collection,
+/// where any name is an item's, the database's must have an extension.
+pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
+    const SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
+    let database = SUFFIXES.iter().find_map(|suffix| name.as_str().strip_suffix(suffix));
+    database.and_then(|text| Name::parse(text).ok()).is_some_and(|database| {
+        let told = directory.field.is_none() || database.split_extension().1.is_some();
+        told && matches!(meaning(directory, &database), Meaning::File(..))
+    })
 }
 
 /// The kind of image that a variant without a format of its own takes from its original.
@@ -351,6 +373,22 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_is_one_when_its_database_would_be_attached() {
+        let table = table();
+        let (row, photos) = (row(&table), collection(&table, "photos"));
+        for text in ["avatar-journal", "avatar.png-wal", "avatar-shm"] {
+            assert!(is_journal(&row, &name(text)), "{text}");
+        }
+        for text in ["x.db-journal", "avatar", "-journal", "avatar-journals", "avatar~-wal"] {
+            assert!(!is_journal(&row, &name(text)), "{text}");
+        }
+        assert!(is_journal(&photos, &name("x.db-journal")));
+        for text in ["my-journal", "x.tmp-journal", "-wal"] {
+            assert!(!is_journal(&photos, &name(text)), "{text}");
+        }
+    }
+
+    #[test]
     fn keys_that_differ_by_case_or_normalisation_are_different_keys() {
         let keys = ["front.jpg", "Front.jpg", "caf\u{e9}.jpg", "cafe\u{301}.jpg"];
         let keys: std::collections::HashSet<_> =
@@ -396,13 +434,25 @@ mod tests {
             "4913",
             "photo.crdownload",
             "x~",
+            ".in.x.jpg.",
+            "avatar.jpg.0000000042",
+            "avatar.jpg_exiftool_tmp",
+            "avatar.jpg_original",
         ] {
             assert!(is_temporary(&name(text)), "{text}");
             assert_eq!(item_named("photos", text), None, "{text}");
         }
-        for text in
-            ["avatr.jpg", "phpinfo.jpg", "sedan.jpg", "tmp.jpg", "4913.jpg", "49131", "sedate"]
-        {
+        for text in [
+            "avatr.jpg",
+            "phpinfo.jpg",
+            "sedan.jpg",
+            "tmp.jpg",
+            "4913.jpg",
+            "49131",
+            "sedate",
+            "avatr.20261124",
+            "a_original",
+        ] {
             assert!(!is_temporary(&name(text)), "{text}");
         }
     }

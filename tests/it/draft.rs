@@ -230,6 +230,51 @@ fn what_was_unlinked_first_is_put_back_when_its_replacement_is_refused() {
 }
 
 #[test]
+fn what_was_renamed_away_first_is_put_back_when_its_replacement_is_refused() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let backup = At { row: "1", name: "doc~" };
+    kernel.rename(writer(), DOC, backup, RenameMode::Replace).expect("a backup");
+    assert_eq!(kernel.send(writer(), DOC, b"x"), Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, backup), Ok(OLD.to_vec()), "the backup stays, too");
+}
+
+#[test]
+fn what_was_unlinked_first_is_put_back_when_the_rename_onto_it_is_refused() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), TMP, b"x").expect("scratch");
+    kernel.unlink(writer(), DOC).expect("removed");
+    let renamed = kernel.rename(writer(), TMP, DOC, RenameMode::Replace);
+    assert_eq!(renamed, Err(TOO_SMALL));
+    assert_eq!(stored(&house, DOC), Ok(OLD.to_vec()));
+    assert_eq!(stored(&house, TMP), Ok(b"x".to_vec()));
+}
+
+/// `exiftool -overwrite_original_in_place`: for a moment a new beginning stands before old bytes.
+#[test]
+fn what_is_written_over_stored_bytes_is_judged_by_what_was_sent() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    kernel.send(writer(), PIC, &picture::png(40, 30, 1)).expect("a picture");
+    let mut gif = Vec::new();
+    let mut encoder =
+        gif::Encoder::new(&mut gif, 60, 50, &[0, 0, 0, 255, 255, 255]).expect("a header");
+    let frame = gif::Frame::from_indexed_pixels(60, 50, vec![1; 60 * 50], None);
+    encoder.write_frame(&frame).expect("a frame");
+    drop(encoder);
+    let fd = open(&house, writer(), PIC, How::Update);
+    let (begin, rest) = gif.split_at(6);
+    kernel.write(fd, 0, begin).expect("no size is told yet");
+    kernel.write(fd, 6, rest).expect("written");
+    kernel.truncate(writer(), fd, gif.len() as u64).expect("cut");
+    kernel.close(writer(), fd).expect("taken");
+    let stored = kernel.cat(writer(), PIC).expect("there");
+    assert!(stored.starts_with(b"GIF89a"), "the new picture");
+}
+
+#[test]
 fn what_another_process_unlinked_stays_removed() {
     let house = occupied();
     let kernel = Kernel(house.tree());

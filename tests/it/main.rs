@@ -2,6 +2,7 @@
 
 mod calls;
 mod cli;
+mod clients;
 mod commands;
 mod crash;
 mod draft;

@@ -123,7 +123,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match &published.displaced {
-            Some(displaced) => self.displaced(displaced, before),
+            Some(displaced) => self.displaced_by_name(displaced, before),
             None => self.forget_attributes(Node::Attachment(published.attachment.id)),
         }
     }

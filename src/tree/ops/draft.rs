@@ -2,10 +2,12 @@
 //! Does not judge bytes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::attachment::{Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
+use crate::library::promise::Promise;
 use crate::library::quota::Room;
 use crate::library::refuse::Author;
 use crate::library::settle::{End, Verdict};
@@ -15,12 +17,15 @@ use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
-use crate::tree::name;
 use crate::tree::node::Node;
 use crate::tree::{Caller, Error, Ino, Result, Tree};
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
+/// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
+pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
+/// The same where nobody but an `O_PATH` open could take the name for a living one.
+const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
 impl Tree {
     /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
@@ -67,23 +72,23 @@ impl Tree {
         who: Caller,
         target: Target,
         start: Start,
-        over: Option<crate::attachment::AttachmentId>,
+        over: Option<AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
             return Err(Error::TooBusy);
         }
         let owner = self.processes.owner(who.tid);
-        let replaced = self.unlinked.take(&(target.place.clone(), owner.pid()));
+        let replaced = self.take_unlinked(who, &target.place);
         let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
         let room = match self.admit(&target, author, access.uid) {
             Ok(room) => room,
             Err(error) => {
-                self.hang_again(&target.place, replaced);
+                self.hang_unlinked(replaced, &target.place);
                 return Err(error);
             }
         };
-        let replaced = replaced.map(|(id, _)| self.library.promise(id));
+        let replaced = replaced.map(|(promise, _)| promise);
         let draft = Draft::new(target, author, access, start, replaced);
         Ok(self.drafts.add(draft.within(&self.library, room), over, owner))
     }
@@ -100,20 +105,6 @@ impl Tree {
                 Err(refuse(excess).into())
             }
             _ => Ok(room),
-        }
-    }
-
-    /// What was unlinked for a draft that cannot begin hangs there again.
-    fn hang_again(&self, place: &Place, unlinked: Option<(AttachmentId, Name)>) {
-        let Some((id, written)) = unlinked else { return };
-        match self.library.put_back(id, place, &written) {
-            Ok(_) => self.row_changed(place),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "an attachment was not put back"
-                );
-            }
         }
     }
 
@@ -185,16 +176,43 @@ impl Tree {
     pub(in crate::tree) fn put_back(&self, open: &OpenDraft) {
         let Some(id) = open.draft.replaced() else { return };
         let target = open.draft.target();
-        match self.library.put_back(id, &target.place, &target.written) {
+        if self.hang_again(id, (&target.place, &target.written), open.id) {
+            open.draft.forget_replaced();
+        }
+    }
+
+    /// What the caller unlinked before it writes or renames onto the slot; not swept while it may be put back.
+    pub(in crate::tree) fn take_unlinked(
+        &self,
+        who: Caller,
+        place: &Place,
+    ) -> Option<(Promise, Name)> {
+        let pid = self.processes.group(who.tid).unwrap_or(0);
+        let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
+        Some((self.library.promise(id), written))
+    }
+
+    /// The same for a draft that cannot begin and a rename that was refused.
+    pub(in crate::tree) fn hang_unlinked(&self, unlinked: Option<(Promise, Name)>, place: &Place) {
+        if let Some((promise, written)) = unlinked {
+            self.hang_again(promise.id(), (place, &written), 0);
+        }
+    }
+
+    /// Whether the store could be asked: a slot that was taken meanwhile keeps what it has.
+    fn hang_again(&self, id: AttachmentId, (place, written): (&Place, &Name), draft: u64) -> bool {
+        match self.library.put_back(id, place, written) {
             Ok(back) => {
-                open.draft.forget_replaced();
                 if back {
-                    self.row_changed(&target.place);
-                    self.drop_placeholders(&target.place, open.id);
+                    self.row_changed(place);
+                    self.drop_placeholders(place, draft);
                 }
+                true
             }
             Err(error) => {
-                tracing::error!(slot = %target.slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%written, error, "an attachment was not put back");
+                false
             }
         }
     }
@@ -215,7 +233,12 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => self.displaced(displaced, before),
+            Some(displaced) => {
+                let patience = self.displaced(displaced);
+                if let Some(link) = before {
+                    self.forget_name_of(link, patience);
+                }
+            }
             // The same bytes again: the attachment stayed, with new times.
             None => self.forget_attributes(Node::Attachment(*id)),
         }
@@ -230,18 +253,28 @@ impl Tree {
         }
     }
 
-    /// An attachment has lost a name otherwise than by the kernel's own doing.
-    pub(in crate::tree) fn displaced(&self, attachment: &Attachment, before: Option<&Link>) {
+    /// An attachment has lost a name otherwise than by the kernel's own doing. Returns how long to wait for the name to go.
+    pub(in crate::tree) fn displaced(&self, attachment: &Attachment) -> Duration {
         self.forget_attributes(Node::Attachment(attachment.id));
-        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go.
+        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go first.
+        // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
         let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
-        if lives
-            && let Some(link) = before
-            && let Ok(home) = self.home_of(&link.place)
-            && let Ok(field) = self.field_at(&link.place)
-        {
-            self.forget_name(home, &name::listed(link, field.collection));
+        if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
+    }
+
+    /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
+    pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
+        self.displaced(displaced);
+        if let Some(link) = before {
+            self.forget_name_of(link, Duration::ZERO);
         }
+    }
+
+    /// Unlinked or renamed away: remembered for the draft that its remover may begin now.
+    pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
+        let pid = self.processes.group(who.tid).unwrap_or(0);
+        self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
+        self.displaced(lost);
     }
 
     /// The row's times have moved, and with them its collections'.

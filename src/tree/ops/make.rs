@@ -31,6 +31,10 @@ impl Tree {
     ) -> Result<(Entry, Opened)> {
         let parent = self.directory(parent)?;
         let name = made(name)?;
+        // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
+        if name::is_journal(&parent, &name) {
+            return Err(Error::NotPermitted);
+        }
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => {
                 self.check_extension(who, &place, &field, &name)?;

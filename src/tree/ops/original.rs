@@ -6,8 +6,8 @@ use crate::catalog::Link;
 use crate::library::Table;
 use crate::slot::Name;
 use crate::tree::attr::{Attr, Caching, Change, OpenFlags, Opened, Shown};
-use crate::tree::name;
 use crate::tree::node::Node;
+use crate::tree::ops::draft::PATIENCE;
 use crate::tree::ops::stat::brief;
 use crate::tree::side::{Edition, Side, as_sent};
 use crate::tree::{Caller, Error, Result, Tree};
@@ -93,18 +93,14 @@ impl Tree {
 
     /// What was done to a name of `/originals` was done to a link, which the kernel may know by its name in `/models`.
     pub(in crate::tree) fn forget_link(&self, link: &Link) {
-        if let Ok(home) = self.home_of(&link.place)
-            && let Ok(field) = self.field_at(&link.place)
-        {
-            self.forget_attributes(Node::Attachment(link.attachment.id));
-            self.forget_name(home, &name::listed(link, field.collection));
-        }
+        self.forget_attributes(Node::Attachment(link.attachment.id));
+        self.forget_name_of(link, PATIENCE);
     }
 
     /// The same of a row.
     pub(in crate::tree) fn forget_row(&self, table: TableId, row: RowId, name: &Name) {
         self.forget_attributes(Node::Row(table, row));
         self.forget_attributes(Node::Table(table));
-        self.forget_name(Node::Table(table), name);
+        self.forget_name(Node::Table(table), name, PATIENCE);
     }
 }

@@ -60,12 +60,11 @@ impl Tree {
         match self.library.find(place)? {
             Some(link) if leads(&link) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
-                let pid = tgid.unwrap_or(0);
-                self.unlinked.note((place.clone(), pid), (lost.id, link.written.clone()));
                 self.drafts.of(place).iter().for_each(|open| open.hide());
-                self.displaced(&lost, None);
-                if side == Side::Originals {
-                    self.forget_link(&link);
+                self.note_unlinked(who, &link, &lost);
+                match side {
+                    Side::Models => self.forget_listed(&link, field, name),
+                    Side::Originals => self.forget_link(&link),
                 }
                 Ok(())
             }

@@ -147,7 +147,12 @@ impl Tree {
                 let leads =
                     |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
                 match self.library.find(&place)?.filter(leads) {
-                    Some(link) => Ok(Source::Link(link, field, side)),
+                    Some(link) => {
+                        if side == Side::Models {
+                            self.forget_listed(&link, &field, name);
+                        }
+                        Ok(Source::Link(link, field, side))
+                    }
                     None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
                     None => Err(Error::NotFound),
                 }
@@ -198,7 +203,11 @@ impl Tree {
                 let target = self.target(&place, &field, name)?;
                 self.check_extension(who, &place, &field, name)?;
                 let before = self.way_in(who, (&target, side), mode)?;
-                self.attach_scratch(who, &record, &target, before.as_ref())
+                let unlinked = self.take_unlinked(who, &place);
+                let attached = self.attach_scratch(who, &record, &target, before.as_ref());
+                // Refused, also in silence; what was attached keeps the slot.
+                self.hang_unlinked(unlinked, &place);
+                attached
             }
             (Source::Scratch(record), Goal::Url(place, field)) => {
                 self.attach_shortcut(who, &record, &place, &field)
@@ -261,7 +270,7 @@ impl Tree {
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
         if let Some(displaced) = displaced {
-            self.displaced(&displaced, before.as_ref());
+            self.displaced_by_name(&displaced, before.as_ref());
         }
         Ok(())
     }
@@ -285,7 +294,8 @@ impl Tree {
         }
         self.library.scratch_from_blob(link, folder, name, (who.uid, who.gid))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
-            self.displaced(&lost, None);
+            // Editors write the new file next; if that is refused, the old one has not left.
+            self.note_unlinked(who, link, &lost);
         }
         self.row_changed(&link.place);
         Ok(())

@@ -87,7 +87,8 @@ impl Tree {
         let row = self.row(id)?;
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
-            self.displaced(lost, Some(before));
+            let patience = self.displaced(lost);
+            self.forget_name_of(before, patience);
             self.row_changed(&before.place);
         }
         for link in &changed {

@@ -166,7 +166,8 @@ impl Tree {
         draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
-            self.displaced(&lost, Some(&link));
+            let patience = self.displaced(&lost);
+            self.forget_name_of(&link, patience);
         }
         self.row_changed(&place);
         Ok(())

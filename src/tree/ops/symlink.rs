@@ -216,7 +216,7 @@ impl Tree {
     pub(in crate::tree) fn written(&self, who: Caller, target: Target) -> Written {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let access = self.library.file_access(who.uid, who.gid, &target.field);
-        let replaced = self.take_unlinked(&target.place, author);
+        let replaced = self.made_room(who, &target.place);
         let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
         Written { target, author, access, deadline, replaced }
     }

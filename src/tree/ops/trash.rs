@@ -152,7 +152,10 @@ impl Tree {
         self.drop_placeholders(&target.place, 0);
         self.forget_attributes(Node::Attachment(retired.attachment.id));
         if let Some(displaced) = displaced {
-            self.displaced(&displaced, before);
+            let patience = self.displaced(&displaced);
+            if let Some(link) = before {
+                self.forget_name_of(link, patience);
+            }
         }
         Ok(())
     }

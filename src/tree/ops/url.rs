@@ -97,7 +97,7 @@ impl Tree {
         let author = Self::author(who, &opener);
         let access = self.library.file_access(who.uid, who.gid, field);
         let number = self.urls.number(place);
-        let replaced = self.take_unlinked(place, author);
+        let replaced = self.made_room(who, place);
         let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
         let view = View::Url(Box::new(writing));
@@ -204,20 +204,20 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match displaced {
-            Some(displaced) => self.displaced(&displaced, before),
+            Some(displaced) => {
+                let patience = self.displaced(&displaced);
+                if let Some(link) = before {
+                    self.forget_name_of(link, patience);
+                }
+            }
             None => self.forget_attributes(Node::Attachment(id)),
         }
         Ok(())
     }
 
     /// What the writer unlinked to make room: it is not swept meanwhile.
-    pub(in crate::tree) fn take_unlinked(
-        &self,
-        place: &Place,
-        author: Author,
-    ) -> Option<Arc<Promise>> {
-        let (id, _) = self.unlinked.take(&(place.clone(), author.pid))?;
-        Some(Arc::new(self.library.promise(id)))
+    pub(in crate::tree) fn made_room(&self, who: Caller, place: &Place) -> Option<Arc<Promise>> {
+        self.take_unlinked(who, place).map(|(promise, _)| Arc::new(promise))
     }
 
     /// What was unlinked to make room hangs there again (CONTRACT 2.11).

@@ -114,11 +114,14 @@ impl Reference {
     fn put_back(&mut self, id: usize) {
         let Draft { place, replaced, .. } = self.drafts[id];
         self.drafts[id].replaced = None;
+        if let Some(attachment) = replaced {
+            self.hang_again(place, attachment);
+        }
+    }
+
+    pub(super) fn hang_again(&mut self, place: Place, attachment: u32) {
         let exists = self.rows.values().any(|row| *row == place.0);
-        if let Some(attachment) = replaced
-            && exists
-            && self.attachments.contains_key(&attachment)
-            && !self.slots.contains_key(&place)
+        if exists && self.attachments.contains_key(&attachment) && !self.slots.contains_key(&place)
         {
             self.hang(place, attachment);
             self.drop_placeholders(place);

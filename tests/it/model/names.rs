@@ -80,8 +80,12 @@ impl Reference {
                 return Expected::Error(Refusal::Denied);
             }
             Found::Scratch(id) if is_field(to.name) => {
+                let unlinked = self.unlinked.remove(&(target, who));
                 let refused = self.attach(id, target);
                 if refused != Expected::Done {
+                    if let Some(old) = unlinked {
+                        self.hang_again(target, old);
+                    }
                     return refused;
                 }
                 self.scratch.remove(&source);
@@ -106,6 +110,7 @@ impl Reference {
                 let bytes = self.attachments[&id].clone();
                 self.new_scratch(who, target, bytes);
                 self.take_down(source);
+                self.unlinked.insert((source, who), id);
             }
         }
         Expected::Done

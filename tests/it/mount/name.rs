@@ -4,10 +4,13 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::daemon::Mount;
+use super::peer::Peer;
 use super::tool::run;
 use super::{
     EBADMSG, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, errno, names, picture, read, rest,
@@ -201,4 +204,47 @@ fn an_open_file_that_is_removed_is_readable_to_the_end() {
     let mut file = File::open(&avatar).expect("opened");
     fs::remove_file(&avatar).expect("removed");
     assert_eq!(rest(&mut file), picture::good(1));
+}
+
+/// The kernel knew the listed name for an hour and gave it to whoever opened it with `O_PATH` (Samba): `fstat` was `ESTALE`.
+#[test]
+fn a_name_whose_file_was_replaced_under_an_alias_leads_to_the_new_file_also_without_an_open() {
+    let (Some(mount), Some(mut samba)) = (Mount::start(), Peer::start()) else { return };
+    let row = mount.row();
+    let listed = row.join("avatar.png");
+    fs::write(&listed, picture::good(1)).expect("taken");
+    fs::metadata(&listed).expect("known to the kernel");
+    fs::write(row.join("up.tmp"), picture::good(2)).expect("scratch");
+    fs::rename(row.join("up.tmp"), row.join("avatar")).expect("attached");
+    let size = format!("os.fstat(os.open({listed:?}, os.O_PATH)).st_size");
+    let new = picture::good(2).len().to_string();
+    eventually(|| samba.ask(&size) == Ok(new.clone()));
+}
+
+/// What was moved or removed by its bare name kept its listed name.
+#[test]
+fn a_file_that_goes_by_an_alias_takes_its_listed_name_along() {
+    let Some(mount) = Mount::start() else { return };
+    let (row, other) = (mount.row(), mount.row_of("43"));
+    let listed = row.join("avatar.png");
+    let leave: [&dyn Fn(&Path); 3] = [
+        &|avatar| fs::rename(avatar, other.join("avatar")).expect("moved"),
+        &|avatar| fs::rename(avatar, other.join("backup~")).expect("demoted"),
+        &|avatar| fs::remove_file(avatar).expect("removed"),
+    ];
+    for leave in leave {
+        fs::write(&listed, picture::good(1)).expect("taken");
+        fs::metadata(&listed).expect("known to the kernel");
+        leave(&row.join("avatar"));
+        eventually(|| fs::metadata(&listed).is_err_and(|it| it.raw_os_error() == Some(ENOENT)));
+    }
+}
+
+/// The kernel forgets a name as soon as it has unlocked the directory, which is after it has answered.
+fn eventually(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "a name is not forgotten");
+        thread::yield_now();
+    }
 }

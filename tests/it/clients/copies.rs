@@ -1,0 +1,133 @@
+//! Tools that copy: cp, mv, install, dd, rsync, curl, the shell, Python and PHP on the command line.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Upload, site};
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{Done, installed, run, shell};
+use crate::mount::{names, picture, read};
+
+fn is_held_to_the_table(client: &str, write: impl Fn(&Path, &Path) -> Done) {
+    if let Some(mount) = site() {
+        Upload::of(client).is_held_to_the_table(&mount, write);
+    }
+}
+
+#[test]
+fn cp_says_what_the_table_says() {
+    is_held_to_the_table("cp", |source, target| run("cp", &[source, target]));
+}
+
+#[test]
+fn mv_says_what_the_table_says() {
+    is_held_to_the_table("mv", |source, target| run("mv", &[source, target]));
+}
+
+#[test]
+fn install_says_what_the_table_says() {
+    let write =
+        |source: &Path, target: &Path| run("install", &[Path::new("-m644"), source, target]);
+    is_held_to_the_table("install", write);
+}
+
+#[test]
+fn dd_says_what_the_table_says() {
+    is_held_to_the_table("dd", |source, target| {
+        let paths = [format!("if={}", source.display()), format!("of={}", target.display())];
+        run("dd", &[paths[0].as_str(), paths[1].as_str(), "bs=8k", "status=none"])
+    });
+}
+
+#[test]
+fn rsync_says_what_the_table_says() {
+    if installed("rsync") {
+        let write =
+            |source: &Path, target: &Path| run("rsync", &[Path::new("-aI"), source, target]);
+        is_held_to_the_table("rsync -a", write);
+    }
+}
+
+#[test]
+fn curl_says_what_the_table_says() {
+    if installed("curl") {
+        is_held_to_the_table("curl -o", |source, target| {
+            let url = format!("file://{}", source.display());
+            run("curl", &["-sS", "-o", &target.display().to_string(), &url])
+        });
+    }
+}
+
+#[test]
+fn a_redirection_says_what_the_table_says() {
+    // The shell's own write: what a program writes to a redirected output, the program closes and may hear of.
+    let script = "bytes=$(base64 -w0 \"$1\"); exec base64 -d > \"$2\" <<< \"$bytes\"";
+    is_held_to_the_table("shell `>`", |source, target| shell(script, &[source, target]));
+}
+
+#[test]
+fn python_says_what_the_table_says() {
+    let script = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])";
+    is_held_to_the_table("Python", |source, target| {
+        run("python3", &[Path::new("-c"), Path::new(script), source, target])
+    });
+}
+
+fn php(script: &str, source: &Path, target: &Path) -> Done {
+    let script =
+        format!("ini_set('html_errors', 0); [, $source, $target] = $argv; exit({script} ? 0 : 9);");
+    run("php", &[Path::new("-r"), Path::new(&script), Path::new("--"), source, target])
+}
+
+#[test]
+fn php_on_the_command_line_says_what_the_table_says() {
+    if installed("php") {
+        is_held_to_the_table("PHP copy()", |source, target| {
+            php("copy($source, $target)", source, target)
+        });
+        let script = "file_put_contents($target, file_get_contents($source)) !== false";
+        is_held_to_the_table("PHP file_put_contents()", |source, target| {
+            php(script, source, target)
+        });
+    }
+}
+
+/// A tree of two rows beside the mount.
+fn rows(mount: &Mount) -> String {
+    let rows = mount.outside("unused", b"").with_file_name("rows");
+    for row in ["7", "8"] {
+        fs::create_dir_all(rows.join(row)).expect("a row");
+    }
+    fs::write(rows.join("7/avatar.png"), picture::good(1)).expect("a picture");
+    fs::write(rows.join("7/note.txt"), b"a note\n").expect("a note");
+    fs::write(rows.join("8/memo"), b"anything").expect("a memo");
+    format!("{}/", rows.display())
+}
+
+#[test]
+fn a_second_rsync_moves_nothing_where_bytes_are_stored_as_they_are_sent() {
+    if !installed("rsync") {
+        return;
+    }
+    // Owned by whoever writes: a site's owner would be handed back to the sender's by the second run.
+    let Some(mount) = Mount::start() else { return };
+    let (rows, table) = (rows(&mount), format!("{}/", mount.path("models/user").display()));
+    let sync = |from: &str, to: &str| run("rsync", &["-ai", "--omit-dir-times", from, to]);
+
+    sync(&rows, &table).succeeded();
+    assert_eq!(read(&mount.path("models/user/7/avatar.png")), picture::good(1));
+    let again = sync(&rows, &table);
+    again.succeeded();
+    assert_eq!(again.stdout, "", "nothing is sent again");
+
+    let back = mount.outside("unused", b"").with_file_name("back").display().to_string();
+    let back = format!("{back}/");
+    sync(&table, &back).succeeded();
+    assert_eq!(names(Path::new(&back).join("7").as_path()), ["avatar.png", "note.txt"]);
+    let again = sync(&table, &back);
+    again.succeeded();
+    assert_eq!(again.stdout, "", "nothing is fetched again");
+    run("diff", &["-r", &rows, &back]).succeeded();
+    let compared = run("rsync", &["-aic", "--omit-dir-times", &back, &table]);
+    assert_eq!(compared.stdout, "", "byte by byte");
+}

@@ -1,0 +1,137 @@
+//! Real clients and servers over a mount: what each says when a file is taken, and when it is refused early and late.
+//! The table of docs/CLIENTS.md is what they are held to. Does not repeat what `mount` shows of the tools themselves.
+
+// Tests fail by panicking, and paths are handed to Python as literals.
+#![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
+
+mod archives;
+mod copies;
+mod database;
+mod drops;
+mod ftp;
+mod pictures;
+mod samba;
+mod server;
+mod table;
+mod texts;
+mod walk;
+mod web;
+
+use std::fs;
+use std::path::Path;
+
+use crate::mount::daemon::Mount;
+use crate::mount::picture::{self, Bytes};
+use crate::mount::tool::Done;
+use crate::mount::{names, read};
+use table::{Case, Client};
+
+/// As a site has it: the web server's user owns what is stored, and reaches it.
+const SITE: &str = r#"
+[library]
+path = "library"
+
+[mount]
+allow_other = true
+owner = "www-data"
+
+[tables.user]
+id = "integer"
+
+[tables.user.fields.avatar]
+type = "image"
+max_size = "1 MiB"
+content_types = ["image/jpeg", "image/png", "image/webp"]
+min_width = 64
+thumbnails = ["w64"]
+
+[tables.user.fields.note]
+type = "file"
+min_size = "4 B"
+max_size = "4 KiB"
+content_types = ["text/plain"]
+
+[tables.user.fields.memo]
+type = "file"
+"#;
+
+/// A mount that other users reach, with row 42.
+fn site() -> Option<Mount> {
+    site_with("")
+}
+
+/// The same with more fields or settings.
+fn site_with(more: &str) -> Option<Mount> {
+    if !server::is_root() {
+        return None;
+    }
+    let mut mount = Mount::with(&format!("{SITE}{more}"))?;
+    mount.open_to_all();
+    mount.row();
+    Some(mount)
+}
+
+/// A client that writes its first path's bytes to the second, which is a name in row 42.
+struct Upload<'a> {
+    client: &'a str,
+    /// What it leaves in the row beside the picture when it is refused.
+    leaves: &'a [&'a str],
+}
+
+impl Upload<'_> {
+    fn of(client: &str) -> Upload<'_> {
+        Upload { client, leaves: &[] }
+    }
+
+    /// A picture is taken; a name, a text and half a picture are refused, each with the words of the table, and the old
+    /// picture stays, bit for bit.
+    fn is_held_to_the_table(&self, mount: &Mount, write: impl Fn(&Path, &Path) -> Done) {
+        let client = Client::named(self.client);
+        let source = |bytes: &[u8]| mount.outside("source.png", bytes);
+        let avatar = mount.row().join("avatar");
+
+        client.said(Case::Accepted, &plain(mount, write(&source(&picture::good(1)), &avatar)));
+        assert_eq!(read(&avatar), picture::good(1), "{}: stored bit for bit", self.client);
+        let listed = names(&mount.row());
+        assert_eq!(listed.len(), 1, "{} leaves nothing behind: {listed:?}", self.client);
+
+        let gif = avatar.with_extension("gif");
+        let refusals: [(Case, Bytes, &Path, &str); 3] = [
+            (Case::Name, picture::good(2), &gif, "extension"),
+            (Case::Content, text(), &avatar, "content_types"),
+            (Case::CutShort, picture::cut_short(2), &avatar, "truncated"),
+        ];
+        for (case, bytes, target, rule) in refusals {
+            let done = plain(mount, write(&source(&bytes), target));
+            client.said(case, &done);
+            assert_eq!(last_rule(mount), rule, "{}, {case:?}: {done}", self.client);
+            assert_eq!(read(&avatar), picture::good(1), "{}: the old picture stays", self.client);
+        }
+        let mut left: Vec<_> = names(&mount.row());
+        left.retain(|name| *name != listed[0]);
+        assert_eq!(left, self.leaves, "{} leaves", self.client);
+    }
+}
+
+/// A text that is longer than a tool's buffer, so that a second write fails if the first does not.
+fn text() -> Bytes {
+    Bytes(b"no picture at all, but a line of text\n".repeat(2000))
+}
+
+/// The rule of the last refusal, whoever was told.
+fn last_rule(mount: &Mount) -> String {
+    let refusal = last_refusal(mount);
+    refusal["rule"].as_str().expect("a rule").to_owned()
+}
+
+fn last_refusal(mount: &Mount) -> serde_json::Value {
+    let lines = fs::read_to_string(mount.path(".mediafs/errors.jsonl")).expect("errors.jsonl");
+    serde_json::from_str(lines.lines().last().expect("a refusal")).expect("JSON")
+}
+
+/// What a client said, without the place of this mount: its row is `…`.
+fn plain(mount: &Mount, done: Done) -> Done {
+    let row = mount.row().display().to_string();
+    let short = |text: String| text.replace(&row, "…");
+    Done { code: done.code, stdout: short(done.stdout), stderr: short(done.stderr) }
+}

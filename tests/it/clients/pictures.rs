@@ -1,0 +1,154 @@
+//! Programs that make or change pictures: `ImageMagick`, ffmpeg and exiftool, in place and over a free name.
+
+use std::path::Path;
+
+use super::table::{Case, Client};
+use super::{last_rule, plain, site_with};
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{Done, installed, present, run};
+use crate::mount::{names, picture, read};
+
+/// A field whose pictures are told to be too small by their size alone, which only the close knows.
+const POSTER: &str = r#"
+[tables.user.fields.poster]
+type = "image"
+min_size = "200 KiB"
+
+[tables.user.fields.print]
+type = "image"
+max_size = "200 KiB"
+metadata = "keep"
+"#;
+
+/// Debian's own; a machine may have another one before it in its path.
+const CONVERT: &str = "/usr/bin/convert";
+const MOGRIFY: &str = "/usr/bin/mogrify";
+
+fn studio() -> Option<Mount> {
+    let mount = site_with(POSTER)?;
+    mount.attach("avatar.png", &picture::good(1));
+    mount.attach("poster.png", &picture::png(400, 300, 1));
+    Some(mount)
+}
+
+/// A program that puts a picture of a size at a path, in the format that the field has.
+fn is_held_to_the_table(client: &str, left: &[&str], make: impl Fn(&Mount, &str, &Path) -> Done) {
+    let Some(mount) = studio() else { return };
+    let expected = Client::named(client);
+    let (avatar, poster) = (mount.row().join("avatar.png"), mount.row().join("poster.png"));
+    let said = |case, size, target: &Path| {
+        let done = plain(&mount, make(&mount, size, target));
+        expected.said(case, &done);
+        done
+    };
+    said(Case::Accepted, "80x60", &avatar);
+    assert_eq!(picture::png_size(&read(&avatar)), (80, 60));
+    assert_eq!(names(&mount.row()), ["avatar.png", "poster.png"], "nothing is left behind");
+    let taken = read(&avatar);
+
+    said(Case::Name, "80x60", &avatar.with_extension("gif"));
+    assert_eq!(read(&avatar), taken);
+    let done = said(Case::Content, "40x30", &avatar);
+    assert_eq!(last_rule(&mount), "min_width", "{done}");
+    assert_eq!(read(&avatar), taken, "the old picture stays; {done}");
+    let done = said(Case::CutShort, "100x75", &poster);
+    assert_eq!(last_rule(&mount), "min_size", "{done}");
+    assert_eq!(read(&poster), picture::png(400, 300, 1), "the old picture stays; {done}");
+    let mut beside = names(&mount.row());
+    beside.retain(|name| name != "avatar.png" && name != "poster.png");
+    assert_eq!(beside, left, "beside the pictures");
+}
+
+#[test]
+fn convert_says_what_the_table_says() {
+    if !present(CONVERT, Path::new(CONVERT).exists()) {
+        return;
+    }
+    is_held_to_the_table("ImageMagick convert", &[], |mount, size, target| {
+        let source = mount.outside("source.png", &picture::good(2)).display().to_string();
+        run(CONVERT, &[&source, "-resize", &format!("{size}!"), &target.display().to_string()])
+    });
+}
+
+#[test]
+fn mogrify_says_what_the_table_says() {
+    if !present(MOGRIFY, Path::new(MOGRIFY).exists()) {
+        return;
+    }
+    // It renames the old file before it writes, and leaves it there when that fails.
+    let left = ["avatar.png~", "poster.png~"];
+    is_held_to_the_table("ImageMagick mogrify", &left, |_, size, target| {
+        run(MOGRIFY, &["-resize", &format!("{size}!"), &target.display().to_string()])
+    });
+}
+
+#[test]
+fn ffmpeg_says_what_the_table_says() {
+    if !installed("ffmpeg") {
+        return;
+    }
+    is_held_to_the_table("ffmpeg", &[], |mount, size, target| {
+        let source = mount.outside("source.png", &picture::good(2)).display().to_string();
+        let scale = format!("scale={}", size.replace('x', ":"));
+        let is_png = target.extension().is_some_and(|it| it == "png");
+        let format: &[&str] = if is_png { &["-f", "apng", "-plays", "0"] } else { &[] };
+        let target = target.display().to_string();
+        let begin = ["-v", "error", "-y", "-i", &source, "-vf", &scale];
+        run("ffmpeg", &[&begin, format, &[&target]].concat())
+    });
+}
+
+#[test]
+fn ffmpeg_writes_and_reads_a_motion_jpeg_of_one_picture() {
+    if !installed("ffmpeg") {
+        return;
+    }
+    let Some(mount) = studio() else { return };
+    let source = mount.outside("source.png", &picture::good(2)).display().to_string();
+    let avatar = mount.row().join("avatar").display().to_string();
+    run("ffmpeg", &["-v", "error", "-y", "-i", &source, "-f", "mjpeg", &avatar]).succeeded();
+    assert!(read(Path::new(&avatar)).starts_with(picture::JPEG));
+    assert_eq!(names(&mount.row()), ["avatar.jpg", "poster.png"], "listed as what it is");
+    let frame = mount.outside("frame.png", b"").display().to_string();
+    run("ffmpeg", &["-v", "error", "-y", "-i", &avatar, &frame]).succeeded();
+    assert_eq!(picture::png_size(&read(Path::new(&frame))), (160, 120));
+}
+
+/// exiftool changes metadata alone: a comment that is too long is what a rule can refuse.
+fn exiftool(client: &str, option: &[&str], backup: &[&str]) {
+    if !installed("exiftool") {
+        return;
+    }
+    let Some(mount) = studio() else { return };
+    let expected = Client::named(client);
+    let print = mount.row().join("print.png");
+    let long = mount.outside("long", &b"x".repeat(300_000)).display().to_string();
+    let said = |case, comment: &str, target: &Path| {
+        let target = target.display().to_string();
+        let done = plain(&mount, run("exiftool", &[option, &[comment, &target]].concat()));
+        expected.said(case, &done);
+    };
+    let long = format!("-Comment<={long}");
+    mount.attach("print.png", &picture::good(1));
+    said(Case::Accepted, "-Comment=short", &print);
+    let taken = read(&print);
+    assert_ne!(taken, picture::good(1), "with its comment");
+    let shown = run("exiftool", &["-s3", "-Comment", &print.display().to_string()]);
+    assert_eq!(shown.stdout, "short\n");
+    said(Case::Name, "-Comment=short", &print.with_extension("gif"));
+    said(Case::Content, &long, &print);
+    assert_eq!(last_rule(&mount), "max_size");
+    assert_eq!(read(&print), taken, "the old picture stays");
+    let mut beside = names(&mount.row());
+    beside.retain(|name| name.starts_with("print.png_"));
+    assert_eq!(beside, backup);
+}
+
+#[test]
+fn exiftool_says_what_the_table_says() {
+    exiftool("exiftool", &[], &["print.png_exiftool_tmp", "print.png_original"]);
+    let (client, left) = ("exiftool -overwrite_original", ["print.png_exiftool_tmp"]);
+    exiftool(client, &["-overwrite_original"], &left);
+    let client = "exiftool -overwrite_original_in_place";
+    exiftool(client, &["-overwrite_original_in_place"], &left);
+}

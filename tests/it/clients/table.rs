@@ -1,0 +1,78 @@
+//! The table of docs/CLIENTS.md as what tests expect: what a client says there is what it must say here.
+//! Does not run clients.
+
+use std::fs;
+
+use crate::mount::tool::Done;
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CLIENTS.md");
+
+/// What the client tried.
+#[derive(Debug, Clone, Copy)]
+pub enum Case {
+    Accepted = 1,
+    /// A name with an extension that the field never takes, refused at `open`.
+    Name,
+    /// A text instead of a picture, refused in `write`.
+    Content,
+    /// A picture that is cut short, refused at `close`.
+    CutShort,
+}
+
+/// A row of the table.
+pub struct Client {
+    name: String,
+    cells: Vec<String>,
+}
+
+impl Client {
+    pub fn named(name: &str) -> Self {
+        let row = rows().into_iter().find(|row| row.name == name);
+        row.unwrap_or_else(|| panic!("docs/CLIENTS.md has no row for {name}"))
+    }
+
+    /// The exit code is the cell's, if it names one, and every quoted text was said. A cell that quotes nothing but an exit
+    /// code promises silence.
+    pub fn said(&self, case: Case, done: &Done) {
+        let cell = &self.cells[case as usize - 1];
+        let context = format!("{}, {case:?}: the table says {cell}, and it was {done}", self.name);
+        let quoted: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        let code = cell.split_once("exit ").map(|(_, rest)| {
+            rest.split(|c: char| !c.is_ascii_digit()).next().expect("a number").parse().expect(cell)
+        });
+        assert!(code.is_some() || !quoted.is_empty(), "the cell promises nothing: {context}");
+        assert!(code.is_none_or(|code: i32| code == done.code), "{context}");
+        let said = format!("{}{}", done.stdout, done.stderr);
+        assert!(!quoted.is_empty() || said.is_empty(), "{context}");
+        for text in quoted {
+            assert!(said.contains(text), "{text:?} was not said: {context}");
+        }
+    }
+}
+
+fn rows() -> Vec<Client> {
+    let text = fs::read_to_string(TABLE).expect("docs/CLIENTS.md");
+    let lines = text.lines().filter(|line| line.starts_with("| ")).skip(1);
+    lines
+        .map(|line| {
+            let mut cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+            let name = cells.next().expect("a name");
+            Client { name, cells: cells.collect() }
+        })
+        .collect()
+}
+
+#[test]
+fn every_row_of_the_table_has_a_test_and_a_cell_for_each_case() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/clients");
+    let tests: String = fs::read_dir(folder)
+        .expect("this folder")
+        .map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("a source"))
+        .collect();
+    let rows = rows();
+    assert!(rows.len() > 20, "the table was not found");
+    for row in rows {
+        assert_eq!(row.cells.len(), 4, "{}", row.name);
+        assert!(tests.contains(&format!("{:?}", row.name)), "no test for {}", row.name);
+    }
+}
