@@ -251,6 +251,9 @@ pub trait Catalog: Send + Sync {
         content: &Content,
     ) -> Result<VariantRecord, Error>;
 
+    /// Drops a variant; its blob is left to the next [`Catalog::doom`]. Returns whether it was there.
+    fn remove_variant(&self, id: VariantId) -> Result<bool, Error>;
+
     // -- scratch -----------------------------------------------------------------------------------------------------
 
     fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error>;
@@ -322,12 +325,13 @@ pub trait Catalog: Send + Sync {
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 
-    /// Dooms up to `limit` blobs, in the order of their generations: those whose attachments were all retired at or before `retired`, and those reserved at
-    /// or before `reserved` that nothing links. The variants of a doomed original are doomed with it unless another
-    /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation. Repeating it returns the
-    /// doomed ones that were not forgotten yet, too. Up to `limit` attachments retired at or before `retired` are
-    /// forgotten although others of their blob live on. Originals go with the last attachment that keeps them. What was
-    /// retired in a field that keeps its orphans counts as needed.
+    /// One batch of a sweep: forgets up to `limit` attachments retired at or before `retired`, the oldest first, and dooms
+    /// up to `limit` blobs: those whose last attachment was forgotten, and those reserved at or before `reserved` that
+    /// nothing links. With its last attachment an original loses its variants, which are doomed too unless another
+    /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation.
+    /// Repeating it returns the doomed ones that were not forgotten yet, too. Originals go with the last attachment that
+    /// keeps them. What was retired in a field that keeps its orphans counts as needed. Costs as much as the batch is
+    /// large, whatever else there is.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
 
     /// What [`Catalog::doom`] would doom, without dooming it.
@@ -338,16 +342,16 @@ pub trait Catalog: Send + Sync {
         limit: usize,
     ) -> Result<Doomed, Error>;
 
-    /// Drops the record of a doomed blob after its bytes were deleted. Idempotent; a blob that is not
+    /// Drops the records of doomed blobs after their bytes were deleted. Idempotent; a blob that is not
     /// doomed is left alone.
-    fn forget(&self, key: BlobKey) -> Result<(), Error>;
+    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
 
-    /// While all variants together have more than `bytes`, the ones used least recently are dropped; returns how many were.
-    /// Their blobs are left to the next [`Catalog::doom`].
-    fn trim_variants(&self, bytes: u64) -> Result<usize, Error>;
+    /// While all variants together have more than `bytes`, the ones used least recently are dropped, up to `limit` of them;
+    /// returns how many were. Their blobs are left to the next [`Catalog::doom`], whenever they were reserved.
+    fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error>;
 
-    /// Notes that a variant was read, to the precision of [`TOUCH_PRECISION`].
-    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error>;
+    /// Notes which variants were read and when, to the precision of [`TOUCH_PRECISION`].
+    fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<(), Error>;
 
     /// How many bytes each of these blobs has; 0 for one that is not known to be stored.
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error>;

@@ -157,6 +157,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error>;
         fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error>;
         fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error>;
+        fn remove_variant(&self, id: VariantId) -> Result<bool, Error>;
         fn add_variant(
             &self,
             original: BlobKey,
@@ -214,9 +215,9 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             reserved: Timestamp,
             limit: usize,
         ) -> Result<Doomed, Error>;
-        fn forget(&self, key: BlobKey) -> Result<(), Error>;
-        fn trim_variants(&self, bytes: u64) -> Result<usize, Error>;
-        fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error>;
+        fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
+        fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error>;
+        fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<(), Error>;
         fn limit(&self, limits: Limits);
         fn usage(&self, account: Account) -> Result<Usage, Error>;
         fn usages(&self) -> Result<Vec<(Account, Usage)>, Error>;

@@ -30,10 +30,11 @@ use crate::catalog::Error;
 use crate::quota::Limits;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
 ];
 
 /// Older ones can corrupt a database in WAL mode when it is reset during a checkpoint (sqlite.org, `wal.html`).
@@ -46,7 +47,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_READERS: usize = 8;
 
 /// Above the number of statements in `sqlite/`, so that each is prepared once for a connection.
-const CACHED_STATEMENTS: usize = 96;
+const CACHED_STATEMENTS: usize = 128;
 
 /// A [`Catalog`](crate::catalog::Catalog) in a file. Commits are durable (WAL, `synchronous=FULL`); reads wait for none.
 pub struct Sqlite {
@@ -111,6 +112,19 @@ impl Sqlite {
         let answer = work(&transaction)?;
         transaction.commit()?;
         Ok(answer)
+    }
+
+    /// What is asked for at every start, and new only at the first: most calls need no transaction.
+    fn find_or_add<T>(
+        &self,
+        find: impl FnOnce(&Connection) -> Result<Option<T>, Error>,
+        add: impl FnOnce(&Transaction) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.read(find)?.map_or_else(|| self.write(add), Ok)
+    }
+
+    fn set_limits(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
     }
 
     fn limits(&self) -> Arc<Limits> {

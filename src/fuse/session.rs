@@ -24,6 +24,8 @@ const FIRST_ANSWER_SECS: u64 = 10;
 /// Threads that make rows of files in drop boxes, and files that wait for one.
 const RECEIVERS: usize = 2;
 const TICK: Duration = Duration::from_secs(1);
+/// Between sweeps: how long the cache of variants may be above its limit.
+const SWEEP: Duration = Duration::from_secs(10);
 /// How often `drain` looks whether the drafts are done: they end in any of the tree's threads, without an event.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
@@ -99,7 +101,9 @@ impl Mounted {
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
         let receivers = Pool::start("box", RECEIVERS, RECEIVERS).map_err(Error::Thread)?;
-        spawn("housekeeper", move || keep_house(&tree, &attached, &course, &receivers))
+        spawn("housekeeper", move || keep_house(&tree, &attached, &course, &receivers))?;
+        let (tree, course) = (Arc::clone(&self.tree), Arc::clone(&self.course));
+        spawn("sweeper", move || sweep(&tree, &course))
     }
 
     /// Asks from a thread of its own: a tree that does not answer must not hold up the message that says so.
@@ -181,7 +185,6 @@ impl Course {
     }
 }
 
-/// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
 /// Hands the finished files of drop boxes to threads of their own; those that find no room wait for the next tick.
 fn receive(tree: &Arc<Tree>, receivers: &Pool) {
     for id in tree.arrivals() {
@@ -192,6 +195,7 @@ fn receive(tree: &Arc<Tree>, receivers: &Pool) {
     }
 }
 
+/// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
 fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers: &Pool) {
     let mountinfo = mounts::changes();
     if let Err(error) = &mountinfo {
@@ -216,6 +220,16 @@ fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers:
             tree.tick();
             receive(tree, receivers);
             next_tick = Instant::now() + TICK;
+        }
+    }
+}
+
+/// Sweeps every few seconds, in a thread of its own: what a million deletions take, nobody waits for. Ends with the session.
+fn sweep(tree: &Tree, course: &Course) {
+    while !course.has_ended() {
+        course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(SWEEP));
+        if !course.has_ended() {
+            tree.sweep();
         }
     }
 }

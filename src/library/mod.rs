@@ -18,6 +18,7 @@ pub mod promise;
 pub mod publish;
 pub mod quarantine;
 pub mod quota;
+pub mod reads;
 pub mod recover;
 pub mod refuse;
 mod rehome;
@@ -48,6 +49,7 @@ use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::{Bounds, Quarantine};
+use crate::library::reads::Reads;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
@@ -127,6 +129,7 @@ pub struct Library {
     fetcher: Fetcher,
     downloads: Downloads,
     promises: Promises,
+    reads: Reads,
 }
 
 /// The parts that a library is made of.
@@ -164,6 +167,7 @@ impl Library {
             fetcher: Fetcher::new(settings.fetch.clone()),
             downloads: Downloads::default(),
             promises: Promises::default(),
+            reads: Reads::default(),
             home,
             catalog,
             blobs,

@@ -9,7 +9,8 @@ use crate::catalog::{Doomed, Orphan, RESERVATION_SPAN, Retired};
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
 
-/// Blobs that are doomed in one transaction.
+/// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction: whoever commits meanwhile
+/// waits for one batch at most.
 const BATCH: usize = 256;
 
 /// Which attachments without a name are swept.
@@ -32,51 +33,49 @@ pub struct Swept {
     pub bytes: u64,
 }
 
-/// What became of a doomed blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Burial {
-    Done,
-    /// Its store is not configured any more: it waits until it is.
-    Postponed,
-    Failed,
-}
-
+/// What became of a batch of doomed blobs.
 #[derive(Debug, Default)]
 struct Burials {
     buried: usize,
     /// Of those.
     bytes: u64,
+    /// Those whose store is not configured any more: they wait until it is.
     postponed: usize,
 }
 
-impl Burials {
-    fn count(&mut self, burial: Burial, length: u64) {
-        match burial {
-            Burial::Done => {
-                self.buried += 1;
-                self.bytes += length;
-            }
-            Burial::Postponed => self.postponed += 1,
-            Burial::Failed => {}
-        }
-    }
-}
-
 impl Library {
-    /// Deletes the blobs that nothing links any more, with their variants.
+    /// Brings the cache of variants within its limit, and deletes the blobs that nothing links any more, with their
+    /// variants.
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
+        self.note_reads();
+        let trim = || Ok(self.catalog.trim_variants(self.settings.cache_bytes, BATCH)?);
+        while self.even_when_full(trim)? == BATCH {}
+        let swept = self.sweep_until(|| self.horizons(patience))?;
+        self.reserve.fill();
+        Ok(swept)
+    }
+
+    /// At the start, when every reservation without a link is a crash's. Whatever the cache holds.
+    pub(crate) fn sweep_leftovers(&self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let retired = now.minus(self.time_of(Patience::Hold));
+        self.keep_promises(retired, now)?;
+        self.sweep_until(|| Ok((retired, now)))?;
+        Ok(())
+    }
+
+    /// Deletes what is over at the times that are asked for before each batch.
+    fn sweep_until(
+        &self,
+        horizons: impl Fn() -> Result<(Timestamp, Timestamp), Error>,
+    ) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        self.even_when_full(|| Ok(self.catalog.trim_variants(self.settings.cache_bytes)?))?;
         let mut limit = BATCH;
         loop {
-            let (retired, reserved) = self.horizons(patience)?;
+            let (retired, reserved) = horizons()?;
             let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
             let Doomed { blobs, attachments } = self.even_when_full(doom)?;
-            let lengths = self.catalog.lengths(&blobs)?;
-            let mut done = Burials::default();
-            for (key, length) in blobs.iter().zip(lengths) {
-                done.count(self.bury(*key)?, length);
-            }
+            let done = self.bury(&blobs)?;
             swept.attachments += attachments.len();
             swept.blobs += done.buried;
             swept.bytes += done.bytes;
@@ -85,26 +84,47 @@ impl Library {
             let next = BATCH + done.postponed;
             // Without progress the rest cannot be deleted now.
             if !is_full || (done.buried == 0 && attachments.is_empty() && next <= limit) {
-                self.reserve.fill();
                 return Ok(swept);
             }
             limit = next;
         }
     }
 
-    /// Deletes a doomed blob and its record. One that the disk does not let go of stays doomed.
-    pub(crate) fn bury(&self, key: BlobKey) -> Result<Burial, Error> {
-        match self.blobs.delete(key) {
-            Ok(()) => {}
-            // The start has said so.
-            Err(blob::Error::Closed(_)) => return Ok(Burial::Postponed),
-            Err(error) => {
-                tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
-                return Ok(Burial::Failed);
+    /// Deletes doomed blobs and their records. One that the disk does not let go of stays doomed.
+    fn bury(&self, keys: &[BlobKey]) -> Result<Burials, Error> {
+        let mut done = Burials::default();
+        let mut gone = Vec::with_capacity(keys.len());
+        for (key, length) in keys.iter().zip(self.catalog.lengths(keys)?) {
+            match self.blobs.delete(*key) {
+                Ok(()) => {
+                    gone.push(*key);
+                    done.buried += 1;
+                    done.bytes += length;
+                }
+                // The start has said so.
+                Err(blob::Error::Closed(_)) => done.postponed += 1,
+                Err(error) => {
+                    tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
+                }
             }
         }
-        self.even_when_full(|| Ok(self.catalog.forget(key)?))?;
-        Ok(Burial::Done)
+        if !gone.is_empty() {
+            self.even_when_full(|| Ok(self.catalog.forget(&gone)?))?;
+        }
+        Ok(done)
+    }
+
+    /// Which variants go first depends on it, and nothing else.
+    fn note_reads(&self) {
+        for batch in self.reads.take().chunks(BATCH) {
+            if let Err(error) = self.catalog.touch_variants(batch) {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "reads of variants are not noted"
+                );
+                return;
+            }
+        }
     }
 
     /// What [`Library::sweep`] would delete now, up to a million blobs.
@@ -141,17 +161,6 @@ impl Library {
                 let after = Timestamp(now.0.saturating_add(1));
                 self.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
             }
-        }
-        Ok(())
-    }
-
-    /// At the start, when every reservation without a link is a crash's.
-    pub(crate) fn sweep_leftovers(&self) -> Result<(), Error> {
-        let now = Timestamp::now();
-        let retired = now.minus(self.time_of(Patience::Hold));
-        self.keep_promises(retired, now)?;
-        for key in self.catalog.doom(retired, now, usize::MAX >> 1)?.blobs {
-            self.bury(key)?;
         }
         Ok(())
     }

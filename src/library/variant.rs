@@ -65,8 +65,18 @@ impl Library {
         Ok(self.catalog.variants(original)?)
     }
 
-    pub fn touch_variant(&self, id: VariantId) -> Result<(), Error> {
-        Ok(self.catalog.touch_variant(id, Timestamp::now())?)
+    /// Notes that a variant was read; the next sweep tells the catalogue.
+    pub fn variant_read(&self, id: VariantId) {
+        self.reads.note(id, Timestamp::now());
+    }
+
+    /// Drops a rendered variant, of all attachments with the original's blob; whether there was one. The next who asks for
+    /// it has it rendered anew.
+    pub fn purge_variant(&self, original: BlobKey, variant: Variant) -> Result<bool, Error> {
+        match self.find_variant(original, variant)? {
+            Some(record) => self.even_when_full(|| Ok(self.catalog.remove_variant(record.id)?)),
+            None => Ok(false),
+        }
     }
 
     /// The variant, rendered now if it is not there. Simultaneous callers wait for one render.
@@ -208,6 +218,17 @@ mod tests {
         renders.exhaust(key(Spec::Full), "image takes too long".into());
         assert_eq!(renders.exhausted_by(key(Spec::Full)), Some("image takes too long".into()));
         assert_eq!(renders.exhausted_by(key(Spec::Width(16))), None);
+    }
+
+    #[test]
+    fn no_more_than_a_bound_of_dear_failures_are_remembered() {
+        let renders = Renders::default();
+        for generation in 0..MAX_EXHAUSTED as u64 + 9 {
+            let blob = BlobKey { store: StoreId::default(), digest: Digest::of(b"x"), generation };
+            let variant = Variant { spec: Spec::Full, format: Format::Avif };
+            renders.exhaust((blob, variant), String::new());
+        }
+        assert_eq!(renders.exhausted.lock().map(|all| all.len()).ok(), Some(MAX_EXHAUSTED));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Entry {
     pub name: Lifetime,
     /// Of the attributes.
     pub attributes: Lifetime,
-    /// Of the inode: with another one the kernel takes a new inode for the same number.
+    /// Tells the inode from those that had its number before: not 0 only where a directory outlives its `rmdir`.
     pub generation: u64,
 }
 

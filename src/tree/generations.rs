@@ -1,47 +1,65 @@
-//! Generations: `rmdir` of a collection succeeds, and it is there again at the next lookup. The kernel's own inode of a
-//! directory that was removed stays dead for as long as somebody is in it; a new generation makes it take a new one.
-//! Does not know what was removed.
+//! Generations: `rmdir` of a collection, or of a directory of variants, succeeds, and it is there again at the next lookup.
+//! The kernel's own inode of a directory that was removed stays dead for as long as somebody is in it; a new generation
+//! makes it take a new one. Does not know what was removed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::tree::Ino;
 
-/// Directories that are remembered. Of one that is forgotten the generation is 0 again, which is as good: another one.
+/// Directories that are remembered. When there are more, all begin another generation.
 const MAX: usize = 65_536;
 
 #[derive(Debug, Default)]
 pub struct Generations {
-    /// Guards the generations that are not 0. Never held across I/O.
-    of: RwLock<HashMap<Ino, u64>>,
-    last: AtomicU64,
+    /// Whether any was ever renewed: most lookups need not ask further.
+    any: AtomicBool,
+    /// Guards what is remembered. Never held across I/O.
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    last: u64,
+    /// Of a directory that is not in the map.
+    base: u64,
+    of: HashMap<Ino, u64>,
 }
 
 impl Generations {
+    /// The generation of a directory now.
     pub fn of(&self, ino: Ino) -> u64 {
-        if self.last.load(Ordering::Acquire) == 0 {
+        if !self.any.load(Ordering::Acquire) {
             return 0;
         }
-        let of = self.of.read().unwrap_or_else(PoisonError::into_inner);
-        of.get(&ino).copied().unwrap_or(0)
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.of.get(&ino).copied().unwrap_or(known.base)
     }
 
-    /// The directory was removed.
+    /// The directory was removed. No generation of it comes twice.
     pub fn renew(&self, ino: Ino) {
-        let next = self.last.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut of = self.of.write().unwrap_or_else(PoisonError::into_inner);
-        if of.len() >= MAX {
-            of.clear();
+        let mut known = self.write();
+        known.last += 1;
+        let last = known.last;
+        if known.of.len() >= MAX {
+            known.of.clear();
+            known.base = last;
+        } else {
+            known.of.insert(ino, last);
         }
-        of.insert(ino, next);
+        self.any.store(true, Ordering::Release);
     }
 
     /// It is gone for good: its number never comes again.
     pub fn forget(&self, ino: Ino) {
-        if self.last.load(Ordering::Acquire) > 0 {
-            self.of.write().unwrap_or_else(PoisonError::into_inner).remove(&ino);
+        if self.any.load(Ordering::Acquire) {
+            self.write().of.remove(&ino);
         }
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,12 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn the_directories_that_are_remembered_are_bounded() {
+    fn the_directories_that_are_remembered_are_bounded_and_no_generation_comes_twice() {
         let generations = Generations::default();
         for number in 0..=MAX as u64 {
+            let before = generations.of(Ino(number));
             generations.renew(Ino(number));
+            assert!(generations.of(Ino(number)) > before);
         }
-        assert!(generations.of.read().expect("not poisoned").len() <= MAX);
-        assert!(generations.of(Ino(MAX as u64)) > 0);
+        assert!(generations.write().of.is_empty());
+        assert!(generations.of(Ino(0)) > MAX as u64);
     }
 }

@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::attachment::{Access, Attachment, AttachmentId, ScratchId};
+use crate::attachment::{Access, Attachment, AttachmentId, ScratchId, VariantId};
+use crate::catalog::VariantRecord;
 use crate::library::tally::Charge;
 use crate::refusal::Refusal;
 use crate::tree::attr::Listed;
@@ -18,11 +20,10 @@ use crate::tree::{Error, Fh, Result};
 /// What a handle reads from or writes to.
 #[derive(Debug)]
 pub enum Handle {
-    /// A stored blob: an attachment's, a variant's, or a file of the quarantine. The attachment is noted so that `fstat`
-    /// answers for as long as the handle is open.
+    /// A stored blob: an attachment's, a variant's, or a file of the quarantine.
     Blob {
         file: Arc<File>,
-        attachment: Option<AttachmentId>,
+        holds: Holds,
     },
     Draft {
         open: Arc<OpenDraft>,
@@ -36,6 +37,14 @@ pub enum Handle {
     /// Somebody else's empty file: at its end.
     Nothing,
     Directory(Mutex<Listing>),
+}
+
+/// What is remembered so that `fstat` answers for as long as a handle is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    Nothing,
+    Attachment(AttachmentId),
+    Variant(VariantId),
 }
 
 /// An open scratch file.
@@ -76,6 +85,8 @@ pub struct Handles {
     last: AtomicU64,
     /// Guards the attachments that are open, with how often. Never held across I/O.
     attachments: Mutex<HashMap<AttachmentId, (usize, Attachment)>>,
+    /// Guards the variants that are open, with how often. Never held across I/O.
+    variants: Mutex<HashMap<VariantId, (usize, VariantRecord)>>,
     /// Guards which scratch files are open. Never held across I/O.
     scratch: Mutex<HashMap<ScratchId, Vec<Arc<OpenScratch>>>>,
 }
@@ -93,11 +104,14 @@ impl Handles {
 
     /// A handle on an attachment's blob.
     pub fn add_attachment(&self, attachment: &Attachment, file: Arc<File>) -> Fh {
-        lock(&self.attachments)
-            .entry(attachment.id)
-            .and_modify(|(count, _)| *count += 1)
-            .or_insert_with(|| (1, attachment.clone()));
-        self.add(Handle::Blob { file, attachment: Some(attachment.id) })
+        hold(&self.attachments, attachment.id, attachment);
+        self.add(Handle::Blob { file, holds: Holds::Attachment(attachment.id) })
+    }
+
+    /// A handle on a variant's blob.
+    pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Fh {
+        hold(&self.variants, variant.id, variant);
+        self.add(Handle::Blob { file, holds: Holds::Variant(variant.id) })
     }
 
     pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {
@@ -108,7 +122,8 @@ impl Handles {
     pub fn remove(&self, fh: Fh) -> Option<Arc<Handle>> {
         let handle = self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&fh.0)?;
         match &*handle {
-            Handle::Blob { attachment: Some(id), .. } => self.close_attachment(*id),
+            Handle::Blob { holds: Holds::Attachment(id), .. } => let_go(&self.attachments, id),
+            Handle::Blob { holds: Holds::Variant(id), .. } => let_go(&self.variants, id),
             Handle::Scratch(open) => self.close_scratch(open),
             _ => {}
         }
@@ -118,6 +133,11 @@ impl Handles {
     /// An attachment as it was when it was opened, while a handle on it is open.
     pub fn open_attachment(&self, id: AttachmentId) -> Option<Attachment> {
         lock(&self.attachments).get(&id).map(|(_, attachment)| attachment.clone())
+    }
+
+    /// A variant while a handle on it is open.
+    pub fn open_variant(&self, id: VariantId) -> Option<VariantRecord> {
+        lock(&self.variants).get(&id).map(|(_, variant)| variant.clone())
     }
 
     /// The open handles of a scratch file.
@@ -135,16 +155,6 @@ impl Handles {
         open.drain().map(|(_, handle)| handle).collect()
     }
 
-    fn close_attachment(&self, id: AttachmentId) {
-        let mut attachments = lock(&self.attachments);
-        if let Some((count, _)) = attachments.get_mut(&id) {
-            *count -= 1;
-            if *count == 0 {
-                attachments.remove(&id);
-            }
-        }
-    }
-
     fn close_scratch(&self, closed: &Arc<OpenScratch>) {
         let mut scratch = lock(&self.scratch);
         if let Some(open) = scratch.get_mut(&closed.id) {
@@ -152,6 +162,23 @@ impl Handles {
             if open.is_empty() {
                 scratch.remove(&closed.id);
             }
+        }
+    }
+}
+
+fn hold<K: Eq + Hash, V: Clone>(open: &Mutex<HashMap<K, (usize, V)>>, key: K, value: &V) {
+    lock(open)
+        .entry(key)
+        .and_modify(|(count, _)| *count += 1)
+        .or_insert_with(|| (1, value.clone()));
+}
+
+fn let_go<K: Eq + Hash, V>(open: &Mutex<HashMap<K, (usize, V)>>, key: &K) {
+    let mut open = lock(open);
+    if let Some((count, _)) = open.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(key);
         }
     }
 }

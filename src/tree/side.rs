@@ -8,8 +8,7 @@ use crate::schema::Field;
 use crate::tree::attr::{Attr, Entry};
 use crate::tree::name;
 use crate::tree::node::Node;
-use crate::tree::ops::lookup::lasting;
-use crate::tree::ops::stat::{attachment_attr, fleeting, link_entry};
+use crate::tree::ops::stat::{attachment_attr, fleeting, lasting, link_entry};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

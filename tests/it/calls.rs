@@ -2,12 +2,14 @@
 //! Does not measure time.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use mediafs::blob;
 use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
 use mediafs::catalog::recording::RecordingCatalog;
+use mediafs::library::sweep::Patience;
 use mediafs::tree::{Caller, Ino};
 
 use super::model::house::House;
@@ -183,15 +185,22 @@ fn an_item_costs_the_same_however_many_there_are() {
     assert_eq!(listed, (Calls::from([("items", 1), ("scratches", 1)]), Calls::new()));
 }
 
-#[test]
-fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
-    let counted = counted();
+/// The directory of the variants of user/1/pic, which has a picture of 20x20.
+fn thumbs(counted: &Counted) -> Ino {
     let (kernel, who) = (counted.kernel(), counted.who);
     kernel.send(who, PIC, &picture::png(20, 20, 1)).expect("a picture");
     let mut thumbs = Ino(1);
     for name in ["thumbs", "user", "1", "pic"] {
         thumbs = kernel.lookup(who, thumbs, name).expect("a directory").attr.ino;
     }
+    thumbs
+}
+
+#[test]
+fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let thumbs = thumbs(&counted);
     let calls = counted.calls(|| {
         for name in ["w0.jpg", "w200", "w200.exe", "huge.jpg", "index.html", ".DS_Store"] {
             assert_eq!(kernel.lookup(who, thumbs, name).err(), Some(Refusal::NotFound), "{name}");
@@ -205,6 +214,121 @@ fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
         }
     });
     assert_eq!(calls, nothing());
+}
+
+/// One variant has one name: what could be read as another way to write it is no name at all.
+#[test]
+fn only_the_canonical_name_of_a_variant_is_looked_at() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let (thumbs, row) = (thumbs(&counted), counted.row());
+    let names = [
+        "w016.png",
+        "w+16.png",
+        "W16.png",
+        "w16.PNG",
+        "w16.jpeg",
+        "w16.png.png",
+        "w16 .png",
+        "16X16.png",
+        "16x16C.png",
+        "16x016.png",
+        "+16x16.png",
+        "16x.png",
+        "x16.png",
+        "16.png",
+        "r.5.png",
+        "r0.50.png",
+        "r00.5.png",
+        "r1.0.png",
+        "r0.5000.png",
+        "r2.png",
+        "r0.png",
+        "Full.png",
+        "full.bmp",
+        "full.tiff",
+        "full",
+        ".png",
+        "w65536.png",
+        "w99999999999.png",
+        "w1e1.png",
+        "w\u{661}6.png",
+        "full.webp/",
+        "w16.png\0",
+    ];
+    let calls = counted.calls(|| {
+        for name in names {
+            assert_eq!(kernel.lookup(who, thumbs, name).err(), Some(Refusal::NotFound), "{name}");
+            let beside = format!("pic@{name}");
+            assert_eq!(kernel.lookup(who, row, &beside).err(), Some(Refusal::NotFound), "{name}");
+        }
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn a_million_names_that_are_no_variant_ask_nothing_and_leave_nothing() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let thumbs = thumbs(&counted);
+    let mut state = 1_u64;
+    let calls = counted.calls(|| {
+        for number in 0..1_000_000_u64 {
+            // Marsaglia's xorshift64.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let name = match number % 4 {
+                0 => format!("{state:x}.jpg"),
+                1 => format!("w0{state}.png"),
+                2 => format!("{state}x{state}.webp"),
+                _ => format!("h{state:x}"),
+            };
+            assert_eq!(kernel.lookup(who, thumbs, &name).err(), Some(Refusal::NotFound), "{name}");
+        }
+    });
+    assert_eq!(calls, nothing());
+}
+
+#[test]
+fn removing_a_variant_that_was_never_rendered_finds_nothing() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let (thumbs, row) = (thumbs(&counted), counted.row());
+    let unlink = |parent, name: &str| {
+        counted.house.tree().unlink(who, parent, OsStr::new(name)).map_err(Refusal::from)
+    };
+    for (parent, name) in [
+        (thumbs, "w16.png"),
+        (thumbs, "w016.png"),
+        (thumbs, "x"),
+        (row, "pic@w16.png"),
+        (row, "pic@x"),
+    ] {
+        assert_eq!(unlink(parent, name), Err(Refusal::NotFound), "{name}");
+    }
+    kernel.lookup(who, thumbs, "w16.png").expect("rendered");
+    assert_eq!(unlink(row, "pic@w16.png"), Ok(()));
+    assert_eq!(unlink(thumbs, "w16.png"), Err(Refusal::NotFound));
+}
+
+#[test]
+fn opening_a_variant_waits_for_no_writer() {
+    let counted = counted();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let thumbs = thumbs(&counted);
+    let ino = kernel.lookup(who, thumbs, "w16.png").expect("rendered").attr.ino;
+    let (catalog, _) = counted.calls(|| {
+        for _ in 0..3 {
+            let opened = counted.house.tree().open(who, ino, How::Read.flags()).expect("opened");
+            counted.house.tree().release(opened.fh);
+        }
+    });
+    assert_eq!(catalog, Calls::from([("variant_by_id", 3)]));
+    let (catalog, _) = counted.calls(|| {
+        counted.house.library().sweep(Patience::Hold).expect("swept");
+    });
+    assert_eq!(catalog.get("touch_variants"), Some(&1), "noted once, by the sweep");
 }
 
 #[test]

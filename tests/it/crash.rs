@@ -96,7 +96,7 @@ impl Library {
         let now = Timestamp::now();
         for key in self.catalog.doom(now, now, 1000).expect("doomed").blobs {
             self.blobs.delete(key).expect("deleted");
-            self.catalog.forget(key).expect("forgotten");
+            self.catalog.forget(&[key]).expect("forgotten");
         }
     }
 

@@ -31,9 +31,7 @@ fn publish_both(catalog: &dyn Catalog, at_place: &Place, (kept, sent): (&str, &s
 
 fn sweep(catalog: &dyn Catalog) -> usize {
     let doomed = catalog.doom(FOREVER, FOREVER, 99).unwrap().blobs;
-    for key in &doomed {
-        catalog.forget(*key).unwrap();
-    }
+    catalog.forget(&doomed).unwrap();
     doomed.len()
 }
 

@@ -46,6 +46,7 @@ enum Verb {
     AddVariant(u64, u64, u64),
     Trim(u64),
     TouchVariant(u64),
+    RemoveVariant(u64),
     AddScratch(u64, u64),
     RenameScratch(u64, u64, u64, Collision),
     RemoveScratch(u64),
@@ -62,8 +63,9 @@ fn collision() -> impl Strategy<Value = Collision> {
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
         AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Give, Limit, Move,
-        Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RenameRow,
-        RenameScratch, Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim, Unlink,
+        Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RemoveVariant,
+        RenameRow, RenameScratch, Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim,
+        Unlink,
     };
     let row = || 1..5u64;
     let field = || 0..4u64;
@@ -94,6 +96,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         4 => (blob(), field(), blob()).prop_map(|(o, v, b)| AddVariant(o, v, b)),
         1 => (0..60u64).prop_map(Trim),
         1 => (1..6u64).prop_map(TouchVariant),
+        1 => (1..6u64).prop_map(RemoveVariant),
         1 => (row(), field()).prop_map(|(r, n)| AddScratch(r, n)),
         1 => (1..5u64, row(), field(), collision()).prop_map(|(i, r, n, how)| RenameScratch(i, r, n, how)),
         1 => (1..5u64).prop_map(RemoveScratch),
@@ -206,11 +209,12 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
             let (original, blob) = (key(seen, original), key(seen, blob));
             format!("{:?}", catalog.add_variant(original, variant(which), blob, &picture(10)))
         }
-        Verb::Trim(bytes) => format!("{:?}", catalog.trim_variants(bytes)),
+        Verb::Trim(bytes) => format!("{:?}", catalog.trim_variants(bytes, 3)),
         Verb::TouchVariant(id) => {
             // In minutes, or the precision would hide every touch.
-            format!("{:?}", catalog.touch_variant(VariantId(id), at(now * 60_000_000_000)))
+            format!("{:?}", catalog.touch_variants(&[(VariantId(id), at(now * 60_000_000_000))]))
         }
+        Verb::RemoveVariant(id) => format!("{:?}", catalog.remove_variant(VariantId(id))),
         Verb::AddScratch(row, n) => {
             let file = format!("s{now}");
             let scratch = name(&n.to_string());
@@ -230,10 +234,20 @@ fn play_rest(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> 
         Verb::Rehome(from, to, how, same) => {
             rehome(catalog, (spot(from), spot(to)), how, (now, same))
         }
-        Verb::Doom(a, b, limit) => format!("{:?}", catalog.doom(at(a), at(b), limit)),
-        Verb::Doomable(a, b, limit) => format!("{:?}", catalog.doomable(at(a), at(b), limit)),
-        Verb::Renew(id) => format!("{:?}", catalog.renew(AttachmentId(id), time)),
-        Verb::Forget(generation) => format!("{:?}", catalog.forget(key(seen, generation))),
+        _ => play_sweep(catalog, verb, now, seen),
+    }
+}
+
+fn play_sweep(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> String {
+    match *verb {
+        Verb::Doom(retired, reserved, limit) => {
+            format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
+        }
+        Verb::Doomable(retired, reserved, limit) => {
+            format!("{:?}", catalog.doomable(at(retired), at(reserved), limit))
+        }
+        Verb::Renew(id) => format!("{:?}", catalog.renew(AttachmentId(id), at(now))),
+        Verb::Forget(generation) => format!("{:?}", catalog.forget(&[key(seen, generation)])),
         _ => unreachable!("played by the caller"),
     }
 }

@@ -27,7 +27,12 @@ laws! {
     a_variant_that_exists_is_not_made_twice
     variants_die_with_their_original
     a_variant_lives_on_in_another_original_or_an_attachment
-    a_variant_swept_before_its_original_is_a_variant_no_more
+    a_variant_that_was_attached_itself_stays_until_its_original_goes
+    what_was_rendered_from_an_attachment_goes_with_it_though_its_blob_lives_on
+    many_attachments_of_one_blob_go_a_batch_at_a_time
+    a_trimmed_variant_is_the_next_sweeps_however_new_it_is
+    trimming_keeps_to_its_limit
+    a_variant_is_removed_by_its_number
     variants_that_lead_in_a_circle_die_all_the_same
     the_variants_used_least_recently_are_trimmed
     every_blob_that_must_be_stored_is_listed
@@ -76,7 +81,7 @@ fn a_doomed_blob_is_gone_for_publications_and_variants(catalog: &dyn Catalog) {
     assert_eq!((doomed.blobs, doomed.attachments), (vec![attachment.blob], vec![attachment.id]));
     for forgotten in [false, true] {
         if forgotten {
-            catalog.forget(attachment.blob).unwrap();
+            catalog.forget(&[attachment.blob]).unwrap();
         }
         let gone = catalog.publish(&publication(&avatar, attachment.blob, 4));
         assert!(matches!(gone, Err(Error::BlobGone(key)) if key == attachment.blob), "{gone:?}");
@@ -98,8 +103,8 @@ fn a_blob_is_doomed_again_until_it_is_forgotten(catalog: &dyn Catalog) {
     for _ in 0..2 {
         assert_eq!(catalog.doom(at(3), at(0), 9).unwrap().blobs, [key]);
     }
-    catalog.forget(key).unwrap();
-    catalog.forget(key).unwrap();
+    catalog.forget(&[key]).unwrap();
+    catalog.forget(&[key]).unwrap();
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, []);
 }
 
@@ -110,8 +115,8 @@ fn a_forgotten_blob_comes_back_with_a_new_generation(catalog: &dyn Catalog) {
     catalog.doom(at(3), at(3), 9).unwrap();
     let between = is_new(catalog.reserve(key.store, key.digest, at(4)).unwrap()).unwrap();
     catalog.doom(at(5), at(5), 9).unwrap();
-    catalog.forget(between).unwrap();
-    catalog.forget(key).unwrap();
+    catalog.forget(&[between]).unwrap();
+    catalog.forget(&[key]).unwrap();
     let after = is_new(catalog.reserve(key.store, key.digest, at(6)).unwrap()).unwrap();
     assert!(key.generation < between.generation && between.generation < after.generation);
 }
@@ -119,7 +124,7 @@ fn a_forgotten_blob_comes_back_with_a_new_generation(catalog: &dyn Catalog) {
 fn forgetting_a_live_blob_changes_nothing(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let attachment = publish(catalog, &avatar, "a", 2);
-    catalog.forget(attachment.blob).unwrap();
+    catalog.forget(&[attachment.blob]).unwrap();
     assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment, attachment);
 }
 
@@ -178,7 +183,7 @@ fn dooming_keeps_to_its_limit_and_the_rest_comes_later(catalog: &dyn Catalog) {
         let doomed = catalog.doom(FOREVER, FOREVER, 2).unwrap().blobs;
         assert_eq!(doomed.len(), expected);
         for key in &doomed {
-            catalog.forget(*key).unwrap();
+            catalog.forget(&[*key]).unwrap();
         }
         swept.extend(doomed);
     }
@@ -245,28 +250,97 @@ fn a_variant_lives_on_in_another_original_or_an_attachment(catalog: &dyn Catalog
     assert_eq!(render(catalog, second, "w200.webp", "t", 3), shared);
     catalog.unlink(&one, at(4)).unwrap();
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [first]);
-    catalog.forget(first).unwrap();
+    catalog.forget(&[first]).unwrap();
     assert_eq!(publish(catalog, &three, "t", 5).blob, shared);
     catalog.unlink(&two, at(6)).unwrap();
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [second]);
-    catalog.forget(second).unwrap();
+    catalog.forget(&[second]).unwrap();
     catalog.unlink(&three, at(7)).unwrap();
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [shared]);
 }
 
-fn a_variant_swept_before_its_original_is_a_variant_no_more(catalog: &dyn Catalog) {
+fn a_variant_that_was_attached_itself_stays_until_its_original_goes(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (cover, avatar) = (place(user, "cover"), place(user, "avatar"));
+    let thumb = publish(catalog, &cover, "t", 2);
+    let original = publish(catalog, &avatar, "a", 2);
+    assert_eq!(render(catalog, original.blob, "w1.png", "t", 3), thumb.blob);
+    catalog.unlink(&cover, at(4)).unwrap();
+    catalog.unlink(&avatar, at(4)).unwrap();
+    let first = catalog.doom(FOREVER, FOREVER, 1).unwrap();
+    assert_eq!((first.blobs, first.attachments), (vec![], vec![thumb.id]));
+    assert!(catalog.variant(original.blob, variant("w1.png")).unwrap().is_some());
+    let second = catalog.doom(FOREVER, FOREVER, 1).unwrap();
+    assert_eq!(second.blobs, [thumb.blob, original.blob]);
+    assert_eq!(catalog.variant(original.blob, variant("w1.png")).unwrap(), None);
+    catalog.forget(&[thumb.blob, original.blob]).unwrap();
+    assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, []);
+}
+
+fn what_was_rendered_from_an_attachment_goes_with_it_though_its_blob_lives_on(
+    catalog: &dyn Catalog,
+) {
     let user = row(catalog, "1");
     let (cover, avatar) = (place(user, "cover"), place(user, "avatar"));
     let thumb = publish(catalog, &cover, "t", 2).blob;
+    let tiny = render(catalog, thumb, "w1.png", "y", 3);
     let original = publish(catalog, &avatar, "a", 2).blob;
-    assert_eq!(render(catalog, original, "w1.png", "t", 3), thumb);
+    assert_eq!(render(catalog, original, "w9.png", "t", 3), thumb);
     catalog.unlink(&cover, at(4)).unwrap();
-    catalog.unlink(&avatar, at(4)).unwrap();
-    assert_eq!(catalog.doom(FOREVER, FOREVER, 1).unwrap().blobs, [thumb]);
+    assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [tiny]);
+    assert_eq!(catalog.variants(thumb).unwrap(), []);
+    assert_eq!(catalog.variants(original).unwrap().len(), 1);
+}
+
+fn many_attachments_of_one_blob_go_a_batch_at_a_time(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let places: Vec<_> = (0..5).map(|n| place(user, &format!("field{n}"))).collect();
+    let all: Vec<_> = places.iter().map(|place| publish(catalog, place, "a", 2)).collect();
+    for place in &places {
+        catalog.unlink(place, at(3)).unwrap();
+    }
+    for pair in [&all[0..2], &all[2..4]] {
+        let ids: Vec<_> = pair.iter().map(|attachment| attachment.id).collect();
+        let batch = catalog.doom(at(3), at(0), 2).unwrap();
+        assert_eq!((batch.blobs, batch.attachments), (vec![], ids));
+    }
+    let last = catalog.doom(at(3), at(0), 2).unwrap();
+    assert_eq!((last.blobs, last.attachments), (vec![all[4].blob], vec![all[4].id]));
+}
+
+fn a_trimmed_variant_is_the_next_sweeps_however_new_it_is(catalog: &dyn Catalog) {
+    let original = publish(catalog, &place(row(catalog, "1"), "avatar"), "a", 2).blob;
+    let thumb = render(catalog, original, "w1.png", "t", 900);
+    assert_eq!(catalog.trim_variants(0, 9).unwrap(), 1);
+    let again = catalog.reserve(thumb.store, thumb.digest, at(901)).unwrap();
+    assert_eq!(again, Reservation::Stored(thumb));
+    assert_eq!(catalog.doom(at(0), at(0), 9).unwrap().blobs, [thumb]);
+    let late = catalog.add_variant(original, variant("w1.png"), thumb, &picture(10));
+    assert!(matches!(late, Err(Error::BlobGone(key)) if key == thumb), "{late:?}");
+}
+
+fn trimming_keeps_to_its_limit(catalog: &dyn Catalog) {
+    let original = publish(catalog, &place(row(catalog, "1"), "avatar"), "a", 2).blob;
+    for which in ["w1.png", "w2.png", "w3.png"] {
+        render(catalog, original, which, which, 3);
+    }
+    let trimmed = || catalog.trim_variants(0, 2).unwrap();
+    assert_eq!([trimmed(), trimmed(), trimmed()], [2, 1, 0]);
+}
+
+fn a_variant_is_removed_by_its_number(catalog: &dyn Catalog) {
+    let original = publish(catalog, &place(row(catalog, "1"), "avatar"), "a", 2).blob;
+    let (first, second) =
+        (render(catalog, original, "w1.png", "t", 3), render(catalog, original, "w2.png", "u", 3));
+    let id = catalog.variant(original, variant("w1.png")).unwrap().unwrap().id;
+    assert!(catalog.remove_variant(id).unwrap());
+    assert!(!catalog.remove_variant(id).unwrap());
     assert_eq!(catalog.variant(original, variant("w1.png")).unwrap(), None);
-    catalog.forget(thumb).unwrap();
-    assert_eq!(catalog.doom(FOREVER, FOREVER, 1).unwrap().blobs, [original]);
-    catalog.forget(original).unwrap();
+    assert_eq!(catalog.doom(at(0), at(0), 9).unwrap().blobs, [first]);
+    catalog.forget(&[first]).unwrap();
+    let again = render(catalog, original, "w1.png", "t", 4);
+    assert!(again.generation > second.generation, "rendered anew under a number of its own");
+    assert_ne!(catalog.variant(original, variant("w1.png")).unwrap().unwrap().id, id);
 }
 
 fn variants_that_lead_in_a_circle_die_all_the_same(catalog: &dyn Catalog) {
@@ -286,16 +360,16 @@ fn the_variants_used_least_recently_are_trimmed(catalog: &dyn Catalog) {
     let key = |which: &str| catalog.variant(original, variant(which)).unwrap();
     let blobs = ["w1.png", "w2.png", "w3.png", "w4.png"]
         .map(|which| render(catalog, original, which, which, 3));
-    catalog.touch_variant(key("w1.png").unwrap().id, at(3 + 2 * minute)).unwrap();
-    catalog.touch_variant(key("w2.png").unwrap().id, at(4)).unwrap();
-    catalog.touch_variant(VariantId(999), at(4)).unwrap();
-    assert_eq!(catalog.trim_variants(40).unwrap(), 0);
-    assert_eq!(catalog.trim_variants(25).unwrap(), 2);
+    catalog.touch_variants(&[(key("w1.png").unwrap().id, at(3 + 2 * minute))]).unwrap();
+    catalog.touch_variants(&[(key("w2.png").unwrap().id, at(4))]).unwrap();
+    catalog.touch_variants(&[(VariantId(999), at(4))]).unwrap();
+    assert_eq!(catalog.trim_variants(40, 9).unwrap(), 0);
+    assert_eq!(catalog.trim_variants(25, 9).unwrap(), 2);
     let left: Vec<_> =
         catalog.variants(original).unwrap().into_iter().map(|found| found.blob).collect();
     assert_eq!(left, [blobs[0], blobs[3]]);
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [blobs[1], blobs[2]]);
-    assert_eq!(catalog.trim_variants(0).unwrap(), 2);
+    assert_eq!(catalog.trim_variants(0, 9).unwrap(), 2);
 }
 
 fn every_blob_that_must_be_stored_is_listed(catalog: &dyn Catalog) {

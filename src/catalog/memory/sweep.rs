@@ -1,8 +1,6 @@
 //! Finding what nobody needs in memory.
 //! Does not delete bytes: it marks, so that no reservation finds what is about to go.
 
-use std::collections::BTreeSet;
-
 use super::{Kept, Retirement, State};
 use crate::attachment::BlobKey;
 use crate::catalog::{Doomed, Orphan, Totals};
@@ -17,36 +15,38 @@ pub(super) struct Horizon {
     pub reserved: Timestamp,
 }
 
-impl Horizon {
-    /// Whether an attachment still needs its blob.
-    fn keeps(self, kept: &Kept) -> bool {
-        let over = |it: &Retirement| it.at <= self.retired && it.orphan == Orphan::Delete;
-        !kept.retired.as_ref().is_some_and(over)
-    }
-}
-
 impl State {
     pub(super) fn doom(&mut self, horizon: Horizon, limit: usize) -> Doomed {
         let mut doomed = Doomed { blobs: self.keys(|blob| blob.doomed), ..Doomed::default() };
         doomed.blobs.truncate(limit);
-        for suspect in self.keys(|blob| !blob.doomed) {
+        for idle in self.idle(horizon, limit.saturating_sub(doomed.blobs.len())) {
+            self.condemn(vec![idle], &mut doomed);
+        }
+        for kept in self.going(horizon, limit) {
             if doomed.blobs.len() >= limit {
                 break;
             }
-            if self.is_suspect(suspect, horizon) {
-                self.condemn(suspect, horizon, &mut doomed);
+            self.attachments.remove(&kept.attachment.id);
+            doomed.attachments.push(kept.attachment.id);
+            for blob in blobs_of(&kept).filter(|blob| !self.is_attached(*blob)).collect::<Vec<_>>()
+            {
+                // It may live on as a variant of something; what was rendered from it does not.
+                let mut suspects = self.orphaned(blob);
+                suspects.push(blob);
+                self.condemn(suspects, &mut doomed);
             }
         }
-        self.forget_retired(horizon, limit, &mut doomed);
         doomed.blobs.sort_unstable_by_key(|key| key.generation);
         doomed.attachments.sort_unstable();
         doomed
     }
 
-    pub(super) fn forget(&mut self, key: BlobKey) {
-        let doomed = |blob: &super::Blob| blob.doomed && blob.digest == key.digest;
-        if self.blobs.get(&key.generation).is_some_and(doomed) {
-            self.blobs.remove(&key.generation);
+    pub(super) fn forget(&mut self, keys: &[BlobKey]) {
+        for key in keys {
+            let doomed = |blob: &super::Blob| blob.doomed && blob.digest == key.digest;
+            if self.blobs.get(&key.generation).is_some_and(doomed) {
+                self.blobs.remove(&key.generation);
+            }
         }
     }
 
@@ -96,74 +96,56 @@ impl State {
             .collect()
     }
 
-    /// Whether a blob may be needed by nothing.
-    fn is_suspect(&self, key: BlobKey, horizon: Horizon) -> bool {
-        let idle = self.blobs.get(&key.generation).is_some_and(|blob| blob.idle);
-        idle || self.kept_of(key).any(|kept| !horizon.keeps(kept))
+    /// Blobs that nothing was ever hung from, or whose last variant was dropped; the oldest first.
+    fn idle(&self, horizon: Horizon, limit: usize) -> Vec<BlobKey> {
+        let old = |blob: &super::Blob| blob.idle && blob.reserved <= horizon.reserved;
+        let mut found = self.keys(|blob| old(blob) && !blob.doomed);
+        found.sort_by_key(|key| self.blobs.get(&key.generation).map(|blob| blob.reserved));
+        found.truncate(limit);
+        found
     }
 
-    /// Dooms a blob that nothing needs, and then those of its variants that nothing else needs.
-    fn condemn(&mut self, suspect: BlobKey, horizon: Horizon, doomed: &mut Doomed) {
-        let mut suspects = vec![suspect];
+    /// Attachments whose time is over, the oldest first.
+    fn going(&self, horizon: Horizon, limit: usize) -> Vec<Kept> {
+        let over = |it: &&Retirement| it.at <= horizon.retired && it.orphan == Orphan::Delete;
+        let all = self.attachments.values();
+        let mut going: Vec<_> =
+            all.filter_map(|kept| Some((kept.retired.as_ref().filter(over)?.at, kept))).collect();
+        going.sort_by_key(|(at, kept)| (*at, kept.attachment.id));
+        going.into_iter().take(limit).map(|(_, kept)| kept.clone()).collect()
+    }
+
+    /// Dooms those blobs that nothing needs, and then those of their variants that nothing else needs.
+    fn condemn(&mut self, mut suspects: Vec<BlobKey>, doomed: &mut Doomed) {
         while let Some(suspect) = suspects.pop() {
-            if doomed.blobs.contains(&suspect) || self.is_needed(suspect, horizon) {
+            if self.is_attached(suspect) || self.is_rendered(suspect) {
                 continue;
             }
-            let own = self.variants.values().filter(|found| found.original == suspect);
-            suspects.extend(own.map(|found| found.blob));
-            suspects.extend(self.kept_of(suspect).flat_map(blobs_of).filter(|it| *it != suspect));
-            self.variants.retain(|_, found| found.original != suspect && found.blob != suspect);
-            doomed.attachments.extend(self.kept_of(suspect).map(|kept| kept.attachment.id));
-            self.attachments.retain(|_, kept| !blobs_of(kept).any(|blob| blob == suspect));
-            if let Some(blob) = self.blobs.get_mut(&suspect.generation) {
+            suspects.extend(self.orphaned(suspect));
+            if let Some(blob) = self.blobs.get_mut(&suspect.generation).filter(|it| !it.doomed) {
                 blob.doomed = true;
-            }
-            doomed.blobs.push(suspect);
-        }
-    }
-
-    /// Whether a name, a hold or a fresh reservation needs the blob, or one that it is a variant of.
-    fn is_needed(&self, key: BlobKey, horizon: Horizon) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut up = vec![key];
-        while let Some(key) = up.pop() {
-            if !seen.insert(key) {
-                continue;
-            }
-            let blob = self.blobs.get(&key.generation);
-            let fresh = blob.is_some_and(|blob| blob.idle && blob.reserved > horizon.reserved);
-            if fresh || self.kept_of(key).any(|kept| horizon.keeps(kept)) {
-                return true;
-            }
-            let originals = self.variants.values().filter(|found| found.blob == key);
-            up.extend(originals.map(|found| found.original));
-        }
-        false
-    }
-
-    /// Forgets attachments whose time is over although their blob lives on with others.
-    fn forget_retired(&mut self, horizon: Horizon, limit: usize, doomed: &mut Doomed) {
-        let over = self.attachments.values().filter(|kept| !horizon.keeps(kept));
-        let beside =
-            over.filter(|kept| self.hung(kept.attachment.blob).any(|other| horizon.keeps(other)));
-        let gone: Vec<_> = beside.map(|kept| kept.attachment.clone()).take(limit).collect();
-        for attachment in gone {
-            self.attachments.remove(&attachment.id);
-            doomed.attachments.push(attachment.id);
-            if let Some(sent) = attachment.original {
-                self.release(sent.blob);
+                doomed.blobs.push(suspect);
             }
         }
     }
 
-    /// The attachments of a blob, and those that keep it as what was sent.
-    pub(super) fn kept_of(&self, key: BlobKey) -> impl Iterator<Item = &Kept> {
-        self.attachments.values().filter(move |kept| blobs_of(kept).any(|blob| blob == key))
+    /// Drops the variants of an original that is gone; returns their blobs.
+    fn orphaned(&mut self, original: BlobKey) -> Vec<BlobKey> {
+        let own = self.variants.values().filter(|found| found.original == original);
+        let mut children: Vec<_> = own.map(|found| found.blob).collect();
+        children.retain(|child| *child != original);
+        self.variants.retain(|_, found| found.original != original);
+        children
     }
 
-    /// The attachments of a blob.
-    fn hung(&self, key: BlobKey) -> impl Iterator<Item = &Kept> {
-        self.attachments.values().filter(move |kept| kept.attachment.blob == key)
+    /// Whether an attachment has the blob, or keeps it as what was sent; held ones included.
+    pub(super) fn is_attached(&self, key: BlobKey) -> bool {
+        self.attachments.values().any(|kept| blobs_of(kept).any(|blob| blob == key))
+    }
+
+    /// Whether another blob has it as a variant.
+    pub(super) fn is_rendered(&self, key: BlobKey) -> bool {
+        self.variants.values().any(|found| found.blob == key && found.original != key)
     }
 }
 

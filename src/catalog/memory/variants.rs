@@ -84,10 +84,16 @@ impl State {
         self.variant_by_id(id).ok_or(Error::Missing)
     }
 
-    pub(super) fn trim_variants(&mut self, bytes: u64) -> usize {
+    pub(super) fn remove_variant(&mut self, id: VariantId) -> bool {
+        let Some(Rendered { blob, .. }) = self.variants.remove(&id) else { return false };
+        self.release(blob);
+        true
+    }
+
+    pub(super) fn trim_variants(&mut self, bytes: u64, limit: usize) -> usize {
         let mut total: u64 = self.variants.values().map(|found| self.length(found.blob)).sum();
         let mut dropped = 0;
-        while total > bytes {
+        while total > bytes && dropped < limit {
             let oldest = self.variants.iter().min_by_key(|(id, found)| (found.used, **id));
             let Some((&id, &Rendered { blob, .. })) = oldest else {
                 break;
@@ -100,11 +106,13 @@ impl State {
         dropped
     }
 
-    pub(super) fn touch_variant(&mut self, id: VariantId, now: Timestamp) {
-        if let Some(found) = self.variants.get_mut(&id)
-            && found.used <= now.minus(TOUCH_PRECISION)
-        {
-            found.used = now;
+    pub(super) fn touch_variants(&mut self, read: &[(VariantId, Timestamp)]) {
+        for (id, at) in read {
+            if let Some(found) = self.variants.get_mut(id)
+                && found.used <= at.minus(TOUCH_PRECISION)
+            {
+                found.used = *at;
+            }
         }
     }
 
@@ -113,12 +121,13 @@ impl State {
         stored.map_or(0, |(_, content)| content.length)
     }
 
-    /// Somebody needs this blob no more: it is a sweep's to look at, unless attachments lead the sweep there anyway.
+    /// Somebody needs this blob no more: it is the next sweep's, unless attachments or variants lead a sweep there anyway. No
+    /// reservation holds it back: whoever would share it is told that it is gone, and stores it anew.
     pub(super) fn release(&mut self, key: BlobKey) {
-        let held = self.kept_of(key).next().is_some()
-            || self.variants.values().any(|found| found.blob == key);
+        let held = self.is_attached(key) || self.is_rendered(key);
         if let Some(blob) = self.blobs.get_mut(&key.generation).filter(|_| !held) {
             blob.idle = true;
+            blob.reserved = Timestamp(0);
         }
     }
 }

@@ -238,6 +238,10 @@ impl Catalog for Memory {
         Ok(self.state().variants(original))
     }
 
+    fn remove_variant(&self, id: VariantId) -> Result<bool, Error> {
+        Ok(self.state().remove_variant(id))
+    }
+
     fn add_variant(
         &self,
         original: BlobKey,
@@ -343,17 +347,17 @@ impl Catalog for Memory {
         Ok(self.state().clone().doom(Horizon { retired, reserved }, limit))
     }
 
-    fn forget(&self, key: BlobKey) -> Result<(), Error> {
-        self.state().forget(key);
+    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
+        self.state().forget(keys);
         Ok(())
     }
 
-    fn trim_variants(&self, bytes: u64) -> Result<usize, Error> {
-        Ok(self.state().trim_variants(bytes))
+    fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error> {
+        Ok(self.state().trim_variants(bytes, limit))
     }
 
-    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
-        self.state().touch_variant(id, now);
+    fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<(), Error> {
+        self.state().touch_variants(read);
         Ok(())
     }
 

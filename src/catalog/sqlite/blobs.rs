@@ -62,12 +62,13 @@ pub(super) fn claim(
     Ok(())
 }
 
-/// Somebody needs this blob no more: it is a sweep's to look at again, unless attachments or variants lead the sweep there
-/// anyway.
+/// Somebody needs this blob no more: it is the next sweep's, unless attachments or variants lead a sweep there anyway. No
+/// reservation holds it back: whoever would share it is told that it is gone, and stores it anew.
 pub(super) fn release(db: &Connection, blob: i64) -> Result<(), Error> {
-    let sql = "UPDATE blobs SET idle = 1 WHERE id = ?1 \
-               AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1 OR original = ?1) \
-               AND NOT EXISTS (SELECT 1 FROM variants WHERE blob = ?1)";
+    let sql = "UPDATE blobs SET idle = 1, reserved = 0 WHERE id = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM attachments WHERE original = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM variants WHERE blob = ?1 AND original <> ?1)";
     run(db, sql, [blob]).map(drop)
 }
 
@@ -85,9 +86,11 @@ pub(super) fn lengths(db: &Connection, keys: &[BlobKey]) -> Result<Vec<u64>, Err
     keys.iter().map(length).collect()
 }
 
-pub(super) fn forget(db: &Connection, key: BlobKey) -> Result<(), Error> {
+pub(super) fn forget(db: &Connection, keys: &[BlobKey]) -> Result<(), Error> {
     let sql = "DELETE FROM blobs WHERE id = ? AND digest = ? AND doomed = 1";
-    run(db, sql, params![int(key.generation), key.digest.as_bytes()])?;
+    for key in keys {
+        run(db, sql, params![int(key.generation), key.digest.as_bytes()])?;
+    }
     Ok(())
 }
 

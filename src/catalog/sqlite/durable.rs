@@ -27,7 +27,7 @@ fn a_reopened_catalogue_answers_the_same_and_counts_on() {
     catalog.remove_row(empty).unwrap();
     catalog.unlink(&place(user, "cover"), at(4)).unwrap();
     catalog.doom(at(4), at(4), 9).unwrap();
-    catalog.forget(lost.blob).unwrap();
+    catalog.forget(&[lost.blob]).unwrap();
     drop(catalog);
 
     let catalog = open(&path);

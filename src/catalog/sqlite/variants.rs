@@ -62,11 +62,15 @@ pub(super) fn add(
     find(db, original, variant)?.ok_or(Error::Missing)
 }
 
-pub(super) fn trim(db: &Connection, bytes: u64) -> Result<usize, Error> {
-    let sql = "SELECT coalesce(sum(b.length), 0) FROM variants v JOIN blobs b ON b.id = v.blob";
-    let mut total: u64 = one(db, sql, [], |row| number(row, 0))?.unwrap_or(0);
+/// The total is kept by triggers of the schema.
+pub(super) fn cached(db: &Connection) -> Result<u64, Error> {
+    Ok(one(db, "SELECT bytes FROM cache", [], |row| number(row, 0))?.unwrap_or(0))
+}
+
+pub(super) fn trim(db: &Connection, bytes: u64, limit: usize) -> Result<usize, Error> {
+    let mut total = cached(db)?;
     let mut dropped = 0;
-    while total > bytes {
+    while total > bytes && dropped < limit {
         let sql = "SELECT v.id, v.blob, b.length FROM variants v JOIN blobs b ON b.id = v.blob \
                    ORDER BY v.used, v.id LIMIT 1";
         let read = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, number::<u64>(row, 2)?));
@@ -80,10 +84,21 @@ pub(super) fn trim(db: &Connection, bytes: u64) -> Result<usize, Error> {
     Ok(dropped)
 }
 
-pub(super) fn touch(db: &Connection, id: VariantId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn touch(db: &Connection, read: &[(VariantId, Timestamp)]) -> Result<(), Error> {
     let sql = "UPDATE variants SET used = ? WHERE id = ? AND used <= ?";
-    run(db, sql, params![now.0, int(id.0), now.minus(TOUCH_PRECISION).0])?;
+    for (id, at) in read {
+        run(db, sql, params![at.0, int(id.0), at.minus(TOUCH_PRECISION).0])?;
+    }
     Ok(())
+}
+
+pub(super) fn remove(db: &Connection, id: VariantId) -> Result<bool, Error> {
+    let sql = "SELECT blob FROM variants WHERE id = ?";
+    let Some(blob) = one(db, sql, [int(id.0)], |row| Ok(row.get(0)?))? else {
+        return Ok(false);
+    };
+    discard(db, int(id.0), blob)?;
+    Ok(true)
 }
 
 /// Drops one variant.

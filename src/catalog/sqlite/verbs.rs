@@ -1,8 +1,6 @@
 //! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
 //! Does not hold SQL.
 
-use std::sync::{Arc, PoisonError};
-
 use super::sweep::Horizon;
 use super::{
     Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
@@ -25,25 +23,18 @@ use crate::variant::Variant;
 
 impl Catalog for Sqlite {
     fn table(&self, name: &Name) -> Result<TableId, Error> {
-        // Asked at every start, and new only at the first: most calls need no transaction.
-        if let Some(known) = self.read(|db| rows::table(db, name))? {
-            return Ok(known);
-        }
-        self.write(|db| rows::add_table(db, name))
+        self.find_or_add(|db| rows::table(db, name), |db| rows::add_table(db, name))
     }
 
     fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
-        if let Some(known) = self.read(|db| rows::field(db, table, name, orphan))? {
-            return Ok(known);
-        }
-        self.write(|db| rows::add_field(db, table, name, orphan))
+        self.find_or_add(
+            |db| rows::field(db, table, name, orphan),
+            |db| rows::add_field(db, table, name, orphan),
+        )
     }
 
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        if let Some(known) = self.read(|db| stores::find(db, name))? {
-            return Ok(known);
-        }
-        self.write(|db| stores::add(db, name))
+        self.find_or_add(|db| stores::find(db, name), |db| stores::add(db, name))
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
@@ -248,6 +239,10 @@ impl Catalog for Sqlite {
         self.read(|db| variants::of_original(db, original))
     }
 
+    fn remove_variant(&self, id: VariantId) -> Result<bool, Error> {
+        self.write(|db| variants::remove(db, id))
+    }
+
     fn add_variant(
         &self,
         original: BlobKey,
@@ -353,16 +348,18 @@ impl Catalog for Sqlite {
         self.rehearse(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
     }
 
-    fn forget(&self, key: BlobKey) -> Result<(), Error> {
-        self.write(|db| blobs::forget(db, key))
+    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
+        self.write(|db| blobs::forget(db, keys))
     }
 
-    fn trim_variants(&self, bytes: u64) -> Result<usize, Error> {
-        self.write(|db| variants::trim(db, bytes))
+    fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error> {
+        // Most sweeps find a cache within its limit, and need not wait for a writer to learn that.
+        let is_within = self.read(variants::cached)? <= bytes;
+        if is_within { Ok(0) } else { self.write(|db| variants::trim(db, bytes, limit)) }
     }
 
-    fn touch_variant(&self, id: VariantId, now: Timestamp) -> Result<(), Error> {
-        self.write(|db| variants::touch(db, id, now))
+    fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<(), Error> {
+        self.write(|db| variants::touch(db, read))
     }
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
@@ -370,7 +367,7 @@ impl Catalog for Sqlite {
     }
 
     fn limit(&self, limits: Limits) {
-        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+        self.set_limits(limits);
     }
 
     fn usage(&self, account: Account) -> Result<Usage, Error> {

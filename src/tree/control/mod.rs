@@ -12,7 +12,7 @@ use crate::refusal::RefusalId;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Opened};
-use crate::tree::handles::Handle;
+use crate::tree::handles::{Handle, Holds};
 use crate::tree::node::Node;
 use crate::tree::ops::files::failed;
 use crate::tree::ops::stat::fleeting;
@@ -112,7 +112,7 @@ impl Tree {
         let quarantine = self.library.quarantine();
         let open = |file: std::io::Result<std::fs::File>| {
             let file = Arc::new(file.map_err(failed)?);
-            Ok::<_, Error>(Handle::Blob { file, attachment: None })
+            Ok::<_, Error>(Handle::Blob { file, holds: Holds::Nothing })
         };
         let handle = match node {
             Node::Status => Handle::Text(self.status()?.into_bytes()),

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use crate::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId, Times};
 use crate::catalog::Place;
-use crate::media_type::Format;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
-use crate::tree::attr::{Entry, Lifetime};
+use crate::tree::attr::{Entry, Kind};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, variant_attr};
+use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, lasting, variant_attr};
 use crate::tree::redirect::Seeks;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
@@ -37,6 +36,15 @@ pub struct Rendering {
 
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
+        Ok(match self.look(who, parent, name)? {
+            Lookup::Found(entry) if entry.attr.kind == Kind::Directory => {
+                Lookup::Found(Entry { generation: self.generations.of(entry.attr.ino), ..entry })
+            }
+            other => other,
+        })
+    }
+
+    fn look(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         let name = sought(name)?;
         let entry = match node(parent)? {
             Node::Row(..)
@@ -123,9 +131,7 @@ impl Tree {
                 let row = self.row(parent.row)?;
                 let node = parent.side().collection(number, row.id);
                 let attr = collection_attr(number, &row);
-                let entry = parent.side().directory(node, attr);
-                let generation = self.generations.of(entry.attr.ino);
-                Ok(Lookup::Found(Entry { generation, ..entry }))
+                Ok(Lookup::Found(parent.side().directory(node, attr)))
             }
             Meaning::Variant(_, _, None) | Meaning::Nothing => Err(Error::NotFound),
             Meaning::Url(place, _) => Ok(Lookup::Found(self.lookup_url(&place)?)),
@@ -215,7 +221,7 @@ impl Tree {
             return Err(Error::NotFound);
         }
         let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-        Ok(fleeting(self.view(Node::ThumbRow(table, row.id), row.times)))
+        Ok(fleeting(self.thumb_view(Node::ThumbRow(table, row.id), &row, row.times)))
     }
 
     fn lookup_thumb_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
@@ -226,7 +232,7 @@ impl Tree {
         }
         let number = table.number(&field.name).ok_or(Error::NotFound)?;
         let row = self.row(row)?;
-        Ok(fleeting(self.view(Node::ThumbCollection(number, row.id), row.times)))
+        Ok(fleeting(self.thumb_view(Node::ThumbCollection(number, row.id), &row, row.times)))
     }
 
     fn lookup_thumb_item(&self, field: FieldId, row: RowId, name: &Name) -> Result<Entry> {
@@ -239,7 +245,8 @@ impl Tree {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
         let node = Node::ThumbField(link.attachment.id);
-        Ok(fleeting(self.view(node, Times::all(link.attachment.committed))))
+        let times = Times::all(link.attachment.committed);
+        Ok(fleeting(self.thumb_view(node, &self.row(place.row)?, times)))
     }
 
     /// Names that are no variant are refused by parsing alone.
@@ -261,7 +268,7 @@ impl Tree {
         if !may_read(original.access, who) {
             return Err(Error::Denied);
         }
-        let readable = original.content.media_type.format().is_some_and(Format::is_readable);
+        let readable = original.content.media_type.format().is_some();
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);
@@ -283,10 +290,6 @@ impl Tree {
         let field = self.table(row.table)?.field(place.field.as_str());
         field.cloned().ok_or(Error::NotFound)
     }
-}
-
-pub(in crate::tree) fn lasting(attr: crate::tree::attr::Attr) -> Entry {
-    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long, generation: 0 }
 }
 
 /// The permission bits as the kernel reads them, but for supplementary groups, which requests do not carry.

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock};
 
-use crate::attachment::{Attachment, AttachmentId, ScratchId};
+use crate::attachment::{Attachment, AttachmentId, ScratchId, VariantId};
 use crate::catalog::{Place, ScratchRecord};
 use crate::library::sidecar::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
@@ -27,13 +27,7 @@ impl Tree {
             other if flags.writes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
-            Node::Variant(id) => {
-                let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
-                self.library.touch_variant(id)?;
-                let file = self.library.open_blob(record.blob)?;
-                let fh = self.handles.add(Handle::Blob { file, attachment: None });
-                Ok(Opened { fh, caching: Caching::Forever })
-            }
+            Node::Variant(id) => self.open_variant(id),
             Node::Trashed(id) => self.open_trashed(id),
             other => self.open_control(who, other),
         }
@@ -49,6 +43,18 @@ impl Tree {
         self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
         let fh = self.handles.add_attachment(&attachment, file);
+        Ok(Opened { fh, caching: Caching::Forever })
+    }
+
+    /// One that was trimmed since it was looked up is looked up, and rendered, again. Asks for nothing to be written.
+    fn open_variant(&self, id: VariantId) -> Result<Opened> {
+        let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
+        let file = match self.library.open_blob(record.blob) {
+            Err(_) if self.library.variant_by_id(id)?.is_none() => return Err(Error::Stale),
+            opened => opened?,
+        };
+        self.library.variant_read(id);
+        let fh = self.handles.add_variant(&record, file);
         Ok(Opened { fh, caching: Caching::Forever })
     }
 

@@ -1,22 +1,26 @@
-//! Removing names: files and rows.
+//! Removing names: files, variants and rows.
 //! Does not delete blobs: what loses its last name is held, and swept later.
 
 use std::ffi::OsStr;
 
+use crate::attachment::{AttachmentId, BlobKey};
 use crate::catalog::{Link, Place};
-use crate::schema::Field;
+use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
+use crate::variant::Variant;
 
 impl Tree {
     pub fn unlink(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         let name = sought(name)?;
-        if let Node::QuarantineEntry(id) = node(parent)? {
-            return self.unlink_quarantined(id, &name);
+        match node(parent)? {
+            Node::QuarantineEntry(id) => return self.unlink_quarantined(id, &name),
+            Node::ThumbField(id) => return self.purge_thumb(id, &name),
+            _ => {}
         }
         let parent = self.directory(parent)?;
         match self.meaning(&parent, &name)? {
@@ -33,10 +37,26 @@ impl Tree {
                 self.arrivals.forget(record.id);
                 Ok(self.library.remove_scratch(record.id)?)
             }
-            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Variant(place, _, Some(variant)) => {
+                let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+                self.purge(link.attachment.blob, variant)
+            }
             Meaning::RowJson => Err(Error::NotPermitted),
-            Meaning::Url(..) | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Variant(_, _, None) | Meaning::Url(..) | Meaning::Nothing => {
+                Err(Error::NotFound)
+            }
         }
+    }
+
+    fn purge_thumb(&self, id: AttachmentId, name: &Name) -> Result<()> {
+        let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
+        let original = self.library.attachment(id)?.ok_or(Error::Stale)?;
+        self.purge(original.blob, variant)
+    }
+
+    /// A variant that is not wanted any more, or not as it is: whoever asks for it next has it rendered anew.
+    fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
+        if self.library.purge_variant(original, variant)? { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// The owner of a draft takes its draft back and nothing else; anybody else detaches what is stored (CONTRACT 2.12).
@@ -90,7 +110,8 @@ impl Tree {
     }
 
     /// `rmdir` of a row or a collection: attachments keep it, scratch, drafts and placeholders do not. A collection is there
-    /// again at the next lookup: removing an empty one lets `rm -r` of its row succeed.
+    /// again at the next lookup: removing an empty one lets `rm -r` of its row succeed. So are directories of variants, where
+    /// nothing rendered is left.
     pub fn rmdir(&self, _: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         let name = sought(name)?;
         let node = node(parent)?;
@@ -103,10 +124,12 @@ impl Tree {
                 }
                 self.drop_placeholders_where(|place| place.row == row.id);
                 self.links.remove_where(|folder| folder.row == row.id);
+                self.generations.forget(Node::ThumbRow(table, row.id).ino());
                 for (number, _) in self.table(table)?.collections() {
                     for side in [Side::Models, Side::Originals] {
                         self.generations.forget(side.collection(number, row.id).ino());
                     }
+                    self.generations.forget(Node::ThumbCollection(number, row.id).ino());
                 }
                 self.table_changed(table);
                 Ok(())
@@ -116,8 +139,48 @@ impl Tree {
             Node::Collection(..) | Node::DropBox(_) => Err(Error::NotDirectory),
             // An entry of the quarantine goes with its bytes.
             Node::Quarantine => self.remove_quarantined(&name),
-            _ => Err(Error::ReadOnly),
+            parent => self.remove_thumbs(parent, &name),
         }
+    }
+
+    fn remove_thumbs(&self, parent: Node, name: &Name) -> Result<()> {
+        let (directory, links) = match parent {
+            Node::ThumbTable(table) => {
+                let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
+                (Node::ThumbRow(table, row.id), self.library.links(row.id)?)
+            }
+            Node::ThumbRow(table, row) => {
+                let table = self.table(table)?;
+                let field = table.field(name.as_str()).ok_or(Error::NotFound)?;
+                if field.collection == Collection::One {
+                    return self.remove_images_thumbs(&Place::one(row, name.clone()));
+                }
+                let number = table.number(name).ok_or(Error::NotFound)?;
+                (Node::ThumbCollection(number, row), self.library.items(row, name)?)
+            }
+            Node::ThumbCollection(field, row) => {
+                let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+                let (field, item) = (field.name.clone(), Some(name.clone()));
+                return self.remove_images_thumbs(&Place { row, field, item });
+            }
+            _ => return Err(Error::ReadOnly),
+        };
+        self.clear_thumbs(directory, &links)
+    }
+
+    fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
+        let link = self.library.find(place)?.ok_or(Error::NotFound)?;
+        self.clear_thumbs(Node::ThumbField(link.attachment.id), &[link])
+    }
+
+    fn clear_thumbs(&self, directory: Node, links: &[Link]) -> Result<()> {
+        for link in links {
+            if !self.library.variants(link.attachment.blob)?.is_empty() {
+                return Err(Error::NotEmpty);
+            }
+        }
+        self.generations.renew(directory.ino());
+        Ok(())
     }
 
     fn clear_collection(&self, row: &Directory<'_>, name: &Name) -> Result<()> {

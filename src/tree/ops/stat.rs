@@ -35,7 +35,9 @@ impl Tree {
             Node::Url(view) => Ok(brief(self.stat_url(view)?)),
             Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Variant(id) => {
-                let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
+                // One that was purged or trimmed is what its open handles show.
+                let found = self.library.variant_by_id(id)?;
+                let record = found.or_else(|| self.handles.open_variant(id)).ok_or(Error::Stale)?;
                 Ok(brief(variant_attr(&record)))
             }
             Node::Row(_, id) => {
@@ -107,13 +109,14 @@ impl Tree {
         let attr = match node {
             Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
-                Attr { ino: node.ino(), ..self.view(node, row.times) }
+                self.thumb_view(node, &row, row.times)
             }
             Node::RowJson(table, id) => self.row_json_attr(table, id)?,
             Node::DropBox(id) => self.box_attr(id)?,
             Node::ThumbField(id) => {
                 let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
-                self.view(node, Times::all(attachment.committed))
+                let row = self.row(self.place_of(id)?.row)?;
+                self.thumb_view(node, &row, Times::all(attachment.committed))
             }
             Node::Table(_)
             | Node::OriginalTable(_)
@@ -141,11 +144,17 @@ impl Tree {
     /// A directory that the configuration makes.
     pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
         let mut attr = self.view(node, Times::all(self.started));
-        if let Node::Table(table) = node.as_model() {
+        if let Node::Table(table) | Node::ThumbTable(table) = node.as_model() {
             attr.access.mode = self.library.settings().dir_mode;
             attr.times = Times::all(self.table_time(table));
         }
         attr
+    }
+
+    /// A directory of variants. Its owner and mode are the row's: who may not enter the row may not see what is made of it,
+    /// and who may remove files in it may purge their variants.
+    pub(in crate::tree) fn thumb_view(&self, node: Node, row: &RowRecord, times: Times) -> Attr {
+        Attr { access: row.access, ..self.view(node, times) }
     }
 
     /// A directory that nobody writes to.
@@ -237,4 +246,9 @@ pub(in crate::tree) fn variant_attr(record: &VariantRecord) -> Attr {
 /// An entry that the kernel may not keep.
 pub(in crate::tree) fn fleeting(attr: Attr) -> Entry {
     Entry { attr, name: Lifetime::None, attributes: Lifetime::None, generation: 0 }
+}
+
+/// An entry that the kernel may keep.
+pub(in crate::tree) fn lasting(attr: Attr) -> Entry {
+    Entry { attr, name: Lifetime::Long, attributes: Lifetime::Long, generation: 0 }
 }

@@ -1,5 +1,5 @@
 //! What time brings: expired placeholders and scratch, passed holds, and the filesystem's size.
-//! Does not keep time: it is called about once a second.
+//! Does not keep time: it is called about once a second, and by another thread for what may take long.
 
 use std::time::Instant;
 
@@ -8,12 +8,8 @@ use crate::library::sweep::Patience;
 use crate::timestamp::Timestamp;
 use crate::tree::{Result, Tree};
 
-/// Seconds between sweeps, and between looks for expired scratch.
-const SWEEP_EVERY: u64 = 10;
-const SCRATCH_EVERY: u64 = 60;
-
 impl Tree {
-    /// Called about once a second by a thread of the daemon.
+    /// Called about once a second by a thread of the daemon. Takes no longer than a look at what is open.
     pub fn tick(&self) {
         self.links.expire(Instant::now());
         for open in self.drafts.expire(Instant::now()) {
@@ -25,18 +21,17 @@ impl Tree {
         self.unlinked.forget_old();
         self.emptied.forget_old();
         self.removed.forget_old();
-        let seconds = Timestamp::now().since(self.started).as_secs();
-        if seconds.is_multiple_of(SWEEP_EVERY)
-            && let Err(error) = self.library.sweep(Patience::Hold)
-        {
+    }
+
+    /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
+    pub fn sweep(&self) {
+        if let Err(error) = self.library.sweep(Patience::Hold) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the sweep failed; it will be tried again"
             );
         }
-        if seconds.is_multiple_of(SCRATCH_EVERY) {
-            self.expire_scratch();
-        }
+        self.expire_scratch();
     }
 
     fn expire_scratch(&self) {

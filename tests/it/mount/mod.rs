@@ -7,6 +7,7 @@
 pub mod acceptance;
 mod archive;
 mod boxes;
+mod cache;
 mod collection;
 mod copy;
 pub mod daemon;
@@ -81,15 +82,16 @@ type = "image"
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
 const EXDEV: i32 = 18;
-const ENOTEMPTY: i32 = 39;
 const EINVAL: i32 = 22;
 const EFBIG: i32 = 27;
 const EROFS: i32 = 30;
 const ERANGE: i32 = 34;
 const ENAMETOOLONG: i32 = 36;
+const ENOTEMPTY: i32 = 39;
 const EBADMSG: i32 = 74;
 const EOPNOTSUPP: i32 = 95;
 const EDQUOT: i32 = 122;
