@@ -172,11 +172,6 @@ impl Format {
         }
     }
 
-    /// Whether the pipeline can decode it.
-    pub fn is_readable(self) -> bool {
-        self != Self::Avif
-    }
-
     /// Whether the pipeline can encode it.
     pub fn is_writable(self) -> bool {
         !matches!(self, Self::Bmp | Self::Tiff)

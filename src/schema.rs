@@ -217,11 +217,7 @@ impl Field {
         let rules = &self.rules;
         let listed = rules.content_types.is_empty()
             || rules.content_types.iter().any(|pattern| pattern.matches(found));
-        let readable = match rules.kind {
-            Kind::File => true,
-            Kind::Image => found.format().is_some_and(Format::is_readable),
-        };
-        listed && readable
+        listed && (rules.kind == Kind::File || found.format().is_some())
     }
 
     /// The presets as variants of an original in this format.

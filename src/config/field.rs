@@ -9,7 +9,7 @@ use super::reader::Section;
 use super::{quota, store, value};
 use crate::media_type::{Format, TypePattern};
 use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Collection, Field, OnRefuse, Preset, Report};
+use crate::schema::{Collection, Field, OnRefuse, Report};
 use crate::slot::Name;
 
 /// Items that a collection takes unless it is configured: each listing reads them all.
@@ -66,7 +66,6 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         Kind::Image => {
             contradictions(section, &field.rules);
             types(section, &field.rules);
-            thumbnails(section, &field.thumbnails, field.rules.normal.format);
         }
     }
     sizes(section, &field.rules);
@@ -240,9 +239,6 @@ fn never_taken(pattern: &TypePattern, stored: Option<Format>) -> Option<&'static
         TypePattern::Exact(media_type) => media_type,
     };
     match media_type.format() {
-        Some(format) if !format.is_readable() => {
-            Some("is not yet supported: this build writes it but cannot decode it")
-        }
         Some(format) if !format.is_writable() && stored.is_none() => {
             Some("can be read but not stored; add `format` to convert it")
         }
@@ -251,14 +247,5 @@ fn never_taken(pattern: &TypePattern, stored: Option<Format>) -> Option<&'static
             Some("cannot be decoded here; use type = \"file\" to store it as it is")
         }
         None => Some("is no image; use type = \"file\" for it"),
-    }
-}
-
-fn thumbnails(section: &Section<'_>, presets: &[Preset], stored: Option<Format>) {
-    if !presets.is_empty() && stored.is_some_and(|format| !format.is_readable()) {
-        section.complain(
-            "thumbnails",
-            "not yet supported with format = \"avif\": this build cannot decode AVIF",
-        );
     }
 }

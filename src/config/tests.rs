@@ -253,11 +253,9 @@ fn a_format_that_cannot_be_written_or_read_is_refused() {
     assert!(said("content_types = [\"image/svg+xml\"]").contains("cannot be decoded here"));
     assert!(said("content_types = [\"application/pdf\"]").contains("is no image"));
     assert!(said("content_types = [\"text/*\"]").contains("is no image"));
-    assert!(said("content_types = [\"image/avif\"]").contains("not yet supported"));
     assert!(said("content_types = [\"image/tiff\"]").contains("add `format`"));
-    assert!(said("thumbnails = [\"w64\"]\nformat = \"avif\"").contains("cannot decode AVIF"));
     good(&image("content_types = [\"image/tiff\", \"image/*\"]\nformat = \"png\""));
-    good(&image("format = \"avif\""));
+    good(&image("content_types = [\"image/avif\"]\nthumbnails = [\"w64\"]\nformat = \"avif\""));
 }
 
 #[test]

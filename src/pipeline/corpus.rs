@@ -66,7 +66,7 @@ fn again(bytes: &[u8], job: &Job) -> (Outcome, Vec<u8>) {
 fn every_readable_photo_has_a_normal_form_that_is_its_own() {
     let normal = Normal::default();
     for path in files("photos") {
-        let Some(format) = format(&path).filter(|format| format.is_readable()) else {
+        let Some(format) = format(&path) else {
             continue;
         };
         let (outcome, bytes) = refine(&path, format, &normal);
@@ -86,7 +86,7 @@ fn every_readable_photo_has_a_normal_form_that_is_its_own() {
 #[test]
 fn every_readable_photo_becomes_every_writable_format() {
     for path in files("photos") {
-        let Some(format) = format(&path).filter(|format| format.is_readable()) else {
+        let Some(format) = format(&path) else {
             continue;
         };
         for extension in ["jpg", "png", "gif", "webp", "avif"] {
@@ -145,7 +145,7 @@ fn a_fault_says_what_is_wrong() {
     for name in ["bomb_20k_rgb.png", "frames_100k.gif", "scan_bomb_2000.jpg", "dims_65500.jpg"] {
         assert!(matches!(fault(name), Fault::Bomb { .. }), "{name}: {:?}", fault(name));
     }
-    assert!(matches!(fault("trunc.avif"), Fault::Unsupported(_)));
+    assert!(matches!(fault("trunc.avif"), Fault::Truncated(_)), "{:?}", fault("trunc.avif"));
 }
 
 #[test]

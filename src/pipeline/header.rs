@@ -7,8 +7,10 @@ use std::os::unix::fs::FileExt;
 
 use crate::dimensions::Dimensions;
 use crate::media_type::{Format, MediaType};
+use crate::pipeline::container;
 use crate::pipeline::exif::{self, Orientation};
 use crate::pipeline::identify::identify;
+use crate::pipeline::job::Fault;
 
 /// Segments, chunks or entries looked at before a header counts as corrupt.
 const PARTS_MAX: u32 = 4096;
@@ -289,12 +291,10 @@ fn extended_webp(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
 
 /// The boxes that hold the size come first in what encoders write; a file that hides them deeper has no known size.
 fn avif(source: &Source<'_>, found: &mut Found) -> Result<(), Stop> {
-    match imagesize::blob_size(source.head) {
-        Ok(size) => {
-            let narrow = |side: usize| u32::try_from(side).map_err(|_| Stop::Corrupt);
-            found.size(narrow(size.width)?, narrow(size.height)?)
-        }
-        Err(_) if matches!(source.rest, Rest::Later) => Err(Stop::NeedMore),
+    match container::avif::shown_size(source.head) {
+        Ok(Some(size)) => found.size(size.width, size.height),
+        Ok(None) if matches!(source.rest, Rest::Later) => Err(Stop::NeedMore),
+        Ok(None) | Err(Fault::Truncated(_)) => Err(Stop::Truncated),
         Err(_) => Err(Stop::Corrupt),
     }
 }

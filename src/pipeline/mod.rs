@@ -30,6 +30,7 @@ use crate::rule::{Kind, Rules};
 use crate::variant::Variant;
 
 mod animation;
+mod av1;
 mod container;
 #[cfg(test)]
 mod corpus;

@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Outside crates, and the beginning of the paths that may name them.
-const DOORS: [(&str, &str); 20] = [
+const DOORS: [(&str, &str); 21] = [
     ("clap", "src/cli/"),
     ("fast_image_resize", "src/pipeline/"),
     ("fuser", "src/fuse/"),
@@ -26,6 +26,7 @@ const DOORS: [(&str, &str); 20] = [
     ("libwebp_sys", "src/pipeline/"),
     ("moxcms", "src/pipeline/"),
     ("png", "src/pipeline/"),
+    ("rav1d", "src/pipeline/"),
     ("ravif", "src/pipeline/"),
     ("rusqlite", "src/catalog/sqlite"),
     ("rustls", "src/fetch/"),

@@ -1,6 +1,7 @@
 //! The containers of the image formats: what lies in a file beside the pixels, found and rebuilt without decoding any.
 //! Does not know codecs; a container that walks to its end may still hold damaged pixels.
 
+pub mod avif;
 mod gif;
 mod jpeg;
 mod png;
@@ -75,7 +76,8 @@ pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, F
         Format::Png => png::survey(bytes, limits),
         Format::Gif => gif::survey(bytes, limits),
         Format::Webp => webp::survey(bytes, limits),
-        Format::Avif | Format::Bmp | Format::Tiff => {
+        Format::Avif => avif::survey(bytes, limits),
+        Format::Bmp | Format::Tiff => {
             Err(Fault::Unsupported(format!("{} containers are not walked", format.name())))
         }
     }?;
@@ -90,7 +92,8 @@ pub fn rebuild(format: Format, bytes: &[u8], profile: Profile) -> Result<Vec<u8>
         Format::Png => png::rebuild(bytes, profile),
         Format::Gif => gif::rebuild(bytes),
         Format::Webp => webp::rebuild(bytes),
-        Format::Avif | Format::Bmp | Format::Tiff => Ok(bytes.to_vec()),
+        Format::Avif => avif::rebuild(bytes),
+        Format::Bmp | Format::Tiff => Ok(bytes.to_vec()),
     }
 }
 

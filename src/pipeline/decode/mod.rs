@@ -1,6 +1,7 @@
 //! Decoding: file bytes to pixels, one file a format, each complete to the last byte of image data.
 //! Does not know rules; sizes were checked by `container::survey` before, or are checked here before anything is allocated.
 
+mod avif;
 mod gif;
 mod jpeg;
 mod png;
@@ -59,7 +60,6 @@ pub trait FrameSink {
 pub fn survey(format: Format, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     match format {
         Format::Bmp | Format::Tiff => uncommon::survey(format, bytes, limits),
-        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
         _ => container::survey(format, bytes, limits),
     }
 }
@@ -72,7 +72,7 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
         Format::Gif => gif::verify(source).map(|()| Profile::Kept),
         Format::Webp => webp::verify(source).map(|()| Profile::Kept),
         Format::Bmp | Format::Tiff => uncommon::still(source).map(|_| Profile::Kept),
-        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
+        Format::Avif => avif::verify(source).map(|()| Profile::Kept),
     }
 }
 
@@ -85,7 +85,7 @@ pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> 
         Format::Gif => gif::still(source),
         Format::Webp => webp::still(source),
         Format::Bmp | Format::Tiff => uncommon::still(source),
-        Format::Avif => Err(Fault::Unsupported("this build cannot read AVIF".into())),
+        Format::Avif => avif::still(source),
     }
 }
 

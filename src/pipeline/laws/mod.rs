@@ -2,7 +2,9 @@
 //! Does not touch the corpus.
 
 mod animation;
+mod avif;
 mod faults;
+mod formats;
 mod metadata;
 mod pixels;
 

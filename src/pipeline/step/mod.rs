@@ -16,6 +16,7 @@ use crate::rule::{Crop, Normal, Resize};
 use crate::variant::Spec;
 
 pub use flatten::{flattened, with_hard_alpha, without_gray};
+pub use turn::turned as raster_turned;
 
 /// A rectangle inside an image, in its pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@ mod copy;
 pub mod daemon;
 mod draft;
 mod edit;
+mod extension;
 mod law;
 mod life;
 mod name;
