@@ -5,7 +5,7 @@
 
 use std::fs::File;
 
-use crate::attachment::{Access, BlobKey, Original, StoreId, Times};
+use crate::attachment::{Access, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::digest::Digest;
 use crate::library::quarantine::Kept;
@@ -144,8 +144,8 @@ impl Library {
         loop {
             let now = Timestamp::now();
             let refined = &product.refined;
-            let blob = self.keep_blob(store, refined.digest(), refined.file(), now)?;
-            let original = self.keep_original(store, product, blob, now)?;
+            let kept = self.keep_blob(store, refined.digest(), refined.file(), now)?;
+            let (blob, sent) = (kept.key(), self.keep_original(store, product, kept, now)?);
             let publication = Publication {
                 place: target.place.clone(),
                 written: target.written.clone(),
@@ -155,13 +155,17 @@ impl Library {
                 times: metadata.times,
                 original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),
-                original,
+                original: sent.as_ref().map(|(_, original)| original.clone()),
                 attributes: metadata.attributes.clone(),
                 now,
             };
             match self.catalog.publish(&publication) {
                 Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
-                answer => return Ok(answer?),
+                answer => {
+                    let published = answer?;
+                    self.confirm([Some(kept), sent.map(|(kept, _)| kept)]);
+                    return Ok(published);
+                }
             }
         }
     }
@@ -171,29 +175,38 @@ impl Library {
         &self,
         store: StoreId,
         product: &Product,
-        stored: BlobKey,
+        stored: Reservation,
         now: Timestamp,
-    ) -> Result<Option<Original>, Error> {
+    ) -> Result<Option<(Reservation, Original)>, Error> {
         let Some(sent) = &product.sent else { return Ok(None) };
-        let same = sent.digest() == stored.digest;
-        let blob =
+        let same = sent.digest() == stored.key().digest;
+        let kept =
             if same { stored } else { self.keep_blob(store, sent.digest(), sent.file(), now)? };
-        Ok(Some(Original { blob, content: sent.content().clone() }))
+        Ok(Some((kept, Original { blob: kept.key(), content: sent.content().clone() })))
     }
 
-    /// The key under which a store has these bytes from now on. They belong to nobody yet.
+    /// The key under which a store has these bytes from now on. They belong to nobody yet, and are pending where they are new.
     pub(super) fn keep_blob(
         &self,
         store: StoreId,
         digest: Digest,
         bytes: &File,
         now: Timestamp,
-    ) -> Result<BlobKey, Error> {
+    ) -> Result<Reservation, Error> {
         let reservation = self.catalog.reserve(store, digest, now)?;
         if let Reservation::New(key) = reservation {
             self.blobs.put(key, bytes)?;
         }
-        Ok(reservation.key())
+        Ok(reservation)
+    }
+
+    /// The catalogue has linked them.
+    pub(super) fn confirm(&self, kept: impl IntoIterator<Item = Option<Reservation>>) {
+        for reservation in kept.into_iter().flatten() {
+            if let Reservation::New(key) = reservation {
+                self.blobs.confirm(key);
+            }
+        }
     }
 
     /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.
