@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::{self, Candidate, Refined, Sent};
+use crate::pipeline::{self, Candidate, Refined, Sent, Sum};
 use crate::refusal::{Refusal, RefusalId, Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
@@ -25,6 +25,8 @@ pub(super) const MAX_TRIES: usize = 8;
 pub struct Raw {
     file: File,
     length: u64,
+    /// What was seen of them while they were written.
+    sum: Sum,
     /// Where they are already, below the quarantine.
     kept: Option<String>,
 }
@@ -34,7 +36,12 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length, kept: None })
+        Ok(Self { file, length, sum: Sum::default(), kept: None })
+    }
+
+    /// The same bytes, of which this was seen while they were written.
+    pub(super) fn seen(self, sum: Sum) -> Self {
+        Self { sum, ..self }
     }
 
     /// Bytes that the quarantine keeps already: refused again they are not kept twice.
@@ -126,7 +133,8 @@ impl Library {
     ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
-        let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
+        let candidate = Candidate::identify(raw.file, raw.length, extension)?.seen(raw.sum);
+        let admitted = candidate.admit(rules)?;
         let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
         let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
         Ok(Product { refined, sent })
