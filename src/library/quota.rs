@@ -112,9 +112,8 @@ impl Library {
         &self,
         id: ScratchId,
         author: Author,
-        excess: &Excess,
+        violation: Violation,
     ) -> Result<Refusal, Error> {
-        let violation = self.over_quota(excess);
         let record = self.catalog.scratch_by_id(id)?;
         let (path, name) = match record {
             Some(record) => (self.folder_path(&record.folder)?, record.name.to_string()),
@@ -166,7 +165,7 @@ impl Library {
         let charge = self.scratch_charge(record)?;
         let Err(excess) = charge.grow(length, self.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
-        let refusal = self.refuse_scratch(record.id, author, &excess)?;
+        let refusal = self.refuse_scratch(record.id, author, self.over_quota(&excess))?;
         self.remove_scratch(record.id)?;
         Err(refusal.into())
     }

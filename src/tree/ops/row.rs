@@ -119,6 +119,7 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
+        self.check_displaced(who, folder, name)?;
         match self.library.find_scratch(folder, name)? {
             Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
             Some(old) => self.library.remove_scratch(old.id)?,
