@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
 pub mod acceptance;
+mod access;
 mod archive;
 mod boxes;
 mod cache;
@@ -16,10 +17,12 @@ mod edit;
 mod extension;
 mod law;
 mod life;
+mod metadata;
 mod name;
 mod original;
 pub mod peer;
 pub mod picture;
+mod policy;
 mod quarantine;
 mod quota;
 mod refusal;
@@ -31,6 +34,7 @@ mod store;
 pub mod tool;
 mod trash;
 mod url;
+pub mod user;
 mod variant;
 mod web;
 
