@@ -77,6 +77,10 @@ impl Library {
         target: &Target,
         (collision, terms): (Collision, Terms),
     ) -> Result<(), Error> {
+        let Place { row, field, .. } = &target.place;
+        if (&from.place.row, &from.place.field) == (row, field) {
+            return Ok(());
+        }
         let stays = |attachment: &Attachment, fixed: Fixed| {
             attachment.links == 1 || fixed.agrees(attachment.access)
         };
