@@ -16,6 +16,8 @@ use super::server::Server;
 use super::tool::{installed, run};
 use super::{CONFIG, ENOENT, errno, names, picture, read};
 
+const ORIGIN: &str = "user.xdg.origin.url";
+
 fn set(path: &Path, name: &str, value: &[u8]) -> Result<(), Errno> {
     setxattr(path, name, value, XattrFlags::empty())
 }
@@ -67,9 +69,10 @@ fn facts_answer_by_name_are_not_listed_and_setting_them_is_ignored() {
     }
     assert!(fact("key").starts_with(&hash), "{}", fact("key"));
     assert!(fact("url").ends_with(&format!("?_ts={timestamp}")), "{}", fact("url"));
-    let seconds: f64 = timestamp.parse().expect("seconds");
-    let changed = fs::metadata(&avatar).expect("stat").ctime() as f64;
-    assert!((seconds - changed).abs() < 60.0, "{timestamp}");
+    let (seconds, _) = timestamp.split_once('.').expect("seconds and a fraction");
+    let seconds: i64 = seconds.parse().expect("seconds");
+    let changed = fs::metadata(&avatar).expect("stat").ctime();
+    assert!(seconds.abs_diff(changed) < 60, "{timestamp}");
     assert_eq!(text(&avatar, "user.mime_type"), "image/png");
     assert_eq!(value(&avatar, "user.mediafs.colour"), Err(Errno::NODATA), "no such fact");
     assert_eq!(value(&avatar, "user.mediafs.error"), Err(Errno::NODATA), "nothing was refused");
@@ -220,7 +223,7 @@ fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
     set(&memo, "user.a", b"").expect("less of it");
     set(&memo, "user.c", b"room").expect("there is room again");
     // Limits of the system call, which never reach a filesystem.
-    assert_eq!(set(&memo, "user.d", &[0; (64 << 10) + 1]), Err(Errno::TOOBIG));
+    assert_eq!(set(&memo, "user.d", &vec![0; (64 << 10) + 1]), Err(Errno::TOOBIG));
     assert_eq!(set(&memo, &format!("user.{}", "n".repeat(251)), b""), Err(Errno::RANGE));
     set(&memo, &format!("user.{}", "n".repeat(250)), b"").expect("255 bytes of a name");
 
@@ -234,7 +237,7 @@ fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
     assert_eq!(value(&memo, "user.e").map(|value| value.len()), Ok(60 << 10));
     let part = mount.row().join(".part");
     fs::write(&part, "scratch").expect("scratch");
-    let full = setxattr(&part, "user.a", &[0; 64 << 10], XattrFlags::empty());
+    let full = setxattr(&part, "user.a", &vec![0; 64 << 10], XattrFlags::empty());
     assert_eq!(full, Err(Errno::NOSPC), "and scratch is");
 }
 
@@ -243,7 +246,6 @@ fn the_origin_that_curl_notes_is_kept_as_the_source() {
     if !installed("curl") {
         return;
     }
-    const ORIGIN: &str = "user.xdg.origin.url";
     let server = Server::start();
     let Some(mut mount) = Mount::start() else { return };
     let curl = |path: &str, target: &Path| {
