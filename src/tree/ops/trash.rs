@@ -152,10 +152,7 @@ impl Tree {
         self.drop_placeholders(&target.place, 0);
         self.forget_attributes(Node::Attachment(retired.attachment.id));
         if let Some(displaced) = displaced {
-            let patience = self.displaced(&displaced);
-            if let Some(link) = before {
-                self.forget_name_of(link, patience);
-            }
+            self.displaced(&displaced, before);
         }
         Ok(())
     }
