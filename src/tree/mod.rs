@@ -5,6 +5,7 @@
 //! and the tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles,
 //! open drafts with their owners, and for the time of one `open` the redirection of a writer to its draft.
 
+pub mod activity;
 mod arrivals;
 pub mod attr;
 mod control;
@@ -39,6 +40,7 @@ use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
 use crate::tree::drafts::Drafts;
@@ -143,6 +145,7 @@ const REMOVED: Duration = Duration::from_secs(60);
 pub struct Tree {
     library: Arc<Library>,
     processes: Processes,
+    activity: Activity,
     handles: Handles,
     arrivals: Arrivals,
     drafts: Drafts,
@@ -170,6 +173,7 @@ impl Tree {
             removed: Memory::new(REMOVED),
             library,
             processes,
+            activity: Activity::default(),
             handles: Handles::default(),
             arrivals: Arrivals::default(),
             drafts: Drafts::default(),
@@ -187,6 +191,10 @@ impl Tree {
     pub fn connect(&self, kernel: Box<dyn Kernel>) {
         // A second kernel would be a second session on one tree: the first stays.
         let _ = self.kernel.set(kernel);
+    }
+
+    pub fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub fn library(&self) -> &Library {

@@ -16,6 +16,7 @@ mod edit;
 mod extension;
 mod law;
 mod life;
+mod metric;
 mod name;
 mod original;
 pub mod peer;
