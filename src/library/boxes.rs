@@ -14,6 +14,7 @@ use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
+use crate::library::scratch::ScratchStat;
 use crate::library::sidecar::{self, report_name};
 use crate::library::{Error, Library, Table, Target, scratch};
 use crate::pipeline;
@@ -106,8 +107,9 @@ impl Library {
             self.admit(drop_box, &record, &sent)?;
         }
         self.catalog.take(id, digest)?;
-        // Somebody wrote on meanwhile and may have closed it before it was taken.
-        if self.stat_scratch(&record)? != before {
+        // Somebody wrote on meanwhile and may have closed it before it was taken. That it was read is no change.
+        let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
+        if changes(self.stat_scratch(&record)?) != changes(before) {
             self.catalog.offer(id)?;
         }
         Ok(())

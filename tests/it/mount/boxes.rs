@@ -37,6 +37,11 @@ settle = "1s"
 into = "note.texts"
 id = "{stem}"
 settle = "30s"
+
+[boxes.letters]
+into = "note.texts"
+id = "letter-{counter}"
+settle = "30s"
 "#;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -212,7 +217,7 @@ fn rsync_into_a_box_settles() {
 #[test]
 fn a_box_takes_files_and_no_directories() {
     let Some(mount) = Mount::with(CONFIG) else { return };
-    assert_eq!(names(&mount.path("drop")), ["scanner", "texts"]);
+    assert_eq!(names(&mount.path("drop")), ["letters", "scanner", "texts"]);
     assert_eq!(errno(fs::create_dir(inbox(&mount).join("x"))), EPERM);
     assert_eq!(errno(fs::create_dir(mount.path("drop/other"))), EPERM);
     assert_eq!(errno(fs::remove_dir(inbox(&mount))), EPERM);
@@ -223,4 +228,31 @@ fn a_box_takes_files_and_no_directories() {
     assert_eq!(names(&mount.path("models/page/7")), ["scan.jpg"]);
     thread::sleep(Duration::from_millis(1_500));
     assert_eq!(names(&mount.path("models/page")), ["7"], "it is no file of the box any more");
+}
+
+/// Sends a text into a box as an FTP server does, which is finished at once.
+fn send(mount: &Mount, inbox: &str, name: &str, text: &str) {
+    let part = mount.path("drop").join(inbox).join(format!("{name}.part"));
+    fs::write(&part, text).expect("written");
+    fs::rename(&part, part.with_extension("")).expect("renamed");
+}
+
+/// Reading a file moves the time of its last access: it was offered again for that, read anew at every start, and went to the
+/// quarantine when it expired although it had become a row.
+#[test]
+fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace() {
+    let config = CONFIG.replace("path = \"library\"", "path = \"library\"\nscratch = \"10s\"");
+    let Some(mut mount) = Mount::with(&config) else { return };
+    send(&mount, "texts", "letter.txt", "Dear Sir");
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+    mount.stop();
+    mount.restart();
+    assert_eq!(mount.status()["open"]["arrivals"], 0, "nothing is left to do");
+    let deadline = Instant::now() + PATIENCE;
+    while !names(&mount.path("drop/texts")).is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(names(&mount.path("drop/texts")), [""; 0], "expired");
+    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is a row");
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
 }
