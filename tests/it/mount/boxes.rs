@@ -256,3 +256,31 @@ fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace()
     assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is a row");
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
 }
+
+/// A thousand ids were tried from 1 on: a box refused its files after every start once it had more rows than that.
+#[test]
+fn numbers_go_on_behind_the_largest_however_many_there_are() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let notes = mount.path("models/note");
+    for number in 1..=1_001 {
+        fs::create_dir(notes.join(format!("letter-{number}"))).expect("a row");
+    }
+    for other in ["-5", "letter-x", "letter-7b", "letter"] {
+        fs::create_dir(notes.join(other)).expect("a row");
+    }
+    send(&mount, "letters", "a.txt", "Dear Sir");
+    assert_eq!(rows(&mount, "note", 1), ["letter-1002"]);
+    send(&mount, "texts", "letter.txt", "Dear Madam");
+    assert_eq!(rows(&mount, "note", 2), ["letter-1002", "letter-1003"]);
+    send(&mount, "letters", "b.txt", "Dear all");
+    assert_eq!(rows(&mount, "note", 3), ["letter-1002", "letter-1003", "letter-1004"]);
+}
+
+#[test]
+fn a_negative_name_keeps_no_box_from_counting() {
+    let config = CONFIG.replace("id = \"integer\"", "id = \"name\"");
+    let Some(mount) = Mount::with(&config) else { return };
+    fs::create_dir(mount.path("models/page/-5")).expect("a row");
+    fs::write(inbox(&mount).join("a.png"), &picture::good(1).0).expect("written");
+    assert_eq!(rows(&mount, "page", 1), ["1"]);
+}
