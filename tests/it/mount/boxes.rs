@@ -257,6 +257,16 @@ fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace()
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
 }
 
+/// The threads of the boxes were given two files a second each, however soon they had done.
+#[test]
+fn hundreds_of_files_do_not_wait_for_one_another() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    for number in 0..300 {
+        send(&mount, "texts", &format!("{number}.txt"), &format!("number {number}"));
+    }
+    rows(&mount, "note", 300);
+}
+
 /// A thousand ids were tried from 1 on: a box refused its files after every start once it had more rows than that.
 #[test]
 fn numbers_go_on_behind_the_largest_however_many_there_are() {
