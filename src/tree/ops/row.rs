@@ -12,6 +12,7 @@ use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
+use crate::tree::ops::rename::collision;
 use crate::tree::{Caller, Error, Result, Tree};
 
 impl Tree {
@@ -119,13 +120,9 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
-        match self.library.find_scratch(folder, name)? {
-            Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
-            Some(old) => self.library.remove_scratch(old.id)?,
-            None => {}
-        }
         let text = self.row_json(&self.row(id)?)?;
         let owner = (who.uid, who.gid);
-        Ok(self.library.write_scratch(folder, name, owner, text.as_bytes())?)
+        let copy = self.library.back_up_text(&text, (folder, name), owner, collision(mode))?;
+        self.renamed_in_box(copy)
     }
 }

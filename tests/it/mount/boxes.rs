@@ -294,3 +294,14 @@ fn a_negative_name_keeps_no_box_from_counting() {
     fs::write(inbox(&mount).join("a.png"), &picture::good(1).0).expect("written");
     assert_eq!(rows(&mount, "page", 1), ["1"]);
 }
+
+#[test]
+fn what_is_moved_out_of_a_field_into_a_box_arrives() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let page = mount.path("models/page/7");
+    fs::create_dir(&page).expect("a row");
+    fs::write(page.join("scan.jpg"), picture::good(1)).expect("taken");
+    fs::rename(page.join("scan.jpg"), inbox(&mount).join("a.jpg")).expect("moved");
+    assert_eq!(rows(&mount, "page", 1), ["8"]);
+    assert_eq!(names(&inbox(&mount)), ["a.jpg"]);
+}
