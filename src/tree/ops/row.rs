@@ -57,7 +57,7 @@ impl Tree {
         let row = self.row(id)?;
         let text = if flags.truncate { Vec::new() } else { self.row_json(&row)?.into_bytes() };
         let opener = self.processes.owner(who.tid);
-        let document = Document::new(View::Row(table, id), flags.writes(), opener, text);
+        let document = self.shelf.open(View::Row(table, id), flags.writes(), opener, text)?;
         let fh = self.handles.add(Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
