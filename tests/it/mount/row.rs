@@ -200,6 +200,16 @@ fn documents_that_are_open_together_are_bounded() {
     assert!(document(&mount)["avatar"].is_object(), "nothing was taken of it");
 }
 
+#[test]
+fn a_document_of_millions_of_values_is_refused_unread() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let text = format!("{{\"avatar\": {{\"x\": [0{}]}}}}", ",0".repeat(2 << 20));
+    fs::write(mount.row().join("row.json"), text).expect("fs::write does not look at close");
+    let said = mount.last_error();
+    assert!(said.contains("too many values"), "{said}");
+}
+
 fn vim(command: &str, path: &Path) -> Done {
     run("vim", &["-u", "NONE", "-es", "-c", command, "-c", "wq", &path.display().to_string()])
 }
