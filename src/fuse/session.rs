@@ -23,6 +23,7 @@ use crate::tree::Tree;
 const FIRST_ANSWER_SECS: u64 = 10;
 /// Threads that make rows of files in drop boxes, and files that wait for one.
 const RECEIVERS: usize = 2;
+const ARRIVALS_WAITING: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
 /// Between sweeps: how long the cache of variants may be above its limit.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -100,7 +101,7 @@ impl Mounted {
         spawn("fuse", move || course.ended(session.run()))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
-        let receivers = Pool::start("box", RECEIVERS, RECEIVERS).map_err(Error::Thread)?;
+        let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
         spawn("housekeeper", move || keep_house(&tree, &attached, &course, &receivers))?;
         let (tree, course) = (Arc::clone(&self.tree), Arc::clone(&self.course));
         spawn("sweeper", move || sweep(&tree, &course))
@@ -186,17 +187,23 @@ impl Course {
 }
 
 /// Hands the finished files of drop boxes to threads of their own; those that find no room wait for the next tick.
-fn receive(tree: &Arc<Tree>, receivers: &Pool) {
+fn receive(tree: &Arc<Tree>, course: &Arc<Course>, receivers: &Pool) {
     for id in tree.arrivals() {
-        let receiver = Arc::clone(tree);
-        if receivers.offer(Box::new(move || receiver.receive(id))).is_err() {
+        let (receiver, course) = (Arc::clone(tree), Arc::clone(course));
+        // What waits at the end is taken up by the next start.
+        let job = move || {
+            if !course.has_ended() {
+                receiver.receive(id);
+            }
+        };
+        if receivers.offer(Box::new(job)).is_err() {
             tree.defer(id);
         }
     }
 }
 
 /// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
-fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers: &Pool) {
+fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Arc<Course>, receivers: &Pool) {
     let mountinfo = mounts::changes();
     if let Err(error) = &mountinfo {
         tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
@@ -218,7 +225,7 @@ fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers:
         }
         if Instant::now() >= next_tick && !course.has_ended() {
             tree.tick();
-            receive(tree, receivers);
+            receive(tree, course, receivers);
             next_tick = Instant::now() + TICK;
         }
     }

@@ -3,6 +3,7 @@
 
 mod annotate;
 pub mod attach_url;
+mod backup;
 pub mod boxes;
 pub mod counts;
 pub mod depot;

@@ -43,6 +43,7 @@ use crate::timestamp::Timestamp;
 use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
+use crate::tree::document::Shelf;
 use crate::tree::drafts::Drafts;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
@@ -151,6 +152,7 @@ pub struct Tree {
     drafts: Drafts,
     redirects: Redirects,
     urls: Urls,
+    shelf: Shelf,
     links: Links,
     generations: Generations,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
@@ -179,6 +181,7 @@ impl Tree {
             drafts: Drafts::default(),
             redirects: Redirects::default(),
             urls: Urls::default(),
+            shelf: Shelf::default(),
             links: Links::default(),
             generations: Generations::default(),
             changed: RwLock::default(),

@@ -101,7 +101,7 @@ impl Tree {
         let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
         let view = View::Url(Box::new(writing));
-        let document = Arc::new(Document::new(view, true, opener, Vec::new()));
+        let document = Arc::new(self.shelf.open(view, true, opener, Vec::new())?);
         self.urls.open(number, Arc::clone(&document));
         let fh = self.handles.add(Handle::Document(Arc::clone(&document)));
         Ok((document, Opened { fh, caching: Caching::Never }))
