@@ -157,7 +157,7 @@ pub fn attempt<T>(
 }
 
 /// The errno of an error, after it was logged: what only an operator can mend as an error, the rest for who debugs a program.
-fn refuse(operation: &'static str, error: &Error) -> Errno {
+pub fn refuse(operation: &'static str, error: &Error) -> Errno {
     if let Error::Failed(_) = error {
         tracing::error!(operation, error = chain(error), "an operation failed");
     } else {

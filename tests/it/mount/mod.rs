@@ -18,6 +18,7 @@ mod law;
 mod life;
 mod name;
 mod original;
+mod passthrough;
 pub mod peer;
 pub mod picture;
 mod quarantine;
