@@ -14,6 +14,7 @@ mod document;
 mod drafts;
 mod generations;
 mod handles;
+pub mod kernel;
 mod memory;
 pub mod name;
 pub mod node;
@@ -47,6 +48,7 @@ use crate::tree::document::Shelf;
 use crate::tree::drafts::Drafts;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
+use crate::tree::kernel::Kernel;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
 use crate::tree::pending::Links;
@@ -68,15 +70,6 @@ pub struct Caller {
     pub uid: u32,
     pub gid: u32,
     pub tid: u32,
-}
-
-/// What the kernel must be told of changes that it did not ask for, or whose effect reaches beyond the names it named.
-pub trait Kernel: Send + Sync {
-    /// The attributes of an inode must be asked for again. Takes no lock of the kernel that a request could hold.
-    fn forget_attributes(&self, ino: Ino);
-
-    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited for `patience` at most.
-    fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.
@@ -108,6 +101,8 @@ pub enum Error {
     Invalid(&'static str),
     #[error("another process is writing it")]
     Busy,
+    #[error("it is being read, and cannot be written by a handle that names no path")]
+    BeingRead,
     #[error("the inode has lost its name; look it up again")]
     Stale,
     #[error("the handle is not open for this")]

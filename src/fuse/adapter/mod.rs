@@ -4,6 +4,7 @@
 mod answer;
 mod decode;
 mod negotiate;
+mod open;
 mod transfer;
 mod work;
 
@@ -26,6 +27,7 @@ use fuser::{
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
 use crate::fuse::adapter::work::{Asked, Workshop, crowded};
+use crate::fuse::backing::Backings;
 use crate::tree::Error;
 use crate::tree::Tree;
 use crate::tree::activity::Operation;
@@ -35,18 +37,21 @@ use crate::tree::ops::{Linked, Lookup};
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
     shop: Workshop,
+    backings: Arc<Backings>,
     spare_flush: bool,
 }
 
 impl Adapter {
-    pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, spare_flush: false })
+    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
+        Ok(Self { shop: Workshop::new(tree)?, backings, spare_flush: false })
     }
 }
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        self.spare_flush = negotiate::capabilities(config);
+        let agreed = negotiate::capabilities(config);
+        self.spare_flush = agreed.spare_flush;
+        self.backings.offer(agreed.passthrough);
         Ok(())
     }
 
@@ -130,12 +135,9 @@ impl Filesystem for Adapter {
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn symlink(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        link_name: &OsStr,
-        target: &Path,
+        &self, request: &Request, parent: INodeNo, link_name: &OsStr, target: &Path,
         reply: ReplyEntry,
     ) {
         let (who, target) = (decode::caller(request), target.as_os_str().as_bytes());
@@ -167,12 +169,9 @@ impl Filesystem for Adapter {
         self.shop.sized(Operation::Rename, reply, work, rename, crowded);
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn link(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        newparent: INodeNo,
-        newname: &OsStr,
+        &self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr,
         reply: ReplyEntry,
     ) {
         let (who, name) = (decode::caller(request), newname.to_owned());
@@ -182,11 +181,15 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        self.shop.here(Operation::Open, reply, |tree| {
-            let flags = decode::open_flags(flags.0);
-            let opened = tree.open(decode::caller(request), decode::ino(ino), flags)?;
-            Ok(handle(opened, self.spare_flush))
-        });
+        let (who, flags) = (decode::caller(request), decode::open_flags(flags.0));
+        let open = |tree: &Tree| tree.open(who, decode::ino(ino), flags);
+        match Asked::now(Operation::Open).attempt(&self.shop.tree, open) {
+            Ok(opened) => {
+                let on = (&self.shop, &*self.backings);
+                open::answer(on, ino, &opened, self.spare_flush, reply);
+            }
+            Err(errno) => reply.refuse(errno),
+        }
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -198,7 +201,7 @@ impl Filesystem for Adapter {
         self.shop.here(Operation::Create, reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
-            Ok((entry, handle(opened, self.spare_flush)))
+            Ok((entry, handle(&opened, self.spare_flush)))
         });
     }
 
@@ -219,12 +222,9 @@ impl Filesystem for Adapter {
         self.shop.here(Operation::Write, reply, |tree| tree.write(decode::fh(fh), offset, data));
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn flush(
-        &self,
-        request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _lock_owner: LockOwner,
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
@@ -234,9 +234,10 @@ impl Filesystem for Adapter {
 
     #[rustfmt::skip] // One parameter a line would double the file.
     fn release(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
+        &self, _request: &Request, ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
         _lock_owner: Option<LockOwner>, _flush: bool, reply: ReplyEmpty,
     ) {
+        self.backings.close(ino.0);
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.release_work(fh);
         let release = move |tree: &Tree| {
@@ -249,12 +250,9 @@ impl Filesystem for Adapter {
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn fsync(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _datasync: bool,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool,
         reply: ReplyEmpty,
     ) {
         let fh = decode::fh(fh);
@@ -269,23 +267,17 @@ impl Filesystem for Adapter {
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn readdir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        offset: u64,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
         transfer::list(&self.shop.tree, decode::fh(fh), offset, reply);
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn releasedir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _flags: OpenFlags,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
         self.shop.here(Operation::Releasedir, reply, |tree| {
@@ -294,12 +286,9 @@ impl Filesystem for Adapter {
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn fsyncdir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _datasync: bool,
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool,
         reply: ReplyEmpty,
     ) {
         // Every change of a directory is durable when it is answered.
@@ -321,13 +310,9 @@ impl Filesystem for Adapter {
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn getxattr(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        name: &OsStr,
-        size: u32,
-        reply: ReplyXattr,
+        &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
         self.shop.here(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
             tree.getxattr(decode::caller(request), decode::ino(ino), name)

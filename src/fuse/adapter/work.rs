@@ -214,7 +214,7 @@ fn guarded<T>(
 }
 
 /// The errno of an error, after it was logged: what only an operator can mend as an error, the rest for who debugs a program.
-fn refuse(operation: Operation, error: &Error) -> Errno {
+pub fn refuse(operation: Operation, error: &Error) -> Errno {
     let name = operation.name();
     if let Error::Failed(_) = error {
         tracing::error!(operation = name, error = chain(error), "an operation failed");

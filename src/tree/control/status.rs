@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::library::downloads::Progress;
 use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
+use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 
 impl Tree {
@@ -42,6 +43,7 @@ impl Tree {
             },
             "stores": stores,
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
+            "passthrough": self.passthrough_status(),
             "open": {
                 "handles": self.handles.count(),
                 "drafts": self.drafts.len(),
@@ -60,6 +62,15 @@ impl Tree {
             "tables": self.tables()?,
             "quarantine": self.library.quarantine().list().len(),
         }))
+    }
+
+    /// Whether the kernel reads large files by itself, and if not, why.
+    fn passthrough_status(&self) -> Value {
+        match self.kernel.get().map(|kernel| kernel.delivery()) {
+            Some(Delivery::Passthrough) => json!({ "on": true }),
+            Some(Delivery::Daemon(because)) => json!({ "on": false, "because": because }),
+            None => json!({ "on": false }),
+        }
     }
 
     fn boxes_status(&self) -> Map<String, Value> {

@@ -19,6 +19,7 @@ mod life;
 mod metric;
 mod name;
 mod original;
+mod passthrough;
 pub mod peer;
 pub mod picture;
 mod quarantine;
