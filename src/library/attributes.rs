@@ -55,18 +55,15 @@ impl Library {
         Ok(self.catalog.set_attribute(id, name, value, Timestamp::now())?)
     }
 
-    /// Gives the attributes of an attachment to a file of the backing disk, as far as that takes them.
-    pub(super) fn annotate_file(&self, attachment: &Attachment, file: &File) -> Result<(), Error> {
+    /// The attributes of an attachment with its source, as a file of the backing disk may have them.
+    pub(super) fn portable_attributes(
+        &self,
+        attachment: &Attachment,
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let kept = self.catalog.attributes(attachment.id)?.into_iter();
         let kept = kept.filter(|(name, _)| !name.starts_with(FREE));
         let source = attachment.source.clone().map(|url| (ORIGIN.to_owned(), url.into_bytes()));
-        for (name, value) in kept.chain(source) {
-            let flags = rustix::fs::XattrFlags::empty();
-            if let Err(error) = rustix::fs::fsetxattr(file, &name, &value, flags) {
-                tracing::debug!(name, %error, "an attribute does not fit on the backing disk");
-            }
-        }
-        Ok(())
+        Ok(kept.chain(source).collect())
     }
 
     /// Notes where an attachment came from. What lies in the trash stays as it is.
@@ -101,6 +98,16 @@ impl Library {
         };
         let written = place.name().clone();
         Ok(Some(Target { place, slot, field, written }))
+    }
+}
+
+/// Gives attributes to a file of the backing disk, as far as that takes them.
+pub(super) fn annotate(file: &File, attributes: &[(String, Vec<u8>)]) {
+    for (name, value) in attributes {
+        let flags = rustix::fs::XattrFlags::empty();
+        if let Err(error) = rustix::fs::fsetxattr(file, name, value, flags) {
+            tracing::debug!(name, %error, "an attribute does not fit on the backing disk");
+        }
     }
 }
 

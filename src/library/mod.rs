@@ -5,7 +5,9 @@ mod access;
 mod annotate;
 pub mod attach_url;
 pub mod attributes;
+mod backup;
 pub mod boxes;
+pub mod counts;
 pub mod depot;
 mod describe;
 pub mod downloads;
@@ -48,6 +50,7 @@ use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
+use crate::library::counts::Counts;
 use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
@@ -133,6 +136,7 @@ pub struct Library {
     downloads: Downloads,
     promises: Promises,
     reads: Reads,
+    counts: Counts,
 }
 
 /// The parts that a library is made of.
@@ -171,6 +175,7 @@ impl Library {
             downloads: Downloads::default(),
             promises: Promises::default(),
             reads: Reads::default(),
+            counts: Counts::default(),
             home,
             catalog,
             blobs,
@@ -220,6 +225,10 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub fn downloads(&self) -> &Downloads {
