@@ -1,5 +1,6 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
+mod blows;
 mod calls;
 mod cli;
 mod clients;
