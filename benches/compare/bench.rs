@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::{Outcome, While};
 
@@ -35,6 +36,12 @@ impl Bench {
     /// How often what takes less than a second is measured on each side.
     pub fn rounds(&self) -> usize {
         self.pick(5, 9)
+    }
+
+    /// Whether a further round of a comparison may begin.
+    pub fn has_time(&self, rounds_before: usize, spent: Duration) -> bool {
+        let (enough, patience) = self.pick((2, 6), (3, 60));
+        rounds_before < enough || spent < Duration::from_secs(patience)
     }
 
     /// How often what takes seconds is.

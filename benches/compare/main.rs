@@ -87,11 +87,12 @@ fn run(options: &Options) -> Outcome<bool> {
     }
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     fs::create_dir_all(&dir)?;
-    let machine = Machine::look(&dir)?;
+    let mut machine = Machine::look(&dir)?;
     let pace = if options.quick { Pace::Quick } else { Pace::Full };
     let bench = Bench { dir, pace, corpus: options.corpus.clone() };
     let mut rows = Vec::new();
     for workload in wanted {
+        machine.watch()?;
         rows.extend(measured(workload, &bench));
     }
     let is_whole = rows.iter().all(|row| row.missing.as_deref().is_none_or(|it| it == "not built"));

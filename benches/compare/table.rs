@@ -120,8 +120,13 @@ impl Table {
             text.push_str(&row.line());
             text.push('\n');
         }
-        let Machine { date, kernel, processor, cores, backing, load } = &self.machine;
-        let noise = if self.machine.is_quiet() { "" } else { ": **the machine was not quiet**" };
+        let Machine { date, kernel, processor, cores, backing, load, busy } = &self.machine;
+        let noise = if self.machine.is_quiet() {
+            String::new()
+        } else {
+            let part = busy * 100.0;
+            format!("; **not quiet**: others had up to {part:.0} % of the processors")
+        };
         let versions = self.versions.iter().map(|(name, version)| format!("{name} {version}"));
         let versions: Vec<_> = versions.collect();
         let _ = write!(
@@ -137,12 +142,12 @@ impl Table {
     }
 
     pub fn json(&self) -> Value {
-        let Machine { date, kernel, processor, cores, backing, load } = &self.machine;
+        let Machine { date, kernel, processor, cores, backing, load, busy } = &self.machine;
         json!({
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
             "machine": {
                 "date": date, "kernel": kernel, "processor": processor, "cores": cores,
-                "backing": backing, "load": load, "quiet": self.machine.is_quiet(),
+                "backing": backing, "load": load, "busy": busy, "quiet": self.machine.is_quiet(),
             },
             "versions": self.versions.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "remarks": self.remarks,

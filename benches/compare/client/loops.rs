@@ -107,7 +107,7 @@ impl Prepared {
             Loop::Write { file, mebibytes, seed, manner } => {
                 (write_large(&file, mebibytes, seed, manner)?, None)
             }
-            Loop::Copy { .. } => (all(paths, |pair| copy(pair))?, None),
+            Loop::Copy { .. } => (all(paths, copy)?, None),
         };
         let seconds = begun.elapsed().as_secs_f64();
         check(&made)?;
@@ -152,7 +152,7 @@ fn in_threads(
     thread::scope(|scope| {
         let running: Vec<_> =
             paths.chunks(part).map(|part| scope.spawn(move || work(part))).collect();
-        let ended = running.into_iter().map(|thread| thread.join());
+        let ended = running.into_iter().map(thread::ScopedJoinHandle::join);
         ended.map(|it| it.unwrap_or_else(|_| Err(Failure::new("a thread of a client fell")))).sum()
     })
 }

@@ -27,11 +27,11 @@ pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
     for (variant, copy) in served.iter().zip(&copies) {
         fs::copy(variant, copy)?;
     }
-    let again = |paths: &[PathBuf]| bench.list(&vec![paths; TIMES].concat());
+    let again = |paths: &[PathBuf]| bench.list(&[paths; TIMES].concat());
     let (ours, theirs) = (again(&served)?, again(&copies)?);
     let time =
         |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads: 1 })?.each());
-    let [ours, theirs] = warm(bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
+    let [ours, theirs] = warm(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
     let name = "open+read+close of cached 320 px thumbnails, warm, 1 thread";
     // That of any small file.
     let target = Some(Target::AtMost(2.5));

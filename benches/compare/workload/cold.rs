@@ -22,7 +22,7 @@ pub fn first(bench: &Bench) -> Outcome<Vec<Row>> {
         forgotten &= forget_names();
         find(&native)
     };
-    let [ours, theirs] = in_turns(bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
+    let [ours, theirs] = in_turns(bench, bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
     let how = if forgotten {
         "native with dentries and inodes dropped"
     } else {

@@ -27,7 +27,7 @@ pub fn small(bench: &Bench) -> Outcome<Vec<Row>> {
         let time = |table: &Path, manner| rows.create(bench, table, (writers, each), manner);
         let sides: [super::Side<'_>; 2] =
             [&mut || time(&served, Manner::Close), &mut || time(&native, Manner::Rename)];
-        let [ours, theirs] = in_turns(bench.few_rounds() + 1, sides)?;
+        let [ours, theirs] = in_turns(bench, bench.few_rounds() + 1, sides)?;
         let plural = if writers > 1 { "s" } else { "" };
         let name = format!("create+write+close of 50 KB, durable, {writers} writer{plural}");
         let peer = ("write, fsync, rename, fsync(dir)", theirs.as_slice());

@@ -35,7 +35,7 @@ pub fn cpu(bench: &Bench) -> Outcome<Vec<Row>> {
     let shrunk = format!("jpeg 1600 shrink {SHRINK}");
     let sides: [super::Side<'_>; 3] =
         [&mut ours, &mut || render(&shrunk), &mut || render("jpeg 1600")];
-    let [ours, shrunk, own] = in_turns(bench.few_rounds() + 1, sides)?;
+    let [ours, shrunk, own] = in_turns(bench, bench.few_rounds() + 1, sides)?;
     let name = "ingest of 24 MP JPEG, fit 1600, CPU";
     let (same, whole) = ("pyvips, decoded at 1/2 too", "pyvips thumbnail_buffer, decoded whole");
     let target = Some(Target::AtMost(1.0));

@@ -38,7 +38,7 @@ fn compared(bench: &Bench, megapixels: &str, picture: Picture, count: u32) -> Ou
         let seconds = peer::ingest(bench, &bench.list(&sources)?, processes)?;
         Ok(float(count.into()) / seconds)
     };
-    let [ours, theirs] = in_turns(bench.few_rounds(), [&mut ours, &mut theirs])?;
+    let [ours, theirs] = in_turns(bench, bench.few_rounds(), [&mut ours, &mut theirs])?;
     let name = format!("ingest of {megapixels} MP JPEGs, {processes} clients");
     let peer = ("sqlalchemy-media", theirs.as_slice());
     Row::compared(name, Unit::FilesPerSecond, &ours, peer, Some(Target::AtLeast(5.0)))

@@ -32,7 +32,8 @@ fn compared(bench: &Bench, name: &str, work: impl Fn(PathBuf) -> Loop) -> Outcom
     let unit = if is_sequential { Unit::BytesPerSecond } else { Unit::Seconds };
     // Time, so that a ratio above 1 is slower.
     let time = |file: &PathBuf| Ok(alone(work(file.clone()))?.each());
-    let [ours, theirs] = warm(bench.rounds(), [&mut || time(&served), &mut || time(&native)])?;
+    let [ours, theirs] =
+        warm(bench, bench.rounds(), [&mut || time(&served), &mut || time(&native)])?;
     let mut row = Row::compared(name, unit, &ours, ("native", &theirs), Some(TARGET))?;
     if is_sequential {
         row.ours = row.ours.map(f64::recip);

@@ -15,6 +15,8 @@ mod small;
 mod thumbnail;
 mod write;
 
+use std::time::Instant;
+
 use crate::bench::Bench;
 use crate::failure::Outcome;
 use crate::table::Row;
@@ -49,9 +51,18 @@ pub const ALL: [Workload; 15] = [
 pub type Side<'s> = &'s mut dyn FnMut() -> Outcome<f64>;
 
 /// Measures the sides in turns, so that whatever the machine does meanwhile befalls all of them. What each said, in order.
-pub fn in_turns<const N: usize>(rounds: usize, mut sides: [Side<'_>; N]) -> Outcome<[Vec<f64>; N]> {
+/// Fewer rounds than asked for are made where they take long.
+pub fn in_turns<const N: usize>(
+    bench: &Bench,
+    rounds: usize,
+    mut sides: [Side<'_>; N],
+) -> Outcome<[Vec<f64>; N]> {
     let mut found = std::array::from_fn(|_| Vec::new());
-    for _ in 0..rounds {
+    let begun = Instant::now();
+    for round in 0..rounds {
+        if !bench.has_time(round, begun.elapsed()) {
+            break;
+        }
         for (side, found) in sides.iter_mut().zip(&mut found) {
             found.push(side()?);
         }
@@ -60,9 +71,13 @@ pub fn in_turns<const N: usize>(rounds: usize, mut sides: [Side<'_>; N]) -> Outc
 }
 
 /// The same, after one round that does not count: caches are warm.
-pub fn warm<const N: usize>(rounds: usize, mut sides: [Side<'_>; N]) -> Outcome<[Vec<f64>; N]> {
+pub fn warm<const N: usize>(
+    bench: &Bench,
+    rounds: usize,
+    mut sides: [Side<'_>; N],
+) -> Outcome<[Vec<f64>; N]> {
     for side in &mut sides {
         side()?;
     }
-    in_turns(rounds, sides)
+    in_turns(bench, rounds, sides)
 }

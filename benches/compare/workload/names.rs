@@ -21,14 +21,14 @@ const ROWS: u64 = 25_000;
 pub fn made(bench: &Bench) -> Outcome<PathBuf> {
     bench.kept("names", &format!("{ROWS} rows"), |home| {
         bulk::fill(home, ROWS, &FIELDS)?;
-        let rows = rows(&home.join("native"), 1..ROWS + 1);
+        let rows = rows(&home.join("native"), 1..=ROWS);
         make_all(&rows)?;
         fields(&rows, &FIELDS).iter().try_for_each(|path| Ok(File::create(path).map(drop)?))
     })
 }
 
 fn row(bench: &Bench, what: &str, sides: [super::Side<'_>; 2]) -> Outcome<Row> {
-    let [ours, theirs] = super::warm(bench.rounds(), sides)?;
+    let [ours, theirs] = super::warm(bench, bench.rounds(), sides)?;
     let name = format!("{what} of 100,000 fields, warm");
     let target = Some(Target::AtMost(1.1));
     Row::compared(name, Unit::Seconds, &ours, ("native", &theirs), target)
@@ -38,7 +38,7 @@ pub fn warm(bench: &Bench) -> Outcome<Vec<Row>> {
     let home = made(bench)?;
     let daemon = Daemon::start(&home, Side::Writing)?;
     let (served, native) = (daemon.table("item"), home.join("native"));
-    let list = |table: &Path| bench.list(&fields(&rows(table, 1..ROWS + 1), &FIELDS));
+    let list = |table: &Path| bench.list(&fields(&rows(table, 1..=ROWS), &FIELDS));
     let (ours, theirs) = (list(&served)?, list(&native)?);
     let stat = |list: &PathBuf| Ok(alone(Loop::Stat { list: list.clone() })?.seconds);
     let walk = |tree: &PathBuf| Ok(alone(Loop::Walk { tree: tree.clone() })?.seconds);

@@ -9,9 +9,10 @@ use super::in_turns;
 use crate::bench::{Bench, FIELDS, fields, rows};
 use crate::bulk;
 use crate::client::{Loop, alone};
+use crate::command;
 use crate::daemon::{Daemon, Side};
 use crate::failure::{Failure, Outcome};
-use crate::figure::{Target, Unit, float, median};
+use crate::figure::{Target, Unit, median};
 use crate::machine::forget_names;
 use crate::table::Row;
 
@@ -31,7 +32,7 @@ pub fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let called = format!("{},{:03},000 rows x 3 fields", count / 1_000_000, count / 1000 % 1000);
     let called = called.trim_start_matches("0,").to_owned();
     let mut found = lookups(bench, &called, (&many, count), &few)?;
-    found.extend(start(bench, &called, &many)?);
+    found.extend(start(bench, &called, (&many, count))?);
     Ok(found)
 }
 
@@ -41,14 +42,14 @@ fn lookups(bench: &Bench, called: &str, many: (&Path, u64), few: &Path) -> Outco
     for (what, again) in [("lookup p50", false), ("stat p50, looked up before", true)] {
         let time = |home: &Path, count: u64| {
             let daemon = Daemon::start(home, Side::Writing)?;
-            let list = bench.list(&spread(&daemon.table("item"), count))?;
+            let list = bench.list(&spread(&daemon.table("item"), count, LOOKUPS))?;
             let look = || alone(Loop::Lookup { list: list.clone() });
             let first = look()?;
             let done = if again { look()? } else { first };
             Ok(done.median.unwrap_or_else(|| done.each()))
         };
         let sides: [super::Side<'_>; 2] = [&mut || time(many.0, many.1), &mut || time(few, FEW)];
-        let [ours, theirs] = in_turns(bench.few_rounds() + 1, sides)?;
+        let [ours, theirs] = in_turns(bench, bench.few_rounds() + 1, sides)?;
         let target = Some(Target::AtMost(1.5));
         let (name, peer) = (format!("{called}: {what}"), ("10,000 rows", theirs.as_slice()));
         found.push(Row::compared(name, Unit::Seconds, &ours, peer, target)?);
@@ -57,32 +58,34 @@ fn lookups(bench: &Bench, called: &str, many: (&Path, u64), few: &Path) -> Outco
 }
 
 /// Fields all over a table.
-fn spread(table: &Path, count: u64) -> Vec<PathBuf> {
-    let numbers = (1..=LOOKUPS).map(|at| at * STRIDE % count + 1);
+fn spread(table: &Path, count: u64, lookups: u64) -> Vec<PathBuf> {
+    let numbers = (1..=lookups).map(|at| at * STRIDE % count + 1);
     fields(&rows(table, numbers), &FIELDS[1..2])
 }
 
 /// What a daemon that has just started does.
-fn start(bench: &Bench, called: &str, home: &Path) -> Outcome<Vec<Row>> {
+fn start(bench: &Bench, called: &str, (home, count): (&Path, u64)) -> Outcome<Vec<Row>> {
     let (mut ready, mut listed) = (Vec::new(), Vec::new());
-    for _ in 0..bench.few_rounds() + 1 {
+    for _ in 0..=bench.few_rounds() {
         forget_names();
         let daemon = Daemon::start(home, Side::Writing)?;
         ready.push(daemon.ready.as_secs_f64());
         listed.push(first_entry(&daemon.table("item"))?);
     }
+    let memorable = "memory (PSS) after the table was listed and 100,000 fields were looked up";
     let daemon = Daemon::start(home, Side::Writing)?;
-    alone(Loop::Lookup { list: bench.list(&spread(&daemon.table("item"), FEW))? })?;
-    let walked = alone(Loop::Walk { tree: daemon.table("item") })?;
+    let table = daemon.table("item");
+    let fields = spread(&table, count, 100_000);
+    alone(Loop::Lookup { list: bench.list(&fields)? })?;
+    command::run("ls", &[Path::new("-U1"), &table])?;
     let memory = daemon.memory()?;
     let alone = |what: &str, unit, value, bound| {
         Row::alone(format!("{called}: {what}"), unit, value, Target::Within(bound))
     };
     let nothing = || Failure::new("nothing was measured");
-    let walk = format!("memory (PSS) after all {:.0} names were walked", float(walked.count));
     Ok(vec![
         alone("first entry of `ls -U`", Unit::Seconds, median(&listed).ok_or_else(nothing)?, 0.05),
-        alone(&walk, Unit::Bytes, memory, 200e6),
+        alone(memorable, Unit::Bytes, memory, 200e6),
         alone("ready after start", Unit::Seconds, median(&ready).ok_or_else(nothing)?, 1.0),
     ])
 }

@@ -39,7 +39,7 @@ fn jpeg(bench: &Bench) -> Outcome<Vec<Row>> {
         Ok((daemon.cpu()? - before) / float(count.into()))
     };
     let mut pyvips = || peer::render(bench, "jpeg 320", JPEG, &list);
-    let [ours, theirs] = warm(bench.few_rounds() + 1, [&mut cpu, &mut pyvips])?;
+    let [ours, theirs] = warm(bench, bench.few_rounds() + 1, [&mut cpu, &mut pyvips])?;
     let mut wait = || {
         forget(&home, &pictures)?;
         let done = alone(Loop::Fetch { list: bench.list(&pictures)? })?;
@@ -53,7 +53,7 @@ fn jpeg(bench: &Bench) -> Outcome<Vec<Row>> {
         command::run("vipsthumbnail", &[words.as_slice(), &[&*source]].concat())?;
         Ok(begun.elapsed().as_secs_f64())
     };
-    let [waited, spawned] = warm(bench.few_rounds() + 1, [&mut wait, &mut spawned])?;
+    let [waited, spawned] = warm(bench, bench.few_rounds() + 1, [&mut wait, &mut spawned])?;
     let name = "first read of a 320 px thumbnail of a 24 MP JPEG";
     let (cpu, latency) = (format!("{name}, CPU"), format!("{name}, until it is read"));
     let (pyvips, program) = (("pyvips", theirs.as_slice()), ("vipsthumbnail", spawned.as_slice()));
@@ -87,7 +87,7 @@ fn webp(bench: &Bench) -> Outcome<Row> {
     };
     let list = bench.list(&vec![source; usize::try_from(count)?])?;
     let mut theirs = || peer::render(bench, "webp 320", WEBP, &list);
-    let [ours, theirs] = warm(bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
+    let [ours, theirs] = warm(bench, bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
     let name = "4 MP PNG to a 320 px WebP, CPU";
     let target = Some(Target::AtMost(0.75));
     Row::compared(name, Unit::Seconds, &ours, ("pyvips", &theirs), target)

@@ -21,9 +21,9 @@ pub fn large(bench: &Bench) -> Outcome<Vec<Row>> {
     let native = home.join("native");
     fs::create_dir_all(&row)?;
     fs::create_dir_all(&native)?;
-    let seeds = Cell::new(1_u64 << 40);
+    let seeds = Cell::new(1_u64);
     let write = |file: PathBuf, manner| {
-        let seed = seeds.replace(seeds.get() << 1);
+        let seed = seeds.replace(seeds.get() + 1) << 20;
         rustix::fs::sync();
         let job = Loop::Write { file: file.clone(), mebibytes, seed, manner };
         let seconds = alone(job)?.seconds;
@@ -36,7 +36,7 @@ pub fn large(bench: &Bench) -> Outcome<Vec<Row>> {
         Ok(seconds)
     };
     let theirs = |directory: &Path| write(directory.join("a"), Manner::Rename);
-    let [ours, theirs] = in_turns(bench.few_rounds(), [&mut ours, &mut || theirs(&native)])?;
+    let [ours, theirs] = in_turns(bench, bench.few_rounds(), [&mut ours, &mut || theirs(&native)])?;
     let bytes = float(mebibytes) * 1_048_576.0;
     let name = format!("sequential write of {mebibytes} MiB, durable");
     let target = Some(Target::AtMost(1.25));
