@@ -87,6 +87,8 @@ fn run(options: &Options) -> Outcome<bool> {
     }
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     fs::create_dir_all(&dir)?;
+    // Lists of files that no run will name again.
+    let _ = fs::remove_dir_all(dir.join("lists"));
     let mut machine = Machine::look(&dir)?;
     let pace = if options.quick { Pace::Quick } else { Pace::Full };
     let bench = Bench { dir, pace, corpus: options.corpus.clone() };
