@@ -320,8 +320,9 @@ pub trait Catalog: Send + Sync {
     /// Errors: [`Error::Missing`].
     fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
 
-    /// The largest whole number that a row of the table is called by; 0 if there is none.
-    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+    /// The largest whole number, of 19 digits at most, that stands between these texts in the name of a row of the table, such
+    /// as 7 in `scan-7`; 0 if there is none. Costs as much as there are rows that begin so.
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 

@@ -207,7 +207,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             now: Timestamp,
         ) -> Result<RowRecord, Error>;
         fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
-        fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+        fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
         fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
         fn doomable(
             &self,

@@ -2,7 +2,7 @@
 //! Does not know handles: whoever opened a scratch file writes to it directly.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -239,28 +239,6 @@ impl Library {
         Ok((published, sent))
     }
 
-    /// A stored blob becomes scratch: its bytes are copied, since scratch may be written to.
-    pub fn scratch_from_blob(
-        &self,
-        link: &crate::catalog::Link,
-        folder: &Folder,
-        name: &Name,
-        (uid, gid): (u32, u32),
-    ) -> Result<ScratchRecord, Error> {
-        let attachment = &link.attachment;
-        let blob = self.open_blob(attachment.blob)?;
-        let (record, file) = self.make_scratch(folder, name, uid, gid)?;
-        self.charge_scratch(&record, attachment.content.length)?;
-        let copied = staging::copy(&blob, &file, attachment.content.length);
-        let kept = copied.and_then(|()| keep_times(&file, attachment.times));
-        // The attachment loses its name next, and the copy is then all there is.
-        if let Err(error) = kept.and_then(|()| file.sync_all()) {
-            self.remove_scratch(record.id)?;
-            return Err(Error::io("copy the stored bytes")(error));
-        }
-        Ok(record)
-    }
-
     /// The bytes of scratch, if there are no more than `most`.
     pub fn read_scratch(
         &self,
@@ -272,23 +250,6 @@ impl Library {
         let file = self.open_scratch(record, false)?;
         file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
         Ok((bytes.len() <= most).then_some(bytes))
-    }
-
-    /// New scratch with these bytes.
-    pub fn write_scratch(
-        &self,
-        folder: &Folder,
-        name: &Name,
-        (uid, gid): (u32, u32),
-        bytes: &[u8],
-    ) -> Result<(), Error> {
-        let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
-        self.charge_scratch(&record, bytes.len() as u64)?;
-        if let Err(error) = file.write_all(bytes) {
-            self.remove_scratch(record.id)?;
-            return Err(Error::io("write a scratch file")(error));
-        }
-        Ok(())
     }
 
     /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
@@ -311,13 +272,6 @@ fn times(meta: &fs::Metadata) -> Times {
         modified: nanos(meta.mtime(), meta.mtime_nsec()),
         changed: nanos(meta.ctime(), meta.ctime_nsec()),
     }
-}
-
-fn keep_times(file: &File, times: Times) -> io::Result<()> {
-    let wanted = fs::FileTimes::new()
-        .set_accessed(times.accessed.into())
-        .set_modified(times.modified.into());
-    file.set_times(wanted)
 }
 
 /// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.

@@ -330,8 +330,8 @@ impl Catalog for Memory {
         self.state().take(id, taken)
     }
 
-    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
-        Ok(self.state().largest_id(table))
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error> {
+        Ok(self.state().largest_number(table, around))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

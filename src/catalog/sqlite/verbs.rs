@@ -331,8 +331,8 @@ impl Catalog for Sqlite {
         self.write(|db| arrivals::take(db, id, taken))
     }
 
-    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
-        self.read(|db| arrivals::largest_id(db, table))
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_number(db, table, around))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

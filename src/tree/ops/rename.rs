@@ -284,21 +284,17 @@ impl Tree {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        match (mode, self.library.find_scratch(folder, name)?) {
-            (RenameMode::Exchange, _) => {
-                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
-            }
-            (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
-            (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
-            (_, None) => {}
+        if mode == RenameMode::Exchange {
+            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
         }
-        self.library.scratch_from_blob(link, folder, name, (who.uid, who.gid))?;
+        let owner = (who.uid, who.gid);
+        let backup = self.library.back_up(link, (folder, name), owner, collision(mode))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one has not left.
             self.note_unlinked(who, link, &lost);
         }
         self.row_changed(&link.place);
-        Ok(())
+        self.renamed_in_box(backup)
     }
 }
 

@@ -101,7 +101,7 @@ impl Tree {
         let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
         let view = View::Url(Box::new(writing));
-        let document = Arc::new(Document::new(view, true, opener, Vec::new()));
+        let document = Arc::new(self.shelf.open(view, true, opener, Vec::new())?);
         self.urls.open(number, Arc::clone(&document));
         let fh = self.handles.add(Handle::Document(Arc::clone(&document)));
         Ok((document, Opened { fh, caching: Caching::Never }))
@@ -204,12 +204,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(&displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(&displaced, before),
             None => self.forget_attributes(Node::Attachment(id)),
         }
         Ok(())

@@ -1,14 +1,16 @@
 //! `row.json`: read as a file, written by editors, by shells and by rename.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::daemon::Mount;
 use super::tool::{Done, installed, run, shell};
-use super::{EINVAL, EPERM, errno, names, picture, read};
+use super::{EAGAIN, EINVAL, EPERM, errno, names, picture, read};
 
 fn document(mount: &Mount) -> Value {
     let text = fs::read(mount.row().join("row.json")).expect("the document reads");
@@ -170,6 +172,42 @@ fn a_document_that_was_read_before_the_file_changed_is_refused() {
     );
     assert_ne!(done.code, 0, "{done}");
     assert!(mount.last_error().contains("may have changed meanwhile"), "{}", mount.last_error());
+}
+
+/// Each may have 32 MiB in the daemon's memory, and a program a thousand of them.
+#[test]
+fn documents_that_are_open_together_are_bounded() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let path = mount.row().join("row.json");
+    let open =
+        || File::options().write(true).open(&path).and_then(|it| it.set_len(32 << 20).map(|()| it));
+    let mut all = Vec::new();
+    let full = loop {
+        match open() {
+            Ok(file) => all.push(file),
+            Err(error) => break error,
+        }
+        assert!(all.len() < 16, "there is no end to it");
+    };
+    assert_eq!((full.raw_os_error(), all.len()), (Some(EAGAIN), 8));
+    drop(all);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while mount.status()["open"]["handles"] != 1 && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    open().expect("there is room again");
+    assert!(document(&mount)["avatar"].is_object(), "nothing was taken of it");
+}
+
+#[test]
+fn a_document_of_millions_of_values_is_refused_unread() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let text = format!("{{\"avatar\": {{\"x\": [0{}]}}}}", ",0".repeat(2 << 20));
+    fs::write(mount.row().join("row.json"), text).expect("fs::write does not look at close");
+    let said = mount.last_error();
+    assert!(said.contains("too many values"), "{said}");
 }
 
 fn vim(command: &str, path: &Path) -> Done {
