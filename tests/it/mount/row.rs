@@ -1,6 +1,7 @@
 //! `row.json`: read as a file, written by editors, by shells and by rename.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
@@ -50,9 +51,23 @@ fn row_json_tells_what_is_attached_in_the_layout_of_sqlalchemy_media() {
     assert_eq!(avatar["length"], picture::good(1).0.len());
     assert!(avatar["timestamp"].is_string() && avatar["key"].is_string(), "{avatar}");
     assert_eq!(avatar["reproducible"], false);
+    let hash = format!("blake3:{}", blake3::hash(&picture::good(1)));
+    assert_eq!((&avatar["hash"], &avatar["version"]), (&json!(hash), &json!(1)));
+    assert!(avatar["url"].as_str().is_some_and(|url| url.contains("?_ts=")), "{avatar}");
     assert_eq!(avatar["thumbnails"][0][0], 64, "{avatar}");
     assert_eq!(avatar["thumbnails"][0][3]["content_type"], "image/jpeg");
     assert_eq!((&row["cover"], &row["$row"]["id"]), (&Value::Null, &json!("42")));
+}
+
+#[test]
+fn row_json_tells_what_is_being_written() {
+    let Some(mount) = Mount::start() else { return };
+    let mut memo = File::create(mount.row().join("memo")).expect("opened");
+    memo.write_all(b"half a memo").expect("written");
+    assert_eq!(document(&mount)["$row"]["writing"], json!({"memo": 11}));
+    drop(memo);
+    let told = document(&mount);
+    assert_eq!((&told["$row"]["writing"], &told["memo"]["length"]), (&json!({}), &json!(11)));
 }
 
 #[test]
