@@ -23,6 +23,8 @@ pub fn errno(error: &Error) -> Errno {
         Error::Denied => Errno::EACCES,
         Error::Invalid(_) => Errno::EINVAL,
         Error::Busy => Errno::EBUSY,
+        // Samba: 'sharing violation'.
+        Error::BeingRead => Errno::ETXTBSY,
         Error::Stale => Errno::ESTALE,
         Error::BadHandle => Errno::EBADF,
         Error::NoAttribute => Errno::ENODATA,
@@ -167,6 +169,7 @@ mod tests {
             (Error::BadName(NameError::TrailingSpaceOrDot), "EINVAL", 22),
             (Error::Invalid("x"), "EINVAL", 22),
             (Error::Busy, "EBUSY", 16),
+            (Error::BeingRead, "ETXTBSY", 26),
             (Error::Stale, "ESTALE", 116),
             (Error::BadHandle, "EBADF", 9),
             (Error::NoAttribute, "ENODATA", 61),

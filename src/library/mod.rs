@@ -5,6 +5,7 @@ mod annotate;
 pub mod attach_url;
 mod backup;
 pub mod boxes;
+pub mod counts;
 pub mod depot;
 mod describe;
 pub mod downloads;
@@ -46,6 +47,7 @@ use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
+use crate::library::counts::Counts;
 use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
@@ -131,6 +133,7 @@ pub struct Library {
     downloads: Downloads,
     promises: Promises,
     reads: Reads,
+    counts: Counts,
 }
 
 /// The parts that a library is made of.
@@ -169,6 +172,7 @@ impl Library {
             downloads: Downloads::default(),
             promises: Promises::default(),
             reads: Reads::default(),
+            counts: Counts::default(),
             home,
             catalog,
             blobs,
@@ -218,6 +222,10 @@ impl Library {
 
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub fn downloads(&self) -> &Downloads {

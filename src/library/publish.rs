@@ -106,6 +106,7 @@ impl Library {
         };
         match self.store(&product, target, metadata) {
             Ok(published) => {
+                self.counts.attached.add(1);
                 self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
@@ -190,8 +191,12 @@ impl Library {
         now: Timestamp,
     ) -> Result<BlobKey, Error> {
         let reservation = self.catalog.reserve(store, digest, now)?;
+        let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         if let Reservation::New(key) = reservation {
             self.blobs.put(key, bytes)?;
+            self.counts.stored_bytes.add(length);
+        } else {
+            self.counts.shared_bytes.add(length);
         }
         Ok(reservation.key())
     }

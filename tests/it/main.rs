@@ -5,6 +5,7 @@ mod calls;
 mod cli;
 mod clients;
 mod commands;
+mod compare;
 mod crash;
 mod draft;
 mod durability;

@@ -24,8 +24,6 @@ use crate::tree::{Caller, Error, Ino, Result, Tree};
 const MAX_DRAFTS: usize = 16_384;
 /// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
 pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
-/// The same where nobody but an `O_PATH` open could take the name for a living one.
-const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
 impl Tree {
     /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
@@ -233,12 +231,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(displaced, before),
             // The same bytes again: the attachment stayed, with new times.
             None => self.forget_attributes(Node::Attachment(*id)),
         }
@@ -253,18 +246,19 @@ impl Tree {
         }
     }
 
-    /// An attachment has lost a name otherwise than by the kernel's own doing. Returns how long to wait for the name to go.
-    pub(in crate::tree) fn displaced(&self, attachment: &Attachment) -> Duration {
-        self.forget_attributes(Node::Attachment(attachment.id));
-        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go first.
-        // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
-        let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
-        if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
+    /// An attachment has lost a name otherwise than by the kernel's own doing. The name must go before the reply: while the
+    /// attachment lives on, under another name or in an open handle, its attributes are answered, and an `O_PATH` open
+    /// (Samba) of one that is dead asks nobody and is not told to look again.
+    pub(in crate::tree) fn displaced(&self, displaced: &Attachment, before: Option<&Link>) {
+        self.forget_attributes(Node::Attachment(displaced.id));
+        if let Some(link) = before {
+            self.forget_name_of(link, PATIENCE);
+        }
     }
 
     /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
     pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
-        self.displaced(displaced);
+        self.forget_attributes(Node::Attachment(displaced.id));
         if let Some(link) = before {
             self.forget_name_of(link, Duration::ZERO);
         }
@@ -274,7 +268,7 @@ impl Tree {
     pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
         let pid = self.processes.group(who.tid).unwrap_or(0);
         self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
-        self.displaced(lost);
+        self.forget_attributes(Node::Attachment(lost.id));
     }
 
     /// The row's times have moved, and with them its collections'.

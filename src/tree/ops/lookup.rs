@@ -274,7 +274,10 @@ impl Tree {
             return Err(Error::NotFound);
         }
         Ok(match self.library.find_variant(original.blob, variant)? {
-            Some(record) => Lookup::Found(fleeting(variant_attr(&record))),
+            Some(record) => {
+                self.library.counts().variants_found.add(1);
+                Lookup::Found(fleeting(variant_attr(&record)))
+            }
             None => Lookup::Render(Rendering { original, variant }),
         })
     }

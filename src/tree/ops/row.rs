@@ -88,8 +88,7 @@ impl Tree {
         let row = self.row(id)?;
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
-            let patience = self.displaced(lost);
-            self.forget_name_of(before, patience);
+            self.displaced(lost, Some(before));
             self.row_changed(&before.place);
         }
         for link in &changed {

@@ -166,8 +166,7 @@ impl Tree {
         draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
-            let patience = self.displaced(&lost);
-            self.forget_name_of(&link, patience);
+            self.displaced(&lost, Some(&link));
         }
         self.row_changed(&place);
         Ok(())

@@ -1,6 +1,8 @@
 //! `/trash`: what was detached, by day, and how it is put back (CONTRACT 7).
 //! Does not delete: nobody removes from the trash by a name, so that an `rm -r` of the whole tree loses nothing.
 
+use std::sync::Arc;
+
 use crate::attachment::{Access, Attachment, AttachmentId, Times};
 use crate::catalog::{Collision, Link, Retired};
 use crate::day::Day;
@@ -9,7 +11,7 @@ use crate::library::refuse::Author;
 use crate::library::trash::Position;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
-use crate::tree::attr::{Attr, Caching, Entry, Opened, RenameMode};
+use crate::tree::attr::{Attr, Entry, Opened, RenameMode};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
 use crate::tree::ops::rename::collision;
@@ -64,8 +66,8 @@ impl Tree {
             Err(_) if self.library.trashed_by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
-        let fh = self.handles.add_attachment(&retired.attachment, file);
-        Ok(Opened { fh, caching: Caching::Forever })
+        let fh = self.handles.add_attachment(&retired.attachment, Arc::clone(&file));
+        Ok(Opened::stored(fh, file, retired.attachment.content.length))
     }
 
     /// The days that something was detached on, from the one with this offset on.
@@ -152,10 +154,7 @@ impl Tree {
         self.drop_placeholders(&target.place, 0);
         self.forget_attributes(Node::Attachment(retired.attachment.id));
         if let Some(displaced) = displaced {
-            let patience = self.displaced(&displaced);
-            if let Some(link) = before {
-                self.forget_name_of(link, patience);
-            }
+            self.displaced(&displaced, before);
         }
         Ok(())
     }

@@ -204,12 +204,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(&displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(&displaced, before),
             None => self.forget_attributes(Node::Attachment(id)),
         }
         Ok(())

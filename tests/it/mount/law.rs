@@ -17,24 +17,6 @@ use super::{
 const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
 
 #[test]
-fn metrics_are_told_as_prometheus_text() {
-    let Some(mount) = Mount::start() else { return };
-    mount.attach("avatar", &picture::good(1));
-    let path = mount.path(".mediafs/metrics");
-    let text = fs::read_to_string(&path).expect("metrics");
-    assert!(
-        text.contains("\nmediafs_rows 1\n") && text.contains("\nmediafs_attachments 1\n"),
-        "{text}"
-    );
-    assert_eq!(errno(fs::write(&path, "x")), EROFS);
-    let odd = text.lines().find(|line| {
-        let mut words = line.rsplitn(2, ' ');
-        !line.starts_with("# ") && words.next().is_none_or(|value| value.parse::<f64>().is_err())
-    });
-    assert_eq!(odd, None, "each line is a comment or a sample");
-}
-
-#[test]
 fn renaming_a_field_to_its_own_alias_changes_nothing() {
     let Some(mount) = Mount::start() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
