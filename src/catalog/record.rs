@@ -165,6 +165,8 @@ pub struct StoreRecord {
 /// One change of a row's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
+    /// Changes nothing: [`Error::Missing`](crate::catalog::Error::Missing) if another attachment, or none, hangs there.
+    Require { place: Place, id: AttachmentId },
     /// Takes the name away, as [`Catalog::unlink`](crate::catalog::Catalog::unlink) does.
     Detach(Place),
     /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that

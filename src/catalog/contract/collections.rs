@@ -149,7 +149,13 @@ fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
     assert_eq!((renamed.id, renamed.original_filename.as_str()), (a.id, "me.jpg"));
     assert_eq!((renamed.times.modified, renamed.times.changed), (a.times.modified, at(9)));
     assert_eq!(catalog.attributes(a.id).unwrap(), [("json.note".to_owned(), b"x".to_vec())]);
-    catalog.revise(user, &[annotate("a", None)], at(9)).unwrap();
+    let require = |text, id| Revision::Require { place: photo(text), id };
+    for other in [require("a", b), require("b", b), require("nothing", a.id)] {
+        let refused = catalog.revise(user, &[annotate("a", None), other], at(9));
+        assert!(matches!(refused, Err(Error::Missing)));
+    }
+    assert_eq!(catalog.attributes(a.id).unwrap().len(), 1);
+    catalog.revise(user, &[require("a", a.id), annotate("a", None)], at(9)).unwrap();
     assert_eq!(catalog.attributes(a.id).unwrap(), []);
 }
 

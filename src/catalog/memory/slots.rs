@@ -56,6 +56,10 @@ impl State {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         match revision {
+            Revision::Require { place, id } => {
+                let held = self.links.get(place).map(|link| link.attachment);
+                held.filter(|held| held == id).ok_or(Error::Missing)?;
+            }
             Revision::Detach(place) => {
                 return self.unlink(place, now).ok_or(Error::Missing).map(Some);
             }

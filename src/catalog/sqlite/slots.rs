@@ -58,6 +58,8 @@ pub(super) fn revise(
     let mut lost = Vec::new();
     for revision in revisions {
         match revision {
+            Revision::Require { place, id } if holder(db, place)? == *id => {}
+            Revision::Require { .. } => return Err(Error::Missing),
             Revision::Detach(place) => lost.push(unlink(db, place, now)?.ok_or(Error::Missing)?),
             Revision::Arrange { field, order } => arrange(db, row, field, order)?,
             Revision::Rename { place, original_filename } => {

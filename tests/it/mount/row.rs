@@ -225,6 +225,37 @@ fn a_document_of_millions_of_values_is_refused_unread() {
     assert!(said.contains("too many values"), "{said}");
 }
 
+/// An editor that was open while a file came wrote the `null` back that it had read, and the file was gone.
+#[test]
+fn a_document_that_was_read_before_a_file_came_detaches_nothing() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let write = |document: &Value| {
+        let text = mount.outside("row.json", document.to_string().as_bytes());
+        let from = format!("if={}", text.display());
+        run("dd", &[from, format!("of={}", mount.row().join("row.json").display())]).code
+    };
+    let mut before = document(&mount);
+    assert_eq!(before["memo"], Value::Null);
+    mount.attach("memo", b"came meanwhile");
+    before["avatar"]["alt"] = json!("me");
+    assert_ne!(write(&before), 0);
+    assert!(mount.last_error().contains("attached at `memo` meanwhile"), "{}", mount.last_error());
+    assert_eq!(read(&mount.row().join("memo")), b"came meanwhile");
+    assert_eq!(document(&mount)["avatar"].get("alt"), None, "refused as a whole");
+
+    let mut since = document(&mount);
+    since["avatar"]["alt"] = json!("me");
+    assert_eq!(write(&since), 0, "the same, read again");
+    since = document(&mount);
+    since["memo"] = Value::Null;
+    assert_eq!(write(&since), 0, "what it showed may be taken away");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+    mount.attach("memo", b"again");
+    assert_eq!(write(&json!({"memo": null})), 0, "and a patch says what it means");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+}
+
 fn vim(command: &str, path: &Path) -> Done {
     run("vim", &["-u", "NONE", "-es", "-c", command, "-c", "wq", &path.display().to_string()])
 }
