@@ -8,8 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::attachment::{ScratchId, Times};
+use crate::access::FILE_MODE;
+use crate::attachment::{Access, ScratchId, Times};
 use crate::catalog::{Collision, Folder, Link};
+use crate::library::attributes::annotate;
 use crate::library::{Error, Library, staging};
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -18,19 +20,22 @@ use crate::timestamp::Timestamp;
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 impl Library {
-    /// The bytes of an attachment as scratch: copied, since scratch may be written to.
+    /// The bytes of an attachment as scratch: copied, since scratch may be written to. Its mode and attributes come back with it.
     pub fn back_up(
         &self,
         link: &Link,
         (folder, name): (&Folder, &Name),
-        owner: (u32, u32),
+        (uid, gid): (u32, u32),
         collision: Collision,
     ) -> Result<ScratchId, Error> {
         let attachment = &link.attachment;
         let blob = self.open_blob(attachment.blob)?;
         let length = attachment.content.length;
-        self.lay((folder, name), owner, collision, length, |file| {
+        let access = Access { uid, gid, mode: attachment.access.mode };
+        let attributes = self.portable_attributes(attachment)?;
+        self.lay((folder, name), access, collision, length, |file| {
             staging::copy(&blob, file, length)?;
+            annotate(file, &attributes);
             keep_times(file, attachment.times)?;
             // The attachment loses its name next, and the copy is then all there is.
             file.sync_all()
@@ -42,22 +47,23 @@ impl Library {
         &self,
         text: &str,
         place: (&Folder, &Name),
-        owner: (u32, u32),
+        (uid, gid): (u32, u32),
         collision: Collision,
     ) -> Result<ScratchId, Error> {
+        let access = Access { uid, gid, mode: FILE_MODE };
         let write = |mut file: &File| file.write_all(text.as_bytes());
-        self.lay(place, owner, collision, text.len() as u64, write)
+        self.lay(place, access, collision, text.len() as u64, write)
     }
 
     fn lay(
         &self,
         (folder, name): (&Folder, &Name),
-        (uid, gid): (u32, u32),
+        access: Access,
         collision: Collision,
         length: u64,
         copy: impl Fn(&File) -> io::Result<()>,
     ) -> Result<ScratchId, Error> {
-        let (record, file) = self.make_scratch(folder, &under_way()?, uid, gid)?;
+        let (record, file) = self.make_scratch(folder, &under_way()?, access)?;
         let laid = self.charge_scratch(&record, name, length).and_then(|()| {
             copy(&file).map_err(Error::io("copy the bytes"))?;
             self.rename_scratch(record.id, folder, name, collision)

@@ -10,6 +10,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::access::{DIR_MODE, Policy};
 use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
@@ -54,8 +55,9 @@ pub(super) fn declare(
     let name = Name::parse(TABLE).map_err(|_| Error::Missing)?;
     let table = catalog.table(&name)?;
     let (fields, numbers) = (Vec::new(), Vec::new());
-    let internal = Table { id: table, name, rule: IdRule::Name, fields, numbers };
-    let access = Access { uid: 0, gid: 0, mode: 0o755 };
+    let (rule, open) = (IdRule::Name, Policy::default());
+    let internal = Table { id: table, name, rule, access: open, fields, numbers };
+    let access = Access { uid: 0, gid: 0, mode: DIR_MODE };
     let declare = |rule: schema::DropBox| {
         let row = match catalog.row(table, &rule.name)? {
             Some(row) => row,
@@ -171,9 +173,8 @@ impl Library {
             Some(row) => row.clone(),
             None => self.enrol(drop_box, table, record)?,
         };
-        let access = self.file_access(record.access.uid, record.access.gid, field);
         let times = self.stat_scratch(record)?.times;
-        let metadata = Metadata::written(access, times, scratch::foreign_attributes(sent));
+        let metadata = Metadata::written(record.access, times, scratch::foreign_attributes(sent));
         let target = self.arrival_target(field, &row, &record.name)?;
         match self.store(&refined, &target, &metadata) {
             Err(Error::Quota(excess)) => {
@@ -196,7 +197,7 @@ impl Library {
         record: &ScratchRecord,
     ) -> Result<RowRecord, Error> {
         let template = &drop_box.rule.id;
-        let access = self.row_access(record.access.uid, record.access.gid);
+        let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
         for attempt in 0..MAX_ATTEMPTS {
             let at = Timestamp::now();
             let arrival = Arrival { file: &record.name, at, random: random()? };

@@ -7,8 +7,8 @@
 use serde_json::{Map, Value};
 
 use crate::catalog::{Link, Place, Revision};
+use crate::library::attributes::{MAX_BYTES, ORIGIN, is_ours};
 use crate::library::describe::{FACTS, FREE, PASSED_OVER};
-use crate::library::open::MAX_ATTRIBUTE_BYTES;
 use crate::library::row::{FREE_FIELDS, NAME, ROW};
 use crate::library::{Error, Library, Table};
 use crate::refusal::{Rule, Violation};
@@ -213,8 +213,8 @@ impl<'a> Patch<'a> {
                 Value::String(text) => Some(text.into_bytes()),
                 _ => return Err(wrong(&format!("`{name}` is no text"), "attributes as text")),
             };
-            let ours = name.starts_with("user.mediafs.") || name.len() > MAX_NAME;
-            if ours || !name.starts_with("user.") {
+            let foreign = name.starts_with("user.") && !is_ours(&name) && name != ORIGIN;
+            if !foreign || name.len() > MAX_NAME {
                 let fact = format!("`{name}` is no attribute that can be set");
                 return Err(wrong(&fact, "attributes such as user.note"));
             }
@@ -261,7 +261,7 @@ impl<'a> Patch<'a> {
             }
         }
         let used: usize = all.iter().map(|(name, length)| name.len() + length).sum();
-        if used > MAX_ATTRIBUTE_BYTES {
+        if used > MAX_BYTES {
             return Err(wrong("the metadata has more than 64 KiB", "64 KiB of it for each file"));
         }
         Ok(())

@@ -113,23 +113,22 @@ impl Library {
         &self,
         id: ScratchId,
         author: Author,
-        excess: &Excess,
+        violation: Violation,
     ) -> Result<Refusal, Error> {
         let record = self.catalog.scratch_by_id(id)?;
         let place = match record {
             Some(record) => (self.folder_path(&record.folder)?, record.name.to_string()),
             None => ("?".to_owned(), "a file without a name".to_owned()),
         };
-        Ok(self.refuse_growth(place, author, excess))
+        Ok(self.refuse_growth(place, author, violation))
     }
 
     fn refuse_growth(
         &self,
         (folder, name): (String, String),
         author: Author,
-        excess: &Excess,
+        violation: Violation,
     ) -> Refusal {
-        let violation = self.over_quota(excess);
         let path = format!("{folder}/{name}");
         let refusal = Refusal { id: self.refusals.next_id(), path, field: name, violation };
         self.refusals.record(&refusal, None, author, None);
@@ -182,7 +181,8 @@ impl Library {
         let Err(excess) = charge.grow(length, self.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
         let path = self.folder_path(&record.folder)?;
-        Err(self.refuse_growth((path, name.to_string()), author, &excess).into())
+        let violation = self.over_quota(&excess);
+        Err(self.refuse_growth((path, name.to_string()), author, violation).into())
     }
 
     /// The part that a scratch file has in its user's tally, for whoever opens it.

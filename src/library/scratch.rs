@@ -12,13 +12,17 @@ use crate::attachment::{Access, Amendment, ScratchId, Times};
 use crate::catalog::{Collision, Folder, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
+use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library, Target, staging};
 use crate::pipeline::policy;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
-/// Scratch belongs to its writer alone (CONTRACT 1).
-pub const SCRATCH_MODE: u32 = 0o600;
+/// Scratch belongs to its writer alone (CONTRACT 1), on the backing disk as in the tree. What mode a program gives it is
+/// kept for the file that it may become.
+const SCRATCH_MODE: u32 = 0o600;
+/// The bits of it that are shown.
+const OWNERS: u32 = 0o700;
 
 /// Makes file names unique within one run; the time makes them unique over runs.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -71,13 +75,11 @@ impl Library {
         &self,
         folder: &Folder,
         name: &Name,
-        uid: u32,
-        gid: u32,
+        access: Access,
     ) -> Result<(ScratchRecord, File), Error> {
         let table = self.scratch_table(folder)?;
-        let (record, file) =
-            self.new_scratch(folder, name, Access { uid, gid, mode: SCRATCH_MODE })?;
-        self.tally.add(record.id, uid, table, 0);
+        let (record, file) = self.new_scratch(folder, name, access)?;
+        self.tally.add(record.id, access.uid, table, 0);
         Ok((record, file))
     }
 
@@ -123,6 +125,13 @@ impl Library {
             other => other.map_err(Error::io("stat a scratch file"))?,
         };
         Ok(ScratchStat::new(&meta))
+    }
+
+    /// Owner and mode as `stat` shows them: nobody but its owner reads scratch that is not a report.
+    pub fn scratch_access(&self, record: &ScratchRecord) -> Access {
+        let told = is_report(record)
+            || (has_suffix(&record.name) && self.drop_box(record.folder.row).is_some());
+        if told { record.access } else { private(record.access) }
     }
 
     /// `chmod`, `chown`, `utimens`. The times are the backing file's own.
@@ -230,11 +239,7 @@ impl Library {
         // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
         // the quarantine too. A stored blob must share its inode with neither.
         let sent = self.snapshot(&scratch, stat.size)?;
-        let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
-        if record.access.mode != SCRATCH_MODE {
-            access.mode = record.access.mode;
-        }
-        let metadata = Metadata::written(access, stat.times, attributes);
+        let metadata = Metadata::written(record.access, stat.times, attributes);
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
     }
@@ -264,6 +269,11 @@ impl Library {
     }
 }
 
+/// The owner's bits alone.
+pub fn private(access: Access) -> Access {
+    Access { mode: access.mode & OWNERS, ..access }
+}
+
 /// The times that a file of the backing disk shows.
 fn times(meta: &fs::Metadata) -> Times {
     let nanos = |seconds: i64, nanos: i64| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
@@ -275,7 +285,7 @@ fn times(meta: &fs::Metadata) -> Times {
 }
 
 /// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.
-pub(super) fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
+pub fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
     attribute_names(file)
         .into_iter()
         .filter_map(|name| attribute(file, &name).map(|value| (name, value)))

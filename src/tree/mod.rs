@@ -20,6 +20,7 @@ pub mod name;
 pub mod node;
 pub mod ops;
 mod pending;
+mod permission;
 pub mod process;
 mod redirect;
 mod side;
@@ -31,7 +32,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::attachment::{AttachmentId, RowId, TableId};
+use crate::attachment::{Access, AttachmentId, RowId, TableId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
@@ -70,6 +71,13 @@ pub struct Caller {
     pub uid: u32,
     pub gid: u32,
     pub tid: u32,
+}
+
+impl Caller {
+    /// Owner and mode of what this caller makes, where no policy has a word on it.
+    fn makes(self, mode: u32) -> Access {
+        Access { uid: self.uid, gid: self.gid, mode }
+    }
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Attachment, AttachmentId};
+use crate::access::FILE_MODE;
+use crate::attachment::{Access, Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
@@ -43,11 +44,13 @@ impl Tree {
         let emptied = over.and_then(|id| self.emptied.take(&(id, who.uid))).is_some();
         // A name that is only an alias does not become the field's name by being written to.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
+        // What is written anew keeps its owner and mode, as any file does.
+        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
         let start = match link {
             Some(link) if !emptied => self.stored(link.attachment)?,
             _ => Start::Empty,
         };
-        self.begin_draft(who, self.target(place, field, &written)?, start, over)
+        self.begin_draft(who, self.target(place, field, &written)?, (start, access), over)
     }
 
     /// The draft of a slot that the caller may go on with.
@@ -64,12 +67,13 @@ impl Tree {
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
-    /// A new draft, waiting for its first handle.
+    /// A new draft, waiting for its first handle. Until it is committed it is its writer's, whatever the table fixes: so the
+    /// writer may set its times and mode.
     pub(in crate::tree) fn begin_draft(
         &self,
         who: Caller,
         target: Target,
-        start: Start,
+        (start, access): (Start, Access),
         over: Option<AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
@@ -77,9 +81,9 @@ impl Tree {
         }
         let owner = self.processes.owner(who.tid);
         let replaced = self.take_unlinked(who, &target.place);
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let room = match self.admit(&target, author, access.uid) {
+        let eventual = self.library.fixed(&target).of(access).uid;
+        let room = match self.admit(&target, author, eventual) {
             Ok(room) => room,
             Err(error) => {
                 self.hang_unlinked(replaced, &target.place);

@@ -28,7 +28,7 @@ impl Tree {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
             Node::Variant(id) => self.open_variant(id),
-            Node::Trashed(id) => self.open_trashed(id),
+            Node::Trashed(id) => self.open_trashed(who, id),
             other => self.open_control(who, other),
         }
     }

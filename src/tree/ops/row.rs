@@ -119,6 +119,7 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
+        self.check_displaced(who, folder, name)?;
         let text = self.row_json(&self.row(id)?)?;
         let owner = (who.uid, who.gid);
         let copy = self.library.back_up_text(&text, (folder, name), owner, collision(mode))?;
