@@ -53,6 +53,7 @@ impl Library {
                 collision,
                 blob: blob.key(),
                 original: original.map(Reservation::key),
+                fixed: self.fixed(target),
                 now,
             };
             match self.catalog.rehome(&rehoming) {

@@ -122,6 +122,7 @@ impl Library {
                     let record = answer?;
                     // Where somebody else was quicker it is nobody's, and stays pending until it is swept.
                     self.confirm([Some(kept).filter(|_| record.blob == blob)]);
+                    self.counts.variants_rendered.add(1);
                     return Ok(record);
                 }
             }
@@ -137,6 +138,7 @@ impl Library {
         spent: Duration,
         error: pipeline::Error,
     ) -> Error {
+        self.counts.variants_failed.add(1);
         let pipeline::Error::Refused(violation) = error else { return error.into() };
         if spent >= DEAR {
             self.renders.exhaust((original.blob, variant), violation.fact.clone());
