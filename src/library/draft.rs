@@ -318,6 +318,9 @@ impl Draft {
         };
         let staged =
             library.staging.named(&self.note(work)).map_err(Error::io("stage the draft"))?;
+        if work.detached {
+            staged.unlink();
+        }
         let source = source.filter(|_| !whole);
         if let Some(source) = source {
             let length = self.size();

@@ -154,6 +154,19 @@ fn a_failed_change_leaves_no_part_of_it() {
     assert_eq!((catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap()), before);
 }
 
+/// 2 is FULL (sqlite.org, `pragma.html`): with 1 a power cut takes what was acknowledged since the last checkpoint.
+#[test]
+fn whoever_commits_or_folds_the_log_waits_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let catalog = open(&path);
+    let synchronous = |db: &rusqlite::Connection| {
+        db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(synchronous(&catalog.writer.still().db), 2);
+    assert_eq!(synchronous(&rusqlite::Connection::open(&path).unwrap()), 2, "of checkpoints");
+}
+
 #[test]
 fn a_read_does_not_wait_for_a_writer() {
     let folder = tempfile::tempdir().unwrap();

@@ -175,3 +175,17 @@ fn scratch_that_is_unlinked_while_open_can_be_used_to_the_end() {
     assert_eq!((attr.size, attr.links), (3, 0));
     assert_eq!(kernel.read(fd), Ok(b"the".to_vec()));
 }
+
+/// A draft that its writer had unlinked untouched, and written to then, had a name in the staging folder again: a crash sent to
+/// the quarantine what nobody wanted any more.
+#[test]
+fn an_unlinked_draft_that_is_written_to_leaves_nothing_to_a_crash() {
+    let mut house = House::new(Backing::Disk);
+    let kernel = Kernel(house.tree());
+    kernel.mkdir(process(0), "1").expect("a row");
+    let fd = kernel.open(process(0), DOC, How::Append).expect("opened");
+    kernel.unlink(process(0), DOC).expect("discarded");
+    kernel.truncate(process(0), fd, 1).expect("truncated");
+    house.crash();
+    assert_eq!(house.library().quarantine().list().len(), 0);
+}
