@@ -4,7 +4,8 @@
 //!
 //! A put gives the file both names, the pending one first, and then syncs the file: a filesystem with a journal writes the
 //! names with it, at once and in that order. After a crash a blob that is not whole, or that nobody knows of, is pending; and
-//! where a put has returned the bytes and the names are on the disk.
+//! where a put has returned the bytes and the names are on the disk. Without a journal a power cut may leave a blob that nobody
+//! knows of: that wastes its room, and no more.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
