@@ -2,7 +2,9 @@
 //! Does not know rules; sizes were checked by `container::survey` before, or are checked here before anything is allocated.
 
 mod avif;
+mod baseline;
 mod gif;
+mod huffman;
 mod jpeg;
 mod png;
 mod uncommon;
