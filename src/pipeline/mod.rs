@@ -50,6 +50,7 @@ mod raster;
 mod refine;
 mod render;
 mod step;
+mod turned;
 mod work;
 pub mod worker;
 

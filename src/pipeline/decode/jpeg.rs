@@ -3,14 +3,12 @@
 
 use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp,
-    Transform, TransformOp, Transformer,
 };
 
 use super::baseline::Baseline;
 use super::{Picture, Source};
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::Coding;
-use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::Fault;
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
@@ -93,31 +91,8 @@ fn scaling(header: &DecompressHeader, needed: Dimensions) -> ScalingFactor {
     smallest.unwrap_or(ScalingFactor::ONE)
 }
 
-/// Turns the picture without decoding it to pixels, losing nothing. `None` if its sides are no multiples of its blocks,
-/// so that pixels at an edge would be misplaced. What the segments hold is copied.
-pub fn turned(source: &Source<'_>, turn: Orientation) -> Option<Vec<u8>> {
-    let mut transform = Transform::op(operation(turn));
-    transform.perfect = true;
-    transform.optimize = true;
-    transform.progressive = source.survey.coding == Coding::Progressive;
-    Transformer::new().ok()?.transform_to_vec(&transform, source.bytes).ok()
-}
-
-fn operation(turn: Orientation) -> TransformOp {
-    match turn {
-        Orientation::Upright => TransformOp::None,
-        Orientation::FlippedHorizontally => TransformOp::Hflip,
-        Orientation::Rotated180 => TransformOp::Rot180,
-        Orientation::FlippedVertically => TransformOp::Vflip,
-        Orientation::Transposed => TransformOp::Transpose,
-        Orientation::Rotated90 => TransformOp::Rot90,
-        Orientation::Transversed => TransformOp::Transverse,
-        Orientation::Rotated270 => TransformOp::Rot270,
-    }
-}
-
 /// libjpeg tells its faults apart by their words alone.
-fn fault(error: Error) -> Fault {
+pub fn fault(error: Error) -> Fault {
     let words = match error {
         Error::TurboJpegError(words) => words,
         other => other.to_string(),
@@ -134,7 +109,7 @@ fn fault(error: Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use turbojpeg::Compressor;
+    use turbojpeg::{Compressor, Transform};
 
     use super::*;
     use crate::media_type::Format;
