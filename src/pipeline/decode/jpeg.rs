@@ -80,11 +80,14 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     Raster::new(size, channels, pixels)
 }
 
+/// How many pixels of what is decoded become one, at least, where less than all is decoded: with fewer it would show.
+const HEADROOM: usize = 2;
+
 /// The smallest scale that is still enough.
 fn scaling(header: &DecompressHeader, needed: Dimensions) -> ScalingFactor {
     let enough = |scaling: &ScalingFactor| {
-        scaling.scale(header.width) >= index(needed.width)
-            && scaling.scale(header.height) >= index(needed.height)
+        scaling.scale(header.width) >= HEADROOM * index(needed.width)
+            && scaling.scale(header.height) >= HEADROOM * index(needed.height)
     };
     let scales = [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
     let smallest = scales.into_iter().find(enough).filter(|_| !header.is_lossless);
