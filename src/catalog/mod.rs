@@ -14,6 +14,7 @@ mod contract;
 
 use std::time::Duration;
 
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -123,11 +124,10 @@ pub trait Catalog: Send + Sync {
     /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
     /// time); access, times, written and original name, source and original become the publication's, its attributes are
     /// added. A blob's content is what the first publication of it said.
-    /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone,
-    /// [`Error::Quota`].
+    /// Errors: [`Error::BlobGone`] if the blob was swept since, [`Error::Missing`] if the row is gone, [`Error::Quota`].
     fn publish(&self, publication: &Publication) -> Result<Published, Error>;
 
-    /// Gives an attachment one more name (`link`). Also puts back one that is held.
+    /// Gives an attachment one more name (`link`) and what is fixed there. Also puts back one that is held.
     /// With [`Collision::Replace`] the displaced attachment is returned; a slot that holds the attachment already only
     /// changes its written name. [`Collision::Exchange`] is the same, but needs something to displace.
     /// Errors: [`Error::Taken`], [`Error::Missing`], also for an attachment that went with a doomed blob, [`Error::Quota`].
@@ -136,7 +136,7 @@ pub trait Catalog: Send + Sync {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Fixed),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
@@ -154,17 +154,17 @@ pub trait Catalog: Send + Sync {
     /// Returns the attachment with its links after the loss, or `None` if the slot was free.
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
 
-    /// Moves a link from slot to slot; the attachment keeps its number, and its place in a collection unless it takes
-    /// another's or comes from elsewhere. Returns what was displaced, with
+    /// Moves a link from slot to slot; the attachment keeps its number, gets what is fixed there, and keeps its place in a
+    /// collection unless it takes another's or comes from elsewhere. Returns what was displaced, with
     /// [`Collision::Exchange`] what hangs from `from` now, under the name that was written there.
-    /// Moving to itself only changes the written name; moving onto another name of the same attachment drops `from` and
-    /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::Quota`].
+    /// Moving to itself changes the written name, moving inside a collection the item's; moving onto another name of the same
+    /// attachment drops `from` and displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::Quota`].
     fn move_link(
         &self,
         from: &Place,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Terms),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
@@ -201,7 +201,7 @@ pub trait Catalog: Send + Sync {
     /// not made for that has changed nothing. What an owner is given by [`Catalog::amend`] is charged to it all the same.
     fn limit(&self, limits: Limits);
 
-    /// What is charged to an account: to a table and to an owner for each name, see [`Usage`].
+    /// What is charged to an account, see [`Usage`].
     fn usage(&self, account: Account) -> Result<Usage, Error>;
 
     /// All accounts that are charged for a file, tables before users, by number.
@@ -224,7 +224,7 @@ pub trait Catalog: Send + Sync {
     /// `user-42-avatar`. One query.
     fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error>;
 
-    /// Counts a retired attachment as retired at `now`. Nothing happens to one that has a name, or is gone.
+    /// Counts a retired attachment as retired at `now`; nothing happens to any other.
     fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error>;
 
     /// Those of [`Catalog::retired`] that are kept for ever, by number from above `after`.
@@ -276,7 +276,7 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<ScratchRecord, Error>;
 
-    /// Renames scratch, also into another folder. Returns the scratch that was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
+    /// Renames scratch, also into another folder. Returns what was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
     fn rename_scratch(
         &self,
         id: ScratchId,
@@ -320,8 +320,9 @@ pub trait Catalog: Send + Sync {
     /// Errors: [`Error::Missing`].
     fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
 
-    /// The largest whole number that a row of the table is called by; 0 if there is none.
-    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+    /// The largest whole number, of 19 digits at most, that stands between these texts in the name of a row of the table, such
+    /// as 7 in `scan-7`; 0 if there is none. Costs as much as there are rows that begin so.
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -110,7 +111,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             id: AttachmentId,
             to: &Place,
             written: &Name,
-            collision: Collision,
+            how: (Collision, Fixed),
             now: Timestamp,
         ) -> Result<Option<Attachment>, Error>;
         fn put_back(
@@ -126,7 +127,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             from: &Place,
             to: &Place,
             written: &Name,
-            collision: Collision,
+            how: (Collision, Terms),
             now: Timestamp,
         ) -> Result<Option<Attachment>, Error>;
         fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
@@ -207,7 +208,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             now: Timestamp,
         ) -> Result<RowRecord, Error>;
         fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
-        fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+        fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
         fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
         fn doomable(
             &self,

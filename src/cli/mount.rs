@@ -140,6 +140,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
                 gc::sweep(library, gc::patience(now, empty_trash), dry_run)
             }
             Request::Show { path } => show::find(library, &schema, &path),
+            Request::Status {} => tree.status().map(Response::Shown).map_err(Error::from),
             Request::Orphans { after } => orphans::page(library, after),
             Request::Restore { what, target, replace } => {
                 let wish = restore::Wish { what, target, replace };

@@ -23,6 +23,8 @@ pub fn errno(error: &Error) -> Errno {
         Error::Denied => Errno::EACCES,
         Error::Invalid(_) => Errno::EINVAL,
         Error::Busy => Errno::EBUSY,
+        // Samba: 'sharing violation'.
+        Error::BeingRead => Errno::ETXTBSY,
         Error::Stale => Errno::ESTALE,
         Error::BadHandle => Errno::EBADF,
         Error::NoAttribute => Errno::ENODATA,
@@ -42,6 +44,8 @@ fn of_rule(rule: Rule) -> Errno {
     match rule {
         Rule::MaxSize => Errno::EFBIG,
         Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
+        // setxattr(2): what ext4, xfs and btrfs say when an inode has no room for an attribute.
+        Rule::Attributes => Errno::ENOSPC,
         Rule::ContentTypes | Rule::Extension => medium_type(),
         Rule::MinSize
         | Rule::MinWidth
@@ -118,6 +122,7 @@ mod tests {
             (Rule::MaxSize, 27),
             (Rule::Quota, 122),
             (Rule::MaxItems, 122),
+            (Rule::Attributes, 28),
             (Rule::ContentTypes, EMEDIUMTYPE),
             (Rule::Extension, EMEDIUMTYPE),
             (Rule::MinSize, 34),
@@ -167,6 +172,7 @@ mod tests {
             (Error::BadName(NameError::TrailingSpaceOrDot), "EINVAL", 22),
             (Error::Invalid("x"), "EINVAL", 22),
             (Error::Busy, "EBUSY", 16),
+            (Error::BeingRead, "ETXTBSY", 26),
             (Error::Stale, "ESTALE", 116),
             (Error::BadHandle, "EBADF", 9),
             (Error::NoAttribute, "ENODATA", 61),

@@ -3,14 +3,17 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
 use fuser::{INodeNo, Notifier};
 
+use crate::fuse::backing::Backings;
 use crate::slot::Name;
-use crate::tree::{Ino, Kernel};
+use crate::tree::Ino;
+use crate::tree::kernel::{Delivery, Kernel};
 
 /// Names that wait for the kernel at most.
 const WAITING: usize = 1024;
@@ -19,11 +22,12 @@ const WAITING: usize = 1024;
 pub struct Invalidator {
     notifier: Notifier,
     names: Names,
+    backings: Arc<Backings>,
 }
 
 impl Invalidator {
     /// Starts the thread that forgets names.
-    pub fn start(notifier: Notifier) -> io::Result<Self> {
+    pub fn start(notifier: Notifier, backings: Arc<Backings>) -> io::Result<Self> {
         let teller = notifier.clone();
         let names = Names::start(WAITING, move |parent, name| {
             let told = teller.inval_entry(INodeNo(parent.0), OsStr::new(name.as_str()));
@@ -31,12 +35,14 @@ impl Invalidator {
                 tracing::debug!(parent = parent.0, %name, %error, "a name was not forgotten");
             }
         })?;
-        Ok(Self { notifier, names })
+        Ok(Self { notifier, names, backings })
     }
 }
 
 impl Kernel for Invalidator {
     fn forget_attributes(&self, ino: Ino) {
+        // What has lost its name keeps no space on the disk for who might open it.
+        self.backings.forget(ino.0);
         // Offset -1: attributes alone. The pages stay, for an inode's bytes do not change; no lock of a directory is taken.
         if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), -1, 0) {
             tracing::debug!(ino = ino.0, %error, "attributes were not forgotten");
@@ -45,6 +51,10 @@ impl Kernel for Invalidator {
 
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration) {
         self.names.forget(parent, name, patience);
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.backings.delivery()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod attach;
+mod backing;
 pub mod detach;
 mod errno;
 mod inval;

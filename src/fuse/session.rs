@@ -1,8 +1,10 @@
 //! A mounted tree: the session with the kernel from the mount to its end.
 //! Does not know what a request means.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -10,19 +12,23 @@ use std::time::{Duration, Instant};
 
 use fuser::{Session, SessionACL};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::fuse::adapter::Adapter;
 use crate::fuse::attach::{Attached, attach};
+use crate::fuse::backing::Backings;
 use crate::fuse::inval::Invalidator;
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::pool::Pool;
 use crate::fuse::{Error, mounts};
 use crate::tree::Tree;
+use crate::tree::kernel::Delivery;
 
 /// The first answer is awaited for this long.
 const FIRST_ANSWER_SECS: u64 = 10;
 /// Threads that make rows of files in drop boxes, and files that wait for one.
 const RECEIVERS: usize = 2;
+const ARRIVALS_WAITING: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
 /// Between sweeps: how long the cache of variants may be above its limit.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -92,16 +98,22 @@ impl Mounted {
         let mut config = fuser::Config::default();
         config.acl = acl;
         config.n_threads = Some(settings.threads.max(1));
-        let adapter = Adapter::new(Arc::clone(&self.tree)).map_err(Error::Thread)?;
+        let (tree, backings) = (Arc::clone(&self.tree), Arc::new(Backings::default()));
+        let adapter = Adapter::new(tree, Arc::clone(&backings)).map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        let kernel = Invalidator::start(session.notifier()).map_err(Error::Thread)?;
+        backings.probe(&session, nameless(&self.tree.library().home().staging()));
+        tell(&backings.delivery());
+        let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
+        let kernel = kernel.map_err(Error::Thread)?;
         self.tree.connect(Box::new(kernel));
         let course = Arc::clone(&self.course);
         spawn("fuse", move || course.ended(session.run()))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
-        let receivers = Pool::start("box", RECEIVERS, RECEIVERS).map_err(Error::Thread)?;
-        spawn("housekeeper", move || keep_house(&tree, &attached, &course, &receivers))?;
+        let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
+        spawn("housekeeper", move || {
+            keep_house(&tree, (&attached, &course), &receivers, &backings);
+        })?;
         let (tree, course) = (Arc::clone(&self.tree), Arc::clone(&self.course));
         spawn("sweeper", move || sweep(&tree, &course))
     }
@@ -186,17 +198,28 @@ impl Course {
 }
 
 /// Hands the finished files of drop boxes to threads of their own; those that find no room wait for the next tick.
-fn receive(tree: &Arc<Tree>, receivers: &Pool) {
+fn receive(tree: &Arc<Tree>, course: &Arc<Course>, receivers: &Pool) {
     for id in tree.arrivals() {
-        let receiver = Arc::clone(tree);
-        if receivers.offer(Box::new(move || receiver.receive(id))).is_err() {
+        let (receiver, course) = (Arc::clone(tree), Arc::clone(course));
+        // What waits at the end is taken up by the next start.
+        let job = move || {
+            if !course.has_ended() {
+                receiver.receive(id);
+            }
+        };
+        if receivers.offer(Box::new(job)).is_err() {
             tree.defer(id);
         }
     }
 }
 
 /// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
-fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers: &Pool) {
+fn keep_house(
+    tree: &Arc<Tree>,
+    (attached, course): (&Attached, &Arc<Course>),
+    receivers: &Pool,
+    backings: &Backings,
+) {
     let mountinfo = mounts::changes();
     if let Err(error) = &mountinfo {
         tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
@@ -218,7 +241,8 @@ fn keep_house(tree: &Arc<Tree>, attached: &Attached, course: &Course, receivers:
         }
         if Instant::now() >= next_tick && !course.has_ended() {
             tree.tick();
-            receive(tree, receivers);
+            backings.prune(Instant::now());
+            receive(tree, course, receivers);
             next_tick = Instant::now() + TICK;
         }
     }
@@ -230,6 +254,21 @@ fn sweep(tree: &Tree, course: &Course) {
         course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(SWEEP));
         if !course.has_ended() {
             tree.sweep();
+        }
+    }
+}
+
+/// A file where the blobs are, without a name.
+fn nameless(folder: &Path) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(open(folder, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+fn tell(delivery: &Delivery) {
+    match delivery {
+        Delivery::Passthrough => tracing::info!("the kernel reads large files by itself"),
+        Delivery::Daemon(because) => {
+            tracing::info!(because, "all reads pass through the daemon, large files too");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fs::File;
 use crate::attachment::{Access, BlobKey, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::digest::Digest;
+use crate::library::attributes::{ORIGIN, as_source};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
@@ -54,6 +55,7 @@ pub(super) struct Product {
 /// What the writer said about the file beside its bytes.
 #[derive(Debug, Clone)]
 pub struct Metadata {
+    /// As the writer has it; the table may fix another.
     pub access: Access,
     pub times: Times,
     pub attributes: Vec<(String, Vec<u8>)>,
@@ -65,8 +67,11 @@ pub struct Metadata {
 
 impl Metadata {
     /// Of what a program wrote.
-    pub fn written(access: Access, times: Times, attributes: Vec<(String, Vec<u8>)>) -> Self {
-        Self { access, times, attributes, source: None, filename: None }
+    pub fn written(access: Access, times: Times, mut attributes: Vec<(String, Vec<u8>)>) -> Self {
+        let origin = attributes.iter().find(|(name, _)| name == ORIGIN);
+        let source = origin.and_then(|(_, value)| as_source(value));
+        attributes.retain(|(name, _)| name != ORIGIN);
+        Self { access, times, attributes, source, filename: None }
     }
 
     /// The name that tells the user which file it was.
@@ -106,6 +111,7 @@ impl Library {
         };
         match self.store(&product, target, metadata) {
             Ok(published) => {
+                self.counts.attached.add(1);
                 self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
@@ -151,7 +157,7 @@ impl Library {
                 written: target.written.clone(),
                 blob,
                 content: refined.content().clone(),
-                access: metadata.access,
+                access: self.fixed(target).of(metadata.access),
                 times: metadata.times,
                 original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),
@@ -190,8 +196,12 @@ impl Library {
         now: Timestamp,
     ) -> Result<BlobKey, Error> {
         let reservation = self.catalog.reserve(store, digest, now)?;
+        let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         if let Reservation::New(key) = reservation {
             self.blobs.put(key, bytes)?;
+            self.counts.stored_bytes.add(length);
+        } else {
+            self.counts.shared_bytes.add(length);
         }
         Ok(reservation.key())
     }

@@ -52,6 +52,7 @@ impl Library {
                 collision,
                 blob,
                 original: sent.map(carry).transpose()?,
+                fixed: self.fixed(target),
                 now,
             };
             match self.catalog.rehome(&rehoming) {

@@ -121,7 +121,11 @@ impl Library {
             match self.catalog.add_variant(original.blob, variant, blob, rendered.content()) {
                 Err(catalog::Error::BlobGone(gone)) if gone != original.blob => {}
                 Err(catalog::Error::BlobGone(_)) => return Err(Error::Missing),
-                answer => return Ok(answer?),
+                answer => {
+                    let record = answer?;
+                    self.counts.variants_rendered.add(1);
+                    return Ok(record);
+                }
             }
         }
         Err(Error::Busy)
@@ -135,6 +139,7 @@ impl Library {
         spent: Duration,
         error: pipeline::Error,
     ) -> Error {
+        self.counts.variants_failed.add(1);
         let pipeline::Error::Refused(violation) = error else { return error.into() };
         if spent >= DEAR {
             self.renders.exhaust((original.blob, variant), violation.fact.clone());

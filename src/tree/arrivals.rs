@@ -44,15 +44,16 @@ impl Arrivals {
         }
     }
 
-    /// Takes out what is finished, to be received: [`Arrivals::received`] must follow for each.
+    /// Takes out what is finished, in the order of its making, to be received: [`Arrivals::received`] must follow for each.
     pub fn due(&self, now: Instant) -> Vec<ScratchId> {
         let mut waiting = self.lock();
         let due = |stage: &Stage| matches!(stage, Stage::Due(due) if *due <= now);
-        let due: Vec<_> =
+        let mut due: Vec<_> =
             waiting.iter().filter(|(_, stage)| due(stage)).map(|(id, _)| *id).collect();
         for id in &due {
             waiting.insert(*id, Stage::Received);
         }
+        due.sort_unstable();
         due
     }
 

@@ -1,6 +1,7 @@
 //! What `stat` shows of a node, and how long the kernel may believe it.
 //! Does not know how the kernel's structure looks.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::attachment::{Access, Amendment, Times};
@@ -82,21 +83,35 @@ impl OpenFlags {
     }
 }
 
-/// What the kernel may do with the pages of an open file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the kernel may do with the bytes of an open file.
+#[derive(Debug, Clone)]
 pub enum Caching {
-    /// The bytes of this inode never change: keep pages over opens, send no flush.
-    Forever,
+    /// They are stored and never change: keep pages over opens, send no flush.
+    Forever(Stored),
     /// Cache while it is open; send flush.
     WhileOpen,
     /// Ask for every byte, whatever size was shown.
     Never,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The one file that holds all bytes of an inode.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub file: Arc<File>,
+    pub length: u64,
+}
+
+#[derive(Debug, Clone)]
 pub struct Opened {
     pub fh: Fh,
     pub caching: Caching,
+}
+
+impl Opened {
+    /// A handle on a stored blob.
+    pub fn stored(fh: Fh, file: Arc<File>, length: u64) -> Self {
+        Self { fh, caching: Caching::Forever(Stored { file, length }) }
+    }
 }
 
 /// What `setattr` may change.

@@ -5,6 +5,7 @@
 //! and the tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles,
 //! open drafts with their owners, and for the time of one `open` the redirection of a writer to its draft.
 
+pub mod activity;
 mod arrivals;
 pub mod attr;
 mod control;
@@ -13,11 +14,13 @@ mod document;
 mod drafts;
 mod generations;
 mod handles;
+pub mod kernel;
 mod memory;
 pub mod name;
 pub mod node;
 pub mod ops;
 mod pending;
+mod permission;
 pub mod process;
 mod redirect;
 mod side;
@@ -29,7 +32,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::attachment::{AttachmentId, RowId, TableId};
+use crate::attachment::{Access, AttachmentId, RowId, TableId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
@@ -39,11 +42,14 @@ use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
+use crate::tree::document::Shelf;
 use crate::tree::drafts::Drafts;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
+use crate::tree::kernel::Kernel;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
 use crate::tree::pending::Links;
@@ -67,13 +73,11 @@ pub struct Caller {
     pub tid: u32,
 }
 
-/// What the kernel must be told of changes that it did not ask for, or whose effect reaches beyond the names it named.
-pub trait Kernel: Send + Sync {
-    /// The attributes of an inode must be asked for again. Takes no lock of the kernel that a request could hold.
-    fn forget_attributes(&self, ino: Ino);
-
-    /// A name must be looked up again. May need the directory's lock: done by another thread, awaited for `patience` at most.
-    fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
+impl Caller {
+    /// Owner and mode of what this caller makes, where no policy has a word on it.
+    fn makes(self, mode: u32) -> Access {
+        Access { uid: self.uid, gid: self.gid, mode }
+    }
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.
@@ -105,6 +109,8 @@ pub enum Error {
     Invalid(&'static str),
     #[error("another process is writing it")]
     Busy,
+    #[error("it is being read, and cannot be written by a handle that names no path")]
+    BeingRead,
     #[error("the inode has lost its name; look it up again")]
     Stale,
     #[error("the handle is not open for this")]
@@ -143,11 +149,13 @@ const REMOVED: Duration = Duration::from_secs(60);
 pub struct Tree {
     library: Arc<Library>,
     processes: Processes,
+    activity: Activity,
     handles: Handles,
     arrivals: Arrivals,
     drafts: Drafts,
     redirects: Redirects,
     urls: Urls,
+    shelf: Shelf,
     links: Links,
     generations: Generations,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
@@ -170,11 +178,13 @@ impl Tree {
             removed: Memory::new(REMOVED),
             library,
             processes,
+            activity: Activity::default(),
             handles: Handles::default(),
             arrivals: Arrivals::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
             urls: Urls::default(),
+            shelf: Shelf::default(),
             links: Links::default(),
             generations: Generations::default(),
             changed: RwLock::default(),
@@ -187,6 +197,10 @@ impl Tree {
     pub fn connect(&self, kernel: Box<dyn Kernel>) {
         // A second kernel would be a second session on one tree: the first stays.
         let _ = self.kernel.set(kernel);
+    }
+
+    pub fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub fn library(&self) -> &Library {

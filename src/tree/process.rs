@@ -43,6 +43,14 @@ impl Processes {
         }
     }
 
+    /// Whether a thread has a group among its supplementary ones.
+    pub fn is_in(self, tid: u32, gid: u32) -> bool {
+        match (self, tid) {
+            (_, 0) | (Self::Simulated, _) => false,
+            (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
+        }
+    }
+
     /// The owner that a thread's draft gets.
     pub fn owner(self, thread: u32) -> Owner {
         let Some(tgid) = self.group(thread) else { return Owner::Handle };
@@ -105,6 +113,16 @@ fn thread_group(tid: u32) -> Option<u32> {
     let text = String::from_utf8_lossy(&buffer[..length]);
     let line = text.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
     line.trim().parse().ok()
+}
+
+/// `Groups:` of the same file, which is as long as they are many: 65,536 at most, of eleven bytes each.
+fn groups(tid: u32) -> Option<Vec<u32>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let mut text = String::new();
+    let file = std::fs::File::open(format!("/proc/{tid}/status")).ok()?;
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Groups:"))?;
+    Some(line.split_whitespace().filter_map(|gid| gid.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::sync::Barrier;
 
 use super::{FOREVER, at, is_new, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::Fixed;
 use crate::attachment::{BlobKey, StoreId, VariantId};
 use crate::catalog::{Catalog, Collision, Error, Reservation};
 use crate::digest::Digest;
@@ -92,7 +93,8 @@ fn a_doomed_blob_is_gone_for_publications_and_variants(catalog: &dyn Catalog) {
     let gone = catalog.add_variant(other, variant("w200.webp"), attachment.blob, &picture(1));
     assert!(matches!(gone, Err(Error::BlobGone(key)) if key == attachment.blob), "{gone:?}");
     let to = place(avatar.row, "cover");
-    let gone = catalog.share(attachment.id, &to, &to.field, Collision::Refuse, at(5));
+    let gone =
+        catalog.share(attachment.id, &to, &to.field, (Collision::Refuse, Fixed::default()), at(5));
     assert!(matches!(gone, Err(Error::Missing)), "{gone:?}");
 }
 

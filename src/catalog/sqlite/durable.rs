@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{Sqlite, lock};
+use crate::access::Terms;
 use crate::attachment::TableId;
 use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
 use crate::catalog::{Catalog, Collision, Error, Folder};
@@ -147,7 +148,8 @@ fn a_failed_change_leaves_no_part_of_it() {
     publish(&catalog, &place(two, "avatar"), "b", 2);
     let before = (catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap());
     let (from, to) = (place(one, "avatar"), place(two, "avatar"));
-    let taken = catalog.move_link(&from, &to, &name("x"), Collision::Refuse, at(9));
+    let taken =
+        catalog.move_link(&from, &to, &name("x"), (Collision::Refuse, Terms::default()), at(9));
     assert!(matches!(taken, Err(Error::Taken)));
     assert_eq!((catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap()), before);
 }

@@ -6,6 +6,7 @@ use super::{
     Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
     variants,
 };
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -141,11 +142,11 @@ impl Catalog for Sqlite {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Fixed),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let share = |db: &_| slots::share(db, id, to, written, (collision, now));
-        self.write_within(|db| usage::of_share(db, id, to), share)
+        let share = |db: &_| slots::share(db, id, to, written, how, now);
+        self.write_within(|db| usage::of_share(db, id, to, how.1), share)
     }
 
     fn put_back(
@@ -155,7 +156,8 @@ impl Catalog for Sqlite {
         written: &Name,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.write(|db| slots::share(db, id, to, written, (Collision::Refuse, now)).map(drop))
+        let how = (Collision::Refuse, Fixed::default());
+        self.write(|db| slots::share(db, id, to, written, how, now).map(drop))
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -167,16 +169,18 @@ impl Catalog for Sqlite {
         from: &Place,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Terms),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let go = |db: &_| slots::move_link(db, from, to, written, (collision, now));
-        self.write_within(|db| usage::of_move(db, from, to), go)
+        let go = |db: &_| slots::move_link(db, from, to, written, how, now);
+        self.write_within(|db| usage::of_move(db, from, to, how.1), go)
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        let Rehoming { from, to, .. } = rehoming;
-        self.write_within(|db| usage::of_move(db, from, to), |db| stores::rehome(db, rehoming))
+        let Rehoming { from, to, fixed, .. } = rehoming;
+        let terms = Terms { there: *fixed, back: Fixed::default() };
+        let accounts = |db: &_| usage::of_move(db, from, to, terms);
+        self.write_within(accounts, |db| stores::rehome(db, rehoming))
     }
 
     fn amend(
@@ -331,8 +335,8 @@ impl Catalog for Sqlite {
         self.write(|db| arrivals::take(db, id, taken))
     }
 
-    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
-        self.read(|db| arrivals::largest_id(db, table))
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_number(db, table, around))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

@@ -100,10 +100,11 @@ impl Answer<Vec<u8>> for SizedXattr {
 }
 
 /// How the kernel may cache an open file. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
-pub fn handle(opened: Opened, spare_flush: bool) -> Handle {
+pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
+    let kept = FopenFlags::FOPEN_KEEP_CACHE;
     let flags = match opened.caching {
-        Caching::Forever if spare_flush => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
-        Caching::Forever => FopenFlags::FOPEN_KEEP_CACHE,
+        Caching::Forever(_) if spare_flush => kept | FopenFlags::FOPEN_NOFLUSH,
+        Caching::Forever(_) => kept,
         Caching::WhileOpen => FopenFlags::empty(),
         Caching::Never => FopenFlags::FOPEN_DIRECT_IO,
     };
@@ -160,6 +161,7 @@ mod tests {
     use crate::attachment::{Access, Times};
     use crate::timestamp::Timestamp;
     use crate::tree::Ino;
+    use crate::tree::attr::Stored;
 
     #[test]
     fn stat_shows_the_exact_size_and_whole_blocks() {
@@ -185,10 +187,12 @@ mod tests {
 
     #[test]
     fn only_what_never_changes_keeps_its_pages_and_is_spared_the_flush() {
-        let flags = |caching, spare| handle(Opened { fh: Fh(1), caching }, spare).flags;
+        let flags = |caching, spare| handle(&Opened { fh: Fh(1), caching }, spare).flags;
         let kept = FopenFlags::FOPEN_KEEP_CACHE;
-        assert_eq!(flags(Caching::Forever, true), kept | FopenFlags::FOPEN_NOFLUSH);
-        assert_eq!(flags(Caching::Forever, false), kept);
+        let file = std::sync::Arc::new(std::fs::File::open("/dev/null").expect("a file"));
+        let stored = || Caching::Forever(Stored { file: std::sync::Arc::clone(&file), length: 0 });
+        assert_eq!(flags(stored(), true), kept | FopenFlags::FOPEN_NOFLUSH);
+        assert_eq!(flags(stored(), false), kept);
         assert_eq!(flags(Caching::WhileOpen, true), FopenFlags::empty());
         assert_eq!(flags(Caching::Never, true), FopenFlags::FOPEN_DIRECT_IO);
     }

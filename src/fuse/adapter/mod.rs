@@ -4,6 +4,7 @@
 mod answer;
 mod decode;
 mod negotiate;
+mod open;
 mod transfer;
 mod work;
 
@@ -25,36 +26,43 @@ use fuser::{
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
-use crate::fuse::adapter::work::{Workshop, attempt, crowded};
+use crate::fuse::adapter::work::{Asked, Workshop, crowded};
+use crate::fuse::backing::Backings;
 use crate::tree::Error;
 use crate::tree::Tree;
+use crate::tree::activity::Operation;
 use crate::tree::attr::Change;
 use crate::tree::ops::{Linked, Lookup};
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
     shop: Workshop,
+    backings: Arc<Backings>,
     spare_flush: bool,
 }
 
 impl Adapter {
-    pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, spare_flush: false })
+    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
+        Ok(Self { shop: Workshop::new(tree)?, backings, spare_flush: false })
     }
 }
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        self.spare_flush = negotiate::capabilities(config);
+        let agreed = negotiate::capabilities(config);
+        self.spare_flush = agreed.spare_flush;
+        self.backings.offer(agreed.passthrough);
         Ok(())
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let who = decode::caller(request);
-        match attempt("lookup", || self.shop.tree.lookup(who, decode::ino(parent), name)) {
+        let asked = Asked::now(Operation::Lookup);
+        let find = |tree: &Tree| tree.lookup(who, decode::ino(parent), name);
+        match asked.attempt(&self.shop.tree, find) {
             Ok(Lookup::Found(entry)) => reply.accept(entry),
             Ok(Lookup::Render(rendering)) => {
-                self.shop.rendering("render", reply, move |tree| tree.render(&rendering));
+                self.shop.rendering(Operation::Render, reply, move |tree| tree.render(&rendering));
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -62,8 +70,9 @@ impl Filesystem for Adapter {
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
         let who = decode::caller(request);
-        self.shop
-            .here("getattr", reply, |tree| tree.getattr(who, decode::ino(ino), fh.map(decode::fh)));
+        self.shop.here(Operation::Getattr, reply, |tree| {
+            tree.getattr(who, decode::ino(ino), fh.map(decode::fh))
+        });
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -79,14 +88,14 @@ impl Filesystem for Adapter {
         let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
         // A truncation by path commits before it returns (CONTRACT 2.6).
         if size.is_some() && fh.is_none() {
-            self.shop.publishing("setattr", reply, apply);
+            self.shop.publishing(Operation::Setattr, reply, apply);
         } else {
-            self.shop.here("setattr", reply, apply);
+            self.shop.here(Operation::Setattr, reply, apply);
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        self.shop.here("readlink", reply, |tree| tree.readlink(decode::ino(ino)));
+        self.shop.here(Operation::Readlink, reply, |tree| tree.readlink(decode::ino(ino)));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -94,7 +103,7 @@ impl Filesystem for Adapter {
         &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.shop.here("mknod", reply, |tree| {
+        self.shop.here(Operation::Mknod, reply, |tree| {
             if !decode::is_regular(mode) {
                 return Err(Error::NotPermitted);
             }
@@ -109,40 +118,37 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let mode = decode::permissions(mode, umask);
-        self.shop.here("mkdir", reply, |tree| {
+        self.shop.here(Operation::Mkdir, reply, |tree| {
             tree.mkdir(decode::caller(request), decode::ino(parent), name, mode)
         });
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("unlink", reply, |tree| {
+        self.shop.here(Operation::Unlink, reply, |tree| {
             tree.unlink(decode::caller(request), decode::ino(parent), name)
         });
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("rmdir", reply, |tree| {
+        self.shop.here(Operation::Rmdir, reply, |tree| {
             tree.rmdir(decode::caller(request), decode::ino(parent), name)
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn symlink(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        link_name: &OsStr,
-        target: &Path,
+        &self, request: &Request, parent: INodeNo, link_name: &OsStr, target: &Path,
         reply: ReplyEntry,
     ) {
         let (who, target) = (decode::caller(request), target.as_os_str().as_bytes());
-        let made = || self.shop.tree.symlink(who, decode::ino(parent), link_name, target);
-        match attempt("symlink", made) {
+        let make = |tree: &Tree| tree.symlink(who, decode::ino(parent), link_name, target);
+        match Asked::now(Operation::Symlink).attempt(&self.shop.tree, make) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
             Ok(Linked::Fetch(errand)) => {
                 let given_up = Arc::clone(&errand);
                 let attach = move |tree: &Tree| tree.attach_link(&errand);
                 let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
-                self.shop.sized("symlink", reply, Tree::link_work, attach, abandon);
+                self.shop.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -160,29 +166,30 @@ impl Filesystem for Adapter {
         let rename = move |tree: &Tree| {
             tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
         };
-        self.shop.sized("rename", reply, work, rename, crowded);
+        self.shop.sized(Operation::Rename, reply, work, rename, crowded);
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn link(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        newparent: INodeNo,
-        newname: &OsStr,
+        &self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr,
         reply: ReplyEntry,
     ) {
         let (who, name) = (decode::caller(request), newname.to_owned());
-        self.shop.publishing("link", reply, move |tree| {
+        self.shop.publishing(Operation::Link, reply, move |tree| {
             tree.link(who, decode::ino(ino), decode::ino(newparent), &name)
         });
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        self.shop.here("open", reply, |tree| {
-            let flags = decode::open_flags(flags.0);
-            let opened = tree.open(decode::caller(request), decode::ino(ino), flags)?;
-            Ok(handle(opened, self.spare_flush))
-        });
+        let (who, flags) = (decode::caller(request), decode::open_flags(flags.0));
+        let open = |tree: &Tree| tree.open(who, decode::ino(ino), flags);
+        match Asked::now(Operation::Open).attempt(&self.shop.tree, open) {
+            Ok(opened) => {
+                let on = (&self.shop, &*self.backings);
+                open::answer(on, ino, &opened, self.spare_flush, reply);
+            }
+            Err(errno) => reply.refuse(errno),
+        }
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -191,10 +198,10 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let (who, mode) = (decode::caller(request), decode::permissions(mode, umask));
-        self.shop.here("create", reply, |tree| {
+        self.shop.here(Operation::Create, reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
-            Ok((entry, handle(opened, self.spare_flush)))
+            Ok((entry, handle(&opened, self.spare_flush)))
         });
     }
 
@@ -212,90 +219,76 @@ impl Filesystem for Adapter {
         _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.shop.here("write", reply, |tree| tree.write(decode::fh(fh), offset, data));
+        self.shop.here(Operation::Write, reply, |tree| tree.write(decode::fh(fh), offset, data));
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn flush(
-        &self,
-        request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _lock_owner: LockOwner,
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
         let size = |tree: &Tree| tree.flush_work(fh);
-        self.shop.sized("flush", reply, size, move |tree| tree.flush(who, fh), crowded);
+        self.shop.sized(Operation::Flush, reply, size, move |tree| tree.flush(who, fh), crowded);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
     fn release(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
+        &self, _request: &Request, ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
         _lock_owner: Option<LockOwner>, _flush: bool, reply: ReplyEmpty,
     ) {
+        self.backings.close(ino.0);
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.release_work(fh);
         let release = move |tree: &Tree| {
             tree.release(fh);
             Ok(())
         };
-        self.shop.sized("release", reply, size, release, move |tree: &Tree| {
+        self.shop.sized(Operation::Release, reply, size, release, move |tree: &Tree| {
             tree.release_unfetched(fh);
             Ok(())
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn fsync(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _datasync: bool,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool,
         reply: ReplyEmpty,
     ) {
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.sync_work(fh);
-        self.shop.sized("fsync", reply, size, move |tree| tree.fsync(fh), crowded);
+        self.shop.sized(Operation::Fsync, reply, size, move |tree| tree.fsync(fh), crowded);
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.shop.here("opendir", reply, |tree| {
+        self.shop.here(Operation::Opendir, reply, |tree| {
             let fh = tree.opendir(decode::caller(request), decode::ino(ino))?;
             Ok(answer::directory(fh))
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn readdir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        offset: u64,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
         transfer::list(&self.shop.tree, decode::fh(fh), offset, reply);
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn releasedir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
-        _flags: OpenFlags,
+        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.shop.here("releasedir", reply, |tree| {
+        self.shop.here(Operation::Releasedir, reply, |tree| {
             tree.releasedir(decode::fh(fh));
             Ok(())
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn fsyncdir(
-        &self,
-        _request: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _datasync: bool,
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool,
         reply: ReplyEmpty,
     ) {
         // Every change of a directory is durable when it is answered.
@@ -303,7 +296,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.shop.here("statfs", reply, Tree::statfs);
+        self.shop.here(Operation::Statfs, reply, Tree::statfs);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -311,33 +304,29 @@ impl Filesystem for Adapter {
         &self, request: &Request, ino: INodeNo, name: &OsStr, value: &[u8], flags: i32,
         _position: u32, reply: ReplyEmpty,
     ) {
-        self.shop.here("setxattr", reply, |tree| {
+        self.shop.here(Operation::Setxattr, reply, |tree| {
             let mode = decode::attribute_mode(flags);
             tree.setxattr(decode::caller(request), decode::ino(ino), name, value, mode)
         });
     }
 
+    #[rustfmt::skip] // One parameter a line would double the file.
     fn getxattr(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        name: &OsStr,
-        size: u32,
-        reply: ReplyXattr,
+        &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
-        self.shop.here("getxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
             tree.getxattr(decode::caller(request), decode::ino(ino), name)
         });
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.shop.here("listxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
             tree.listxattr(decode::caller(request), decode::ino(ino))
         });
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("removexattr", reply, |tree| {
+        self.shop.here(Operation::Removexattr, reply, |tree| {
             tree.removexattr(decode::caller(request), decode::ino(ino), name)
         });
     }
@@ -348,7 +337,7 @@ impl Filesystem for Adapter {
         mode: i32, reply: ReplyEmpty,
     ) {
         self.shop
-            .here("fallocate", reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
+            .here(Operation::Fallocate, reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -356,7 +345,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
         reply: ReplyLseek,
     ) {
-        self.shop.here("lseek", reply, |tree| {
+        self.shop.here(Operation::Lseek, reply, |tree| {
             let (offset, whence) = decode::seek(offset, whence)?;
             tree.lseek(decode::fh(fh), offset, whence)
         });
@@ -369,7 +358,7 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags, reply: ReplyWrite,
     ) {
         let (from, to) = (decode::fh(fh_in), decode::fh(fh_out));
-        self.shop.publishing("copy_file_range", reply, move |tree| {
+        self.shop.publishing(Operation::CopyFileRange, reply, move |tree| {
             tree.copy_range(from, offset_in, to, offset_out, length)
         });
     }

@@ -11,12 +11,24 @@ const CAPABILITIES: [InitFlags; 2] =
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
 
-/// Asks for the capabilities. Returns whether the kernel can be told to spare the flush of a file.
-pub fn capabilities(config: &mut KernelConfig) -> bool {
+/// What the kernel has agreed to.
+#[derive(Debug, Clone, Copy)]
+pub struct Agreed {
+    /// It can be told to spare the flush of a file.
+    pub spare_flush: bool,
+    /// It can read files by itself.
+    pub passthrough: bool,
+}
+
+/// Asks for the capabilities.
+pub fn capabilities(config: &mut KernelConfig) -> Agreed {
     for capability in CAPABILITIES {
         if config.add_capabilities(capability).is_err() {
             tracing::warn!(?capability, "the kernel lacks a capability");
         }
     }
-    config.kernel_abi() >= NOFLUSH_SINCE
+    // The files that are passed through lie on no stacked filesystem themselves, and an overlay may lie on this one.
+    let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
+        && config.set_max_stack_depth(1).is_ok();
+    Agreed { spare_flush: config.kernel_abi() >= NOFLUSH_SINCE, passthrough }
 }

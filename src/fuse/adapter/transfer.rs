@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use fuser::{INodeNo, ReplyData, ReplyDirectory};
 
 use crate::fuse::adapter::answer::file_type;
-use crate::fuse::adapter::work::attempt;
+use crate::fuse::adapter::work::Asked;
 use crate::tree::Tree;
+use crate::tree::activity::Operation;
 use crate::tree::{Fh, Result};
 
 thread_local! {
@@ -21,7 +22,8 @@ pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
         if buffer.len() < size {
             buffer.resize(size, 0);
         }
-        match attempt("read", || tree.read(fh, offset, &mut buffer[..size])) {
+        let fill = |tree: &Tree| tree.read(fh, offset, &mut buffer[..size]);
+        match Asked::now(Operation::Read).attempt(tree, fill) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
         }
@@ -30,7 +32,8 @@ pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
 
 /// Answers with as many entries after `offset` as the kernel's buffer holds.
 pub fn list(tree: &Tree, fh: Fh, offset: u64, mut reply: ReplyDirectory) {
-    match attempt("readdir", || fill(tree, fh, offset, &mut reply)) {
+    let fill = |tree: &Tree| fill(tree, fh, offset, &mut reply);
+    match Asked::now(Operation::Readdir).attempt(tree, fill) {
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }

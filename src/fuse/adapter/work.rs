@@ -14,6 +14,7 @@ use crate::fuse::adapter::answer::Answer;
 use crate::fuse::errno::errno;
 use crate::fuse::pool::{Pool, said_by};
 use crate::tree::Tree;
+use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::Work;
 use crate::tree::{Error, Result};
 
@@ -54,22 +55,25 @@ impl Workshop {
     /// Does it in place.
     pub fn here<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: impl Answer<T>,
         work: impl FnOnce(&Tree) -> Result<T>,
     ) {
-        reply.answer(attempt(operation, || work(&self.tree)));
+        reply.answer(Asked::now(operation).attempt(&self.tree, work));
     }
 
     /// Does it in a thread that publishes; in place when they all have enough to do, for a write is never refused for that.
     pub fn publishing<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: impl Answer<T>,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
-        let tree = Arc::clone(&self.tree);
-        let job = Box::new(move || reply.answer(attempt(operation, || work(&tree))));
+        let (asked, waiting) = (Asked::now(operation), Waiting::enter(&self.tree, Queue::Publish));
+        let job = Box::new(move || {
+            let tree = waiting.leave();
+            reply.answer(asked.attempt(&tree, work));
+        });
         if let Err(job) = self.publish.offer(job) {
             job();
         }
@@ -79,20 +83,20 @@ impl Workshop {
     /// time.
     pub fn sized<T, A: Answer<T>>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: A,
         size: impl FnOnce(&Tree) -> Work,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
         crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
-        match attempt(operation, || Ok(size(&self.tree))) {
+        match guarded(operation, || Ok(size(&self.tree))) {
             Ok(Work::Small) => self.here(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
             Ok(Work::Download { patience }) => {
                 let asked = Instant::now();
                 let (in_time, late) = (move || asked.elapsed() <= patience, crowded.clone());
                 let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
-                if let Some(reply) = self.offer(&self.download, operation, reply, work) {
+                if let Some(reply) = self.offer(Queue::Download, operation, reply, work) {
                     self.here(operation, reply, crowded);
                 }
             }
@@ -103,31 +107,37 @@ impl Workshop {
     /// Does it in a thread that renders, or answers EAGAIN when too many wait.
     pub fn rendering<T, A: Answer<T>>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
-        if let Some(reply) = self.offer(&self.render, operation, reply, work) {
+        if let Some(reply) = self.offer(Queue::Render, operation, reply, work) {
             reply.refuse(refuse(operation, &Error::TooBusy));
         }
     }
 
-    /// Does it in a thread of this pool, or gives the reply back.
+    /// Does it in a thread of this queue's pool, or gives the reply back.
     fn offer<T, A: Answer<T>>(
         &self,
-        pool: &Pool,
-        operation: &'static str,
+        queue: Queue,
+        operation: Operation,
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) -> Option<A> {
         // The reply must outlive a job that is handed back unrun.
         let (send, receive) = std::sync::mpsc::sync_channel::<A>(1);
-        let tree = Arc::clone(&self.tree);
+        let (asked, waiting) = (Asked::now(operation), Waiting::enter(&self.tree, queue));
         let job = Box::new(move || {
+            let tree = waiting.leave();
             if let Ok(reply) = receive.recv() {
-                reply.answer(attempt(operation, || work(&tree)));
+                reply.answer(asked.attempt(&tree, work));
             }
         });
+        let pool = match queue {
+            Queue::Publish => &self.publish,
+            Queue::Render => &self.render,
+            Queue::Download => &self.download,
+        };
         if pool.offer(job).is_err() {
             return Some(reply);
         }
@@ -142,14 +152,61 @@ pub fn crowded<T>(_: &Tree) -> Result<T> {
     Err(Error::TooBusy)
 }
 
-/// Runs the work; its error or its panic becomes an errno.
-pub fn attempt<T>(
-    operation: &'static str,
+/// A request under way: counted, with the time since it came, when it is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    operation: Operation,
+    at: Instant,
+}
+
+impl Asked {
+    pub fn now(operation: Operation) -> Self {
+        Self { operation, at: Instant::now() }
+    }
+
+    /// Runs the work; its error or its panic becomes an errno.
+    pub fn attempt<T>(
+        self,
+        tree: &Tree,
+        work: impl FnOnce(&Tree) -> Result<T>,
+    ) -> std::result::Result<T, Errno> {
+        let outcome = guarded(self.operation, || work(tree));
+        tree.activity().note(self.operation, self.at.elapsed(), outcome.is_err());
+        outcome
+    }
+}
+
+/// A place in a queue, given up when the work begins, or when it is not taken.
+struct Waiting {
+    tree: Arc<Tree>,
+    queue: Queue,
+}
+
+impl Waiting {
+    fn enter(tree: &Arc<Tree>, queue: Queue) -> Self {
+        tree.activity().enter(queue);
+        Self { tree: Arc::clone(tree), queue }
+    }
+
+    fn leave(self) -> Arc<Tree> {
+        Arc::clone(&self.tree)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.tree.activity().leave(self.queue);
+    }
+}
+
+fn guarded<T>(
+    operation: Operation,
     work: impl FnOnce() -> Result<T>,
 ) -> std::result::Result<T, Errno> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(outcome) => outcome.map_err(|error| refuse(operation, &error)),
         Err(panic) => {
+            let operation = operation.name();
             tracing::error!(operation, panic = said_by(panic.as_ref()), "an operation panicked");
             Err(Errno::EIO)
         }
@@ -157,11 +214,12 @@ pub fn attempt<T>(
 }
 
 /// The errno of an error, after it was logged: what only an operator can mend as an error, the rest for who debugs a program.
-fn refuse(operation: &'static str, error: &Error) -> Errno {
+pub fn refuse(operation: Operation, error: &Error) -> Errno {
+    let name = operation.name();
     if let Error::Failed(_) = error {
-        tracing::error!(operation, error = chain(error), "an operation failed");
+        tracing::error!(operation = name, error = chain(error), "an operation failed");
     } else {
-        tracing::debug!(operation, %error, "an operation was refused");
+        tracing::debug!(operation = name, %error, "an operation was refused");
     }
     errno(error)
 }
@@ -183,11 +241,13 @@ mod tests {
 
     #[test]
     fn an_operation_that_panics_answers_eio() {
-        let outcome: std::result::Result<(), Errno> = attempt("test", || panic!("on purpose"));
+        let outcome: std::result::Result<(), Errno> =
+            guarded(Operation::Open, || panic!("on purpose"));
         assert_eq!(outcome.map_err(Errno::code), Err(Errno::EIO.code()));
-        let refused: std::result::Result<(), Errno> = attempt("test", || Err(Error::Stale));
+        let refused: std::result::Result<(), Errno> =
+            guarded(Operation::Open, || Err(Error::Stale));
         assert_eq!(refused.map_err(Errno::code), Err(Errno::ESTALE.code()));
-        assert_eq!(attempt("test", || Ok(3)).map_err(Errno::code), Ok(3));
+        assert_eq!(guarded(Operation::Open, || Ok(3)).map_err(Errno::code), Ok(3));
     }
 
     #[test]

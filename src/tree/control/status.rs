@@ -6,10 +6,16 @@ use serde_json::{Map, Value, json};
 use crate::library::downloads::Progress;
 use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
+use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 
 impl Tree {
-    pub(super) fn status(&self) -> Result<String> {
+    pub(super) fn status_text(&self) -> Result<String> {
+        Ok(format!("{:#}\n", self.status()?))
+    }
+
+    /// As `mediafs status` shows it.
+    pub fn status(&self) -> Result<Value> {
         let totals = self.library.totals()?;
         let workers = self.library.pipeline().status();
         let refusals: Map<_, _> = self
@@ -24,7 +30,7 @@ impl Tree {
         };
         let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
         let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
-        let status = json!({
+        Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
             "library": {
@@ -37,6 +43,7 @@ impl Tree {
             },
             "stores": stores,
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
+            "passthrough": self.passthrough_status(),
             "open": {
                 "handles": self.handles.count(),
                 "drafts": self.drafts.len(),
@@ -54,8 +61,16 @@ impl Tree {
             "refusals": refusals,
             "tables": self.tables()?,
             "quarantine": self.library.quarantine().list().len(),
-        });
-        Ok(format!("{status:#}\n"))
+        }))
+    }
+
+    /// Whether the kernel reads large files by itself, and if not, why.
+    fn passthrough_status(&self) -> Value {
+        match self.kernel.get().map(|kernel| kernel.delivery()) {
+            Some(Delivery::Passthrough) => json!({ "on": true }),
+            Some(Delivery::Daemon(because)) => json!({ "on": false, "because": because }),
+            None => json!({ "on": false }),
+        }
     }
 
     fn boxes_status(&self) -> Map<String, Value> {

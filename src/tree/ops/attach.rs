@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use crate::access::FILE_MODE;
 use crate::catalog::{Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
@@ -144,9 +145,8 @@ impl Tree {
         // Expired scratch may still be open for writing.
         let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let times = crate::attachment::Times::all(crate::timestamp::Timestamp::now());
-        let metadata = Metadata::written(access, times, Vec::new());
+        let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
         let published = self.library.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());

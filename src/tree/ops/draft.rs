@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Attachment, AttachmentId};
+use crate::access::FILE_MODE;
+use crate::attachment::{Access, Attachment, AttachmentId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
@@ -24,8 +25,6 @@ use crate::tree::{Caller, Error, Ino, Result, Tree};
 const MAX_DRAFTS: usize = 16_384;
 /// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
 pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
-/// The same where nobody but an `O_PATH` open could take the name for a living one.
-const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
 impl Tree {
     /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
@@ -45,11 +44,13 @@ impl Tree {
         let emptied = over.and_then(|id| self.emptied.take(&(id, who.uid))).is_some();
         // A name that is only an alias does not become the field's name by being written to.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
+        // What is written anew keeps its owner and mode, as any file does.
+        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
         let start = match link {
             Some(link) if !emptied => self.stored(link.attachment)?,
             _ => Start::Empty,
         };
-        self.begin_draft(who, self.target(place, field, &written)?, start, over)
+        self.begin_draft(who, self.target(place, field, &written)?, (start, access), over)
     }
 
     /// The draft of a slot that the caller may go on with.
@@ -66,12 +67,13 @@ impl Tree {
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
-    /// A new draft, waiting for its first handle.
+    /// A new draft, waiting for its first handle. Until it is committed it is its writer's, whatever the table fixes: so the
+    /// writer may set its times and mode.
     pub(in crate::tree) fn begin_draft(
         &self,
         who: Caller,
         target: Target,
-        start: Start,
+        (start, access): (Start, Access),
         over: Option<AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
@@ -79,9 +81,9 @@ impl Tree {
         }
         let owner = self.processes.owner(who.tid);
         let replaced = self.take_unlinked(who, &target.place);
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let room = match self.admit(&target, author, access.uid) {
+        let eventual = self.library.fixed(&target).of(access).uid;
+        let room = match self.admit(&target, author, eventual) {
             Ok(room) => room,
             Err(error) => {
                 self.hang_unlinked(replaced, &target.place);
@@ -233,12 +235,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(displaced, before),
             // The same bytes again: the attachment stayed, with new times.
             None => self.forget_attributes(Node::Attachment(*id)),
         }
@@ -253,18 +250,19 @@ impl Tree {
         }
     }
 
-    /// An attachment has lost a name otherwise than by the kernel's own doing. Returns how long to wait for the name to go.
-    pub(in crate::tree) fn displaced(&self, attachment: &Attachment) -> Duration {
-        self.forget_attributes(Node::Attachment(attachment.id));
-        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go first.
-        // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
-        let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
-        if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
+    /// An attachment has lost a name otherwise than by the kernel's own doing. The name must go before the reply: while the
+    /// attachment lives on, under another name or in an open handle, its attributes are answered, and an `O_PATH` open
+    /// (Samba) of one that is dead asks nobody and is not told to look again.
+    pub(in crate::tree) fn displaced(&self, displaced: &Attachment, before: Option<&Link>) {
+        self.forget_attributes(Node::Attachment(displaced.id));
+        if let Some(link) = before {
+            self.forget_name_of(link, PATIENCE);
+        }
     }
 
     /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
     pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
-        self.displaced(displaced);
+        self.forget_attributes(Node::Attachment(displaced.id));
         if let Some(link) = before {
             self.forget_name_of(link, Duration::ZERO);
         }
@@ -274,7 +272,7 @@ impl Tree {
     pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
         let pid = self.processes.group(who.tid).unwrap_or(0);
         self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
-        self.displaced(lost);
+        self.forget_attributes(Node::Attachment(lost.id));
     }
 
     /// The row's times have moved, and with them its collections'.

@@ -28,7 +28,7 @@ impl Tree {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
             Node::Variant(id) => self.open_variant(id),
-            Node::Trashed(id) => self.open_trashed(id),
+            Node::Trashed(id) => self.open_trashed(who, id),
             other => self.open_control(who, other),
         }
     }
@@ -42,8 +42,8 @@ impl Tree {
         let attachment = self.living(who, id)?;
         self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
-        let fh = self.handles.add_attachment(&attachment, file);
-        Ok(Opened { fh, caching: Caching::Forever })
+        let fh = self.handles.add_attachment(&attachment, Arc::clone(&file));
+        Ok(Opened::stored(fh, file, attachment.content.length))
     }
 
     /// One that was trimmed since it was looked up is looked up, and rendered, again. Asks for nothing to be written.
@@ -54,8 +54,8 @@ impl Tree {
             opened => opened?,
         };
         self.library.variant_read(id);
-        let fh = self.handles.add_variant(&record, file);
-        Ok(Opened { fh, caching: Caching::Forever })
+        let fh = self.handles.add_variant(&record, Arc::clone(&file));
+        Ok(Opened::stored(fh, file, record.content.length))
     }
 
     pub(in crate::tree) fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {

@@ -1,11 +1,13 @@
 //! Originals as inodes: what was sent, with all else as its attachment has it (CONTRACT 1).
 //! Does not know names: those are found as under `/models`.
 
+use std::sync::Arc;
+
 use crate::attachment::{Amendment, Attachment, AttachmentId, RowId, TableId};
 use crate::catalog::Link;
 use crate::library::Table;
 use crate::slot::Name;
-use crate::tree::attr::{Attr, Caching, Change, OpenFlags, Opened, Shown};
+use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
 use crate::tree::node::Node;
 use crate::tree::ops::draft::PATIENCE;
 use crate::tree::ops::stat::brief;
@@ -64,9 +66,10 @@ impl Tree {
         }
         let attachment = self.living_original(who, (id, edition))?;
         self.redirects.end(who.tid);
-        let file = self.library.open_blob(as_sent(attachment.clone()).blob)?;
-        let fh = self.handles.add_attachment(&attachment, file);
-        Ok(Opened { fh, caching: Caching::Forever })
+        let sent = as_sent(attachment.clone());
+        let file = self.library.open_blob(sent.blob)?;
+        let fh = self.handles.add_attachment(&attachment, Arc::clone(&file));
+        Ok(Opened::stored(fh, file, sent.content.length))
     }
 
     pub(in crate::tree) fn set_original(

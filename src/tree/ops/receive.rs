@@ -24,10 +24,10 @@ impl Tree {
     /// A box looks like the table that its files go to.
     pub(in crate::tree) fn box_attr(&self, id: RowId) -> Result<Attr> {
         let row = self.row(id)?;
-        let mut attr = directory_attr(Node::DropBox(id), &row);
-        attr.access = self.daemon();
-        attr.access.mode = self.library.settings().dir_mode;
-        Ok(attr)
+        let rule = self.library.drop_box(id).map(|drop_box| &drop_box.rule);
+        let table = rule.and_then(|rule| self.library.table_named(rule.table.as_str()));
+        let access = table.ok_or(Error::NotFound)?.directory(self.daemon());
+        Ok(Attr { access, ..directory_attr(Node::DropBox(id), &row) })
     }
 
     pub(in crate::tree) fn list_boxes(&self) -> Vec<(Node, String)> {

@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
 pub mod acceptance;
+mod access;
 mod archive;
 mod boxes;
 mod cache;
@@ -16,10 +17,14 @@ mod edit;
 mod extension;
 mod law;
 mod life;
+mod metadata;
+mod metric;
 mod name;
 mod original;
+mod passthrough;
 pub mod peer;
 pub mod picture;
+mod policy;
 mod quarantine;
 mod quota;
 mod refusal;
@@ -31,6 +36,7 @@ mod store;
 pub mod tool;
 mod trash;
 mod url;
+pub mod user;
 mod variant;
 mod web;
 

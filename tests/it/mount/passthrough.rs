@@ -1,0 +1,371 @@
+//! Large files, which the kernel reads by itself: what readers and writers of one see of each other all the same.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::daemon::Mount;
+use super::peer::Peer;
+use super::tool::run;
+use super::{errno, names, picture, read, rest};
+use crate::limits::is_root;
+
+const ETXTBSY: i32 = 26;
+const ESTALE: i32 = 116;
+const CONFIG: &str = "
+[library]
+path = \"library\"
+
+[tables.user]
+id = \"integer\"
+
+[tables.user.fields.film]
+type = \"file\"
+
+[tables.user.fields.still]
+type = \"image\"
+keep_original = true
+
+[tables.user.fields.clip]
+type = \"file\"
+";
+/// Well above the least length.
+const LENGTH: usize = 3 << 20;
+
+/// A file of one byte, over and over: half of one and half of another would be seen.
+fn film(byte: u8) -> Vec<u8> {
+    vec![byte; LENGTH]
+}
+
+/// The byte that a file is made of; it must be whole.
+fn seen(bytes: &[u8]) -> u8 {
+    assert_eq!(bytes.len(), LENGTH);
+    assert!(bytes.iter().all(|byte| *byte == bytes[0]), "two files mixed");
+    bytes[0]
+}
+
+/// A mount whose kernel reads large files by itself. `None`, said by [`Mount::with`] or [`is_root`], where it cannot.
+fn mount() -> Option<Mount> {
+    let mount = Mount::with(CONFIG)?;
+    if !is_root() {
+        return None;
+    }
+    let passthrough = mount.status()["passthrough"].clone();
+    assert_eq!(passthrough["on"], true, "{passthrough}");
+    Some(mount)
+}
+
+/// Bytes that the daemon has read so far (proc(5), `rchar`).
+fn read_by_the_daemon(mount: &Mount) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{}/io", mount.pid())).expect("its counters");
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("rchar");
+    line.parse().expect("a number")
+}
+
+#[test]
+fn a_large_file_is_read_without_the_daemon_and_a_small_one_through_it_once() {
+    let Some(mount) = mount() else { return };
+    let small = vec![7; 900 << 10];
+    let paths = [(mount.attach("film", &film(1)), film(1)), (mount.attach("clip", &small), small)];
+    let costs = paths.map(|(path, bytes)| {
+        [(), ()].map(|()| {
+            let before = read_by_the_daemon(&mount);
+            assert!(fs::read(&path).expect("read") == bytes);
+            read_by_the_daemon(&mount) - before
+        })
+    });
+    let [[first, again], [small_first, small_again]] = costs;
+    assert!(first < 64 << 10 && again < 64 << 10, "{first} and {again} bytes of {LENGTH}");
+    assert!(small_first >= 900 << 10 && small_again < 64 << 10, "{small_first}, {small_again}");
+}
+
+#[test]
+fn originals_and_what_lies_in_the_trash_are_read_without_the_daemon_too() {
+    let Some(mount) = mount() else { return };
+    let still = picture::png(800, 800, 1);
+    assert!(still.len() > 1 << 20, "noise does not shrink");
+    let path = mount.attach("still", &still);
+    let cost = |path: &Path| {
+        let before = read_by_the_daemon(&mount);
+        assert_eq!(read(path), still);
+        read_by_the_daemon(&mount) - before
+    };
+    assert!(cost(&mount.path("originals/user/42/still")) < 64 << 10);
+    fs::remove_file(&path).expect("removed");
+    let day = fs::read_dir(mount.path("trash")).expect("days").next().expect("a day");
+    let trashed = names(&day.expect("a day").path()).into_iter().next().expect("a file");
+    let day = fs::read_dir(mount.path("trash")).expect("days").next().expect("a day");
+    assert!(cost(&day.expect("a day").path().join(trashed)) < 64 << 10);
+}
+
+#[test]
+fn a_handle_that_reads_by_itself_keeps_its_bytes_over_a_replacement_and_its_sweep() {
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let mut old = File::open(&path).expect("opened");
+    let mut half = vec![0; LENGTH / 2];
+    old.read_exact(&mut half).expect("read");
+    mount.attach("film", &film(2));
+    mount.collect();
+    let mut all = half;
+    all.extend(rest(&mut old).0);
+    assert_eq!(seen(&all), 1);
+    assert_eq!(old.metadata().expect("fstat").len(), LENGTH as u64);
+    assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+    old.seek(SeekFrom::Start(0)).expect("seek");
+    assert_eq!(seen(&rest(&mut old)), 1);
+}
+
+#[test]
+fn a_mapping_keeps_its_bytes_over_a_replacement_and_its_sweep() {
+    let Some(mut reader) = Peer::start() else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    reader.open(&path, "os.O_RDONLY").expect("opened");
+    reader.tell("(map := mmap.mmap(fd, 0, prot=mmap.PROT_READ))");
+    reader.close().expect("closed");
+    mount.attach("film", &film(2));
+    mount.collect();
+    let whole = format!("len(map) == {LENGTH} and map[:] == b'\\x01' * {LENGTH}");
+    assert_eq!(reader.tell(&whole), "True");
+    assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+}
+
+#[test]
+fn whoever_reads_by_itself_does_not_stop_a_writer() {
+    let Some(mut writer) = Peer::start() else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let source = mount.outside("film", &film(2));
+    let old = File::open(&path).expect("opened");
+    for flags in ["os.O_WRONLY | os.O_TRUNC", "os.O_RDWR", "os.O_WRONLY | os.O_CREAT"] {
+        writer.open(&path, flags).expect("opened for writing");
+        writer.write(&source, ":").expect("written");
+        let mut bytes = vec![0; LENGTH];
+        old.read_exact_at(&mut bytes, 0).expect("the reader goes on");
+        assert_eq!(seen(&bytes), 1);
+        writer.close().expect("taken");
+        assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+    }
+}
+
+#[test]
+fn readers_and_writers_of_one_large_file_see_whole_files_and_no_error() {
+    const ROUNDS: usize = 25;
+    let (Some(mut first), Some(mut second)) = (Peer::start(), Peer::start()) else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let put = |byte: u8| {
+        let source = mount.outside(&byte.to_string(), &film(byte));
+        format!("put({path:?}, {source:?}, {ROUNDS})")
+    };
+    let (one, other) = (put(2), put(3));
+    first.begin(&one);
+    second.begin(&other);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let end = End(&over);
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Acquire) {
+                    assert!((1..=3).contains(&seen(&fs::read(&path).expect("read"))));
+                }
+            });
+        }
+        let done = [first.answer(&one), second.answer(&other)];
+        drop(end);
+        assert_eq!(done, [Ok("None".to_owned()), Ok("None".to_owned())]);
+    });
+}
+
+/// Ends the readers of a test when it is dropped: also when the test fails, or nobody would hear of it.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Opens as Samba does: the path without access, then the descriptor's link.
+fn reopen(writer: &mut Peer, path: &Path, flags: &str) -> Result<String, i32> {
+    writer.tell(&format!("(path := os.open({path:?}, os.O_PATH))"));
+    let opened = writer.ask(&format!("(fd := os.open(f'/proc/self/fd/{{path}}', {flags}))"));
+    writer.tell("os.close(path)");
+    opened
+}
+
+#[test]
+fn a_large_file_that_nobody_reads_is_written_through_proc() {
+    let Some(mut writer) = Peer::start() else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    assert_eq!(seen(&fs::read(&path).expect("read")), 1);
+    let source = mount.outside("film", &film(2));
+    reopen(&mut writer, &path, "os.O_RDWR").expect("opened");
+    writer.write(&source, ":1000").expect("written");
+    let mut old = File::open(&path).expect("a reader comes meanwhile");
+    assert_eq!(seen(&rest(&mut old)), 1);
+    writer.write(&source, "1000:").expect("written");
+    old.seek(SeekFrom::Start(0)).expect("seek");
+    assert_eq!(seen(&rest(&mut old)), 1);
+    writer.close().expect("taken");
+    assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+    old.seek(SeekFrom::Start(0)).expect("seek");
+    assert_eq!(seen(&rest(&mut old)), 1);
+}
+
+#[test]
+fn a_large_file_that_is_being_read_is_in_use_for_who_names_no_path() {
+    let Some(mut writer) = Peer::start() else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let mut reader = File::open(&path).expect("opened");
+    for flags in ["os.O_WRONLY", "os.O_RDWR"] {
+        assert_eq!(reopen(&mut writer, &path, flags), Err(ETXTBSY), "{flags}");
+    }
+    assert_eq!(seen(&rest(&mut reader)), 1);
+    assert_eq!(mount.status()["open"]["drafts"], 0, "nothing is left of the attempts");
+    reopen(&mut writer, &path, "os.O_RDONLY").expect("reading is free");
+    assert_eq!(writer.tell(&format!("os.pread(fd, {LENGTH}, 0) == b'\\x01' * {LENGTH}")), "True");
+    writer.close().expect("closed");
+    drop(reader);
+    let source = mount.outside("film", &film(2));
+    // The release of the last reader comes after its close has returned.
+    let opened = (0..1000).find_map(|_| reopen(&mut writer, &path, "os.O_RDWR").ok());
+    assert!(opened.is_some(), "nobody reads it any more");
+    writer.write(&source, ":").expect("written");
+    writer.close().expect("taken");
+    assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+}
+
+#[test]
+fn readers_writers_and_samba_at_once_see_whole_files() {
+    const ROUNDS: usize = 40;
+    let (Some(mut writer), Some(mut samba)) = (Peer::start(), Peer::start()) else { return };
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let (two, three) = (mount.outside("two", &film(2)), mount.outside("three", &film(3)));
+    let put = format!("put({path:?}, {two:?}, {ROUNDS})");
+    writer.begin(&put);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let end = End(&over);
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Acquire) {
+                    let file = File::open(&path).expect("opened");
+                    let mut bytes = vec![0; LENGTH];
+                    file.read_exact_at(&mut bytes, 0).expect("read");
+                    assert!((1..=3).contains(&seen(&bytes)));
+                }
+            });
+        }
+        for _ in 0..ROUNDS {
+            match reopen(&mut samba, &path, "os.O_RDWR") {
+                Ok(_) => {
+                    samba.write(&three, ":").expect("written");
+                    samba.close().expect("taken");
+                }
+                // It is being read, or the other writer replaced it after it was found, and no path leads further.
+                Err(refused) => assert!([ETXTBSY, ESTALE].contains(&refused), "{refused}"),
+            }
+        }
+        let done = writer.answer(&put);
+        drop(end);
+        assert_eq!(done.as_deref(), Ok("None"));
+    });
+    assert!([2, 3].contains(&seen(&fs::read(&path).expect("read"))));
+}
+
+#[test]
+fn descriptors_that_are_duplicated_and_inherited_go_on_reading() {
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let file = File::open(&path).expect("opened");
+    let twin = file.try_clone().expect("dup");
+    let through_proc = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("reopened");
+    drop(file);
+    mount.attach("film", &film(2));
+    for mut descriptor in [twin, through_proc] {
+        assert_eq!(seen(&rest(&mut descriptor)), 1);
+    }
+}
+
+/// The kernel stacks one filesystem on another only so high: what lies on an overlay is not passed through.
+#[test]
+fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let Some(mut mount) = Mount::prepared(CONFIG) else { return };
+    let _overlay = Overlay::on(&mount.library());
+    mount.restart();
+    let passthrough = mount.status()["passthrough"].clone();
+    assert_eq!(passthrough["on"], false);
+    assert!(passthrough["because"].as_str().is_some_and(|because| !because.is_empty()));
+    assert!(mount.log().contains("all reads pass through the daemon"), "{}", mount.log());
+    let path = mount.attach("film", &film(1));
+    assert_eq!(seen(&fs::read(&path).expect("read")), 1);
+    let mut writer = Peer::start().expect("a writer");
+    let reader = File::open(&path).expect("opened");
+    let source = mount.outside("film", &film(2));
+    reopen(&mut writer, &path, "os.O_RDWR").expect("a reader is no obstacle here");
+    writer.write(&source, ":").expect("written");
+    writer.close().expect("taken");
+    let mut bytes = vec![0; LENGTH];
+    reader.read_exact_at(&mut bytes, 0).expect("read");
+    assert_eq!(seen(&bytes), 1);
+    assert_eq!(seen(&fs::read(&path).expect("read")), 2);
+    mount.stop();
+}
+
+struct Overlay(std::path::PathBuf);
+
+impl Overlay {
+    /// An overlay over two empty directories beside the path, which is made.
+    fn on(path: &Path) -> Self {
+        let beside = |name| path.with_file_name(name);
+        // Its upper directory must lie on a filesystem that is none itself.
+        let disk = beside("disk");
+        fs::create_dir(path).expect("a directory");
+        fs::create_dir(&disk).expect("a directory");
+        run("mount", &[Path::new("-t"), Path::new("tmpfs"), Path::new("tmpfs"), &disk]).succeeded();
+        for part in ["lower", "upper", "work"] {
+            fs::create_dir(disk.join(part)).expect("a directory");
+        }
+        let part = |name: &str| disk.join(name).display().to_string();
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            part("lower"),
+            part("upper"),
+            part("work")
+        );
+        let arguments = ["-t", "overlay", "overlay", "-o", &options].map(Path::new);
+        run("mount", &[&arguments[..], &[path]].concat()).succeeded();
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        for path in [self.0.clone(), self.0.with_file_name("disk")] {
+            let _ = std::process::Command::new("umount").arg("-l").arg(path).status();
+        }
+    }
+}
+
+#[test]
+fn a_truncation_by_path_leaves_readers_their_bytes() {
+    let Some(mount) = mount() else { return };
+    let path = mount.attach("film", &film(1));
+    let mut reader = File::open(&path).expect("opened");
+    run("truncate", &[Path::new("-s"), Path::new("2M"), &path]).succeeded();
+    assert_eq!(seen(&rest(&mut reader)), 1);
+    assert_eq!(fs::read(&path).expect("read"), vec![1; 2 << 20]);
+    assert_eq!(errno(File::open(path.join("x"))), 20);
+}
