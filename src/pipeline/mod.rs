@@ -51,6 +51,7 @@ mod refine;
 mod render;
 mod step;
 mod sum;
+mod turned;
 mod work;
 pub mod worker;
 
