@@ -18,6 +18,8 @@ pub struct Arrivals {
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
+    /// It has got its name, and its writer has not closed it, or the kernel has not said so yet: finished then.
+    Named,
     /// Finished at this time, unless somebody writes before.
     Due(Instant),
     Received,
@@ -31,15 +33,30 @@ impl Arrivals {
         let mut waiting = self.lock();
         let stage = waiting.entry(id).or_insert(Stage::Due(due));
         *stage = match *stage {
-            Stage::Due(_) => Stage::Due(due),
+            Stage::Named | Stage::Due(_) => Stage::Due(due),
             Stage::Received | Stage::ReceivedAgain(_) => Stage::ReceivedAgain(due),
         };
+    }
+
+    /// A file got its name while somebody had it open for writing.
+    pub fn named(&self, id: ScratchId) {
+        self.lock().entry(id).or_insert(Stage::Named);
+    }
+
+    /// Whether a file that is closed now got its name before. Forgets it.
+    pub fn was_named(&self, id: ScratchId) -> bool {
+        let mut waiting = self.lock();
+        let named = matches!(waiting.get(&id), Some(Stage::Named));
+        if named {
+            waiting.remove(&id);
+        }
+        named
     }
 
     /// Somebody opened it for writing, or it is no file of a box any more.
     pub fn forget(&self, id: ScratchId) {
         let mut waiting = self.lock();
-        if matches!(waiting.get(&id), Some(Stage::Due(_))) {
+        if matches!(waiting.get(&id), Some(Stage::Named | Stage::Due(_))) {
             waiting.remove(&id);
         }
     }

@@ -106,6 +106,23 @@ fn a_rename_from_a_temporary_name_finishes_a_file_at_once() {
     assert_eq!(read(&mount.path("models/note/letter/texts/letter.txt")).0, b"Dear Sir");
 }
 
+/// The kernel tells of a close after it has answered it: a rename that came first made the file wait for its settling time.
+#[test]
+fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let directory = mount.path("drop/texts");
+    let mut part = fs::File::create(directory.join("letter.txt.part")).expect("opened");
+    part.write_all(b"Dear Sir").expect("written");
+    fs::rename(directory.join("letter.txt.part"), directory.join("letter.txt")).expect("renamed");
+    part.write_all(b" or Madam").expect("written");
+    let began = Instant::now();
+    drop(part);
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+    assert!(began.elapsed() < Duration::from_secs(25), "its own time is 30 s");
+    let stored = read(&mount.path("models/note/letter/texts/letter.txt"));
+    assert_eq!(stored.0, b"Dear Sir or Madam");
+}
+
 #[test]
 fn a_file_that_is_still_written_is_not_finished() {
     let Some(mount) = Mount::with(CONFIG) else { return };

@@ -107,7 +107,7 @@ fn keys_given_by_the_user_survive_replacement_of_metadata_but_not_of_the_attachm
     let avatar = mount.attach("avatar", &picture::good(1));
     patch(&mount, &json!({"avatar": {"alt": "me"}}));
     patch(&mount, &json!({"avatar": {"title": "a title"}}));
-    shell("touch -d 2001-01-01 \"$0\" && chmod 600 \"$0\"", &[&avatar]).succeeded();
+    shell("touch -d 2001-01-01 \"$1\" && chmod 600 \"$1\"", &[&avatar]).succeeded();
     assert_eq!(document(&mount)["avatar"]["alt"], "me");
     let listed = run("getfattr", &["-d", &avatar.display().to_string()]);
     assert!(
