@@ -211,6 +211,13 @@ impl Pipeline {
         self.pool.status()
     }
 
+    /// Has a worker wait for the first image. Where none can be started, the first image says so.
+    pub fn warm(&self) {
+        if let Err(error) = self.pool.warm() {
+            tracing::warn!(%error, "no worker waits for the first image");
+        }
+    }
+
     /// Brings an admitted file into its normal form. Files are hashed and kept as they are; images are decoded to the
     /// end by a worker, which writes into what `staged` supplies if the normal form differs from what was sent.
     pub fn refine(

@@ -8,7 +8,7 @@ use turbojpeg::{
 
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::{Coding, jpeg_segments};
-use crate::pipeline::decode::{Source, jpeg_fault};
+use crate::pipeline::decode::{self, Source, jpeg_fault};
 use crate::pipeline::encode;
 use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::Fault;
@@ -28,7 +28,9 @@ pub fn without_loss(source: &Source<'_>, turn: Orientation) -> Option<Vec<u8>> {
     transform.perfect = true;
     transform.optimize = !has_common_codes(source.bytes);
     transform.progressive = source.survey.coding == Coding::Progressive;
-    Transformer::new().ok()?.transform_to_vec(&transform, source.bytes).ok()
+    let turned = Transformer::new().ok()?.transform_to_vec(&transform, source.bytes).ok()?;
+    decode::count_jpeg_decode();
+    Some(turned)
 }
 
 /// Whether the picture is written with codes that were not made for it: those of the turned one need not be either.
@@ -73,6 +75,7 @@ pub fn by_planes(
     let DecompressHeader { width, height, subsamp, .. } = header;
     let length = yuv_pixels_len(width, 1, height, subsamp).map_err(jpeg_fault)?;
     let mut image = YuvImage { pixels: vec![0; length], width, align: 1, height, subsamp };
+    decode::count_jpeg_decode();
     decompressor.decompress_to_yuv(source.bytes, image.as_deref_mut()).map_err(jpeg_fault)?;
     drop(decompressor);
     let image = turned(image, turn, target)?;
@@ -132,7 +135,6 @@ mod tests {
 
     use super::*;
     use crate::media_type::Format;
-    use crate::pipeline::decode;
     use crate::pipeline::job::Limits;
 
     const TURNS: [Orientation; 7] = [

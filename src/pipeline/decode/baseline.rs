@@ -1,5 +1,5 @@
-//! Baseline JPEGs in one scan, as almost all are, read without an inverse transform: whether all data is there, and the
-//! picture at an eighth. Does not judge: what it is not sure of is `None`, and libjpeg-turbo's to say.
+//! Baseline JPEGs in one scan, as almost all are: whether all data is there, told without keeping any of it.
+//! Does not judge: what it is not sure of is libjpeg-turbo's to say.
 
 use super::huffman::{Bits, Code, Strides};
 use crate::pipeline::container::{JpegSegment, jpeg_segments};
@@ -14,8 +14,8 @@ pub struct Baseline<'a> {
     frame: Option<Frame>,
     dc: [Option<Code>; 4],
     ac: [Option<Strides>; 4],
-    /// By what the first coefficients of blocks are multiplied.
-    quanta: [Option<u16>; 4],
+    /// Which tables of factors there are.
+    quanta: [bool; 4],
     /// MCUs between two restart markers; 0 for none.
     interval: u32,
     scan: Option<Scan<'a>>,
@@ -42,15 +42,10 @@ struct Scan<'a> {
     data: &'a [u8],
 }
 
-/// One block of an MCU, and where its sample goes.
+/// The codes of one block of an MCU.
 struct Unit<'t> {
     dc: &'t Code,
     ac: &'t Strides,
-    component: usize,
-    /// Of the first MCU; what an MCU further adds, and a row of them.
-    place: usize,
-    further: usize,
-    below: usize,
 }
 
 impl<'a> Baseline<'a> {
@@ -97,42 +92,32 @@ impl<'a> Baseline<'a> {
 
     fn note_quanta(&mut self, mut payload: &[u8]) -> Option<()> {
         while let [selector, rest @ ..] = payload {
-            let wide = selector >> 4 > 0;
-            let (table, rest) = rest.split_at_checked(if wide { 128 } else { 64 })?;
-            let first =
-                if wide { u16::from_be_bytes(*table.first_chunk()?) } else { table[0].into() };
-            *self.quanta.get_mut(usize::from(selector & 0x0F))? = Some(first);
+            let (_, rest) = rest.split_at_checked(if selector >> 4 > 0 { 128 } else { 64 })?;
+            *self.quanta.get_mut(usize::from(selector & 0x0F))? = true;
             payload = rest;
         }
         Some(())
     }
 
-    /// Whether every block can be read and nothing is left over: as strict as libjpeg-turbo on its strictest.
+    /// Whether every block can be read and nothing is left over: as strict as libjpeg-turbo at its strictest.
     pub fn is_whole(&self) -> bool {
-        self.read_scan(|_, _, _| ()).is_some()
+        self.skip_scan().is_some()
     }
 
-    /// Calls back for each block: of which component, which one of it, and its first coefficient.
-    fn read_scan(&self, mut visit: impl FnMut(usize, usize, i32)) -> Option<()> {
+    fn skip_scan(&self) -> Option<()> {
         let (frame, scan) = (self.frame.as_ref()?, self.scan.as_ref()?);
-        let units = self.units()?;
-        let (columns, rows) = frame.mcus();
+        let units = self.units(frame, scan)?;
         let mut bits = Bits::of(scan.data);
-        let mut before = [0_i32; 3];
         let (mut left, mut restarts) = (self.interval, 0_u8);
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)))
-        {
+        for _ in 0..frame.mcus() {
             if self.interval > 0 && left == 0 {
                 bits.restart(restarts)?;
-                (before, left, restarts) = ([0; 3], self.interval, restarts.wrapping_add(1));
+                (left, restarts) = (self.interval, restarts.wrapping_add(1));
             }
             left = left.wrapping_sub(1);
             for unit in &units {
-                let difference = unit.dc.difference(&mut bits)?;
-                unit.ac.skip_block(&mut bits)?;
-                let value = before[unit.component].wrapping_add(difference);
-                before[unit.component] = value;
-                visit(unit.component, unit.place + column * unit.further + row * unit.below, value);
+                unit.dc.skip_first(&mut bits)?;
+                unit.ac.skip_rest(&mut bits)?;
             }
             bits.are_real()?;
         }
@@ -140,19 +125,13 @@ impl<'a> Baseline<'a> {
     }
 
     /// The blocks of an MCU, in their order.
-    fn units(&self) -> Option<Vec<Unit<'_>>> {
-        let (frame, scan) = (self.frame.as_ref()?, self.scan.as_ref()?);
-        let (columns, _) = frame.mcus();
+    fn units(&self, frame: &Frame, scan: &Scan<'_>) -> Option<Vec<Unit<'_>>> {
         let mut units = Vec::new();
-        for (component, &(dc, ac)) in scan.tables.iter().enumerate() {
-            let Component { across, down, quantum, .. } = *frame.components.get(component)?;
-            self.quanta.get(quantum)?.as_ref()?;
+        for (component, &(dc, ac)) in frame.components.iter().zip(&scan.tables) {
+            self.quanta.get(component.quantum).filter(|there| **there)?;
             let (dc, ac) = (self.dc.get(dc)?.as_ref()?, self.ac.get(ac)?.as_ref()?);
-            let width = columns * across;
-            for (y, x) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
-                let (further, below) = (across, down * width);
-                units.push(Unit { dc, ac, component, place: y * width + x, further, below });
-            }
+            let blocks = component.across * component.down;
+            units.extend((0..blocks).map(|_| Unit { dc, ac }));
         }
         Some(units)
     }
@@ -179,16 +158,11 @@ impl Frame {
         (components.len() == usize::from(count)).then_some(Self { width, height, components })
     }
 
-    /// Of the component with the most blocks in an MCU, which is the first.
-    fn most(&self) -> (usize, usize) {
-        self.components.first().map_or((1, 1), |first| (first.across, first.down))
-    }
-
-    /// MCUs in a row, and rows of them.
-    fn mcus(&self) -> (usize, usize) {
-        let (across, down) = self.most();
+    /// How many MCUs there are. The first component has the most blocks in one.
+    fn mcus(&self) -> usize {
+        let (across, down) = self.components.first().map_or((1, 1), |it| (it.across, it.down));
         let count = |side: u16, blocks: usize| usize::from(side).div_ceil(8 * blocks);
-        (count(self.width, across), count(self.height, down))
+        count(self.width, across) * count(self.height, down)
     }
 }
 

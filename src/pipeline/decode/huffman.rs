@@ -1,5 +1,5 @@
 //! The entropy-coded data of a baseline JPEG (ITU-T T.81, annexes C and F.2.2), stepped over as fast as can be.
-//! Does not know components, nor any coefficient but the first of a block. Where libjpeg would warn, it answers `None`.
+//! Does not know components, nor what any coefficient is. Where libjpeg would warn, it answers `None`.
 
 /// Bits that tables are looked up by. Longer codes are rare.
 const WINDOW: u32 = 12;
@@ -66,14 +66,13 @@ impl Code {
         Some(symbol)
     }
 
-    /// Reads by how much the first coefficient of a block differs from the one before.
+    /// Steps over the first coefficient of a block.
     #[inline]
-    pub fn difference(&self, bits: &mut Bits<'_>) -> Option<i32> {
+    pub fn skip_first(&self, bits: &mut Bits<'_>) -> Option<()> {
         bits.fill();
-        let size = self.next(bits)?.into();
-        let value = bits.shown_value(size);
-        bits.skip(size);
-        Some(value)
+        let size = self.next(bits)?;
+        bits.skip(size.into());
+        Some(())
     }
 }
 
@@ -159,7 +158,7 @@ impl Strides {
 
     /// Steps over the rest of a block.
     #[inline]
-    pub fn skip_block(&self, bits: &mut Bits<'_>) -> Option<()> {
+    pub fn skip_rest(&self, bits: &mut Bits<'_>) -> Option<()> {
         let mut next = 1;
         loop {
             bits.fill();
@@ -263,14 +262,6 @@ impl<'a> Bits<'a> {
     fn skip(&mut self, bits: u32) {
         self.window <<= bits;
         self.held -= bits;
-    }
-
-    /// The number that the next `size` bits stand for (T.81, F.2.2.1): those that begin with 0 are negative.
-    #[inline]
-    fn shown_value(&self, size: u32) -> i32 {
-        let value = i32::try_from(self.window >> 32 >> (32 - size)).unwrap_or_default();
-        let half = 1 << size >> 1;
-        if value < half { value - (1 << size) + 1 } else { value }
     }
 
     /// Passes if no bit was read that the data did not have.

@@ -76,6 +76,7 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     let mut pixels = vec![0; length(size, channels)];
     let pitch = width * format.size();
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch, height, format };
+    super::count_jpeg_decode();
     decompressor.decompress(source.bytes, image).map_err(fault)?;
     Raster::new(size, channels, pixels)
 }

@@ -18,6 +18,18 @@ use crate::pipeline::raster::Raster;
 
 pub use jpeg::{Chroma, fault as jpeg_fault};
 
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has had JPEG data decoded. Times are noisy, counts are not.
+    pub static JPEG_DECODES: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Called wherever all of a JPEG's data is decoded.
+pub fn count_jpeg_decode() {
+    #[cfg(test)]
+    JPEG_DECODES.set(JPEG_DECODES.get() + 1);
+}
+
 /// One decoded picture with what is needed to read its colours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
