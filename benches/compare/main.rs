@@ -118,7 +118,11 @@ fn measured(workload: &Workload, bench: &Bench) -> Vec<Row> {
         tell(&format!("{}: {failure}", workload.name));
         vec![Row::missing(workload.name, None, Some("failed".into()))]
     });
-    tell(&format!("{}: {:.1} s", workload.name, begun.elapsed().as_secs_f64()));
+    tell(&format!("{}, {:.1} s", workload.name, begun.elapsed().as_secs_f64()));
+    // A run that is interrupted has told what it knew.
+    for row in &rows {
+        tell(&row.line());
+    }
     rows
 }
 

@@ -46,8 +46,13 @@ impl Row {
     }
 
     /// A figure that stands alone.
-    pub fn alone(workload: impl Into<String>, unit: Unit, ours: f64, target: Target) -> Self {
-        Self { unit, ours: Some(ours), ..Self::missing(workload, Some(target), None) }
+    pub fn alone(
+        workload: impl Into<String>,
+        unit: Unit,
+        ours: f64,
+        target: Option<Target>,
+    ) -> Self {
+        Self { unit, ours: Some(ours), ..Self::missing(workload, target, None) }
     }
 
     /// What cannot be measured here, and why.
@@ -72,7 +77,8 @@ impl Row {
         self.target?.is_met(self.ours?, self.ratio.map(|ratio| ratio.median))
     }
 
-    fn line(&self) -> String {
+    /// Its line of the table.
+    pub fn line(&self) -> String {
         let figure = |value: Option<f64>| value.map_or_else(String::new, |it| self.unit.write(it));
         let (ours, theirs) = match &self.missing {
             Some(why) => (why.clone(), String::new()),

@@ -1,7 +1,7 @@
 //! The catalogue: which slot holds what, which blobs there are, and who still needs them.
 //! Does not know rules, files or the kernel; it never touches a blob's bytes.
 //!
-//! Every method is one transaction: it happens whole or not at all, and a change that returned `Ok` survives a power cut.
+//! Every method happens whole or not at all; a change that returned `Ok`, but a reservation, survives a power cut.
 //! Numbers given out (rows, attachments, variants, scratch) are never used again.
 
 pub mod memory;
@@ -115,9 +115,12 @@ pub trait Catalog: Send + Sync {
     fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error>;
 
     /// Finds or makes a key for bytes with this digest in a store. A key that is only reserved, because its blob may not be there
-    /// yet, is never given to a second caller: that one gets a new key.
+    /// yet, is never given to a second caller: that one gets a new key. A crash forgets it, and its number never comes again.
     fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp)
     -> Result<Reservation, Error>;
+
+    /// Of keys that a crash left unconfirmed: the unknown count as reserved at `now`, the stored are returned. Idempotent.
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error>;
 
     /// Hangs a new attachment from a slot and retires what hung there, whose place in a collection it takes; a new item
     /// comes last, one that was taken down within [`VACANCY`] where it was. The reserved blobs count as stored from here on.
@@ -326,13 +329,12 @@ pub trait Catalog: Send + Sync {
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 
-    /// One batch of a sweep: forgets up to `limit` attachments retired at or before `retired`, the oldest first, and dooms
-    /// up to `limit` blobs: those whose last attachment was forgotten, and those reserved at or before `reserved` that
-    /// nothing links. With its last attachment an original loses its variants, which are doomed too unless another
-    /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation.
-    /// Repeating it returns the doomed ones that were not forgotten yet, too. Originals go with the last attachment that
-    /// keeps them. What was retired in a field that keeps its orphans counts as needed. Costs as much as the batch is
-    /// large, whatever else there is.
+    /// One batch of a sweep: forgets up to `limit` attachments retired at or before `retired`, the oldest first, and dooms up to
+    /// `limit` blobs: those whose last attachment was forgotten, and those reserved at or before `reserved` that nothing links.
+    /// With its last attachment an original loses its variants, which are doomed too unless another original or an attachment has
+    /// the same blob; they may exceed the limit. A doomed blob is found by no reservation. Repeating it returns the doomed ones
+    /// that were not forgotten yet, too. Originals go with the last attachment that keeps them. What was retired in a field that
+    /// keeps its orphans counts as needed. Costs as much as the batch is large, whatever else there is.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
 
     /// What [`Catalog::doom`] would doom, without dooming it.
@@ -343,8 +345,7 @@ pub trait Catalog: Send + Sync {
         limit: usize,
     ) -> Result<Doomed, Error>;
 
-    /// Drops the records of doomed blobs after their bytes were deleted. Idempotent; a blob that is not
-    /// doomed is left alone.
+    /// Drops the records of doomed blobs whose bytes were deleted. Idempotent; one that is not doomed is left alone.
     fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
 
     /// While all variants together have more than `bytes`, the ones used least recently are dropped, up to `limit` of them;

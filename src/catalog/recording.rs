@@ -105,6 +105,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             digest: Digest,
             now: Timestamp,
         ) -> Result<Reservation, Error>;
+        fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error>;
         fn publish(&self, publication: &Publication) -> Result<Published, Error>;
         fn share(
             &self,

@@ -39,6 +39,7 @@ pub mod tally;
 pub mod transfer;
 pub mod trash;
 pub mod variant;
+mod writeback;
 
 use std::io;
 use std::sync::Arc;

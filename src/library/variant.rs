@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::attachment::{Attachment, BlobKey, VariantId};
-use crate::catalog::{self, Reservation, VariantRecord};
+use crate::catalog::{self, VariantRecord};
 use crate::library::{Error, Library};
 use crate::pipeline;
 use crate::timestamp::Timestamp;
@@ -48,6 +48,11 @@ struct Leader<'a> {
 }
 
 impl Library {
+    /// Has a worker wait for the first image, so that whoever brings it or looks at it does not wait for its start.
+    pub fn warm(&self) {
+        self.pipeline.warm();
+    }
+
     /// A variant that was rendered already. One query.
     pub fn find_variant(
         &self,
@@ -113,16 +118,15 @@ impl Library {
         for _ in 0..MAX_TRIES {
             // Variants live where their original does.
             let (store, now) = (original.blob.store, Timestamp::now());
-            let reservation = self.catalog.reserve(store, rendered.digest(), now)?;
-            if let Reservation::New(key) = reservation {
-                self.blobs.put(key, rendered.file())?;
-            }
-            let blob = reservation.key();
-            match self.catalog.add_variant(original.blob, variant, blob, rendered.content()) {
+            let kept = self.keep_blob(store, rendered.digest(), rendered.file(), now)?;
+            let (blob, content) = (kept.key(), rendered.content());
+            match self.catalog.add_variant(original.blob, variant, blob, content) {
                 Err(catalog::Error::BlobGone(gone)) if gone != original.blob => {}
                 Err(catalog::Error::BlobGone(_)) => return Err(Error::Missing),
                 answer => {
                     let record = answer?;
+                    // Where somebody else was quicker it is nobody's, and stays pending until it is swept.
+                    self.confirm([Some(kept).filter(|_| record.blob == blob)]);
                     self.counts.variants_rendered.add(1);
                     return Ok(record);
                 }

@@ -150,14 +150,19 @@ impl OpenDraft {
         true
     }
 
-    /// One more handle. A placeholder becomes the draft of whoever opens it.
-    pub fn hold(&self, opener: &Owner) {
+    /// One more handle. A placeholder becomes the draft of whoever opens it: returns whether it is held, which it is not
+    /// where nobody said who that is.
+    pub fn hold(&self, opener: Option<&Owner>) -> bool {
         let mut hold = self.lock();
-        if hold.resting.take().is_some() {
-            hold.owner = opener.clone();
+        match (hold.resting, opener) {
+            (Some(_), None) => return false,
+            (Some(_), Some(opener)) => hold.owner = opener.clone(),
+            (None, _) => {}
         }
+        hold.resting = None;
         hold.awaited = None;
         hold.handles += 1;
+        true
     }
 
     /// An `open` will follow.
@@ -338,7 +343,7 @@ mod tests {
     fn a_placeholder_stays_for_60_s() {
         let (drafts, owner) = (Drafts::default(), Processes::Simulated.owner(1));
         let open = drafts.add(draft(), None, owner.clone());
-        open.hold(&owner);
+        open.hold(Some(&owner));
         assert!(open.let_go());
         open.rest();
         assert!(open.is_placeholder() && open.is_shown());

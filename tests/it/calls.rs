@@ -137,7 +137,7 @@ fn publishing_stores_once_and_links_once() {
     counted.kernel().write(fd, 0, b"a document").expect("written");
     let calls = counted.calls(|| counted.kernel().flush(counted.who, fd).expect("taken"));
     let asked = Calls::from([("find", 1), ("publish", 1), ("reserve", 1), ("row_by_id", 1)]);
-    assert_eq!(calls, (asked, Calls::from([("put", 1)])));
+    assert_eq!(calls, (asked, Calls::from([("confirm", 1), ("put", 1)])));
     let closed = counted.calls(|| counted.kernel().close(counted.who, fd).expect("closed"));
     assert_eq!(closed, nothing(), "a close without new bytes repeats the verdict");
 }

@@ -36,7 +36,7 @@ pub fn peak(bench: &Bench) -> Outcome<Vec<Row>> {
         .collect::<Outcome<Vec<_>>>()?;
     let peak = most(daemon.pid(), || client::run(&loops).map(drop))?;
     let name = "peak memory (PSS), daemon and workers, 8 clients reading thumbnails of 24 MP JPEGs";
-    Ok(vec![Row::alone(name, Unit::Bytes, peak, Target::Within(BOUND))])
+    Ok(vec![Row::alone(name, Unit::Bytes, peak, Some(Target::Within(BOUND)))])
 }
 
 /// The most memory that a process and its descendants have while `work` goes on.

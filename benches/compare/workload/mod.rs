@@ -8,6 +8,7 @@ mod fit;
 mod ingest;
 mod large;
 mod memory;
+mod metrics;
 mod names;
 mod pair;
 mod scale;
@@ -29,7 +30,7 @@ pub struct Workload {
 }
 
 /// In the order of the table.
-pub const ALL: [Workload; 15] = [
+pub const ALL: [Workload; 16] = [
     Workload { name: "sequential", measure: large::sequential },
     Workload { name: "random", measure: large::random },
     Workload { name: "openread", measure: small::openread },
@@ -44,6 +45,7 @@ pub const ALL: [Workload; 15] = [
     Workload { name: "cached", measure: cached::read },
     Workload { name: "memory", measure: memory::peak },
     Workload { name: "scale", measure: scale::measure },
+    Workload { name: "metrics", measure: metrics::read },
     Workload { name: "pair", measure: pair::two },
 ];
 

@@ -80,7 +80,7 @@ fn start(bench: &Bench, called: &str, (home, count): (&Path, u64)) -> Outcome<Ve
     command::run("ls", &[Path::new("-U1"), &table])?;
     let memory = daemon.memory()?;
     let alone = |what: &str, unit, value, bound| {
-        Row::alone(format!("{called}: {what}"), unit, value, Target::Within(bound))
+        Row::alone(format!("{called}: {what}"), unit, value, Some(Target::Within(bound)))
     };
     let nothing = || Failure::new("nothing was measured");
     Ok(vec![

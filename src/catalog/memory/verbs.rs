@@ -123,6 +123,10 @@ impl Catalog for Memory {
         Ok(self.state().reserve(store, digest, now))
     }
 
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+        Ok(self.state().recall(pending, now))
+    }
+
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
         let mut state = self.state();
         let owner = Some(Account::Uid(publication.access.uid));

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Sqlite, lock};
+use super::Sqlite;
 use crate::access::Terms;
 use crate::attachment::TableId;
 use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
@@ -116,7 +116,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_done() {
     let catalog = open(&path);
     let user = row(&catalog, "42");
     let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
-    lock(&catalog.writer).pragma_update(None, "max_page_count", 40).unwrap();
+    catalog.writer.still().db.pragma_update(None, "max_page_count", 40).unwrap();
     let mut added = 0;
     let full = loop {
         match catalog.add_scratch(

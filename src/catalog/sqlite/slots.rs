@@ -226,7 +226,8 @@ fn hang(
                    (SELECT position FROM vacated \
                     WHERE row_id = ?1 AND field = ?2 AND item = ?3 AND at >= ?6), \
                    1 + max( \
-                       coalesce((SELECT max(position) FROM links WHERE row_id = ?1 AND field = ?2), 0), \
+                       coalesce((SELECT max(position) FROM links \
+                                 WHERE row_id = ?1 AND field = ?2 AND item <> ''), 0), \
                        coalesce((SELECT max(position) FROM vacated WHERE row_id = ?1 AND field = ?2), 0) \
                    )) END \
                WHERE 1 ON CONFLICT (row_id, field, item) \

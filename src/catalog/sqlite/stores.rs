@@ -25,11 +25,9 @@ pub(super) fn add(db: &Connection, name: &Name) -> Result<StoreId, Error> {
 }
 
 pub(super) fn all_of_them(db: &Connection) -> Result<Vec<StoreRecord>, Error> {
-    let sql = "SELECT s.id, s.name, coalesce(b.count, 0), coalesce(b.bytes, 0) \
+    let sql = "SELECT s.id, s.name, coalesce(h.blobs, 0), coalesce(h.bytes, 0) \
                FROM (SELECT 0 AS id, NULL AS name UNION ALL SELECT id, name FROM stores) s \
-               LEFT JOIN (SELECT store, count(*) AS count, sum(length) AS bytes FROM blobs \
-                          WHERE stored IS NOT NULL AND doomed = 0 GROUP BY store) b \
-               ON b.store = s.id ORDER BY s.id";
+               LEFT JOIN held h ON h.store = s.id ORDER BY s.id";
     all(db, sql, [], |row| {
         let id = StoreId(number(row, 0)?);
         let name = if id == StoreId::default() { None } else { Some(name(row, 1)?) };

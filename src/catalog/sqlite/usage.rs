@@ -4,6 +4,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{int, number};
+use super::reservations::Linked;
 use super::{Sqlite, all, attachments, one};
 use crate::access::{Fixed, Terms};
 use crate::attachment::{AttachmentId, RowId, TableId};
@@ -35,11 +36,22 @@ impl Sqlite {
     /// Makes a change in one transaction, which is undone if an account that it lets grow is above its quota then.
     pub(super) fn write_within<T>(
         &self,
-        accounts: impl FnOnce(&Connection) -> Result<[Option<Account>; 4], Error>,
-        change: impl FnOnce(&Connection) -> Result<T, Error>,
+        accounts: impl Fn(&Connection) -> Result<[Option<Account>; 4], Error>,
+        change: impl Fn(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let limits = self.limits();
         self.write(|db| within(db, &limits, &accounts(db)?, || change(db)))
+    }
+
+    /// The same of a change that links blobs.
+    pub(super) fn link_within<T>(
+        &self,
+        blobs: &[Linked],
+        accounts: impl Fn(&Connection) -> Result<[Option<Account>; 4], Error>,
+        change: impl Fn(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let limits = self.limits();
+        self.write_linking(blobs, |db| within(db, &limits, &accounts(db)?, || change(db)))
     }
 }
 

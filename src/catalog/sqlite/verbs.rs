@@ -1,10 +1,11 @@
 //! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
 //! Does not hold SQL.
 
+use super::reservations::Linked;
 use super::sweep::Horizon;
 use super::{
-    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
-    variants,
+    Sqlite, arrivals, attachments, blobs, reservations, retired, rows, scratch, slots, stores,
+    sweep, usage, variants,
 };
 use crate::access::{Fixed, Terms};
 use crate::attachment::{
@@ -126,15 +127,19 @@ impl Catalog for Sqlite {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Reservation, Error> {
-        if let Some(key) = self.read(|db| blobs::stored(db, store, digest))? {
-            return Ok(Reservation::Stored(key));
+        match self.read(|db| blobs::stored(db, store, digest))? {
+            Some(key) => Ok(Reservation::Stored(key)),
+            None => self.new_key(store, digest, now).map(Reservation::New),
         }
-        self.write(|db| blobs::reserve(db, store, digest, now))
+    }
+
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+        self.write(|db| reservations::recall(db, pending, now))
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
         let accounts = |db: &_| usage::of_publication(db, publication);
-        self.write_within(accounts, |db| slots::publish(db, publication))
+        self.link_within(&publication.linked(), accounts, |db| slots::publish(db, publication))
     }
 
     fn share(
@@ -177,10 +182,11 @@ impl Catalog for Sqlite {
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        let Rehoming { from, to, fixed, .. } = rehoming;
+        let Rehoming { from, to, blob, original, fixed, .. } = rehoming;
         let terms = Terms { there: *fixed, back: Fixed::default() };
         let accounts = |db: &_| usage::of_move(db, from, to, terms);
-        self.write_within(accounts, |db| stores::rehome(db, rehoming))
+        let keys: Vec<_> = [*blob].into_iter().chain(*original).map(Linked::perhaps).collect();
+        self.link_within(&keys, accounts, |db| stores::rehome(db, rehoming))
     }
 
     fn amend(
@@ -254,7 +260,9 @@ impl Catalog for Sqlite {
         blob: BlobKey,
         content: &Content,
     ) -> Result<VariantRecord, Error> {
-        self.write(|db| variants::add(db, original, variant, blob, content))
+        self.write_linking(&[original, blob].map(Linked::perhaps), |db| {
+            variants::add(db, original, variant, blob, content)
+        })
     }
 
     fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
@@ -340,7 +348,7 @@ impl Catalog for Sqlite {
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
-        self.write(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+        self.doom_until(Horizon { retired, reserved }, limit)
     }
 
     fn doomable(
@@ -349,7 +357,7 @@ impl Catalog for Sqlite {
         reserved: Timestamp,
         limit: usize,
     ) -> Result<Doomed, Error> {
-        self.rehearse(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+        self.doomable_until(Horizon { retired, reserved }, limit)
     }
 
     fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {

@@ -5,9 +5,13 @@ use fuser::{InitFlags, KernelConfig, Version};
 
 /// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
 /// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
+/// No file here has set-id bits or capabilities, so that a write need not ask for them (`HANDLE_KILLPRIV_V2`).
 /// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
-const CAPABILITIES: [InitFlags; 2] =
-    [InitFlags::FUSE_ATOMIC_O_TRUNC, InitFlags::FUSE_PARALLEL_DIROPS];
+const CAPABILITIES: [InitFlags; 3] = [
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+];
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
 

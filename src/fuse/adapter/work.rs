@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{io, thread};
 
@@ -25,7 +26,10 @@ const RENDERS_WAITING: usize = 256;
 /// Downloads at a time, and those that wait; beyond them it is EAGAIN. They wait for servers, not for a core.
 const DOWNLOADS: usize = 4;
 const DOWNLOADS_WAITING: usize = 32;
-/// Threads of each pool: as many as there are cores, within these bounds.
+/// Threads that publish. They wait for the disk and for workers rather than for a core, and commits that wait together share
+/// what they wait for.
+const PUBLISHERS: usize = 16;
+/// Threads that render: as many as there are cores, within these bounds.
 const MIN_THREADS: usize = 2;
 const MAX_THREADS: usize = 16;
 
@@ -38,6 +42,8 @@ pub fn pool_threads() -> usize {
 /// The tree and the threads that work on it.
 pub struct Workshop {
     pub tree: Arc<Tree>,
+    /// Small publications that threads of the session make in place.
+    in_place: AtomicUsize,
     publish: Pool,
     render: Pool,
     download: Pool,
@@ -46,10 +52,10 @@ pub struct Workshop {
 impl Workshop {
     pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
         let threads = pool_threads();
-        let publish = Pool::start("publish", threads, PUBLICATIONS_WAITING)?;
+        let publish = Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?;
         let render = Pool::start("render", threads, RENDERS_WAITING)?;
         let download = Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?;
-        Ok(Self { tree, publish, render, download })
+        Ok(Self { tree, in_place: AtomicUsize::new(0), publish, render, download })
     }
 
     /// Does it in place.
@@ -79,6 +85,22 @@ impl Workshop {
         }
     }
 
+    /// Alone it is done in place: a change of threads costs more than it brings. While another waits for the disk in place it
+    /// is handed on, so that the threads of the session go on with other requests.
+    fn small<T>(
+        &self,
+        operation: Operation,
+        reply: impl Answer<T>,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        if self.in_place.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.here(operation, reply, work);
+        } else {
+            self.publishing(operation, reply, work);
+        }
+        self.in_place.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// Small work costs less than handing it to another thread. `crowded` is done instead of a download that finds no room in
     /// time.
     pub fn sized<T, A: Answer<T>>(
@@ -90,7 +112,8 @@ impl Workshop {
         crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
         match guarded(operation, || Ok(size(&self.tree))) {
-            Ok(Work::Small) => self.here(operation, reply, work),
+            Ok(Work::Trifle) => self.here(operation, reply, work),
+            Ok(Work::Small) => self.small(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
             Ok(Work::Download { patience }) => {
                 let asked = Instant::now();

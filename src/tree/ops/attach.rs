@@ -105,7 +105,7 @@ impl Tree {
         let over = attachment.map(|attachment| attachment.id);
         let open = self.drafts.add(draft, over, scratch.opener.clone());
         open.hide();
-        open.hold(&scratch.opener);
+        open.hold(Some(&scratch.opener));
         // Set once: scratch is attached once, then it is gone.
         let _ = scratch.became.set(Arc::clone(&open));
         // The kernel sends a release after `close` has returned: one that came while the file was judged found no draft.

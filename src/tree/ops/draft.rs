@@ -55,7 +55,8 @@ impl Tree {
 
     /// The draft of a slot that the caller may go on with.
     pub(in crate::tree) fn own_draft(&self, who: Caller, place: &Place) -> Option<Arc<OpenDraft>> {
-        if self.drafts.is_empty() {
+        // Whose thread it is, is asked only where there is a draft at all.
+        if self.drafts.found(place).is_empty() {
             return None;
         }
         self.drafts.owned(place, self.processes.group(who.tid))
@@ -118,7 +119,9 @@ impl Tree {
         writes: bool,
         caching: Caching,
     ) -> Opened {
-        open.hold(&self.processes.owner(who.tid));
+        if !open.hold(None) {
+            open.hold(Some(&self.processes.owner(who.tid)));
+        }
         let fh = self.handles.add(Handle::Draft { open: Arc::clone(open), writes });
         Opened { fh, caching }
     }
@@ -189,6 +192,9 @@ impl Tree {
         who: Caller,
         place: &Place,
     ) -> Option<(Promise, Name)> {
+        if self.unlinked.is_empty() {
+            return None;
+        }
         let pid = self.processes.group(who.tid).unwrap_or(0);
         let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
         Some((self.library.promise(id), written))

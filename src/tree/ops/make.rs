@@ -11,7 +11,7 @@ use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
-use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
+use crate::tree::attr::{Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting};
@@ -43,7 +43,8 @@ impl Tree {
                 let (record, file) =
                     self.library.make_scratch(&parent.folder(), &name, who.makes(mode))?;
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, &record, file, true)?))
+                let opened = self.hold_scratch(who, &record, file, true)?;
+                Ok((entry, Opened { caching: flags.caching(), ..opened }))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -91,7 +92,7 @@ impl Tree {
             }
             open
         };
-        let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
+        let opened = self.open_draft(who, &open, true, flags.caching());
         Ok((fleeting(draft_attr(&open)), opened))
     }
 
