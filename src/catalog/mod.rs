@@ -171,9 +171,10 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
-    /// Moves a link as [`Catalog::move_link`] does, and the bytes of its attachment to other keys, which count as stored from here
-    /// on. The old ones are left to a sweep, with their variants. Errors: those of `move_link`; [`Error::Shared`] if the attachment
-    /// has other names; [`Error::BlobGone`] of a new key that was swept, or of an old one whose bytes are not those of the new one.
+    /// Moves a link as [`Catalog::move_link`] does, and the bytes of its attachment to other keys, which count as stored from
+    /// here on. The old ones are left to a sweep, with their variants. Errors: those of `move_link`; [`Error::Shared`] if the
+    /// attachment has other names; [`Error::BlobGone`] of a new key that was swept, or of an old one whose bytes are not those
+    /// of the new one.
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
 
     /// Errors: [`Error::Missing`].
@@ -344,8 +345,7 @@ pub trait Catalog: Send + Sync {
         limit: usize,
     ) -> Result<Doomed, Error>;
 
-    /// Drops the records of doomed blobs after their bytes were deleted. Idempotent; a blob that is not
-    /// doomed is left alone.
+    /// Drops the records of doomed blobs whose bytes were deleted. Idempotent; one that is not doomed is left alone.
     fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
 
     /// While all variants together have more than `bytes`, the ones used least recently are dropped, up to `limit` of them;

@@ -54,6 +54,7 @@ impl Mount {
         let prepared = self.prepare(config)?;
         let mut stop = Stop::listen()?;
         let library = Arc::new(library::open(config)?);
+        library.warm();
         let root = library.home().root().to_owned();
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));

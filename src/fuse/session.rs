@@ -110,6 +110,8 @@ impl Mounted {
         spawn("fuse", move || course.ended(session.run()))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
+        // Before anybody asks how many there are.
+        self.tree.resume_arrivals();
         let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
         spawn("housekeeper", move || {
             keep_house(&tree, (&attached, &course), &receivers, &backings);
@@ -224,7 +226,6 @@ fn keep_house(
     if let Err(error) = &mountinfo {
         tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
     }
-    tree.resume_arrivals();
     let mut next_tick = Instant::now() + TICK;
     while !course.has_ended() {
         let mut events = vec![PollFd::new(&course.end, PollFlags::IN)];

@@ -48,6 +48,11 @@ struct Leader<'a> {
 }
 
 impl Library {
+    /// Has a worker wait for the first image, so that whoever brings it or looks at it does not wait for its start.
+    pub fn warm(&self) {
+        self.pipeline.warm();
+    }
+
     /// A variant that was rendered already. One query.
     pub fn find_variant(
         &self,

@@ -51,6 +51,7 @@ mod refine;
 mod render;
 mod step;
 mod sum;
+mod turned;
 mod work;
 pub mod worker;
 
@@ -208,6 +209,13 @@ impl Pipeline {
 
     pub fn status(&self) -> PoolStatus {
         self.pool.status()
+    }
+
+    /// Has a worker wait for the first image. Where none can be started, the first image says so.
+    pub fn warm(&self) {
+        if let Err(error) = self.pool.warm() {
+            tracing::warn!(%error, "no worker waits for the first image");
+        }
     }
 
     /// Brings an admitted file into its normal form. Files are hashed and kept as they are; images are decoded to the

@@ -89,6 +89,17 @@ fn a_worker_is_started_once_and_used_again() {
 }
 
 #[test]
+fn a_warm_pool_starts_no_worker_for_the_first_image() {
+    let pool = Pool::start(settings(mediafs())).unwrap();
+    pool.warm().unwrap();
+    let one = PoolStatus { live: 1, spawned: 1, ..PoolStatus::default() };
+    assert_eq!(pool.status(), one);
+    run(&pool).unwrap();
+    pool.warm().unwrap();
+    assert_eq!(pool.status(), one);
+}
+
+#[test]
 fn a_worker_is_replaced_after_its_number_of_jobs() {
     let pool = Pool::start(Settings { jobs_per_worker: 2, ..settings(mediafs()) }).unwrap();
     for _ in 0..5 {

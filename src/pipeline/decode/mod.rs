@@ -2,7 +2,9 @@
 //! Does not know rules; sizes were checked by `container::survey` before, or are checked here before anything is allocated.
 
 mod avif;
+mod baseline;
 mod gif;
+mod huffman;
 mod jpeg;
 mod png;
 mod uncommon;
@@ -14,7 +16,19 @@ use crate::pipeline::container::{self, Profile, Survey};
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::raster::Raster;
 
-pub use jpeg::{Chroma, turned as jpeg_turned};
+pub use jpeg::{Chroma, fault as jpeg_fault};
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has had JPEG data decoded. Times are noisy, counts are not.
+    pub static JPEG_DECODES: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Called wherever all of a JPEG's data is decoded.
+pub fn count_jpeg_decode() {
+    #[cfg(test)]
+    JPEG_DECODES.set(JPEG_DECODES.get() + 1);
+}
 
 /// One decoded picture with what is needed to read its colours.
 #[derive(Debug, Clone, PartialEq, Eq)]

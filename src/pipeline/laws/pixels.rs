@@ -4,10 +4,12 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
-use super::{STILL, decoded, encoded, picture, refine, render, size, uncommon, written};
+use super::{STILL, decoded, encoded, oriented, picture, refine, render, size, uncommon, written};
 use crate::media_type::Format;
+use crate::pipeline::decode::JPEG_DECODES;
 use crate::pipeline::encode;
 use crate::pipeline::encode::{Purpose, Target};
+use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::{Fault, Job, Limits, Outcome};
 use crate::pipeline::raster::{Channels, Raster};
 use crate::pipeline::work::run;
@@ -21,6 +23,25 @@ fn bytes_in_their_normal_form_are_stored_untouched() {
         assert_eq!(outcome, Outcome::Untouched { dimensions: size(40, 30) }, "{format:?}");
         assert!(output.is_empty());
     }
+}
+
+#[test]
+fn a_jpeg_is_decoded_as_often_as_it_must_be() {
+    let plain = encoded(Format::Jpeg, size(48, 32));
+    let odd = encoded(Format::Jpeg, size(41, 31));
+    let turned = |bytes: &Vec<u8>| oriented(Format::Jpeg, bytes.clone(), Orientation::Rotated90);
+    let stored = |bytes: &[u8]| drop(refine(Format::Jpeg, bytes, &Normal::default()));
+    let decodes = |work: &dyn Fn()| {
+        let before = JPEG_DECODES.get();
+        work();
+        JPEG_DECODES.get() - before
+    };
+    assert_eq!(decodes(&|| stored(&plain)), 0, "kept as it is");
+    assert_eq!(decodes(&|| stored(&turned(&plain))), 1, "turned without loss");
+    assert_eq!(decodes(&|| stored(&turned(&odd))), 1, "turned by planes");
+    let fit = Normal { fit: Some(size(8, 8)), ..Normal::default() };
+    assert_eq!(decodes(&|| drop(refine(Format::Jpeg, &plain, &fit))), 1, "resized");
+    assert_eq!(decodes(&|| drop(render(Format::Jpeg, &plain, "w16.webp"))), 1, "a variant");
 }
 
 #[test]

@@ -86,6 +86,13 @@ impl Pool {
         }
     }
 
+    /// Has a worker wait for the first job, so that nobody waits for its start.
+    pub fn warm(&self) -> Result<(), Error> {
+        let mut seat = self.sit()?;
+        seat.kept = Some(seat.worker()?);
+        Ok(())
+    }
+
     pub fn status(&self) -> PoolStatus {
         let state = self.state();
         PoolStatus {
