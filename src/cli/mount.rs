@@ -137,7 +137,9 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
         let library = tree.library();
         let answer = match request {
             Request::Gc { now, dry_run, empty_trash } => {
-                gc::sweep(library, gc::patience(now, empty_trash), dry_run)
+                let swept = gc::sweep(library, gc::patience(now, empty_trash), dry_run);
+                tree.variants_changed();
+                swept
             }
             Request::Show { path } => show::find(library, &schema, &path),
             Request::Orphans { after } => orphans::page(library, after),

@@ -49,6 +49,13 @@ impl Kernel for Invalidator {
         }
     }
 
+    fn forget_listing(&self, ino: Ino) {
+        // All pages: what a directory lists is kept in them.
+        if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), 0, 0) {
+            tracing::debug!(ino = ino.0, %error, "a listing was not forgotten");
+        }
+    }
+
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration) {
         self.names.forget(parent, name, patience);
     }

@@ -14,6 +14,7 @@ mod drafts;
 mod generations;
 mod handles;
 pub mod kernel;
+pub mod listing;
 mod memory;
 pub mod name;
 pub mod node;
@@ -21,7 +22,9 @@ pub mod ops;
 mod pending;
 pub mod process;
 mod redirect;
+mod shelves;
 mod side;
+mod stamps;
 mod urls;
 
 use std::collections::HashMap;
@@ -31,7 +34,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::catalog::{Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
@@ -46,11 +49,14 @@ use crate::tree::drafts::Drafts;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::kernel::Kernel;
+use crate::tree::listing::Listings;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
 use crate::tree::pending::Links;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
+use crate::tree::shelves::Shelves;
+use crate::tree::stamps::Stamps;
 use crate::tree::urls::Urls;
 
 /// An inode number.
@@ -145,6 +151,9 @@ pub struct Tree {
     urls: Urls,
     links: Links,
     generations: Generations,
+    listings: Listings,
+    stamps: Stamps,
+    shelves: Shelves,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -172,6 +181,9 @@ impl Tree {
             urls: Urls::default(),
             links: Links::default(),
             generations: Generations::default(),
+            listings: Listings::default(),
+            stamps: Stamps::default(),
+            shelves: Shelves::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),
@@ -188,41 +200,7 @@ impl Tree {
         &self.library
     }
 
-    fn forget_attributes(&self, node: Node) {
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_attributes(node.ino());
-        }
-    }
-
-    fn forget_name(&self, parent: Node, name: &Name, patience: Duration) {
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_name(parent.ino(), name, patience);
-        }
-    }
-
-    /// The name under which the kernel may know a link.
-    fn forget_name_of(&self, link: &Link, patience: Duration) {
-        if let Ok(home) = self.home_of(&link.place)
-            && let Ok(field) = self.field_at(&link.place)
-        {
-            self.forget_name(home, &name::listed(link, field.collection), patience);
-        }
-    }
-
-    /// A link that is asked for by an alias goes or moves: the kernel drops the alias alone, and holds the directory's lock
-    /// until it is answered.
-    fn forget_listed(&self, link: &Link, field: &Field, asked: &Name) {
-        if name::listed(link, field.collection) != *asked {
-            self.forget_name_of(link, Duration::ZERO);
-        }
-    }
-
-    /// A row was made, renamed or removed: its table's time moves.
-    pub fn table_changed(&self, table: TableId) {
-        self.set_table_time(table, Timestamp::now());
-    }
-
-    fn set_table_time(&self, table: TableId, at: Timestamp) {
+    fn note_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         changed.insert(table, at);
     }

@@ -94,6 +94,10 @@ impl Catalog for Sqlite {
         self.read(|db| slots::of_row(db, row))
     }
 
+    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        self.read(|db| slots::singles(db, row))
+    }
+
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::items(db, row, field))
     }

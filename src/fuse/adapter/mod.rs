@@ -18,14 +18,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, IoctlFlags,
-    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
-    WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier,
+    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
+use crate::fuse::adapter::negotiate::Agreed;
 use crate::fuse::adapter::work::{Workshop, attempt, crowded};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
@@ -37,20 +38,19 @@ use crate::tree::ops::{Linked, Lookup};
 pub struct Adapter {
     shop: Workshop,
     backings: Arc<Backings>,
-    spare_flush: bool,
+    agreed: Agreed,
 }
 
 impl Adapter {
     pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, backings, spare_flush: false })
+        Ok(Self { shop: Workshop::new(tree)?, backings, agreed: Agreed::default() })
     }
 }
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        let agreed = negotiate::capabilities(config);
-        self.spare_flush = agreed.spare_flush;
-        self.backings.offer(agreed.passthrough);
+        self.agreed = negotiate::capabilities(config);
+        self.backings.offer(self.agreed.passthrough);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Filesystem for Adapter {
         match attempt("open", || self.shop.tree.open(who, decode::ino(ino), flags)) {
             Ok(opened) => {
                 let on = (&self.shop, &*self.backings);
-                open::answer(on, ino, &opened, self.spare_flush, reply);
+                open::answer(on, ino, &opened, self.agreed.spare_flush, reply);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -196,7 +196,7 @@ impl Filesystem for Adapter {
         self.shop.here("create", reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
-            Ok((entry, handle(&opened, self.spare_flush)))
+            Ok((entry, handle(&opened, self.agreed.spare_flush)))
         });
     }
 
@@ -255,30 +255,29 @@ impl Filesystem for Adapter {
         self.shop.sized("fsync", reply, size, move |tree| tree.fsync(fh), crowded);
     }
 
-    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.shop.here("opendir", reply, |tree| {
-            let fh = tree.opendir(decode::caller(request), decode::ino(ino))?;
-            Ok(answer::directory(fh))
-        });
+    // ENOSYS once, and for the kernel directories are always open: it then keeps what they list until it is told otherwise.
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        if self.agreed.spare_opendir {
+            reply.error(Errno::ENOSYS);
+        } else {
+            reply.opened(FileHandle(0), FopenFlags::empty());
+        }
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
     fn readdir(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64,
+        &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
-        transfer::list(&self.shop.tree, decode::fh(fh), offset, reply);
+        transfer::list(&self.shop.tree, ino, offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
-    fn releasedir(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
-        reply: ReplyEmpty,
+    fn readdirplus(
+        &self, request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
+        reply: ReplyDirectoryPlus,
     ) {
-        self.shop.here("releasedir", reply, |tree| {
-            tree.releasedir(decode::fh(fh));
-            Ok(())
-        });
+        transfer::list_plus(&self.shop.tree, (decode::caller(request), ino), offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

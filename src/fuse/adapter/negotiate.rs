@@ -5,19 +5,26 @@ use fuser::{InitFlags, KernelConfig, Version};
 
 /// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
 /// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
+/// The first page of a directory comes with the attributes of what it lists, and so do the others where they are looked at.
 /// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
-const CAPABILITIES: [InitFlags; 2] =
-    [InitFlags::FUSE_ATOMIC_O_TRUNC, InitFlags::FUSE_PARALLEL_DIROPS];
+const CAPABILITIES: [InitFlags; 4] = [
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+];
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
 
 /// What the kernel has agreed to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Agreed {
     /// It can be told to spare the flush of a file.
     pub spare_flush: bool,
     /// It can read files by itself.
     pub passthrough: bool,
+    /// It opens directories by itself, once it is told that nobody else does, and keeps what they list.
+    pub spare_opendir: bool,
 }
 
 /// Asks for the capabilities.
@@ -30,5 +37,6 @@ pub fn capabilities(config: &mut KernelConfig) -> Agreed {
     // The files that are passed through lie on no stacked filesystem themselves, and an overlay may lie on this one.
     let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         && config.set_max_stack_depth(1).is_ok();
-    Agreed { spare_flush: config.kernel_abi() >= NOFLUSH_SINCE, passthrough }
+    let spare_opendir = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
+    Agreed { spare_flush: config.kernel_abi() >= NOFLUSH_SINCE, passthrough, spare_opendir }
 }

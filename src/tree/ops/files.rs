@@ -36,7 +36,6 @@ impl Tree {
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
             Handle::Nothing => Ok(0),
-            Handle::Directory(_) => Err(Error::IsDirectory),
         }
     }
 
@@ -54,9 +53,7 @@ impl Tree {
                 View::Row(..) => Ok(()),
             },
             // What is committed is durable already, and other documents are understood at their close.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
-                Ok(())
-            }
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing => Ok(()),
         }
     }
 

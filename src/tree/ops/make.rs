@@ -43,6 +43,7 @@ impl Tree {
             Meaning::Scratch => {
                 let (record, file) =
                     self.library.make_scratch(&parent.folder(), &name, who.uid, who.gid)?;
+                self.scratch_changed(&parent);
                 let entry = fleeting(self.scratch_attr(&record)?);
                 Ok((entry, self.hold_scratch(who, &record, file, true)?))
             }

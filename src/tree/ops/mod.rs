@@ -5,6 +5,7 @@ mod attach;
 mod attributes;
 mod draft;
 pub(in crate::tree) mod files;
+mod forget;
 mod link;
 mod list;
 pub(in crate::tree) mod lookup;

@@ -87,12 +87,12 @@ impl Tree {
         let row = self.row(id)?;
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
-            let patience = self.displaced(lost);
+            let patience = self.displaced(&before.place, lost);
             self.forget_name_of(before, patience);
             self.row_changed(&before.place);
         }
         for link in &changed {
-            self.forget_attributes(Node::Attachment(link.attachment.id));
+            self.forget_attachment(link.attachment.id);
         }
         self.forget_directories(&row, None);
         Ok(())

@@ -44,8 +44,10 @@ impl Tree {
         Ok(fleeting(trashed_attr(retired)))
     }
 
+    /// Listed as long as its time of change stays: it never does.
     pub(in crate::tree) fn trash_day_attr(&self, day: Day) -> Attr {
-        let attr = self.view(Node::TrashDay(day), Times::all(day.start()));
+        let times = Times { modified: Timestamp::now(), ..Times::all(day.start()) };
+        let attr = self.view(Node::TrashDay(day), times);
         Attr { access: Access { mode: DAY_MODE, ..attr.access }, ..attr }
     }
 
@@ -152,9 +154,9 @@ impl Tree {
         let displaced = self.library.restore(retired, target, collision, author)?;
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
-        self.forget_attributes(Node::Attachment(retired.attachment.id));
+        self.forget_attachment(retired.attachment.id);
         if let Some(displaced) = displaced {
-            let patience = self.displaced(&displaced);
+            let patience = self.displaced(&target.place, &displaced);
             if let Some(link) = before {
                 self.forget_name_of(link, patience);
             }

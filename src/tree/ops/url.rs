@@ -205,12 +205,12 @@ impl Tree {
         self.drop_placeholders(place, 0);
         match displaced {
             Some(displaced) => {
-                let patience = self.displaced(&displaced);
+                let patience = self.displaced(place, &displaced);
                 if let Some(link) = before {
                     self.forget_name_of(link, patience);
                 }
             }
-            None => self.forget_attributes(Node::Attachment(id)),
+            None => self.forget_attachment(id),
         }
         Ok(())
     }

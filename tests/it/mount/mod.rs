@@ -14,6 +14,7 @@ pub mod daemon;
 mod draft;
 mod edit;
 mod extension;
+mod kept;
 mod law;
 mod life;
 mod name;
