@@ -18,12 +18,16 @@ mod sweep;
 mod usage;
 mod variants;
 mod verbs;
+mod watch;
+
+pub use watch::Watch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 
 use crate::catalog::Error;
@@ -74,8 +78,7 @@ impl Sqlite {
                 | OpenFlags::SQLITE_OPEN_CREATE
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        writer.busy_timeout(BUSY_TIMEOUT)?;
-        writer.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        set_up(&writer)?;
         check_version(&writer, path)?;
         let mode: String =
             writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get("journal_mode"))?;
@@ -88,6 +91,21 @@ impl Sqlite {
         Ok(Self {
             path: path.to_owned(),
             writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+            limits: RwLock::default(),
+        })
+    }
+
+    /// Opens the catalogue at `path` for reading alone, beside whoever writes to it. What would change it fails.
+    pub fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let reader = connect_to_read(path)?;
+        if check_version(&reader, path)? != MIGRATIONS.len() {
+            let older = "was written by an older mediafs; mount it once for writing";
+            return Err(refused(format!("the catalogue at {} {older}", path.display())));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(reader),
             readers: Mutex::new(Vec::new()),
             limits: RwLock::default(),
         })
@@ -141,12 +159,24 @@ impl Sqlite {
     }
 
     fn reader(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&self.path, flags)?;
-        reader.busy_timeout(BUSY_TIMEOUT)?;
-        reader.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        Ok(reader)
+        connect_to_read(&self.path)
     }
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    set_up(&reader)?;
+    Ok(reader)
+}
+
+/// What every connection has. Without the guarantee of stable plans (QPSG) a statement whose value is compared with an indexed
+/// column is compiled anew for every value: the bundled library has STAT4.
+fn set_up(connection: &Connection) -> Result<(), Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    Ok(())
 }
 
 fn migrate(writer: &mut Connection, path: &Path) -> Result<(), Error> {

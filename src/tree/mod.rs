@@ -140,9 +140,18 @@ const EMPTIED: Duration = Duration::from_secs(60);
 /// How long an entry of the quarantine seems to be there after its bytes were removed.
 const REMOVED: Duration = Duration::from_secs(60);
 
+/// What of the library a tree shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Everything,
+    /// What is stored: no scratch, no drafts, no trash, no views and no control files.
+    Stored,
+}
+
 /// The filesystem.
 pub struct Tree {
     library: Arc<Library>,
+    scope: Scope,
     processes: Processes,
     handles: Handles,
     arrivals: Arrivals,
@@ -168,7 +177,12 @@ pub struct Tree {
 
 impl Tree {
     pub fn new(library: Arc<Library>, processes: Processes) -> Self {
+        Self::of(library, processes, Scope::Everything)
+    }
+
+    pub fn of(library: Arc<Library>, processes: Processes, scope: Scope) -> Self {
         Self {
+            scope,
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
             removed: Memory::new(REMOVED),
@@ -249,6 +263,11 @@ impl Tree {
             field: Arc::clone(field),
             written: written.clone(),
         })
+    }
+
+    /// Whether it is shown at all.
+    fn shows(&self, node: Node) -> bool {
+        self.scope == Scope::Everything || node.is_stored()
     }
 
     fn author(who: Caller, owner: &Owner) -> Author {

@@ -191,6 +191,37 @@ impl Node {
         }
     }
 
+    /// What is stored, and the directories that lead to it.
+    pub fn is_stored(self) -> bool {
+        match self {
+            Self::Root | Self::Models | Self::Thumbs | Self::Originals => true,
+            Self::Attachment(_) | Self::Original(..) | Self::Variant(_) | Self::Unrendered => true,
+            Self::Table(_) | Self::OriginalTable(_) | Self::ThumbTable(_) => true,
+            Self::Row(..) | Self::OriginalRow(..) | Self::ThumbRow(..) => true,
+            Self::Collection(..) | Self::OriginalCollection(..) | Self::ThumbCollection(..) => true,
+            Self::ThumbField(_) | Self::GuardedThumbs(_) => true,
+            Self::Control
+            | Self::Status
+            | Self::Metrics
+            | Self::Errors
+            | Self::LastError
+            | Self::Quarantine
+            | Self::QuarantineEntry(_)
+            | Self::QuarantineBytes(_)
+            | Self::QuarantineReason(_)
+            | Self::Drop
+            | Self::DropBox(_)
+            | Self::Trash
+            | Self::TrashDay(_)
+            | Self::Trashed(_)
+            | Self::RowJson(..)
+            | Self::Scratch(_)
+            | Self::Draft(_)
+            | Self::Url(_)
+            | Self::Link(_) => false,
+        }
+    }
+
     pub fn is_directory(self) -> bool {
         match self {
             Self::Root

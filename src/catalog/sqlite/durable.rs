@@ -167,3 +167,23 @@ fn a_read_does_not_wait_for_a_writer() {
     writing.commit().unwrap();
     assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.version, 99);
 }
+
+#[test]
+fn a_statement_is_compiled_once_whatever_is_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder.path().join("catalog.sqlite"));
+    let sql = "SELECT id FROM rows WHERE tab = ? AND name = ?";
+    let compiled = |connection: &rusqlite::Connection| {
+        for number in 0..5_i64 {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.exists(rusqlite::params![number, number.to_string()])?;
+        }
+        let statement = connection.prepare_cached(sql)?;
+        Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+    };
+    assert_eq!(catalog.read(compiled).unwrap(), 0);
+    assert_eq!(
+        compiled(&lock(&catalog.writer)).unwrap_or_else(|error: Error| panic!("{error}")),
+        0
+    );
+}

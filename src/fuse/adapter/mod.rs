@@ -5,9 +5,11 @@ mod answer;
 mod decode;
 mod negotiate;
 mod open;
+mod reader;
 mod transfer;
 mod work;
 
+pub use reader::{Desk, Reader};
 pub use work::pool_threads;
 
 use std::ffi::OsStr;
@@ -277,7 +279,8 @@ impl Filesystem for Adapter {
         &self, request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        transfer::list_plus(&self.shop.tree, (decode::caller(request), ino), offset, reply);
+        let asked = (decode::caller(request), ino);
+        transfer::list_plus(&self.shop.tree, asked, offset, reply, |_, _| ());
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

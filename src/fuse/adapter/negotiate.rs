@@ -25,6 +25,8 @@ pub struct Agreed {
     pub passthrough: bool,
     /// It opens directories by itself, once it is told that nobody else does, and keeps what they list.
     pub spare_opendir: bool,
+    /// The same of files.
+    pub spare_open: bool,
 }
 
 /// Asks for the capabilities.
@@ -38,5 +40,7 @@ pub fn capabilities(config: &mut KernelConfig) -> Agreed {
     let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         && config.set_max_stack_depth(1).is_ok();
     let spare_opendir = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
-    Agreed { spare_flush: config.kernel_abi() >= NOFLUSH_SINCE, passthrough, spare_opendir }
+    let spare_open = config.capabilities().contains(InitFlags::FUSE_NO_OPEN_SUPPORT);
+    let spare_flush = config.kernel_abi() >= NOFLUSH_SINCE;
+    Agreed { spare_flush, passthrough, spare_opendir, spare_open }
 }

@@ -7,7 +7,7 @@ use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
 use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
 use crate::fuse::adapter::work::attempt;
-use crate::tree::attr::Listed;
+use crate::tree::attr::{Entry, Listed};
 use crate::tree::listing::Page;
 use crate::tree::{Caller, Fh, Ino, Result, Tree};
 
@@ -17,12 +17,17 @@ thread_local! {
 }
 
 pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
+    answer(size, reply, |buffer| tree.read(fh, offset, buffer));
+}
+
+/// Answers with what is read into a buffer of this size.
+pub fn answer(size: u32, reply: ReplyData, read: impl FnOnce(&mut [u8]) -> Result<usize>) {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < size {
             buffer.resize(size, 0);
         }
-        match attempt("read", || tree.read(fh, offset, &mut buffer[..size])) {
+        match attempt("read", || read(&mut buffer[..size])) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
         }
@@ -43,19 +48,24 @@ pub fn list(tree: &Tree, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
     }
 }
 
-/// The same, with what a lookup of each entry would answer.
+/// The same, with what a lookup of each entry would answer; `note` is told of each that is sent.
 pub fn list_plus(
     tree: &Tree,
     (who, ino): (Caller, INodeNo),
     after: u64,
     mut reply: ReplyDirectoryPlus,
+    note: impl Fn(&str, &Entry),
 ) {
     let filled = attempt("readdirplus", || {
         fill(tree, ino, after, |listed, page| {
             let entry = tree.entry_listed(who, listed, page);
             let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));
             let generation = Generation(entry.generation);
-            reply.add(attr.ino, listed.next, &*listed.name, &ttl, &attr, generation)
+            let full = reply.add(attr.ino, listed.next, &*listed.name, &ttl, &attr, generation);
+            if !full {
+                note(&listed.name, &entry);
+            }
+            full
         })
     });
     match filled {

@@ -160,7 +160,7 @@ impl Tree {
 }
 
 /// A short read means the end of the file to the kernel.
-fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+pub(in crate::tree) fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
         match file.read_at(&mut buffer[read..], offset + read as u64) {

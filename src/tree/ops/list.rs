@@ -144,7 +144,8 @@ impl Tree {
             other => fixed(self.list_control(other)?),
         };
         let mut all = dots(source);
-        all.extend(found.into_iter().map(|child| self.listed(child)));
+        let shown = found.into_iter().filter(|child| self.shows(child.node));
+        all.extend(shown.map(|child| self.listed(child)));
         Ok(all)
     }
 

@@ -38,6 +38,9 @@ pub struct Rendering {
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         Ok(match self.look(who, parent, name)? {
+            Lookup::Found(entry) if !self.shows(node(entry.attr.ino)?) => {
+                return Err(Error::NotFound);
+            }
             Lookup::Found(entry) => {
                 Lookup::Found(Entry { generation: self.generation_of(&entry.attr), ..entry })
             }
@@ -84,6 +87,20 @@ impl Tree {
         let record = self.library.variant(original, *variant)?;
         self.variants_changed();
         Ok(keep(variant_attr(&record)))
+    }
+
+    /// Renders a variant that another daemon of this library was asked for.
+    pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
+        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        let original = found.ok_or(Error::NotFound)?;
+        let readable = original.content.media_type.format().is_some();
+        let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
+        if !self.field_of(id)?.allows(variant, dimensions) {
+            return Err(Error::NotFound);
+        }
+        self.library.variant(&original, variant)?;
+        self.variants_changed();
+        Ok(())
     }
 
     fn lookup_root(&self, name: &Name) -> Result<Entry> {

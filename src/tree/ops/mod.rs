@@ -19,6 +19,7 @@ mod retry;
 mod row;
 mod setattr;
 pub(in crate::tree) mod stat;
+mod stored;
 mod symlink;
 mod tick;
 mod trash;

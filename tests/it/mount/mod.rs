@@ -24,6 +24,7 @@ pub mod peer;
 pub mod picture;
 mod quarantine;
 mod quota;
+mod reading;
 mod refusal;
 mod row;
 mod script;
