@@ -46,6 +46,8 @@ pub enum Rule {
     MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
+    /// The extended attributes of a file are too many, or too long.
+    Attributes,
     /// What was to be attached by its URL is none, or cannot be read as one.
     Url,
     /// The URL, or an address behind it, is none that may be fetched from.
@@ -84,6 +86,7 @@ impl Rule {
             Self::Json => "json",
             Self::MaxItems => "max_items",
             Self::Quota => "quota",
+            Self::Attributes => "attributes",
             Self::Url => "url",
             Self::UrlPolicy => "url_policy",
             Self::UrlHost => "url_host",

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::access::Policy;
 use crate::dimensions::Dimensions;
 use crate::media_type::{self, Format, MediaType};
 use crate::rule::{Kind, Rules};
@@ -34,6 +35,8 @@ pub struct DropBox {
 pub struct Table {
     pub name: Name,
     pub id: IdRule,
+    /// Owner, group and modes that it fixes; what it leaves open is the mount's.
+    pub access: Policy,
     pub fields: Vec<Field>,
 }
 
@@ -66,7 +69,7 @@ pub struct Field {
     pub sizes: Sizes,
     /// Whether a blob goes when its last link goes.
     pub delete_orphan: bool,
-    /// Permission bits of new attachments, where the field sets its own.
+    /// Permission bits of its attachments, where the field fixes its own.
     pub mode: Option<u32>,
 }
 

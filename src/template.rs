@@ -32,17 +32,18 @@ enum Part {
 pub struct Arrival<'a> {
     pub file: &'a Name,
     pub at: Timestamp,
-    pub counter: u64,
     /// Sixteen random bytes.
     pub random: [u8; 16],
-    /// How many candidates were taken already.
-    pub attempt: u32,
 }
 
 impl Template {
-    /// Accepts text with the placeholders `{counter}`, `{uuid}`, `{stem}`, `{date}`, `{time}`.
+    /// Accepts text with the placeholders `{counter}` (once), `{uuid}`, `{stem}`, `{date}`, `{time}`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        Ok(Self { parts: parts(text)? })
+        let parts = parts(text)?;
+        if parts.iter().filter(|part| **part == Part::Counter).count() > 1 {
+            return Err("`{counter}` stands there twice".into());
+        }
+        Ok(Self { parts })
     }
 
     /// Whether it is `{counter}` and nothing else.
@@ -65,30 +66,56 @@ impl Template {
         matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with('.'))
     }
 
-    /// Whether a candidate that is taken is followed by the next number rather than by `-2`, `-3`.
+    /// Whether every candidate has a number of its own, and not only one that is taken otherwise (`-2`, `-3`).
     pub fn counts(&self) -> bool {
         self.parts.contains(&Part::Counter)
     }
 
-    /// A candidate, if the file's name can make one.
-    pub fn id(&self, arrival: &Arrival<'_>) -> Option<Name> {
-        let mut id = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => id.push_str(text),
-                Part::Counter => write!(id, "{}", arrival.counter).ok()?,
-                Part::Uuid => id.push_str(&uuid(arrival.random)),
-                Part::Stem => id.push_str(arrival.file.split_extension().0),
-                Part::Date => id.push_str(&arrival.at.as_rfc3339()[..10]),
-                Part::Time => id.push_str(&arrival.at.as_rfc3339()[11..19].replace(':', "")),
-            }
-        }
-        let unique = self.counts() || self.parts.contains(&Part::Uuid);
-        if arrival.attempt > 0 && !unique {
-            write!(id, "-{}", arrival.attempt + 1).ok()?;
-        }
-        Name::parse(id.trim_start_matches('.')).ok()
+    /// Whether every candidate is new without a number.
+    pub fn is_random(&self) -> bool {
+        self.parts.contains(&Part::Uuid)
     }
+
+    /// A candidate with a number, or without one where it does not count, if the file's name can make one.
+    pub fn id(&self, arrival: &Arrival<'_>, number: Option<u64>) -> Option<Name> {
+        let id = match number {
+            Some(number) => {
+                let (before, after) = self.around(arrival);
+                format!("{before}{number}{after}")
+            }
+            None => visible(&text(&self.parts, arrival)),
+        };
+        Name::parse(&id).ok()
+    }
+
+    /// What stands before and after a candidate's number.
+    pub fn around(&self, arrival: &Arrival<'_>) -> (String, String) {
+        let mut parts = self.parts.splitn(2, |part| *part == Part::Counter);
+        let before = visible(&text(parts.next().unwrap_or_default(), arrival));
+        match parts.next() {
+            Some(after) => (before, text(after, arrival)),
+            None => (format!("{before}-"), String::new()),
+        }
+    }
+}
+
+/// Parts with what they are filled with, but for the number.
+fn text(parts: &[Part], arrival: &Arrival<'_>) -> String {
+    let at = || arrival.at.as_rfc3339();
+    let text = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Counter => String::new(),
+        Part::Uuid => uuid(arrival.random),
+        Part::Stem => arrival.file.split_extension().0.to_owned(),
+        Part::Date => at()[..10].to_owned(),
+        Part::Time => at()[11..19].replace(':', ""),
+    };
+    parts.iter().map(text).collect()
+}
+
+/// An id does not begin with a dot.
+fn visible(id: &str) -> String {
+    id.trim_start_matches('.').to_owned()
 }
 
 fn parts(text: &str) -> Result<Vec<Part>, String> {
@@ -145,28 +172,29 @@ fn uuid(mut random: [u8; 16]) -> String {
 mod tests {
     use super::*;
 
-    fn id(template: &str, file: &str, attempt: u32) -> String {
+    fn id(template: &str, file: &str, number: Option<u64>) -> String {
         let file = Name::parse(file).expect("a name");
         let at = Timestamp(1_774_020_645 * 1_000_000_000);
-        let arrival = Arrival { file: &file, at, counter: 7, random: [0xff; 16], attempt };
+        let arrival = Arrival { file: &file, at, random: [0xff; 16] };
         let template = Template::parse(template).expect("a template");
-        template.id(&arrival).expect("an id").to_string()
+        template.id(&arrival, number).expect("an id").to_string()
     }
 
     #[test]
     fn an_id_is_made_of_the_parts_that_the_template_names() {
-        assert_eq!(id("{counter}", "a.jpg", 3), "7");
-        let uuid = id("{uuid}", "a.jpg", 0);
+        assert_eq!(id("{counter}", "a.jpg", Some(7)), "7");
+        let uuid = id("{uuid}", "a.jpg", None);
         assert_eq!(uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(id("scan-{stem}", "page 1.x.jpg", 0), "scan-page 1.x");
-        assert_eq!(id("{date}-{time}-{stem}", "a.jpg", 0), "2026-03-20-153045-a");
+        assert_eq!(id("scan-{stem}", "page 1.x.jpg", None), "scan-page 1.x");
+        assert_eq!(id("{date}-{time}-{stem}", "a.jpg", None), "2026-03-20-153045-a");
+        assert_eq!(id("{date}-{counter}-{stem}", "a.jpg", Some(7)), "2026-03-20-7-a");
     }
 
     #[test]
-    fn a_taken_id_is_followed_by_the_next() {
-        assert_eq!(id("{stem}", "a.jpg", 1), "a-2");
-        assert_eq!(id("{stem}", "a.jpg", 2), "a-3");
-        assert_eq!(id("{stem}", ".a", 0), "a");
+    fn a_taken_id_is_followed_by_one_with_a_number() {
+        assert_eq!(id("{stem}", "a.jpg", Some(2)), "a-2");
+        assert_eq!(id("{stem}", ".a", None), "a");
+        assert_eq!(id("{stem}", ".a", Some(3)), "a-3");
     }
 
     #[test]
@@ -176,6 +204,7 @@ mod tests {
             ("{stem", "not closed"),
             ("a/{stem}", "cannot stand"),
             ("{stem}}", "has no"),
+            ("{counter}{counter}", "twice"),
         ] {
             let error = Template::parse(text).expect_err(text);
             assert!(error.contains(reason), "{text}: {error}");

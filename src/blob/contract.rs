@@ -47,6 +47,7 @@ laws! {
     a_deleted_key_is_told_from_one_of_another_generation
     readers_do_not_share_a_cursor
     a_stored_blob_cannot_be_written_through_what_open_gives
+    a_blob_is_pending_from_its_put_until_it_is_confirmed_or_deleted
     threads_put_different_keys_at_once
     space_is_told
 }
@@ -147,6 +148,20 @@ fn a_stored_blob_cannot_be_written_through_what_open_gives(store: &dyn BlobStore
     assert!(open.as_ref().write_all(b"X").is_err());
     assert!(open.set_len(0).is_err());
     assert_eq!(read(store, key), b"hello");
+}
+
+fn a_blob_is_pending_from_its_put_until_it_is_confirmed_or_deleted(store: &dyn BlobStore) {
+    assert_eq!(store.pending().unwrap(), []);
+    let (kept, deleted) = (put(store, b"kept"), put(store, b"deleted"));
+    let mut pending = store.pending().unwrap();
+    pending.sort_by_key(|key| *key != kept);
+    assert_eq!(pending, [kept, deleted]);
+    for _ in 0..2 {
+        store.confirm(kept);
+        store.delete(deleted).unwrap();
+        assert_eq!(store.pending().unwrap(), []);
+    }
+    assert_eq!(read(store, kept), b"kept");
 }
 
 fn threads_put_different_keys_at_once(store: &dyn BlobStore) {

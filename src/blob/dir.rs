@@ -1,5 +1,10 @@
-//! Blobs as files of a local directory: `<root>/<2 digits>/<2 digits>/<digest>.<generation>`.
-//! Does not know who writes there besides this process: nobody does. Never lists what it holds.
+//! Blobs as files of a local directory: `<root>/<2 digits>/<2 digits>/<digest>.<generation>`, and `<root>/pending/...` as well
+//! while nobody has confirmed them.
+//! Does not know who writes there besides this process: nobody does. Never lists what it holds but for what is pending.
+//!
+//! A put gives the file both names, the pending one first, and then syncs the file: a filesystem with a journal writes the
+//! names with it, at once and in that order. After a crash a blob that is not whole, or that nobody knows of, is pending; and
+//! where a put has returned the bytes and the names are on the disk.
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -25,6 +30,9 @@ const LOST_MODE: u32 = 0o1400;
 
 const DIRECTORY_MODE: u32 = 0o700;
 
+/// No blob's directory is called that: theirs are two digits.
+const PENDING: &str = "pending";
+
 /// How much a copy from another filesystem holds in memory.
 const COPY_CHUNK: usize = 1 << 18;
 
@@ -34,9 +42,9 @@ type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send + std::marker::Sync>;
 /// the directories above it.
 pub struct Store {
     root: PathBuf,
-    /// Guards the directories that are known to be there and durable; held only to look one up or to add one. There
-    /// are at most 65,536 of them.
-    known: Mutex<BTreeSet<[u8; 2]>>,
+    /// Guards the directories that this process has made and whose names may not be durable yet, by their digits; held only to
+    /// look one up, to add or to drop one. What was there when the store was opened is durable since then.
+    fresh: Mutex<BTreeSet<(u8, Option<u8>)>>,
     /// Set for good by the first failed fsync: the kernel forgets the error and the pages, and the next fsync lies.
     fenced: AtomicBool,
     sync: Sync,
@@ -52,7 +60,7 @@ impl Store {
     pub fn open_to_read(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            known: Mutex::new(BTreeSet::new()),
+            fresh: Mutex::new(BTreeSet::new()),
             fenced: AtomicBool::new(false),
             sync: Box::new(File::sync_all),
         }
@@ -64,9 +72,22 @@ impl Store {
         let above = root.canonicalize().map_err(unusable)?;
         let above = above.parent().unwrap_or(Path::new("/"));
         File::open(above).and_then(|above| sync(&above)).map_err(unusable)?;
+        let pending = root.join(PENDING);
+        if !pending.is_dir() {
+            DirBuilder::new().mode(DIRECTORY_MODE).create(&pending).map_err(unusable)?;
+        }
+        File::open(root).and_then(|root| sync(&root)).map_err(unusable)?;
+        // What is there may have been made just before the last process was killed.
+        for first in 0..=u8::MAX {
+            match File::open(root.join(format!("{first:02x}"))) {
+                Ok(directory) => sync(&directory).map_err(unusable)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unusable(error)),
+            }
+        }
         Ok(Self {
             root: root.to_owned(),
-            known: Mutex::new(BTreeSet::new()),
+            fresh: Mutex::new(BTreeSet::new()),
             fenced: AtomicBool::new(false),
             sync,
         })
@@ -80,6 +101,10 @@ impl Store {
 
     fn path(&self, key: BlobKey) -> PathBuf {
         self.directory(key).join(key.to_string())
+    }
+
+    fn pending_path(&self, key: BlobKey) -> PathBuf {
+        self.root.join(PENDING).join(key.to_string())
     }
 
     fn check_fence(&self) -> Result<(), Error> {
@@ -99,37 +124,67 @@ impl Store {
         self.sync(&File::open(directory)?)
     }
 
-    /// Makes the directory of a blob and its name durable, once for each directory and process: one that is there
-    /// already may have been made just before a crash.
-    fn ensure_directory(&self, key: BlobKey) -> io::Result<PathBuf> {
-        let directory = self.directory(key);
+    /// Makes the directory of a blob, which is missing.
+    fn make_directory(&self, key: BlobKey) -> io::Result<()> {
         let [first, second, ..] = *key.digest.as_bytes();
-        if self.known().contains(&[first, second]) {
-            return Ok(directory);
+        // Noted first: whoever finds it there must find it noted.
+        self.fresh().insert((first, Some(second)));
+        match make(&self.directory(key)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.fresh().insert((first, None));
+                make(&self.root.join(format!("{first:02x}")))?;
+                make(&self.directory(key))
+            }
+            made => made,
         }
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&directory)?;
-        self.sync_path(&self.root.join(format!("{first:02x}")))?;
-        self.sync_path(&self.root)?;
-        self.known().insert([first, second]);
-        Ok(directory)
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeSet<[u8; 2]>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes the names in a blob's directory durable, and the directory's own where it is fresh.
+    fn sync_directory(&self, key: BlobKey) -> io::Result<()> {
+        let [first, second, ..] = *key.digest.as_bytes();
+        self.sync_path(&self.directory(key))?;
+        let above = [
+            ((first, Some(second)), self.root.join(format!("{first:02x}"))),
+            ((first, None), self.root.clone()),
+        ];
+        for (directory, above) in above {
+            if self.fresh().contains(&directory) {
+                self.sync_path(&above)?;
+                self.fresh().remove(&directory);
+            }
+        }
+        Ok(())
     }
 
-    /// Freezes the bytes, makes them durable, and only then gives them their name.
+    fn fresh(&self) -> MutexGuard<'_, BTreeSet<(u8, Option<u8>)>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Freezes the bytes, gives them their names, and makes both durable.
     fn settle(&self, key: BlobKey, file: &File) -> Result<(), Unsettled> {
         let failed = |action| move |source| Unsettled::Failed(action, source);
         check_not_lost(file).map_err(failed("sync its bytes"))?;
         file.set_permissions(Permissions::from_mode(BLOB_MODE)).map_err(failed("protect it"))?;
-        self.sync_bytes(file).map_err(failed("sync its bytes"))?;
-        match link(file, &self.path(key)) {
-            Ok(()) => Ok(()),
-            Err(Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK) => {
-                Err(Unsettled::NotLinkable)
+        name(file, &self.pending_path(key))?;
+        let named = name(file, &self.path(key)).or_else(|unsettled| match unsettled {
+            // The file had a name given just now: what is missing is the directory.
+            Unsettled::NotLinkable => {
+                self.make_directory(key).map_err(failed("make its directory"))?;
+                name(file, &self.path(key))
             }
-            Err(errno) => Err(Unsettled::Failed("link it into place", errno.into())),
+            failed @ Unsettled::Failed(..) => Err(failed),
+        });
+        if let Err(unsettled) = named {
+            self.confirm(key);
+            return Err(unsettled);
+        }
+        self.sync_bytes(file).inspect_err(|_| self.withdraw(key)).map_err(failed("sync its bytes"))
+    }
+
+    /// Nobody was told of it, so nobody may find it. While its name cannot be taken away it stays pending, and is swept.
+    fn withdraw(&self, key: BlobKey) {
+        if std::fs::remove_file(self.path(key)).is_ok() {
+            self.confirm(key);
         }
     }
 
@@ -174,10 +229,9 @@ impl BlobStore for Store {
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
         self.check_fence()?;
         let failed = |action| move |source| failure(key, action, source);
-        let directory = self.ensure_directory(key).map_err(failed("make its directory"))?;
         let settled = match self.settle(key, file) {
             Err(Unsettled::NotLinkable) => {
-                let copy = Self::copy(&directory, file).map_err(failed("copy it"))?;
+                let copy = Self::copy(&self.root, file).map_err(failed("copy it"))?;
                 self.settle(key, &copy)
             }
             settled => settled,
@@ -189,13 +243,31 @@ impl BlobStore for Store {
                 return Err(failure(key, "link it into place", Errno::XDEV.into()));
             }
         }
-        if let Err(source) = self.sync_path(&directory) {
-            // Nobody was told of it, so nobody may find it. If this fails too, its key is only reserved, and is swept.
-            let _ = std::fs::remove_file(self.path(key));
+        if let Err(source) = self.sync_directory(key) {
+            self.withdraw(key);
             return Err(failure(key, "sync its directory", source));
         }
         // Another thread's failed fsync may have been about these very bytes.
         self.check_fence()
+    }
+
+    fn confirm(&self, key: BlobKey) {
+        match std::fs::remove_file(self.pending_path(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%key, %error, "a blob stays pending");
+            }
+            _ => {}
+        }
+    }
+
+    fn pending(&self) -> Result<Vec<BlobKey>, Error> {
+        let mut keys = Vec::new();
+        for entry in std::fs::read_dir(self.root.join(PENDING)).map_err(Error::Pending)? {
+            let name = entry.map_err(Error::Pending)?.file_name();
+            // The router knows which store it is.
+            keys.extend(name.to_str().and_then(|name| BlobKey::parse(StoreId::default(), name)));
+        }
+        Ok(keys)
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
@@ -217,6 +289,7 @@ impl BlobStore for Store {
             // Also when it was gone: the delete that took it may have crashed before it was durable.
             _ => {}
         }
+        self.confirm(key);
         match self.sync_path(&self.directory(key)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(failure(key, "sync its directory", error))
@@ -238,9 +311,24 @@ impl BlobStore for Store {
     }
 }
 
+/// Makes a directory, or finds it made.
+fn make(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 fn check_not_lost(file: &File) -> io::Result<()> {
     let mode = file.metadata()?.permissions().mode() & 0o7777;
     if mode == LOST_MODE { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
+fn name(file: &File, path: &Path) -> Result<(), Unsettled> {
+    link(file, path).map_err(|errno| match errno {
+        Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK => Unsettled::NotLinkable,
+        errno => Unsettled::Failed("link it into place", errno.into()),
+    })
 }
 
 /// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on

@@ -1,7 +1,7 @@
 //! Blobs in memory: for tests, and for a library that is to leave nothing behind.
 //! Does not survive the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -25,6 +25,7 @@ pub struct Memory {
 #[derive(Default)]
 struct Held {
     files: BTreeMap<BlobKey, (File, u64)>,
+    pending: BTreeSet<BlobKey>,
     bytes: u64,
 }
 
@@ -67,7 +68,16 @@ impl BlobStore for Memory {
         }
         held.bytes += length;
         held.files.insert(key, (copy, length));
+        held.pending.insert(key);
         Ok(())
+    }
+
+    fn confirm(&self, key: BlobKey) {
+        self.held().pending.remove(&key);
+    }
+
+    fn pending(&self) -> Result<Vec<BlobKey>, Error> {
+        Ok(self.held().pending.iter().copied().collect())
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
@@ -80,6 +90,7 @@ impl BlobStore for Memory {
 
     fn delete(&self, key: BlobKey) -> Result<(), Error> {
         let mut held = self.held();
+        held.pending.remove(&key);
         if let Some((_, length)) = held.files.remove(&key) {
             held.bytes -= length;
         }

@@ -1,5 +1,5 @@
 //! Blobs: bytes under keys, written once, never changed, deleted whole.
-//! Does not know what the bytes are nor who needs them; never lists what it holds.
+//! Does not know what the bytes are nor who needs them; never lists what it holds, but for what is pending.
 
 pub mod dir;
 pub mod memory;
@@ -29,10 +29,19 @@ pub struct Space {
 
 /// A place for blobs. Implementations are shared by threads.
 pub trait BlobStore: Send + Sync {
-    /// Stores the whole of `file` under `key`: whole or absent, durable when it returns. `file` may be linked into place,
+    /// Stores the whole of `file` under `key`, durable when it returns. `file` may be linked into place,
     /// and read-only, so the caller must hold no descriptor that can write to it afterwards, and must not write to it meanwhile.
-    /// Putting a key that is there already is [`Error::Exists`]: keys are never rewritten.
+    /// Putting a key that is there already is [`Error::Exists`]: keys are never rewritten. From before its first byte is there
+    /// the key is pending, also after a crash.
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error>;
+
+    /// Somebody durably knows that the blob is needed: it is pending no more. Not durable itself, and nothing is lost where it
+    /// fails: whoever starts next asks for what is pending.
+    fn confirm(&self, key: BlobKey);
+
+    /// The keys that were put, or begun to be, and neither confirmed nor deleted, in any order. Only of what is pending may a
+    /// blob be there that is not whole.
+    fn pending(&self) -> Result<Vec<BlobKey>, Error>;
 
     /// The bytes, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error>;
@@ -72,6 +81,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("what is pending in the store cannot be read")]
+    Pending(#[source] io::Error),
     #[error("the store's space cannot be read")]
     Space(#[source] io::Error),
 }

@@ -41,6 +41,14 @@ impl<S: BlobStore> BlobStore for RecordingStore<S> {
         self.count("put").put(key, file)
     }
 
+    fn confirm(&self, key: BlobKey) {
+        self.count("confirm").confirm(key);
+    }
+
+    fn pending(&self) -> Result<Vec<BlobKey>, Error> {
+        self.count("pending").pending()
+    }
+
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
         self.count("open").open(key)
     }

@@ -44,6 +44,23 @@ impl BlobStore for Router {
         self.way(key.store)?.put(key, file)
     }
 
+    fn confirm(&self, key: BlobKey) {
+        if let Ok(store) = self.way(key.store) {
+            store.confirm(key);
+        }
+    }
+
+    fn pending(&self) -> Result<Vec<BlobKey>, Error> {
+        let mut pending = self.own.pending()?;
+        for (id, door) in &self.others {
+            if let Door::Open(store) = door {
+                let here = |key| BlobKey { store: *id, ..key };
+                pending.extend(store.pending()?.into_iter().map(here));
+            }
+        }
+        Ok(pending)
+    }
+
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
         self.way(key.store)?.open(key)
     }

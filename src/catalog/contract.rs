@@ -1,6 +1,7 @@
 //! The laws of a catalogue: one suite that every implementation runs.
 //! Does not know how any of them keeps what it is told.
 
+mod access;
 mod arrivals;
 mod collections;
 mod originals;

@@ -1,7 +1,7 @@
 //! The catalogue: which slot holds what, which blobs there are, and who still needs them.
 //! Does not know rules, files or the kernel; it never touches a blob's bytes.
 //!
-//! Every method is one transaction: it happens whole or not at all, and a change that returned `Ok` survives a power cut.
+//! Every method happens whole or not at all; a change that returned `Ok`, but a reservation, survives a power cut.
 //! Numbers given out (rows, attachments, variants, scratch) are never used again.
 
 pub mod memory;
@@ -14,6 +14,7 @@ mod contract;
 
 use std::time::Duration;
 
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -93,7 +94,6 @@ pub trait Catalog: Send + Sync {
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
     /// Those of the fields that hold one file, by field name. One query.
     fn singles(&self, row: RowId) -> Result<Vec<Link>, Error>;
-
     /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
 
@@ -116,20 +116,22 @@ pub trait Catalog: Send + Sync {
     fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error>;
 
     /// Finds or makes a key for bytes with this digest in a store. A key that is only reserved, because its blob may not be there
-    /// yet, is never given to a second caller: that one gets a new key.
+    /// yet, is never given to a second caller: that one gets a new key. A crash forgets it, and its number never comes again.
     fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp)
     -> Result<Reservation, Error>;
+
+    /// Of keys that a crash left unconfirmed: the unknown count as reserved at `now`, the stored are returned. Idempotent.
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error>;
 
     /// Hangs a new attachment from a slot and retires what hung there, whose place in a collection it takes; a new item
     /// comes last, one that was taken down within [`VACANCY`] where it was. The reserved blobs count as stored from here on.
     /// If the slot already holds an attachment of this blob, that one is kept (same number, version and commit
     /// time); access, times, written and original name, source and original become the publication's, its attributes are
     /// added. A blob's content is what the first publication of it said.
-    /// Errors: [`Error::BlobGone`] if the blob was swept since the reservation, [`Error::Missing`] if the row is gone,
-    /// [`Error::Quota`].
+    /// Errors: [`Error::BlobGone`] if the blob was swept since, [`Error::Missing`] if the row is gone, [`Error::Quota`].
     fn publish(&self, publication: &Publication) -> Result<Published, Error>;
 
-    /// Gives an attachment one more name (`link`). Also puts back one that is held.
+    /// Gives an attachment one more name (`link`) and what is fixed there. Also puts back one that is held.
     /// With [`Collision::Replace`] the displaced attachment is returned; a slot that holds the attachment already only
     /// changes its written name. [`Collision::Exchange`] is the same, but needs something to displace.
     /// Errors: [`Error::Taken`], [`Error::Missing`], also for an attachment that went with a doomed blob, [`Error::Quota`].
@@ -138,7 +140,7 @@ pub trait Catalog: Send + Sync {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Fixed),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
@@ -156,17 +158,17 @@ pub trait Catalog: Send + Sync {
     /// Returns the attachment with its links after the loss, or `None` if the slot was free.
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
 
-    /// Moves a link from slot to slot; the attachment keeps its number, and its place in a collection unless it takes
-    /// another's or comes from elsewhere. Returns what was displaced, with
+    /// Moves a link from slot to slot; the attachment keeps its number, gets what is fixed there, and keeps its place in a
+    /// collection unless it takes another's or comes from elsewhere. Returns what was displaced, with
     /// [`Collision::Exchange`] what hangs from `from` now, under the name that was written there.
-    /// Moving to itself only changes the written name; moving onto another name of the same attachment drops `from` and
-    /// displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::Quota`].
+    /// Moving to itself changes the written name, moving inside a collection the item's; moving onto another name of the same
+    /// attachment drops `from` and displaces nothing. Errors: [`Error::Missing`], [`Error::Taken`], [`Error::Quota`].
     fn move_link(
         &self,
         from: &Place,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Terms),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error>;
 
@@ -203,7 +205,7 @@ pub trait Catalog: Send + Sync {
     /// not made for that has changed nothing. What an owner is given by [`Catalog::amend`] is charged to it all the same.
     fn limit(&self, limits: Limits);
 
-    /// What is charged to an account: to a table and to an owner for each name, see [`Usage`].
+    /// What is charged to an account, see [`Usage`].
     fn usage(&self, account: Account) -> Result<Usage, Error>;
 
     /// All accounts that are charged for a file, tables before users, by number.
@@ -226,7 +228,7 @@ pub trait Catalog: Send + Sync {
     /// `user-42-avatar`. One query.
     fn first_retired(&self, dashed: &str, since: Timestamp) -> Result<Option<Retired>, Error>;
 
-    /// Counts a retired attachment as retired at `now`. Nothing happens to one that has a name, or is gone.
+    /// Counts a retired attachment as retired at `now`; nothing happens to any other.
     fn renew(&self, id: AttachmentId, now: Timestamp) -> Result<(), Error>;
 
     /// Those of [`Catalog::retired`] that are kept for ever, by number from above `after`.
@@ -277,7 +279,7 @@ pub trait Catalog: Send + Sync {
         now: Timestamp,
     ) -> Result<ScratchRecord, Error>;
 
-    /// Renames scratch, also into another folder. Returns the scratch that was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
+    /// Renames scratch, also into another folder. Returns what was displaced, as it was. Errors: [`Error::Taken`], [`Error::Missing`].
     fn rename_scratch(
         &self,
         id: ScratchId,
@@ -321,18 +323,18 @@ pub trait Catalog: Send + Sync {
     /// Errors: [`Error::Missing`].
     fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
 
-    /// The largest whole number that a row of the table is called by; 0 if there is none.
-    fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+    /// The largest whole number, of 19 digits at most, that stands between these texts in the name of a row of the table, such
+    /// as 7 in `scan-7`; 0 if there is none. Costs as much as there are rows that begin so.
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
 
     // -- sweeping ----------------------------------------------------------------------------------------------------
 
-    /// One batch of a sweep: forgets up to `limit` attachments retired at or before `retired`, the oldest first, and dooms
-    /// up to `limit` blobs: those whose last attachment was forgotten, and those reserved at or before `reserved` that
-    /// nothing links. With its last attachment an original loses its variants, which are doomed too unless another
-    /// original or an attachment has the same blob; they may exceed the limit. A doomed blob is found by no reservation.
-    /// Repeating it returns the doomed ones that were not forgotten yet, too. Originals go with the last attachment that
-    /// keeps them. What was retired in a field that keeps its orphans counts as needed. Costs as much as the batch is
-    /// large, whatever else there is.
+    /// One batch of a sweep: forgets up to `limit` attachments retired at or before `retired`, the oldest first, and dooms up to
+    /// `limit` blobs: those whose last attachment was forgotten, and those reserved at or before `reserved` that nothing links.
+    /// With its last attachment an original loses its variants, which are doomed too unless another original or an attachment has
+    /// the same blob; they may exceed the limit. A doomed blob is found by no reservation. Repeating it returns the doomed ones
+    /// that were not forgotten yet, too. Originals go with the last attachment that keeps them. What was retired in a field that
+    /// keeps its orphans counts as needed. Costs as much as the batch is large, whatever else there is.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
 
     /// What [`Catalog::doom`] would doom, without dooming it.
@@ -343,8 +345,7 @@ pub trait Catalog: Send + Sync {
         limit: usize,
     ) -> Result<Doomed, Error>;
 
-    /// Drops the records of doomed blobs after their bytes were deleted. Idempotent; a blob that is not
-    /// doomed is left alone.
+    /// Drops the records of doomed blobs whose bytes were deleted. Idempotent; one that is not doomed is left alone.
     fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
 
     /// While all variants together have more than `bytes`, the ones used least recently are dropped, up to `limit` of them;

@@ -1,6 +1,7 @@
 //! What the catalogue keeps and answers: rows, links, publications, variants, scratch, what is detached.
 //! Does not know how any of it is stored.
 
+use crate::access::Fixed;
 use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
     TableId, Times, VariantId,
@@ -148,6 +149,8 @@ pub struct Rehoming {
     pub blob: BlobKey,
     /// Where what was sent is now, if it is kept.
     pub original: Option<BlobKey>,
+    /// What it gets there.
+    pub fixed: Fixed,
     pub now: Timestamp,
 }
 
@@ -164,6 +167,8 @@ pub struct StoreRecord {
 /// One change of a row's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
+    /// Changes nothing: [`Error::Missing`](crate::catalog::Error::Missing) if another attachment, or none, hangs there.
+    Require { place: Place, id: AttachmentId },
     /// Takes the name away, as [`Catalog::unlink`](crate::catalog::Catalog::unlink) does.
     Detach(Place),
     /// Puts the named items of a collection first, in this order; the others follow in the order that they had. Names that
@@ -173,6 +178,8 @@ pub enum Revision {
     Rename { place: Place, original_filename: String },
     /// Sets (`Some`) or removes (`None`) one of the attachment's attributes.
     Annotate { place: Place, name: String, value: Option<Vec<u8>> },
+    /// Says where the attachment came from.
+    Trace { place: Place, source: Option<String> },
 }
 
 /// A rendered variant. Belongs to the original's blob, not to one attachment.

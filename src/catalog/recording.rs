@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -105,13 +106,14 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             digest: Digest,
             now: Timestamp,
         ) -> Result<Reservation, Error>;
+        fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error>;
         fn publish(&self, publication: &Publication) -> Result<Published, Error>;
         fn share(
             &self,
             id: AttachmentId,
             to: &Place,
             written: &Name,
-            collision: Collision,
+            how: (Collision, Fixed),
             now: Timestamp,
         ) -> Result<Option<Attachment>, Error>;
         fn put_back(
@@ -127,7 +129,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             from: &Place,
             to: &Place,
             written: &Name,
-            collision: Collision,
+            how: (Collision, Terms),
             now: Timestamp,
         ) -> Result<Option<Attachment>, Error>;
         fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
@@ -208,7 +210,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
             now: Timestamp,
         ) -> Result<RowRecord, Error>;
         fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
-        fn largest_id(&self, table: TableId) -> Result<u64, Error>;
+        fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error>;
         fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
         fn doomable(
             &self,

@@ -6,9 +6,13 @@ mod access;
 mod arrivals;
 mod attachments;
 mod blobs;
+mod checkpoints;
 mod columns;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod durable;
+mod reservations;
 mod retired;
 mod rows;
 mod scratch;
@@ -19,6 +23,7 @@ mod usage;
 mod variants;
 mod verbs;
 mod watch;
+mod writer;
 
 pub use watch::Watch;
 
@@ -28,17 +33,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Statement, TransactionBehavior};
 
 use crate::catalog::Error;
+use crate::catalog::sqlite::checkpoints::Checkpoints;
+use crate::catalog::sqlite::reservations::Reservations;
+use crate::catalog::sqlite::writer::Writer;
 use crate::quota::Limits;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
+    include_str!("schema/005.sql"),
 ];
 
 /// Older ones can corrupt a database in WAL mode when it is reset during a checkpoint (sqlite.org, `wal.html`).
@@ -56,9 +65,10 @@ const CACHED_STATEMENTS: usize = 128;
 /// A [`Catalog`](crate::catalog::Catalog) in a file. Commits are durable (WAL, `synchronous=FULL`); reads wait for none.
 pub struct Sqlite {
     path: PathBuf,
-    /// Guards the one connection that writes. Held for a whole transaction, its fsync included: `SQLite` has one writer
-    /// at a time anyway, and waiting here is fair where its busy handler is not.
-    writer: Mutex<Connection>,
+    writer: Arc<Writer>,
+    reservations: Reservations,
+    /// None where nothing is written.
+    checkpoints: Option<Checkpoints>,
     /// Guards the idle connections for reading; held only to take one out or to lay it back.
     readers: Mutex<Vec<Connection>>,
     /// Guards the quotas; held only to take them out or to change them.
@@ -78,7 +88,7 @@ impl Sqlite {
                 | OpenFlags::SQLITE_OPEN_CREATE
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        set_up(&writer)?;
+        settle(&writer)?;
         check_version(&writer, path)?;
         let mode: String =
             writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get("journal_mode"))?;
@@ -86,11 +96,15 @@ impl Sqlite {
             return Err(refused(format!("the journal mode is {mode} where WAL was asked for")));
         }
         writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        writer.pragma_update(None, "wal_autocheckpoint", checkpoints::LONGEST)?;
         migrate(&mut writer, path)?;
         sync_directory(path)?;
+        let writer = Arc::new(Writer::new(writer));
         Ok(Self {
             path: path.to_owned(),
-            writer: Mutex::new(writer),
+            checkpoints: Some(Checkpoints::start(path, &writer)?),
+            writer,
+            reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
             limits: RwLock::default(),
         })
@@ -105,7 +119,9 @@ impl Sqlite {
         }
         Ok(Self {
             path: path.to_owned(),
-            writer: Mutex::new(reader),
+            writer: Arc::new(Writer::new(reader)),
+            checkpoints: None,
+            reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
             limits: RwLock::default(),
         })
@@ -123,20 +139,21 @@ impl Sqlite {
         answer
     }
 
-    /// Runs `work` in one transaction: committed and durable if it is `Ok`, undone if not.
-    fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, Error>) -> Result<T, Error> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answer = work(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+    /// Runs `work` in one transaction, perhaps together with others: it is committed and durable if this is `Ok`, undone if
+    /// not. `work` may be run twice, where what it was together with did not fit on the disk.
+    fn write<T>(&self, work: impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let answer = self.writer.write(work);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.look(&self.writer);
+        }
+        answer
     }
 
     /// What is asked for at every start, and new only at the first: most calls need no transaction.
     fn find_or_add<T>(
         &self,
         find: impl FnOnce(&Connection) -> Result<Option<T>, Error>,
-        add: impl FnOnce(&Transaction) -> Result<T, Error>,
+        add: impl Fn(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.read(find)?.map_or_else(|| self.write(add), Ok)
     }
@@ -149,15 +166,6 @@ impl Sqlite {
         Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs `work` in one transaction and undoes it: what would happen.
-    fn rehearse<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, Error>) -> Result<T, Error> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answer = work(&transaction)?;
-        transaction.rollback()?;
-        Ok(answer)
-    }
-
     fn reader(&self) -> Result<Connection, Error> {
         connect_to_read(&self.path)
     }
@@ -166,16 +174,17 @@ impl Sqlite {
 fn connect_to_read(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
-    set_up(&reader)?;
+    settle(&reader)?;
     Ok(reader)
 }
 
-/// What every connection has. Without the guarantee of stable plans (QPSG) a statement whose value is compared with an indexed
-/// column is compiled anew for every value: the bundled library has STAT4.
-fn set_up(connection: &Connection) -> Result<(), Error> {
+/// What every connection is told first.
+fn settle(connection: &Connection) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // Else a statement whose plan might depend on a value is compiled again for each other value: a quarter of what a
+    // publication costs. No plan here is to depend on one.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -230,8 +239,9 @@ fn one<T>(
     read: impl FnOnce(&Row) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    rows.next()?.map(read).transpose()
+    let answer = statement.query(params)?.next()?.map(read).transpose();
+    note(&statement);
+    answer
 }
 
 /// All rows of a query, each read by `read`.
@@ -247,17 +257,33 @@ fn all<T>(
     while let Some(row) = rows.next()? {
         found.push(read(row)?);
     }
+    drop(rows);
+    note(&statement);
     Ok(found)
 }
 
 /// Runs a statement that returns no rows; returns how many it changed.
 fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, Error> {
-    Ok(connection.prepare_cached(sql)?.execute(params)?)
+    let mut statement = connection.prepare_cached(sql)?;
+    let changed = statement.execute(params)?;
+    note(&statement);
+    Ok(changed)
 }
 
 /// Whether a query has a row.
 fn exists(connection: &Connection, sql: &str, params: impl Params) -> Result<bool, Error> {
-    Ok(connection.prepare_cached(sql)?.exists(params)?)
+    let mut statement = connection.prepare_cached(sql)?;
+    let exists = statement.exists(params)?;
+    note(&statement);
+    Ok(exists)
+}
+
+/// Tests ask what statements have cost.
+fn note(statement: &Statement) {
+    #[cfg(test)]
+    costs::note(statement);
+    #[cfg(not(test))]
+    let _ = statement;
 }
 
 impl From<rusqlite::Error> for Error {

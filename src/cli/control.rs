@@ -47,6 +47,8 @@ pub enum Request {
     },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
+    /// What there is and what goes on, as in `status.json`: `{"status":{}}`.
+    Status {},
     /// What the quarantine keeps, a page of it, from above an id: `{"refused":{"after":null}}`.
     Refused { after: Option<String> },
     /// Try again with an entry of the quarantine: `{"retry":{"id":"1k3x9a7c0q2"}}`.

@@ -44,9 +44,7 @@ fn settings(config: &Config) -> Settings {
         quotas: config.quotas.clone(),
         base_url: config.library.base_url.clone(),
         stores: config.stores.iter().map(store).collect(),
-        owner: config.mount.owner,
-        file_mode: config.mount.file_mode,
-        dir_mode: config.mount.dir_mode,
+        access: config.mount.access,
         fetch: config.fetch.clone(),
     }
 }

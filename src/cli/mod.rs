@@ -18,6 +18,7 @@ mod restore;
 pub mod service;
 pub mod show;
 pub mod signal;
+mod status;
 mod stores;
 mod try_files;
 mod unmount;
@@ -43,6 +44,7 @@ const EXAMPLES: &str = "Examples:
   mediafs mount ./media                         mount, in the foreground, until Ctrl-C
   mediafs try --field user.avatar *.jpg         would these be taken, and what would become of them?
   mediafs show user/42/avatar                   what is attached there, as JSON
+  mediafs status                                what there is, and what the daemon is at
   mediafs attach URL ./media/models/user/42/avatar
                                                 attach the file behind a URL
   mediafs restore /trash/2026-11-24/user-42-avatar.png
@@ -73,6 +75,7 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     Try(try_files::Try),
     Show(show::Show),
+    Status(status::Status),
     Attach(attach::Attach),
     Gc(gc::Gc),
     Orphans(orphans::Orphans),
@@ -111,6 +114,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Try(files) => files.run(&config()?.1),
         Command::Attach(attach) => attach.run(),
         Command::Show(show) => show.run(&config()?.1),
+        Command::Status(status) => status.run(&config()?.1),
         Command::Gc(gc) => gc.run(&config()?.1),
         Command::Orphans(orphans) => orphans.run(&config()?.1),
         Command::Restore(restore) => restore.run(&config()?.1),

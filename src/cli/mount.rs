@@ -64,7 +64,7 @@ impl Mount {
         let stop = Stop::listen()?;
         if prepared.read_only {
             let mounted = reading::mount(config, &settings(&prepared, config))?;
-            return serve(&prepared, Arc::new(mounted), stop);
+            return serve(&prepared, &Arc::new(mounted), stop);
         }
         let library = Arc::new(library::open(config)?);
         let root = library.home().root().to_owned();
@@ -73,7 +73,7 @@ impl Mount {
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
-        let outcome = serve(&prepared, mounted, stop);
+        let outcome = serve(&prepared, &mounted, stop);
         server.stop();
         outcome
     }
@@ -98,10 +98,10 @@ impl Mount {
 }
 
 /// Until it is told to stop, or somebody unmounts it.
-fn serve(prepared: &Prepared, mounted: Arc<Mounted>, mut stop: Stop) -> Result<(), Error> {
+fn serve(prepared: &Prepared, mounted: &Arc<Mounted>, mut stop: Stop) -> Result<(), Error> {
     say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
     service::ready();
-    let watch = end_with_the_mount(&mounted, stop.ender())?;
+    let watch = end_with_the_mount(mounted, stop.ender())?;
     let reason = stop.wait();
     tracing::info!(?reason, "unmounting");
     service::stopping();
@@ -162,6 +162,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
                 swept
             }
             Request::Show { path } => show::find(library, &schema, &path),
+            Request::Status {} => tree.status().map(Response::Shown).map_err(Error::from),
             Request::Orphans { after } => orphans::page(library, after),
             Request::Restore { what, target, replace } => {
                 let wish = restore::Wish { what, target, replace };

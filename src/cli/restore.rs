@@ -5,7 +5,8 @@ use clap::Args;
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say, show};
-use crate::attachment::{AttachmentId, TableId};
+use crate::access::DIR_MODE;
+use crate::attachment::{Access, AttachmentId, TableId};
 use crate::catalog::{Collision, Place, Retired, RowRecord};
 use crate::config::Config;
 use crate::day::Day;
@@ -226,7 +227,7 @@ fn row(library: &Library, retired: &Retired, table: TableId, id: &Name) -> Resul
         return Ok(Row::Found(row));
     }
     let access = retired.attachment.access;
-    match library.make_row(table, id, access.uid, access.gid) {
+    match library.make_row(table, id, Access { mode: DIR_MODE, ..access }) {
         // Somebody was quicker.
         Err(room::Error::Taken) => {
             let row = library.row(table, id)?;

@@ -1,6 +1,7 @@
 //! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column.
 //! Does not know what the values are used for, and asks nothing of the machine but the names of users and groups.
 
+mod access;
 mod boxes;
 mod field;
 mod owner;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use crate::access::Policy;
 use crate::byte_count::ByteCount;
 use crate::fetch;
 use crate::library::quarantine::Bounds;
@@ -77,18 +79,14 @@ pub struct Store {
 }
 
 /// `[mount]`: how the tree is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mount {
     /// Whether other users than the one who mounts may enter.
     pub allow_other: bool,
     /// Threads that serve the kernel, 1 to 64. `None`: as many as suit the machine.
     pub threads: Option<usize>,
-    /// uid and gid of new rows and files. `None`: those of the process that makes them.
-    pub owner: Option<(u32, u32)>,
-    /// Permission bits of new attachments, unless their field says otherwise.
-    pub file_mode: u32,
-    /// Permission bits of new rows.
-    pub dir_mode: u32,
+    /// Owner, group and modes in tables that say nothing else.
+    pub access: Policy,
 }
 
 /// `[cache]`: bounds of what can be made again.

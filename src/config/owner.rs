@@ -5,33 +5,61 @@ use std::fs;
 
 /// The uid and gid of `user`, `user:group`, `1000` or `1000:1000`. Errors are reasons in words.
 pub(super) fn resolve(written: &str) -> Result<(u32, u32), String> {
-    // A machine without the files has no names to give; the numbers still work.
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let group = fs::read_to_string("/etc/group").unwrap_or_default();
-    look_up(written, &passwd, &group)
+    look_up(written, &passwd(), &groups())
+}
+
+/// The uid of `user` or `1000`.
+pub(super) fn user(written: &str) -> Result<u32, String> {
+    user_id(written, &passwd())
+}
+
+/// The gid of `group` or `1000`.
+pub(super) fn group(written: &str) -> Result<u32, String> {
+    group_id(written, &groups())
+}
+
+/// A machine without the files has no names to give; the numbers still work.
+fn passwd() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
+}
+
+fn groups() -> String {
+    fs::read_to_string("/etc/group").unwrap_or_default()
 }
 
 fn look_up(written: &str, passwd: &str, groups: &str) -> Result<(u32, u32), String> {
-    let (user, group) = match written.split_once(':') {
-        Some((user, group)) => (user, Some(group)),
-        None => (written, None),
-    };
-    let entry = passwd.lines().map(columns).find(|columns| names(columns, user));
-    let field = |at: usize| entry.as_ref().and_then(|columns| columns.get(at)?.parse().ok());
-    let uid = number(user).or_else(|| field(2)).ok_or_else(|| {
-        format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
-    })?;
-    let gid = match group {
-        None => field(3).ok_or_else(|| {
+    let Some((user, group)) = written.split_once(':') else {
+        let uid = user_id(written, passwd)?;
+        let gid = entry(written, passwd).and_then(|columns| columns.get(3)?.parse().ok());
+        let gid = gid.ok_or_else(|| {
             format!(
                 "user {uid} is not in /etc/passwd, so its group is unknown; write \"{uid}:<group>\""
             )
-        })?,
-        Some(group) => number(group).or_else(|| group_id(group, groups)).ok_or_else(|| {
-            format!("there is no group \"{group}\" in /etc/group; give a name or a number")
-        })?,
+        })?;
+        return Ok((uid, gid));
     };
-    Ok((uid, gid))
+    Ok((user_id(user, passwd)?, group_id(group, groups)?))
+}
+
+fn user_id(user: &str, passwd: &str) -> Result<u32, String> {
+    let named = || entry(user, passwd)?.get(2)?.parse().ok();
+    number(user).or_else(named).ok_or_else(|| {
+        format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
+    })
+}
+
+fn group_id(group: &str, groups: &str) -> Result<u32, String> {
+    let named = || {
+        let mut lines = groups.lines().map(columns);
+        lines.find(|columns| columns.first() == Some(&group))?.get(2)?.parse().ok()
+    };
+    number(group).or_else(named).ok_or_else(|| {
+        format!("there is no group \"{group}\" in /etc/group; give a name or a number")
+    })
+}
+
+fn entry<'t>(user: &str, passwd: &'t str) -> Option<Vec<&'t str>> {
+    passwd.lines().map(columns).find(|columns| names(columns, user))
 }
 
 fn columns(line: &str) -> Vec<&str> {
@@ -41,10 +69,6 @@ fn columns(line: &str) -> Vec<&str> {
 /// Whether a line of passwd is about this user, by name or by number.
 fn names(columns: &[&str], user: &str) -> bool {
     columns.first() == Some(&user) || (number(user).is_some() && columns.get(2) == Some(&user))
-}
-
-fn group_id(name: &str, groups: &str) -> Option<u32> {
-    groups.lines().map(columns).find(|columns| columns.first() == Some(&name))?.get(2)?.parse().ok()
 }
 
 /// Digits only; the largest number means 'unchanged' to chown(2) and names nobody.

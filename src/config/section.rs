@@ -8,9 +8,9 @@ use toml::de::DeValue;
 
 use super::boxes;
 use super::reader::Section;
-use super::{Cache, Config, Library, Mount, field, owner, quota, store, value};
+use super::{Cache, Config, Library, Mount, access, field, quota, store, value};
 use crate::byte_count::ByteCount;
-use crate::fetch::Policy;
+use crate::fetch;
 use crate::fetch::address::Allowed;
 use crate::library::quarantine::Bounds;
 use crate::schema::{IdRule, Schema, Table};
@@ -45,7 +45,7 @@ pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
     let quotas = quotas.unwrap_or_default();
     let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
     let boxes = boxes.unwrap_or_default();
-    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch);
+    let fetch = root.section("fetch").as_ref().map_or_else(fetch::Policy::default, self::fetch);
     root.finish();
     let (stores, schema) = (stores.stores, Schema { tables, boxes });
     Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })
@@ -107,21 +107,11 @@ fn mount(section: &Section<'_>) -> Mount {
     let mount = Mount {
         allow_other: section.key("allow_other", value::boolean).unwrap_or(default.allow_other),
         threads: section.key("threads", threads),
-        owner: section.key("owner", |value| {
-            owner::resolve(value::string(value, "a user such as \"www-data\" or \"1000:1000\"")?)
-        }),
-        file_mode: section.key("file_mode", value::mode).unwrap_or(default.file_mode),
-        dir_mode: section.key("dir_mode", value::mode).unwrap_or(default.dir_mode),
+        access: access::of_mount(section),
     };
     section.later_unless("read_only", |value| value.as_bool() == Some(false));
     section.finish();
     mount
-}
-
-impl Default for Mount {
-    fn default() -> Self {
-        Self { allow_other: false, threads: None, owner: None, file_mode: 0o644, dir_mode: 0o755 }
-    }
 }
 
 fn cache(section: &Section<'_>) -> Cache {
@@ -136,9 +126,9 @@ impl Default for Cache {
     }
 }
 
-fn fetch(section: &Section<'_>) -> Policy {
-    let default = Policy::default();
-    let policy = Policy {
+fn fetch(section: &Section<'_>) -> fetch::Policy {
+    let default = fetch::Policy::default();
+    let policy = fetch::Policy {
         allow: section.list("allow", allowed).unwrap_or_default(),
         max_size: section.key("max_size", value::size),
         timeout: section.key("timeout", patience).unwrap_or(default.timeout),
@@ -204,10 +194,11 @@ fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
         field::read(name?, child, stores)
     });
     let fields = fields.collect();
+    let access = access::of_table(section);
     quota::elsewhere(section);
     section.later("max_rows");
     section.finish();
-    Some(Table { name: name?, id: id?, fields })
+    Some(Table { name: name?, id: id?, access, fields })
 }
 
 /// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, SAMPLE, load, parse};
+use crate::access::Policy;
 use crate::byte_count::ByteCount;
 use crate::dimensions::Dimensions;
 use crate::library::quarantine::Bounds;
@@ -67,8 +68,9 @@ fn what_the_sample_has_commented_out_is_valid_too() {
         let commented =
             line.strip_prefix("# ").filter(|rest| rest.contains(" = ") || rest.starts_with('['));
         let commented = commented.filter(|rest| !rest.ends_with('.'));
-        // The owner's name may not exist on the machine that runs the tests.
-        let line = commented.filter(|rest| !rest.starts_with("owner")).unwrap_or(line);
+        // Names of users and groups may not exist on the machine that runs the tests.
+        let named = |rest: &&str| rest.starts_with("owner") || rest.starts_with("group");
+        let line = commented.filter(|rest| !named(rest)).unwrap_or(line);
         writeln!(text, "{line}").expect("text");
     }
     let config = good(&text);
@@ -81,7 +83,8 @@ fn what_is_not_said_has_a_default() {
     let config = good(&image(""));
     assert_eq!(config.library.hold, Duration::from_secs(60));
     assert_eq!(config.library.scratch, Duration::from_secs(86_400));
-    assert_eq!((config.mount.file_mode, config.mount.dir_mode), (0o644, 0o755));
+    assert_eq!(config.mount.access, Policy::default());
+    assert_eq!(config.schema.tables[0].access, Policy::default());
     assert_eq!(config.cache.size, ByteCount(1 << 30));
     let field = &config.schema.tables[0].fields[0];
     assert_eq!(field.rules, crate::rule::Rules::image());
@@ -108,6 +111,59 @@ fn every_rule_of_an_image_is_read() {
     let (right, bottom) = (Edge::Percent(50.0), Edge::Percent(90.0));
     assert_eq!(rules.normal.crop, Some(Crop { left, top, right, bottom }));
     assert_eq!((field.sizes, field.mode), (Sizes::Listed, Some(0o640)));
+}
+
+/// A table with these keys, from line 5.
+fn table(keys: &str) -> String {
+    format!("{HEAD}{keys}\n[tables.user.fields.cv]\ntype = \"file\"\n")
+}
+
+#[test]
+fn a_table_fixes_owner_group_and_modes() {
+    let fixed = |keys: &str| good(&table(keys)).schema.tables[0].access;
+    let own = |uid, gid| Policy { uid, gid, ..Policy::default() };
+    assert_eq!(fixed("owner = \"root\""), own(Some(0), Some(0)), "with the user's own group");
+    assert_eq!(fixed("owner = \"1000:100\""), own(Some(1000), Some(100)));
+    assert_eq!(fixed("owner = \"1000\"\ngroup = \"100\""), own(Some(1000), Some(100)));
+    assert_eq!(fixed("group = \"root\""), own(None, Some(0)), "whoever writes, in one group");
+    let modes = Policy { file_mode: Some(0o640), dir_mode: Some(0o750), ..Policy::default() };
+    assert_eq!(fixed("file_mode = \"0640\"\ndir_mode = \"750\""), modes);
+}
+
+#[test]
+fn an_owner_or_mode_that_cannot_be_is_told_with_its_place_and_the_way_out() {
+    for (keys, told) in [
+        (
+            "owner = \"nobody-at-all\"",
+            "5:9: `owner` in [tables.user]: there is no user \"nobody-at-all\" in /etc/passwd; give a name or a number",
+        ),
+        (
+            "group = \"nobody-at-all\"",
+            "5:9: `group` in [tables.user]: there is no group \"nobody-at-all\" in /etc/group; give a name or a number",
+        ),
+        (
+            "owner = \"4000000\"",
+            "5:9: `owner` in [tables.user]: user 4000000 is not in /etc/passwd, so its group is unknown; write \"4000000:<group>\"",
+        ),
+        (
+            "group = \"0\"\nowner = \"root:0\"",
+            "6:9: `owner` in [tables.user]: \"root:0\" names a group, and so does `group`; say it once",
+        ),
+        (
+            "owner = 1000",
+            "5:9: `owner` in [tables.user]: expected a user such as \"www-data\" or \"1000:1000\", found an integer",
+        ),
+        (
+            "file_mode = \"0999\"",
+            "5:13: `file_mode` in [tables.user]: expected permission bits such as \"0644\", in quotes, found \"0999\"",
+        ),
+        (
+            "dir_mod = \"0755\"",
+            "5:1: unknown key `dir_mod` in [tables.user]; did you mean `dir_mode`?",
+        ),
+    ] {
+        assert_eq!(bad(&table(keys)), format!("mediafs.toml:{told}"), "{keys}");
+    }
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn of_rule(rule: Rule) -> Errno {
     match rule {
         Rule::MaxSize => Errno::EFBIG,
         Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
+        // setxattr(2): what ext4, xfs and btrfs say when an inode has no room for an attribute.
+        Rule::Attributes => Errno::ENOSPC,
         Rule::ContentTypes | Rule::Extension => medium_type(),
         Rule::MinSize
         | Rule::MinWidth
@@ -120,6 +122,7 @@ mod tests {
             (Rule::MaxSize, 27),
             (Rule::Quota, 122),
             (Rule::MaxItems, 122),
+            (Rule::Attributes, 28),
             (Rule::ContentTypes, EMEDIUMTYPE),
             (Rule::Extension, EMEDIUMTYPE),
             (Rule::MinSize, 34),

@@ -108,7 +108,9 @@ impl Names {
 
 fn drain(requests: &Receiver<Forget>, tell: impl Fn(Ino, &Name)) {
     for Forget { parent, names, done } in requests {
-        names.iter().for_each(|name| tell(parent, name));
+        for name in &names {
+            tell(parent, name);
+        }
         // Whoever waited may have lost patience.
         let _ = done.try_send(());
     }

@@ -28,6 +28,7 @@ use crate::tree::kernel::Delivery;
 const FIRST_ANSWER_SECS: u64 = 10;
 /// Threads that make rows of files in drop boxes, and files that wait for one.
 const RECEIVERS: usize = 2;
+const ARRIVALS_WAITING: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
 /// Between looks whether another daemon has changed the library.
 const LOOK: Duration = Duration::from_millis(200);
@@ -54,6 +55,8 @@ pub struct Mounted {
     tree: Arc<Tree>,
     attached: Arc<Attached>,
     course: Arc<Course>,
+    /// Where nothing is written.
+    desk: Option<Arc<Desk>>,
 }
 
 /// Mounts the tree and returns once it answers requests. If that fails nothing stays mounted.
@@ -61,7 +64,7 @@ pub fn mount(tree: Arc<Tree>, settings: &Settings) -> Result<Mounted, Error> {
     let (device, attached) = attach(settings)?;
     let course = Arc::new(Course::new()?);
     // From here on an error drops it, which unmounts.
-    let mounted = Mounted { tree, attached: Arc::new(attached), course };
+    let mounted = Mounted { tree, attached: Arc::new(attached), course, desk: None };
     mounted.serve(device, settings)?;
     mounted.await_first_answer()?;
     Ok(mounted)
@@ -80,8 +83,9 @@ pub fn mount_to_read(
 ) -> Result<Mounted, Error> {
     let (device, attached) = attach(settings)?;
     let course = Arc::new(Course::new()?);
-    let mounted = Mounted { tree, attached: Arc::new(attached), course };
-    mounted.serve_readers(device, settings, descriptors, look)?;
+    let (attached, desk) = (Arc::new(attached), Arc::new(Desk::new(descriptors)));
+    let mounted = Mounted { tree, attached, course, desk: Some(Arc::clone(&desk)) };
+    mounted.serve_readers(device, settings, desk, look)?;
     mounted.await_first_answer()?;
     Ok(mounted)
 }
@@ -111,16 +115,18 @@ impl Mounted {
             self.course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(DRAIN_STEP));
         }
         self.tree.abandon_drafts();
+        if let Some((opens, reads)) = self.desk.as_ref().map(|desk| desk.counts()) {
+            tracing::info!(opens, reads, "the mount has ended");
+        }
     }
 
     fn serve_readers(
         &self,
         device: OwnedFd,
         settings: &Settings,
-        descriptors: usize,
+        desk: Arc<Desk>,
         look: Look,
     ) -> Result<(), Error> {
-        let desk = Arc::new(Desk::new(descriptors));
         let reader = Reader::new(Arc::clone(&self.tree), Arc::clone(&desk));
         let (acl, config) = config(settings);
         let session = Session::from_fd(reader.map_err(Error::Thread)?, device, acl, config);
@@ -128,13 +134,7 @@ impl Mounted {
         let notifier = session.notifier();
         desk.connect(Names::of(notifier.clone()).map_err(Error::Thread)?);
         let course = Arc::clone(&self.course);
-        let served = Arc::clone(&desk);
-        spawn("fuse", move || {
-            let outcome = session.run();
-            let (opens, reads) = served.counts();
-            tracing::info!(opens, reads, "the session has ended");
-            course.ended(outcome);
-        })?;
+        spawn("fuse", move || course.ended(session.run()))?;
         let (tree, course) = (Arc::clone(&self.tree), Arc::clone(&self.course));
         spawn("watch", move || watch(&tree, (&desk, &notifier), &course, look))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
@@ -159,7 +159,9 @@ impl Mounted {
         spawn("fuse", move || course.ended(session.run()))?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let course = Arc::clone(&self.course);
-        let receivers = Pool::start("box", RECEIVERS, RECEIVERS).map_err(Error::Thread)?;
+        // Before anybody asks how many there are.
+        self.tree.resume_arrivals();
+        let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
         spawn("housekeeper", move || {
             keep_house(&tree, (&attached, &course), &receivers, &backings);
         })?;
@@ -247,10 +249,16 @@ impl Course {
 }
 
 /// Hands the finished files of drop boxes to threads of their own; those that find no room wait for the next tick.
-fn receive(tree: &Arc<Tree>, receivers: &Pool) {
+fn receive(tree: &Arc<Tree>, course: &Arc<Course>, receivers: &Pool) {
     for id in tree.arrivals() {
-        let receiver = Arc::clone(tree);
-        if receivers.offer(Box::new(move || receiver.receive(id))).is_err() {
+        let (receiver, course) = (Arc::clone(tree), Arc::clone(course));
+        // What waits at the end is taken up by the next start.
+        let job = move || {
+            if !course.has_ended() {
+                receiver.receive(id);
+            }
+        };
+        if receivers.offer(Box::new(job)).is_err() {
             tree.defer(id);
         }
     }
@@ -259,7 +267,7 @@ fn receive(tree: &Arc<Tree>, receivers: &Pool) {
 /// Ticks the tree once a second, and notices when the tree is unmounted from outside. Ends with the session.
 fn keep_house(
     tree: &Arc<Tree>,
-    (attached, course): (&Attached, &Course),
+    (attached, course): (&Attached, &Arc<Course>),
     receivers: &Pool,
     backings: &Backings,
 ) {
@@ -267,7 +275,6 @@ fn keep_house(
     if let Err(error) = &mountinfo {
         tracing::warn!(%error, "an unmount from outside is noticed only when the last file is closed");
     }
-    tree.resume_arrivals();
     let mut next_tick = Instant::now() + TICK;
     while !course.has_ended() {
         let mut events = vec![PollFd::new(&course.end, PollFlags::IN)];
@@ -285,7 +292,7 @@ fn keep_house(
         if Instant::now() >= next_tick && !course.has_ended() {
             tree.tick();
             backings.prune(Instant::now());
-            receive(tree, receivers);
+            receive(tree, course, receivers);
             next_tick = Instant::now() + TICK;
         }
     }

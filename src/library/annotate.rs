@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::attachment::{Amendment, AttachmentId};
 use crate::fetch::Url;
+use crate::library::attributes;
 use crate::library::describe::FREE;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
-use crate::library::open::MAX_ATTRIBUTE_BYTES;
 use crate::library::publish::Metadata;
 use crate::library::{Error, Library};
 use crate::timestamp::Timestamp;
@@ -29,7 +29,7 @@ impl Draft {
         }
         let stored = Self::stored(&self.work());
         if let Some(id) = stored {
-            library.catalog.amend(id, amendment, now)?;
+            library.amend(id, amendment)?;
         }
         Ok(())
     }
@@ -52,6 +52,7 @@ impl Draft {
             names.sort();
             names.dedup();
         }
+        names.retain(|name| name != attributes::ORIGIN);
         Ok(names)
     }
 
@@ -63,16 +64,18 @@ impl Draft {
         value: Option<&[u8]>,
     ) -> Result<bool, Error> {
         if let Some(id) = Self::stored(&self.work()) {
-            return library.set_attribute(id, name, value);
+            return library.set_attribute(id, name, value, self.author);
         }
-        let mut shown = self.shown();
         if let Some(value) = value {
-            let others = shown.attributes.iter().filter(|(found, _)| *found != name);
-            let used: usize = others.map(|(found, value)| found.len() + value.len()).sum();
-            if used + name.len() + value.len() > MAX_ATTRIBUTE_BYTES {
-                return Err(Error::NoSpace);
+            let there = Self::inherited(library, &self.work().start)?;
+            let there = there.into_iter().chain(self.shown().attributes.clone());
+            let there: BTreeMap<_, _> = there.collect();
+            let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
+            if let Err(excess) = attributes::fits(there, name, value) {
+                return Err(library.refuse_attribute(Some(&self.target), self.author, excess));
             }
         }
+        let mut shown = self.shown();
         Ok(match value {
             Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
             None => shown.attributes.remove(name).is_some(),
@@ -88,25 +91,28 @@ impl Draft {
         }
     }
 
-    /// What is published with the bytes. A file that was changed in place keeps the attributes that it had, but not the keys
-    /// that were given to what it was: those go with the attachment.
+    /// A file that was changed in place keeps the attributes that it had, but not the keys that were given to what it was:
+    /// those go with the attachment.
+    fn inherited(library: &Library, start: &Start) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let Start::Copy(base, _) = start else { return Ok(Vec::new()) };
+        let kept = library.catalog.attributes(base.id)?.into_iter();
+        Ok(kept.filter(|(name, _)| !name.starts_with(FREE)).collect())
+    }
+
+    /// What is published with the bytes.
     pub(super) fn metadata(&self, library: &Library, start: &Start) -> Result<Metadata, Error> {
-        let mut attributes = match start {
-            Start::Copy(base, _) => {
-                let kept = library.catalog.attributes(base.id)?.into_iter();
-                kept.filter(|(name, _)| !name.starts_with(FREE)).collect()
-            }
-            Start::Empty => BTreeMap::new(),
-        };
+        let mut attributes: BTreeMap<_, _> = Self::inherited(library, start)?.into_iter().collect();
         let shown = self.shown();
         attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
         let attributes = attributes.into_iter().collect();
-        Ok(Metadata {
-            access: shown.access,
-            times: shown.times,
-            attributes,
-            source: self.origin.as_ref().map(|url| url.as_given().to_owned()),
-            filename: self.origin.as_ref().and_then(Url::file_name),
+        let written = Metadata::written(shown.access, shown.times, attributes);
+        Ok(match &self.origin {
+            Some(url) => Metadata {
+                source: Some(url.as_given().to_owned()),
+                filename: url.file_name(),
+                ..written
+            },
+            None => written,
         })
     }
 }

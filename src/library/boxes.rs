@@ -10,10 +10,12 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::access::{DIR_MODE, Policy};
 use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
+use crate::library::scratch::ScratchStat;
 use crate::library::sidecar::{self, report_name};
 use crate::library::{Error, Library, Table, Target, scratch};
 use crate::pipeline;
@@ -33,10 +35,16 @@ const MAX_ATTEMPTS: u32 = 1_000;
 pub struct DropBox {
     pub row: RowId,
     pub rule: schema::DropBox,
-    /// Guards the number given out last, once it is known; held over the one query that finds it.
-    counter: Mutex<Option<u64>>,
+    /// Guards the number given out last, and what stands around it; held over the query that finds it.
+    counter: Mutex<Counter>,
     taken: AtomicU64,
     refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Counter {
+    around: (String, String),
+    last: Option<u64>,
 }
 
 /// Declares the boxes of the configuration to the catalogue.
@@ -47,8 +55,9 @@ pub(super) fn declare(
     let name = Name::parse(TABLE).map_err(|_| Error::Missing)?;
     let table = catalog.table(&name)?;
     let (fields, numbers) = (Vec::new(), Vec::new());
-    let internal = Table { id: table, name, rule: IdRule::Name, fields, numbers };
-    let access = Access { uid: 0, gid: 0, mode: 0o755 };
+    let (rule, open) = (IdRule::Name, Policy::default());
+    let internal = Table { id: table, name, rule, access: open, fields, numbers };
+    let access = Access { uid: 0, gid: 0, mode: DIR_MODE };
     let declare = |rule: schema::DropBox| {
         let row = match catalog.row(table, &rule.name)? {
             Some(row) => row,
@@ -106,8 +115,9 @@ impl Library {
             self.admit(drop_box, &record, &sent)?;
         }
         self.catalog.take(id, digest)?;
-        // Somebody wrote on meanwhile and may have closed it before it was taken.
-        if self.stat_scratch(&record)? != before {
+        // Somebody wrote on meanwhile and may have closed it before it was taken. That it was read is no change.
+        let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
+        if changes(self.stat_scratch(&record)?) != changes(before) {
             self.catalog.offer(id)?;
         }
         Ok(())
@@ -163,9 +173,8 @@ impl Library {
             Some(row) => row.clone(),
             None => self.enrol(drop_box, table, record)?,
         };
-        let access = self.file_access(record.access.uid, record.access.gid, field);
         let times = self.stat_scratch(record)?.times;
-        let metadata = Metadata::written(access, times, scratch::foreign_attributes(sent));
+        let metadata = Metadata::written(record.access, times, scratch::foreign_attributes(sent));
         let target = self.arrival_target(field, &row, &record.name)?;
         match self.store(&refined, &target, &metadata) {
             Err(Error::Quota(excess)) => {
@@ -188,13 +197,19 @@ impl Library {
         record: &ScratchRecord,
     ) -> Result<RowRecord, Error> {
         let template = &drop_box.rule.id;
-        let access = self.row_access(record.access.uid, record.access.gid);
+        let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
         for attempt in 0..MAX_ATTEMPTS {
             let at = Timestamp::now();
-            let counter = if template.counts() { self.next_id(drop_box, table)? } else { 0 };
-            let random = random()?;
-            let arrival = Arrival { file: &record.name, at, counter, random, attempt };
-            let Some(id) = template.id(&arrival).filter(|id| table.rule.allows(id)) else { break };
+            let arrival = Arrival { file: &record.name, at, random: random()? };
+            let around = template.around(&arrival);
+            let number = match attempt {
+                _ if template.counts() => Some(self.next_number(drop_box, table, around)?),
+                0 => None,
+                _ if template.is_random() => None,
+                _ => Some(self.number_behind(table, &around)?.max(2)),
+            };
+            let id = template.id(&arrival, number).filter(|id| table.rule.allows(id));
+            let Some(id) = id else { break };
             match self.catalog.enrol(record.id, table.id, &id, access, at) {
                 Err(catalog::Error::Taken) => {}
                 made => return Ok(made?),
@@ -205,15 +220,25 @@ impl Library {
     }
 
     /// The next whole number. Numbers that others have taken since are stepped over by trying.
-    fn next_id(&self, drop_box: &DropBox, table: &Table) -> Result<u64, Error> {
+    fn next_number(
+        &self,
+        drop_box: &DropBox,
+        table: &Table,
+        around: (String, String),
+    ) -> Result<u64, Error> {
         let mut counter = drop_box.counter.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = match *counter {
-            Some(last) => last,
-            None => self.catalog.largest_id(table.id)?,
+        let next = match counter.last.filter(|_| counter.around == around) {
+            Some(last) => last.saturating_add(1),
+            None => self.number_behind(table, &around)?,
         };
-        let next = last.saturating_add(1);
-        *counter = Some(next);
+        *counter = Counter { around, last: Some(next) };
         Ok(next)
+    }
+
+    /// One more than the largest number that a row has there.
+    fn number_behind(&self, table: &Table, around: &(String, String)) -> Result<u64, Error> {
+        let largest = self.catalog.largest_number(table.id, (&around.0, &around.1))?;
+        Ok(largest.saturating_add(1))
     }
 
     /// Where a file goes in its row.

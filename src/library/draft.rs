@@ -12,7 +12,9 @@ use crate::library::promise::Promise;
 use crate::library::quota::Room;
 use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
+use crate::library::writeback::Writeback;
 use crate::library::{Error, Library, Target};
+use crate::pipeline::Sum;
 use crate::refusal::{Refusal, Violation};
 use crate::timestamp::Timestamp;
 
@@ -53,6 +55,9 @@ pub(super) struct Work {
     pub(super) start: Start,
     /// Bytes that the writer sent from offset 0 on without a gap.
     pub(super) contiguous: u64,
+    /// What was seen of the staged bytes.
+    pub(super) sum: Sum,
+    pub(super) writeback: Writeback,
     /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
     pub(super) probe_at: Option<u64>,
     /// Why the bytes will be refused at close: their writer is not to hear of it before, nor then (`on_refuse`).
@@ -102,6 +107,8 @@ impl Draft {
             stage: Stage::Untouched,
             start,
             contiguous: 0,
+            sum: Sum::default(),
+            writeback: Writeback::default(),
             probe_at: Some(1),
             unfit: None,
             condemned: None,
@@ -241,6 +248,7 @@ impl Draft {
             work.spoil();
             return Err(Error::io("write the draft")(error));
         }
+        work.passed(self.is_kept_as_sent(), offset, data);
         if offset <= work.contiguous {
             work.contiguous = work.contiguous.max(end);
         }
@@ -262,6 +270,7 @@ impl Draft {
         work.staged()?.file().set_len(length).map_err(Error::io("truncate the draft"))?;
         // What a truncation leaves was judged as a prefix already, or will be at close.
         work.contiguous = work.contiguous.min(length);
+        work.sum.changed_from(length);
         self.set_size(length);
         Ok(())
     }
@@ -319,6 +328,7 @@ impl Draft {
         }
         // Under way, what is written over old bytes makes a header of both, which nobody meant.
         work.contiguous = 0;
+        (work.sum, work.writeback) = <_>::default();
         work.probe_at = Some(1);
         work.stage = Stage::Open(staged);
         Ok(())
@@ -380,6 +390,7 @@ impl Work {
         self.start = Start::Empty;
         self.unfit.clone_from(&self.condemned);
         self.contiguous = 0;
+        (self.sum, self.writeback) = <_>::default();
         self.probe_at = Some(1);
     }
 }

@@ -11,7 +11,8 @@ use crate::library::{Error, Library};
 use crate::pipeline::header::End as Bytes;
 use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
 use crate::refusal::{Rule, Violation};
-use crate::schema::OnRefuse;
+use crate::rule::Kind;
+use crate::schema::{Field, OnRefuse};
 
 /// How long the prefix must have grown before the header is looked at again.
 const PROBE_STEP: u64 = 16 << 10;
@@ -39,6 +40,12 @@ impl Draft {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what is stored will be what is sent, or both: else its digest is nobody's business.
+    pub(super) fn is_kept_as_sent(&self) -> bool {
+        let Field { rules, keep_original, .. } = &*self.target.field;
+        rules.kind == Kind::File || *keep_original
     }
 
     /// Looks at the header once enough of it is there.
@@ -88,6 +95,18 @@ impl Draft {
         let refusal = library.refuse(&self.target, self.author, violation, None);
         work.stage = Stage::Refused(refusal.clone());
         refusal.into()
+    }
+}
+
+impl Work {
+    /// These bytes were written: they are hashed, and on their way to the disk once they are many.
+    pub(super) fn passed(&mut self, hashed: bool, offset: u64, data: &[u8]) {
+        if hashed {
+            self.sum.wrote(offset, data);
+        }
+        if let Stage::Open(staged) = &self.stage {
+            self.writeback.written_to(staged.file(), offset.saturating_add(data.len() as u64));
+        }
     }
 }
 

@@ -25,6 +25,9 @@ impl Draft {
         let file = work.staged()?.file();
         rustix::fs::fallocate(file, flags, offset, length)
             .map_err(|errno| Error::io("allocate space for the draft")(errno.into()))?;
+        // Whatever it may have done to the bytes.
+        work.sum.forget();
+        let file = work.staged()?.file();
         let size = file.metadata().map_err(Error::io("stat the draft"))?.len();
         work.contiguous = work.contiguous.min(size);
         self.set_size(size);

@@ -1,9 +1,13 @@
 //! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
+mod access;
 mod annotate;
 pub mod attach_url;
+pub mod attributes;
+mod backup;
 pub mod boxes;
+pub mod counts;
 pub mod depot;
 mod describe;
 pub mod downloads;
@@ -35,16 +39,19 @@ pub mod tally;
 pub mod transfer;
 pub mod trash;
 pub mod variant;
+mod writeback;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attachment::{Access, AttachmentId, BlobKey, FieldId, TableId};
+use crate::access::Policy;
+use crate::attachment::{AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
+use crate::library::counts::Counts;
 use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::promise::{Promise, Promises};
@@ -80,10 +87,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// The stores beside the library's own.
     pub stores: Vec<Store>,
-    /// Owner of what is written; none: whoever writes it.
-    pub owner: Option<(u32, u32)>,
-    pub file_mode: u32,
-    pub dir_mode: u32,
+    /// Owner, group and modes where no table has a word of its own.
+    pub access: Policy,
     /// Where files may be fetched from.
     pub fetch: fetch::Policy,
 }
@@ -94,6 +99,8 @@ pub struct Table {
     pub id: TableId,
     pub name: Name,
     pub rule: IdRule,
+    /// Owner, group and modes that it fixes.
+    pub access: Policy,
     pub fields: Vec<Arc<Field>>,
     /// The catalogue's number of each field, in the same order.
     pub numbers: Vec<FieldId>,
@@ -131,6 +138,7 @@ pub struct Library {
     downloads: Downloads,
     promises: Promises,
     reads: Reads,
+    counts: Counts,
 }
 
 /// The parts that a library is made of.
@@ -173,7 +181,7 @@ impl Library {
     ) -> Result<Self, Error> {
         let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
-        let tables = declare(&*catalog, schema.tables)?;
+        let tables = declare(&*catalog, schema.tables, settings.access)?;
         let limits = limits(&tables, &settings.quotas);
         catalog.limit(limits.clone());
         Ok(Self {
@@ -193,6 +201,7 @@ impl Library {
             downloads: Downloads::default(),
             promises: Promises::default(),
             reads: Reads::default(),
+            counts: Counts::default(),
             home,
             catalog,
             blobs,
@@ -241,6 +250,10 @@ impl Library {
         &self.pipeline
     }
 
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     pub fn downloads(&self) -> &Downloads {
         &self.downloads
     }
@@ -249,15 +262,13 @@ impl Library {
     pub fn promise(&self, id: AttachmentId) -> Promise {
         self.promises.make(id)
     }
-
-    /// What a new file of this writer looks like to `stat`.
-    pub fn file_access(&self, uid: u32, gid: u32, field: &Field) -> Access {
-        let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
-        Access { uid, gid, mode: field.mode.unwrap_or(self.settings.file_mode) }
-    }
 }
 
-fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<Vec<Table>, Error> {
+fn declare(
+    catalog: &dyn Catalog,
+    tables: Vec<crate::schema::Table>,
+    mount: Policy,
+) -> Result<Vec<Table>, Error> {
     let number = |table: crate::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
@@ -266,7 +277,8 @@ fn declare(catalog: &dyn Catalog, tables: Vec<crate::schema::Table>) -> Result<V
         };
         let numbers = table.fields.iter().map(declare).collect::<Result<_, _>>()?;
         let fields = table.fields.into_iter().map(Arc::new).collect();
-        Ok(Table { id, name: table.name, rule: table.id, fields, numbers })
+        let (name, access) = (table.name, table.access.or(mount));
+        Ok(Table { id, name, rule: table.id, access, fields, numbers })
     };
     tables.into_iter().map(number).collect()
 }

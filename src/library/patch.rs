@@ -7,9 +7,9 @@
 use serde_json::{Map, Value};
 
 use crate::catalog::{Link, Place, Revision};
+use crate::library::attributes::{MAX_BYTES, ORIGIN, is_ours};
 use crate::library::describe::{FACTS, FREE, PASSED_OVER};
-use crate::library::open::MAX_ATTRIBUTE_BYTES;
-use crate::library::row::{NAME, ROW};
+use crate::library::row::{FREE_FIELDS, NAME, ROW};
 use crate::library::{Error, Library, Table};
 use crate::refusal::{Rule, Violation};
 use crate::schema::{Collection, Field};
@@ -19,6 +19,9 @@ use crate::slot::Name;
 const MAX_KEY: usize = 240;
 /// Bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
+/// Values in a document: in memory each takes many times the two bytes that it takes on paper. A row of 10,000 items with some
+/// variants each has fewer.
+const MAX_VALUES: usize = 1 << 20;
 
 /// Why a patch is not applied.
 pub(super) enum Wrong {
@@ -38,6 +41,8 @@ pub(super) struct Patch<'a> {
     library: &'a Library,
     links: &'a [Link],
     revisions: Vec<Revision>,
+    /// The fields that held nothing when the document was read, where it is a whole one.
+    free: Vec<String>,
 }
 
 impl<'a> Patch<'a> {
@@ -48,27 +53,32 @@ impl<'a> Patch<'a> {
         links: &'a [Link],
         text: &[u8],
     ) -> Result<Vec<Revision>, Wrong> {
-        let mut patch = Self { library, links, revisions: Vec::new() };
+        let mut patch = Self { library, links, revisions: Vec::new(), free: Vec::new() };
         patch.document(table, text)?;
         Ok(patch.revisions)
     }
 
     fn document(&mut self, table: &Table, text: &[u8]) -> Result<(), Wrong> {
+        // Never fewer than there are, whatever stands in the strings.
+        let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+        if values > MAX_VALUES {
+            return Err(wrong("the document has too many values", "up to a million values"));
+        }
         let document: Value = serde_json::from_slice(text).map_err(|error| broken(&error))?;
-        let Value::Object(fields) = document else {
+        let Value::Object(mut fields) = document else {
             return Err(wrong("the document is no JSON object", "an object with the row's fields"));
         };
+        let own = fields.remove(ROW);
+        let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
+        let free = free.into_iter().flatten().filter_map(Value::as_str);
+        self.free = free.map(str::to_owned).collect();
         for (key, value) in fields {
-            match table.field(&key) {
-                Some(field) => self.field(field, value)?,
-                None if key == ROW => {}
-                None => {
-                    let known: Vec<_> =
-                        table.fields.iter().map(|field| field.name.as_str()).collect();
-                    let fact = format!("`{key}` is no field of {}", table.name);
-                    return Err(wrong(&fact, &format!("the fields {}", known.join(", "))));
-                }
-            }
+            let Some(field) = table.field(&key) else {
+                let known: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
+                let fact = format!("`{key}` is no field of {}", table.name);
+                return Err(wrong(&fact, &format!("the fields {}", known.join(", "))));
+            };
+            self.field(field, value)?;
         }
         Ok(())
     }
@@ -77,7 +87,11 @@ impl<'a> Patch<'a> {
         let name = &field.name;
         match (field.collection, value) {
             (_, Value::Null) => {
-                let own = self.links.iter().filter(|link| link.place.field == *name);
+                let mut own = self.links.iter().filter(|link| link.place.field == *name).peekable();
+                if own.peek().is_some() && self.free.iter().any(|free| free == name.as_str()) {
+                    let fact = format!("a file was attached at `{name}` meanwhile");
+                    return Err(wrong(&fact, "documents that were read since"));
+                }
                 self.revisions.extend(own.map(|link| Revision::Detach(link.place.clone())));
                 Ok(())
             }
@@ -163,7 +177,9 @@ impl<'a> Patch<'a> {
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
         let told = self.library.describe(&link.attachment)?;
-        let place = &link.place;
+        let (place, id) = (&link.place, link.attachment.id);
+        // What is said here is said of this one.
+        self.revisions.push(Revision::Require { place: place.clone(), id });
         for (key, value) in patch {
             let before = told.get(&key);
             if PASSED_OVER.contains(&key.as_str()) || before == Some(&value) || key == NAME {
@@ -197,8 +213,8 @@ impl<'a> Patch<'a> {
                 Value::String(text) => Some(text.into_bytes()),
                 _ => return Err(wrong(&format!("`{name}` is no text"), "attributes as text")),
             };
-            let ours = name.starts_with("user.mediafs.") || name.len() > MAX_NAME;
-            if ours || !name.starts_with("user.") {
+            let foreign = name.starts_with("user.") && !is_ours(&name) && name != ORIGIN;
+            if !foreign || name.len() > MAX_NAME {
                 let fact = format!("`{name}` is no attribute that can be set");
                 return Err(wrong(&fact, "attributes such as user.note"));
             }
@@ -245,7 +261,7 @@ impl<'a> Patch<'a> {
             }
         }
         let used: usize = all.iter().map(|(name, length)| name.len() + length).sum();
-        if used > MAX_ATTRIBUTE_BYTES {
+        if used > MAX_BYTES {
             return Err(wrong("the metadata has more than 64 KiB", "64 KiB of it for each file"));
         }
         Ok(())

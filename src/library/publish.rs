@@ -5,13 +5,14 @@
 
 use std::fs::File;
 
-use crate::attachment::{Access, BlobKey, Original, StoreId, Times};
+use crate::attachment::{Access, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::digest::Digest;
+use crate::library::attributes::{ORIGIN, as_source};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::{self, Candidate, Refined, Sent};
+use crate::pipeline::{self, Candidate, Refined, Sent, Sum};
 use crate::refusal::{Refusal, RefusalId, Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
@@ -25,6 +26,8 @@ pub(super) const MAX_TRIES: usize = 8;
 pub struct Raw {
     file: File,
     length: u64,
+    /// What was seen of them while they were written.
+    sum: Sum,
     /// Where they are already, below the quarantine.
     kept: Option<String>,
 }
@@ -34,7 +37,12 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length, kept: None })
+        Ok(Self { file, length, sum: Sum::default(), kept: None })
+    }
+
+    /// The same bytes, of which this was seen while they were written.
+    pub(super) fn seen(self, sum: Sum) -> Self {
+        Self { sum, ..self }
     }
 
     /// Bytes that the quarantine keeps already: refused again they are not kept twice.
@@ -54,6 +62,7 @@ pub(super) struct Product {
 /// What the writer said about the file beside its bytes.
 #[derive(Debug, Clone)]
 pub struct Metadata {
+    /// As the writer has it; the table may fix another.
     pub access: Access,
     pub times: Times,
     pub attributes: Vec<(String, Vec<u8>)>,
@@ -65,8 +74,11 @@ pub struct Metadata {
 
 impl Metadata {
     /// Of what a program wrote.
-    pub fn written(access: Access, times: Times, attributes: Vec<(String, Vec<u8>)>) -> Self {
-        Self { access, times, attributes, source: None, filename: None }
+    pub fn written(access: Access, times: Times, mut attributes: Vec<(String, Vec<u8>)>) -> Self {
+        let origin = attributes.iter().find(|(name, _)| name == ORIGIN);
+        let source = origin.and_then(|(_, value)| as_source(value));
+        attributes.retain(|(name, _)| name != ORIGIN);
+        Self { access, times, attributes, source, filename: None }
     }
 
     /// The name that tells the user which file it was.
@@ -106,6 +118,7 @@ impl Library {
         };
         match self.store(&product, target, metadata) {
             Ok(published) => {
+                self.counts.attached.add(1);
                 self.clear_refusal(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
@@ -126,7 +139,8 @@ impl Library {
     ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
-        let admitted = Candidate::identify(raw.file, raw.length, extension)?.admit(rules)?;
+        let candidate = Candidate::identify(raw.file, raw.length, extension)?.seen(raw.sum);
+        let admitted = candidate.admit(rules)?;
         let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
         let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
         Ok(Product { refined, sent })
@@ -144,24 +158,28 @@ impl Library {
         loop {
             let now = Timestamp::now();
             let refined = &product.refined;
-            let blob = self.keep_blob(store, refined.digest(), refined.file(), now)?;
-            let original = self.keep_original(store, product, blob, now)?;
+            let kept = self.keep_blob(store, refined.digest(), refined.file(), now)?;
+            let (blob, sent) = (kept.key(), self.keep_original(store, product, kept, now)?);
             let publication = Publication {
                 place: target.place.clone(),
                 written: target.written.clone(),
                 blob,
                 content: refined.content().clone(),
-                access: metadata.access,
+                access: self.fixed(target).of(metadata.access),
                 times: metadata.times,
                 original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),
-                original,
+                original: sent.as_ref().map(|(_, original)| original.clone()),
                 attributes: metadata.attributes.clone(),
                 now,
             };
             match self.catalog.publish(&publication) {
                 Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
-                answer => return Ok(answer?),
+                answer => {
+                    let published = answer?;
+                    self.confirm([Some(kept), sent.map(|(kept, _)| kept)]);
+                    return Ok(published);
+                }
             }
         }
     }
@@ -171,29 +189,42 @@ impl Library {
         &self,
         store: StoreId,
         product: &Product,
-        stored: BlobKey,
+        stored: Reservation,
         now: Timestamp,
-    ) -> Result<Option<Original>, Error> {
+    ) -> Result<Option<(Reservation, Original)>, Error> {
         let Some(sent) = &product.sent else { return Ok(None) };
-        let same = sent.digest() == stored.digest;
-        let blob =
+        let same = sent.digest() == stored.key().digest;
+        let kept =
             if same { stored } else { self.keep_blob(store, sent.digest(), sent.file(), now)? };
-        Ok(Some(Original { blob, content: sent.content().clone() }))
+        Ok(Some((kept, Original { blob: kept.key(), content: sent.content().clone() })))
     }
 
-    /// The key under which a store has these bytes from now on. They belong to nobody yet.
+    /// The key under which a store has these bytes from now on. They belong to nobody yet, and are pending where they are new.
     pub(super) fn keep_blob(
         &self,
         store: StoreId,
         digest: Digest,
         bytes: &File,
         now: Timestamp,
-    ) -> Result<BlobKey, Error> {
+    ) -> Result<Reservation, Error> {
         let reservation = self.catalog.reserve(store, digest, now)?;
+        let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         if let Reservation::New(key) = reservation {
             self.blobs.put(key, bytes)?;
+            self.counts.stored_bytes.add(length);
+        } else {
+            self.counts.shared_bytes.add(length);
         }
-        Ok(reservation.key())
+        Ok(reservation)
+    }
+
+    /// The catalogue has linked them.
+    pub(super) fn confirm(&self, kept: impl IntoIterator<Item = Option<Reservation>>) {
+        for reservation in kept.into_iter().flatten() {
+            if let Reservation::New(key) = reservation {
+                self.blobs.confirm(key);
+            }
+        }
     }
 
     /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.

@@ -11,6 +11,7 @@ use crate::library::{Error, Library, Target};
 use crate::quota::{self, Account, Excess, Limits, Measure, Quota, Usage};
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::rule::Kind;
+use crate::slot::Name;
 
 /// What the quotas leave for one file. Without quotas: everything.
 #[derive(Debug, Clone, Default)]
@@ -112,18 +113,26 @@ impl Library {
         &self,
         id: ScratchId,
         author: Author,
-        excess: &Excess,
+        violation: Violation,
     ) -> Result<Refusal, Error> {
-        let violation = self.over_quota(excess);
         let record = self.catalog.scratch_by_id(id)?;
-        let (path, name) = match record {
+        let place = match record {
             Some(record) => (self.folder_path(&record.folder)?, record.name.to_string()),
             None => ("?".to_owned(), "a file without a name".to_owned()),
         };
-        let path = format!("{path}/{name}");
+        Ok(self.refuse_growth(place, author, violation))
+    }
+
+    fn refuse_growth(
+        &self,
+        (folder, name): (String, String),
+        author: Author,
+        violation: Violation,
+    ) -> Refusal {
+        let path = format!("{folder}/{name}");
         let refusal = Refusal { id: self.refusals.next_id(), path, field: name, violation };
         self.refusals.record(&refusal, None, author, None);
-        Ok(refusal)
+        refusal
     }
 
     pub(crate) fn over_quota(&self, excess: &Excess) -> Violation {
@@ -161,14 +170,19 @@ impl Library {
         Ok(())
     }
 
-    /// Makes room for what new scratch is to hold, or removes it.
-    pub(super) fn charge_scratch(&self, record: &ScratchRecord, length: u64) -> Result<(), Error> {
+    /// Makes room for what new scratch is to hold, which will be called so.
+    pub(super) fn charge_scratch(
+        &self,
+        record: &ScratchRecord,
+        name: &Name,
+        length: u64,
+    ) -> Result<(), Error> {
         let charge = self.scratch_charge(record)?;
         let Err(excess) = charge.grow(length, self.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
-        let refusal = self.refuse_scratch(record.id, author, &excess)?;
-        self.remove_scratch(record.id)?;
-        Err(refusal.into())
+        let path = self.folder_path(&record.folder)?;
+        let violation = self.over_quota(&excess);
+        Err(self.refuse_growth((path, name.to_string()), author, violation).into())
     }
 
     /// The part that a scratch file has in its user's tally, for whoever opens it.

@@ -2,7 +2,7 @@
 //! Does not judge: the transfer was allowed.
 
 use crate::attachment::{Attachment, BlobKey, StoreId};
-use crate::catalog::{self, Collision, Link, Rehoming};
+use crate::catalog::{self, Collision, Link, Rehoming, Reservation};
 use crate::library::publish::MAX_TRIES;
 use crate::library::{Error, Library, Target};
 use crate::timestamp::Timestamp;
@@ -45,24 +45,30 @@ impl Library {
                 same if same == attachment.blob => Ok(blob),
                 other => self.carry(other, store, now),
             };
+            let original = sent.map(carry).transpose()?;
             let rehoming = Rehoming {
                 from: from.place.clone(),
                 to: target.place.clone(),
                 written: target.written.clone(),
                 collision,
-                blob,
-                original: sent.map(carry).transpose()?,
+                blob: blob.key(),
+                original: original.map(Reservation::key),
+                fixed: self.fixed(target),
                 now,
             };
             match self.catalog.rehome(&rehoming) {
                 Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
-                answer => return Ok(answer?),
+                answer => {
+                    let displaced = answer?;
+                    self.confirm([Some(blob), original]);
+                    return Ok(displaced);
+                }
             }
         }
     }
 
     /// The same bytes in another store.
-    fn carry(&self, key: BlobKey, store: StoreId, now: Timestamp) -> Result<BlobKey, Error> {
+    fn carry(&self, key: BlobKey, store: StoreId, now: Timestamp) -> Result<Reservation, Error> {
         let bytes = self.blobs.open(key)?;
         self.keep_blob(store, key.digest, &bytes, now)
     }

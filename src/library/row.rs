@@ -1,11 +1,14 @@
 //! `row.json`: a row with all that is attached, as one document; what is written to it is applied whole or not at all.
 //! Does not know handles, nor what a patch may say: `patch.rs` does.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::attachment::Attachment;
-use crate::catalog::{Link, Place, Revision, RowRecord};
+use crate::catalog::{self, Link, Place, Revision, RowRecord};
 use crate::library::patch::{Patch, Wrong};
+use crate::library::publish::MAX_TRIES;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Table};
 use crate::refusal::{Refusal, Violation};
@@ -16,6 +19,9 @@ use crate::timestamp::Timestamp;
 pub const ROW_JSON: &str = "row.json";
 /// What is told of the row itself; no field has this name. Not patched.
 pub(super) const ROW: &str = "$row";
+/// Which fields held nothing, among what is told of the row: a whole document that says `null` there detaches nothing that
+/// came since.
+pub(super) const FREE_FIELDS: &str = "free";
 /// The name of a list's item; the order of a list is that of its names.
 pub(super) const NAME: &str = "name";
 
@@ -35,7 +41,12 @@ impl Library {
         let table = self.table(row.table).ok_or(Error::Missing)?;
         let links = self.catalog.links(row.id)?;
         let mut document = Map::new();
-        document.insert(ROW.into(), self.row_facts(table, row, drafts));
+        let single = |field: &&Arc<Field>| field.collection == Collection::One;
+        let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
+        let free = table.fields.iter().filter(single).filter(free);
+        let mut facts = self.row_facts(table, row, drafts);
+        facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
+        document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
             document.insert(field.name.to_string(), self.field_json(field, &own)?);
@@ -97,16 +108,22 @@ impl Library {
         author: Author,
     ) -> Result<Revised, Error> {
         let table = self.table(row.table).ok_or(Error::Missing)?;
-        let links = self.catalog.links(row.id)?;
-        let revisions = match Patch::read(self, table, &links, text) {
-            Ok(revisions) => revisions,
-            Err(Wrong::Document(violation)) => {
-                return Err(self.refuse_row(row, table, author, violation).into());
+        for _ in 0..MAX_TRIES {
+            let links = self.catalog.links(row.id)?;
+            let revisions = match Patch::read(self, table, &links, text) {
+                Ok(revisions) => revisions,
+                Err(Wrong::Document(violation)) => {
+                    return Err(self.refuse_row(row, table, author, violation).into());
+                }
+                Err(Wrong::Library(error)) => return Err(error),
+            };
+            match self.catalog.revise(row.id, &revisions, Timestamp::now()) {
+                // Something was attached or detached since it was looked at: what the document says of that is asked anew.
+                Err(catalog::Error::Missing) => {}
+                lost => return Ok(revised(&links, &revisions, lost?)),
             }
-            Err(Wrong::Library(error)) => return Err(error),
-        };
-        let lost = self.catalog.revise(row.id, &revisions, Timestamp::now())?;
-        Ok(revised(&links, &revisions, lost))
+        }
+        Err(Error::Missing)
     }
 
     fn refuse_row(

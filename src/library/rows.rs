@@ -1,7 +1,7 @@
 //! Rows: the directories that hold slots and scratch.
 //! Does not know which names are fields; a row is removed only when the catalogue finds it empty.
 
-use crate::attachment::{Amendment, RowId, TableId};
+use crate::attachment::{Access, RowId, TableId};
 use crate::catalog::{Collision, Folder, Place, RowRecord};
 use crate::library::{Error, Library};
 use crate::slot::{Name, Row, Slot};
@@ -26,14 +26,9 @@ impl Library {
         Ok(self.catalog.rows(table, after, limit)?)
     }
 
-    pub fn make_row(
-        &self,
-        table: TableId,
-        name: &Name,
-        uid: u32,
-        gid: u32,
-    ) -> Result<RowRecord, Error> {
-        let access = self.row_access(uid, gid);
+    /// A new row, with owner and mode as they are asked for where the table does not fix them.
+    pub fn make_row(&self, table: TableId, name: &Name, asked: Access) -> Result<RowRecord, Error> {
+        let access = self.table(table).map_or(asked, |table| table.access.rows().of(asked));
         Ok(self.catalog.add_row(table, name, access, Timestamp::now())?)
     }
 
@@ -68,10 +63,6 @@ impl Library {
         Ok(self.catalog.rename_row(row, to, collision, Timestamp::now())?)
     }
 
-    pub fn amend_row(&self, row: RowId, amendment: Amendment) -> Result<RowRecord, Error> {
-        Ok(self.catalog.amend_row(row, amendment, Timestamp::now())?)
-    }
-
     /// `user/42`, if the row's table is still configured.
     pub fn row_path(&self, row: &RowRecord) -> Option<Row> {
         let table = self.table(row.table)?;
@@ -89,10 +80,5 @@ impl Library {
         let row = self.row_by_id(folder.row)?.and_then(|row| self.row_path(&row));
         let row = row.map_or_else(|| "?".to_owned(), |row| row.to_string());
         Ok(folder.field.as_ref().map_or(row.clone(), |field| format!("{row}/{field}")))
-    }
-
-    pub(super) fn row_access(&self, uid: u32, gid: u32) -> crate::attachment::Access {
-        let (uid, gid) = self.settings.owner.unwrap_or((uid, gid));
-        crate::attachment::Access { uid, gid, mode: self.settings.dir_mode }
     }
 }

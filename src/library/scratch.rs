@@ -2,7 +2,7 @@
 //! Does not know handles: whoever opened a scratch file writes to it directly.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +12,17 @@ use crate::attachment::{Access, Amendment, ScratchId, Times};
 use crate::catalog::{Collision, Folder, Published, ScratchRecord};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
+use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library, Target, staging};
 use crate::pipeline::policy;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
-/// Scratch belongs to its writer alone (CONTRACT 1).
-pub const SCRATCH_MODE: u32 = 0o600;
+/// Scratch belongs to its writer alone (CONTRACT 1), on the backing disk as in the tree. What mode a program gives it is
+/// kept for the file that it may become.
+const SCRATCH_MODE: u32 = 0o600;
+/// The bits of it that are shown.
+const OWNERS: u32 = 0o700;
 
 /// Makes file names unique within one run; the time makes them unique over runs.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -71,13 +75,11 @@ impl Library {
         &self,
         folder: &Folder,
         name: &Name,
-        uid: u32,
-        gid: u32,
+        access: Access,
     ) -> Result<(ScratchRecord, File), Error> {
         let table = self.scratch_table(folder)?;
-        let (record, file) =
-            self.new_scratch(folder, name, Access { uid, gid, mode: SCRATCH_MODE })?;
-        self.tally.add(record.id, uid, table, 0);
+        let (record, file) = self.new_scratch(folder, name, access)?;
+        self.tally.add(record.id, access.uid, table, 0);
         Ok((record, file))
     }
 
@@ -123,6 +125,13 @@ impl Library {
             other => other.map_err(Error::io("stat a scratch file"))?,
         };
         Ok(ScratchStat::new(&meta))
+    }
+
+    /// Owner and mode as `stat` shows them: nobody but its owner reads scratch that is not a report.
+    pub fn scratch_access(&self, record: &ScratchRecord) -> Access {
+        let told = is_report(record)
+            || (has_suffix(&record.name) && self.drop_box(record.folder.row).is_some());
+        if told { record.access } else { private(record.access) }
     }
 
     /// `chmod`, `chown`, `utimens`. The times are the backing file's own.
@@ -230,35 +239,9 @@ impl Library {
         // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
         // the quarantine too. A stored blob must share its inode with neither.
         let sent = self.snapshot(&scratch, stat.size)?;
-        let mut access = self.file_access(record.access.uid, record.access.gid, &target.field);
-        if record.access.mode != SCRATCH_MODE {
-            access.mode = record.access.mode;
-        }
-        let metadata = Metadata::written(access, stat.times, attributes);
+        let metadata = Metadata::written(record.access, stat.times, attributes);
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
-    }
-
-    /// A stored blob becomes scratch: its bytes are copied, since scratch may be written to.
-    pub fn scratch_from_blob(
-        &self,
-        link: &crate::catalog::Link,
-        folder: &Folder,
-        name: &Name,
-        (uid, gid): (u32, u32),
-    ) -> Result<ScratchRecord, Error> {
-        let attachment = &link.attachment;
-        let blob = self.open_blob(attachment.blob)?;
-        let (record, file) = self.make_scratch(folder, name, uid, gid)?;
-        self.charge_scratch(&record, attachment.content.length)?;
-        let copied = staging::copy(&blob, &file, attachment.content.length);
-        let kept = copied.and_then(|()| keep_times(&file, attachment.times));
-        // The attachment loses its name next, and the copy is then all there is.
-        if let Err(error) = kept.and_then(|()| file.sync_all()) {
-            self.remove_scratch(record.id)?;
-            return Err(Error::io("copy the stored bytes")(error));
-        }
-        Ok(record)
     }
 
     /// The bytes of scratch, if there are no more than `most`.
@@ -274,23 +257,6 @@ impl Library {
         Ok((bytes.len() <= most).then_some(bytes))
     }
 
-    /// New scratch with these bytes.
-    pub fn write_scratch(
-        &self,
-        folder: &Folder,
-        name: &Name,
-        (uid, gid): (u32, u32),
-        bytes: &[u8],
-    ) -> Result<(), Error> {
-        let (record, mut file) = self.make_scratch(folder, name, uid, gid)?;
-        self.charge_scratch(&record, bytes.len() as u64)?;
-        if let Err(error) = file.write_all(bytes) {
-            self.remove_scratch(record.id)?;
-            return Err(Error::io("write a scratch file")(error));
-        }
-        Ok(())
-    }
-
     /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
     pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
         let copy = self.staging.nameless().map_err(Error::io("stage the copy"))?;
@@ -303,6 +269,11 @@ impl Library {
     }
 }
 
+/// The owner's bits alone.
+pub fn private(access: Access) -> Access {
+    Access { mode: access.mode & OWNERS, ..access }
+}
+
 /// The times that a file of the backing disk shows.
 fn times(meta: &fs::Metadata) -> Times {
     let nanos = |seconds: i64, nanos: i64| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
@@ -313,15 +284,8 @@ fn times(meta: &fs::Metadata) -> Times {
     }
 }
 
-fn keep_times(file: &File, times: Times) -> io::Result<()> {
-    let wanted = fs::FileTimes::new()
-        .set_accessed(times.accessed.into())
-        .set_modified(times.modified.into());
-    file.set_times(wanted)
-}
-
 /// `user.*` attributes that were set on scratch are the backing file's own, where its filesystem has any.
-pub(super) fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
+pub fn foreign_attributes(file: &File) -> Vec<(String, Vec<u8>)> {
     attribute_names(file)
         .into_iter()
         .filter_map(|name| attribute(file, &name).map(|value| (name, value)))

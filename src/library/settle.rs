@@ -107,7 +107,7 @@ impl Draft {
             let refusal = library.refuse(&self.target, self.author, violation, Some(sent));
             return self.refused(library, work, refusal);
         }
-        let raw = Raw::new(sent)?;
+        let raw = Raw::new(sent)?.seen(work.sum.clone());
         let metadata = self.metadata(library, &work.start)?;
         match library.publish(raw, &self.target, self.author, &metadata) {
             Ok(published) => {

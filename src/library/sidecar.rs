@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use crate::access::Fixed;
 use crate::attachment::Access;
 use crate::catalog::{Folder, Place, ScratchRecord};
 use crate::library::refuse::{Author, Line};
@@ -58,9 +59,9 @@ impl Library {
     /// failing to is logged, never fatal.
     pub(crate) fn report(&self, target: &Target, author: Author, line: &Line) {
         let Some((folder, name)) = of(target) else { return };
-        let uid = self.settings.owner.map_or(author.uid, |(uid, _)| uid);
-        let gid = self.settings.owner.map_or(uid, |(_, gid)| gid);
-        let access = Access { uid, gid, mode: MODE };
+        let fixed = Fixed { mode: Some(MODE), ..self.fixed(target) };
+        let uid = fixed.uid.unwrap_or(author.uid);
+        let access = fixed.of(Access { uid, gid: uid, mode: MODE });
         if let Err(error) = self.write_report(&folder, &name, access, &line.text()) {
             tracing::warn!(slot = %target.slot, error = &error as &dyn std::error::Error, "a refusal is not told beside the file");
         }

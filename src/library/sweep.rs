@@ -60,7 +60,19 @@ impl Library {
         let now = Timestamp::now();
         let retired = now.minus(self.time_of(Patience::Hold));
         self.keep_promises(retired, now)?;
+        self.recall(now)?;
         self.sweep_until(|| Ok((retired, now)))?;
+        Ok(())
+    }
+
+    /// What the stores say was put and never confirmed is confirmed now, or a reservation that came to nothing.
+    fn recall(&self, now: Timestamp) -> Result<(), Error> {
+        for keys in self.blobs.pending()?.chunks(BATCH) {
+            let stored = self.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
+            for key in stored {
+                self.blobs.confirm(key);
+            }
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Transfers: one attachment gets another name, or moves from slot to slot, without its bytes being touched.
 //! Does not copy: what the target's rules would change must be copied by the client.
 
+use crate::access::{Fixed, Terms};
 use crate::attachment::Attachment;
 use crate::catalog::{self, Collision, Link, Place};
 use crate::library::refuse::Author;
@@ -20,13 +21,14 @@ impl Library {
         author: Author,
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
-        if self.is_elsewhere(&from.attachment, target)? {
-            // One attachment has one blob, and that is in one store.
+        let fixed = self.fixed(target);
+        // One attachment has one blob, and that is in one store; it has one owner and one mode.
+        if self.is_elsewhere(&from.attachment, target)? || !fixed.agrees(from.attachment.access) {
             return Err(Error::WouldChange);
         }
         let Target { place, written, .. } = target;
-        let now = Timestamp::now();
-        match self.catalog.share(from.attachment.id, place, written, Collision::Refuse, now) {
+        let (id, now) = (from.attachment.id, Timestamp::now());
+        match self.catalog.share(id, place, written, (Collision::Refuse, fixed), now) {
             Err(catalog::Error::Quota(excess)) => {
                 return Err(self.refuse_over_quota(target, author, &excess).into());
             }
@@ -36,22 +38,26 @@ impl Library {
         Ok(())
     }
 
-    /// `rename`: the attachment moves and keeps its inode, also into another store. Returns what was displaced.
+    /// `rename`: the attachment moves and keeps its inode, also into another store; owner and mode are the target's where that
+    /// fixes them. `back` is what is fixed where it comes from. Returns what was displaced.
     pub fn move_link(
         &self,
         from: &Link,
-        source: &Rules,
+        (source, back): (&Rules, Fixed),
         target: &Target,
         collision: Collision,
         author: Author,
     ) -> Result<Option<Attachment>, Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
+        let terms = Terms { there: self.fixed(target), back };
+        self.check_terms(from, target, (collision, terms))?;
         let Target { place, written, .. } = target;
         let moved = if self.is_elsewhere(&from.attachment, target)? {
             self.rehome(from, target, collision)
         } else {
             let now = Timestamp::now();
-            let moved = self.catalog.move_link(&from.place, place, written, collision, now);
+            let moved =
+                self.catalog.move_link(&from.place, place, written, (collision, terms), now);
             moved.map_err(Error::from)
         };
         let displaced = match moved {
@@ -62,6 +68,28 @@ impl Library {
         };
         self.clear_refusal(target);
         Ok(displaced)
+    }
+
+    /// What has other names keeps its owner and mode: they are the other names' too.
+    fn check_terms(
+        &self,
+        from: &Link,
+        target: &Target,
+        (collision, terms): (Collision, Terms),
+    ) -> Result<(), Error> {
+        let Place { row, field, .. } = &target.place;
+        if (&from.place.row, &from.place.field) == (row, field) {
+            return Ok(());
+        }
+        let stays = |attachment: &Attachment, fixed: Fixed| {
+            attachment.links == 1 || fixed.agrees(attachment.access)
+        };
+        let other = match collision {
+            Collision::Exchange => self.find(&target.place)?,
+            Collision::Replace | Collision::Refuse => None,
+        };
+        let back = other.is_none_or(|other| stays(&other.attachment, terms.back));
+        if back && stays(&from.attachment, terms.there) { Ok(()) } else { Err(Error::WouldChange) }
     }
 
     /// Takes a name away. What was attached is held for a while.

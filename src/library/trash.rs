@@ -94,7 +94,7 @@ impl Library {
     }
 
     /// Hangs a detached attachment from a slot: the same one, with its number and metadata, judged by the slot's rules like
-    /// a move. Returns what was displaced. Errors: [`Error::Missing`] if it was swept meanwhile.
+    /// a move, and with the owner and mode that are fixed there. Returns what was displaced. Errors: [`Error::Missing`] if it was swept meanwhile.
     pub fn restore(
         &self,
         retired: &Retired,
@@ -109,7 +109,8 @@ impl Library {
         self.check_transfer(&retired.attachment, source, target, author)?;
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
-        let share = || Ok(self.catalog.share(id, place, written, collision, now)?);
+        let fixed = self.fixed(target);
+        let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
         match self.even_when_full(share) {
             Err(Error::Quota(excess)) => {
                 Err(self.refuse_over_quota(target, author, &excess).into())

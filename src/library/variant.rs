@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::attachment::{Attachment, AttachmentId, BlobKey, VariantId};
-use crate::catalog::{self, Reservation, VariantRecord};
+use crate::catalog::{self, VariantRecord};
 use crate::library::{Error, Library};
 use crate::pipeline;
 use crate::timestamp::Timestamp;
@@ -135,15 +135,18 @@ impl Library {
         for _ in 0..MAX_TRIES {
             // Variants live where their original does.
             let (store, now) = (original.blob.store, Timestamp::now());
-            let reservation = self.catalog.reserve(store, rendered.digest(), now)?;
-            if let Reservation::New(key) = reservation {
-                self.blobs.put(key, rendered.file())?;
-            }
-            let blob = reservation.key();
-            match self.catalog.add_variant(original.blob, variant, blob, rendered.content()) {
+            let kept = self.keep_blob(store, rendered.digest(), rendered.file(), now)?;
+            let (blob, content) = (kept.key(), rendered.content());
+            match self.catalog.add_variant(original.blob, variant, blob, content) {
                 Err(catalog::Error::BlobGone(gone)) if gone != original.blob => {}
                 Err(catalog::Error::BlobGone(_)) => return Err(Error::Missing),
-                answer => return Ok(answer?),
+                answer => {
+                    let record = answer?;
+                    // Where somebody else was quicker it is nobody's, and stays pending until it is swept.
+                    self.confirm([Some(kept).filter(|_| record.blob == blob)]);
+                    self.counts.variants_rendered.add(1);
+                    return Ok(record);
+                }
             }
         }
         Err(Error::Busy)
@@ -157,6 +160,7 @@ impl Library {
         spent: Duration,
         error: pipeline::Error,
     ) -> Error {
+        self.counts.variants_failed.add(1);
         let pipeline::Error::Refused(violation) = error else { return error.into() };
         if spent >= DEAR {
             self.renders.exhaust((original.blob, variant), violation.fact.clone());

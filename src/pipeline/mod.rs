@@ -50,13 +50,13 @@ mod raster;
 mod refine;
 mod render;
 mod step;
+mod sum;
+mod turned;
 mod work;
 pub mod worker;
 
+pub use sum::Sum;
 pub use worker::{PoolStatus, Settings};
-
-/// Bytes that are hashed at a time.
-const HASH_STEP: usize = 256 << 10;
 
 /// The pipeline with its pool of workers. Shared by threads.
 pub struct Pipeline {
@@ -70,6 +70,7 @@ pub struct Candidate {
     length: u64,
     media_type: MediaType,
     header: Header,
+    sum: Sum,
 }
 
 /// A candidate that meets the rules, as far as they can be judged without decoding it.
@@ -77,6 +78,7 @@ pub struct Candidate {
 pub struct Admitted {
     file: File,
     content: Content,
+    sum: Sum,
 }
 
 /// What is to be stored: whole, judged, normalised and hashed.
@@ -115,7 +117,12 @@ impl Candidate {
             Some(extension) => identify::refine_by_extension(found, extension),
             None => found,
         };
-        Ok(Self { file, length, media_type, header })
+        Ok(Self { file, length, media_type, header, sum: Sum::default() })
+    }
+
+    /// The same file, of which this was seen while it was written.
+    pub fn seen(self, sum: Sum) -> Self {
+        Self { sum, ..self }
     }
 
     pub fn media_type(&self) -> &MediaType {
@@ -140,7 +147,7 @@ impl Candidate {
             return Err(Error::Refused(fault::in_header(flaw)));
         }
         let content = Content { media_type: self.media_type, length: self.length, dimensions };
-        Ok(Admitted { file: self.file, content })
+        Ok(Admitted { file: self.file, content, sum: self.sum })
     }
 }
 
@@ -152,7 +159,8 @@ impl Admitted {
     /// What was sent, hashed: for a field that keeps it. It passed the rules, but whether it is whole only refining tells.
     pub fn sent(&self) -> Result<Sent, Error> {
         let file = self.file.try_clone().map_err(Error::Input)?;
-        let digest = digest(&file, self.content.length).map_err(Error::Input)?;
+        let sum = self.sum.clone();
+        let digest = sum.finish(&file, self.content.length).map_err(Error::Input)?;
         Ok(Sent { file, content: self.content.clone(), digest })
     }
 }
@@ -211,14 +219,14 @@ impl Pipeline {
         rules: &Rules,
         staged: impl FnOnce() -> io::Result<File>,
     ) -> Result<Refined, Error> {
-        let Admitted { file, content } = admitted;
+        let Admitted { file, content, sum } = admitted;
         let format = content.media_type.format().filter(|_| rules.kind == Kind::Image);
-        let Some(format) = format else { return kept(file, content) };
+        let Some(format) = format else { return kept(file, content, sum) };
         let limits = limits(rules.max_pixels);
         let job = Job::Refine { format, normal: rules.normal.clone(), limits };
         let output = staged().map_err(Error::Output)?;
         match self.work(&job, &file, &output)? {
-            Made::Nothing => kept(file, content),
+            Made::Nothing => kept(file, content, sum),
             Made::Image(content) => made(output, content),
         }
     }
@@ -298,8 +306,8 @@ fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn kept(file: File, content: Content) -> Result<Refined, Error> {
-    let digest = digest(&file, content.length).map_err(Error::Input)?;
+fn kept(file: File, content: Content, sum: Sum) -> Result<Refined, Error> {
+    let digest = sum.finish(&file, content.length).map_err(Error::Input)?;
     Ok(Refined { file, content, digest, origin: Origin::Sent })
 }
 
@@ -310,24 +318,7 @@ fn made(file: File, content: Content) -> Result<Refined, Error> {
 
 /// Hashes a file that must have exactly this length.
 pub fn digest(file: &File, length: u64) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; HASH_STEP];
-    let mut at = 0;
-    loop {
-        let read = match file.read_at(&mut buffer, at) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        hasher.update(buffer.get(..read).unwrap_or_default());
-        at += u64::try_from(read).unwrap_or_default();
-    }
-    if at != length {
-        let words = format!("the file has {at} bytes where {length} were judged");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, words));
-    }
-    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+    Sum::default().finish(file, length)
 }
 
 /// A worker that hostile bytes took over could write anything: what is recorded is measured here, not told there.
@@ -439,7 +430,7 @@ mod tests {
     fn a_file_that_changes_while_it_is_judged_is_not_kept() {
         let file = file_of(b"longer");
         let content = Content { media_type: MediaType::TEXT, length: 4, dimensions: None };
-        assert!(matches!(kept(file, content), Err(Error::Input(_))));
+        assert!(matches!(kept(file, content, Sum::default()), Err(Error::Input(_))));
     }
 
     #[test]
@@ -453,7 +444,7 @@ mod tests {
 
     #[test]
     fn the_digest_of_many_steps_is_the_digest_of_the_whole() {
-        let bytes: Vec<u8> = (0..=255).cycle().take(3 * HASH_STEP + 7).collect();
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * (256 << 10) + 7).collect();
         let length = u64::try_from(bytes.len()).unwrap();
         assert_eq!(digest(&file_of(&bytes), length).unwrap(), Digest::of(&bytes));
     }

@@ -10,6 +10,7 @@ use crate::pipeline::exif::{self, Orientation};
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::product::Product;
 use crate::pipeline::step::Recipe;
+use crate::pipeline::turned;
 use crate::rule::{Metadata, Normal};
 
 /// The normal form of an image, or word that it has it already.
@@ -66,15 +67,19 @@ fn stripped(source: &Source<'_>, profile: Profile) -> Result<Product, Fault> {
     Ok(Product::New { format: source.format, dimensions, bytes })
 }
 
-/// A JPEG is turned without loss where its blocks allow it; all else is decoded and encoded again.
+/// A JPEG is turned without loss where its blocks allow it, else as it is coded; all else is decoded and encoded again.
 fn turned(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Product, Fault> {
     if source.format != Format::Jpeg {
         return encoded(source, normal, recipe);
     }
-    decode::verify(source)?;
     let bare = container::rebuild(source.format, source.bytes, Profile::Kept)?;
     let bare = Source { bytes: &bare, ..*source };
-    match decode::jpeg_turned(&bare, recipe.turn()) {
+    let quality = Target::new(source.format, normal.quality, Purpose::Stored).quality;
+    let bytes = match turned::without_loss(&bare, recipe.turn()) {
+        Some(bytes) => Some(bytes),
+        None => turned::by_planes(&bare, recipe.turn(), quality)?,
+    };
+    match bytes {
         Some(bytes) => finished(source, normal, recipe, source.format, bytes),
         None => encoded(source, normal, recipe),
     }

@@ -18,6 +18,8 @@ pub struct Arrivals {
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
+    /// It has got its name, and its writer has not closed it, or the kernel has not said so yet: finished then.
+    Named,
     /// Finished at this time, unless somebody writes before.
     Due(Instant),
     Received,
@@ -31,28 +33,44 @@ impl Arrivals {
         let mut waiting = self.lock();
         let stage = waiting.entry(id).or_insert(Stage::Due(due));
         *stage = match *stage {
-            Stage::Due(_) => Stage::Due(due),
+            Stage::Named | Stage::Due(_) => Stage::Due(due),
             Stage::Received | Stage::ReceivedAgain(_) => Stage::ReceivedAgain(due),
         };
+    }
+
+    /// A file got its name while somebody had it open for writing.
+    pub fn named(&self, id: ScratchId) {
+        self.lock().entry(id).or_insert(Stage::Named);
+    }
+
+    /// Whether a file that is closed now got its name before. Forgets it.
+    pub fn was_named(&self, id: ScratchId) -> bool {
+        let mut waiting = self.lock();
+        let named = matches!(waiting.get(&id), Some(Stage::Named));
+        if named {
+            waiting.remove(&id);
+        }
+        named
     }
 
     /// Somebody opened it for writing, or it is no file of a box any more.
     pub fn forget(&self, id: ScratchId) {
         let mut waiting = self.lock();
-        if matches!(waiting.get(&id), Some(Stage::Due(_))) {
+        if matches!(waiting.get(&id), Some(Stage::Named | Stage::Due(_))) {
             waiting.remove(&id);
         }
     }
 
-    /// Takes out what is finished, to be received: [`Arrivals::received`] must follow for each.
+    /// Takes out what is finished, in the order of its making, to be received: [`Arrivals::received`] must follow for each.
     pub fn due(&self, now: Instant) -> Vec<ScratchId> {
         let mut waiting = self.lock();
         let due = |stage: &Stage| matches!(stage, Stage::Due(due) if *due <= now);
-        let due: Vec<_> =
+        let mut due: Vec<_> =
             waiting.iter().filter(|(_, stage)| due(stage)).map(|(id, _)| *id).collect();
         for id in &due {
             waiting.insert(*id, Stage::Received);
         }
+        due.sort_unstable();
         due
     }
 

@@ -81,6 +81,13 @@ impl OpenFlags {
     pub fn reads(self) -> bool {
         self.mode != Mode::Write
     }
+
+    /// What the kernel may do with the pages of a file that can be written. By a handle that only writes nobody reads them:
+    /// the kernel would copy every byte twice, and before each first write ask for the file's capabilities. Nor can such a
+    /// handle be mapped (mmap(2), EACCES).
+    pub fn caching(self) -> Caching {
+        if self.reads() { Caching::WhileOpen } else { Caching::Never }
+    }
 }
 
 /// What the kernel may do with the bytes of an open file.

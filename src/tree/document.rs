@@ -1,7 +1,8 @@
 //! Documents: files that are composed when they are opened and understood when they are closed, such as `row.json`.
 //! Does not know what a document says; the text of one is kept in memory, and bounded.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{RowId, TableId};
 use crate::fetch::shortcut;
@@ -12,6 +13,56 @@ use crate::tree::{Error, Result};
 
 /// The longest document. A row of 10,000 items has some 8 MiB.
 pub const MAX_BYTES: usize = 32 << 20;
+
+/// The longest that all open documents may be together: whoever needs more is told to try again later.
+const MAX_TOGETHER: usize = 256 << 20;
+
+/// What lies open in memory of documents, all of them together.
+#[derive(Debug, Default)]
+pub struct Shelf(Arc<AtomicUsize>);
+
+impl Shelf {
+    /// Opens a document. Errors: [`Error::TooBusy`] where the others leave no room.
+    pub fn open(
+        &self,
+        view: View,
+        writes: bool,
+        opener: Owner,
+        bytes: Vec<u8>,
+    ) -> Result<Document> {
+        let mut room = Room { shelf: Arc::clone(&self.0), taken: 0 };
+        room.resize(bytes.len())?;
+        let text = Text { bytes, dirty: false, refusal: None, room };
+        Ok(Document { view, writes, opener, text: Mutex::new(text) })
+    }
+}
+
+/// One document's part of the shelf, given back with it.
+#[derive(Debug)]
+struct Room {
+    shelf: Arc<AtomicUsize>,
+    taken: usize,
+}
+
+impl Room {
+    fn resize(&mut self, length: usize) -> Result<()> {
+        let more = length.saturating_sub(self.taken);
+        let before = self.shelf.fetch_add(more, Ordering::Relaxed);
+        if more > 0 && before.saturating_add(more) > MAX_TOGETHER {
+            self.shelf.fetch_sub(more, Ordering::Relaxed);
+            return Err(Error::TooBusy);
+        }
+        self.shelf.fetch_sub(self.taken.saturating_sub(length), Ordering::Relaxed);
+        self.taken = length;
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shelf.fetch_sub(self.taken, Ordering::Relaxed);
+    }
+}
 
 /// Which document.
 #[derive(Debug)]
@@ -48,14 +99,23 @@ struct Text {
     dirty: bool,
     /// The last verdict, if it was a refusal.
     refusal: Option<Refusal>,
+    room: Room,
+}
+
+impl Text {
+    fn resize(&mut self, length: usize) -> Result<()> {
+        self.room.resize(length)?;
+        let shrinks = length < self.bytes.len();
+        self.bytes.resize(length, 0);
+        if shrinks {
+            // What is only reserved is memory, too.
+            self.bytes.shrink_to_fit();
+        }
+        Ok(())
+    }
 }
 
 impl Document {
-    pub fn new(view: View, writes: bool, opener: Owner, bytes: Vec<u8>) -> Self {
-        let text = Text { bytes, dirty: false, refusal: None };
-        Self { view, writes, opener, text: Mutex::new(text) }
-    }
-
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let text = self.lock();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -76,7 +136,7 @@ impl Document {
         }
         let mut text = self.lock();
         if text.bytes.len() < end {
-            text.bytes.resize(end, 0);
+            text.resize(end)?;
         }
         text.bytes[start..end].copy_from_slice(data);
         text.dirty = true;
@@ -90,8 +150,7 @@ impl Document {
         }
         let mut text = self.lock();
         text.dirty = text.dirty || text.bytes.len() != length;
-        text.bytes.resize(length, 0);
-        Ok(())
+        text.resize(length)
     }
 
     pub fn size(&self) -> u64 {
@@ -138,7 +197,26 @@ mod tests {
 
     fn document(writes: bool) -> Document {
         let opener = Processes::Simulated.owner(1);
-        Document::new(View::Row(TableId(1), RowId(1)), writes, opener, b"{}".to_vec())
+        let view = View::Row(TableId(1), RowId(1));
+        Shelf::default().open(view, writes, opener, b"{}".to_vec()).expect("room")
+    }
+
+    #[test]
+    fn documents_that_are_open_together_are_bounded() {
+        let shelf = Shelf::default();
+        let open = || {
+            let opener = Processes::Simulated.owner(1);
+            shelf.open(View::Row(TableId(1), RowId(1)), true, opener, b"{}".to_vec()).expect("room")
+        };
+        let all: Vec<_> = (0..9).map(|_| open()).collect();
+        let taken = all.iter().take_while(|it| it.truncate(MAX_BYTES as u64).is_ok()).count();
+        assert_eq!(taken, 7, "the last is short of what the others' two bytes take");
+        assert!(matches!(all[8].write_at(MAX_BYTES as u64 - 1, b"x"), Err(Error::TooBusy)));
+        assert_eq!(all[8].size(), 2, "as it was");
+        all[0].truncate(2).expect("smaller");
+        all[8].truncate(MAX_BYTES as u64).expect("there is room again");
+        drop(all);
+        assert_eq!(shelf.0.load(Ordering::Relaxed), 0, "given back with the documents");
     }
 
     #[test]

@@ -150,14 +150,19 @@ impl OpenDraft {
         true
     }
 
-    /// One more handle. A placeholder becomes the draft of whoever opens it.
-    pub fn hold(&self, opener: &Owner) {
+    /// One more handle. A placeholder becomes the draft of whoever opens it: returns whether it is held, which it is not
+    /// where nobody said who that is.
+    pub fn hold(&self, opener: Option<&Owner>) -> bool {
         let mut hold = self.lock();
-        if hold.resting.take().is_some() {
-            hold.owner = opener.clone();
+        match (hold.resting, opener) {
+            (Some(_), None) => return false,
+            (Some(_), Some(opener)) => hold.owner = opener.clone(),
+            (None, _) => {}
         }
+        hold.resting = None;
         hold.awaited = None;
         hold.handles += 1;
+        true
     }
 
     /// An `open` will follow.
@@ -307,5 +312,44 @@ impl Drafts {
 
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::{Access, RowId};
+    use crate::library::Target;
+    use crate::library::draft::Start;
+    use crate::library::refuse::Author;
+    use crate::rule::Rules;
+    use crate::schema::Field;
+    use crate::slot::Slot;
+    use crate::tree::process::Processes;
+
+    fn draft() -> Draft {
+        let name = Name::parse("memo").expect("a name");
+        let target = Target {
+            place: Place::one(RowId(1), name.clone()),
+            slot: Slot::parse("user/42/memo").expect("a slot"),
+            field: Arc::new(Field::new(name.clone(), Rules::file())),
+            written: name,
+        };
+        let access = Access { uid: 0, gid: 0, mode: 0o644 };
+        Draft::new(target, Author { uid: 0, pid: 1 }, access, Start::Empty, None)
+    }
+
+    #[test]
+    fn a_placeholder_stays_for_60_s() {
+        let (drafts, owner) = (Drafts::default(), Processes::Simulated.owner(1));
+        let open = drafts.add(draft(), None, owner.clone());
+        open.hold(Some(&owner));
+        assert!(open.let_go());
+        open.rest();
+        assert!(open.is_placeholder() && open.is_shown());
+        let closed = Instant::now();
+        assert_eq!(drafts.expire(closed + PLACEHOLDER.mul_f32(0.9)).len(), 0);
+        assert_eq!(drafts.expire(closed + PLACEHOLDER + Duration::from_secs(1)).len(), 1);
+        assert!(drafts.is_empty() && drafts.of(open.place()).is_empty());
     }
 }

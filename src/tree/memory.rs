@@ -33,6 +33,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
         entries.insert(key, (Instant::now(), value));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     pub fn find(&self, key: &K) -> Option<V> {
         let entries = self.lock();
         let (since, value) = entries.get(key)?;

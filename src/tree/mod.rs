@@ -5,12 +5,14 @@
 //! and the tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles,
 //! open drafts with their owners, and for the time of one `open` the redirection of a writer to its draft.
 
+pub mod activity;
 mod arrivals;
 pub mod attr;
 mod control;
 mod directory;
 mod document;
 mod drafts;
+mod galleries;
 mod generations;
 mod handles;
 pub mod kernel;
@@ -20,9 +22,9 @@ pub mod name;
 pub mod node;
 pub mod ops;
 mod pending;
+mod permission;
 pub mod process;
 mod redirect;
-mod shelves;
 mod side;
 mod stamps;
 mod urls;
@@ -33,7 +35,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::attachment::{AttachmentId, RowId, TableId};
+use crate::attachment::{Access, AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
@@ -43,9 +45,12 @@ use crate::refusal::{Refusal, RefusalId};
 use crate::schema::Field;
 use crate::slot::{Name, NameError};
 use crate::timestamp::Timestamp;
+use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
+use crate::tree::document::Shelf;
 use crate::tree::drafts::Drafts;
+use crate::tree::galleries::Galleries;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::kernel::Kernel;
@@ -55,7 +60,6 @@ use crate::tree::node::Node;
 use crate::tree::pending::Links;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
-use crate::tree::shelves::Shelves;
 use crate::tree::stamps::Stamps;
 use crate::tree::urls::Urls;
 
@@ -73,6 +77,13 @@ pub struct Caller {
     pub uid: u32,
     pub gid: u32,
     pub tid: u32,
+}
+
+impl Caller {
+    /// Owner and mode of what this caller makes, where no policy has a word on it.
+    fn makes(self, mode: u32) -> Access {
+        Access { uid: self.uid, gid: self.gid, mode }
+    }
 }
 
 /// Why an operation was not done. `fuse::errno` has the errno of each.
@@ -153,16 +164,18 @@ pub struct Tree {
     library: Arc<Library>,
     scope: Scope,
     processes: Processes,
+    activity: Activity,
     handles: Handles,
     arrivals: Arrivals,
     drafts: Drafts,
     redirects: Redirects,
     urls: Urls,
+    shelf: Shelf,
     links: Links,
     generations: Generations,
     listings: Listings,
     stamps: Stamps,
-    shelves: Shelves,
+    galleries: Galleries,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -188,16 +201,18 @@ impl Tree {
             removed: Memory::new(REMOVED),
             library,
             processes,
+            activity: Activity::default(),
             handles: Handles::default(),
             arrivals: Arrivals::default(),
             drafts: Drafts::default(),
             redirects: Redirects::default(),
             urls: Urls::default(),
+            shelf: Shelf::default(),
             links: Links::default(),
             generations: Generations::default(),
             listings: Listings::default(),
             stamps: Stamps::default(),
-            shelves: Shelves::default(),
+            galleries: Galleries::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),
@@ -208,6 +223,10 @@ impl Tree {
     pub fn connect(&self, kernel: Box<dyn Kernel>) {
         // A second kernel would be a second session on one tree: the first stays.
         let _ = self.kernel.set(kernel);
+    }
+
+    pub fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub fn library(&self) -> &Library {

@@ -217,6 +217,7 @@ mod tests {
             id: TableId(1),
             name: name("user"),
             rule: IdRule::Integer,
+            access: crate::access::Policy::default(),
             fields: vec![
                 field("avatar", Collection::One),
                 field("photos", Collection::List),

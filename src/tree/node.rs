@@ -194,12 +194,25 @@ impl Node {
     /// What is stored, and the directories that lead to it.
     pub fn is_stored(self) -> bool {
         match self {
-            Self::Root | Self::Models | Self::Thumbs | Self::Originals => true,
-            Self::Attachment(_) | Self::Original(..) | Self::Variant(_) | Self::Unrendered => true,
-            Self::Table(_) | Self::OriginalTable(_) | Self::ThumbTable(_) => true,
-            Self::Row(..) | Self::OriginalRow(..) | Self::ThumbRow(..) => true,
-            Self::Collection(..) | Self::OriginalCollection(..) | Self::ThumbCollection(..) => true,
-            Self::ThumbField(_) | Self::GuardedThumbs(_) => true,
+            Self::Root
+            | Self::Models
+            | Self::Thumbs
+            | Self::Originals
+            | Self::Attachment(_)
+            | Self::Original(..)
+            | Self::Variant(_)
+            | Self::Unrendered
+            | Self::Table(_)
+            | Self::OriginalTable(_)
+            | Self::ThumbTable(_)
+            | Self::Row(..)
+            | Self::OriginalRow(..)
+            | Self::ThumbRow(..)
+            | Self::Collection(..)
+            | Self::OriginalCollection(..)
+            | Self::ThumbCollection(..)
+            | Self::ThumbField(_)
+            | Self::GuardedThumbs(_) => true,
             Self::Control
             | Self::Status
             | Self::Metrics

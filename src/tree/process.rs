@@ -43,14 +43,25 @@ impl Processes {
         }
     }
 
+    /// Whether a thread has a group among its supplementary ones.
+    pub fn is_in(self, tid: u32, gid: u32) -> bool {
+        match (self, tid) {
+            (_, 0) | (Self::Simulated, _) => false,
+            (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
+        }
+    }
+
     /// The owner that a thread's draft gets.
     pub fn owner(self, thread: u32) -> Owner {
-        let Some(tgid) = self.group(thread) else { return Owner::Handle };
-        let pidfd = match self {
-            Self::Simulated => None,
-            Self::Kernel => open_pidfd(tgid),
+        let process = match (self, thread) {
+            (_, 0) => None,
+            (Self::Simulated, tgid) => Some(Process { tgid, pidfd: None }),
+            (Self::Kernel, thread) => leader(thread).or_else(|| {
+                let tgid = written_group(thread)?;
+                Some(Process { tgid, pidfd: open_pidfd(tgid) })
+            }),
         };
-        Owner::Process(Arc::new(Process { tgid, pidfd }))
+        process.map_or(Owner::Handle, |process| Owner::Process(Arc::new(process)))
     }
 }
 
@@ -91,13 +102,24 @@ impl Process {
     }
 }
 
+fn thread_group(tid: u32) -> Option<u32> {
+    leader(tid).map(|process| process.tgid).or_else(|| written_group(tid))
+}
+
+/// The process of a thread that leads it, as that of a program without threads does: the kernel gives no pidfd for others
+/// (`pidfd_open(2)`), and to be told so costs a sixth of reading `/proc`.
+fn leader(tid: u32) -> Option<Process> {
+    let pidfd = open_pidfd(tid)?;
+    Some(Process { tgid: tid, pidfd: Some(pidfd) })
+}
+
 fn open_pidfd(tgid: u32) -> Option<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(tgid).ok()?)?;
     pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
 /// `Tgid:` of `/proc/<tid>/status` (`proc_pid_status(5)`); the line stands in the first few hundred bytes.
-fn thread_group(tid: u32) -> Option<u32> {
+fn written_group(tid: u32) -> Option<u32> {
     let mut path = String::with_capacity(24);
     write!(path, "/proc/{tid}/status").ok()?;
     let mut buffer = [0; 1024];
@@ -105,6 +127,16 @@ fn thread_group(tid: u32) -> Option<u32> {
     let text = String::from_utf8_lossy(&buffer[..length]);
     let line = text.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
     line.trim().parse().ok()
+}
+
+/// `Groups:` of the same file, which is as long as they are many: 65,536 at most, of eleven bytes each.
+fn groups(tid: u32) -> Option<Vec<u32>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let mut text = String::new();
+    let file = std::fs::File::open(format!("/proc/{tid}/status")).ok()?;
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Groups:"))?;
+    Some(line.split_whitespace().filter_map(|gid| gid.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -227,3 +227,29 @@ fn a_library_that_a_mount_holds_is_refused_to_no_command() {
         assert!(!done.stderr.contains("in use"), "{done}");
     }
 }
+
+#[test]
+fn status_says_the_same_with_a_daemon_and_without() {
+    let Some(mut mount) = sample() else { return };
+    fs::write(mount.row().join("avatar"), picture::good(1)).expect("taken");
+    let told = |mount: &Mount| {
+        let done = mount.command(&["status"]);
+        done.succeeded();
+        done.stdout
+    };
+    let served = told(&mount);
+    assert!(served.starts_with("daemon      serving since "), "{served}");
+    assert!(served.contains("\nlibrary     1 file in 1 row; "), "{served}");
+    assert!(served.contains("\nrefused     0 since the start\n"), "{served}");
+    let json = mount.command(&["status", "--json"]);
+    let shown: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    let file: Value =
+        serde_json::from_slice(&read(&mount.path(".mediafs/status.json"))).expect("JSON");
+    assert_eq!(shown["library"], file["library"]);
+    mount.stop();
+    let alone = told(&mount);
+    assert!(alone.starts_with("daemon      none\n"), "{alone}");
+    let library =
+        |text: &str| text.lines().find(|line| line.starts_with("library ")).map(str::to_owned);
+    assert_eq!(library(&alone), library(&served));
+}

@@ -1,9 +1,11 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
+mod blows;
 mod calls;
 mod cli;
 mod clients;
 mod commands;
+mod compare;
 mod crash;
 mod draft;
 mod durability;

@@ -31,9 +31,14 @@ fn files(root: &Path) -> Vec<String> {
 fn a_reopened_store_has_what_was_put_at_the_place_its_digits_name() {
     let folder = tempfile::tempdir().unwrap();
     let key = put(&Store::open(folder.path()).unwrap(), b"hello");
-    assert_eq!(read(&Store::open(folder.path()).unwrap(), key), b"hello");
+    let reopened = Store::open(folder.path()).unwrap();
+    assert_eq!(read(&reopened, key), b"hello");
     let digits = key.digest.to_string();
-    assert_eq!(files(folder.path()), [format!("{}/{}/{digits}.1", &digits[..2], &digits[2..4])]);
+    let place = format!("{}/{}/{digits}.1", &digits[..2], &digits[2..4]);
+    assert_eq!(files(folder.path()), [place.clone(), format!("pending/{digits}.1")]);
+    assert_eq!(reopened.pending().unwrap(), [key], "a crash may have come before its confirmation");
+    reopened.confirm(key);
+    assert_eq!(files(folder.path()), [place]);
 }
 
 #[test]
@@ -77,6 +82,7 @@ fn a_file_of_another_filesystem_is_copied() {
     assert_eq!(read(&store, key(b"elsewhere")), b"elsewhere");
     let again = store.put(key(b"elsewhere"), &memory);
     assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
+    store.confirm(key(b"elsewhere"));
     assert_eq!(files(folder.path()).len(), 1);
 }
 
@@ -99,12 +105,13 @@ fn failing_from(root: &Path, n: usize) -> (Store, Arc<Mutex<String>>) {
 }
 
 #[test]
-fn the_bytes_are_synced_before_the_name_and_fresh_directories_once() {
+fn the_bytes_are_synced_then_their_directory_and_fresh_directories_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, noted) = failing_from(folder.path(), usize::MAX);
-    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "D", "the root's own name");
+    let opened = std::mem::take(&mut *noted.lock().unwrap());
+    assert_eq!(opened, "DD", "the root's own name, and that of what is pending");
     let first = put(&store, b"hello");
-    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "DDFD");
+    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "FDDD");
     store.put(BlobKey { generation: 2, ..first }, &file(b"hello")).unwrap();
     // The file may be of another filesystem; then the copy is synced as well.
     let second = std::mem::take(&mut *noted.lock().unwrap());
@@ -115,8 +122,8 @@ fn the_bytes_are_synced_before_the_name_and_fresh_directories_once() {
 
 #[test]
 fn after_one_failed_sync_nothing_more_is_acknowledged() {
-    // 0 is the opening; then two fresh directories, the file and the blob's directory.
-    for n in 1..=4 {
+    // 0 and 1 are the opening; then the file, the blob's directory and the two above it.
+    for n in 2..=5 {
         let folder = tempfile::tempdir().unwrap();
         let staged = tempfile::tempfile_in(folder.path()).unwrap();
         staged.write_all_at(b"hello", 0).unwrap();
@@ -157,6 +164,38 @@ fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_seco
     assert_eq!(read(&store, put(&store, b"hello")), b"hello", "what is sent again is taken");
 }
 
+#[test]
+fn a_blob_has_its_pending_name_before_its_own_and_both_before_the_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("blobs");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (noted, inside) = (Arc::clone(&seen), root.clone());
+    let sync = move |file: &File| {
+        if file.metadata()?.is_file() {
+            *noted.lock().unwrap() = files(&inside);
+        }
+        file.sync_all()
+    };
+    let store = Store::with_sync(&root, Box::new(sync)).unwrap();
+    let staged = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+    store.put(key(b"hello"), staged.as_file()).unwrap();
+    assert_eq!(
+        seen.lock().unwrap().len(),
+        2,
+        "both names are in the journal when the file is synced"
+    );
+
+    // A name of its own that cannot be made leaves nothing pending; a pending one that cannot leaves no blob.
+    let taken = key(b"taken");
+    std::fs::create_dir_all(store.path(taken)).unwrap();
+    assert!(matches!(store.put(taken, staged.as_file()), Err(Error::Exists(_))));
+    assert_eq!(store.pending().unwrap(), [key(b"hello")]);
+    let blocked = key(b"blocked");
+    std::fs::create_dir(store.pending_path(blocked)).unwrap();
+    assert!(matches!(store.put(blocked, staged.as_file()), Err(Error::Exists(_))));
+    assert!(matches!(store.open(blocked), Err(Error::Missing(_))));
+}
+
 /// A filesystem of its own that is unmounted when dropped.
 struct Small(tempfile::TempDir);
 
@@ -190,7 +229,7 @@ fn a_full_disk_leaves_nothing_and_deleting_still_works() {
     let free = store.space(StoreId::default()).unwrap().free;
     let full = store.put(key(b"too large"), &file(&vec![8; 900_000]));
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
-    assert_eq!(files(&disk.0.path().join("blobs")).len(), 2);
+    assert_eq!(files(&disk.0.path().join("blobs")).len(), 4, "two blobs, both pending");
     let lost = free - store.space(StoreId::default()).unwrap().free;
     assert!(lost <= 2, "only the directories may stay, not {lost} blocks");
     assert_eq!(read(&store, kept), b"small");

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 laws! {
     what_is_offered_is_listed_until_it_is_taken
     a_row_is_made_for_a_file_and_noted_there_or_neither
-    the_largest_id_counts_whole_numbers
+    the_largest_number_is_found_between_what_stands_around_it
 }
 
 fn scratch(catalog: &dyn Catalog, text: &str) -> ScratchRecord {
@@ -57,11 +57,22 @@ fn a_row_is_made_for_a_file_and_noted_there_or_neither(catalog: &dyn Catalog) {
     assert_eq!((noted.becomes, noted.taken), (Some(made.id), None));
 }
 
-fn the_largest_id_counts_whole_numbers(catalog: &dyn Catalog) {
+fn the_largest_number_is_found_between_what_stands_around_it(catalog: &dyn Catalog) {
     let table = catalog.table(&name("user")).unwrap();
-    assert_eq!(catalog.largest_id(table).unwrap(), 0);
-    for id in ["9", "10", "2"] {
+    let largest = |before, after| catalog.largest_number(table, (before, after)).unwrap();
+    assert_eq!(largest("", ""), 0);
+    for id in ["-5", "1e9", "2026-11-24"] {
         row(catalog, id);
     }
-    assert_eq!(catalog.largest_id(table).unwrap(), 10);
+    assert_eq!(largest("", ""), 0, "no whole numbers");
+    for id in
+        ["9", "10", "2", "99999999999999999999", "\u{e9}-7", "\u{e9}-12", "\u{e9}-", "a3z", "a4"]
+    {
+        row(catalog, id);
+    }
+    assert_eq!(largest("", ""), 10);
+    assert_eq!((largest("\u{e9}-", ""), largest("a", "z"), largest("a", "")), (12, 3, 4));
+    assert_eq!((largest("b", ""), largest("2026-11-24", "")), (0, 0));
+    row(catalog, "9999999999999999999");
+    assert_eq!(largest("", ""), u64::MAX >> 1, "no more than SQL counts to");
 }

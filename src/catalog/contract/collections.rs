@@ -2,6 +2,7 @@
 //! Does not know which fields are collections.
 
 use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{RowId, StoreId};
 use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Place, Revision, VACANCY};
 use crate::digest::Digest;
@@ -86,7 +87,9 @@ fn an_item_that_comes_back_within_its_time_has_its_position_again(catalog: &dyn 
     // Moved out and back.
     let out = place(user, "avatar");
     let rename = |from: &Place, to: &Place, text: &str, now| {
-        catalog.move_link(from, to, &name(text), Collision::Refuse, at(now)).unwrap();
+        catalog
+            .move_link(from, to, &name(text), (Collision::Refuse, Terms::default()), at(now))
+            .unwrap();
     };
     rename(&photo("c"), &out, "avatar", 9);
     rename(&out, &photo("c"), "c", 9);
@@ -103,8 +106,11 @@ fn an_item_that_comes_back_within_its_time_has_its_position_again(catalog: &dyn 
 fn a_renamed_item_keeps_its_position_unless_it_takes_anothers(catalog: &dyn Catalog) {
     let user = filled(catalog);
     let photo = |text| item(user, "photos", text);
-    let rename =
-        |from, to, how| catalog.move_link(&photo(from), &photo(to), &name(to), how, at(9)).unwrap();
+    let rename = |from, to, how| {
+        catalog
+            .move_link(&photo(from), &photo(to), &name(to), (how, Terms::default()), at(9))
+            .unwrap()
+    };
     rename("a", "z", Collision::Refuse);
     assert_eq!(order(catalog, user), ["c", "z", "b"]);
     rename("b", "c", Collision::Replace);
@@ -120,11 +126,13 @@ fn an_item_from_elsewhere_comes_last(catalog: &dyn Catalog) {
     let (user, other) = (filled(catalog), row(catalog, "2"));
     publish(catalog, &item(other, "photos", "a0"), "x", 9);
     let (from, to) = (item(other, "photos", "a0"), item(user, "photos", "a0"));
-    catalog.move_link(&from, &to, &name("a0"), Collision::Refuse, at(9)).unwrap();
+    catalog
+        .move_link(&from, &to, &name("a0"), (Collision::Refuse, Terms::default()), at(9))
+        .unwrap();
     assert_eq!(order(catalog, user), ["c", "a", "b", "a0"]);
     let avatar = publish(catalog, &place(user, "avatar"), "y", 9).id;
     let to = item(user, "photos", "0");
-    catalog.share(avatar, &to, &name("0"), Collision::Refuse, at(9)).unwrap();
+    catalog.share(avatar, &to, &name("0"), (Collision::Refuse, Fixed::default()), at(9)).unwrap();
     assert_eq!(order(catalog, user), ["c", "a", "b", "a0", "0"]);
 }
 
@@ -166,7 +174,13 @@ fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
     assert_eq!((renamed.id, renamed.original_filename.as_str()), (a.id, "me.jpg"));
     assert_eq!((renamed.times.modified, renamed.times.changed), (a.times.modified, at(9)));
     assert_eq!(catalog.attributes(a.id).unwrap(), [("json.note".to_owned(), b"x".to_vec())]);
-    catalog.revise(user, &[annotate("a", None)], at(9)).unwrap();
+    let require = |text, id| Revision::Require { place: photo(text), id };
+    for other in [require("a", b), require("b", b), require("nothing", a.id)] {
+        let refused = catalog.revise(user, &[annotate("a", None), other], at(9));
+        assert!(matches!(refused, Err(Error::Missing)));
+    }
+    assert_eq!(catalog.attributes(a.id).unwrap().len(), 1);
+    catalog.revise(user, &[require("a", a.id), annotate("a", None)], at(9)).unwrap();
     assert_eq!(catalog.attributes(a.id).unwrap(), []);
 }
 

@@ -2,6 +2,7 @@
 //! Does not know how long a trash keeps anything.
 
 use super::{FOREVER, at, item, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::Fixed;
 use crate::attachment::{Attachment, AttachmentId, Original};
 use crate::catalog::{Catalog, Collision, Orphan, Place};
 use crate::slot::Slot;
@@ -96,7 +97,13 @@ fn what_is_detached_remembers_its_last_name(catalog: &dyn Catalog) {
     let photo = item(user, "photos", "front");
     let made = publish(catalog, &photo, "a", 2);
     catalog
-        .share(made.id, &place(user, "avatar"), &name("avatar"), Collision::Refuse, at(3))
+        .share(
+            made.id,
+            &place(user, "avatar"),
+            &name("avatar"),
+            (Collision::Refuse, Fixed::default()),
+            at(3),
+        )
         .unwrap();
     catalog.unlink(&place(user, "avatar"), at(4)).unwrap();
     assert_eq!(catalog.retired_by_id(made.id).unwrap(), None);
@@ -113,7 +120,9 @@ fn what_is_put_back_is_not_detached(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let made = publish(catalog, &avatar, "a", 2);
     catalog.unlink(&avatar, at(3)).unwrap();
-    catalog.share(made.id, &avatar, &name("avatar"), Collision::Refuse, at(4)).unwrap();
+    catalog
+        .share(made.id, &avatar, &name("avatar"), (Collision::Refuse, Fixed::default()), at(4))
+        .unwrap();
     assert_eq!(catalog.retired_by_id(made.id).unwrap(), None);
     assert_eq!(catalog.retired(at(0), None, 9).unwrap(), []);
     assert_eq!(sweep(catalog), 0);
@@ -145,7 +154,9 @@ fn an_orphan_is_kept_where_its_last_field_says_so(catalog: &dyn Catalog) {
     assert_eq!(orphans.iter().map(|it| it.attachment.id).collect::<Vec<_>>(), [deed.id]);
     assert_eq!(catalog.orphans(deed.id, 9).unwrap(), []);
     let avatar = place(user, "avatar");
-    catalog.share(deed.id, &avatar, &name("avatar"), Collision::Refuse, at(4)).unwrap();
+    catalog
+        .share(deed.id, &avatar, &name("avatar"), (Collision::Refuse, Fixed::default()), at(4))
+        .unwrap();
     catalog.unlink(&avatar, at(5)).unwrap();
     assert_eq!(sweep(catalog), 2, "the field that it hung from last decides");
 }

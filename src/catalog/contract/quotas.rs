@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{ACCESS, at, item, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Amendment, Original, RowId, TableId};
 use crate::catalog::{Catalog, Collision, Error, Publication};
 use crate::quota::{Account, Excess, Limits, Measure, Quota, Usage};
@@ -73,7 +74,15 @@ fn each_name_is_charged_to_its_table_and_to_its_owner(catalog: &dyn Catalog) {
     let id = publish(catalog, &place(one, "avatar"), "a", 2).id;
     publish(catalog, &item(one, "photos", "b.jpg"), "a", 2);
     assert_eq!(both(catalog), [(2, 200), (2, 200)]);
-    catalog.share(id, &place(one, "cover"), &name("cover"), Collision::Refuse, at(3)).unwrap();
+    catalog
+        .share(
+            id,
+            &place(one, "cover"),
+            &name("cover"),
+            (Collision::Refuse, Fixed::default()),
+            at(3),
+        )
+        .unwrap();
     assert_eq!(both(catalog), [(3, 300), (3, 300)]);
     let wanted = Usage { files: 3, bytes: 300 };
     let all = [(Account::Table(user(catalog)), wanted), (OWNER, wanted)];
@@ -109,7 +118,15 @@ fn replacing_a_file_is_charged_the_difference(catalog: &dyn Catalog) {
 fn chown_moves_the_charge(catalog: &dyn Catalog) {
     let one = row(catalog, "1");
     let id = publish(catalog, &place(one, "avatar"), "a", 2).id;
-    catalog.share(id, &place(one, "cover"), &name("cover"), Collision::Refuse, at(3)).unwrap();
+    catalog
+        .share(
+            id,
+            &place(one, "cover"),
+            &name("cover"),
+            (Collision::Refuse, Fixed::default()),
+            at(3),
+        )
+        .unwrap();
     catalog.limit(limits(catalog, Quota::default(), files(1)));
     let to = |uid| Amendment { uid: Some(uid), ..Amendment::default() };
     catalog.amend(id, to(7), at(3)).unwrap();
@@ -123,7 +140,9 @@ fn a_move_to_another_table_moves_the_charge(catalog: &dyn Catalog) {
     let page = catalog.table(&name("page")).unwrap();
     let there = catalog.add_row(page, &name("x"), ACCESS, at(2)).unwrap().id;
     let to = place(there, "cover");
-    catalog.move_link(&avatar, &to, &name("cover"), Collision::Refuse, at(3)).unwrap();
+    catalog
+        .move_link(&avatar, &to, &name("cover"), (Collision::Refuse, Terms::default()), at(3))
+        .unwrap();
     assert_eq!(both(catalog), [(0, 0), (1, 100)]);
     assert_eq!(used(catalog, Account::Table(page)), (1, 100));
 }
@@ -150,14 +169,26 @@ fn nothing_is_shared_or_moved_above_a_quota(catalog: &dyn Catalog) {
     let tables = BTreeMap::from([(page, files(0))]);
     catalog.limit(Limits { tables, uid: files(1), ..Limits::default() });
     let (cover, written) = (place(one, "cover"), name("cover"));
-    let shared = catalog.share(id, &cover, &written, Collision::Refuse, at(3));
+    let shared = catalog.share(id, &cover, &written, (Collision::Refuse, Fixed::default()), at(3));
     assert_eq!(excess(shared).account, OWNER);
     let to = place(there, "cover");
-    let moved = catalog.move_link(&place(one, "avatar"), &to, &written, Collision::Refuse, at(3));
+    let moved = catalog.move_link(
+        &place(one, "avatar"),
+        &to,
+        &written,
+        (Collision::Refuse, Terms::default()),
+        at(3),
+    );
     assert_eq!(excess(moved).account, Account::Table(page));
     assert!(catalog.find(&to).unwrap().is_none());
     catalog
-        .move_link(&place(one, "avatar"), &cover, &written, Collision::Refuse, at(3))
+        .move_link(
+            &place(one, "avatar"),
+            &cover,
+            &written,
+            (Collision::Refuse, Terms::default()),
+            at(3),
+        )
         .expect("nothing grows");
 }
 

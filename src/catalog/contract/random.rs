@@ -9,6 +9,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::{ACCESS, at, item, name, picture, place, publication};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
 };
@@ -125,6 +126,11 @@ fn spot((row, field): (u64, u64)) -> Place {
     }
 }
 
+/// What is fixed there: the rows of odd numbers have an owner of their own.
+fn fixed((row, _): (u64, u64)) -> Fixed {
+    Fixed { uid: (row % 2 == 1).then_some(1), ..Fixed::default() }
+}
+
 fn variant(number: u64) -> Variant {
     Variant::parse(&format!("w{}.webp", number + 1)).unwrap()
 }
@@ -161,13 +167,14 @@ fn play(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) -> Strin
             format!("{:?}", catalog.publish(&made))
         }
         Verb::Share(id, to, how) => {
-            let answer = catalog.share(AttachmentId(id), &spot(to), &name("x"), how, time);
-            format!("{answer:?}")
+            let (id, fixed) = (AttachmentId(id), fixed(to));
+            format!("{:?}", catalog.share(id, &spot(to), &name("x"), (how, fixed), time))
         }
         Verb::Unlink(row, field) => format!("{:?}", catalog.unlink(&spot((row, field)), time)),
         Verb::Move(from, to, how) => {
             let written = name(&format!("w{now}"));
-            format!("{:?}", catalog.move_link(&spot(from), &spot(to), &written, how, time))
+            let terms = Terms { there: fixed(to), back: fixed(from) };
+            format!("{:?}", catalog.move_link(&spot(from), &spot(to), &written, (how, terms), time))
         }
         Verb::Amend(id, mode) => {
             let change = Amendment { mode, ..Amendment::default() };
@@ -278,7 +285,8 @@ fn rehome(
     };
     let original = original.map(|sent| key(sent.blob, true));
     let (blob, written) = (key(blob, same), name(&format!("w{now}")));
-    let way = Rehoming { from, to, written, collision, blob, original, now: at(now) };
+    let fixed = fixed((to.row.0, 0));
+    let way = Rehoming { from, to, written, collision, blob, original, fixed, now: at(now) };
     format!("{:?} {:?}", catalog.rehome(&way), catalog.stores())
 }
 

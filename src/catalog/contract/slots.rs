@@ -2,6 +2,7 @@
 //! Does not know sweeping.
 
 use super::{ACCESS, at, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, VariantId};
 use crate::catalog::{Catalog, Collision, Error, Folder};
 
@@ -37,12 +38,16 @@ fn what_is_not_there_is_missing(catalog: &dyn Catalog) {
         catalog.rename_row(RowId(99), &avatar, replace, at(1)),
         catalog.amend_row(RowId(99), change, at(1)).map(drop),
         catalog.publish(&publication(&nowhere, key, 1)).map(drop),
-        catalog.share(gone, &other, &avatar, replace, at(1)).map(drop),
-        catalog.share(kept, &nowhere, &avatar, replace, at(1)).map(drop),
-        catalog.share(kept, &other, &avatar, Collision::Exchange, at(1)).map(drop),
-        catalog.move_link(&other, &here, &avatar, replace, at(1)).map(drop),
-        catalog.move_link(&here, &nowhere, &avatar, replace, at(1)).map(drop),
-        catalog.move_link(&here, &other, &avatar, Collision::Exchange, at(1)).map(drop),
+        catalog.share(gone, &other, &avatar, (replace, Fixed::default()), at(1)).map(drop),
+        catalog.share(kept, &nowhere, &avatar, (replace, Fixed::default()), at(1)).map(drop),
+        catalog
+            .share(kept, &other, &avatar, (Collision::Exchange, Fixed::default()), at(1))
+            .map(drop),
+        catalog.move_link(&other, &here, &avatar, (replace, Terms::default()), at(1)).map(drop),
+        catalog.move_link(&here, &nowhere, &avatar, (replace, Terms::default()), at(1)).map(drop),
+        catalog
+            .move_link(&here, &other, &avatar, (Collision::Exchange, Terms::default()), at(1))
+            .map(drop),
         catalog.amend(gone, change, at(1)).map(drop),
         catalog.set_attribute(gone, "note", Some(b"x"), at(1)).map(drop),
         catalog.add_scratch(&Folder::row(RowId(99)), &avatar, "s", ACCESS, at(1)).map(drop),
@@ -112,7 +117,9 @@ fn a_shared_attachment_counts_its_names(catalog: &dyn Catalog) {
     let (one, two) = (row(catalog, "1"), row(catalog, "2"));
     let (first, second) = (place(one, "avatar"), place(two, "avatar"));
     let id = publish(catalog, &first, "a", 2).id;
-    let shared = catalog.share(id, &second, &name("avatar"), Collision::Refuse, at(3)).unwrap();
+    let shared = catalog
+        .share(id, &second, &name("avatar"), (Collision::Refuse, Fixed::default()), at(3))
+        .unwrap();
     assert_eq!(shared, None);
     assert_eq!(catalog.find(&second).unwrap().unwrap().attachment.links, 2);
     assert_eq!(catalog.places(id).unwrap(), [first.clone(), second.clone()]);
@@ -127,7 +134,9 @@ fn sharing_onto_what_is_taken_follows_the_collision(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
     let (kept, lost) = (publish(catalog, &avatar, "a", 2).id, publish(catalog, &cover, "b", 2).id);
-    let share = |written: &str, how| catalog.share(kept, &cover, &name(written), how, at(3));
+    let share = |written: &str, how| {
+        catalog.share(kept, &cover, &name(written), (how, Fixed::default()), at(3))
+    };
     assert!(matches!(share("cover", Collision::Refuse), Err(Error::Taken)));
     let displaced = share("cover", Collision::Replace).unwrap().unwrap();
     assert_eq!((displaced.id, displaced.links), (lost, 0));
@@ -140,7 +149,9 @@ fn a_held_attachment_is_put_back_by_sharing(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let id = publish(catalog, &avatar, "a", 2).id;
     assert_eq!(catalog.unlink(&avatar, at(3)).unwrap().unwrap().links, 0);
-    catalog.share(id, &avatar, &name("avatar"), Collision::Refuse, at(4)).unwrap();
+    catalog
+        .share(id, &avatar, &name("avatar"), (Collision::Refuse, Fixed::default()), at(4))
+        .unwrap();
     let back = catalog.find(&avatar).unwrap().unwrap().attachment;
     assert_eq!((back.id, back.links, back.version), (id, 1, 1));
     let doomed = catalog.doom(super::FOREVER, super::FOREVER, 9).unwrap();
@@ -162,7 +173,8 @@ fn a_moved_link_keeps_its_attachment(catalog: &dyn Catalog) {
     let (one, two) = (row(catalog, "1"), row(catalog, "2"));
     let (from, to) = (place(one, "avatar"), place(two, "cover"));
     let id = publish(catalog, &from, "a", 2).id;
-    let go = |from, to, how| catalog.move_link(from, to, &name("x"), how, at(3));
+    let go =
+        |from, to, how| catalog.move_link(from, to, &name("x"), (how, Terms::default()), at(3));
     assert_eq!(go(&from, &to, Collision::Refuse).unwrap(), None);
     assert_eq!(catalog.find(&from).unwrap(), None);
     let link = catalog.find(&to).unwrap().unwrap();
@@ -178,7 +190,13 @@ fn moving_to_itself_changes_the_written_name_only(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let id = publish(catalog, &avatar, "a", 2).id;
     for how in [Collision::Replace, Collision::Refuse, Collision::Exchange] {
-        let moved = catalog.move_link(&avatar, &avatar, &name("avatar.jpg"), how, at(3));
+        let moved = catalog.move_link(
+            &avatar,
+            &avatar,
+            &name("avatar.jpg"),
+            (how, Terms::default()),
+            at(3),
+        );
         assert_eq!(moved.unwrap(), None);
     }
     let link = catalog.find(&avatar).unwrap().unwrap();
@@ -190,8 +208,16 @@ fn moving_onto_another_name_of_the_same_attachment_drops_the_first(catalog: &dyn
     let user = row(catalog, "1");
     let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
     let id = publish(catalog, &avatar, "a", 2).id;
-    catalog.share(id, &cover, &name("cover"), Collision::Refuse, at(3)).unwrap();
-    let moved = catalog.move_link(&avatar, &cover, &name("cover"), Collision::Replace, at(4));
+    catalog
+        .share(id, &cover, &name("cover"), (Collision::Refuse, Fixed::default()), at(3))
+        .unwrap();
+    let moved = catalog.move_link(
+        &avatar,
+        &cover,
+        &name("cover"),
+        (Collision::Replace, Terms::default()),
+        at(4),
+    );
     assert_eq!(moved.unwrap(), None);
     assert_eq!(catalog.attachment(id).unwrap().unwrap().links, 1);
     assert_eq!(catalog.places(id).unwrap(), [cover]);
@@ -201,8 +227,15 @@ fn links_exchange_their_places(catalog: &dyn Catalog) {
     let (one, two) = (row(catalog, "1"), row(catalog, "2"));
     let (left, right) = (place(one, "avatar"), place(two, "cover"));
     let (a, b) = (publish(catalog, &left, "a", 2).id, publish(catalog, &right, "b", 2).id);
-    let other =
-        catalog.move_link(&left, &right, &name("cover.png"), Collision::Exchange, at(3)).unwrap();
+    let other = catalog
+        .move_link(
+            &left,
+            &right,
+            &name("cover.png"),
+            (Collision::Exchange, Terms::default()),
+            at(3),
+        )
+        .unwrap();
     assert_eq!(other.map(|other| (other.id, other.links)), Some((b, 1)));
     let (left, right) = (catalog.find(&left).unwrap(), catalog.find(&right).unwrap());
     let seen = |link: Option<crate::catalog::Link>| link.map(|l| (l.attachment.id, l.written));
@@ -229,11 +262,15 @@ fn a_row_is_touched_by_what_it_lists(catalog: &dyn Catalog) {
     assert_eq!(modified(user), at(10));
     publish(catalog, &avatar, "a", 11);
     assert_eq!(modified(user), at(10), "the same bytes under the same name list the same");
-    catalog.share(id, &cover, &name("cover"), Collision::Refuse, at(12)).unwrap();
+    catalog
+        .share(id, &cover, &name("cover"), (Collision::Refuse, Fixed::default()), at(12))
+        .unwrap();
     assert_eq!((modified(user), modified(other)), (at(10), at(12)));
     catalog.unlink(&cover, at(13)).unwrap();
     assert_eq!(modified(other), at(13));
-    catalog.move_link(&avatar, &cover, &name("cover"), Collision::Refuse, at(14)).unwrap();
+    catalog
+        .move_link(&avatar, &cover, &name("cover"), (Collision::Refuse, Terms::default()), at(14))
+        .unwrap();
     assert_eq!((modified(user), modified(other)), (at(14), at(14)));
     let scratch =
         catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(15)).unwrap().id;

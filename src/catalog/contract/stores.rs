@@ -2,6 +2,7 @@
 //! Does not know where any of them keeps its bytes.
 
 use super::{FOREVER, at, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::Fixed;
 use crate::attachment::{Attachment, BlobKey, Original, StoreId};
 use crate::catalog::{Catalog, Collision, Error, Place, Rehoming};
 use crate::digest::Digest;
@@ -32,6 +33,7 @@ fn rehoming(from: &Place, to: &Place, blob: BlobKey) -> Rehoming {
         collision: Collision::Replace,
         blob,
         original: None,
+        fixed: Fixed::default(),
         now: at(8),
     }
 }
@@ -104,7 +106,9 @@ fn an_attachment_with_other_names_stays_where_it_is(catalog: &dyn Catalog) {
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let made = publish(catalog, &avatar, "a", 2);
     let second = place(user, "cover");
-    catalog.share(made.id, &second, &name("cover"), Collision::Refuse, at(3)).unwrap();
+    catalog
+        .share(made.id, &second, &name("cover"), (Collision::Refuse, Fixed::default()), at(3))
+        .unwrap();
     let answer = catalog.rehome(&rehoming(&avatar, &deed, cold(catalog, "a")));
     assert!(matches!(answer, Err(Error::Shared)), "{answer:?}");
     assert_eq!(held(catalog, &avatar).blob, made.blob);

@@ -4,6 +4,7 @@
 use std::sync::Barrier;
 
 use super::{FOREVER, at, is_new, laws, name, picture, place, publication, publish, reserve, row};
+use crate::access::Fixed;
 use crate::attachment::{BlobKey, StoreId, VariantId};
 use crate::catalog::{Catalog, Collision, Error, Reservation};
 use crate::digest::Digest;
@@ -19,6 +20,8 @@ laws! {
     a_blob_lives_as_long_as_one_of_its_attachments
     a_hold_keeps_a_blob_until_its_time
     a_fresh_reservation_is_work_in_progress
+    what_a_crash_made_forget_is_recalled_and_doomed
+    recalling_what_is_known_changes_nothing
     attributes_go_with_their_attachment
     what_could_be_doomed_is_told_without_dooming_it
     dooming_keeps_to_its_limit_and_the_rest_comes_later
@@ -92,7 +95,8 @@ fn a_doomed_blob_is_gone_for_publications_and_variants(catalog: &dyn Catalog) {
     let gone = catalog.add_variant(other, variant("w200.webp"), attachment.blob, &picture(1));
     assert!(matches!(gone, Err(Error::BlobGone(key)) if key == attachment.blob), "{gone:?}");
     let to = place(avatar.row, "cover");
-    let gone = catalog.share(attachment.id, &to, &to.field, Collision::Refuse, at(5));
+    let gone =
+        catalog.share(attachment.id, &to, &to.field, (Collision::Refuse, Fixed::default()), at(5));
     assert!(matches!(gone, Err(Error::Missing)), "{gone:?}");
 }
 
@@ -151,6 +155,29 @@ fn a_fresh_reservation_is_work_in_progress(catalog: &dyn Catalog) {
     let key = reserve(catalog, "a", 10);
     assert_eq!(catalog.doom(FOREVER, at(9), 9).unwrap().blobs, []);
     assert_eq!(catalog.doom(at(0), at(10), 9).unwrap().blobs, [key]);
+}
+
+fn what_a_crash_made_forget_is_recalled_and_doomed(catalog: &dyn Catalog) {
+    let known = reserve(catalog, "a", 1);
+    let forgotten = BlobKey { generation: known.generation + 7000, ..known };
+    assert_eq!(catalog.recall(&[forgotten], at(5)).unwrap(), []);
+    assert_eq!(catalog.doom(at(0), at(4), 9).unwrap().blobs, [known]);
+    assert_eq!(catalog.doom(at(0), at(5), 9).unwrap().blobs, [known, forgotten]);
+    catalog.forget(&[known, forgotten]).unwrap();
+    let next = reserve(catalog, "a", 6);
+    assert!(![known, forgotten].contains(&next), "no number comes twice");
+}
+
+fn recalling_what_is_known_changes_nothing(catalog: &dyn Catalog) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let (stored, other) = (publish(catalog, &avatar, "a", 2).blob, reserve(catalog, "b", 3));
+    assert_eq!(catalog.recall(&[other, stored], at(9)).unwrap(), [stored]);
+    assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.blob, stored);
+    let doomed = catalog.doom(at(0), at(9), 9).unwrap().blobs;
+    assert_eq!(doomed, [other]);
+    assert_eq!(catalog.recall(&[other], at(10)).unwrap(), [], "it is doomed");
+    let gone = catalog.publish(&publication(&avatar, other, 10));
+    assert!(matches!(gone, Err(Error::BlobGone(key)) if key == other), "{gone:?}");
 }
 
 fn attributes_go_with_their_attachment(catalog: &dyn Catalog) {

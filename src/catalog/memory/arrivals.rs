@@ -43,8 +43,15 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn largest_id(&self, table: TableId) -> u64 {
+    pub(super) fn largest_number(&self, table: TableId, (before, after): (&str, &str)) -> u64 {
         let rows = self.rows.values().filter(|row| row.table == table);
-        rows.filter_map(|row| row.name.as_str().parse().ok()).max().unwrap_or(0)
+        let number = |name: &str| {
+            let digits = name.strip_prefix(before)?.strip_suffix(after)?;
+            let plain = digits.len() <= 19 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u64>().ok().filter(|_| plain)
+        };
+        // What SQL counts up to.
+        let most = u64::MAX >> 1;
+        rows.filter_map(|row| number(row.name.as_str())).max().unwrap_or(0).min(most)
     }
 }

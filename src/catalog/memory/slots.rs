@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Hung, Kept, Retirement, State, next};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
 use crate::catalog::{
     Collision, Error, Link, Orphan, Place, Publication, Published, Revision, VACANCY,
@@ -60,6 +61,10 @@ impl State {
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         match revision {
+            Revision::Require { place, id } => {
+                let held = self.links.get(place).map(|link| link.attachment);
+                held.filter(|held| held == id).ok_or(Error::Missing)?;
+            }
             Revision::Detach(place) => {
                 return self.unlink(place, now).ok_or(Error::Missing).map(Some);
             }
@@ -73,6 +78,12 @@ impl State {
             Revision::Annotate { place, name, value } => {
                 let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
                 self.set_attribute(id, name, value.as_deref(), now)?;
+            }
+            Revision::Trace { place, source } => {
+                let id = self.links.get(place).ok_or(Error::Missing)?.attachment;
+                let kept = self.attachments.get_mut(&id).ok_or(Error::Missing)?;
+                kept.attachment.source.clone_from(source);
+                kept.attachment.times.changed = now;
             }
         }
         Ok(None)
@@ -173,7 +184,8 @@ impl State {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        (collision, now): (Collision, Timestamp),
+        (collision, fixed): (Collision, Fixed),
+        now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         self.attachment(id).ok_or(Error::Missing)?;
         self.require_row(to.row)?;
@@ -188,6 +200,7 @@ impl State {
             kept.attachment.times.changed = now;
             kept.retired = None;
         }
+        self.fix(id, fixed);
         Ok(there.and_then(|link| self.lose(&link, now)))
     }
 
@@ -203,7 +216,8 @@ impl State {
         from: &Place,
         to: &Place,
         written: &Name,
-        (collision, now): (Collision, Timestamp),
+        (collision, terms): (Collision, Terms),
+        now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         let moved = self.find(from).ok_or(Error::Missing)?;
         self.require_row(to.row)?;
@@ -217,10 +231,14 @@ impl State {
         }
         self.touch_row(from.row, now);
         self.touch_row(to.row, now);
+        if from != to && !called {
+            self.fix(id, terms.there);
+        }
         match there {
             Some(other) if collision == Collision::Exchange => {
                 self.hang(from, &moved.written, (other.attachment.id, now));
-                Ok(Some(other.attachment))
+                self.fix(other.attachment.id, terms.back);
+                Ok(self.attachment(other.attachment.id))
             }
             _ if from == to => Ok(None),
             _ if called => {
@@ -232,6 +250,13 @@ impl State {
                 let displaced = there.and_then(|other| self.lose(&other, now));
                 Ok(displaced.filter(|displaced| displaced.id != id))
             }
+        }
+    }
+
+    /// What is fixed where it hangs now.
+    fn fix(&mut self, id: AttachmentId, fixed: Fixed) {
+        if let Some(kept) = self.attachments.get_mut(&id) {
+            kept.attachment.access = fixed.of(kept.attachment.access);
         }
     }
 

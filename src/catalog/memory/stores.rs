@@ -2,6 +2,7 @@
 //! Does not know where any of them keeps its bytes.
 
 use super::{State, next};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Attachment, BlobKey, StoreId};
 use crate::catalog::{Error, Rehoming, StoreRecord};
 use crate::slot::Name;
@@ -28,7 +29,7 @@ impl State {
     }
 
     pub(super) fn rehome(&mut self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        let Rehoming { from, to, written, collision, blob, original, now } = rehoming;
+        let Rehoming { from, to, written, collision, blob, original, fixed, now } = rehoming;
         let moved = self.find(from).ok_or(Error::Missing)?.attachment;
         if moved.links != 1 {
             return Err(Error::Shared);
@@ -38,7 +39,8 @@ impl State {
         same_bytes(sent, *original, moved.blob)?;
         // Checked on a copy, so that what fails has changed nothing.
         let mut after = self.clone();
-        let displaced = after.move_link(from, to, written, (*collision, *now))?;
+        let terms = Terms { there: *fixed, back: Fixed::default() };
+        let displaced = after.move_link(from, to, written, (*collision, terms), *now)?;
         let contents = moved.original.as_ref().map(|sent| &sent.content);
         for (key, content) in original.iter().zip(contents).chain([(blob, &moved.content)]) {
             after.require_blob(*key)?;

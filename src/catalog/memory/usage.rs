@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::State;
+use crate::access::Terms;
 use crate::attachment::RowId;
 use crate::catalog::{Error, Place};
 use crate::quota::{Account, Usage};
@@ -26,6 +27,17 @@ impl State {
             }
         }
         usages
+    }
+
+    /// Whom a move can let grow: an exchange moves both ways, and a place may fix another owner.
+    pub(super) fn accounts_of_move(
+        &self,
+        from: &Place,
+        to: &Place,
+        terms: Terms,
+    ) -> [Option<Account>; 4] {
+        let [there, back] = [terms.there, terms.back].map(|fixed| fixed.uid.map(Account::Uid));
+        [self.account_of_row(from.row), self.account_of_row(to.row), there, back]
     }
 
     /// Makes a change, and undoes it if an account that it lets grow is above its quota then.

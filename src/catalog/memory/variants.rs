@@ -26,6 +26,20 @@ impl State {
         Reservation::New(BlobKey { store, digest, generation })
     }
 
+    pub(super) fn recall(&mut self, pending: &[BlobKey], now: Timestamp) -> Vec<BlobKey> {
+        for &BlobKey { store, digest, generation } in pending {
+            let (idle, doomed, stored) = (true, false, None);
+            let blob = Blob { store, digest, reserved: now, idle, doomed, stored };
+            self.blobs.entry(generation).or_insert(blob);
+            self.last.blob = self.last.blob.max(generation);
+        }
+        let known = |key: &&BlobKey| {
+            let blob = self.blobs.get(&key.generation);
+            blob.is_some_and(|it| it.digest == key.digest && it.stored.is_some() && !it.doomed)
+        };
+        pending.iter().filter(known).copied().collect()
+    }
+
     /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
     pub(super) fn require_blob(&self, key: BlobKey) -> Result<(), Error> {
         let known = self.blobs.get(&key.generation);

@@ -3,6 +3,7 @@
 
 use super::Memory;
 use super::sweep::Horizon;
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -126,6 +127,10 @@ impl Catalog for Memory {
         Ok(self.state().reserve(store, digest, now))
     }
 
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+        Ok(self.state().recall(pending, now))
+    }
+
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
         let mut state = self.state();
         let owner = Some(Account::Uid(publication.access.uid));
@@ -138,13 +143,13 @@ impl Catalog for Memory {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Fixed),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let mut state = self.state();
-        let owner = state.attachment(id).map(|found| Account::Uid(found.access.uid));
+        let (mut state, (_, fixed)) = (self.state(), how);
+        let owner = state.attachment(id).map(|found| Account::Uid(fixed.of(found.access).uid));
         let accounts = [state.account_of_row(to.row), owner];
-        state.within(&accounts, |state| state.share(id, to, written, (collision, now)))
+        state.within(&accounts, |state| state.share(id, to, written, how, now))
     }
 
     fn put_back(
@@ -154,7 +159,8 @@ impl Catalog for Memory {
         written: &Name,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.state().share(id, to, written, (Collision::Refuse, now)).map(drop)
+        let how = (Collision::Refuse, Fixed::default());
+        self.state().share(id, to, written, how, now).map(drop)
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -166,18 +172,19 @@ impl Catalog for Memory {
         from: &Place,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Terms),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
         let mut state = self.state();
-        let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
-        state.within(&accounts, |state| state.move_link(from, to, written, (collision, now)))
+        let accounts = state.accounts_of_move(from, to, how.1);
+        state.within(&accounts, |state| state.move_link(from, to, written, how, now))
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
         let mut state = self.state();
-        let Rehoming { from, to, .. } = rehoming;
-        let accounts = [state.account_of_row(from.row), state.account_of_row(to.row)];
+        let Rehoming { from, to, fixed, .. } = rehoming;
+        let accounts =
+            state.accounts_of_move(from, to, Terms { there: *fixed, back: Fixed::default() });
         state.within(&accounts, |state| state.rehome(rehoming))
     }
 
@@ -334,8 +341,8 @@ impl Catalog for Memory {
         self.state().take(id, taken)
     }
 
-    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
-        Ok(self.state().largest_id(table))
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error> {
+        Ok(self.state().largest_number(table, around))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {

@@ -47,9 +47,20 @@ pub(super) fn take(db: &Connection, id: ScratchId, taken: Digest) -> Result<(), 
     found(run(db, sql, params![taken.as_bytes(), int(id.0)])?)
 }
 
-pub(super) fn largest_id(db: &Connection, table: TableId) -> Result<u64, Error> {
-    let sql = "SELECT coalesce(max(CAST(name AS INTEGER)), 0) FROM rows WHERE tab = ?";
-    Ok(one(db, sql, [int(table.0)], |row| number(row, 0))?.unwrap_or(0))
+pub(super) fn largest_number(
+    db: &Connection,
+    table: TableId,
+    (before, after): (&str, &str),
+) -> Result<u64, Error> {
+    // The names that begin so lie side by side in their index.
+    let sql = "SELECT coalesce(max(CAST(digits AS INTEGER)), 0) FROM ( \
+                   SELECT substr(name, length(?2) + 1, length(name) - length(?2) - length(?3)) \
+                   AS digits FROM rows \
+                   WHERE tab = ?1 AND name >= ?2 AND name < ?2 || char(0x10ffff) \
+                   AND substr(name, length(name) - length(?3) + 1) = ?3 \
+               ) WHERE length(digits) BETWEEN 1 AND 19 AND digits NOT GLOB '*[^0-9]*'";
+    let found = one(db, sql, params![int(table.0), before, after], |row| number(row, 0))?;
+    Ok(found.unwrap_or(0))
 }
 
 fn found(changed: usize) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use super::columns::{
     attachment, attachment_columns, attachment_tables, int, number, or_empty, place,
 };
 use super::{all, blobs, exists, one, run};
+use crate::access::Fixed;
 use crate::attachment::{Amendment, Attachment, AttachmentId};
 use crate::catalog::{Error, Place, Publication};
 use crate::slot::Name;
@@ -118,6 +119,27 @@ pub(super) fn amend(
     amendment.apply(&mut found.access, &mut found.times, now);
     store(db, &found)?;
     Ok(found)
+}
+
+/// What is fixed where it hangs now.
+pub(super) fn fix(db: &Connection, id: AttachmentId, fixed: Fixed) -> Result<Attachment, Error> {
+    let mut found = require(db, id)?;
+    if !fixed.agrees(found.access) {
+        found.access = fixed.of(found.access);
+        store(db, &found)?;
+    }
+    Ok(found)
+}
+
+/// Another source.
+pub(super) fn trace(
+    db: &Connection,
+    id: AttachmentId,
+    source: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE attachments SET source = ?, changed = ? WHERE id = ?";
+    run(db, sql, params![source, now.0, int(id.0)]).map(drop)
 }
 
 /// Another original name.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::columns::{int, key, number};
 use super::{all, exists, one, run};
 use crate::attachment::{BlobKey, Content, StoreId};
-use crate::catalog::{Error, Reservation};
+use crate::catalog::Error;
 use crate::digest::Digest;
 use crate::timestamp::Timestamp;
 
@@ -21,20 +21,17 @@ pub(super) fn stored(
     one(db, sql, params![digest.as_bytes(), int(store.0)], |row| key(row, 0))
 }
 
-pub(super) fn reserve(
-    db: &Connection,
-    store: StoreId,
-    digest: Digest,
-    now: Timestamp,
-) -> Result<Reservation, Error> {
-    if let Some(key) = stored(db, store, digest)? {
-        return Ok(Reservation::Stored(key));
+/// Those of these blobs that are known to be stored.
+pub(super) fn of_these(db: &Connection, keys: &[BlobKey]) -> Result<Vec<BlobKey>, Error> {
+    let sql =
+        "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND stored IS NOT NULL AND doomed = 0";
+    let mut known = Vec::new();
+    for key in keys {
+        if exists(db, sql, params![int(key.generation), key.digest.as_bytes()])? {
+            known.push(*key);
+        }
     }
-    let sql = "INSERT INTO blobs (digest, store, reserved) VALUES (?, ?, ?) \
-               RETURNING id, digest, store";
-    let params = params![digest.as_bytes(), int(store.0), now.0];
-    let made = one(db, sql, params, |row| key(row, 0))?;
-    made.map(Reservation::New).ok_or(Error::Missing)
+    Ok(known)
 }
 
 /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
@@ -53,7 +50,7 @@ pub(super) fn claim(
     now: Option<Timestamp>,
 ) -> Result<(), Error> {
     let id = int(key.generation);
-    run(db, "UPDATE blobs SET idle = 0 WHERE id = ?", [id])?;
+    run(db, "UPDATE blobs SET idle = 0 WHERE id = ? AND idle = 1", [id])?;
     let sql = "UPDATE blobs SET stored = coalesce(?, reserved), media_type = ?, length = ?, \
                width = ?, height = ? WHERE id = ? AND stored IS NULL";
     let (width, height) = content.dimensions.map(|size| (size.width, size.height)).unzip();

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::{Sqlite, lock};
+use super::Sqlite;
+use crate::access::Terms;
 use crate::attachment::TableId;
 use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
 use crate::catalog::{Catalog, Collision, Error, Folder};
@@ -115,7 +116,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_done() {
     let catalog = open(&path);
     let user = row(&catalog, "42");
     let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
-    lock(&catalog.writer).pragma_update(None, "max_page_count", 40).unwrap();
+    catalog.writer.still().db.pragma_update(None, "max_page_count", 40).unwrap();
     let mut added = 0;
     let full = loop {
         match catalog.add_scratch(
@@ -147,7 +148,8 @@ fn a_failed_change_leaves_no_part_of_it() {
     publish(&catalog, &place(two, "avatar"), "b", 2);
     let before = (catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap());
     let (from, to) = (place(one, "avatar"), place(two, "avatar"));
-    let taken = catalog.move_link(&from, &to, &name("x"), Collision::Refuse, at(9));
+    let taken =
+        catalog.move_link(&from, &to, &name("x"), (Collision::Refuse, Terms::default()), at(9));
     assert!(matches!(taken, Err(Error::Taken)));
     assert_eq!((catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap()), before);
 }
@@ -166,24 +168,4 @@ fn a_read_does_not_wait_for_a_writer() {
     assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.version, 1);
     writing.commit().unwrap();
     assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.version, 99);
-}
-
-#[test]
-fn a_statement_is_compiled_once_whatever_is_looked_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let catalog = open(&folder.path().join("catalog.sqlite"));
-    let sql = "SELECT id FROM rows WHERE tab = ? AND name = ?";
-    let compiled = |connection: &rusqlite::Connection| {
-        for number in 0..5_i64 {
-            let mut statement = connection.prepare_cached(sql)?;
-            statement.exists(rusqlite::params![number, number.to_string()])?;
-        }
-        let statement = connection.prepare_cached(sql)?;
-        Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
-    };
-    assert_eq!(catalog.read(compiled).unwrap(), 0);
-    assert_eq!(
-        compiled(&lock(&catalog.writer)).unwrap_or_else(|error: Error| panic!("{error}")),
-        0
-    );
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{attachment_columns, attachment_tables, int, link, name, number, or_empty};
 use super::{all, attachments, blobs, one, rows, run};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Attachment, AttachmentId, RowId};
 use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision, VACANCY};
 use crate::slot::Name;
@@ -62,6 +63,8 @@ pub(super) fn revise(
     let mut lost = Vec::new();
     for revision in revisions {
         match revision {
+            Revision::Require { place, id } if holder(db, place)? == *id => {}
+            Revision::Require { .. } => return Err(Error::Missing),
             Revision::Detach(place) => lost.push(unlink(db, place, now)?.ok_or(Error::Missing)?),
             Revision::Arrange { field, order } => arrange(db, row, field, order)?,
             Revision::Rename { place, original_filename } => {
@@ -70,6 +73,9 @@ pub(super) fn revise(
             Revision::Annotate { place, name, value } => {
                 let id = holder(db, place)?;
                 attachments::set_attribute(db, id, name, value.as_deref(), now)?;
+            }
+            Revision::Trace { place, source } => {
+                attachments::trace(db, holder(db, place)?, source.as_deref(), now)?;
             }
         }
     }
@@ -129,7 +135,8 @@ pub(super) fn share(
     id: AttachmentId,
     to: &Place,
     written: &Name,
-    (collision, now): (Collision, Timestamp),
+    (collision, fixed): (Collision, Fixed),
+    now: Timestamp,
 ) -> Result<Option<Attachment>, Error> {
     attachments::require(db, id)?;
     rows::require(db, to.row)?;
@@ -140,6 +147,7 @@ pub(super) fn share(
         Some(link) if link.attachment.id == id => Ok(None),
         there => {
             attachments::gain(db, id, now)?;
+            attachments::fix(db, id, fixed)?;
             there.map(|link| lose(db, &link, now)).transpose()
         }
     }
@@ -163,7 +171,8 @@ pub(super) fn move_link(
     from: &Place,
     to: &Place,
     written: &Name,
-    (collision, now): (Collision, Timestamp),
+    (collision, terms): (Collision, Terms),
+    now: Timestamp,
 ) -> Result<Option<Attachment>, Error> {
     let moved = find(db, from)?.ok_or(Error::Missing)?;
     rows::require(db, to.row)?;
@@ -180,10 +189,11 @@ pub(super) fn move_link(
         return Ok(None);
     }
     hang(db, to, written, (moved.attachment.id, now))?;
+    attachments::fix(db, moved.attachment.id, terms.there)?;
     match there {
         Some(other) if collision == Collision::Exchange => {
             hang(db, from, &moved.written, (other.attachment.id, now))?;
-            Ok(Some(other.attachment))
+            attachments::fix(db, other.attachment.id, terms.back).map(Some)
         }
         there => {
             take_down(db, from, now)?;
@@ -221,7 +231,8 @@ fn hang(
                    (SELECT position FROM vacated \
                     WHERE row_id = ?1 AND field = ?2 AND item = ?3 AND at >= ?6), \
                    1 + max( \
-                       coalesce((SELECT max(position) FROM links WHERE row_id = ?1 AND field = ?2), 0), \
+                       coalesce((SELECT max(position) FROM links \
+                                 WHERE row_id = ?1 AND field = ?2 AND item <> ''), 0), \
                        coalesce((SELECT max(position) FROM vacated WHERE row_id = ?1 AND field = ?2), 0) \
                    )) END \
                WHERE 1 ON CONFLICT (row_id, field, item) \

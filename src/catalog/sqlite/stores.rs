@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, name, number};
 use super::{all, blobs, one, run, slots};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{Attachment, BlobKey, StoreId};
 use crate::catalog::{Error, Rehoming, StoreRecord};
 use crate::slot::Name;
@@ -24,11 +25,9 @@ pub(super) fn add(db: &Connection, name: &Name) -> Result<StoreId, Error> {
 }
 
 pub(super) fn all_of_them(db: &Connection) -> Result<Vec<StoreRecord>, Error> {
-    let sql = "SELECT s.id, s.name, coalesce(b.count, 0), coalesce(b.bytes, 0) \
+    let sql = "SELECT s.id, s.name, coalesce(h.blobs, 0), coalesce(h.bytes, 0) \
                FROM (SELECT 0 AS id, NULL AS name UNION ALL SELECT id, name FROM stores) s \
-               LEFT JOIN (SELECT store, count(*) AS count, sum(length) AS bytes FROM blobs \
-                          WHERE stored IS NOT NULL AND doomed = 0 GROUP BY store) b \
-               ON b.store = s.id ORDER BY s.id";
+               LEFT JOIN held h ON h.store = s.id ORDER BY s.id";
     all(db, sql, [], |row| {
         let id = StoreId(number(row, 0)?);
         let name = if id == StoreId::default() { None } else { Some(name(row, 1)?) };
@@ -37,7 +36,7 @@ pub(super) fn all_of_them(db: &Connection) -> Result<Vec<StoreRecord>, Error> {
 }
 
 pub(super) fn rehome(db: &Connection, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-    let Rehoming { from, to, written, collision, blob, original, now } = rehoming;
+    let Rehoming { from, to, written, collision, blob, original, fixed, now } = rehoming;
     let moved = slots::find(db, from)?.ok_or(Error::Missing)?.attachment;
     if moved.links != 1 {
         return Err(Error::Shared);
@@ -45,7 +44,8 @@ pub(super) fn rehome(db: &Connection, rehoming: &Rehoming) -> Result<Option<Atta
     let sent = moved.original.as_ref().map(|sent| sent.blob);
     same_bytes(Some(moved.blob), Some(*blob), moved.blob)?;
     same_bytes(sent, *original, moved.blob)?;
-    let displaced = slots::move_link(db, from, to, written, (*collision, *now))?;
+    let terms = Terms { there: *fixed, back: Fixed::default() };
+    let displaced = slots::move_link(db, from, to, written, (*collision, terms), *now)?;
     let contents = moved.original.as_ref().map(|sent| &sent.content);
     for (key, content) in original.iter().zip(contents).chain([(blob, &moved.content)]) {
         blobs::require(db, *key)?;

@@ -4,7 +4,9 @@
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{int, number};
+use super::reservations::Linked;
 use super::{Sqlite, all, attachments, one};
+use crate::access::{Fixed, Terms};
 use crate::attachment::{AttachmentId, RowId, TableId};
 use crate::catalog::{Error, Place, Publication};
 use crate::quota::{Account, Limits, Usage};
@@ -34,11 +36,22 @@ impl Sqlite {
     /// Makes a change in one transaction, which is undone if an account that it lets grow is above its quota then.
     pub(super) fn write_within<T>(
         &self,
-        accounts: impl FnOnce(&Connection) -> Result<[Option<Account>; 2], Error>,
-        change: impl FnOnce(&Connection) -> Result<T, Error>,
+        accounts: impl Fn(&Connection) -> Result<[Option<Account>; 4], Error>,
+        change: impl Fn(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let limits = self.limits();
         self.write(|db| within(db, &limits, &accounts(db)?, || change(db)))
+    }
+
+    /// The same of a change that links blobs.
+    pub(super) fn link_within<T>(
+        &self,
+        blobs: &[Linked],
+        accounts: impl Fn(&Connection) -> Result<[Option<Account>; 4], Error>,
+        change: impl Fn(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let limits = self.limits();
+        self.write_linking(blobs, |db| within(db, &limits, &accounts(db)?, || change(db)))
     }
 }
 
@@ -46,9 +59,9 @@ impl Sqlite {
 pub(super) fn of_publication(
     db: &Connection,
     publication: &Publication,
-) -> Result<[Option<Account>; 2], Error> {
+) -> Result<[Option<Account>; 4], Error> {
     let owner = Account::Uid(publication.access.uid);
-    Ok([of_row(db, publication.place.row)?, Some(owner)])
+    Ok([of_row(db, publication.place.row)?, Some(owner), None, None])
 }
 
 /// Whom another name for an attachment lets grow.
@@ -56,18 +69,21 @@ pub(super) fn of_share(
     db: &Connection,
     id: AttachmentId,
     to: &Place,
-) -> Result<[Option<Account>; 2], Error> {
-    let owner = attachments::require(db, id)?.access.uid;
-    Ok([of_row(db, to.row)?, Some(Account::Uid(owner))])
+    fixed: Fixed,
+) -> Result<[Option<Account>; 4], Error> {
+    let owner = fixed.of(attachments::require(db, id)?.access).uid;
+    Ok([of_row(db, to.row)?, Some(Account::Uid(owner)), None, None])
 }
 
-/// Whom a move can let grow: an exchange moves both ways.
+/// Whom a move can let grow: an exchange moves both ways, and a place may fix another owner.
 pub(super) fn of_move(
     db: &Connection,
     from: &Place,
     to: &Place,
-) -> Result<[Option<Account>; 2], Error> {
-    Ok([of_row(db, from.row)?, of_row(db, to.row)?])
+    terms: Terms,
+) -> Result<[Option<Account>; 4], Error> {
+    let [there, back] = [terms.there, terms.back].map(|fixed| fixed.uid.map(Account::Uid));
+    Ok([of_row(db, from.row)?, of_row(db, to.row)?, there, back])
 }
 
 fn within<T>(

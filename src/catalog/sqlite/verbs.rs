@@ -1,11 +1,13 @@
 //! The verbs of the catalogue, each framed as one read or one transaction on `SQLite`.
 //! Does not hold SQL.
 
+use super::reservations::Linked;
 use super::sweep::Horizon;
 use super::{
-    Sqlite, arrivals, attachments, blobs, retired, rows, scratch, slots, stores, sweep, usage,
-    variants,
+    Sqlite, arrivals, attachments, blobs, reservations, retired, rows, scratch, slots, stores,
+    sweep, usage, variants,
 };
+use crate::access::{Fixed, Terms};
 use crate::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
@@ -93,11 +95,9 @@ impl Catalog for Sqlite {
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::of_row(db, row))
     }
-
     fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::singles(db, row))
     }
-
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::items(db, row, field))
     }
@@ -129,15 +129,19 @@ impl Catalog for Sqlite {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Reservation, Error> {
-        if let Some(key) = self.read(|db| blobs::stored(db, store, digest))? {
-            return Ok(Reservation::Stored(key));
+        match self.read(|db| blobs::stored(db, store, digest))? {
+            Some(key) => Ok(Reservation::Stored(key)),
+            None => self.new_key(store, digest, now).map(Reservation::New),
         }
-        self.write(|db| blobs::reserve(db, store, digest, now))
+    }
+
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+        self.write(|db| reservations::recall(db, pending, now))
     }
 
     fn publish(&self, publication: &Publication) -> Result<Published, Error> {
         let accounts = |db: &_| usage::of_publication(db, publication);
-        self.write_within(accounts, |db| slots::publish(db, publication))
+        self.link_within(&publication.linked(), accounts, |db| slots::publish(db, publication))
     }
 
     fn share(
@@ -145,11 +149,11 @@ impl Catalog for Sqlite {
         id: AttachmentId,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Fixed),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let share = |db: &_| slots::share(db, id, to, written, (collision, now));
-        self.write_within(|db| usage::of_share(db, id, to), share)
+        let share = |db: &_| slots::share(db, id, to, written, how, now);
+        self.write_within(|db| usage::of_share(db, id, to, how.1), share)
     }
 
     fn put_back(
@@ -159,7 +163,8 @@ impl Catalog for Sqlite {
         written: &Name,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.write(|db| slots::share(db, id, to, written, (Collision::Refuse, now)).map(drop))
+        let how = (Collision::Refuse, Fixed::default());
+        self.write(|db| slots::share(db, id, to, written, how, now).map(drop))
     }
 
     fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
@@ -171,16 +176,19 @@ impl Catalog for Sqlite {
         from: &Place,
         to: &Place,
         written: &Name,
-        collision: Collision,
+        how: (Collision, Terms),
         now: Timestamp,
     ) -> Result<Option<Attachment>, Error> {
-        let go = |db: &_| slots::move_link(db, from, to, written, (collision, now));
-        self.write_within(|db| usage::of_move(db, from, to), go)
+        let go = |db: &_| slots::move_link(db, from, to, written, how, now);
+        self.write_within(|db| usage::of_move(db, from, to, how.1), go)
     }
 
     fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
-        let Rehoming { from, to, .. } = rehoming;
-        self.write_within(|db| usage::of_move(db, from, to), |db| stores::rehome(db, rehoming))
+        let Rehoming { from, to, blob, original, fixed, .. } = rehoming;
+        let terms = Terms { there: *fixed, back: Fixed::default() };
+        let accounts = |db: &_| usage::of_move(db, from, to, terms);
+        let keys: Vec<_> = [*blob].into_iter().chain(*original).map(Linked::perhaps).collect();
+        self.link_within(&keys, accounts, |db| stores::rehome(db, rehoming))
     }
 
     fn amend(
@@ -238,7 +246,6 @@ impl Catalog for Sqlite {
     fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
         self.read(|db| variants::by_id(db, id))
     }
-
     fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
         self.read(|db| variants::of_original(db, original))
     }
@@ -254,7 +261,9 @@ impl Catalog for Sqlite {
         blob: BlobKey,
         content: &Content,
     ) -> Result<VariantRecord, Error> {
-        self.write(|db| variants::add(db, original, variant, blob, content))
+        self.write_linking(&[original, blob].map(Linked::perhaps), |db| {
+            variants::add(db, original, variant, blob, content)
+        })
     }
 
     fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
@@ -335,12 +344,12 @@ impl Catalog for Sqlite {
         self.write(|db| arrivals::take(db, id, taken))
     }
 
-    fn largest_id(&self, table: TableId) -> Result<u64, Error> {
-        self.read(|db| arrivals::largest_id(db, table))
+    fn largest_number(&self, table: TableId, around: (&str, &str)) -> Result<u64, Error> {
+        self.read(|db| arrivals::largest_number(db, table, around))
     }
 
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
-        self.write(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+        self.doom_until(Horizon { retired, reserved }, limit)
     }
 
     fn doomable(
@@ -349,7 +358,7 @@ impl Catalog for Sqlite {
         reserved: Timestamp,
         limit: usize,
     ) -> Result<Doomed, Error> {
-        self.rehearse(|db| sweep::doom(db, Horizon { retired, reserved }, limit))
+        self.doomable_until(Horizon { retired, reserved }, limit)
     }
 
     fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
@@ -377,7 +386,6 @@ impl Catalog for Sqlite {
     fn usage(&self, account: Account) -> Result<Usage, Error> {
         self.read(|db| usage::of(db, account))
     }
-
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         self.read(usage::every)
     }

@@ -10,7 +10,9 @@ use crate::tree::attr::{AttributeMode, Mode, OpenFlags, RenameMode};
 use crate::tree::ops::Seek;
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 
-const PERMISSIONS: u32 = 0o7777;
+/// Without set-user-ID and set-group-ID: what is kept here is never run with anybody's rights (the mount is `nosuid`), and
+/// whoever keeps them must take them away at every write.
+const PERMISSIONS: u32 = 0o1777;
 /// lseek(2); glibc and the kernel agree on them for every architecture.
 const SEEK_DATA: i32 = 3;
 const SEEK_HOLE: i32 = 4;
@@ -141,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_mode_never_carries_the_file_type() {
-        let amendment = amendment(Some(0o100_640), (None, Some(5)), None, Some(TimeOrNow::Now));
+    fn a_change_of_mode_never_carries_the_file_type_nor_set_id_bits() {
+        let amendment = amendment(Some(0o106_640), (None, Some(5)), None, Some(TimeOrNow::Now));
         assert_eq!((amendment.mode, amendment.uid, amendment.gid), (Some(0o640), None, Some(5)));
         assert!(amendment.modified.is_some() && amendment.accessed.is_none());
     }

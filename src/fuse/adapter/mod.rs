@@ -29,10 +29,11 @@ use fuser::{
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
 use crate::fuse::adapter::negotiate::Agreed;
-use crate::fuse::adapter::work::{Workshop, attempt, crowded};
+use crate::fuse::adapter::work::{Asked, Workshop, crowded};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
 use crate::tree::Tree;
+use crate::tree::activity::Operation;
 use crate::tree::attr::Change;
 use crate::tree::ops::{Linked, Lookup};
 
@@ -45,7 +46,7 @@ pub struct Adapter {
 
 impl Adapter {
     pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, backings, agreed: Agreed::default() })
+        Ok(Self { shop: Workshop::new(tree)?, backings, agreed: Agreed::nothing() })
     }
 }
 
@@ -58,10 +59,12 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let who = decode::caller(request);
-        match attempt("lookup", || self.shop.tree.lookup(who, decode::ino(parent), name)) {
+        let asked = Asked::now(Operation::Lookup);
+        let find = |tree: &Tree| tree.lookup(who, decode::ino(parent), name);
+        match asked.attempt(&self.shop.tree, find) {
             Ok(Lookup::Found(entry)) => reply.accept(entry),
             Ok(Lookup::Render(rendering)) => {
-                self.shop.rendering("render", reply, move |tree| tree.render(&rendering));
+                self.shop.rendering(Operation::Render, reply, move |tree| tree.render(&rendering));
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -69,8 +72,9 @@ impl Filesystem for Adapter {
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
         let who = decode::caller(request);
-        self.shop
-            .here("getattr", reply, |tree| tree.getattr(who, decode::ino(ino), fh.map(decode::fh)));
+        self.shop.here(Operation::Getattr, reply, |tree| {
+            tree.getattr(who, decode::ino(ino), fh.map(decode::fh))
+        });
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -86,14 +90,14 @@ impl Filesystem for Adapter {
         let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
         // A truncation by path commits before it returns (CONTRACT 2.6).
         if size.is_some() && fh.is_none() {
-            self.shop.publishing("setattr", reply, apply);
+            self.shop.publishing(Operation::Setattr, reply, apply);
         } else {
-            self.shop.here("setattr", reply, apply);
+            self.shop.here(Operation::Setattr, reply, apply);
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        self.shop.here("readlink", reply, |tree| tree.readlink(decode::ino(ino)));
+        self.shop.here(Operation::Readlink, reply, |tree| tree.readlink(decode::ino(ino)));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -101,7 +105,7 @@ impl Filesystem for Adapter {
         &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.shop.here("mknod", reply, |tree| {
+        self.shop.here(Operation::Mknod, reply, |tree| {
             if !decode::is_regular(mode) {
                 return Err(Error::NotPermitted);
             }
@@ -116,19 +120,19 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let mode = decode::permissions(mode, umask);
-        self.shop.here("mkdir", reply, |tree| {
+        self.shop.here(Operation::Mkdir, reply, |tree| {
             tree.mkdir(decode::caller(request), decode::ino(parent), name, mode)
         });
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("unlink", reply, |tree| {
+        self.shop.here(Operation::Unlink, reply, |tree| {
             tree.unlink(decode::caller(request), decode::ino(parent), name)
         });
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("rmdir", reply, |tree| {
+        self.shop.here(Operation::Rmdir, reply, |tree| {
             tree.rmdir(decode::caller(request), decode::ino(parent), name)
         });
     }
@@ -139,14 +143,14 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let (who, target) = (decode::caller(request), target.as_os_str().as_bytes());
-        let made = || self.shop.tree.symlink(who, decode::ino(parent), link_name, target);
-        match attempt("symlink", made) {
+        let make = |tree: &Tree| tree.symlink(who, decode::ino(parent), link_name, target);
+        match Asked::now(Operation::Symlink).attempt(&self.shop.tree, make) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
             Ok(Linked::Fetch(errand)) => {
                 let given_up = Arc::clone(&errand);
                 let attach = move |tree: &Tree| tree.attach_link(&errand);
                 let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
-                self.shop.sized("symlink", reply, Tree::link_work, attach, abandon);
+                self.shop.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -164,7 +168,7 @@ impl Filesystem for Adapter {
         let rename = move |tree: &Tree| {
             tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
         };
-        self.shop.sized("rename", reply, work, rename, crowded);
+        self.shop.sized(Operation::Rename, reply, work, rename, crowded);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -173,14 +177,15 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let (who, name) = (decode::caller(request), newname.to_owned());
-        self.shop.publishing("link", reply, move |tree| {
+        self.shop.publishing(Operation::Link, reply, move |tree| {
             tree.link(who, decode::ino(ino), decode::ino(newparent), &name)
         });
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (who, flags) = (decode::caller(request), decode::open_flags(flags.0));
-        match attempt("open", || self.shop.tree.open(who, decode::ino(ino), flags)) {
+        let open = |tree: &Tree| tree.open(who, decode::ino(ino), flags);
+        match Asked::now(Operation::Open).attempt(&self.shop.tree, open) {
             Ok(opened) => {
                 let on = (&self.shop, &*self.backings);
                 open::answer(on, ino, &opened, self.agreed.spare_flush, reply);
@@ -195,7 +200,7 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let (who, mode) = (decode::caller(request), decode::permissions(mode, umask));
-        self.shop.here("create", reply, |tree| {
+        self.shop.here(Operation::Create, reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
             Ok((entry, handle(&opened, self.agreed.spare_flush)))
@@ -216,7 +221,7 @@ impl Filesystem for Adapter {
         _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.shop.here("write", reply, |tree| tree.write(decode::fh(fh), offset, data));
+        self.shop.here(Operation::Write, reply, |tree| tree.write(decode::fh(fh), offset, data));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -226,7 +231,7 @@ impl Filesystem for Adapter {
     ) {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
         let size = |tree: &Tree| tree.flush_work(fh);
-        self.shop.sized("flush", reply, size, move |tree| tree.flush(who, fh), crowded);
+        self.shop.sized(Operation::Flush, reply, size, move |tree| tree.flush(who, fh), crowded);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -241,7 +246,7 @@ impl Filesystem for Adapter {
             tree.release(fh);
             Ok(())
         };
-        self.shop.sized("release", reply, size, release, move |tree: &Tree| {
+        self.shop.sized(Operation::Release, reply, size, release, move |tree: &Tree| {
             tree.release_unfetched(fh);
             Ok(())
         });
@@ -254,12 +259,12 @@ impl Filesystem for Adapter {
     ) {
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.sync_work(fh);
-        self.shop.sized("fsync", reply, size, move |tree| tree.fsync(fh), crowded);
+        self.shop.sized(Operation::Fsync, reply, size, move |tree| tree.fsync(fh), crowded);
     }
 
     // ENOSYS once, and for the kernel directories are always open: it then keeps what they list until it is told otherwise.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        if self.agreed.spare_opendir {
+        if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
         } else {
             reply.opened(FileHandle(0), FopenFlags::empty());
@@ -293,7 +298,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.shop.here("statfs", reply, Tree::statfs);
+        self.shop.here(Operation::Statfs, reply, Tree::statfs);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -301,7 +306,7 @@ impl Filesystem for Adapter {
         &self, request: &Request, ino: INodeNo, name: &OsStr, value: &[u8], flags: i32,
         _position: u32, reply: ReplyEmpty,
     ) {
-        self.shop.here("setxattr", reply, |tree| {
+        self.shop.here(Operation::Setxattr, reply, |tree| {
             let mode = decode::attribute_mode(flags);
             tree.setxattr(decode::caller(request), decode::ino(ino), name, value, mode)
         });
@@ -311,19 +316,19 @@ impl Filesystem for Adapter {
     fn getxattr(
         &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
-        self.shop.here("getxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
             tree.getxattr(decode::caller(request), decode::ino(ino), name)
         });
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.shop.here("listxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
             tree.listxattr(decode::caller(request), decode::ino(ino))
         });
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here("removexattr", reply, |tree| {
+        self.shop.here(Operation::Removexattr, reply, |tree| {
             tree.removexattr(decode::caller(request), decode::ino(ino), name)
         });
     }
@@ -334,7 +339,7 @@ impl Filesystem for Adapter {
         mode: i32, reply: ReplyEmpty,
     ) {
         self.shop
-            .here("fallocate", reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
+            .here(Operation::Fallocate, reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -342,7 +347,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
         reply: ReplyLseek,
     ) {
-        self.shop.here("lseek", reply, |tree| {
+        self.shop.here(Operation::Lseek, reply, |tree| {
             let (offset, whence) = decode::seek(offset, whence)?;
             tree.lseek(decode::fh(fh), offset, whence)
         });
@@ -355,7 +360,7 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags, reply: ReplyWrite,
     ) {
         let (from, to) = (decode::fh(fh_in), decode::fh(fh_out));
-        self.shop.publishing("copy_file_range", reply, move |tree| {
+        self.shop.publishing(Operation::CopyFileRange, reply, move |tree| {
             tree.copy_range(from, offset_in, to, offset_out, length)
         });
     }

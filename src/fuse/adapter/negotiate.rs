@@ -5,11 +5,13 @@ use fuser::{InitFlags, KernelConfig, Version};
 
 /// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
 /// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
+/// No file here has set-id bits or capabilities, so that a write need not ask for them (`HANDLE_KILLPRIV_V2`).
 /// The first page of a directory comes with the attributes of what it lists, and so do the others where they are looked at.
 /// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
-const CAPABILITIES: [InitFlags; 4] = [
+const CAPABILITIES: [InitFlags; 5] = [
     InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_READDIRPLUS_AUTO,
 ];
@@ -17,16 +19,30 @@ const CAPABILITIES: [InitFlags; 4] = [
 const NOFLUSH_SINCE: Version = Version(7, 35);
 
 /// What the kernel has agreed to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Agreed {
     /// It can be told to spare the flush of a file.
     pub spare_flush: bool,
     /// It can read files by itself.
     pub passthrough: bool,
-    /// It opens directories by itself, once it is told that nobody else does, and keeps what they list.
-    pub spare_opendir: bool,
-    /// The same of files.
-    pub spare_open: bool,
+    knows: InitFlags,
+}
+
+impl Agreed {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self { spare_flush: false, passthrough: false, knows: InitFlags::empty() }
+    }
+
+    /// Whether it opens files by itself, once it is told that nobody else does.
+    pub fn spares_open(self) -> bool {
+        self.knows.contains(InitFlags::FUSE_NO_OPEN_SUPPORT)
+    }
+
+    /// The same of directories: it then keeps what they list.
+    pub fn spares_opendir(self) -> bool {
+        self.knows.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT)
+    }
 }
 
 /// Asks for the capabilities.
@@ -39,8 +55,6 @@ pub fn capabilities(config: &mut KernelConfig) -> Agreed {
     // The files that are passed through lie on no stacked filesystem themselves, and an overlay may lie on this one.
     let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         && config.set_max_stack_depth(1).is_ok();
-    let spare_opendir = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
-    let spare_open = config.capabilities().contains(InitFlags::FUSE_NO_OPEN_SUPPORT);
     let spare_flush = config.kernel_abi() >= NOFLUSH_SINCE;
-    Agreed { spare_flush, passthrough, spare_opendir, spare_open }
+    Agreed { spare_flush, passthrough, knows: config.capabilities() }
 }

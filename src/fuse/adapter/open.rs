@@ -7,6 +7,7 @@ use crate::fuse::adapter::answer::{Answer, handle};
 use crate::fuse::adapter::work::{Workshop, refuse};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
+use crate::tree::activity::Operation;
 use crate::tree::attr::{Caching, Opened, Stored};
 
 /// Answers an open. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
@@ -30,7 +31,7 @@ pub fn answer(
         }
         Caching::Never if !backings.open_past(ino.0) => {
             shop.tree.release(opened.fh);
-            reply.refuse(refuse("open", &Error::BeingRead));
+            reply.refuse(refuse(Operation::Open, &Error::BeingRead));
         }
         _ => reply.accept(handle(opened, spare_flush)),
     }

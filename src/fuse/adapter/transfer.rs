@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
 use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
-use crate::fuse::adapter::work::attempt;
+use crate::fuse::adapter::work::Asked;
+use crate::tree::activity::Operation;
 use crate::tree::attr::{Entry, Listed};
 use crate::tree::listing::Page;
 use crate::tree::{Caller, Fh, Ino, Result, Tree};
@@ -17,17 +18,23 @@ thread_local! {
 }
 
 pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
-    answer(size, reply, |buffer| tree.read(fh, offset, buffer));
+    answer(tree, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
 }
 
 /// Answers with what is read into a buffer of this size.
-pub fn answer(size: u32, reply: ReplyData, read: impl FnOnce(&mut [u8]) -> Result<usize>) {
+pub fn answer(
+    tree: &Tree,
+    size: u32,
+    reply: ReplyData,
+    read: impl FnOnce(&Tree, &mut [u8]) -> Result<usize>,
+) {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < size {
             buffer.resize(size, 0);
         }
-        match attempt("read", || read(&mut buffer[..size])) {
+        let fill = |tree: &Tree| read(tree, &mut buffer[..size]);
+        match Asked::now(Operation::Read).attempt(tree, fill) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
         }
@@ -36,7 +43,7 @@ pub fn answer(size: u32, reply: ReplyData, read: impl FnOnce(&mut [u8]) -> Resul
 
 /// Answers with as many entries after a place as the kernel's buffer holds.
 pub fn list(tree: &Tree, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
-    let filled = attempt("readdir", || {
+    let filled = Asked::now(Operation::Readdir).attempt(tree, |tree| {
         fill(tree, ino, after, |entry, _| {
             let kind = file_type(entry.kind);
             reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
@@ -56,7 +63,7 @@ pub fn list_plus(
     mut reply: ReplyDirectoryPlus,
     note: impl Fn(&str, &Entry),
 ) {
-    let filled = attempt("readdirplus", || {
+    let filled = Asked::now(Operation::Readdirplus).attempt(tree, |tree| {
         fill(tree, ino, after, |listed, page| {
             let entry = tree.entry_listed(who, listed, page);
             let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{io, thread};
 
@@ -14,6 +15,7 @@ use crate::fuse::adapter::answer::Answer;
 use crate::fuse::errno::errno;
 use crate::fuse::pool::{Pool, said_by};
 use crate::tree::Tree;
+use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::Work;
 use crate::tree::{Error, Result};
 
@@ -24,7 +26,10 @@ const RENDERS_WAITING: usize = 256;
 /// Downloads at a time, and those that wait; beyond them it is EAGAIN. They wait for servers, not for a core.
 const DOWNLOADS: usize = 4;
 const DOWNLOADS_WAITING: usize = 32;
-/// Threads of each pool: as many as there are cores, within these bounds.
+/// Threads that publish. They wait for the disk and for workers rather than for a core, and commits that wait together share
+/// what they wait for.
+const PUBLISHERS: usize = 16;
+/// Threads that render: as many as there are cores, within these bounds.
 const MIN_THREADS: usize = 2;
 const MAX_THREADS: usize = 16;
 
@@ -37,6 +42,8 @@ pub fn pool_threads() -> usize {
 /// The tree and the threads that work on it.
 pub struct Workshop {
     pub tree: Arc<Tree>,
+    /// Small publications that threads of the session make in place.
+    in_place: AtomicUsize,
     publish: Pool,
     render: Pool,
     download: Pool,
@@ -45,54 +52,74 @@ pub struct Workshop {
 impl Workshop {
     pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
         let threads = pool_threads();
-        let publish = Pool::start("publish", threads, PUBLICATIONS_WAITING)?;
+        let publish = Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?;
         let render = Pool::start("render", threads, RENDERS_WAITING)?;
         let download = Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?;
-        Ok(Self { tree, publish, render, download })
+        Ok(Self { tree, in_place: AtomicUsize::new(0), publish, render, download })
     }
 
     /// Does it in place.
     pub fn here<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: impl Answer<T>,
         work: impl FnOnce(&Tree) -> Result<T>,
     ) {
-        reply.answer(attempt(operation, || work(&self.tree)));
+        reply.answer(Asked::now(operation).attempt(&self.tree, work));
     }
 
     /// Does it in a thread that publishes; in place when they all have enough to do, for a write is never refused for that.
     pub fn publishing<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: impl Answer<T>,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
-        let tree = Arc::clone(&self.tree);
-        let job = Box::new(move || reply.answer(attempt(operation, || work(&tree))));
+        let (asked, waiting) = (Asked::now(operation), Waiting::enter(&self.tree, Queue::Publish));
+        let job = Box::new(move || {
+            let tree = waiting.leave();
+            reply.answer(asked.attempt(&tree, work));
+        });
         if let Err(job) = self.publish.offer(job) {
             job();
         }
+    }
+
+    /// Alone it is done in place: a change of threads costs more than it brings. While another waits for the disk in place it
+    /// is handed on, so that the threads of the session go on with other requests.
+    fn small<T>(
+        &self,
+        operation: Operation,
+        reply: impl Answer<T>,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        if self.in_place.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.here(operation, reply, work);
+        } else {
+            self.publishing(operation, reply, work);
+        }
+        self.in_place.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Small work costs less than handing it to another thread. `crowded` is done instead of a download that finds no room in
     /// time.
     pub fn sized<T, A: Answer<T>>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: A,
         size: impl FnOnce(&Tree) -> Work,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
         crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
-        match attempt(operation, || Ok(size(&self.tree))) {
-            Ok(Work::Small) => self.here(operation, reply, work),
+        match guarded(operation, || Ok(size(&self.tree))) {
+            Ok(Work::Trifle) => self.here(operation, reply, work),
+            Ok(Work::Small) => self.small(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
             Ok(Work::Download { patience }) => {
                 let asked = Instant::now();
                 let (in_time, late) = (move || asked.elapsed() <= patience, crowded.clone());
                 let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
-                if let Some(reply) = self.offer(&self.download, operation, reply, work) {
+                if let Some(reply) = self.offer(Queue::Download, operation, reply, work) {
                     self.here(operation, reply, crowded);
                 }
             }
@@ -103,31 +130,37 @@ impl Workshop {
     /// Does it in a thread that renders, or answers EAGAIN when too many wait.
     pub fn rendering<T, A: Answer<T>>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
-        if let Some(reply) = self.offer(&self.render, operation, reply, work) {
+        if let Some(reply) = self.offer(Queue::Render, operation, reply, work) {
             reply.refuse(refuse(operation, &Error::TooBusy));
         }
     }
 
-    /// Does it in a thread of this pool, or gives the reply back.
+    /// Does it in a thread of this queue's pool, or gives the reply back.
     fn offer<T, A: Answer<T>>(
         &self,
-        pool: &Pool,
-        operation: &'static str,
+        queue: Queue,
+        operation: Operation,
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) -> Option<A> {
         // The reply must outlive a job that is handed back unrun.
         let (send, receive) = std::sync::mpsc::sync_channel::<A>(1);
-        let tree = Arc::clone(&self.tree);
+        let (asked, waiting) = (Asked::now(operation), Waiting::enter(&self.tree, queue));
         let job = Box::new(move || {
+            let tree = waiting.leave();
             if let Ok(reply) = receive.recv() {
-                reply.answer(attempt(operation, || work(&tree)));
+                reply.answer(asked.attempt(&tree, work));
             }
         });
+        let pool = match queue {
+            Queue::Publish => &self.publish,
+            Queue::Render => &self.render,
+            Queue::Download => &self.download,
+        };
         if pool.offer(job).is_err() {
             return Some(reply);
         }
@@ -142,14 +175,61 @@ pub fn crowded<T>(_: &Tree) -> Result<T> {
     Err(Error::TooBusy)
 }
 
-/// Runs the work; its error or its panic becomes an errno.
-pub fn attempt<T>(
-    operation: &'static str,
+/// A request under way: counted, with the time since it came, when it is answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    operation: Operation,
+    at: Instant,
+}
+
+impl Asked {
+    pub fn now(operation: Operation) -> Self {
+        Self { operation, at: Instant::now() }
+    }
+
+    /// Runs the work; its error or its panic becomes an errno.
+    pub fn attempt<T>(
+        self,
+        tree: &Tree,
+        work: impl FnOnce(&Tree) -> Result<T>,
+    ) -> std::result::Result<T, Errno> {
+        let outcome = guarded(self.operation, || work(tree));
+        tree.activity().note(self.operation, self.at.elapsed(), outcome.is_err());
+        outcome
+    }
+}
+
+/// A place in a queue, given up when the work begins, or when it is not taken.
+struct Waiting {
+    tree: Arc<Tree>,
+    queue: Queue,
+}
+
+impl Waiting {
+    fn enter(tree: &Arc<Tree>, queue: Queue) -> Self {
+        tree.activity().enter(queue);
+        Self { tree: Arc::clone(tree), queue }
+    }
+
+    fn leave(self) -> Arc<Tree> {
+        Arc::clone(&self.tree)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.tree.activity().leave(self.queue);
+    }
+}
+
+fn guarded<T>(
+    operation: Operation,
     work: impl FnOnce() -> Result<T>,
 ) -> std::result::Result<T, Errno> {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(outcome) => outcome.map_err(|error| refuse(operation, &error)),
         Err(panic) => {
+            let operation = operation.name();
             tracing::error!(operation, panic = said_by(panic.as_ref()), "an operation panicked");
             Err(Errno::EIO)
         }
@@ -157,11 +237,12 @@ pub fn attempt<T>(
 }
 
 /// The errno of an error, after it was logged: what only an operator can mend as an error, the rest for who debugs a program.
-pub fn refuse(operation: &'static str, error: &Error) -> Errno {
+pub fn refuse(operation: Operation, error: &Error) -> Errno {
+    let name = operation.name();
     if let Error::Failed(_) = error {
-        tracing::error!(operation, error = chain(error), "an operation failed");
+        tracing::error!(operation = name, error = chain(error), "an operation failed");
     } else {
-        tracing::debug!(operation, %error, "an operation was refused");
+        tracing::debug!(operation = name, %error, "an operation was refused");
     }
     errno(error)
 }
@@ -183,11 +264,13 @@ mod tests {
 
     #[test]
     fn an_operation_that_panics_answers_eio() {
-        let outcome: std::result::Result<(), Errno> = attempt("test", || panic!("on purpose"));
+        let outcome: std::result::Result<(), Errno> =
+            guarded(Operation::Open, || panic!("on purpose"));
         assert_eq!(outcome.map_err(Errno::code), Err(Errno::EIO.code()));
-        let refused: std::result::Result<(), Errno> = attempt("test", || Err(Error::Stale));
+        let refused: std::result::Result<(), Errno> =
+            guarded(Operation::Open, || Err(Error::Stale));
         assert_eq!(refused.map_err(Errno::code), Err(Errno::ESTALE.code()));
-        assert_eq!(attempt("test", || Ok(3)).map_err(Errno::code), Ok(3));
+        assert_eq!(guarded(Operation::Open, || Ok(3)).map_err(Errno::code), Ok(3));
     }
 
     #[test]

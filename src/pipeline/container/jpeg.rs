@@ -25,16 +25,23 @@ const JFIF_LENGTH: usize = 14;
 const MAX_PARTS: u64 = 255;
 
 /// One marker with its parameters and, after SOS, its entropy-coded data.
-struct Segment<'a> {
-    marker: u8,
+pub struct Segment<'a> {
+    pub marker: u8,
     /// Without marker and length.
-    payload: &'a [u8],
+    pub payload: &'a [u8],
     /// From the marker on, with the data of a scan.
     whole: &'a [u8],
 }
 
+impl<'a> Segment<'a> {
+    /// The entropy-coded data behind a scan's header, with its restart markers.
+    pub fn data(&self) -> &'a [u8] {
+        self.whole.get(4 + self.payload.len()..).unwrap_or_default()
+    }
+}
+
 /// Calls back for each segment between SOI and EOI.
-fn walk<'a>(
+pub fn walk<'a>(
     bytes: &'a [u8],
     visit: &mut dyn FnMut(Segment<'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
@@ -79,9 +86,7 @@ fn marker_at(bytes: &[u8], mut at: usize) -> Result<(usize, u8), Fault> {
 /// Where the entropy-coded data from `at` ends: at the next marker that is no restart and no stuffed byte.
 fn scan_end(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let found = rest.iter().position(|&byte| byte == 0xFF);
-        at += found.ok_or_else(|| truncated("a scan"))?;
+        at += ones(bytes.get(at..).unwrap_or_default()).ok_or_else(|| truncated("a scan"))?;
         match bytes.get(at + 1) {
             None => return Err(truncated("a scan")),
             Some(0x00 | 0xD0..=0xD7) => at += 2,
@@ -89,6 +94,16 @@ fn scan_end(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
             Some(_) => return Ok(at),
         }
     }
+}
+
+/// Where the first 0xFF is. Many bytes are looked at in one step: nearly all of a photo is gone through here.
+fn ones(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let has_ones =
+        |chunk: &[u8; 32]| chunk.iter().fold(0, |all, &byte| all | u8::from(byte == 0xFF)) > 0;
+    let start = 32 * chunks.iter().take_while(|chunk| !has_ones(chunk)).count();
+    let found = bytes.get(start..)?.iter().position(|&byte| byte == 0xFF)?;
+    Some(start + found)
 }
 
 pub(super) fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {

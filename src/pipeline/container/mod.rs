@@ -12,6 +12,8 @@ use crate::media_type::Format;
 use crate::pipeline::exif::{self, Orientation};
 use crate::pipeline::job::{Fault, Limits};
 
+pub use jpeg::{Segment as JpegSegment, walk as jpeg_segments};
+
 /// What a walk through a container finds. Every limit was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {

@@ -3,13 +3,12 @@
 
 use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp,
-    Transform, TransformOp, Transformer,
 };
 
+use super::baseline::Baseline;
 use super::{Picture, Source};
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::Coding;
-use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::Fault;
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
@@ -35,9 +34,20 @@ impl Chroma {
     }
 }
 
-/// An eighth of the picture shows every fault of the data, at an eighth of the memory a side.
+/// A plain JPEG is gone through without decoding it. Of others, and of all that is not whole, an eighth of the picture shows
+/// every fault of the data, at an eighth of the memory a side.
 pub fn verify(source: &Source<'_>) -> Result<(), Fault> {
+    if is_whole(source.bytes) {
+        return Ok(());
+    }
     decompress(source, Dimensions::new(1, 1)).map(|_| ())
+}
+
+/// Whether libjpeg-turbo would decode all of it without a warning, as far as that is known without decoding.
+fn is_whole(bytes: &[u8]) -> bool {
+    // What a header may say is judged by libjpeg-turbo itself.
+    turbojpeg::read_header(bytes).is_ok()
+        && Baseline::read(bytes).is_some_and(|jpeg| jpeg.is_whole())
 }
 
 pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> {
@@ -70,42 +80,22 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     Raster::new(size, channels, pixels)
 }
 
+/// How many pixels of what is decoded become one, at least, where less than all is decoded: with fewer it would show.
+const HEADROOM: usize = 2;
+
 /// The smallest scale that is still enough.
 fn scaling(header: &DecompressHeader, needed: Dimensions) -> ScalingFactor {
     let enough = |scaling: &ScalingFactor| {
-        scaling.scale(header.width) >= index(needed.width)
-            && scaling.scale(header.height) >= index(needed.height)
+        scaling.scale(header.width) >= HEADROOM * index(needed.width)
+            && scaling.scale(header.height) >= HEADROOM * index(needed.height)
     };
     let scales = [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
     let smallest = scales.into_iter().find(enough).filter(|_| !header.is_lossless);
     smallest.unwrap_or(ScalingFactor::ONE)
 }
 
-/// Turns the picture without decoding it to pixels, losing nothing. `None` if its sides are no multiples of its blocks,
-/// so that pixels at an edge would be misplaced. What the segments hold is copied.
-pub fn turned(source: &Source<'_>, turn: Orientation) -> Option<Vec<u8>> {
-    let mut transform = Transform::op(operation(turn));
-    transform.perfect = true;
-    transform.optimize = true;
-    transform.progressive = source.survey.coding == Coding::Progressive;
-    Transformer::new().ok()?.transform_to_vec(&transform, source.bytes).ok()
-}
-
-fn operation(turn: Orientation) -> TransformOp {
-    match turn {
-        Orientation::Upright => TransformOp::None,
-        Orientation::FlippedHorizontally => TransformOp::Hflip,
-        Orientation::Rotated180 => TransformOp::Rot180,
-        Orientation::FlippedVertically => TransformOp::Vflip,
-        Orientation::Transposed => TransformOp::Transpose,
-        Orientation::Rotated90 => TransformOp::Rot90,
-        Orientation::Transversed => TransformOp::Transverse,
-        Orientation::Rotated270 => TransformOp::Rot270,
-    }
-}
-
 /// libjpeg tells its faults apart by their words alone.
-fn fault(error: Error) -> Fault {
+pub fn fault(error: Error) -> Fault {
     let words = match error {
         Error::TurboJpegError(words) => words,
         other => other.to_string(),
@@ -117,4 +107,103 @@ fn fault(error: Error) -> Fault {
         return Fault::Unsupported(words);
     }
     Fault::Corrupt(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use turbojpeg::{Compressor, Transform};
+
+    use super::*;
+    use crate::media_type::Format;
+    use crate::pipeline::job::Limits;
+
+    /// Hills with noise on them, so that all kinds of codes occur.
+    fn jpeg(width: usize, height: usize, chroma: Subsamp, progressive: bool) -> Vec<u8> {
+        let mut noise = 1_u32;
+        let pixels = (0..width * height * 3).map(|at| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hill = (at / 3 % width) * 5 + (at / 3 / width) * 3 + at % 3 * 40;
+            u8::try_from((hill + usize::from(noise.to_be_bytes()[0] >> 3)) % 256).unwrap()
+        });
+        let pixels: Vec<u8> = pixels.collect();
+        let format = PixelFormat::RGB;
+        let image = Image { pixels: pixels.as_slice(), width, pitch: width * 3, height, format };
+        let mut compressor = Compressor::new().unwrap();
+        compressor.set_quality(85).unwrap();
+        compressor.set_subsamp(chroma).unwrap();
+        let plain = compressor.compress_to_vec(image).unwrap();
+        let mut transform = Transform::default();
+        transform.progressive = true;
+        if progressive { turbojpeg::transform(&transform, &plain).unwrap().to_vec() } else { plain }
+    }
+
+    fn decodes(bytes: &[u8]) -> bool {
+        let limits = Limits::default();
+        let survey = super::super::survey(Format::Jpeg, bytes, &limits);
+        survey.is_ok_and(|survey| {
+            let source = Source { format: Format::Jpeg, bytes, survey: &survey, limits: &limits };
+            decompress(&source, Dimensions::new(1, 1)).is_ok()
+        })
+    }
+
+    const CHROMAS: [Subsamp; 5] =
+        [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Sub2x2, Subsamp::Gray];
+
+    #[test]
+    fn a_whole_baseline_jpeg_is_known_without_decoding_it() {
+        for chroma in CHROMAS {
+            for (width, height) in [(1, 1), (7, 40), (16, 16), (50, 33)] {
+                let bytes = jpeg(width, height, chroma, false);
+                assert!(is_whole(&bytes) && decodes(&bytes), "{chroma:?} {width}x{height}");
+                let progressive = jpeg(width, height, chroma, true);
+                assert!(!is_whole(&progressive) && decodes(&progressive), "{chroma:?}");
+            }
+        }
+    }
+
+    /// A gray JPEG of 24x8 pixels with a restart marker behind each of its blocks, all of which are one byte of data.
+    fn restarting(markers: [u8; 2]) -> Vec<u8> {
+        let dqt = [&[0xFF, 0xDB, 0, 67, 0][..], &[1; 64]].concat();
+        let sof = [0xFF, 0xC0, 0, 11, 8, 0, 8, 0, 24, 1, 1, 0x11, 0];
+        let code = |selector| [&[0xFF, 0xC4, 0, 20, selector, 1][..], &[0; 16]].concat();
+        let scan = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 0x3F];
+        let [one, two] = markers;
+        let rest = [0xFF, one, 0x3F, 0xFF, two, 0x3F, 0xFF, 0xD9];
+        let start: &[u8] = &[0xFF, 0xD8];
+        let dri = [0xFF, 0xDD, 0, 4, 0, 1];
+        [start, &dqt, &sof, &code(0x00), &code(0x10), &dri, &scan, &rest].concat()
+    }
+
+    #[test]
+    fn restart_markers_are_looked_for_in_their_order() {
+        assert!(is_whole(&restarting([0xD0, 0xD1])) && decodes(&restarting([0xD0, 0xD1])));
+        for markers in [[0xD1, 0xD0], [0xD0, 0xD0], [0xD0, 0xD2]] {
+            assert!(!is_whole(&restarting(markers)), "{markers:x?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+        /// What passes without being decoded must be what libjpeg-turbo decodes without a warning.
+        #[test]
+        fn no_damage_is_overlooked_that_libjpeg_would_tell(
+            chroma in prop::sample::select(&CHROMAS[..]),
+            places in prop::collection::vec((any::<prop::sample::Index>(), 1_u8..), 0..3),
+            cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+            gone in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        ) {
+            let mut bytes = jpeg(50, 33, chroma, false);
+            for (place, change) in places {
+                let place = place.index(bytes.len());
+                bytes[place] ^= change;
+            }
+            bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
+            if let Some(gone) = gone.filter(|_| !bytes.is_empty()) {
+                bytes.remove(gone.index(bytes.len()));
+            }
+            prop_assert!(!is_whole(&bytes) || decodes(&bytes));
+        }
+    }
 }

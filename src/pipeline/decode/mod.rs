@@ -2,7 +2,9 @@
 //! Does not know rules; sizes were checked by `container::survey` before, or are checked here before anything is allocated.
 
 mod avif;
+mod baseline;
 mod gif;
+mod huffman;
 mod jpeg;
 mod png;
 mod uncommon;
@@ -14,7 +16,7 @@ use crate::pipeline::container::{self, Profile, Survey};
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::raster::Raster;
 
-pub use jpeg::{Chroma, turned as jpeg_turned};
+pub use jpeg::{Chroma, fault as jpeg_fault};
 
 /// One decoded picture with what is needed to read its colours.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,8 @@ use crate::pipeline::libwebp;
 use crate::pipeline::raster::{Channels, Raster};
 use crate::pipeline::step::{flattened, with_hard_alpha, without_gray};
 
+pub use jpeg::is_optimised as jpeg_is_optimised;
+
 /// What the picture is for; it chooses the quality where none is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {

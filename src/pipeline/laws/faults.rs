@@ -3,10 +3,15 @@
 
 use std::io::Write;
 
-use super::{STILL, animated_gif, encoded, perform, refine, size, uncommon};
+use super::{
+    STILL, animated_gif, encoded, oriented, perform, picture, refine, size, uncommon, written,
+};
 use crate::media_type::Format;
 use crate::pipeline::decode::Repeat;
+use crate::pipeline::encode::{self, Purpose, Target};
+use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::{Fault, Job, Limits, Outcome};
+use crate::pipeline::raster::Channels;
 use crate::pipeline::work::run;
 use crate::rule::{Normal, Resize};
 
@@ -20,6 +25,23 @@ fn an_image_cut_off_anywhere_is_refused() {
                 matches!(outcome, Outcome::Fault(Fault::Truncated(_) | Fault::Corrupt(_)));
             assert!(refused && output.is_empty(), "{format:?} of {end} bytes: {outcome:?}");
         }
+    }
+}
+
+#[test]
+fn a_damaged_jpeg_is_refused_whichever_way_it_would_be_turned() {
+    // Whole blocks, whole samples of colour, neither.
+    for sides in [size(48, 32), size(44, 30), size(43, 29)] {
+        let target = Target::new(Format::Jpeg, None, Purpose::Stored);
+        let bytes = encode::still(picture(sides, Channels::Rgb), target).unwrap();
+        let bytes = oriented(Format::Jpeg, bytes, Orientation::Rotated90);
+        let (_, upright) = written(refine(Format::Jpeg, &bytes, &Normal::default()));
+        assert_eq!(upright, sides.swapped());
+        let mut damaged = bytes;
+        let end = damaged.len() - 2;
+        damaged.drain(end - 8..end);
+        let (outcome, _) = refine(Format::Jpeg, &damaged, &Normal::default());
+        assert!(matches!(outcome, Outcome::Fault(_)), "{sides}: {outcome:?}");
     }
 }
 

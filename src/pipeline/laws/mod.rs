@@ -7,6 +7,7 @@ mod faults;
 mod formats;
 mod metadata;
 mod pixels;
+mod quality;
 
 use std::io::{Cursor, Read, Seek, Write};
 

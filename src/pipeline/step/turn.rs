@@ -24,10 +24,10 @@ pub fn turned(mut raster: Raster, turn: Orientation) -> Raster {
             mirror(raster.pixels_mut(), count);
             raster
         }
-        Orientation::Transposed => transposed(&raster),
-        Orientation::Rotated90 => turned(transposed(&raster), Orientation::FlippedHorizontally),
-        Orientation::Rotated270 => turned(transposed(&raster), Orientation::FlippedVertically),
-        Orientation::Transversed => turned(transposed(&raster), Orientation::Rotated180),
+        Orientation::Transposed => exchanged(&raster, Flip { rows: false, columns: false }),
+        Orientation::Rotated90 => exchanged(&raster, Flip { rows: false, columns: true }),
+        Orientation::Rotated270 => exchanged(&raster, Flip { rows: true, columns: false }),
+        Orientation::Transversed => exchanged(&raster, Flip { rows: true, columns: true }),
     }
 }
 
@@ -47,22 +47,47 @@ fn flip_rows(pixels: &mut [u8], pitch: usize) {
 /// Side of the square tiles in which pixels are exchanged: rows of both images stay in the processor's cache.
 const TILE: usize = 32;
 
-fn transposed(raster: &Raster) -> Raster {
-    let count = raster.channels().count();
-    let (width, height) = (index(raster.size().width), index(raster.size().height));
+/// What is turned around after rows have become columns.
+#[derive(Clone, Copy)]
+struct Flip {
+    rows: bool,
+    columns: bool,
+}
+
+/// Rows become columns.
+fn exchanged(raster: &Raster, flip: Flip) -> Raster {
     let mut out = Raster::blank(raster.size().swapped(), raster.channels());
-    let (from, to) = (raster.pixels(), out.pixels_mut());
+    match raster.channels().count() {
+        1 => exchange::<1>(raster, &mut out, flip),
+        2 => exchange::<2>(raster, &mut out, flip),
+        3 => exchange::<3>(raster, &mut out, flip),
+        _ => exchange::<4>(raster, &mut out, flip),
+    }
+    out
+}
+
+/// The bytes of a pixel are counted by the compiler, so that one is copied by an instruction and not by a call.
+fn exchange<const BYTES: usize>(raster: &Raster, out: &mut Raster, flip: Flip) {
+    let (width, height) = (index(raster.size().width), index(raster.size().height));
+    let (from, _) = raster.pixels().as_chunks::<BYTES>();
+    let (to, _) = out.pixels_mut().as_chunks_mut::<BYTES>();
+    let flipped = |at: usize, side: usize, flip: bool| if flip { side - 1 - at } else { at };
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {
-            for y in top..height.min(top + TILE) {
-                for x in left..width.min(left + TILE) {
-                    let (source, target) = ((y * width + x) * count, (x * height + y) * count);
-                    to[target..target + count].copy_from_slice(&from[source..source + count]);
+            let rows = TILE.min(height - top);
+            for x in left..width.min(left + TILE) {
+                let row = flipped(x, width, flip.rows) * height;
+                let column = if flip.columns { height - top - rows } else { top };
+                let target = &mut to[row + column..][..rows];
+                let source = from[top * width + x..].iter().step_by(width);
+                if flip.columns {
+                    target.iter_mut().rev().zip(source).for_each(|(to, from)| *to = *from);
+                } else {
+                    target.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
                 }
             }
         }
     }
-    out
 }
 
 /// Where a part of the turned image lies in the stored one. `shown` is the turned image's size.

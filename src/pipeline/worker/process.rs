@@ -19,6 +19,11 @@ use crate::pipeline::worker::protocol::{self, Ready, Request};
 /// How long a new worker may take until it is ready.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What the C library's allocator is told (`glibc.malloc` in the GNU C Library's manual; other libraries have no such
+/// words): large pages for large buffers, because a picture of 24 megapixels is 18,000 small ones, each of which costs a
+/// fault; and buffers from this size on are given back when they are freed, whatever was freed before.
+const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608";
+
 /// A live worker. Dropping it kills it and waits for its end.
 pub struct Worker {
     child: Child,
@@ -47,7 +52,12 @@ impl Worker {
         let (socket, theirs) = protocol::connection()?;
         let mut command = Command::new(program);
         command.arg("worker").arg(memory.to_string());
-        command.env_clear().current_dir("/").stdin(theirs).stdout(Stdio::null());
+        command
+            .env_clear()
+            .env("GLIBC_TUNABLES", TUNABLES)
+            .current_dir("/")
+            .stdin(theirs)
+            .stdout(Stdio::null());
         // Ctrl-C goes to the whole group of a terminal: the image that a worker has then must still be judged.
         command.process_group(0);
         let child = command.spawn()?;

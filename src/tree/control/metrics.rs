@@ -1,8 +1,9 @@
-//! `/.mediafs/metrics`: the numbers of `status.json` in the text format of Prometheus (version 0.0.4).
+//! `/.mediafs/metrics`: the numbers of `status.json`, and how the daemon works, in the text format of Prometheus (version 0.0.4).
 //! Does not tell what users have: everybody may read it.
 
 use std::fmt::{Display, Write};
 
+use crate::tree::activity::{BOUNDS, Done, Operation, Queue};
 use crate::tree::{Result, Tree};
 
 /// What is written so far.
@@ -28,6 +29,23 @@ impl Text {
         self.metric(name, "gauge", help);
         self.sample(name, &[], value);
     }
+
+    fn counter(&mut self, name: &str, help: &str, value: impl Display) {
+        self.metric(name, "counter", help);
+        self.sample(name, &[], value);
+    }
+
+    /// The buckets of a histogram hold what took up to their bound, those below included.
+    fn histogram(&mut self, name: &str, label: (&str, &str), done: &Done) {
+        let mut so_far = 0;
+        let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64().to_string());
+        for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(done.within) {
+            so_far += count;
+            self.sample(&format!("{name}_bucket"), &[label, ("le", &bound)], so_far);
+        }
+        self.sample(&format!("{name}_sum"), &[label], done.took.as_secs_f64());
+        self.sample(&format!("{name}_count"), &[label], so_far);
+    }
 }
 
 /// A label's value: backslash, quote and line feed are escaped.
@@ -42,6 +60,8 @@ impl Tree {
         text.sample("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         self.tell_library(&mut text)?;
         self.tell_work(&mut text);
+        self.tell_operations(&mut text);
+        self.tell_counts(&mut text);
         text.metric("refusals_total", "counter", "Refusals since the start, by rule.");
         for (rule, count) in self.library.refusals().counts() {
             text.sample("refusals_total", &[("rule", rule.key())], count);
@@ -91,19 +111,56 @@ impl Tree {
         text.sample("workers", &[("state", "live")], workers.live);
         text.sample("workers", &[("state", "busy")], workers.busy);
         text.sample("workers", &[("state", "awaited")], workers.waiting);
-        text.metric("workers_spawned_total", "counter", "Worker processes started.");
-        text.sample("workers_spawned_total", &[], workers.spawned);
+        text.counter("workers_spawned_total", "Worker processes started.", workers.spawned);
+        let help = "Workers that died, hung or answered nonsense.";
+        text.counter("workers_killed_total", help, workers.killed);
+        text.metric("queue_length", "gauge", "Work that waits for a thread.");
+        for queue in Queue::ALL {
+            let waiting = self.activity.waiting(queue);
+            text.sample("queue_length", &[("queue", queue.name())], waiting);
+        }
+    }
+
+    fn tell_operations(&self, text: &mut Text) {
+        let done = || Operation::ALL.iter().map(|it| (it.name(), self.activity.done(*it)));
+        text.metric("operation_seconds", "histogram", "How long operations took to be answered.");
+        for (name, done) in done() {
+            text.histogram("operation_seconds", ("operation", name), &done);
+        }
+        let help = "Answers that were an errno, names that are not there among them.";
+        text.metric("operation_errors_total", "counter", help);
+        for (name, done) in done() {
+            text.sample("operation_errors_total", &[("operation", name)], done.errors);
+        }
+    }
+
+    fn tell_counts(&self, text: &mut Text) {
+        let counts = self.library.counts();
+        let attached = "Files that were judged, stored and linked.";
+        text.counter("attached_total", attached, counts.attached.total());
+        let stored = "Bytes of blobs that were stored.";
+        text.counter("stored_bytes_total", stored, counts.stored_bytes.total());
+        let shared = "Bytes that needed no blob of their own, for they were stored already.";
+        text.counter("shared_bytes_total", shared, counts.shared_bytes.total());
         text.metric(
-            "workers_killed_total",
+            "variants_total",
             "counter",
-            "Workers that died, hung or answered nonsense.",
+            "Variants that were looked up, by what came of it.",
         );
-        text.sample("workers_killed_total", &[], workers.killed);
+        for (outcome, count) in [
+            ("found", &counts.variants_found),
+            ("rendered", &counts.variants_rendered),
+            ("failed", &counts.variants_failed),
+        ] {
+            text.sample("variants_total", &[("outcome", outcome)], count.total());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -114,5 +171,27 @@ mod tests {
         let wanted = "# HELP mediafs_rows Rows.\n# TYPE mediafs_rows gauge\nmediafs_rows 3\n\
                       mediafs_store_bytes{store=\"a\\\"b\\\\c\"} 7\n";
         assert_eq!(text.0, wanted);
+    }
+
+    #[test]
+    fn a_bucket_holds_those_below_it() {
+        let done = Done {
+            within: [2, 0, 1, 0, 0, 0, 0, 4],
+            took: Duration::from_millis(1_500),
+            errors: 0,
+        };
+        let mut text = Text::default();
+        text.histogram("seconds", ("operation", "read"), &done);
+        let lines: Vec<_> = text.0.lines().collect();
+        assert_eq!(lines[0], "mediafs_seconds_bucket{operation=\"read\",le=\"0.00001\"} 2");
+        assert_eq!(lines[2], "mediafs_seconds_bucket{operation=\"read\",le=\"0.001\"} 3");
+        assert_eq!(
+            lines[7..],
+            [
+                "mediafs_seconds_bucket{operation=\"read\",le=\"+Inf\"} 7",
+                "mediafs_seconds_sum{operation=\"read\"} 1.5",
+                "mediafs_seconds_count{operation=\"read\"} 7",
+            ]
+        );
     }
 }

@@ -57,7 +57,7 @@ impl Tree {
         };
         Ok(match node {
             Node::Control => self.view(node, Times::all(self.started)),
-            Node::Status => file(self.status()?.len() as u64, 0o444, now),
+            Node::Status => file(self.status_text()?.len() as u64, 0o444, now),
             Node::Metrics => file(self.metrics()?.len() as u64, 0o444, now),
             Node::LastError => file(self.last_error(who).len() as u64, 0o444, now),
             // Other users' names and paths stand in it.
@@ -115,7 +115,7 @@ impl Tree {
             Ok::<_, Error>(Handle::Blob { file, holds: Holds::Nothing })
         };
         let handle = match node {
-            Node::Status => Handle::Text(self.status()?.into_bytes()),
+            Node::Status => Handle::Text(self.status_text()?.into_bytes()),
             Node::Metrics => Handle::Text(self.metrics()?.into_bytes()),
             Node::LastError => Handle::Text(self.last_error(who).into_bytes()),
             Node::Errors => open(self.library.refusals().open_log())?,

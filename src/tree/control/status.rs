@@ -10,7 +10,12 @@ use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 
 impl Tree {
-    pub(super) fn status(&self) -> Result<String> {
+    pub(super) fn status_text(&self) -> Result<String> {
+        Ok(format!("{:#}\n", self.status()?))
+    }
+
+    /// As `mediafs status` shows it.
+    pub fn status(&self) -> Result<Value> {
         let totals = self.library.totals()?;
         let workers = self.library.pipeline().status();
         let refusals: Map<_, _> = self
@@ -25,7 +30,7 @@ impl Tree {
         };
         let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
         let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
-        let status = json!({
+        Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
             "library": {
@@ -56,8 +61,7 @@ impl Tree {
             "refusals": refusals,
             "tables": self.tables()?,
             "quarantine": self.library.quarantine().list().len(),
-        });
-        Ok(format!("{status:#}\n"))
+        }))
     }
 
     /// Whether the kernel reads large files by itself, and if not, why.

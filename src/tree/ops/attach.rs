@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use crate::access::FILE_MODE;
 use crate::catalog::{Link, Place, Published, ScratchRecord};
 use crate::library::Target;
 use crate::library::draft::Draft;
@@ -103,7 +104,7 @@ impl Tree {
         let over = attachment.map(|attachment| attachment.id);
         let open = self.drafts.add(draft, over, scratch.opener.clone());
         open.hide();
-        open.hold(&scratch.opener);
+        open.hold(Some(&scratch.opener));
         // Set once: scratch is attached once, then it is gone.
         let _ = scratch.became.set(Arc::clone(&open));
         // The kernel sends a release after `close` has returned: one that came while the file was judged found no draft.
@@ -143,9 +144,8 @@ impl Tree {
         // Expired scratch may still be open for writing.
         let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let times = crate::attachment::Times::all(crate::timestamp::Timestamp::now());
-        let metadata = Metadata::written(access, times, Vec::new());
+        let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
         let published = self.library.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());

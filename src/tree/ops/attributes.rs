@@ -5,19 +5,17 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::attachment::{Attachment, AttachmentId};
+use crate::attachment::{Attachment, AttachmentId, ScratchId};
 use crate::catalog::Place;
+use crate::library::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
+use crate::library::refuse::Author;
 use crate::library::scratch;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
-/// Our own; answered by name, never listed, ignored when set.
-const OURS: &str = "user.mediafs.";
 const REFUSAL: &str = "user.mediafs.error";
-const MIME_TYPE: &str = "user.mime_type";
-const ORIGIN: &str = "user.xdg.origin.url";
 /// `XATTR_NAME_MAX`
 const NAME_MAX: usize = 255;
 
@@ -30,7 +28,7 @@ impl Tree {
         let node = node(ino)?;
         let value = match node.as_model() {
             Node::Attachment(id) => self.attachment_attribute(who, node, id, name)?,
-            Node::Trashed(id) => self.trashed_attribute(id, name)?,
+            Node::Trashed(id) => self.trashed_attribute(who, id, name)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 match name {
@@ -56,7 +54,10 @@ impl Tree {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 open.draft.attribute_names(&self.library)?
             }
-            Node::Scratch(id) => scratch::attribute_names(&self.scratch_file(id)?),
+            Node::Scratch(id) => {
+                let names = scratch::attribute_names(&self.scratch_file(id)?).into_iter();
+                names.filter(|name| name != ORIGIN).collect()
+            }
             _ => Vec::new(),
         };
         Ok(names.into_iter().flat_map(|name| [name.into_bytes(), vec![0]].concat()).collect())
@@ -83,13 +84,13 @@ impl Tree {
             (AttributeMode::Replace, Some(false)) => return Err(Error::NoAttribute),
             _ => {}
         }
-        self.change_attribute(ino, name.unwrap_or_default(), Some(value)).map(|_| ())
+        self.change_attribute(who, ino, name.unwrap_or_default(), Some(value)).map(|_| ())
     }
 
     pub fn removexattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
         self.still_named(who, ino)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
-        if self.change_attribute(ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
+        if self.change_attribute(who, ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
     }
 
     /// What is set on an attachment that was replaced a moment ago is meant for its successor.
@@ -103,14 +104,21 @@ impl Tree {
         }
     }
 
-    fn change_attribute(&self, ino: Ino, name: &str, value: Option<&[u8]>) -> Result<bool> {
+    fn change_attribute(
+        &self,
+        who: Caller,
+        ino: Ino,
+        name: &str,
+        value: Option<&[u8]>,
+    ) -> Result<bool> {
+        let author = Self::author(who, &self.processes.owner(who.tid));
         match node(ino)?.as_model() {
-            Node::Attachment(id) => Ok(self.library.set_attribute(id, name, value)?),
+            Node::Attachment(id) => Ok(self.library.set_attribute(id, name, value, author)?),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
             }
-            Node::Scratch(id) => set_file_attribute(&self.scratch_file(id)?, name, value),
+            Node::Scratch(id) => self.set_scratch_attribute(id, name, value, author),
             Node::Row(..)
             | Node::Collection(..)
             | Node::DropBox(_)
@@ -133,7 +141,26 @@ impl Tree {
         })
     }
 
-    fn scratch_file(&self, id: crate::attachment::ScratchId) -> Result<File> {
+    /// Those of scratch are the backing file's own, and bounded as those of what it may become.
+    fn set_scratch_attribute(
+        &self,
+        id: ScratchId,
+        name: &str,
+        value: Option<&[u8]>,
+        author: Author,
+    ) -> Result<bool> {
+        let file = self.scratch_file(id)?;
+        if let Some(value) = value {
+            let there = scratch::foreign_attributes(&file);
+            let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
+            if let Err(excess) = attributes::fits(there, name, value) {
+                return Err(self.library.refuse_scratch(id, author, excess)?.into());
+            }
+        }
+        set_file_attribute(&file, name, value)
+    }
+
+    fn scratch_file(&self, id: ScratchId) -> Result<File> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
         Ok(self.library.open_scratch(&record, false)?)
     }
@@ -158,8 +185,14 @@ impl Tree {
         self.known_attribute(&attachment, name)
     }
 
-    fn trashed_attribute(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>> {
+    fn trashed_attribute(
+        &self,
+        who: Caller,
+        id: AttachmentId,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        self.check_row_of(who, &retired)?;
         self.known_attribute(&retired.attachment, name)
     }
 
@@ -167,11 +200,6 @@ impl Tree {
     fn known_attribute(&self, attachment: &Attachment, name: &str) -> Result<Option<Vec<u8>>> {
         if name == MIME_TYPE {
             return Ok(Some(attachment.content.media_type.as_str().into()));
-        }
-        if name == ORIGIN
-            && let Some(source) = &attachment.source
-        {
-            return Ok(Some(source.clone().into_bytes()));
         }
         match name.strip_prefix(OURS) {
             Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),
@@ -216,8 +244,7 @@ fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
     if !name.starts_with("user.") {
         return Err(Error::NotSupported);
     }
-    let ours = name.starts_with(OURS) || name == MIME_TYPE || name == ORIGIN;
-    Ok((!ours).then_some(name))
+    Ok((!is_ours(name)).then_some(name))
 }
 
 fn set_file_attribute(file: &File, name: &str, value: Option<&[u8]>) -> Result<bool> {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId};
+use crate::access::FILE_MODE;
+use crate::attachment::{Access, Attachment, AttachmentId};
 use crate::catalog::{Link, Place};
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
@@ -38,16 +39,19 @@ impl Tree {
         let emptied = over.and_then(|id| self.emptied.take(&(id, who.uid))).is_some();
         // A name that is only an alias does not become the field's name by being written to.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
+        // What is written anew keeps its owner and mode, as any file does.
+        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
         let start = match link {
             Some(link) if !emptied => self.stored(link.attachment)?,
             _ => Start::Empty,
         };
-        self.begin_draft(who, self.target(place, field, &written)?, start, over)
+        self.begin_draft(who, self.target(place, field, &written)?, (start, access), over)
     }
 
     /// The draft of a slot that the caller may go on with.
     pub(in crate::tree) fn own_draft(&self, who: Caller, place: &Place) -> Option<Arc<OpenDraft>> {
-        if self.drafts.is_empty() {
+        // Whose thread it is, is asked only where there is a draft at all.
+        if self.drafts.found(place).is_empty() {
             return None;
         }
         self.drafts.owned(place, self.processes.group(who.tid))
@@ -59,12 +63,13 @@ impl Tree {
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
-    /// A new draft, waiting for its first handle.
+    /// A new draft, waiting for its first handle. Until it is committed it is its writer's, whatever the table fixes: so the
+    /// writer may set its times and mode.
     pub(in crate::tree) fn begin_draft(
         &self,
         who: Caller,
         target: Target,
-        start: Start,
+        (start, access): (Start, Access),
         over: Option<AttachmentId>,
     ) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
@@ -72,9 +77,9 @@ impl Tree {
         }
         let owner = self.processes.owner(who.tid);
         let replaced = self.take_unlinked(who, &target.place);
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
         let author = Self::author(who, &owner);
-        let room = match self.admit(&target, author, access.uid) {
+        let eventual = self.library.fixed(&target).of(access).uid;
+        let room = match self.admit(&target, author, eventual) {
             Ok(room) => room,
             Err(error) => {
                 self.hang_unlinked(replaced, &target.place);
@@ -114,7 +119,9 @@ impl Tree {
         writes: bool,
         caching: Caching,
     ) -> Opened {
-        open.hold(&self.processes.owner(who.tid));
+        if !open.hold(None) {
+            open.hold(Some(&self.processes.owner(who.tid)));
+        }
         let fh = self.handles.add(Handle::Draft { open: Arc::clone(open), writes });
         Opened { fh, caching }
     }
@@ -199,6 +206,9 @@ impl Tree {
         who: Caller,
         place: &Place,
     ) -> Option<(Promise, Name)> {
+        if self.unlinked.is_empty() {
+            return None;
+        }
         let pid = self.processes.group(who.tid).unwrap_or(0);
         let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
         Some((self.library.promise(id), written))
@@ -245,12 +255,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(place, displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(place, displaced, before),
             // The same bytes again: the attachment stayed, with new times.
             None => self.forget_attachment(*id),
         }
@@ -269,7 +274,7 @@ impl Tree {
     pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
         let pid = self.processes.group(who.tid).unwrap_or(0);
         self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
-        self.displaced(&link.place, lost);
+        self.displaced(&link.place, lost, None);
     }
 
     /// Drafts with bytes that nobody has judged, those that are being fetched among them.

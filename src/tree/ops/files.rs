@@ -138,7 +138,8 @@ impl Tree {
             return Err(refusal.clone().into());
         }
         let author = Author { uid: scratch.access.uid, pid: scratch.opener.pid() };
-        let refusal = self.library.refuse_scratch(scratch.id, author, &excess)?;
+        let violation = self.library.over_quota(&excess);
+        let refusal = self.library.refuse_scratch(scratch.id, author, violation)?;
         Err(scratch.refused.get_or_init(|| refusal).clone().into())
     }
 

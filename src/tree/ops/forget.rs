@@ -16,8 +16,6 @@ use crate::tree::{Ino, Result, Tree, name};
 
 /// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
 pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
-/// The same where nobody but an `O_PATH` open could take the name for a living one.
-const PATIENCE_WITH_DEAD: Duration = Duration::from_millis(5);
 
 impl Tree {
     pub(in crate::tree) fn forget_attributes(&self, node: Node) {
@@ -70,17 +68,16 @@ impl Tree {
         self.forget_name_of(link, PATIENCE);
     }
 
-    /// An attachment has lost the name of this place otherwise than by the kernel's own doing. Returns how long to wait for the
-    /// name to go.
-    pub(in crate::tree) fn displaced(&self, place: &Place, attachment: &Attachment) -> Duration {
-        self.forget_attachment(attachment.id);
-        if attachment.links > 0 {
-            self.forget_thumbs(place);
-        }
-        // While it lives on, under another name or in an open handle, its attributes are answered: the name must go first.
-        // Else whoever comes by the name is told to look again, but for an O_PATH open (Samba), which asks nobody.
-        let lives = attachment.links > 0 || self.handles.open_attachment(attachment.id).is_some();
-        if lives { PATIENCE } else { PATIENCE_WITH_DEAD }
+    /// An attachment has lost the name of this place otherwise than by the kernel's own doing. The name must go before the
+    /// reply: while the attachment lives on, under another name or in an open handle, its attributes are answered, and an
+    /// `O_PATH` open (Samba) of one that is dead asks nobody and is not told to look again.
+    pub(in crate::tree) fn displaced(
+        &self,
+        place: &Place,
+        displaced: &Attachment,
+        before: Option<&Link>,
+    ) {
+        self.displaced_within(place, displaced, before, PATIENCE);
     }
 
     /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
@@ -90,9 +87,22 @@ impl Tree {
         displaced: &Attachment,
         before: Option<&Link>,
     ) {
-        self.displaced(place, displaced);
+        self.displaced_within(place, displaced, before, Duration::ZERO);
+    }
+
+    fn displaced_within(
+        &self,
+        place: &Place,
+        displaced: &Attachment,
+        before: Option<&Link>,
+        patience: Duration,
+    ) {
+        self.forget_attachment(displaced.id);
+        if displaced.links > 0 {
+            self.forget_thumbs(place);
+        }
         if let Some(link) = before {
-            self.forget_name_of(link, Duration::ZERO);
+            self.forget_name_of(link, patience);
         }
     }
 
@@ -186,7 +196,7 @@ impl Tree {
 
     /// A variant came or went: the directories that may list it, as far as the kernel has asked for them.
     pub fn variants_changed(&self) {
-        for ino in self.shelves.changed(Timestamp::now()) {
+        for ino in self.galleries.changed(Timestamp::now()) {
             if let Some(node) = Node::of(ino) {
                 self.forget_listing(node);
             }

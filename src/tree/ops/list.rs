@@ -296,8 +296,10 @@ impl Tree {
 
     /// Presets, rendered or not, and what else was rendered.
     fn list_thumbs(&self, node: Node, id: AttachmentId) -> Result<Vec<Child>> {
-        for over in self.shelves.list(node.ino(), Timestamp::now()) {
-            Node::of(over).into_iter().for_each(|over| self.forget_attributes(over));
+        for over in self.galleries.list(node.ino(), Timestamp::now()) {
+            if let Some(over) = Node::of(over) {
+                self.forget_attributes(over);
+            }
         }
         let attachment = self.thumbed(node, id)?;
         let field = self.field_of(id)?;

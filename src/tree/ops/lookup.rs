@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId};
+use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
 use crate::catalog::Place;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
@@ -14,6 +14,7 @@ use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
+use crate::tree::permission::READ;
 use crate::tree::redirect::Seeks;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
@@ -292,7 +293,7 @@ impl Tree {
         variant: Variant,
         keep: fn(Attr) -> Entry,
     ) -> Result<Lookup> {
-        if !may_read(original.access, who) {
+        if !self.may(who, original.access, READ) {
             return Err(Error::Denied);
         }
         let readable = original.content.media_type.format().is_some();
@@ -301,7 +302,10 @@ impl Tree {
             return Err(Error::NotFound);
         }
         Ok(match self.library.find_variant(original.blob, variant)? {
-            Some(record) => Lookup::Found(keep(variant_attr(&record))),
+            Some(record) => {
+                self.library.counts().variants_found.add(1);
+                Lookup::Found(keep(variant_attr(&record)))
+            }
             None => Lookup::Render(Rendering { original, variant, keep }),
         })
     }
@@ -316,34 +320,5 @@ impl Tree {
         let row = self.row(place.row)?;
         let field = self.table(row.table)?.field(place.field.as_str());
         field.cloned().ok_or(Error::NotFound)
-    }
-}
-
-/// The permission bits as the kernel reads them, but for supplementary groups, which requests do not carry.
-fn may_read(access: Access, who: Caller) -> bool {
-    let bit = match who {
-        Caller { uid: 0, .. } => return true,
-        Caller { uid, .. } if uid == access.uid => 0o400,
-        Caller { gid, .. } if gid == access.gid => 0o040,
-        _ => 0o004,
-    };
-    access.mode & bit != 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_may_not_read_the_original_may_not_read_its_variants() {
-        let access = |mode| Access { uid: 1000, gid: 100, mode };
-        let caller = |uid, gid| Caller { uid, gid, tid: 1 };
-        assert!(may_read(access(0o600), caller(1000, 1)));
-        assert!(may_read(access(0o600), caller(0, 0)));
-        assert!(!may_read(access(0o600), caller(1001, 100)));
-        assert!(may_read(access(0o640), caller(1001, 100)));
-        assert!(!may_read(access(0o640), caller(1001, 101)));
-        assert!(may_read(access(0o644), caller(1001, 101)));
-        assert!(!may_read(access(0o044), caller(1000, 100)), "the owner's bit is the owner's");
     }
 }

@@ -11,7 +11,7 @@ use crate::media_type::MediaType;
 use crate::refusal::{Rule, Violation};
 use crate::schema::{Field, OnRefuse};
 use crate::slot::Name;
-use crate::tree::attr::{Caching, Entry, OpenFlags, Opened};
+use crate::tree::attr::{Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting};
@@ -20,13 +20,12 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
 
 impl Tree {
     /// A new file, open. On a field it is a draft; any other name in a row is scratch.
-    /// The mode is the table's policy; `chmod` changes it.
     pub fn create(
         &self,
         who: Caller,
         parent: Ino,
         name: &OsStr,
-        _mode: u32,
+        mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         let parent = self.directory(parent)?;
@@ -38,14 +37,15 @@ impl Tree {
         match self.meaning(&parent, &name)? {
             Meaning::File(place, field) => {
                 self.check_extension(who, &place, &field, &name)?;
-                self.create_draft(who, parent.side(), (&place, &field), &name, flags)
+                self.create_draft((who, mode), parent.side(), (&place, &field), &name, flags)
             }
             Meaning::Scratch => {
                 let (record, file) =
-                    self.library.make_scratch(&parent.folder(), &name, who.uid, who.gid)?;
+                    self.library.make_scratch(&parent.folder(), &name, who.makes(mode))?;
                 self.scratch_changed(&parent);
                 let entry = fleeting(self.scratch_attr(&record)?);
-                Ok((entry, self.hold_scratch(who, &record, file, true)?))
+                let opened = self.hold_scratch(who, &record, file, true)?;
+                Ok((entry, Opened { caching: flags.caching(), ..opened }))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -54,14 +54,14 @@ impl Tree {
                 Ok((fleeting(self.row_json_attr(parent.table.id, parent.row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Url(place, field) => self.create_url(who, &place, &field),
+            Meaning::Url(place, field) => self.create_url((who, mode), &place, &field),
             Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 
     fn create_draft(
         &self,
-        who: Caller,
+        (who, mode): (Caller, u32),
         side: Side,
         (place, field): (&Place, &Arc<Field>),
         name: &Name,
@@ -87,13 +87,13 @@ impl Tree {
             // The program was told that there is no such file: it starts from nothing.
             let target = self.target(place, field, name)?;
             let over = over.map(|link| link.attachment.id);
-            let open = self.begin_draft(who, target, Start::Empty, over)?;
+            let open = self.begin_draft(who, target, (Start::Empty, who.makes(mode)), over)?;
             if let Some(violation) = full {
                 open.draft.condemn(violation);
             }
             open
         };
-        let opened = self.open_draft(who, &open, true, Caching::WhileOpen);
+        let opened = self.open_draft(who, &open, true, flags.caching());
         Ok((fleeting(draft_attr(&open)), opened))
     }
 
@@ -156,7 +156,7 @@ impl Tree {
     }
 
     /// `mkdir` makes a row, and nothing else is a directory that a program can make.
-    pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, _mode: u32) -> Result<Entry> {
+    pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
         let name = made(name)?;
         let node = node(parent)?;
         let table = match node.as_model() {
@@ -178,7 +178,7 @@ impl Tree {
             self.note_bad_id(who, table, &name)?;
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.make_row(table, &name, who.uid, who.gid)?;
+        let row = self.library.make_row(table, &name, who.makes(mode))?;
         self.table_changed(table);
         let side = Side::of(node);
         Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))

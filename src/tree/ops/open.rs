@@ -28,7 +28,7 @@ impl Tree {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
             Node::Variant(id) => self.open_variant(id),
-            Node::Trashed(id) => self.open_trashed(id),
+            Node::Trashed(id) => self.open_trashed(who, id),
             other => self.open_control(who, other),
         }
     }
@@ -125,7 +125,7 @@ impl Tree {
             if flags.truncate {
                 open.draft.truncate(&self.library, 0)?;
             }
-            return Ok(self.open_draft(who, &open, flags.writes(), Caching::WhileOpen));
+            return Ok(self.open_draft(who, &open, flags.writes(), flags.caching()));
         }
         if flags.writes() {
             return self.turn_to_draft(who, Node::Draft(id), flags);
@@ -159,7 +159,8 @@ impl Tree {
             file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
             self.library.scratch_charge(&record)?.set(0);
         }
-        self.hold_scratch(who, &record, file, flags.writes())
+        let opened = self.hold_scratch(who, &record, file, flags.writes())?;
+        Ok(Opened { caching: flags.caching(), ..opened })
     }
 
     pub(in crate::tree) fn hold_scratch(

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crate::attachment::{RowId, ScratchId};
 use crate::catalog::{Folder, ScratchRecord};
-use crate::library::boxes::DropBox;
 use crate::library::sidecar;
 use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry, Lifetime};
@@ -24,10 +23,10 @@ impl Tree {
     /// A box looks like the table that its files go to.
     pub(in crate::tree) fn box_attr(&self, id: RowId) -> Result<Attr> {
         let row = self.row(id)?;
-        let mut attr = directory_attr(Node::DropBox(id), &row);
-        attr.access = self.daemon();
-        attr.access.mode = self.library.settings().dir_mode;
-        Ok(attr)
+        let rule = self.library.drop_box(id).map(|drop_box| &drop_box.rule);
+        let table = rule.and_then(|rule| self.library.table_named(rule.table.as_str()));
+        let access = table.ok_or(Error::NotFound)?.directory(self.daemon());
+        Ok(Attr { access, ..directory_attr(Node::DropBox(id), &row) })
     }
 
     pub(in crate::tree) fn list_boxes(&self) -> Vec<(Node, String)> {
@@ -47,7 +46,7 @@ impl Tree {
             for record in self.library.scratches(&Folder::row(drop_box.row))? {
                 let untold = record.arrival.taken.is_none() || record.arrival.waiting;
                 if untold {
-                    self.arrived(drop_box, &record, drop_box.rule.settle)?;
+                    self.arrived(&record, drop_box.rule.settle)?;
                 }
             }
         }
@@ -56,24 +55,31 @@ impl Tree {
 
     /// The last writer of a scratch file has closed it: in a box it may be finished.
     pub(in crate::tree) fn closed_in_box(&self, id: ScratchId) -> Result<()> {
-        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
-        match self.library.drop_box(record.folder.row) {
-            Some(drop_box) => self.arrived(drop_box, &record, drop_box.rule.settle),
-            None => Ok(()),
+        if self.is_written(id) {
+            return Ok(());
         }
+        let named = self.arrivals.was_named(id);
+        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
+        let Some(drop_box) = self.library.drop_box(record.folder.row) else { return Ok(()) };
+        let settle = if named { Duration::ZERO } else { drop_box.rule.settle };
+        self.arrived(&record, settle)
     }
 
     /// A file has got its name by a rename, which is the end of an upload.
     pub(in crate::tree) fn renamed_in_box(&self, id: ScratchId) -> Result<()> {
         let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
-        let Some(drop_box) = self.library.drop_box(record.folder.row) else {
+        if self.library.drop_box(record.folder.row).is_none() {
             self.arrivals.forget(id);
             return Ok(());
-        };
-        self.arrived(drop_box, &record, Duration::ZERO)
+        }
+        // The kernel tells of a close after it has answered it, and maybe after the rename that follows.
+        if self.is_written(id) {
+            self.arrivals.named(id);
+        }
+        self.arrived(&record, Duration::ZERO)
     }
 
-    fn arrived(&self, _: &DropBox, record: &ScratchRecord, settle: Duration) -> Result<()> {
+    fn arrived(&self, record: &ScratchRecord, settle: Duration) -> Result<()> {
         let under_way = name::is_temporary(&record.name) || sidecar::has_suffix(&record.name);
         if under_way || self.library.stat_scratch(record)?.size == 0 || self.is_written(record.id) {
             return Ok(());

@@ -14,6 +14,7 @@ use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
+use crate::tree::permission::owned;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 
@@ -173,6 +174,20 @@ impl Tree {
         }
     }
 
+    /// What another user has under a scratch name is not replaced.
+    pub(in crate::tree) fn check_displaced(
+        &self,
+        who: Caller,
+        folder: &Folder,
+        name: &Name,
+    ) -> Result<()> {
+        if let Some(link) = self.links.named(folder, name) {
+            owned(link.lead.uid, who)?;
+        }
+        let displaced = self.library.find_scratch(folder, name)?;
+        displaced.map_or(Ok(()), |record| check_owner(&record, who))
+    }
+
     fn lookup_is_draft(&self, who: Caller, place: &Place) -> bool {
         self.first_draft(place, self.processes.group(who.tid)).is_some()
     }
@@ -199,6 +214,7 @@ impl Tree {
     ) -> Result<()> {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
+                self.check_displaced(who, &folder, name)?;
                 self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
                 self.renamed_in_box(record.id)
             }
@@ -267,8 +283,12 @@ impl Tree {
         }
         self.check_arrival(who, target, before.is_some(), Some(&link.place))?;
         let before = before.filter(|link| outlives(link, target));
+        let table = self.table(self.row(link.place.row)?.table)?;
+        let back = table.files(from);
         let displaced =
-            self.library.move_link(link, &from.rules, target, collision(mode), author)?;
+            self.library.move_link(link, (&from.rules, back), target, collision(mode), author)?;
+        // The kernel keeps the inode, and another table may have fixed other bits of it.
+        self.forget_attributes(Node::Attachment(link.attachment.id));
         self.row_changed(&link.place);
         self.row_changed(&target.place);
         self.forget_thumbs(&link.place);
@@ -289,27 +309,24 @@ impl Tree {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        match (mode, self.library.find_scratch(folder, name)?) {
-            (RenameMode::Exchange, _) => {
-                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
-            }
-            (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
-            (RenameMode::Replace, Some(old)) => self.library.remove_scratch(old.id)?,
-            (_, None) => {}
+        self.check_displaced(who, folder, name)?;
+        if mode == RenameMode::Exchange {
+            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
         }
-        self.library.scratch_from_blob(link, folder, name, (who.uid, who.gid))?;
+        let owner = (who.uid, who.gid);
+        let backup = self.library.back_up(link, (folder, name), owner, collision(mode))?;
         if let Some(lost) = self.library.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one has not left.
             self.note_unlinked(who, link, &lost);
         }
         self.row_changed(&link.place);
-        Ok(())
+        self.renamed_in_box(backup)
     }
 }
 
 /// Scratch is its user's alone, also where others may write to the row: attached, everybody could read it (CONTRACT 1).
 pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
-    if who.uid == 0 || who.uid == record.access.uid { Ok(()) } else { Err(Error::Denied) }
+    owned(record.access.uid, who)
 }
 
 pub(super) fn collision(mode: RenameMode) -> Collision {

@@ -12,6 +12,7 @@ use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
+use crate::tree::ops::rename::collision;
 use crate::tree::{Caller, Error, Result, Tree};
 
 impl Tree {
@@ -56,7 +57,7 @@ impl Tree {
         let row = self.row(id)?;
         let text = if flags.truncate { Vec::new() } else { self.row_json(&row)?.into_bytes() };
         let opener = self.processes.owner(who.tid);
-        let document = Document::new(View::Row(table, id), flags.writes(), opener, text);
+        let document = self.shelf.open(View::Row(table, id), flags.writes(), opener, text)?;
         let fh = self.handles.add(Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
@@ -87,8 +88,7 @@ impl Tree {
         let row = self.row(id)?;
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
-            let patience = self.displaced(&before.place, lost);
-            self.forget_name_of(before, patience);
+            self.displaced(&before.place, lost, Some(before));
             self.row_changed(&before.place);
         }
         for link in &changed {
@@ -119,13 +119,10 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
-        match self.library.find_scratch(folder, name)? {
-            Some(_) if mode == RenameMode::NoReplace => return Err(Error::Exists),
-            Some(old) => self.library.remove_scratch(old.id)?,
-            None => {}
-        }
+        self.check_displaced(who, folder, name)?;
         let text = self.row_json(&self.row(id)?)?;
         let owner = (who.uid, who.gid);
-        Ok(self.library.write_scratch(folder, name, owner, text.as_bytes())?)
+        let copy = self.library.back_up_text(&text, (folder, name), owner, collision(mode))?;
+        self.renamed_in_box(copy)
     }
 }

@@ -1,7 +1,7 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
-use crate::attachment::{Access, Amendment, AttachmentId, RowId, ScratchId, TableId};
+use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::library::refuse::Author;
@@ -58,7 +58,11 @@ impl Tree {
                 Ok(Shown { attr: self.collection_attr(field, &row), attributes: Lifetime::Long })
             }
             table @ (Node::Table(id) | Node::OriginalTable(id)) if change.size.is_none() => {
-                self.amend_table(table, id, change.amendment)
+                Ok(self.amend_table(table, id, change.amendment))
+            }
+            // They are the configuration's and the daemon's: tools that keep owners, modes and times finish, and change nothing.
+            fixed @ (Node::Root | Node::Models | Node::Drop) if change.size.is_none() => {
+                Ok(brief(self.fixed(fixed)))
             }
             other => Err(match other.as_model() {
                 Node::Root
@@ -87,18 +91,13 @@ impl Tree {
         Ok(row)
     }
 
-    /// A table is the configuration's: only its times may be set, for as long as the daemon runs. `rsync -a` does that, and
-    /// sets owner and mode where they are others.
-    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Result<Shown> {
-        let Access { uid, gid, mode } = self.fixed(node).access;
-        let same = |wanted: Option<u32>, is: u32| wanted.is_none_or(|wanted| wanted == is);
-        if !same(amendment.uid, uid) || !same(amendment.gid, gid) || !same(amendment.mode, mode) {
-            return Err(Error::NotPermitted);
-        }
+    /// A table is the configuration's: its times may be set, for as long as the daemon runs; asking for another owner or
+    /// mode changes nothing.
+    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Shown {
         if let Some(modified) = amendment.modified {
             self.set_table_time(table, modified);
         }
-        Ok(Shown { attr: self.fixed(node), attributes: Lifetime::Long })
+        Shown { attr: self.fixed(node), attributes: Lifetime::Long }
     }
 
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
@@ -175,8 +174,7 @@ impl Tree {
         draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
-            let patience = self.displaced(&place, &lost);
-            self.forget_name_of(&link, patience);
+            self.displaced(&place, &lost, Some(&link));
         }
         self.row_changed(&place);
         Ok(())
@@ -208,7 +206,8 @@ impl Tree {
             let part = self.library.scratch_charge(&record)?;
             if let Err(excess) = part.grow(size, self.library.limits()) {
                 let author = Author { uid: record.access.uid, pid: 0 };
-                return Err(self.library.refuse_scratch(id, author, &excess)?.into());
+                let violation = self.library.over_quota(&excess);
+                return Err(self.library.refuse_scratch(id, author, violation)?.into());
             }
             file.set_len(size).map_err(super::files::failed)?;
             part.set(size);

@@ -1,9 +1,10 @@
 //! What `stat` shows of each node.
 //! Does not look names up.
 
+use crate::access::{Fixed, Policy};
 use crate::attachment::{Access, Attachment, AttachmentId, FieldId, ScratchId, Times};
 use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
-use crate::library::scratch::ScratchStat;
+use crate::library::scratch::{ScratchStat, private};
 use crate::schema::Collection;
 use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
@@ -99,7 +100,7 @@ impl Tree {
             return Ok(draft_attr(draft));
         }
         let stat = ScratchStat::of(&open.file).map_err(super::files::failed)?;
-        Ok(scratch_attr(id, open.access, 0, stat))
+        Ok(scratch_attr(id, private(open.access), 0, stat))
     }
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
@@ -145,7 +146,7 @@ impl Tree {
     /// The directory of an image's variants, in this row.
     pub(in crate::tree) fn thumbs_entry(&self, attachment: &Attachment, row: &RowRecord) -> Entry {
         let node = Node::thumbs_of(attachment);
-        let times = self.shelves.shown(Times::all(attachment.committed));
+        let times = self.galleries.shown(Times::all(attachment.committed));
         let attr = self.thumb_view(node, row, times);
         if node == Node::ThumbField(attachment.id) { lasting(attr) } else { fleeting(attr) }
     }
@@ -173,7 +174,9 @@ impl Tree {
     pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
         let mut attr = self.view(node, Times::all(self.started));
         if let Node::Table(table) | Node::ThumbTable(table) = node.as_model() {
-            attr.access.mode = self.library.settings().dir_mode;
+            if let Some(table) = self.library.table(table) {
+                attr.access = table.directory(self.daemon());
+            }
             attr.times = Times::all(self.table_time(table));
         }
         attr
@@ -193,14 +196,15 @@ impl Tree {
 
     /// The owner of what belongs to nobody in particular.
     pub(in crate::tree) fn daemon(&self) -> Access {
-        let own = || (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let (uid, gid) = self.library.settings().owner.unwrap_or_else(own);
-        Access { uid, gid, mode: 0o444 }
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        let own = Access { uid: uid.as_raw(), gid: gid.as_raw(), mode: 0o444 };
+        let Policy { uid, gid, .. } = self.library.settings().access;
+        Fixed { uid, gid, mode: None }.of(own)
     }
 
     pub(in crate::tree) fn scratch_attr(&self, record: &ScratchRecord) -> Result<Attr> {
         let stat = self.library.stat_scratch(record)?;
-        Ok(scratch_attr(record.id, record.access, 1, stat))
+        Ok(scratch_attr(record.id, self.library.scratch_access(record), 1, stat))
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::access::FILE_MODE;
 use crate::attachment::{Access, Times};
 use crate::catalog::{Folder, Link, Place};
 use crate::fetch::Url;
@@ -20,6 +21,7 @@ use crate::tree::ops::Work;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::ops::url::Written;
 use crate::tree::pending::{Lead, Pending};
+use crate::tree::permission::owned;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 
 /// What becomes of a symbolic link.
@@ -161,9 +163,7 @@ impl Tree {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        if who.uid != 0 && who.uid != link.lead.uid {
-            return Err(Error::Denied);
-        }
+        owned(link.lead.uid, who)?;
         match self.meaning(parent, name)? {
             Meaning::File(place, field) => {
                 let target = self.target(&place, &field, name)?;
@@ -171,7 +171,7 @@ impl Tree {
                 let before = self.way_in(who, (&target, parent.side()), mode)?;
                 self.attach_pending(who, link, target, before.as_ref())
             }
-            Meaning::Scratch => self.move_pending(link, &parent.folder(), name, mode),
+            Meaning::Scratch => self.move_pending(who, link, (&parent.folder(), name), mode),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Url(..) | Meaning::RowJson | Meaning::Report | Meaning::Nothing => {
@@ -182,13 +182,14 @@ impl Tree {
 
     fn move_pending(
         &self,
+        who: Caller,
         link: &Pending,
-        folder: &Folder,
-        name: &Name,
+        (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
         let scratch = self.library.find_scratch(folder, name)?;
         let taken = scratch.is_some() || self.links.named(folder, name).is_some();
+        self.check_displaced(who, folder, name)?;
         match (mode, scratch) {
             (RenameMode::Exchange, _) => return Err(Error::Invalid("links cannot be exchanged")),
             (RenameMode::NoReplace, _) if taken => return Err(Error::Exists),
@@ -218,7 +219,7 @@ impl Tree {
     /// A link's way into its field. From here on its time runs.
     pub(in crate::tree) fn written(&self, who: Caller, target: Target) -> Written {
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let access = self.library.file_access(who.uid, who.gid, &target.field);
+        let access = who.makes(FILE_MODE);
         let replaced = self.made_room(who, &target.place);
         let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
         Written { target, author, access, deadline, replaced }

@@ -16,6 +16,7 @@ use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
 use crate::tree::ops::rename::collision;
 use crate::tree::ops::stat::{attachment_attr, fleeting};
+use crate::tree::permission::{SEARCH, owned};
 use crate::tree::{Caller, Error, Result, Tree};
 
 /// A day may be written to, for what a rename takes away is an entry of it; the sticky bit leaves that to the owner of
@@ -60,8 +61,9 @@ impl Tree {
         Ok(Attr { ino: Node::Trashed(id).ino(), ..attachment_attr(&open) })
     }
 
-    pub(in crate::tree) fn open_trashed(&self, id: AttachmentId) -> Result<Opened> {
+    pub(in crate::tree) fn open_trashed(&self, who: Caller, id: AttachmentId) -> Result<Opened> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        self.check_row_of(who, &retired)?;
         let file = match self.library.open_blob(retired.attachment.blob) {
             Ok(file) => file,
             // Swept, or put back, since it was looked up.
@@ -156,19 +158,30 @@ impl Tree {
         self.drop_placeholders(&target.place, 0);
         self.forget_attachment(retired.attachment.id);
         if let Some(displaced) = displaced {
-            let patience = self.displaced(&target.place, &displaced);
-            if let Some(link) = before {
-                self.forget_name_of(link, patience);
-            }
+            self.displaced(&target.place, &displaced, before);
         }
         Ok(())
     }
 
+    /// Whose row was closed to somebody, what it held is closed to him still. Of a row that is gone nobody knows: there the
+    /// owner of the file and root have it alone.
+    pub(in crate::tree) fn check_row_of(&self, who: Caller, retired: &Retired) -> Result<()> {
+        let Retired { attachment, slot, .. } = retired;
+        let owned = owned(attachment.access.uid, who);
+        if owned.is_ok() {
+            return Ok(());
+        }
+        let table = self.library.table_named(slot.row.table.as_str());
+        let row = table.map(|table| self.library.row(table.id, &slot.row.id)).transpose()?;
+        match row.flatten() {
+            Some(row) if self.may(who, row.access, SEARCH) => Ok(()),
+            _ => owned,
+        }
+    }
+
     /// Who may put it back: its owner and root, also where others may write to the row.
     fn restorer(&self, who: Caller, attachment: &Attachment) -> Result<Author> {
-        if who.uid != 0 && who.uid != attachment.access.uid {
-            return Err(Error::Denied);
-        }
+        owned(attachment.access.uid, who)?;
         Ok(Self::author(who, &self.processes.owner(who.tid)))
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::access::FILE_MODE;
 use crate::attachment::{Access, Times};
 use crate::catalog::{Link, Place, ScratchRecord};
 use crate::fetch::{Url, UrlError, shortcut};
@@ -62,11 +63,11 @@ impl Tree {
 
     pub(in crate::tree) fn create_url(
         &self,
-        who: Caller,
+        (who, mode): (Caller, u32),
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<(Entry, Opened)> {
-        let (document, opened) = self.begin_url(who, place, field)?;
+        let (document, opened) = self.begin_url((who, mode), place, field)?;
         Ok((fleeting(self.document_shown(&document)?.attr), opened))
     }
 
@@ -79,7 +80,7 @@ impl Tree {
         let place = self.urls.place(view).ok_or(Error::Stale)?;
         if flags.writes() {
             let field = self.field_at(&place)?;
-            return self.begin_url(who, &place, &field).map(|(_, opened)| opened);
+            return self.begin_url((who, FILE_MODE), &place, &field).map(|(_, opened)| opened);
         }
         let link = self.library.find(&place)?.ok_or(Error::Stale)?;
         let text = self.public_url(&link).into_bytes();
@@ -89,19 +90,20 @@ impl Tree {
     /// Always from nothing: a URL is not edited, it is replaced.
     fn begin_url(
         &self,
-        who: Caller,
+        (who, mode): (Caller, u32),
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<(Arc<Document>, Opened)> {
         let opener = self.processes.owner(who.tid);
         let author = Self::author(who, &opener);
-        let access = self.library.file_access(who.uid, who.gid, field);
         let number = self.urls.number(place);
         let replaced = self.made_room(who, place);
-        let target = self.url_target(place, field, self.library.find(place)?.as_ref())?;
+        let link = self.library.find(place)?;
+        let access = link.as_ref().map_or(who.makes(mode), |link| link.attachment.access);
+        let target = self.url_target(place, field, link.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
         let view = View::Url(Box::new(writing));
-        let document = Arc::new(Document::new(view, true, opener, Vec::new()));
+        let document = Arc::new(self.shelf.open(view, true, opener, Vec::new())?);
         self.urls.open(number, Arc::clone(&document));
         let fh = self.handles.add(Handle::Document(Arc::clone(&document)));
         Ok((document, Opened { fh, caching: Caching::Never }))
@@ -161,7 +163,9 @@ impl Tree {
         let target = self.url_target(place, field, before.as_ref())?;
         let text =
             self.library.read_scratch(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
-        self.attach_text(&text, self.written(who, target), before.as_ref())?;
+        let written = self.written(who, target);
+        let access = before.as_ref().map_or(written.access, |link| link.attachment.access);
+        self.attach_text(&text, Written { access, ..written }, before.as_ref())?;
         Ok(self.library.remove_scratch(record.id)?)
     }
 
@@ -204,12 +208,7 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match displaced {
-            Some(displaced) => {
-                let patience = self.displaced(place, &displaced);
-                if let Some(link) = before {
-                    self.forget_name_of(link, patience);
-                }
-            }
+            Some(displaced) => self.displaced(place, &displaced, before),
             None => self.forget_attachment(id),
         }
         Ok(())

@@ -15,9 +15,13 @@ use crate::tree::{Caller, Error, Fh, Result, Tree};
 /// Above this a publication is worth a thread of the pool (33 us) rather than the request's own.
 const SMALL: u64 = 256 << 10;
 
-/// What an operation may cost: `Small` is answered in place, `Large` goes to the publish pool.
+/// What an operation may cost: `Trifle` is answered in place, `Small` too unless another is at it, `Large` goes to the publish
+/// pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
+    /// Waits for nothing.
+    Trifle,
+    /// Waits for the disk.
     Small,
     Large,
     /// Goes to the pool of those that wait for servers, and is not begun after this time.
@@ -46,23 +50,23 @@ impl Tree {
 
     /// What a flush of this handle may cost.
     pub fn flush_work(&self, fh: Fh) -> Work {
-        let Ok(handle) = self.handles.find(fh) else { return Work::Small };
+        let Ok(handle) = self.handles.find(fh) else { return Work::Trifle };
         if let Handle::Document(document) = &*handle
             && let View::Url(_) = document.view
         {
             let patience = self.library.settings().fetch.timeout;
-            return if document.is_dirty() { Work::Download { patience } } else { Work::Small };
+            return if document.is_dirty() { Work::Download { patience } } else { Work::Trifle };
         }
         match draft_of(&handle) {
             Some(open) if open.draft.is_dirty() => cost(open),
-            _ => Work::Small,
+            _ => Work::Trifle,
         }
     }
 
     /// What an `fsync` of this handle may cost: the disk takes longer than a change of threads.
     pub fn sync_work(&self, fh: Fh) -> Work {
         match self.flush_work(fh) {
-            Work::Small => Work::Large,
+            Work::Trifle | Work::Small => Work::Large,
             other => other,
         }
     }

@@ -12,6 +12,7 @@ mod ftp;
 mod pictures;
 mod samba;
 mod server;
+mod site;
 mod table;
 mod texts;
 mod walk;

@@ -9,7 +9,7 @@ use std::process::Command;
 use super::server::{Server, free_address, program};
 use super::{Upload, site, site_with};
 use crate::mount::daemon::Mount;
-use crate::mount::picture;
+use crate::mount::picture::{self, Bytes};
 use crate::mount::tool::{Done, installed, present, run};
 use crate::mount::{names, read};
 
@@ -57,6 +57,14 @@ impl Nginx {
         let source = source.display().to_string();
         let options = ["-D", "-", "-o", "/dev/null", "-T", &source];
         self.curl(&options, &format!("/models/user/42/{name}"))
+    }
+
+    /// What is served there.
+    pub fn get(&self, mount: &Mount, path: &str) -> Bytes {
+        let file = mount.outside("served", b"");
+        let done = self.curl(&["-f", "-o", &file.display().to_string()], path);
+        assert_eq!(done.code, 0, "{path}: {done}");
+        read(&file)
     }
 
     /// The status line and the headers of a GET, in small letters.
@@ -173,13 +181,13 @@ clearstatcache();
 echo 'size: ', getimagesize($target)[3] ?? 'none', "\n";
 "#;
 
-struct Php {
-    nginx: Nginx,
+pub struct Php {
+    pub nginx: Nginx,
     _server: Server,
 }
 
 impl Php {
-    fn start(mount: &Mount) -> Option<Self> {
+    pub fn start(mount: &Mount) -> Option<Self> {
         let program = fpm()?;
         let home = mount.config().with_file_name("php");
         fs::create_dir(&home).expect("a directory");
@@ -201,7 +209,7 @@ impl Php {
     }
 
     /// Sends a file with the form.
-    fn send(&self, way: &str, picture: &str, target: &Path) -> Done {
+    pub fn send(&self, way: &str, picture: &str, target: &Path) -> Done {
         let path = format!("/form?way={way}&to={}", target.display());
         self.nginx.curl(&["-F", &format!("picture={picture}")], &path)
     }

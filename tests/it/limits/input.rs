@@ -167,6 +167,27 @@ fn a_file_over_max_size_is_refused_before_the_whole_is_sent() {
 }
 
 #[test]
+fn a_link_across_tables_that_breaks_the_targets_rule_is_refused_and_says_which() {
+    let Some(mount) = Mount::start() else { return };
+    let (row, page) = (mount.row(), mount.path("models/page/home"));
+    fs::create_dir(&page).expect("a row");
+    fs::write(page.join("cover"), picture::png(40, 40, 1)).expect("taken by that table's rules");
+    let avatar = mount.attach("avatar", &picture::good(1));
+    fs::remove_file(&avatar).expect("removed");
+    for change in
+        [fs::hard_link(page.join("cover"), &avatar), fs::rename(page.join("cover"), &avatar)]
+    {
+        assert_eq!(errno(change), ERANGE);
+        let said = mount.last_error();
+        assert!(
+            said.starts_with("user/42/avatar: image is 40x40") && said.contains("(min_width)"),
+            "{said}"
+        );
+    }
+    assert_eq!((names(&row), names(&page)), (vec![], vec!["cover".to_owned()]));
+}
+
+#[test]
 fn special_files_are_not_permitted() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let Some(mount) = Mount::start() else { return };

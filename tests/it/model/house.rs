@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mediafs::access::Policy;
 use mediafs::blob::{self, BlobStore};
 use mediafs::byte_count::ByteCount;
 use mediafs::catalog::sqlite::Sqlite;
@@ -169,9 +170,7 @@ fn settings() -> Settings {
         quotas: Quotas::default(),
         base_url: None,
         stores: Vec::new(),
-        owner: None,
-        file_mode: 0o644,
-        dir_mode: 0o755,
+        access: Policy::default(),
     }
 }
 
@@ -188,7 +187,10 @@ fn schema() -> Schema {
         Field { collection: Collection::Dict, ..field("dict", note) },
     ];
     let name = Name::parse("user").expect("a name");
-    Schema { tables: vec![Table { name, id: IdRule::Integer, fields }], boxes: Vec::new() }
+    Schema {
+        tables: vec![Table { name, id: IdRule::Integer, access: Policy::default(), fields }],
+        boxes: Vec::new(),
+    }
 }
 
 fn field(name: &str, rules: Rules) -> Field {

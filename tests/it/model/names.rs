@@ -79,6 +79,11 @@ impl Reference {
             Found::Scratch(id) if self.owners[&id] != process(who).uid => {
                 return Expected::Error(Refusal::Denied);
             }
+            Found::Scratch(_) | Found::Attachment(_)
+                if !is_field(to.name) && self.is_anothers(who, target) =>
+            {
+                return Expected::Error(Refusal::Denied);
+            }
             Found::Scratch(id) if is_field(to.name) => {
                 let unlinked = self.unlinked.remove(&(target, who));
                 let refused = self.attach(id, target);
@@ -114,6 +119,11 @@ impl Reference {
             }
         }
         Expected::Done
+    }
+
+    /// Whether another user has scratch there, which nobody replaces.
+    fn is_anothers(&self, who: u32, place: (u32, &'static str)) -> bool {
+        self.scratch.get(&place).is_some_and(|id| self.owners[id] != process(who).uid)
     }
 
     pub fn link(&mut self, who: u32, from: At, to: At) -> Expected {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::daemon::Mount;
-use super::tool::{Done, installed, present, run};
-use super::{EBADMSG, errno, names, read, rest};
+use super::server::Server;
+use super::tool::{Done, installed, present, run, shell};
+use super::{EBADMSG, errno, names, picture, read, rest};
 
 /// A photo of the shared corpus; said aloud where it is absent.
 pub fn photo(name: &str) -> Option<PathBuf> {
@@ -17,6 +18,10 @@ pub fn photo(name: &str) -> Option<PathBuf> {
 }
 
 pub fn sample() -> Option<Mount> {
+    sample_with(|config| config)
+}
+
+fn sample_with(change: impl FnOnce(String) -> String) -> Option<Mount> {
     let directory = tempfile::tempdir().expect("a directory");
     let done = Command::new(env!("CARGO_BIN_EXE_mediafs"))
         .arg("init")
@@ -25,7 +30,7 @@ pub fn sample() -> Option<Mount> {
         .expect("mediafs runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let config = fs::read_to_string(directory.path().join("mediafs.toml")).expect("the sample");
-    Mount::with(&config)
+    Mount::with(&change(config))
 }
 
 fn exif(path: &Path) -> Done {
@@ -90,6 +95,30 @@ fn when_the_last_link_is_removed_gc_leaves_no_blob() {
     assert_eq!(files_below(&blobs), 0);
     assert!(!rest(&mut open).is_empty(), "who has it open reads it to the end");
     assert_eq!(names(&mount.row()), ["photos"]);
+}
+
+#[test]
+fn two_items_are_put_in_order_a_url_is_attached_and_what_was_removed_comes_back() {
+    let server = Server::start();
+    let allow = format!("[fetch]\nallow = [\"{}\"]", server.address);
+    let Some(mount) = sample_with(|config| config.replace("[fetch]", &allow)) else { return };
+    let photos = mount.row().join("photos");
+    for (name, seed) in [("one.png", 1), ("two.png", 2)] {
+        fs::write(photos.join(name), picture::good(seed)).expect("taken");
+    }
+    let reorder =
+        r#"echo '{"photos": ["two.png", "one.png"]}' > "$1/row.json" && ls -U "$1/photos""#;
+    assert_eq!(shell(reorder, &[&mount.row()]).stdout, "two.png\none.png\n");
+    let avatar = mount.row().join("avatar");
+    let (url, path) = (server.url("/3.png"), avatar.display().to_string());
+    run("ln", &["-s", &url, &path]).succeeded();
+    let stored = read(&avatar);
+    assert!(stored.starts_with(picture::JPEG), "normalised like any other");
+    run("rm", &[&avatar]).succeeded();
+    assert!(!avatar.exists());
+    shell("mv \"$1\"/trash/*/user-42-avatar.jpg \"$2\"", &[&mount.mountpoint(), &avatar])
+        .succeeded();
+    assert_eq!(read(&avatar), stored);
 }
 
 fn gc(mount: &Mount) {

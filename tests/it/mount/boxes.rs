@@ -37,6 +37,11 @@ settle = "1s"
 into = "note.texts"
 id = "{stem}"
 settle = "30s"
+
+[boxes.letters]
+into = "note.texts"
+id = "letter-{counter}"
+settle = "30s"
 "#;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,6 +104,23 @@ fn a_rename_from_a_temporary_name_finishes_a_file_at_once() {
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
     assert!(began.elapsed() < Duration::from_secs(25));
     assert_eq!(read(&mount.path("models/note/letter/texts/letter.txt")).0, b"Dear Sir");
+}
+
+/// The kernel tells of a close after it has answered it: a rename that came first made the file wait for its settling time.
+#[test]
+fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let directory = mount.path("drop/texts");
+    let mut part = fs::File::create(directory.join("letter.txt.part")).expect("opened");
+    part.write_all(b"Dear Sir").expect("written");
+    fs::rename(directory.join("letter.txt.part"), directory.join("letter.txt")).expect("renamed");
+    part.write_all(b" or Madam").expect("written");
+    let began = Instant::now();
+    drop(part);
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+    assert!(began.elapsed() < Duration::from_secs(25), "its own time is 30 s");
+    let stored = read(&mount.path("models/note/letter/texts/letter.txt"));
+    assert_eq!(stored.0, b"Dear Sir or Madam");
 }
 
 #[test]
@@ -212,7 +234,7 @@ fn rsync_into_a_box_settles() {
 #[test]
 fn a_box_takes_files_and_no_directories() {
     let Some(mount) = Mount::with(CONFIG) else { return };
-    assert_eq!(names(&mount.path("drop")), ["scanner", "texts"]);
+    assert_eq!(names(&mount.path("drop")), ["letters", "scanner", "texts"]);
     assert_eq!(errno(fs::create_dir(inbox(&mount).join("x"))), EPERM);
     assert_eq!(errno(fs::create_dir(mount.path("drop/other"))), EPERM);
     assert_eq!(errno(fs::remove_dir(inbox(&mount))), EPERM);
@@ -223,4 +245,80 @@ fn a_box_takes_files_and_no_directories() {
     assert_eq!(names(&mount.path("models/page/7")), ["scan.jpg"]);
     thread::sleep(Duration::from_millis(1_500));
     assert_eq!(names(&mount.path("models/page")), ["7"], "it is no file of the box any more");
+}
+
+/// Sends a text into a box as an FTP server does, which is finished at once.
+fn send(mount: &Mount, inbox: &str, name: &str, text: &str) {
+    let part = mount.path("drop").join(inbox).join(format!("{name}.part"));
+    fs::write(&part, text).expect("written");
+    fs::rename(&part, part.with_extension("")).expect("renamed");
+}
+
+/// Reading a file moves the time of its last access: it was offered again for that, read anew at every start, and went to the
+/// quarantine when it expired although it had become a row.
+#[test]
+fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace() {
+    let config = CONFIG.replace("path = \"library\"", "path = \"library\"\nscratch = \"10s\"");
+    let Some(mut mount) = Mount::with(&config) else { return };
+    send(&mount, "texts", "letter.txt", "Dear Sir");
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+    mount.stop();
+    mount.restart();
+    assert_eq!(mount.status()["open"]["arrivals"], 0, "nothing is left to do");
+    let deadline = Instant::now() + PATIENCE;
+    while !names(&mount.path("drop/texts")).is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(names(&mount.path("drop/texts")), [""; 0], "expired");
+    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is a row");
+    assert_eq!(rows(&mount, "note", 1), ["letter"]);
+}
+
+/// The threads of the boxes were given two files a second each, however soon they had done.
+#[test]
+fn hundreds_of_files_do_not_wait_for_one_another() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    for number in 0..300 {
+        send(&mount, "texts", &format!("{number}.txt"), &format!("number {number}"));
+    }
+    rows(&mount, "note", 300);
+}
+
+/// A thousand ids were tried from 1 on: a box refused its files after every start once it had more rows than that.
+#[test]
+fn numbers_go_on_behind_the_largest_however_many_there_are() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let notes = mount.path("models/note");
+    for number in 1..=1_001 {
+        fs::create_dir(notes.join(format!("letter-{number}"))).expect("a row");
+    }
+    for other in ["-5", "letter-x", "letter-7b", "letter"] {
+        fs::create_dir(notes.join(other)).expect("a row");
+    }
+    send(&mount, "letters", "a.txt", "Dear Sir");
+    assert_eq!(rows(&mount, "note", 1), ["letter-1002"]);
+    send(&mount, "texts", "letter.txt", "Dear Madam");
+    assert_eq!(rows(&mount, "note", 2), ["letter-1002", "letter-1003"]);
+    send(&mount, "letters", "b.txt", "Dear all");
+    assert_eq!(rows(&mount, "note", 3), ["letter-1002", "letter-1003", "letter-1004"]);
+}
+
+#[test]
+fn a_negative_name_keeps_no_box_from_counting() {
+    let config = CONFIG.replace("id = \"integer\"", "id = \"name\"");
+    let Some(mount) = Mount::with(&config) else { return };
+    fs::create_dir(mount.path("models/page/-5")).expect("a row");
+    fs::write(inbox(&mount).join("a.png"), &picture::good(1).0).expect("written");
+    assert_eq!(rows(&mount, "page", 1), ["1"]);
+}
+
+#[test]
+fn what_is_moved_out_of_a_field_into_a_box_arrives() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let page = mount.path("models/page/7");
+    fs::create_dir(&page).expect("a row");
+    fs::write(page.join("scan.jpg"), picture::good(1)).expect("taken");
+    fs::rename(page.join("scan.jpg"), inbox(&mount).join("a.jpg")).expect("moved");
+    assert_eq!(rows(&mount, "page", 1), ["8"]);
+    assert_eq!(names(&inbox(&mount)), ["a.jpg"]);
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
 
 pub mod acceptance;
+mod access;
 mod archive;
 mod boxes;
 mod cache;
@@ -17,11 +18,14 @@ mod extension;
 mod kept;
 mod law;
 mod life;
+mod metadata;
+mod metric;
 mod name;
 mod original;
 mod passthrough;
 pub mod peer;
 pub mod picture;
+mod policy;
 mod quarantine;
 mod quota;
 mod reading;
@@ -34,6 +38,7 @@ mod store;
 pub mod tool;
 mod trash;
 mod url;
+pub mod user;
 mod variant;
 mod web;
 

@@ -15,6 +15,7 @@ use super::{errno, names, picture, read, rest};
 use crate::limits::is_root;
 
 const ETXTBSY: i32 = 26;
+const ESTALE: i32 = 116;
 const CONFIG: &str = "
 [library]
 path = \"library\"
@@ -167,6 +168,7 @@ fn readers_and_writers_of_one_large_file_see_whole_files_and_no_error() {
     second.begin(&other);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = End(&over);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !over.load(Ordering::Acquire) {
@@ -175,9 +177,18 @@ fn readers_and_writers_of_one_large_file_see_whole_files_and_no_error() {
             });
         }
         let done = [first.answer(&one), second.answer(&other)];
-        over.store(true, Ordering::Release);
+        drop(end);
         assert_eq!(done, [Ok("None".to_owned()), Ok("None".to_owned())]);
     });
+}
+
+/// Ends the readers of a test when it is dropped: also when the test fails, or nobody would hear of it.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// Opens as Samba does: the path without access, then the descriptor's link.
@@ -243,6 +254,7 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
     writer.begin(&put);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = End(&over);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !over.load(Ordering::Acquire) {
@@ -259,11 +271,12 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
                     samba.write(&three, ":").expect("written");
                     samba.close().expect("taken");
                 }
-                Err(refused) => assert_eq!(refused, ETXTBSY),
+                // It is being read, or the other writer replaced it after it was found, and no path leads further.
+                Err(refused) => assert!([ETXTBSY, ESTALE].contains(&refused), "{refused}"),
             }
         }
         let done = writer.answer(&put);
-        over.store(true, Ordering::Release);
+        drop(end);
         assert_eq!(done.as_deref(), Ok("None"));
     });
     assert!([2, 3].contains(&seen(&fs::read(&path).expect("read"))));

@@ -189,6 +189,28 @@ fn scratch_counts_against_a_quota_of_its_own() {
     assert!(far.code != 0 && far.stderr.contains("quota"), "{far}");
 }
 
+/// The old backup went before there was a new one.
+#[test]
+fn a_backup_that_finds_no_room_leaves_both_names_as_they_were() {
+    if !installed("setpriv") {
+        return;
+    }
+    let Some(mount) = mount("[quotas.uid]\nscratch = \"8 KiB\"\n") else { return };
+    let row = mount.row();
+    shell(ONE, "head -c 9000 /dev/zero > $1/memo && echo old > $1/memo~", &row).succeeded();
+    let full = shell(ONE, "mv $1/memo $1/memo~", &row);
+    assert!(full.code != 0 && full.stderr.contains("quota"), "{full}");
+    let said = shell(ONE, "cat $1", &mount.path(".mediafs/last-error")).stdout;
+    assert!(said.starts_with("user/42/memo~: "), "{said}");
+    assert_eq!(names(&row), ["memo", "memo~"]);
+    assert_eq!(
+        (read(&row.join("memo")).len(), read(&row.join("memo~")).0),
+        (9_000, b"old\n".to_vec())
+    );
+    shell(ONE, "head -c 4000 /dev/zero > $1/memo && mv $1/memo $1/memo~", &row).succeeded();
+    assert_eq!((names(&row), read(&row.join("memo~")).len()), (vec!["memo~".into()], 4_000));
+}
+
 #[test]
 fn open_drafts_of_a_user_are_counted() {
     if !installed("setpriv") {

@@ -234,8 +234,7 @@ fn nothing_is_ever_opened_and_what_was_read_is_not_read_again() {
     }
     assert_eq!(reader.stop(), Some(0), "a clean end");
     let said = reader.said();
-    let line =
-        said.lines().find(|line| line.contains("the session has ended")).expect("its counts");
+    let line = said.lines().find(|line| line.contains("the mount has ended")).expect("its counts");
     let count = |key: &str| -> u64 {
         let digits = line.split(key).nth(1).expect("a count");
         let digits: String = digits.chars().skip(1).take_while(char::is_ascii_digit).collect();

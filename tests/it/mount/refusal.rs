@@ -22,6 +22,7 @@ fn last_error_says_the_fact_and_the_rule() {
     let said = mount.last_error();
     assert!(said.contains("user/42/avatar: image is 40x40"), "{said}");
     assert!(said.contains("(min_width)"), "{said}");
+    assert!(said.contains("\nhint: ") && said.contains("\nid: "), "{said}");
 }
 
 #[test]
@@ -35,6 +36,9 @@ fn errors_jsonl_has_a_line_for_each_refusal() {
     assert_eq!(line["rule"], "min_width");
     assert_eq!(line["measured"], "40x40");
     assert_eq!(line["uid"], rustix::process::geteuid().as_raw());
+    let keys: Vec<_> = line.as_object().expect("an object").keys().collect();
+    let all = "allowed hint id measured message path pid quarantine rule time uid";
+    assert_eq!(keys, all.split(' ').collect::<Vec<_>>());
     let id = line["id"].as_str().expect("an id");
     assert!(mount.last_error().contains(id), "one id in every layer");
 }
@@ -104,6 +108,8 @@ fn a_mistyped_field_is_told() {
     fs::write(mount.row().join("avatr"), picture::good(1)).expect("scratch");
     let said = mount.last_error();
     assert!(said.contains("avatr") && said.contains("avatar"), "{said}");
+    let lines = fs::read_to_string(mount.path(".mediafs/errors.jsonl")).expect("errors.jsonl");
+    assert!(lines.contains("user/42/avatr") && lines.contains("\"not_a_field\""), "{lines}");
 }
 
 #[test]

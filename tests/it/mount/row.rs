@@ -1,14 +1,17 @@
 //! `row.json`: read as a file, written by editors, by shells and by rename.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::daemon::Mount;
 use super::tool::{Done, installed, run, shell};
-use super::{EINVAL, EPERM, errno, names, picture, read};
+use super::{EAGAIN, EINVAL, EPERM, errno, names, picture, read};
 
 fn document(mount: &Mount) -> Value {
     let text = fs::read(mount.row().join("row.json")).expect("the document reads");
@@ -48,9 +51,23 @@ fn row_json_tells_what_is_attached_in_the_layout_of_sqlalchemy_media() {
     assert_eq!(avatar["length"], picture::good(1).0.len());
     assert!(avatar["timestamp"].is_string() && avatar["key"].is_string(), "{avatar}");
     assert_eq!(avatar["reproducible"], false);
+    let hash = format!("blake3:{}", blake3::hash(&picture::good(1)));
+    assert_eq!((&avatar["hash"], &avatar["version"]), (&json!(hash), &json!(1)));
+    assert!(avatar["url"].as_str().is_some_and(|url| url.contains("?_ts=")), "{avatar}");
     assert_eq!(avatar["thumbnails"][0][0], 64, "{avatar}");
     assert_eq!(avatar["thumbnails"][0][3]["content_type"], "image/jpeg");
     assert_eq!((&row["cover"], &row["$row"]["id"]), (&Value::Null, &json!("42")));
+}
+
+#[test]
+fn row_json_tells_what_is_being_written() {
+    let Some(mount) = Mount::start() else { return };
+    let mut memo = File::create(mount.row().join("memo")).expect("opened");
+    memo.write_all(b"half a memo").expect("written");
+    assert_eq!(document(&mount)["$row"]["writing"], json!({"memo": 11}));
+    drop(memo);
+    let told = document(&mount);
+    assert_eq!((&told["$row"]["writing"], &told["memo"]["length"]), (&json!({}), &json!(11)));
 }
 
 #[test]
@@ -90,7 +107,7 @@ fn keys_given_by_the_user_survive_replacement_of_metadata_but_not_of_the_attachm
     let avatar = mount.attach("avatar", &picture::good(1));
     patch(&mount, &json!({"avatar": {"alt": "me"}}));
     patch(&mount, &json!({"avatar": {"title": "a title"}}));
-    shell("touch -d 2001-01-01 \"$0\" && chmod 600 \"$0\"", &[&avatar]).succeeded();
+    shell("touch -d 2001-01-01 \"$1\" && chmod 600 \"$1\"", &[&avatar]).succeeded();
     assert_eq!(document(&mount)["avatar"]["alt"], "me");
     let listed = run("getfattr", &["-d", &avatar.display().to_string()]);
     assert!(
@@ -170,6 +187,73 @@ fn a_document_that_was_read_before_the_file_changed_is_refused() {
     );
     assert_ne!(done.code, 0, "{done}");
     assert!(mount.last_error().contains("may have changed meanwhile"), "{}", mount.last_error());
+}
+
+/// Each may have 32 MiB in the daemon's memory, and a program a thousand of them.
+#[test]
+fn documents_that_are_open_together_are_bounded() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let path = mount.row().join("row.json");
+    let open =
+        || File::options().write(true).open(&path).and_then(|it| it.set_len(32 << 20).map(|()| it));
+    let mut all = Vec::new();
+    let full = loop {
+        match open() {
+            Ok(file) => all.push(file),
+            Err(error) => break error,
+        }
+        assert!(all.len() < 16, "there is no end to it");
+    };
+    assert_eq!((full.raw_os_error(), all.len()), (Some(EAGAIN), 8));
+    drop(all);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while mount.status()["open"]["handles"] != 1 && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    open().expect("there is room again");
+    assert!(document(&mount)["avatar"].is_object(), "nothing was taken of it");
+}
+
+#[test]
+fn a_document_of_millions_of_values_is_refused_unread() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let text = format!("{{\"avatar\": {{\"x\": [0{}]}}}}", ",0".repeat(2 << 20));
+    fs::write(mount.row().join("row.json"), text).expect("fs::write does not look at close");
+    let said = mount.last_error();
+    assert!(said.contains("too many values"), "{said}");
+}
+
+/// An editor that was open while a file came wrote the `null` back that it had read, and the file was gone.
+#[test]
+fn a_document_that_was_read_before_a_file_came_detaches_nothing() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let write = |document: &Value| {
+        let text = mount.outside("row.json", document.to_string().as_bytes());
+        let from = format!("if={}", text.display());
+        run("dd", &[from, format!("of={}", mount.row().join("row.json").display())]).code
+    };
+    let mut before = document(&mount);
+    assert_eq!(before["memo"], Value::Null);
+    mount.attach("memo", b"came meanwhile");
+    before["avatar"]["alt"] = json!("me");
+    assert_ne!(write(&before), 0);
+    assert!(mount.last_error().contains("attached at `memo` meanwhile"), "{}", mount.last_error());
+    assert_eq!(read(&mount.row().join("memo")), b"came meanwhile");
+    assert_eq!(document(&mount)["avatar"].get("alt"), None, "refused as a whole");
+
+    let mut since = document(&mount);
+    since["avatar"]["alt"] = json!("me");
+    assert_eq!(write(&since), 0, "the same, read again");
+    since = document(&mount);
+    since["memo"] = Value::Null;
+    assert_eq!(write(&since), 0, "what it showed may be taken away");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+    mount.attach("memo", b"again");
+    assert_eq!(write(&json!({"memo": null})), 0, "and a patch says what it means");
+    assert_eq!(names(&mount.row()), ["avatar"]);
 }
 
 fn vim(command: &str, path: &Path) -> Done {

@@ -22,10 +22,11 @@ use fuser::{
 use crate::fuse::adapter::answer::{Answer, SizedXattr};
 use crate::fuse::adapter::negotiate::{self, Agreed};
 use crate::fuse::adapter::reader::known::{Changed, Known};
-use crate::fuse::adapter::work::{Workshop, attempt};
+use crate::fuse::adapter::work::{Asked, Workshop};
 use crate::fuse::adapter::{decode, transfer};
 use crate::fuse::inval::Names;
 use crate::slot::Name;
+use crate::tree::activity::Operation;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::ops::Lookup;
 use crate::tree::{Error, Ino, Result, Tree};
@@ -153,7 +154,7 @@ impl Desk {
 
 impl Reader {
     pub fn new(tree: Arc<Tree>, desk: Arc<Desk>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, desk, agreed: Agreed::default() })
+        Ok(Self { shop: Workshop::new(tree)?, desk, agreed: Agreed::nothing() })
     }
 }
 
@@ -166,14 +167,14 @@ impl Filesystem for Reader {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (who, parent, tree) = (decode::caller(request), decode::ino(parent), &self.shop.tree);
         let changes = tree.changes();
-        match attempt("lookup", || tree.lookup(who, parent, name)) {
+        match Asked::now(Operation::Lookup).attempt(tree, |tree| tree.lookup(who, parent, name)) {
             Ok(Lookup::Found(entry)) => {
                 let enter = |tree: &Tree| self.desk.enter(tree, (parent, name), entry, changes);
-                self.shop.here("lookup", reply, enter);
+                self.shop.here(Operation::Lookup, reply, enter);
             }
             Ok(Lookup::Render(rendering)) => {
                 let (desk, name) = (Arc::clone(&self.desk), name.to_owned());
-                self.shop.rendering("render", reply, move |tree| {
+                self.shop.rendering(Operation::Render, reply, move |tree| {
                     let changes = tree.changes();
                     desk.enter(tree, (parent, &name), tree.render(&rendering)?, changes)
                 });
@@ -188,12 +189,12 @@ impl Filesystem for Reader {
 
     fn getattr(&self, request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
         let getattr = |tree: &Tree| self.desk.getattr(tree, request, decode::ino(ino));
-        self.shop.here("getattr", reply, getattr);
+        self.shop.here(Operation::Getattr, reply, getattr);
     }
 
     fn open(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         self.desk.opens.fetch_add(1, Ordering::Relaxed);
-        if self.agreed.spare_open {
+        if self.agreed.spares_open() {
             reply.error(Errno::ENOSYS);
         } else {
             reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
@@ -207,7 +208,7 @@ impl Filesystem for Reader {
     ) {
         self.desk.reads.fetch_add(1, Ordering::Relaxed);
         let tree = &self.shop.tree;
-        transfer::answer(size, reply, |buffer| {
+        transfer::answer(tree, size, reply, |tree, buffer| {
             Tree::read_stored(&*self.desk.file(tree, decode::ino(ino))?, offset, buffer)
         });
     }
@@ -222,7 +223,7 @@ impl Filesystem for Reader {
 
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         self.desk.opens.fetch_add(1, Ordering::Relaxed);
-        if self.agreed.spare_opendir {
+        if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
         } else {
             reply.opened(FileHandle(0), FopenFlags::empty());
@@ -252,20 +253,20 @@ impl Filesystem for Reader {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.shop.here("statfs", reply, Tree::statfs);
+        self.shop.here(Operation::Statfs, reply, Tree::statfs);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
     fn getxattr(
         &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
-        self.shop.here("getxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
             tree.getxattr(decode::caller(request), decode::ino(ino), name)
         });
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.shop.here("listxattr", SizedXattr { reply, size }, |tree| {
+        self.shop.here(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
             tree.listxattr(decode::caller(request), decode::ino(ino))
         });
     }

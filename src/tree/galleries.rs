@@ -13,7 +13,7 @@ use crate::tree::Ino;
 const MAX: usize = 4_096;
 
 #[derive(Debug, Default)]
-pub struct Shelves {
+pub struct Galleries {
     /// Guards what is remembered. Never held across I/O.
     known: Mutex<Known>,
 }
@@ -25,7 +25,7 @@ struct Known {
     listed: HashSet<Ino>,
 }
 
-impl Shelves {
+impl Galleries {
     /// A directory is about to be listed. Returns those whose listings must be forgotten.
     pub fn list(&self, directory: Ino, now: Timestamp) -> Vec<Ino> {
         let mut known = self.lock();
@@ -66,23 +66,23 @@ mod tests {
 
     #[test]
     fn what_was_listed_is_to_be_asked_for_again_once() {
-        let shelves = Shelves::default();
+        let galleries = Galleries::default();
         let times = Times::all(Timestamp(5));
-        assert_eq!(shelves.changed(Timestamp(7)), []);
-        assert_eq!(shelves.shown(times), times, "nobody has looked");
-        assert_eq!(shelves.list(Ino(1), Timestamp(8)), []);
-        assert_eq!(shelves.changed(Timestamp(9)), [Ino(1)]);
-        assert_eq!(shelves.shown(times).modified, Timestamp(9));
-        assert_eq!(shelves.changed(Timestamp(10)), []);
+        assert_eq!(galleries.changed(Timestamp(7)), []);
+        assert_eq!(galleries.shown(times), times, "nobody has looked");
+        assert_eq!(galleries.list(Ino(1), Timestamp(8)), []);
+        assert_eq!(galleries.changed(Timestamp(9)), [Ino(1)]);
+        assert_eq!(galleries.shown(times).modified, Timestamp(9));
+        assert_eq!(galleries.changed(Timestamp(10)), []);
     }
 
     #[test]
     fn the_directories_that_are_remembered_are_bounded() {
-        let shelves = Shelves::default();
+        let galleries = Galleries::default();
         for number in 0..MAX as u64 {
-            assert_eq!(shelves.list(Ino(number), Timestamp(1)), []);
+            assert_eq!(galleries.list(Ino(number), Timestamp(1)), []);
         }
-        assert_eq!(shelves.list(Ino(MAX as u64), Timestamp(2)).len(), MAX);
-        assert_eq!(shelves.changed(Timestamp(3)), [Ino(MAX as u64)]);
+        assert_eq!(galleries.list(Ino(MAX as u64), Timestamp(2)).len(), MAX);
+        assert_eq!(galleries.changed(Timestamp(3)), [Ino(MAX as u64)]);
     }
 }

@@ -1,0 +1,129 @@
+//! One run: where its files are, how long it may take, and the libraries and lists that it makes or finds there.
+//! Does not know the workloads.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::{Outcome, While};
+
+/// The configuration of every library.
+const CONFIG: &str = include_str!("mediafs.toml");
+/// The fields of a row of `item`, as many as are used.
+pub const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
+
+pub struct Bench {
+    /// Where everything is, absolute.
+    pub dir: PathBuf,
+    pub pace: Pace,
+    /// The pictures to use; without them some are made.
+    pub corpus: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Fewer files and rounds: what is far from a target shows all the same.
+    Quick,
+    Full,
+}
+
+impl Bench {
+    pub fn pick<T>(&self, quick: T, full: T) -> T {
+        if self.pace == Pace::Quick { quick } else { full }
+    }
+
+    /// How often what takes less than a second is measured on each side.
+    pub fn rounds(&self) -> usize {
+        self.pick(5, 9)
+    }
+
+    /// Whether a further round of a comparison may begin.
+    pub fn has_time(&self, rounds_before: usize, spent: Duration) -> bool {
+        let (enough, patience) = self.pick((2, 6), (3, 60));
+        rounds_before < enough || spent < Duration::from_secs(patience)
+    }
+
+    /// How often what takes seconds is.
+    pub fn few_rounds(&self) -> usize {
+        self.pick(2, 5)
+    }
+
+    /// A directory that `fill` fills, unless a run before did, with these same `words`.
+    pub fn kept(
+        &self,
+        name: &str,
+        words: &str,
+        fill: impl FnOnce(&Path) -> Outcome<()>,
+    ) -> Outcome<PathBuf> {
+        let dir = self.dir.join(name);
+        let mark = dir.join("made");
+        let words = format!("{words}\n{CONFIG}");
+        if fs::read_to_string(&mark).is_ok_and(|made| made == words) {
+            return Ok(dir);
+        }
+        let dir = self.fresh(name)?;
+        fill(&dir).during(format_args!("make {name}"))?;
+        rustix::fs::sync();
+        fs::write(&mark, words)?;
+        Ok(dir)
+    }
+
+    /// An empty directory with a configuration: a library that nobody has mounted yet.
+    pub fn fresh(&self, name: &str) -> Outcome<PathBuf> {
+        let dir = self.dir.join(name);
+        if dir.exists() {
+            fs::remove_dir_all(&dir).during(dir.display())?;
+        }
+        fs::create_dir_all(&dir)?;
+        fs::write(dir.join("mediafs.toml"), CONFIG)?;
+        Ok(dir)
+    }
+
+    /// A file with a path on each line.
+    pub fn list(&self, paths: &[PathBuf]) -> Outcome<PathBuf> {
+        let pairs: Vec<_> = paths.iter().map(|path| path.display()).collect();
+        self.lines(&pairs)
+    }
+
+    /// A file with a source, a tab and a target on each line.
+    pub fn pairs(&self, pairs: &[(PathBuf, PathBuf)]) -> Outcome<PathBuf> {
+        let line =
+            |(from, to): &(PathBuf, PathBuf)| format!("{}\t{}", from.display(), to.display());
+        self.lines(&pairs.iter().map(line).collect::<Vec<_>>())
+    }
+
+    /// Called by what is in it: no two lists have one name, and one list is written once.
+    fn lines(&self, lines: &[impl std::fmt::Display]) -> Outcome<PathBuf> {
+        let mut text = String::new();
+        for line in lines {
+            writeln!(text, "{line}")?;
+        }
+        let name = mediafs::digest::Digest::of(text.as_bytes()).to_string();
+        let dir = self.dir.join("lists");
+        fs::create_dir_all(&dir)?;
+        let path = dir.join(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+}
+
+/// Rows of a table, by number.
+pub fn rows(table: &Path, numbers: impl Iterator<Item = u64>) -> Vec<PathBuf> {
+    numbers.map(|number| table.join(number.to_string())).collect()
+}
+
+/// The fields of rows.
+pub fn fields(rows: &[PathBuf], names: &[&str]) -> Vec<PathBuf> {
+    rows.iter().flat_map(|row| names.iter().map(|name| row.join(name))).collect()
+}
+
+/// Makes directories, as `mkdir -p` does.
+pub fn make_all(directories: &[PathBuf]) -> Outcome<()> {
+    directories.iter().try_for_each(|it| fs::create_dir_all(it).during(it.display()))
+}
+
+/// Parts of about equal size, at most `count` of them.
+pub fn parts<T>(all: &[T], count: usize) -> impl Iterator<Item = &[T]> {
+    all.chunks(all.len().div_ceil(count).max(1))
+}

@@ -1,0 +1,149 @@
+//! What serves a tree: mediafs itself, its second mount for readers, and bindfs.
+//! Does not know what is in the tree.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command;
+use crate::failure::{Failure, Outcome, While};
+use crate::process;
+
+/// The program that is measured, built with this one.
+pub const MEDIAFS: &str = env!("CARGO_BIN_EXE_mediafs");
+
+/// What a daemon gets to end by itself.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A mounted library, served until this value is dropped.
+pub struct Daemon {
+    process: Child,
+    mountpoint: PathBuf,
+    /// From its start to the first answer.
+    pub ready: Duration,
+}
+
+/// How a library is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The daemon that holds the library.
+    Writing,
+    /// Another mount of the same library, for those who only read.
+    Reading,
+}
+
+impl Daemon {
+    /// Mounts the library of `home`, which has a `mediafs.toml`, on a directory in it.
+    pub fn start(home: &Path, side: Side) -> Outcome<Self> {
+        let mountpoint = home.join(if side == Side::Writing { "mnt" } else { "mnt-ro" });
+        clear(&mountpoint)?;
+        let log = File::create(home.join("log"))?;
+        let begun = Instant::now();
+        let mut process = Command::new(MEDIAFS)
+            .arg("--config")
+            .arg(home.join("mediafs.toml"))
+            .arg("mount")
+            .args((side == Side::Reading).then_some("--read-only"))
+            .arg(&mountpoint)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .during(MEDIAFS)?;
+        let said = process.stdout.take().map(first_line).transpose()?.unwrap_or_default();
+        let daemon = Self { process, mountpoint, ready: begun.elapsed() };
+        if said.starts_with("mounted on ") {
+            return Ok(daemon);
+        }
+        drop(daemon);
+        Err(Failure::new(fs::read_to_string(home.join("log"))?.trim()))
+    }
+
+    /// Where the rows of a table are.
+    pub fn table(&self, table: &str) -> PathBuf {
+        self.mountpoint.join("models").join(table)
+    }
+
+    pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.mountpoint.join(below)
+    }
+
+    /// Seconds of processor time so far, workers included.
+    pub fn cpu(&self) -> Outcome<f64> {
+        process::cpu(self.process.id())
+    }
+
+    /// Bytes of memory now, workers included.
+    pub fn memory(&self) -> Outcome<f64> {
+        process::memory(self.process.id())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let told = pid.map(|pid| kill_process(pid, Signal::TERM));
+        let deadline = Instant::now() + PATIENCE;
+        while told.is_some_and(|told| told.is_ok()) && Instant::now() < deadline {
+            if let Ok(Some(_)) = self.process.try_wait() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Nothing may stay mounted whatever happened.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = clear(&self.mountpoint);
+    }
+}
+
+/// bindfs over a directory, as it is without options, until this value is dropped.
+pub struct Bindfs {
+    mountpoint: PathBuf,
+}
+
+impl Bindfs {
+    pub fn start(source: &Path, mountpoint: &Path, threads: usize) -> Outcome<Self> {
+        clear(mountpoint)?;
+        let mut arguments = vec![source, mountpoint];
+        if threads > 1 {
+            arguments.insert(0, Path::new("--multithreaded"));
+        }
+        command::run("bindfs", &arguments)?;
+        Ok(Self { mountpoint: mountpoint.to_owned() })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.mountpoint
+    }
+}
+
+impl Drop for Bindfs {
+    fn drop(&mut self) {
+        let _ = clear(&self.mountpoint);
+    }
+}
+
+/// Leaves a directory that nothing is mounted on, also where a run before was killed.
+fn clear(mountpoint: &Path) -> Outcome<()> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let place = mountpoint.to_string_lossy();
+    if mounts.lines().any(|line| line.split(' ').nth(1) == Some(&*place)) {
+        command::run("fusermount3", &["-u", "-z", &*place])?;
+    }
+    Ok(fs::create_dir_all(mountpoint)?)
+}
+
+fn first_line(said: impl std::io::Read) -> Outcome<String> {
+    let mut line = String::new();
+    BufReader::new(said).read_line(&mut line)?;
+    Ok(line)
+}

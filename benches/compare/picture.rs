@@ -1,0 +1,183 @@
+//! The pictures that are ingested and rendered: from a folder where there is one, else made, with about as many bytes a pixel.
+//! Does not know what is done to them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
+
+use crate::failure::{Failure, Outcome, While};
+
+/// Where the tests have their pictures (`src/pipeline/corpus.rs`), too.
+const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/photos");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Picture {
+    /// A JPEG of 2 megapixels that stands upright.
+    Small,
+    /// A JPEG of 12 megapixels that is to be turned.
+    Medium,
+    /// A JPEG of 24 megapixels that is to be turned.
+    Large,
+    /// A PNG of 4 megapixels with alpha.
+    Png,
+}
+
+/// EXIF orientations: as it is, and 90 degrees clockwise.
+const UPRIGHT: u8 = 1;
+const TURNED: u8 = 6;
+
+/// How strong the grain is that gives a made picture 1.5 bits a pixel at this quality, as photographs have.
+const GRAIN: u32 = 14;
+const QUALITY: i32 = 85;
+
+impl Picture {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Small => "p2.jpg",
+            Self::Medium => "p12b.jpg",
+            Self::Large => "p24.jpg",
+            Self::Png => "p4a.png",
+        }
+    }
+
+    /// Its bytes: those of the file of its name in the folder, else made and kept in `dir`.
+    pub fn bytes(self, corpus: Option<&Path>, dir: &Path) -> Outcome<Vec<u8>> {
+        let path = match folder(corpus) {
+            Some(folder) => folder.join(self.name()),
+            None => dir.join("pictures").join(self.name()),
+        };
+        if !path.exists() {
+            fs::create_dir_all(path.parent().unwrap_or(dir))?;
+            fs::write(&path, self.make()?)?;
+        }
+        fs::read(&path).during(path.display())
+    }
+
+    fn make(self) -> Outcome<Vec<u8>> {
+        match self {
+            Self::Small => jpeg(1632, 1224, UPRIGHT),
+            Self::Medium => jpeg(4000, 3000, TURNED),
+            Self::Large => jpeg(6000, 4000, TURNED),
+            Self::Png => png(2304, 1728),
+        }
+    }
+}
+
+/// Where pictures are taken from; none: they are made.
+pub fn folder(corpus: Option<&Path>) -> Option<PathBuf> {
+    let beside = || Some(Path::new(BESIDE)).filter(|path| path.is_dir());
+    corpus.or_else(beside).map(Path::to_owned)
+}
+
+/// The same picture in bytes that no other number gives: the coarsest steps of its first quantisation table differ by some
+/// units, which no eye sees and no stripping of metadata undoes. Equal pictures would be stored once, and cost nothing.
+pub fn numbered(jpeg: &[u8], number: u32) -> Outcome<Vec<u8>> {
+    const DIGITS: usize = 8;
+    let mut bytes = jpeg.to_vec();
+    let table = first_table(jpeg).ok_or_else(|| Failure::new("a JPEG without tables"))?;
+    let steps = bytes.get_mut(table + 64 - DIGITS..table + 64);
+    let steps = steps.ok_or_else(|| Failure::new("a JPEG with a short table"))?;
+    for (at, step) in steps.iter_mut().enumerate() {
+        let digit = u8::try_from(number >> (2 * at) & 3)?;
+        *step = if *step > 250 { *step - digit } else { *step + digit };
+    }
+    Ok(bytes)
+}
+
+/// Where the 64 steps of the first table of one byte a step begin.
+fn first_table(jpeg: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    loop {
+        let [0xFF, marker, high, low] = *jpeg.get(at..at + 4)? else { return None };
+        if marker == 0xDB && jpeg.get(at + 4)? >> 4 == 0 {
+            return Some(at + 5);
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+}
+
+/// Slopes and grain: every pixel of it costs a decoder what a pixel of a photograph does.
+fn pixels(width: u32, height: u32, channels: u32) -> Vec<u8> {
+    let mut noise = 0x2545_F491_u32;
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            for channel in 0..channels {
+                noise ^= noise << 13;
+                noise ^= noise >> 17;
+                noise ^= noise << 5;
+                let slope = (x * (channel + 2) / 31 + y * (4 - channel) / 23) & 0x1FF;
+                let slope = if slope > 255 { 511 - slope } else { slope };
+                let grain = noise >> 24;
+                let value = (slope * (256 - GRAIN) + grain * GRAIN) >> 8;
+                pixels.push(u8::try_from(value).unwrap_or(u8::MAX));
+            }
+        }
+    }
+    pixels
+}
+
+fn jpeg(width: u32, height: u32, orientation: u8) -> Outcome<Vec<u8>> {
+    let (across, down) = (usize::try_from(width)?, usize::try_from(height)?);
+    let pixels = pixels(width, height, 3);
+    let image = Image {
+        pixels: pixels.as_slice(),
+        width: across,
+        pitch: across * 3,
+        height: down,
+        format: PixelFormat::RGB,
+    };
+    let mut compressor = Compressor::new()?;
+    compressor.set_quality(QUALITY)?;
+    compressor.set_subsamp(Subsamp::Sub2x2)?;
+    let bytes = compressor.compress_to_owned(image)?;
+    // SOI, then a segment that says only how the picture is held.
+    let exif = [
+        0xFF,
+        0xE1,
+        0,
+        34,
+        b'E',
+        b'x',
+        b'i',
+        b'f',
+        0,
+        0,
+        b'M',
+        b'M',
+        0,
+        42,
+        0,
+        0,
+        0,
+        8,
+        0,
+        1,
+        1,
+        0x12,
+        0,
+        3,
+        0,
+        0,
+        0,
+        1,
+        0,
+        orientation,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    Ok([&bytes[..2], &exif, &bytes[2..]].concat())
+}
+
+fn png(width: u32, height: u32) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.write_header()?.write_image_data(&pixels(width, height, 4))?;
+    Ok(bytes)
+}

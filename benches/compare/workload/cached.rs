@@ -1,0 +1,39 @@
+//! Reading thumbnails that were rendered before.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::warm;
+use crate::bench::Bench;
+use crate::client::{Loop, alone};
+use crate::daemon::{Daemon, Side};
+use crate::failure::Outcome;
+use crate::figure::{Target, Unit};
+use crate::photos::{library, variants};
+use crate::picture::Picture;
+use crate::table::Row;
+
+/// How often each is read in a round, so that a round takes long enough to be timed.
+const TIMES: usize = 10;
+
+pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
+    let count = bench.pick(40, 200);
+    let (home, rows) = library(bench, Picture::Small, count)?;
+    let daemon = Daemon::start(&home, Side::Writing)?;
+    let served = variants(&daemon, &rows, "w320.jpg");
+    let native = home.join("native");
+    fs::create_dir_all(&native)?;
+    let copies: Vec<PathBuf> = rows.iter().map(|row| native.join(row)).collect();
+    for (variant, copy) in served.iter().zip(&copies) {
+        fs::copy(variant, copy)?;
+    }
+    let again = |paths: &[PathBuf]| bench.list(&[paths; TIMES].concat());
+    let (ours, theirs) = (again(&served)?, again(&copies)?);
+    let time =
+        |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads: 1 })?.each());
+    let [ours, theirs] = warm(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
+    let name = "open+read+close of cached 320 px thumbnails, warm, 1 thread";
+    // That of any small file.
+    let target = Some(Target::AtMost(2.5));
+    Ok(vec![Row::compared(name, Unit::Seconds, &ours, ("native", &theirs), target)?])
+}

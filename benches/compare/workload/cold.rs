@@ -1,0 +1,34 @@
+//! `find` over what nobody has looked at since the daemon started.
+
+use super::in_turns;
+use super::names::{find, made};
+use crate::bench::Bench;
+use crate::daemon::{Daemon, Side};
+use crate::failure::Outcome;
+use crate::figure::{Target, Unit};
+use crate::machine::forget_names;
+use crate::table::Row;
+
+pub fn first(bench: &Bench) -> Outcome<Vec<Row>> {
+    let home = made(bench)?;
+    let native = home.join("native");
+    let mut forgotten = true;
+    let mut ours = || {
+        let daemon = Daemon::start(&home, Side::Writing)?;
+        forget_names();
+        find(&daemon.table("item"))
+    };
+    let mut theirs = || {
+        forgotten &= forget_names();
+        find(&native)
+    };
+    let [ours, theirs] = in_turns(bench, bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
+    let how = if forgotten {
+        "native with dentries and inodes dropped"
+    } else {
+        "native warm: dropping its dentries needs root"
+    };
+    let name = "`find -type f` of 100,000 fields, daemon just started";
+    let target = Some(Target::AtMost(1.5));
+    Ok(vec![Row::compared(name, Unit::Seconds, &ours, (how, &theirs), target)?])
+}

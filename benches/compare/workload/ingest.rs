@@ -1,0 +1,45 @@
+//! Taking photographs in: validated, turned upright, stripped, stored and on record; not resized.
+
+use std::cell::Cell;
+use std::thread;
+
+use super::in_turns;
+use crate::bench::Bench;
+use crate::daemon::{Daemon, Side};
+use crate::failure::Outcome;
+use crate::figure::{Target, Unit, float};
+use crate::peer;
+use crate::photos::{attach, sources};
+use crate::picture::Picture;
+use crate::table::Row;
+
+pub fn files(bench: &Bench) -> Outcome<Vec<Row>> {
+    let small = compared(bench, "2", Picture::Small, bench.pick(40, 200))?;
+    let medium = compared(bench, "12", Picture::Medium, bench.pick(10, 50))?;
+    Ok(vec![small, medium])
+}
+
+/// One client, and one process of the other side, for each processor.
+fn compared(bench: &Bench, megapixels: &str, picture: Picture, count: u32) -> Outcome<Row> {
+    let processes = thread::available_parallelism()?.get();
+    let home = bench.fresh("ingest")?;
+    let daemon = Daemon::start(&home, Side::Writing)?;
+    let table = daemon.table("photo");
+    let next = Cell::new(0);
+    let mut ours = || {
+        let first = next.replace(next.get() + count);
+        let sources = sources(bench, picture, first..first + count)?;
+        rustix::fs::sync();
+        Ok(attach(bench, &table, &sources, "whole", processes)?.each().recip())
+    };
+    let mut theirs = || {
+        let sources = sources(bench, picture, 0..count)?;
+        rustix::fs::sync();
+        let seconds = peer::ingest(bench, &bench.list(&sources)?, processes)?;
+        Ok(float(count.into()) / seconds)
+    };
+    let [ours, theirs] = in_turns(bench, bench.few_rounds(), [&mut ours, &mut theirs])?;
+    let name = format!("ingest of {megapixels} MP JPEGs, {processes} clients");
+    let peer = ("sqlalchemy-media", theirs.as_slice());
+    Row::compared(name, Unit::FilesPerSecond, &ours, peer, Some(Target::AtLeast(5.0)))
+}

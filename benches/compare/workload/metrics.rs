@@ -1,0 +1,21 @@
+//! Asking the daemon what it has done. Counting it is in every other row: it is never off.
+
+use super::warm;
+use crate::bench::Bench;
+use crate::client::{Loop, alone};
+use crate::daemon::{Daemon, Side};
+use crate::failure::{Failure, Outcome};
+use crate::figure::{Unit, median};
+use crate::table::Row;
+
+const TIMES: usize = 200;
+
+pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
+    let home = bench.fresh("metrics")?;
+    let daemon = Daemon::start(&home, Side::Writing)?;
+    let list = bench.list(&vec![daemon.path(".mediafs/metrics"); TIMES])?;
+    let mut time = || Ok(alone(Loop::OpenRead { list: list.clone(), threads: 1 })?.each());
+    let [times] = warm(bench, bench.rounds(), [&mut time])?;
+    let each = median(&times).ok_or_else(|| Failure::new("nothing was measured"))?;
+    Ok(vec![Row::alone("open+read+close of `.mediafs/metrics`", Unit::Seconds, each, None)])
+}

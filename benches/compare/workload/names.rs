@@ -1,0 +1,58 @@
+//! Names and attributes of many fields that the kernel has looked up before.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::bench::{Bench, FIELDS, fields, make_all, rows};
+use crate::bulk;
+use crate::client::{Loop, alone};
+use crate::command;
+use crate::daemon::{Daemon, Side};
+use crate::failure::Outcome;
+use crate::figure::{Target, Unit};
+use crate::table::Row;
+
+/// Rows of four fields: 100,000 fields.
+const ROWS: u64 = 25_000;
+
+/// A library of many small rows, and files of the same names beside it. The names are the same in number and depth; only
+/// they are looked at, so the files beside are empty and the library's blobs are not there.
+pub fn made(bench: &Bench) -> Outcome<PathBuf> {
+    bench.kept("names", &format!("{ROWS} rows"), |home| {
+        bulk::fill(home, ROWS, &FIELDS)?;
+        let rows = rows(&home.join("native"), 1..=ROWS);
+        make_all(&rows)?;
+        fields(&rows, &FIELDS).iter().try_for_each(|path| Ok(File::create(path).map(drop)?))
+    })
+}
+
+fn row(bench: &Bench, what: &str, sides: [super::Side<'_>; 2]) -> Outcome<Row> {
+    let [ours, theirs] = super::warm(bench, bench.rounds(), sides)?;
+    let name = format!("{what} of 100,000 fields, warm");
+    let target = Some(Target::AtMost(1.1));
+    Row::compared(name, Unit::Seconds, &ours, ("native", &theirs), target)
+}
+
+pub fn warm(bench: &Bench) -> Outcome<Vec<Row>> {
+    let home = made(bench)?;
+    let daemon = Daemon::start(&home, Side::Writing)?;
+    let (served, native) = (daemon.table("item"), home.join("native"));
+    let list = |table: &Path| bench.list(&fields(&rows(table, 1..=ROWS), &FIELDS));
+    let (ours, theirs) = (list(&served)?, list(&native)?);
+    let stat = |list: &PathBuf| Ok(alone(Loop::Stat { list: list.clone() })?.seconds);
+    let walk = |tree: &PathBuf| Ok(alone(Loop::Walk { tree: tree.clone() })?.seconds);
+    Ok(vec![
+        row(bench, "stat", [&mut || stat(&ours), &mut || stat(&theirs)])?,
+        row(bench, "walk with stat", [&mut || walk(&served), &mut || walk(&native)])?,
+        row(bench, "`find -type f`", [&mut || find(&served), &mut || find(&native)])?,
+    ])
+}
+
+/// Seconds that `find` needs for a tree.
+pub fn find(tree: &Path) -> Outcome<f64> {
+    let begun = Instant::now();
+    let tree = tree.to_string_lossy();
+    command::run("find", &[&*tree, "-type", "f", "-fprint", "/dev/null"])?;
+    Ok(begun.elapsed().as_secs_f64())
+}

@@ -1,0 +1,123 @@
+//! The laws of what is fixed at a place: what is shared, moved or brought back there has it, in the same transaction.
+//! Does not know where it is written what is fixed.
+
+use super::{ACCESS, at, laws, name, place, publish, reserve, row};
+use crate::access::{Fixed, Terms};
+use crate::attachment::{Access, AttachmentId, StoreId};
+use crate::catalog::{Catalog, Collision, Error, Rehoming, Revision};
+use crate::digest::Digest;
+use crate::quota::{Account, Limits, Quota};
+
+laws! {
+    what_is_shared_gets_what_is_fixed_there
+    what_is_moved_gets_what_is_fixed_there_and_an_exchange_goes_both_ways
+    what_goes_to_another_store_gets_what_is_fixed_there
+    what_is_brought_back_gets_what_is_fixed_there_and_what_is_put_back_is_as_it_was
+    what_fails_or_stays_gets_nothing
+    a_fixed_owner_is_charged_and_held_to_its_quota
+    a_source_is_noted_and_forgotten
+}
+
+const THERE: Fixed = Fixed { uid: Some(33), gid: None, mode: Some(0o640) };
+const BACK: Fixed = Fixed { uid: None, gid: Some(34), mode: None };
+const TERMS: Terms = Terms { there: THERE, back: BACK };
+
+fn access(catalog: &dyn Catalog, id: AttachmentId) -> Access {
+    catalog.attachment(id).unwrap().unwrap().access
+}
+
+fn what_is_shared_gets_what_is_fixed_there(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let id = publish(catalog, &place(user, "avatar"), "a", 2).id;
+    let cover = place(user, "cover");
+    catalog.share(id, &cover, &name("cover"), (Collision::Refuse, THERE), at(3)).unwrap();
+    assert_eq!(access(catalog, id), THERE.of(ACCESS));
+}
+
+fn what_is_moved_gets_what_is_fixed_there_and_an_exchange_goes_both_ways(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    let one = publish(catalog, &avatar, "a", 2).id;
+    let moved = |from, to, how| catalog.move_link(from, to, &name("x"), (how, TERMS), at(3));
+    moved(&avatar, &cover, Collision::Refuse).unwrap();
+    assert_eq!(access(catalog, one), THERE.of(ACCESS));
+    let other = publish(catalog, &avatar, "b", 4).id;
+    let back = moved(&avatar, &cover, Collision::Exchange).unwrap().unwrap();
+    assert_eq!((back.id, back.access), (one, BACK.of(THERE.of(ACCESS))));
+    assert_eq!((access(catalog, one), access(catalog, other)), (back.access, THERE.of(ACCESS)));
+}
+
+fn what_goes_to_another_store_gets_what_is_fixed_there(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (from, to) = (place(user, "avatar"), place(user, "deed"));
+    let id = publish(catalog, &from, "a", 2).id;
+    catalog.store(&name("cold")).unwrap();
+    let blob = catalog.reserve(StoreId(1), Digest::of(b"a"), at(3)).unwrap().key();
+    let (written, collision) = (name("deed"), Collision::Refuse);
+    let way =
+        Rehoming { from, to, written, collision, blob, original: None, fixed: THERE, now: at(4) };
+    catalog.rehome(&way).unwrap();
+    assert_eq!(access(catalog, id), THERE.of(ACCESS));
+}
+
+fn what_is_brought_back_gets_what_is_fixed_there_and_what_is_put_back_is_as_it_was(
+    catalog: &dyn Catalog,
+) {
+    let avatar = place(row(catalog, "1"), "avatar");
+    let id = publish(catalog, &avatar, "a", 2).id;
+    catalog.unlink(&avatar, at(3)).unwrap();
+    catalog.put_back(id, &avatar, &name("avatar"), at(4)).unwrap();
+    assert_eq!(access(catalog, id), ACCESS);
+    catalog.unlink(&avatar, at(5)).unwrap();
+    catalog.share(id, &avatar, &name("avatar"), (Collision::Refuse, THERE), at(6)).unwrap();
+    assert_eq!(access(catalog, id), THERE.of(ACCESS));
+}
+
+fn what_fails_or_stays_gets_nothing(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    let (one, other) = (publish(catalog, &avatar, "a", 2).id, publish(catalog, &cover, "b", 2).id);
+    let refuse = Collision::Refuse;
+    let shared = catalog.share(one, &cover, &name("cover"), (refuse, THERE), at(3));
+    assert!(matches!(shared, Err(Error::Taken)));
+    let moved = catalog.move_link(&avatar, &cover, &name("cover"), (refuse, TERMS), at(3));
+    assert!(matches!(moved, Err(Error::Taken)));
+    catalog.move_link(&avatar, &avatar, &name("a.png"), (refuse, TERMS), at(3)).unwrap();
+    assert_eq!((access(catalog, one), access(catalog, other)), (ACCESS, ACCESS));
+}
+
+fn a_fixed_owner_is_charged_and_held_to_its_quota(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    let id = publish(catalog, &avatar, "a", 2).id;
+    let limit = |files| {
+        let uid = Quota { files: Some(files), ..Quota::default() };
+        catalog.limit(Limits { uid, ..Limits::default() });
+    };
+    limit(0);
+    let go = || catalog.move_link(&avatar, &cover, &name("x"), (Collision::Refuse, TERMS), at(3));
+    assert!(matches!(go(), Err(Error::Quota(excess)) if excess.account == Account::Uid(33)));
+    assert_eq!(access(catalog, id), ACCESS);
+    limit(1);
+    go().unwrap();
+    let files = |uid| catalog.usage(Account::Uid(uid)).unwrap().files;
+    assert_eq!((files(ACCESS.uid), files(33)), (0, 1));
+}
+
+fn a_source_is_noted_and_forgotten(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let avatar = place(user, "avatar");
+    let id = publish(catalog, &avatar, "a", 2).id;
+    let trace = |place: &_, source: Option<&str>| {
+        let (place, source) = (Clone::clone(place), source.map(str::to_owned));
+        catalog.revise(user, &[Revision::Trace { place, source }], at(5)).map(drop)
+    };
+    trace(&avatar, Some("https://example.org/a")).unwrap();
+    let noted = catalog.attachment(id).unwrap().unwrap();
+    assert_eq!(noted.source.as_deref(), Some("https://example.org/a"));
+    assert_eq!(noted.times.changed, at(5));
+    trace(&avatar, None).unwrap();
+    assert_eq!(catalog.attachment(id).unwrap().unwrap().source, None);
+    assert!(matches!(trace(&place(user, "cover"), None), Err(Error::Missing)));
+    assert_eq!(reserve(catalog, "a", 9), noted.blob, "the bytes are the same");
+}

@@ -1,0 +1,158 @@
+//! `mediafs status`: what a library holds, and what its daemon is at.
+//! Does not count anything itself: it shows what `/.mediafs/status.json` says.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::control::{self, Request, Response};
+use super::{Error, library, say};
+use crate::byte_count::ByteCount;
+use crate::config::Config;
+use crate::tree::Tree;
+use crate::tree::process::Processes;
+
+/// Show what the library holds and what the daemon is at
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mediafs status
+  mediafs status --json | jq .refusals
+
+The same is in /.mediafs/status.json, and more of it, for Prometheus, in /.mediafs/metrics.")]
+pub struct Status {
+    /// Print the whole as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub fn run(&self, config: &Config) -> Result<(), Error> {
+        let asked = control::ask(&config.library.path, &Request::Status {})?;
+        let serving = asked.is_some();
+        let status = match asked {
+            Some(Response::Shown(status)) => status,
+            Some(Response::Error { error }) => return Err(Error::Refused(error)),
+            Some(_) => return Err(Error::ControlAnswer),
+            None => Tree::new(Arc::new(library::open(config)?), Processes::Kernel).status()?,
+        };
+        if self.json { say(format_args!("{status:#}")) } else { say(told(&status, serving)) }
+    }
+}
+
+/// The status in a line for each matter.
+fn told(status: &Value, serving: bool) -> String {
+    let number = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let bytes = |path: &str| ByteCount(number(path));
+    let mut text = String::new();
+    let mut line = |subject: &str, what: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{subject:<12}{what}");
+    };
+    let since = status.pointer("/started").and_then(Value::as_str).unwrap_or("?");
+    line("daemon", if serving { format!("serving since {since}") } else { "none".into() });
+    line(
+        "library",
+        format!(
+            "{} in {}; {} of {}, {} among them",
+            counted(number("/library/attachments"), "file"),
+            counted(number("/library/rows"), "row"),
+            counted(number("/library/blobs"), "blob"),
+            bytes("/library/bytes"),
+            counted(number("/library/variants"), "variant"),
+        ),
+    );
+    let trash = counted(number("/trash/files"), "file");
+    line("trash", format!("{trash} of {}", bytes("/trash/bytes")));
+    line("quarantine", counted(number("/quarantine"), "file"));
+    for (table, used) in members(status, "tables") {
+        line("table", format!("{table}: {}", usage(used)));
+    }
+    for (store, used) in members(status, "stores") {
+        line("store", format!("{store}: {}", room(used)));
+    }
+    if serving {
+        let (handles, drafts) = (number("/open/handles"), number("/open/drafts"));
+        line("open", format!("{}, {}", counted(handles, "handle"), counted(drafts, "draft")));
+        let workers = counted(number("/workers/live"), "worker");
+        let (busy, waiting) = (number("/workers/busy"), number("/workers/waiting"));
+        line("images", format!("{workers}, {busy} busy, {waiting} awaited"));
+        line("refused", refusals(&members(status, "refusals")));
+    }
+    text.trim_end().to_owned()
+}
+
+fn members<'a>(status: &'a Value, key: &str) -> Vec<(&'a String, &'a Value)> {
+    status.get(key).and_then(Value::as_object).map(Map::iter).into_iter().flatten().collect()
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What a table has, of what it may have.
+fn usage(used: &Value) -> String {
+    let number = |path: &str| used.pointer(path).and_then(Value::as_u64);
+    let files = counted(number("/files").unwrap_or(0), "file");
+    let most_files = number("/quota/files").map_or_else(String::new, |it| format!(" of {it}"));
+    let bytes = ByteCount(number("/bytes").unwrap_or(0));
+    let most =
+        number("/quota/bytes").map_or_else(String::new, |it| format!(" of {}", ByteCount(it)));
+    format!("{files}{most_files}, {bytes}{most}")
+}
+
+fn room(used: &Value) -> String {
+    let number = |key: &str| used.get(key).and_then(Value::as_u64);
+    let bytes = ByteCount(number("bytes").unwrap_or(0));
+    match number("free") {
+        Some(free) => format!("{bytes}, {} free", ByteCount(free)),
+        None => format!("{bytes}, closed"),
+    }
+}
+
+fn refusals(by_rule: &[(&String, &Value)]) -> String {
+    let total: u64 = by_rule.iter().filter_map(|(_, count)| count.as_u64()).sum();
+    let parts: Vec<_> = by_rule.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
+    match parts.as_slice() {
+        [] => "0 since the start".into(),
+        parts => format!("{total} since the start ({})", parts.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_status_is_told_in_a_line_for_each_matter() {
+        let status = json!({
+            "started": "2026-11-25T09:00:00.000Z",
+            "library": { "rows": 2, "attachments": 1, "blobs": 3, "variants": 2, "bytes": 2048 },
+            "trash": { "files": 0, "bytes": 0 },
+            "quarantine": 1,
+            "tables": { "user": { "files": 1, "bytes": 1024, "quota": { "bytes": 1_048_576 } } },
+            "stores": { "archive": { "bytes": 0, "free": null }, "library": { "bytes": 2048, "free": 4096 } },
+            "open": { "handles": 4, "drafts": 1 },
+            "workers": { "live": 2, "busy": 1, "waiting": 0 },
+            "refusals": { "content_types": 2, "truncated": 1 },
+        });
+        let expected = "\
+daemon      serving since 2026-11-25T09:00:00.000Z
+library     1 file in 2 rows; 3 blobs of 2 KiB, 2 variants among them
+trash       0 files of 0 B
+quarantine  1 file
+table       user: 1 file, 1 KiB of 1 MiB
+store       archive: 0 B, closed
+store       library: 2 KiB, 4 KiB free
+open        4 handles, 1 draft
+images      2 workers, 1 busy, 0 awaited
+refused     3 since the start (content_types 2, truncated 1)";
+        assert_eq!(told(&status, true), expected);
+        let alone = told(&status, false);
+        assert!(alone.starts_with("daemon      none\n"), "{alone}");
+        assert!(!alone.contains("refused"), "a daemon's own numbers are not told without one");
+    }
+}

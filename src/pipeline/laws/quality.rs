@@ -1,0 +1,112 @@
+//! How close a variant of a JPEG comes to what decoding all of it and one filter over all of it would give.
+//! The yardstick is libvips, which decodes at a smaller scale too.
+
+use std::f64::consts::PI;
+
+use turbojpeg::{Image, PixelFormat, Subsamp};
+
+use super::{decoded, render, size};
+use crate::dimensions::Dimensions;
+use crate::media_type::Format;
+use crate::pipeline::raster::{Raster, index};
+
+/// Widths whose variants are made of the whole picture, a half, a quarter and an eighth of its sides, and what libvips
+/// reaches there, in decibels against the same reference, measured once over the same picture: the better of
+/// `pyvips.Image.thumbnail_buffer(jpeg, width, size="down")` (8.18.7) and `vipsthumbnail -s <width>x -o <x>.png` (8.14.1).
+const LIBVIPS: [(u32, f64); 4] = [(400, 57.69), (280, 55.38), (144, 53.71), (72, 41.72)];
+
+const WIDTH: u32 = 1200;
+const HEIGHT: u32 = 900;
+
+/// Shades, coarse and fine, with colours of their own: what a photo has, and the same everywhere.
+fn scene() -> Vec<u8> {
+    let pixel = |x, y| {
+        let light = noise(x, y, 256, 1) * 4 + noise(x, y, 64, 2) * 3 + noise(x, y, 16, 3) * 2;
+        let light = (light + noise(x, y, 4, 4)) / 10;
+        let tint = |seed| (noise(x, y, 48, seed) - 128).div_euclid(3);
+        [5, 6, 7].map(|seed| u8::try_from((light + tint(seed)).clamp(0, 255)).unwrap())
+    };
+    let places = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
+    let pixels: Vec<u8> = places.flat_map(|(x, y)| pixel(x, y)).collect();
+    let (width, height) = (index(WIDTH), index(HEIGHT));
+    let format = PixelFormat::RGB;
+    let image = Image { pixels: pixels.as_slice(), width, pitch: 3 * width, height, format };
+    turbojpeg::compress(image, 92, Subsamp::Sub2x2).unwrap().to_vec()
+}
+
+/// Values at the corners of cells, and between them what is between.
+fn noise(x: u32, y: u32, cell: u32, seed: u32) -> i32 {
+    let (column, row, right, down) = (x / cell, y / cell, x % cell, y % cell);
+    let across =
+        |row| corner(column, row, seed) * (cell - right) + corner(column + 1, row, seed) * right;
+    let sum = across(row) * (cell - down) + across(row + 1) * down;
+    i32::try_from(sum / (cell * cell)).unwrap()
+}
+
+fn corner(column: u32, row: u32, seed: u32) -> u32 {
+    let mixed = column.wrapping_mul(0x9E37_79B1) ^ row.wrapping_mul(0x85EB_CA77);
+    let mixed = mixed ^ seed.wrapping_mul(0xC2B2_AE3D);
+    let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x2C1B_3C6D);
+    (mixed ^ mixed >> 12) >> 24
+}
+
+/// For each place of a result, what it takes of which places: Lanczos over three places of the result.
+fn weights(from: u32, to: u32) -> Vec<Vec<(usize, f64)>> {
+    let step = f64::from(from) / f64::from(to);
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
+    let weight = |centre: f64, at: u32| {
+        let x = (f64::from(at) + 0.5 - centre) / step;
+        (index(at), if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 })
+    };
+    let place = |place: u32| {
+        let centre = (f64::from(place) + 0.5) * step;
+        let all = (0..from).map(|at| weight(centre, at)).filter(|(_, weight)| *weight != 0.0);
+        let all: Vec<_> = all.collect();
+        let sum: f64 = all.iter().map(|(_, weight)| weight).sum();
+        all.into_iter().map(|(at, weight)| (at, weight / sum)).collect()
+    };
+    (0..to).map(place).collect()
+}
+
+/// All pixels through the filter, first across, then down.
+fn reference(raster: &Raster, wanted: Dimensions) -> Vec<f64> {
+    let (across, down) =
+        (weights(raster.size().width, wanted.width), weights(raster.size().height, wanted.height));
+    let mut narrow = Vec::new();
+    for row in raster.pixels().chunks_exact(raster.pitch()) {
+        for place in &across {
+            for colour in 0..3 {
+                let taken = place.iter().map(|(at, w)| w * f64::from(row[3 * at + colour]));
+                narrow.push(taken.sum::<f64>());
+            }
+        }
+    }
+    let pitch = 3 * index(wanted.width);
+    let mut small = Vec::new();
+    for place in &down {
+        for column in 0..pitch {
+            let taken = place.iter().map(|(at, w)| w * narrow[pitch * at + column]);
+            small.push(taken.sum::<f64>().clamp(0.0, 255.0));
+        }
+    }
+    small
+}
+
+/// How alike two pictures are, in decibels of peak signal to noise.
+fn likeness(one: &[u8], other: &[f64]) -> f64 {
+    let squares = one.iter().zip(other).map(|(one, other)| (f64::from(*one) - other).powi(2));
+    let count = f64::from(u32::try_from(one.len()).unwrap());
+    10.0 * (255.0 * 255.0 * count / squares.sum::<f64>()).log10()
+}
+
+#[test]
+fn a_variant_is_no_farther_from_a_full_decode_than_one_by_libvips() {
+    let jpeg = scene();
+    let whole = decoded(Format::Jpeg, &jpeg);
+    for (width, libvips) in LIBVIPS {
+        let (bytes, sides) = render(Format::Jpeg, &jpeg, &format!("w{width}.png"));
+        assert_eq!(sides, size(width, width * 3 / 4));
+        let reached = likeness(decoded(Format::Png, &bytes).pixels(), &reference(&whole, sides));
+        assert!(reached >= libvips, "w{width}: {reached:.2} dB, libvips has {libvips} dB");
+    }
+}
