@@ -57,6 +57,16 @@ impl Store {
         Self::with_sync(root, Box::new(File::sync_all))
     }
 
+    /// The store in `root` as it is, for who only reads: nothing is made.
+    pub fn open_to_read(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            fresh: Mutex::new(BTreeSet::new()),
+            fenced: AtomicBool::new(false),
+            sync: Box::new(File::sync_all),
+        }
+    }
+
     fn with_sync(root: &Path, sync: Sync) -> Result<Self, Error> {
         let unusable = |source| Error::Root { path: root.to_owned(), source };
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root).map_err(unusable)?;

@@ -92,7 +92,8 @@ pub trait Catalog: Send + Sync {
 
     /// The links of a row, by field name; those of a collection in its order.
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
-
+    /// Those of the fields that hold one file, by field name. One query.
+    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error>;
     /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
 
@@ -234,7 +235,6 @@ pub trait Catalog: Send + Sync {
     fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error>;
 
     // -- variants ----------------------------------------------------------------------------------------------------
-
     /// One query.
     fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error>;
 

@@ -78,6 +78,8 @@ pub struct Link {
     /// The name that the field was written with: `avatar`, `avatar.JPG`.
     pub written: Name,
     pub attachment: Attachment,
+    /// Its place among the items of a collection, which follow one another by it; 0 elsewhere.
+    pub position: u64,
 }
 
 /// Whether the bytes that are about to be stored are known already.

@@ -89,6 +89,7 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         ) -> Result<RowRecord, Error>;
         fn find(&self, place: &Place) -> Result<Option<Link>, Error>;
         fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
+        fn singles(&self, row: RowId) -> Result<Vec<Link>, Error>;
         fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
         fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
         fn revise(

@@ -22,7 +22,10 @@ mod sweep;
 mod usage;
 mod variants;
 mod verbs;
+mod watch;
 mod writer;
+
+pub use watch::Watch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -64,7 +67,8 @@ pub struct Sqlite {
     path: PathBuf,
     writer: Arc<Writer>,
     reservations: Reservations,
-    checkpoints: Checkpoints,
+    /// None where nothing is written.
+    checkpoints: Option<Checkpoints>,
     /// Guards the idle connections for reading; held only to take one out or to lay it back.
     readers: Mutex<Vec<Connection>>,
     /// Guards the quotas; held only to take them out or to change them.
@@ -98,8 +102,25 @@ impl Sqlite {
         let writer = Arc::new(Writer::new(writer));
         Ok(Self {
             path: path.to_owned(),
-            checkpoints: Checkpoints::start(path, &writer)?,
+            checkpoints: Some(Checkpoints::start(path, &writer)?),
             writer,
+            reservations: Reservations::default(),
+            readers: Mutex::new(Vec::new()),
+            limits: RwLock::default(),
+        })
+    }
+
+    /// Opens the catalogue at `path` for reading alone, beside whoever writes to it. What would change it fails.
+    pub fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let reader = connect_to_read(path)?;
+        if check_version(&reader, path)? != MIGRATIONS.len() {
+            let older = "was written by an older mediafs; mount it once for writing";
+            return Err(refused(format!("the catalogue at {} {older}", path.display())));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Arc::new(Writer::new(reader)),
+            checkpoints: None,
             reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
             limits: RwLock::default(),
@@ -122,7 +143,9 @@ impl Sqlite {
     /// not. `work` may be run twice, where what it was together with did not fit on the disk.
     fn write<T>(&self, work: impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         let answer = self.writer.write(work);
-        self.checkpoints.look(&self.writer);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.look(&self.writer);
+        }
         answer
     }
 
@@ -144,11 +167,15 @@ impl Sqlite {
     }
 
     fn reader(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&self.path, flags)?;
-        settle(&reader)?;
-        Ok(reader)
+        connect_to_read(&self.path)
     }
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    settle(&reader)?;
+    Ok(reader)
 }
 
 /// What every connection is told first.

@@ -55,6 +55,8 @@ pub enum Request {
     Retry { id: String },
     /// Delete an entry of the quarantine.
     Drop { id: String },
+    /// Render a variant for a mount that only reads: `{"render":{"attachment":17,"variant":"w200.jpg"}}`.
+    Render { attachment: u64, variant: String },
 }
 
 /// What it answers.

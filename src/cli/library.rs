@@ -8,7 +8,9 @@ use crate::catalog::sqlite::Sqlite;
 use crate::config::{self, Config};
 use crate::library::home::Home;
 use crate::library::stores::Store;
+use crate::library::variant::Renderer;
 use crate::library::{Library, Parts, Settings};
+use crate::schema::Schema;
 
 /// Opens the library, alone: a second opener is told who has it.
 pub fn open(config: &Config) -> Result<Library, Error> {
@@ -18,6 +20,18 @@ pub fn open(config: &Config) -> Result<Library, Error> {
     let pipeline = Arc::new(workers::pipeline()?);
     let schema = config.schema.clone();
     Ok(Library::open(Parts { home, catalog, blobs, pipeline, schema, settings: settings(config) })?)
+}
+
+/// Opens a library that is there, to read it: neither alone nor in anybody's way.
+pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Error> {
+    let mut home = Home::open_to_read(&config.library.path)?;
+    let catalog = Arc::new(Sqlite::open_to_read(&home.catalog())?);
+    let blobs = Arc::new(stores::open_to_read(config, &mut home, &*catalog)?);
+    let pipeline = Arc::new(workers::pipeline()?);
+    // What lies in boxes is no part of what is stored.
+    let schema = Schema { boxes: Vec::new(), ..config.schema.clone() };
+    let parts = Parts { home, catalog, blobs, pipeline, schema, settings: settings(config) };
+    Ok(Library::open_to_read(parts, renderer)?)
 }
 
 fn settings(config: &Config) -> Settings {

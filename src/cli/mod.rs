@@ -12,6 +12,7 @@ mod log;
 pub mod mount;
 mod options;
 mod orphans;
+mod reading;
 mod refused;
 mod restore;
 pub mod service;

@@ -11,13 +11,17 @@ use clap::Args;
 use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
-use super::{Error, chain, gc, library, orphans, refused, restore, say, service, show, stores};
+use super::{
+    Error, chain, gc, library, orphans, reading, refused, restore, say, service, show, stores,
+};
+use crate::attachment::AttachmentId;
 use crate::config::Config;
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
 use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
+use crate::variant::Variant;
 
 /// What open drafts get to be closed after an unmount (CONTRACT 9).
 const DRAIN: Duration = Duration::from_secs(30);
@@ -29,6 +33,7 @@ const MIN_THREADS: usize = 4;
 #[command(after_help = "Examples:
   mediafs mount ./media
   mediafs --config /etc/mediafs/site.toml mount -o allow_other /srv/media
+  mediafs mount --read-only -o allow_other /srv/www/media
 
 'mounted on MOUNTPOINT' is printed once requests are answered.
 SIGINT and SIGTERM unmount; open files get 30 s to be closed.")]
@@ -36,6 +41,10 @@ pub struct Mount {
     /// Mount options, separated by commas: `allow_other`, `ro`
     #[arg(short = 'o', value_name = "OPTS")]
     options: Vec<String>,
+
+    /// Serve those who only read, as a web server does, beside the daemon that writes or without one; the same as `-o ro`
+    #[arg(long)]
+    read_only: bool,
 
     /// An empty directory
     mountpoint: PathBuf,
@@ -52,7 +61,11 @@ pub struct Prepared {
 impl Mount {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let prepared = self.prepare(config)?;
-        let mut stop = Stop::listen()?;
+        let stop = Stop::listen()?;
+        if prepared.read_only {
+            let mounted = reading::mount(config, &settings(&prepared, config))?;
+            return serve(&prepared, &Arc::new(mounted), stop);
+        }
         let library = Arc::new(library::open(config)?);
         library.warm();
         let root = library.home().root().to_owned();
@@ -61,20 +74,9 @@ impl Mount {
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
-        say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
-        service::ready();
-        let watch = end_with_the_mount(&mounted, stop.ender())?;
-        let reason = stop.wait();
-        tracing::info!(?reason, "unmounting");
-        service::stopping();
-        mounted.unmount()?;
-        mounted.drain(DRAIN);
+        let outcome = serve(&prepared, &mounted, stop);
         server.stop();
-        match reason {
-            Reason::Asked => Ok(()),
-            // A session that failed is no clean end: the service manager starts again.
-            Reason::Ended => Ok(watch.join().unwrap_or(Ok(()))?),
-        }
+        outcome
     }
 
     /// Checks options, kernel, mountpoint and the library's place; clears a stale mount. What is refused is refused here.
@@ -91,7 +93,25 @@ impl Mount {
             }
         }
         let allow_other = options.allow_other || config.mount.allow_other;
-        Ok(Prepared { mountpoint, allow_other, read_only: options.read_only })
+        let read_only = options.read_only || self.read_only;
+        Ok(Prepared { mountpoint, allow_other, read_only })
+    }
+}
+
+/// Until it is told to stop, or somebody unmounts it.
+fn serve(prepared: &Prepared, mounted: &Arc<Mounted>, mut stop: Stop) -> Result<(), Error> {
+    say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
+    service::ready();
+    let watch = end_with_the_mount(mounted, stop.ender())?;
+    let reason = stop.wait();
+    tracing::info!(?reason, "unmounting");
+    service::stopping();
+    mounted.unmount()?;
+    mounted.drain(DRAIN);
+    match reason {
+        Reason::Asked => Ok(()),
+        // A session that failed is no clean end: the service manager starts again.
+        Reason::Ended => Ok(watch.join().unwrap_or(Ok(()))?),
     }
 }
 
@@ -138,7 +158,9 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
         let library = tree.library();
         let answer = match request {
             Request::Gc { now, dry_run, empty_trash } => {
-                gc::sweep(library, gc::patience(now, empty_trash), dry_run)
+                let swept = gc::sweep(library, gc::patience(now, empty_trash), dry_run);
+                tree.variants_changed();
+                swept
             }
             Request::Show { path } => show::find(library, &schema, &path),
             Request::Status {} => tree.status().map(Response::Shown).map_err(Error::from),
@@ -150,12 +172,21 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
                     Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
                 })
             }
+            Request::Render { attachment, variant } => render(&tree, attachment, &variant),
             Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
                 refused::answer(&tree, &request)
             }
         };
         answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })
     }
+}
+
+/// For a mount of the same library that only reads.
+fn render(tree: &Tree, attachment: u64, variant: &str) -> Result<Response, Error> {
+    let parsed = Variant::parse(variant);
+    let parsed = parsed.ok_or_else(|| Error::Usage(format!("{variant} is no variant")))?;
+    tree.render_for(AttachmentId(attachment), parsed)?;
+    Ok(Response::Shown(serde_json::json!({ "rendered": variant })))
 }
 
 #[cfg(test)]

@@ -8,30 +8,56 @@ use super::Error;
 use crate::blob::dir;
 use crate::blob::router::{Door, Router};
 use crate::catalog::{Catalog, StoreRecord};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::fuse::mountpoint::absolute;
 use crate::library::depot::Depot;
 use crate::library::home::Home;
 
 /// Opens every store, and locks its folder together with the library.
 pub fn open(config: &Config, home: &mut Home, catalog: &dyn Catalog) -> Result<Router, Error> {
+    let own = dir::Store::open(&home.blobs())?;
+    route(config, home, catalog, own, |home, store, blobs| {
+        let depot = Depot::open(home, &store.name, &store.path, blobs)?;
+        let opened = dir::Store::open(depot.root())?;
+        home.adopt(depot);
+        Ok(opened)
+    })
+}
+
+/// Finds every store, to read it.
+pub fn open_to_read(
+    config: &Config,
+    home: &mut Home,
+    catalog: &dyn Catalog,
+) -> Result<Router, Error> {
+    let own = dir::Store::open_to_read(&home.blobs());
+    route(config, home, catalog, own, |home, store, blobs| {
+        let depot = Depot::open_to_read(home, &store.name, &store.path, blobs)?;
+        Ok(dir::Store::open_to_read(depot.root()))
+    })
+}
+
+fn route(
+    config: &Config,
+    home: &mut Home,
+    catalog: &dyn Catalog,
+    own: dir::Store,
+    open: impl Fn(&mut Home, &config::Store, u64) -> Result<dir::Store, Error>,
+) -> Result<Router, Error> {
     check(config)?;
-    let own = Arc::new(dir::Store::open(&home.blobs())?);
     let known = catalog.stores()?;
     let mut doors = Vec::new();
     for store in &config.stores {
         let id = catalog.store(&store.name)?;
         let blobs = known.iter().find(|it| it.id == id).map_or(0, |it| it.blobs);
-        let depot = Depot::open(home, &store.name, &store.path, blobs)?;
-        doors.push((id, Door::Open(Arc::new(dir::Store::open(depot.root())?))));
-        home.adopt(depot);
+        doors.push((id, Door::Open(Arc::new(open(home, store, blobs)?))));
     }
     let closed = |StoreRecord { id, name, .. }: StoreRecord| {
         let here = doors.iter().any(|(open, _)| *open == id);
         Some((id, Door::Closed(name?.to_string()))).filter(|_| !here)
     };
     let closed: Vec<_> = known.into_iter().filter_map(closed).collect();
-    Ok(Router::new(own, doors.into_iter().chain(closed)))
+    Ok(Router::new(Arc::new(own), doors.into_iter().chain(closed)))
 }
 
 /// No store may lie in another's folder, nor in the library's, nor one of these in a store's.

@@ -28,13 +28,7 @@ pub struct Invalidator {
 impl Invalidator {
     /// Starts the thread that forgets names.
     pub fn start(notifier: Notifier, backings: Arc<Backings>) -> io::Result<Self> {
-        let teller = notifier.clone();
-        let names = Names::start(WAITING, move |parent, name| {
-            let told = teller.inval_entry(INodeNo(parent.0), OsStr::new(name.as_str()));
-            if let Err(error) = told {
-                tracing::debug!(parent = parent.0, %name, %error, "a name was not forgotten");
-            }
-        })?;
+        let names = Names::of(notifier.clone())?;
         Ok(Self { notifier, names, backings })
     }
 }
@@ -49,8 +43,17 @@ impl Kernel for Invalidator {
         }
     }
 
+    fn forget_listing(&self, ino: Ino) {
+        // All pages: what a directory lists is kept in them.
+        if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), 0, 0) {
+            tracing::debug!(ino = ino.0, %error, "a listing was not forgotten");
+        }
+    }
+
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration) {
-        self.names.forget(parent, name, patience);
+        // One that was dropped can be late for a cached `stat` only: its inode's attributes were forgotten too, and opening it
+        // answers ESTALE.
+        self.names.forget(parent, vec![name.clone()], patience);
     }
 
     fn delivery(&self) -> Delivery {
@@ -60,41 +63,54 @@ impl Kernel for Invalidator {
 
 struct Forget {
     parent: Ino,
-    name: Name,
+    names: Vec<Name>,
     done: SyncSender<()>,
 }
 
 /// Names on their way to the kernel, on a thread of their own: the kernel takes the directory's lock to forget one, which a
 /// lookup that renders, or the very request that asks for it, may hold.
-struct Names {
+pub struct Names {
     queue: SyncSender<Forget>,
 }
 
 impl Names {
+    /// Starts the thread that tells a session's kernel.
+    pub fn of(notifier: Notifier) -> io::Result<Self> {
+        Self::start(WAITING, move |parent, name| {
+            let told = notifier.inval_entry(INodeNo(parent.0), OsStr::new(name.as_str()));
+            if let Err(error) = told {
+                tracing::debug!(parent = parent.0, %name, %error, "a name was not forgotten");
+            }
+        })
+    }
+
     fn start(waiting: usize, tell: impl Fn(Ino, &Name) + Send + 'static) -> io::Result<Self> {
         let (queue, names) = mpsc::sync_channel(waiting);
         thread::Builder::new().name("forget-names".into()).spawn(move || drain(&names, tell))?;
         Ok(Self { queue })
     }
 
-    /// Returns once the kernel has forgotten the name, or after `patience`. On a full queue the name is dropped: its inode's
-    /// attributes were forgotten too, and opening it answers ESTALE, so that only a cached `stat` can be late.
-    fn forget(&self, parent: Ino, name: &Name, patience: Duration) {
+    /// Returns once the kernel has forgotten the names, or after `patience`: whether it has. On a full queue they are dropped.
+    pub fn forget(&self, parent: Ino, names: Vec<Name>, patience: Duration) -> bool {
         let (done, is_done) = mpsc::sync_channel(1);
-        let request = Forget { parent, name: name.clone(), done };
+        let request = Forget { parent, names, done };
         if self.queue.try_send(request).is_err() {
-            tracing::debug!(parent = parent.0, %name, "too many names wait to be forgotten; dropped");
-            return;
+            tracing::debug!(parent = parent.0, "too many names wait to be forgotten; dropped");
+            return false;
         }
-        if is_done.recv_timeout(patience).is_err() {
-            tracing::debug!(parent = parent.0, %name, "the kernel is slow to forget a name");
+        let told = is_done.recv_timeout(patience).is_ok();
+        if !told {
+            tracing::debug!(parent = parent.0, "the kernel is slow to forget a name");
         }
+        told
     }
 }
 
-fn drain(names: &Receiver<Forget>, tell: impl Fn(Ino, &Name)) {
-    for Forget { parent, name, done } in names {
-        tell(parent, &name);
+fn drain(requests: &Receiver<Forget>, tell: impl Fn(Ino, &Name)) {
+    for Forget { parent, names, done } in requests {
+        for name in &names {
+            tell(parent, name);
+        }
         // Whoever waited may have lost patience.
         let _ = done.try_send(());
     }
@@ -116,7 +132,7 @@ mod tests {
         let names =
             Names::start(4, move |parent, name| told.send((parent, name.clone())).expect("heard"))
                 .expect("a thread");
-        names.forget(Ino(7), &name("avatar"), Duration::from_secs(10));
+        assert!(names.forget(Ino(7), vec![name("avatar")], Duration::from_secs(10)));
         assert_eq!(was_told.try_recv(), Ok((Ino(7), name("avatar"))));
     }
 
@@ -130,10 +146,10 @@ mod tests {
         })
         .expect("a thread");
         let start = Instant::now();
-        names.forget(Ino(1), &name("held"), Duration::from_millis(5));
+        assert!(!names.forget(Ino(1), vec![name("held")], Duration::from_millis(5)));
         assert_eq!(has_entered.recv(), Ok(name("held")));
-        names.forget(Ino(1), &name("queued"), Duration::from_millis(5));
-        names.forget(Ino(1), &name("dropped"), Duration::from_secs(60));
+        assert!(!names.forget(Ino(1), vec![name("queued")], Duration::from_millis(5)));
+        assert!(!names.forget(Ino(1), vec![name("dropped")], Duration::from_secs(60)));
         assert!(start.elapsed() < Duration::from_secs(30), "a full queue does not wait");
         drop(release);
         assert_eq!(has_entered.iter().next(), Some(name("queued")));

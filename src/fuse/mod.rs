@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub use adapter::pool_threads;
 pub use attach::check_device;
 pub use errno::errno;
-pub use session::{Mounted, Settings, mount};
+pub use session::{Look, Mounted, Settings, mount, mount_to_read};
 
 /// Mounts and unmounts for those who are not root (libfuse 3).
 const HELPER: &str = "fusermount3";

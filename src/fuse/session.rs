@@ -10,14 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fuser::{Session, SessionACL};
+use fuser::{Notifier, Session, SessionACL};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::{Mode, OFlags, open};
 
-use crate::fuse::adapter::Adapter;
+use crate::fuse::adapter::{Adapter, Desk, Reader};
 use crate::fuse::attach::{Attached, attach};
 use crate::fuse::backing::Backings;
-use crate::fuse::inval::Invalidator;
+use crate::fuse::inval::{Invalidator, Names};
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::pool::Pool;
 use crate::fuse::{Error, mounts};
@@ -30,6 +30,8 @@ const FIRST_ANSWER_SECS: u64 = 10;
 const RECEIVERS: usize = 2;
 const ARRIVALS_WAITING: usize = 256;
 const TICK: Duration = Duration::from_secs(1);
+/// Between looks whether another daemon has changed the library.
+const LOOK: Duration = Duration::from_millis(200);
 /// Between sweeps: how long the cache of variants may be above its limit.
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often `drain` looks whether the drafts are done: they end in any of the tree's threads, without an event.
@@ -53,6 +55,8 @@ pub struct Mounted {
     tree: Arc<Tree>,
     attached: Arc<Attached>,
     course: Arc<Course>,
+    /// Where nothing is written.
+    desk: Option<Arc<Desk>>,
 }
 
 /// Mounts the tree and returns once it answers requests. If that fails nothing stays mounted.
@@ -60,8 +64,28 @@ pub fn mount(tree: Arc<Tree>, settings: &Settings) -> Result<Mounted, Error> {
     let (device, attached) = attach(settings)?;
     let course = Arc::new(Course::new()?);
     // From here on an error drops it, which unmounts.
-    let mounted = Mounted { tree, attached: Arc::new(attached), course };
+    let mounted = Mounted { tree, attached: Arc::new(attached), course, desk: None };
     mounted.serve(device, settings)?;
+    mounted.await_first_answer()?;
+    Ok(mounted)
+}
+
+/// Looks whether another daemon has changed the library since the last look.
+pub type Look = Box<dyn FnMut() -> Result<bool, Box<dyn std::error::Error>> + Send>;
+
+/// Mounts a tree that only reads, as [`mount`] does. `look` is asked a few times a second; as many descriptors are kept at
+/// most.
+pub fn mount_to_read(
+    tree: Arc<Tree>,
+    settings: &Settings,
+    descriptors: usize,
+    look: Look,
+) -> Result<Mounted, Error> {
+    let (device, attached) = attach(settings)?;
+    let course = Arc::new(Course::new()?);
+    let (attached, desk) = (Arc::new(attached), Arc::new(Desk::new(descriptors)));
+    let mounted = Mounted { tree, attached, course, desk: Some(Arc::clone(&desk)) };
+    mounted.serve_readers(device, settings, desk, look)?;
     mounted.await_first_answer()?;
     Ok(mounted)
 }
@@ -91,13 +115,38 @@ impl Mounted {
             self.course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(DRAIN_STEP));
         }
         self.tree.abandon_drafts();
+        if let Some((opens, reads)) = self.desk.as_ref().map(|desk| desk.counts()) {
+            tracing::info!(opens, reads, "the mount has ended");
+        }
+    }
+
+    fn serve_readers(
+        &self,
+        device: OwnedFd,
+        settings: &Settings,
+        desk: Arc<Desk>,
+        look: Look,
+    ) -> Result<(), Error> {
+        let reader = Reader::new(Arc::clone(&self.tree), Arc::clone(&desk));
+        let (acl, config) = config(settings);
+        let session = Session::from_fd(reader.map_err(Error::Thread)?, device, acl, config);
+        let session = session.map_err(Error::Session)?;
+        let notifier = session.notifier();
+        desk.connect(Names::of(notifier.clone()).map_err(Error::Thread)?);
+        let course = Arc::clone(&self.course);
+        spawn("fuse", move || course.ended(session.run()))?;
+        let (tree, course) = (Arc::clone(&self.tree), Arc::clone(&self.course));
+        spawn("watch", move || watch(&tree, (&desk, &notifier), &course, look))?;
+        let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
+        let course = Arc::clone(&self.course);
+        let receivers = Pool::start("box", 1, 1).map_err(Error::Thread)?;
+        spawn("housekeeper", move || {
+            keep_house(&tree, (&attached, &course), &receivers, &Backings::default());
+        })
     }
 
     fn serve(&self, device: OwnedFd, settings: &Settings) -> Result<(), Error> {
-        let acl = if settings.allow_other { SessionACL::All } else { SessionACL::Owner };
-        let mut config = fuser::Config::default();
-        config.acl = acl;
-        config.n_threads = Some(settings.threads.max(1));
+        let (acl, config) = config(settings);
         let (tree, backings) = (Arc::clone(&self.tree), Arc::new(Backings::default()));
         let adapter = Adapter::new(tree, Arc::clone(&backings)).map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
@@ -256,6 +305,36 @@ fn sweep(tree: &Tree, course: &Course) {
         if !course.has_ended() {
             tree.sweep();
         }
+    }
+}
+
+fn config(settings: &Settings) -> (SessionACL, fuser::Config) {
+    let acl = if settings.allow_other { SessionACL::All } else { SessionACL::Owner };
+    let mut config = fuser::Config::default();
+    config.acl = acl;
+    config.n_threads = Some(settings.threads.max(1));
+    (acl, config)
+}
+
+/// Tells the kernel to ask again for everything that it holds, once something was changed, and once more at the look after
+/// that: an answer may have been on its way. Ends with the session.
+fn watch(tree: &Tree, (desk, notifier): (&Desk, &Notifier), course: &Course, mut look: Look) {
+    let (mut again, mut pause) = (false, LOOK);
+    while !course.has_ended() {
+        course.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(pause));
+        let changed = look().unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether anything was changed is not known; it counts as changed");
+            true
+        });
+        pause = LOOK;
+        if changed || again {
+            let begun = Instant::now();
+            tree.changed_elsewhere();
+            desk.refresh(tree, notifier);
+            // However much the kernel holds, most of the time is for its requests.
+            pause = LOOK.max(begun.elapsed() * 4);
+        }
+        again = changed;
     }
 }
 

@@ -17,8 +17,8 @@ const MARK: &str = "mediafs-store";
 #[derive(Debug)]
 pub struct Depot {
     root: PathBuf,
-    // Held, never read: the kernel drops the lock with the descriptor.
-    _lock: File,
+    // Held, never read: the kernel drops the lock with the descriptor. None where nothing is written.
+    _lock: Option<File>,
 }
 
 /// What the file says.
@@ -41,7 +41,20 @@ impl Depot {
         site.check_nameless_files()?;
         let lock = site.lock(MARK)?;
         let mark = Mark { library: home.identity()?, store: name.to_string() };
-        let depot = Self { root, _lock: lock };
+        let depot = Self { root, _lock: Some(lock) };
+        depot.check_mark(name, &mark)?;
+        Ok(depot)
+    }
+
+    /// Finds the folder of a store that is there, and neither locks nor changes it. Where the catalogue knows no blobs of it,
+    /// it may be absent.
+    pub fn open_to_read(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
+        let depot = Self { root: path.to_owned(), _lock: None };
+        if !path.join(MARK).exists() {
+            let unmarked = Error::Unmarked { name: name.clone(), path: path.to_owned(), blobs };
+            return if blobs > 0 { Err(unmarked) } else { Ok(depot) };
+        }
+        let mark = Mark { library: home.identity()?, store: name.to_string() };
         depot.check_mark(name, &mark)?;
         Ok(depot)
     }

@@ -1,8 +1,10 @@
 //! Scratch that ends under no field: expired, removed with its row, or closed under a mistyped name. Its bytes are kept.
 //! Does not know which scratch is still of use: time and rows decide.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
+use crate::attachment::RowId;
 use crate::catalog::ScratchRecord;
 use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
@@ -12,8 +14,8 @@ use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
 
 impl Library {
-    /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine.
-    pub fn expire_scratch(&self, before: Timestamp) -> Result<usize, Error> {
+    /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine. Returns the rows that it was in.
+    pub fn expire_scratch(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
         let old = self.catalog.scratch_before(before)?;
         let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
         for record in &reports {
@@ -28,7 +30,7 @@ impl Library {
                 remove_file(&self.scratch_path(record));
             }
         }
-        Ok(old.len())
+        Ok(reports.iter().chain(&old).map(|record| record.folder.row).collect())
     }
 
     /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.

@@ -23,13 +23,14 @@ const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 const LIBRARY: &str = "library";
+const CATALOG: &str = "catalog.sqlite";
 
 /// The backing directory, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct Home {
     root: PathBuf,
-    // Held, never read: the kernel drops the lock with the descriptor, also after kill -9.
-    _lock: File,
+    // Held, never read: the kernel drops the lock with the descriptor, also after kill -9. None where nothing is written.
+    _lock: Option<File>,
     /// The folders of other stores, held like this one.
     depots: Vec<Depot>,
 }
@@ -59,10 +60,22 @@ impl Home {
             }
         }
         Site { what: LIBRARY, path: &root.join("staging") }.check_nameless_files()?;
-        let home = Self { root, _lock: lock, depots: Vec::new() };
+        let home = Self { root, _lock: Some(lock), depots: Vec::new() };
         // What a start writes must find room on a full disk too; the library sets the space aside again.
         Reserve::new(home.reserve()).release();
         Ok(home)
+    }
+
+    /// Finds the directory of a library that is there, and neither locks nor changes it: for who only reads.
+    /// Errors: [`Error::Absent`].
+    pub fn open_to_read(root: &Path) -> Result<Self, Error> {
+        let site = Site { what: LIBRARY, path: root };
+        site.check_filesystem()?;
+        if !root.join(CATALOG).is_file() {
+            return Err(Error::Absent { path: root.to_owned() });
+        }
+        let root = root.canonicalize().map_err(|source| Error::unusable(site, source))?;
+        Ok(Self { root, _lock: None, depots: Vec::new() })
     }
 
     /// Keeps the folder of another store locked for as long as this value lives.
@@ -93,7 +106,7 @@ impl Home {
     }
 
     pub fn catalog(&self) -> PathBuf {
-        self.root.join("catalog.sqlite")
+        self.root.join(CATALOG)
     }
 
     pub fn blobs(&self) -> PathBuf {
@@ -219,6 +232,8 @@ pub enum Error {
     Foreign { what: &'static str, path: PathBuf, owner: u32 },
     #[error("the {what} {} lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk", path.display())]
     OnFuse { what: &'static str, path: PathBuf },
+    #[error("there is no library in {}; `mediafs mount` without --read-only makes one", path.display())]
+    Absent { path: PathBuf },
     #[error("the {what} {} is in use by another mediafs; unmount that one first, or choose another path", path.display())]
     InUse { what: &'static str, path: PathBuf },
     #[error("the filesystem of {} has no nameless files (O_TMPFILE); ext4, xfs, btrfs and tmpfs have", path.display())]

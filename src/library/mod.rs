@@ -62,7 +62,7 @@ use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
 use crate::library::stores::{Store, Stores};
 use crate::library::tally::Tally;
-use crate::library::variant::Renders;
+use crate::library::variant::{Renderer, Renders};
 use crate::pipeline::{self, Pipeline};
 use crate::quota::{Excess, Limits, Quotas};
 use crate::refusal::Refusal;
@@ -133,6 +133,7 @@ pub struct Library {
     refusals: Refusals,
     reserve: Reserve,
     renders: Renders,
+    renderer: Renderer,
     fetcher: Fetcher,
     downloads: Downloads,
     promises: Promises,
@@ -153,17 +154,40 @@ pub struct Parts {
 impl Library {
     /// Puts the parts together, declares the tables and deals with what a crash left behind.
     pub fn open(parts: Parts) -> Result<Self, Error> {
-        let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let io = |action| move |source| Error::Io { action, source };
+        let home = &parts.home;
+        let quarantine = Quarantine::open(home.quarantine(), parts.settings.quarantine);
+        let refusals = Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?;
+        let kept = (quarantine.map_err(io("read the quarantine"))?, refusals);
+        let library = Self::assemble(parts, kept, Renderer::Own)?;
+        library.recover()?;
+        library.reserve.fill();
+        Ok(library)
+    }
+
+    /// Puts the parts together for reading alone, beside the daemon that writes or without one. Changes nothing: of
+    /// everything that writes nothing may be called.
+    pub fn open_to_read(parts: Parts, renderer: Renderer) -> Result<Self, Error> {
+        let quarantine = Quarantine::none(parts.home.quarantine(), parts.settings.quarantine);
+        let refusals = Refusals::open("/dev/null".into());
+        let refusals = refusals.map_err(|source| Error::Io { action: "open /dev/null", source })?;
+        Self::assemble(parts, (quarantine, refusals), renderer)
+    }
+
+    fn assemble(
+        parts: Parts,
+        (quarantine, refusals): (Quarantine, Refusals),
+        renderer: Renderer,
+    ) -> Result<Self, Error> {
+        let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
         let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
-        let kept = Quarantine::open(home.quarantine(), settings.quarantine);
         let tables = declare(&*catalog, schema.tables, settings.access)?;
         let limits = limits(&tables, &settings.quotas);
         catalog.limit(limits.clone());
-        let library = Self {
+        Ok(Self {
             staging: Staging::new(home.staging()),
-            quarantine: kept.map_err(io("read the quarantine"))?,
-            refusals: Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?,
+            quarantine,
+            refusals,
             reserve: Reserve::new(home.reserve()),
             stores: Stores::open(&*catalog, &settings.stores)?,
             box_table,
@@ -172,6 +196,7 @@ impl Library {
             limits,
             tally: Tally::default(),
             renders: Renders::default(),
+            renderer,
             fetcher: Fetcher::new(settings.fetch.clone()),
             downloads: Downloads::default(),
             promises: Promises::default(),
@@ -182,10 +207,7 @@ impl Library {
             blobs,
             pipeline,
             settings,
-        };
-        library.recover()?;
-        library.reserve.fill();
-        Ok(library)
+        })
     }
 
     pub fn home(&self) -> &Home {

@@ -20,6 +20,11 @@ impl Library {
         Ok(self.catalog.links(row)?)
     }
 
+    /// The links of a row's fields that hold one file, by field name. One query.
+    pub fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.singles(row)?)
+    }
+
     /// The items of a collection, in its order.
     pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         Ok(self.catalog.items(row, field)?)

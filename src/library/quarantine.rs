@@ -72,6 +72,11 @@ impl Quarantine {
         Ok(Self { folder, bounds, kept: Mutex::new(kept) })
     }
 
+    /// One that shows nothing, whatever the folder holds.
+    pub fn none(folder: PathBuf, bounds: Bounds) -> Self {
+        Self { folder, bounds, kept: Mutex::default() }
+    }
+
     pub fn bounds(&self) -> Bounds {
         self.bounds
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::{Attachment, BlobKey, VariantId};
+use crate::attachment::{Attachment, AttachmentId, BlobKey, VariantId};
 use crate::catalog::{self, VariantRecord};
 use crate::library::{Error, Library};
 use crate::pipeline;
@@ -23,6 +23,14 @@ const EXHAUSTED_SPAN: Duration = Duration::from_secs(60);
 const MAX_EXHAUSTED: usize = 4_096;
 
 type Key = (BlobKey, Variant);
+
+/// Who renders.
+pub enum Renderer {
+    /// This library's own workers.
+    Own,
+    /// Another daemon, which is asked for it: whether it has done it.
+    Other(Box<dyn Fn(AttachmentId, Variant) -> bool + Send + Sync>),
+}
 
 /// The renders under way.
 #[derive(Debug, Default)]
@@ -94,12 +102,26 @@ impl Library {
                 Ok(leader) => {
                     // Somebody may have finished between the look and the join.
                     let found = self.find_variant(original.blob, variant)?;
-                    let answer = found.map_or_else(|| self.render(original, variant), Ok);
+                    let answer = found.map_or_else(|| self.have_rendered(original, variant), Ok);
                     drop(leader);
                     return answer;
                 }
                 Err(flight) => flight.wait(),
             }
+        }
+    }
+
+    fn have_rendered(
+        &self,
+        original: &Attachment,
+        variant: Variant,
+    ) -> Result<VariantRecord, Error> {
+        match &self.renderer {
+            Renderer::Own => self.render(original, variant),
+            Renderer::Other(ask) if ask(original.id, variant) => {
+                self.find_variant(original.blob, variant)?.ok_or(Error::Missing)
+            }
+            Renderer::Other(_) => Err(Error::Missing),
         }
     }
 

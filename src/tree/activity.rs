@@ -43,6 +43,7 @@ operations! {
     Opendir "opendir",
     Read "read",
     Readdir "readdir",
+    Readdirplus "readdirplus",
     Readlink "readlink",
     Release "release",
     Releasedir "releasedir",

@@ -128,13 +128,16 @@ pub struct Change {
     pub amendment: Amendment,
 }
 
-/// One entry of a directory. `next` is the offset that continues after it.
+/// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     pub ino: Ino,
     pub kind: Kind,
     pub name: Arc<str>,
+    /// Its place, after which reading goes on.
     pub next: u64,
+    /// What a lookup would answer, where that is known without asking further.
+    pub entry: Option<Entry>,
 }
 
 /// How `rename` treats what is in the way.

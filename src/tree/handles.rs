@@ -1,4 +1,4 @@
-//! The open files and directories, by handle.
+//! The open files, by handle.
 //! Does not know what the kernel's numbers look like, nor who opened what.
 
 use std::collections::HashMap;
@@ -11,7 +11,6 @@ use crate::attachment::{Access, Attachment, AttachmentId, ScratchId, VariantId};
 use crate::catalog::VariantRecord;
 use crate::library::tally::Charge;
 use crate::refusal::Refusal;
-use crate::tree::attr::Listed;
 use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
@@ -36,7 +35,6 @@ pub enum Handle {
     Document(Arc<Document>),
     /// Somebody else's empty file: at its end.
     Nothing,
-    Directory(Mutex<Listing>),
 }
 
 /// What is remembered so that `fstat` answers for as long as a handle is open.
@@ -67,15 +65,6 @@ pub struct OpenScratch {
     pub refused: OnceLock<Refusal>,
     /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
     pub became: OnceLock<Arc<OpenDraft>>,
-}
-
-/// A directory that is being read.
-#[derive(Debug)]
-pub enum Listing {
-    /// Everything, taken when reading began.
-    Whole { source: crate::tree::Ino, entries: Option<Vec<Listed>> },
-    /// What may be of any size, a table or the trash: read page by page, an offset says where to go on.
-    Pages { source: crate::tree::Ino },
 }
 
 #[derive(Debug, Default)]

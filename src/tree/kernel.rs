@@ -11,6 +11,9 @@ pub trait Kernel: Send + Sync {
     /// The attributes of an inode must be asked for again. Takes no lock of the kernel that a request could hold.
     fn forget_attributes(&self, ino: Ino);
 
+    /// What a directory lists must be asked for again, and its attributes. Takes no such lock either.
+    fn forget_listing(&self, ino: Ino);
+
     /// A name must be looked up again. May need the directory's lock: done by another thread, awaited for `patience` at most.
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
 

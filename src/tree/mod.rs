@@ -12,9 +12,11 @@ mod control;
 mod directory;
 mod document;
 mod drafts;
+mod galleries;
 mod generations;
 mod handles;
 pub mod kernel;
+pub mod listing;
 mod memory;
 pub mod name;
 pub mod node;
@@ -24,6 +26,7 @@ mod permission;
 pub mod process;
 mod redirect;
 mod side;
+mod stamps;
 mod urls;
 
 use std::collections::HashMap;
@@ -33,7 +36,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::attachment::{Access, AttachmentId, RowId, TableId};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::catalog::{Place, RowRecord};
 use crate::library::quarantine::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
@@ -47,14 +50,17 @@ use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
 use crate::tree::document::Shelf;
 use crate::tree::drafts::Drafts;
+use crate::tree::galleries::Galleries;
 use crate::tree::generations::Generations;
 use crate::tree::handles::Handles;
 use crate::tree::kernel::Kernel;
+use crate::tree::listing::Listings;
 use crate::tree::memory::Memory;
 use crate::tree::node::Node;
 use crate::tree::pending::Links;
 use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
+use crate::tree::stamps::Stamps;
 use crate::tree::urls::Urls;
 
 /// An inode number.
@@ -145,9 +151,18 @@ const EMPTIED: Duration = Duration::from_secs(60);
 /// How long an entry of the quarantine seems to be there after its bytes were removed.
 const REMOVED: Duration = Duration::from_secs(60);
 
+/// What of the library a tree shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Everything,
+    /// What is stored: no scratch, no drafts, no trash, no views and no control files.
+    Stored,
+}
+
 /// The filesystem.
 pub struct Tree {
     library: Arc<Library>,
+    scope: Scope,
     processes: Processes,
     activity: Activity,
     handles: Handles,
@@ -158,6 +173,9 @@ pub struct Tree {
     shelf: Shelf,
     links: Links,
     generations: Generations,
+    listings: Listings,
+    stamps: Stamps,
+    galleries: Galleries,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago.
@@ -172,7 +190,12 @@ pub struct Tree {
 
 impl Tree {
     pub fn new(library: Arc<Library>, processes: Processes) -> Self {
+        Self::of(library, processes, Scope::Everything)
+    }
+
+    pub fn of(library: Arc<Library>, processes: Processes, scope: Scope) -> Self {
         Self {
+            scope,
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
             removed: Memory::new(REMOVED),
@@ -187,6 +210,9 @@ impl Tree {
             shelf: Shelf::default(),
             links: Links::default(),
             generations: Generations::default(),
+            listings: Listings::default(),
+            stamps: Stamps::default(),
+            galleries: Galleries::default(),
             changed: RwLock::default(),
             kernel: OnceLock::new(),
             started: Timestamp::now(),
@@ -207,41 +233,7 @@ impl Tree {
         &self.library
     }
 
-    fn forget_attributes(&self, node: Node) {
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_attributes(node.ino());
-        }
-    }
-
-    fn forget_name(&self, parent: Node, name: &Name, patience: Duration) {
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_name(parent.ino(), name, patience);
-        }
-    }
-
-    /// The name under which the kernel may know a link.
-    fn forget_name_of(&self, link: &Link, patience: Duration) {
-        if let Ok(home) = self.home_of(&link.place)
-            && let Ok(field) = self.field_at(&link.place)
-        {
-            self.forget_name(home, &name::listed(link, field.collection), patience);
-        }
-    }
-
-    /// A link that is asked for by an alias goes or moves: the kernel drops the alias alone, and holds the directory's lock
-    /// until it is answered.
-    fn forget_listed(&self, link: &Link, field: &Field, asked: &Name) {
-        if name::listed(link, field.collection) != *asked {
-            self.forget_name_of(link, Duration::ZERO);
-        }
-    }
-
-    /// A row was made, renamed or removed: its table's time moves.
-    pub fn table_changed(&self, table: TableId) {
-        self.set_table_time(table, Timestamp::now());
-    }
-
-    fn set_table_time(&self, table: TableId, at: Timestamp) {
+    fn note_table_time(&self, table: TableId, at: Timestamp) {
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         changed.insert(table, at);
     }
@@ -290,6 +282,11 @@ impl Tree {
             field: Arc::clone(field),
             written: written.clone(),
         })
+    }
+
+    /// Whether it is shown at all.
+    fn shows(&self, node: Node) -> bool {
+        self.scope == Scope::Everything || node.is_stored()
     }
 
     fn author(who: Caller, owner: &Owner) -> Author {

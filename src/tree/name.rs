@@ -251,7 +251,7 @@ mod tests {
             original: None,
             links: 1,
         };
-        Link { place, written: name(written), attachment }
+        Link { place, written: name(written), attachment, position: 0 }
     }
 
     fn avatar(written: &str, format: Format) -> Link {

@@ -1,7 +1,7 @@
 //! A node: what an inode number stands for.
 //! Does not know whether the thing is still there.
 
-use crate::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
+use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use crate::day::Day;
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
@@ -44,8 +44,10 @@ pub enum Node {
     OriginalCollection(FieldId, RowId),
     /// What was sent for an attachment.
     Original(AttachmentId, Edition),
-    /// The variants of an attachment.
+    /// The variants of an attachment that everybody may read who comes so far: the kernel may keep their names.
     ThumbField(AttachmentId),
+    /// Those of any other: who asks for one is looked at every time.
+    GuardedThumbs(AttachmentId),
     Attachment(AttachmentId),
     Variant(VariantId),
     Scratch(ScratchId),
@@ -62,6 +64,8 @@ pub enum Node {
     QuarantineReason(RefusalId),
 }
 
+/// The permission bits of what owner, group and others may read.
+const EVERYBODY_READS: u32 = 0o444;
 const KIND_SHIFT: u32 = 56;
 const ID_MASK: u64 = (1 << KIND_SHIFT) - 1;
 /// A row's number carries its table, a collection's its field in the bits above this: 2^40 rows, 2^16 tables, 2^16 fields.
@@ -92,6 +96,7 @@ impl Node {
             Self::ThumbTable(id) => number(3, id.0),
             Self::ThumbRow(table, id) => number(4, row(table.0, id)),
             Self::ThumbField(id) => number(5, id.0),
+            Self::GuardedThumbs(id) => number(15, id.0),
             Self::Attachment(id) => number(6, id.0),
             Self::Variant(id) => number(7, id.0),
             Self::Scratch(id) => number(8, id.0),
@@ -125,6 +130,7 @@ impl Node {
             3 => Self::ThumbTable(TableId(id)),
             4 => Self::ThumbRow(TableId(part), row),
             5 => Self::ThumbField(AttachmentId(id)),
+            15 => Self::GuardedThumbs(AttachmentId(id)),
             6 => Self::Attachment(AttachmentId(id)),
             7 => Self::Variant(VariantId(id)),
             8 => Self::Scratch(ScratchId(id)),
@@ -167,6 +173,12 @@ impl Node {
         })
     }
 
+    /// The directory of an attachment's variants.
+    pub fn thumbs_of(attachment: &Attachment) -> Self {
+        let is_open = attachment.access.mode & EVERYBODY_READS == EVERYBODY_READS;
+        if is_open { Self::ThumbField(attachment.id) } else { Self::GuardedThumbs(attachment.id) }
+    }
+
     /// The node of `/models` whose operations are those of this one.
     pub fn as_model(self) -> Self {
         match self {
@@ -176,6 +188,50 @@ impl Node {
             Self::OriginalCollection(field, row) => Self::Collection(field, row),
             Self::Original(id, _) => Self::Attachment(id),
             other => other,
+        }
+    }
+
+    /// What is stored, and the directories that lead to it.
+    pub fn is_stored(self) -> bool {
+        match self {
+            Self::Root
+            | Self::Models
+            | Self::Thumbs
+            | Self::Originals
+            | Self::Attachment(_)
+            | Self::Original(..)
+            | Self::Variant(_)
+            | Self::Unrendered
+            | Self::Table(_)
+            | Self::OriginalTable(_)
+            | Self::ThumbTable(_)
+            | Self::Row(..)
+            | Self::OriginalRow(..)
+            | Self::ThumbRow(..)
+            | Self::Collection(..)
+            | Self::OriginalCollection(..)
+            | Self::ThumbCollection(..)
+            | Self::ThumbField(_)
+            | Self::GuardedThumbs(_) => true,
+            Self::Control
+            | Self::Status
+            | Self::Metrics
+            | Self::Errors
+            | Self::LastError
+            | Self::Quarantine
+            | Self::QuarantineEntry(_)
+            | Self::QuarantineBytes(_)
+            | Self::QuarantineReason(_)
+            | Self::Drop
+            | Self::DropBox(_)
+            | Self::Trash
+            | Self::TrashDay(_)
+            | Self::Trashed(_)
+            | Self::RowJson(..)
+            | Self::Scratch(_)
+            | Self::Draft(_)
+            | Self::Url(_)
+            | Self::Link(_) => false,
         }
     }
 
@@ -201,6 +257,7 @@ impl Node {
             | Self::Collection(..)
             | Self::ThumbCollection(..)
             | Self::ThumbField(_)
+            | Self::GuardedThumbs(_)
             | Self::QuarantineEntry(_) => true,
             Self::Status
             | Self::Metrics
@@ -255,6 +312,7 @@ mod tests {
             Node::Collection(FieldId(7), RowId(1 << 39)),
             Node::ThumbCollection(FieldId(7), RowId(42)),
             Node::ThumbField(AttachmentId(1)),
+            Node::GuardedThumbs(AttachmentId(1)),
             Node::Attachment(AttachmentId(1)),
             Node::Variant(VariantId(1)),
             Node::Scratch(ScratchId(1)),

@@ -108,9 +108,14 @@ impl Links {
         index.by_id.insert(id, Arc::new(renamed));
     }
 
-    /// Forgets what waited too long.
-    pub fn expire(&self, now: Instant) {
-        self.lock().by_id.retain(|_, link| now.duration_since(link.since) <= WAITING);
+    /// Forgets what waited too long. Returns where it was.
+    pub fn expire(&self, now: Instant) -> Vec<Folder> {
+        let over = |link: &Pending| now.duration_since(link.since) > WAITING;
+        let mut index = self.lock();
+        let folders = index.by_id.values().filter(|link| over(link));
+        let folders = folders.map(|link| link.folder.clone()).collect();
+        index.by_id.retain(|_, link| !over(link));
+        folders
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {

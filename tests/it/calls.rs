@@ -178,9 +178,10 @@ fn an_item_costs_the_same_however_many_there_are() {
     });
     assert_eq!(looked_up, (Calls::from([("find", 1)]), Calls::new()));
     let listed = counted.calls(|| {
-        let fh = counted.house.tree().opendir(who, list).expect("opened");
-        assert_eq!(counted.house.tree().readdir(fh, 0).expect("listed").len(), 4);
-        counted.house.tree().readdir(fh, 4).expect("the end");
+        let page = counted.house.tree().readdir(list, 0).expect("listed");
+        assert_eq!(page.entries().len(), 4);
+        let end = page.entries()[3].next;
+        assert!(counted.house.tree().readdir(list, end).expect("the end").entries().is_empty());
     });
     assert_eq!(listed, (Calls::from([("items", 1), ("scratches", 1)]), Calls::new()));
 }
@@ -360,4 +361,27 @@ fn a_variant_is_rendered_once_and_found_by_two_queries_then() {
         kernel.lookup(who, row, "pic@w16.png").expect("found");
     });
     assert_eq!(again, (Calls::from([("find", 1), ("variant", 1)]), Calls::new()));
+}
+
+#[test]
+fn a_row_is_listed_with_all_that_stat_shows_by_one_query_for_its_fields() {
+    let counted = counted();
+    let (kernel, who, row) = (counted.kernel(), counted.who, counted.row());
+    kernel.send(who, DOC, b"a document").expect("taken");
+    kernel.send(who, PIC, &picture::png(20, 20, 1)).expect("a picture");
+    let tree = counted.house.tree();
+    let (catalog, blobs) = counted.calls(|| {
+        let page = tree.readdir(row, 0).expect("listed");
+        let entries = page.entries().iter().filter(|listed| !listed.name.starts_with('.'));
+        let sizes: Vec<_> = entries
+            .map(|listed| {
+                (listed.name.to_string(), tree.entry_listed(who, listed, &page).attr.size)
+            })
+            .collect();
+        assert!(sizes.contains(&("doc".to_owned(), 10)), "{sizes:?}");
+        let last = page.entries().last().expect("entries").next;
+        assert!(tree.readdir(row, last).expect("the end").entries().is_empty());
+    });
+    assert_eq!(catalog, Calls::from([("row_by_id", 1), ("scratches", 1), ("singles", 1)]));
+    assert_eq!(blobs, Calls::new());
 }

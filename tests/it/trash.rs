@@ -57,14 +57,12 @@ fn reading_a_day_goes_on_where_it_was_whatever_is_put_back_or_swept_meanwhile() 
     let kernel = Kernel(house.tree());
     detach(kernel, 150);
     let before = kernel.trash();
-    let fh = house.tree().opendir(ROOT, before[0].day).expect("a day");
-    let page = house.tree().readdir(fh, 0).expect("a page");
-    let next = page.last().expect("entries").next;
-    let first: Vec<_> = page.iter().skip(2).map(|entry| entry.name.to_string()).collect();
+    let page = house.tree().readdir(before[0].day, 0).expect("a page");
+    let next = page.entries().last().expect("entries").next;
+    let first: Vec<_> = page.entries().iter().skip(2).map(|entry| entry.name.to_string()).collect();
     kernel.restore(&before[first.len() - 1], DOC).expect("restored");
-    let rest = house.tree().readdir(fh, next).expect("a page");
-    assert_eq!(*rest[0].name, before[first.len()].name);
-    house.tree().releasedir(fh);
+    let rest = house.tree().readdir(before[0].day, next).expect("a page");
+    assert_eq!(*rest.entries()[0].name, before[first.len()].name);
 }
 
 #[test]

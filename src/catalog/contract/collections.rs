@@ -9,6 +9,8 @@ use crate::digest::Digest;
 
 laws! {
     items_are_listed_in_the_order_of_their_arrival
+    single_fields_are_listed_by_name_without_the_items
+    items_follow_one_another_by_their_positions
     a_replaced_item_keeps_its_position
     a_renamed_item_keeps_its_position_unless_it_takes_anothers
     an_item_from_elsewhere_comes_last
@@ -43,6 +45,29 @@ fn items_are_listed_in_the_order_of_their_arrival(catalog: &dyn Catalog) {
     let links = catalog.links(user).unwrap();
     let names: Vec<_> = links.iter().map(|link| link.place.item.as_ref()).collect();
     assert_eq!(names, [None, Some(&name("c")), Some(&name("a")), Some(&name("b"))]);
+}
+
+fn single_fields_are_listed_by_name_without_the_items(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    for field in ["cover", "avatar"] {
+        publish(catalog, &place(user, field), field, 9);
+    }
+    let singles = catalog.singles(user).unwrap();
+    let fields: Vec<_> = singles.iter().map(|link| link.place.field.as_str()).collect();
+    assert_eq!(fields, ["avatar", "cover"]);
+    assert_eq!(catalog.singles(RowId(99)).unwrap(), []);
+}
+
+fn items_follow_one_another_by_their_positions(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let positions = |catalog: &dyn Catalog| -> Vec<u64> {
+        let items = catalog.items(user, &name("photos")).unwrap();
+        items.iter().map(|link| link.position).collect()
+    };
+    let before = positions(catalog);
+    assert!(before.is_sorted_by(|one, next| one < next), "{before:?}");
+    catalog.unlink(&item(user, "photos", "a"), at(9)).unwrap();
+    assert_eq!(positions(catalog), [before[0], before[2]], "the others keep theirs");
 }
 
 fn a_replaced_item_keeps_its_position(catalog: &dyn Catalog) {

@@ -16,7 +16,12 @@ impl State {
     pub(super) fn find(&self, place: &Place) -> Option<Link> {
         let hung = self.links.get(place)?;
         let attachment = self.attachment(hung.attachment)?;
-        Some(Link { place: place.clone(), written: hung.written.clone(), attachment })
+        let (place, written) = (place.clone(), hung.written.clone());
+        Some(Link { place, written, attachment, position: hung.position })
+    }
+
+    pub(super) fn singles(&self, row: RowId) -> Vec<Link> {
+        self.in_order(|place| place.row == row && place.item.is_none())
     }
 
     pub(super) fn links(&self, row: RowId) -> Vec<Link> {

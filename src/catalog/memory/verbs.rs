@@ -89,6 +89,10 @@ impl Catalog for Memory {
         Ok(self.state().links(row))
     }
 
+    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        Ok(self.state().singles(row))
+    }
+
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         Ok(self.state().items(row, field))
     }

@@ -94,10 +94,15 @@ pub(super) fn attachment(row: &Row) -> Result<Attachment, Error> {
     })
 }
 
-/// [`attachment`], followed by the link's place and written name.
+/// [`attachment`], followed by the link's place, written name and position.
 pub(super) fn link(row: &Row) -> Result<Link, Error> {
     const AT: usize = AFTER_ATTACHMENT;
-    Ok(Link { place: place(row, AT)?, written: name(row, AT + 3)?, attachment: attachment(row)? })
+    Ok(Link {
+        place: place(row, AT)?,
+        written: name(row, AT + 3)?,
+        attachment: attachment(row)?,
+        position: number(row, AT + 4)?,
+    })
 }
 
 pub(super) fn variant_record(row: &Row) -> Result<VariantRecord, Error> {

@@ -16,7 +16,7 @@ macro_rules! link_query {
         concat!(
             "SELECT ",
             attachment_columns!(),
-            ", l.row_id, l.field, l.item, l.written FROM ",
+            ", l.row_id, l.field, l.item, l.written, l.position FROM ",
             attachment_tables!(),
             "JOIN links l ON l.attachment = a.id "
         )
@@ -31,6 +31,11 @@ pub(super) fn find(db: &Connection, place: &Place) -> Result<Option<Link>, Error
 
 pub(super) fn of_row(db: &Connection, row: RowId) -> Result<Vec<Link>, Error> {
     let sql = concat!(link_query!(), "WHERE l.row_id = ? ORDER BY l.field, l.position, l.item");
+    all(db, sql, [int(row.0)], link)
+}
+
+pub(super) fn singles(db: &Connection, row: RowId) -> Result<Vec<Link>, Error> {
+    let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.item = '' ORDER BY l.field");
     all(db, sql, [int(row.0)], link)
 }
 

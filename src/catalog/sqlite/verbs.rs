@@ -95,7 +95,9 @@ impl Catalog for Sqlite {
     fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::of_row(db, row))
     }
-
+    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        self.read(|db| slots::singles(db, row))
+    }
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::items(db, row, field))
     }
@@ -244,7 +246,6 @@ impl Catalog for Sqlite {
     fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
         self.read(|db| variants::by_id(db, id))
     }
-
     fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
         self.read(|db| variants::of_original(db, original))
     }
@@ -385,7 +386,6 @@ impl Catalog for Sqlite {
     fn usage(&self, account: Account) -> Result<Usage, Error> {
         self.read(|db| usage::of(db, account))
     }
-
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         self.read(usage::every)
     }

@@ -10,7 +10,6 @@ use fuser::{
 
 use crate::blob::Space;
 use crate::slot::NAME_MAX;
-use crate::tree::Fh;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Lifetime, Opened, Shown};
 
 const LONG: Duration = Duration::from_secs(60 * 60);
@@ -70,9 +69,8 @@ answers! {
         &time(entry.attributes), &time(entry.name), &file_attr(&entry.attr),
         Generation(entry.generation)
     );
-    // One time-to-live for the name and the attributes: the shorter one.
     ReplyCreate, (Entry, Handle), |reply, created| reply.created(
-        &time(created.0.name).min(time(created.0.attributes)),
+        &shorter(&created.0),
         &file_attr(&created.0.attr),
         Generation(created.0.generation), created.1.fh, created.1.flags
     );
@@ -111,9 +109,9 @@ pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
     Handle { fh: FileHandle(opened.fh.0), flags }
 }
 
-/// An open directory. The kernel does not cache what it lists.
-pub fn directory(fh: Fh) -> Handle {
-    Handle { fh: FileHandle(fh.0), flags: FopenFlags::empty() }
+/// For answers that have one time-to-live for the name and the attributes.
+pub fn shorter(entry: &Entry) -> Duration {
+    time(entry.name).min(time(entry.attributes))
 }
 
 pub fn file_type(kind: Kind) -> FileType {
@@ -135,7 +133,7 @@ fn block_size(space: Space) -> u32 {
     u32::try_from(space.block_size).unwrap_or(PREFERRED_BLOCK)
 }
 
-fn file_attr(attr: &Attr) -> FileAttr {
+pub fn file_attr(attr: &Attr) -> FileAttr {
     FileAttr {
         ino: INodeNo(attr.ino.0),
         size: attr.size,
@@ -160,8 +158,8 @@ mod tests {
     use super::*;
     use crate::attachment::{Access, Times};
     use crate::timestamp::Timestamp;
-    use crate::tree::Ino;
     use crate::tree::attr::Stored;
+    use crate::tree::{Fh, Ino};
 
     #[test]
     fn stat_shows_the_exact_size_and_whole_blocks() {

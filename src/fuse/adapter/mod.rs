@@ -5,9 +5,11 @@ mod answer;
 mod decode;
 mod negotiate;
 mod open;
+mod reader;
 mod transfer;
 mod work;
 
+pub use reader::{Desk, Reader};
 pub use work::pool_threads;
 
 use std::ffi::OsStr;
@@ -18,14 +20,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, IoctlFlags,
-    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
-    WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier,
+    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
+use crate::fuse::adapter::negotiate::Agreed;
 use crate::fuse::adapter::work::{Asked, Workshop, crowded};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
@@ -38,20 +41,19 @@ use crate::tree::ops::{Linked, Lookup};
 pub struct Adapter {
     shop: Workshop,
     backings: Arc<Backings>,
-    spare_flush: bool,
+    agreed: Agreed,
 }
 
 impl Adapter {
     pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, backings, spare_flush: false })
+        Ok(Self { shop: Workshop::new(tree)?, backings, agreed: Agreed::nothing() })
     }
 }
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        let agreed = negotiate::capabilities(config);
-        self.spare_flush = agreed.spare_flush;
-        self.backings.offer(agreed.passthrough);
+        self.agreed = negotiate::capabilities(config);
+        self.backings.offer(self.agreed.passthrough);
         Ok(())
     }
 
@@ -186,7 +188,7 @@ impl Filesystem for Adapter {
         match Asked::now(Operation::Open).attempt(&self.shop.tree, open) {
             Ok(opened) => {
                 let on = (&self.shop, &*self.backings);
-                open::answer(on, ino, &opened, self.spare_flush, reply);
+                open::answer(on, ino, &opened, self.agreed.spare_flush, reply);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -201,7 +203,7 @@ impl Filesystem for Adapter {
         self.shop.here(Operation::Create, reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
-            Ok((entry, handle(&opened, self.spare_flush)))
+            Ok((entry, handle(&opened, self.agreed.spare_flush)))
         });
     }
 
@@ -260,30 +262,30 @@ impl Filesystem for Adapter {
         self.shop.sized(Operation::Fsync, reply, size, move |tree| tree.fsync(fh), crowded);
     }
 
-    fn opendir(&self, request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.shop.here(Operation::Opendir, reply, |tree| {
-            let fh = tree.opendir(decode::caller(request), decode::ino(ino))?;
-            Ok(answer::directory(fh))
-        });
+    // ENOSYS once, and for the kernel directories are always open: it then keeps what they list until it is told otherwise.
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        if self.agreed.spares_opendir() {
+            reply.error(Errno::ENOSYS);
+        } else {
+            reply.opened(FileHandle(0), FopenFlags::empty());
+        }
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
     fn readdir(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64,
+        &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
-        transfer::list(&self.shop.tree, decode::fh(fh), offset, reply);
+        transfer::list(&self.shop.tree, ino, offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
-    fn releasedir(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
-        reply: ReplyEmpty,
+    fn readdirplus(
+        &self, request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
+        reply: ReplyDirectoryPlus,
     ) {
-        self.shop.here(Operation::Releasedir, reply, |tree| {
-            tree.releasedir(decode::fh(fh));
-            Ok(())
-        });
+        let asked = (decode::caller(request), ino);
+        transfer::list_plus(&self.shop.tree, asked, offset, reply, |_, _| ());
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 
-use fuser::{INodeNo, ReplyData, ReplyDirectory};
+use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
-use crate::fuse::adapter::answer::file_type;
+use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
 use crate::fuse::adapter::work::Asked;
-use crate::tree::Tree;
 use crate::tree::activity::Operation;
-use crate::tree::{Fh, Result};
+use crate::tree::attr::{Entry, Listed};
+use crate::tree::listing::Page;
+use crate::tree::{Caller, Fh, Ino, Result, Tree};
 
 thread_local! {
     /// Kept for the thread's next read. The kernel asks for 1 MiB at most.
@@ -17,12 +18,22 @@ thread_local! {
 }
 
 pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
+    answer(tree, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
+}
+
+/// Answers with what is read into a buffer of this size.
+pub fn answer(
+    tree: &Tree,
+    size: u32,
+    reply: ReplyData,
+    read: impl FnOnce(&Tree, &mut [u8]) -> Result<usize>,
+) {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < size {
             buffer.resize(size, 0);
         }
-        let fill = |tree: &Tree| tree.read(fh, offset, &mut buffer[..size]);
+        let fill = |tree: &Tree| read(tree, &mut buffer[..size]);
         match Asked::now(Operation::Read).attempt(tree, fill) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
@@ -30,27 +41,63 @@ pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
     });
 }
 
-/// Answers with as many entries after `offset` as the kernel's buffer holds.
-pub fn list(tree: &Tree, fh: Fh, offset: u64, mut reply: ReplyDirectory) {
-    let fill = |tree: &Tree| fill(tree, fh, offset, &mut reply);
-    match Asked::now(Operation::Readdir).attempt(tree, fill) {
+/// Answers with as many entries after a place as the kernel's buffer holds.
+pub fn list(tree: &Tree, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
+    let filled = Asked::now(Operation::Readdir).attempt(tree, |tree| {
+        fill(tree, ino, after, |entry, _| {
+            let kind = file_type(entry.kind);
+            reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
+        })
+    });
+    match filled {
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }
 }
 
-fn fill(tree: &Tree, fh: Fh, mut offset: u64, reply: &mut ReplyDirectory) -> Result<()> {
+/// The same, with what a lookup of each entry would answer; `note` is told of each that is sent.
+pub fn list_plus(
+    tree: &Tree,
+    (who, ino): (Caller, INodeNo),
+    after: u64,
+    mut reply: ReplyDirectoryPlus,
+    note: impl Fn(&str, &Entry),
+) {
+    let filled = Asked::now(Operation::Readdirplus).attempt(tree, |tree| {
+        fill(tree, ino, after, |listed, page| {
+            let entry = tree.entry_listed(who, listed, page);
+            let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));
+            let generation = Generation(entry.generation);
+            let full = reply.add(attr.ino, listed.next, &*listed.name, &ttl, &attr, generation);
+            if !full {
+                note(&listed.name, &entry);
+            }
+            full
+        })
+    });
+    match filled {
+        Ok(()) => reply.ok(),
+        Err(errno) => reply.error(errno),
+    }
+}
+
+/// Adds entries until `add` says that there is no room.
+fn fill(
+    tree: &Tree,
+    ino: INodeNo,
+    mut after: u64,
+    mut add: impl FnMut(&Listed, &Page) -> bool,
+) -> Result<()> {
     loop {
-        let entries = tree.readdir(fh, offset)?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        for entry in entries {
-            let kind = file_type(entry.kind);
-            if reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name) {
+        let page = tree.readdir(Ino(ino.0), after)?;
+        for entry in page.entries() {
+            if add(entry, &page) {
                 return Ok(());
             }
-            offset = entry.next;
+            after = entry.next;
+        }
+        if page.is_last {
+            return Ok(());
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::schema::Collection;
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
-use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
 
@@ -124,8 +123,8 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match &published.displaced {
-            Some(displaced) => self.displaced_by_name(displaced, before),
-            None => self.forget_attributes(Node::Attachment(published.attachment.id)),
+            Some(displaced) => self.displaced_by_name(place, displaced, before),
+            None => self.forget_attachment(published.attachment.id),
         }
     }
 

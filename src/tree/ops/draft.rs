@@ -2,11 +2,10 @@
 //! Does not judge bytes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::FILE_MODE;
 use crate::attachment::{Access, Attachment, AttachmentId};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::catalog::{Link, Place};
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
 use crate::library::quota::Room;
@@ -18,14 +17,10 @@ use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
-use crate::tree::node::Node;
-use crate::tree::{Caller, Error, Ino, Result, Tree};
+use crate::tree::{Caller, Error, Result, Tree};
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;
-/// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
-pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);
-
 impl Tree {
     /// The caller's draft of a slot: the one it has, or a new one that starts from what is stored.
     pub(in crate::tree) fn draft_for(
@@ -92,8 +87,13 @@ impl Tree {
             }
         };
         let replaced = replaced.map(|(promise, _)| promise);
+        let row = target.place.row;
         let draft = Draft::new(target, author, access, start, replaced);
-        Ok(self.drafts.add(draft.within(&self.library, room), over, owner))
+        let open = self.drafts.add(draft.within(&self.library, room), over, owner);
+        if over.is_none() {
+            self.relist_beyond(row);
+        }
+        Ok(open)
     }
 
     /// What is known of the quotas before a byte is sent. A field whose refusals are not told takes bytes all the same, for
@@ -129,11 +129,12 @@ impl Tree {
     /// Judges a draft now and tells the kernel what the commit changed. What was unlinked for it is back before its writer
     /// hears that it was refused, or did not fit.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
-        let before = self.link_before(open)?;
+        let (before, was_shown) = (self.link_before(open)?, open.is_shown());
         let verdict = open.draft.settle(&self.library);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
             self.reported(open);
+            self.vanished(open, was_shown);
         }
         self.committed(open, before.as_ref(), &verdict?);
         Ok(())
@@ -142,6 +143,7 @@ impl Tree {
     /// The last handle of a draft is closed.
     pub(in crate::tree) fn end_draft(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
+        let was_shown = open.is_shown();
         let (end, verdict) = open.draft.finish(&self.library);
         if let Some(verdict) = verdict {
             self.committed(open, before.as_ref(), &verdict);
@@ -152,9 +154,19 @@ impl Tree {
                 self.put_back(open);
                 self.reported(open);
             }
-            End::Committed(_) | End::Discarded => {}
+            // What was committed is listed in its place.
+            End::Committed(_) => return self.drafts.remove(open.id),
+            End::Discarded => {}
         }
         self.drafts.remove(open.id);
+        self.vanished(open, was_shown);
+    }
+
+    /// A first draft that was listed is listed no more.
+    fn vanished(&self, open: &OpenDraft, was_shown: bool) {
+        if was_shown {
+            self.relist(open.place().row);
+        }
     }
 
     /// A report may lie beside the refused name: the directory's times have moved.
@@ -173,8 +185,10 @@ impl Tree {
             Ok(None) if open.is_shown() => return open.rest(),
             _ => {}
         }
+        let was_shown = open.is_shown();
         self.put_back(open);
         self.drafts.remove(open.id);
+        self.vanished(open, was_shown);
     }
 
     /// What the writer unlinked before it began hangs there again, if nothing else does (CONTRACT 2.11).
@@ -241,9 +255,9 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, open.id);
         match displaced {
-            Some(displaced) => self.displaced(displaced, before),
+            Some(displaced) => self.displaced(place, displaced, before),
             // The same bytes again: the attachment stayed, with new times.
-            None => self.forget_attributes(Node::Attachment(*id)),
+            None => self.forget_attachment(*id),
         }
     }
 
@@ -256,47 +270,11 @@ impl Tree {
         }
     }
 
-    /// An attachment has lost a name otherwise than by the kernel's own doing. The name must go before the reply: while the
-    /// attachment lives on, under another name or in an open handle, its attributes are answered, and an `O_PATH` open
-    /// (Samba) of one that is dead asks nobody and is not told to look again.
-    pub(in crate::tree) fn displaced(&self, displaced: &Attachment, before: Option<&Link>) {
-        self.forget_attributes(Node::Attachment(displaced.id));
-        if let Some(link) = before {
-            self.forget_name_of(link, PATIENCE);
-        }
-    }
-
-    /// What a rename or a link displaces, the kernel asks for with the directory locked: waiting would be in vain.
-    pub(in crate::tree) fn displaced_by_name(&self, displaced: &Attachment, before: Option<&Link>) {
-        self.forget_attributes(Node::Attachment(displaced.id));
-        if let Some(link) = before {
-            self.forget_name_of(link, Duration::ZERO);
-        }
-    }
-
     /// Unlinked or renamed away: remembered for the draft that its remover may begin now.
     pub(in crate::tree) fn note_unlinked(&self, who: Caller, link: &Link, lost: &Attachment) {
         let pid = self.processes.group(who.tid).unwrap_or(0);
         self.unlinked.note((link.place.clone(), pid), (lost.id, link.written.clone()));
-        self.forget_attributes(Node::Attachment(lost.id));
-    }
-
-    /// The row's times have moved, and with them its collections'.
-    pub(in crate::tree) fn row_changed(&self, place: &Place) {
-        if let Ok(Some(row)) = self.library.row_by_id(place.row) {
-            self.forget_directories(&row, None);
-        }
-    }
-
-    /// The attributes of a row and its collections, which are the same, but for the one that is about to be answered.
-    pub(in crate::tree) fn forget_directories(&self, row: &RowRecord, except: Option<Ino>) {
-        let Ok(table) = self.table(row.table) else { return };
-        let collections = table.collections().map(|(number, _)| Node::Collection(number, row.id));
-        for node in collections.chain([Node::Row(row.table, row.id)]) {
-            if Some(node.ino()) != except {
-                self.forget_attributes(node);
-            }
-        }
+        self.displaced(&link.place, lost, None);
     }
 
     /// Drafts with bytes that nobody has judged, those that are being fetched among them.

@@ -36,7 +36,6 @@ impl Tree {
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
             Handle::Nothing => Ok(0),
-            Handle::Directory(_) => Err(Error::IsDirectory),
         }
     }
 
@@ -54,9 +53,7 @@ impl Tree {
                 View::Row(..) => Ok(()),
             },
             // What is committed is durable already, and other documents are understood at their close.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing | Handle::Directory(_) => {
-                Ok(())
-            }
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing => Ok(()),
         }
     }
 
@@ -164,7 +161,7 @@ impl Tree {
 }
 
 /// A short read means the end of the file to the kernel.
-fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+pub(in crate::tree) fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
         match file.read_at(&mut buffer[read..], offset + read as u64) {

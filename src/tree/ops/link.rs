@@ -52,7 +52,8 @@ impl Tree {
         self.check_arrival(who, target, taken, None)?;
         self.library.share(&from, &source.rules, target, author)?;
         self.drop_placeholders(&target.place, 0);
-        self.forget_attributes(Node::Attachment(id));
+        self.row_changed(&target.place);
+        self.forget_attachment(id);
         self.entry_of(target, side)
     }
 

@@ -1,68 +1,92 @@
 //! Listing directories.
 //! Does not render and does not decide by who asks: what a directory lists is the same for everybody.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
 
 use crate::attachment::{AttachmentId, FieldId, RowId, TableId};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::Table;
-use crate::schema::Collection;
-use crate::tree::attr::{Kind, Listed};
+use crate::schema::{Collection, Field};
+use crate::timestamp::Timestamp;
+use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
-use crate::tree::handles::{Handle, Listing};
+use crate::tree::listing::Page;
 use crate::tree::name;
 use crate::tree::node::Node;
-use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
+use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
+use crate::tree::side::Side;
+use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
-/// Entries that one query reads.
+/// Entries that one query reads. The kernel's buffer takes some 170 with their attributes.
 const PAGE: usize = 512;
-/// Offsets of a page's entries begin after `.` and `..`: the offset of a row is its number plus this.
+/// Places begin after those of `.` and `..`: the place of a row is its number plus this.
 const DOTS: u64 = 2;
+/// The upper bits of a place say what is there, in the order in which a directory lists them: fields and items, then first
+/// drafts of items, links that wait, scratch, rendered variants.
+const CLASS_SHIFT: u32 = 60;
+const DRAFT: u64 = 1 << CLASS_SHIFT;
+const LINK: u64 = 2 << CLASS_SHIFT;
+const SCRATCH: u64 = 3 << CLASS_SHIFT;
+const VARIANT: u64 = 4 << CLASS_SHIFT;
+/// Items may be at one position, which then has this many places.
+const SAME_POSITION_BITS: u32 = 8;
+const SAME_POSITION: u64 = (1 << SAME_POSITION_BITS) - 1;
+
+/// What a directory lists under one name.
+struct Child {
+    node: Node,
+    name: String,
+    /// Where it is in its directory.
+    place: u64,
+    entry: Option<Entry>,
+}
 
 impl Tree {
-    pub fn opendir(&self, _: Caller, ino: Ino) -> Result<Fh> {
-        let node = node(ino)?;
-        if !node.is_directory() {
-            return Err(Error::NotDirectory);
-        }
-        let listing = match node {
+    /// Entries that follow a place; reading begins at 0. A table of any size is read page by page.
+    pub fn readdir(&self, ino: Ino, after: u64) -> Result<Page> {
+        match node(ino)? {
             Node::Table(_)
             | Node::OriginalTable(_)
             | Node::ThumbTable(_)
             | Node::Trash
-            | Node::TrashDay(_) => Listing::Pages { source: ino },
-            _ => Listing::Whole { source: ino, entries: None },
-        };
-        Ok(self.handles.add(Handle::Directory(Mutex::new(listing))))
-    }
-
-    /// Entries that follow `offset`; none at the end. A table of any size is read page by page.
-    pub fn readdir(&self, fh: Fh, offset: u64) -> Result<Vec<Listed>> {
-        let handle = self.handles.find(fh)?;
-        let Handle::Directory(listing) = &*handle else { return Err(Error::NotDirectory) };
-        let mut listing = listing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &mut *listing {
-            Listing::Pages { source } => self.list_page(*source, offset),
-            Listing::Whole { source, entries } => {
-                // Reading from the start again (`rewinddir`) sees what there is now.
-                if offset == 0 || entries.is_none() {
-                    *entries = Some(self.list(*source)?);
-                }
-                let start = usize::try_from(offset).unwrap_or(usize::MAX);
-                let rest = entries.as_deref().and_then(|entries| entries.get(start..));
-                Ok(rest.unwrap_or_default().to_vec())
-            }
+            | Node::TrashDay(_) => self.list_page(ino, after),
+            other if !other.is_directory() => Err(Error::NotDirectory),
+            _ => self.list_whole(ino, after),
         }
     }
 
-    pub fn releasedir(&self, fh: Fh) {
-        self.handles.remove(fh);
+    /// What a lookup of a listed name would answer. What is not known without asking further may not be kept.
+    pub fn entry_listed(&self, who: Caller, listed: &Listed, page: &Page) -> Entry {
+        if let Some(entry) = listed.entry {
+            let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
+            return if page.is_fresh { entry } else { none };
+        }
+        let unknown = || {
+            let access = crate::attachment::Access { mode: 0, ..self.daemon() };
+            let times = crate::attachment::Times::all(Timestamp(0));
+            let Listed { ino, kind, .. } = *listed;
+            Attr { ino, kind, size: 0, links: 1, access, times }
+        };
+        let shown = self.getattr(who, listed.ino, None);
+        let entry = fleeting(shown.map_or_else(|_| unknown(), |shown| shown.attr));
+        Entry { generation: self.generation_of(&entry.attr), ..entry }
+    }
+
+    /// A whole directory. Reading from the start again (`rewinddir`) sees what there is now.
+    fn list_whole(&self, directory: Ino, after: u64) -> Result<Page> {
+        if after > 0
+            && let Some(rest) = self.listings.after(directory, after)
+        {
+            return Ok(rest);
+        }
+        let changes = self.listings.changes();
+        let entries = self.list(directory)?;
+        Ok(self.listings.keep(directory, entries, changes).from(after))
     }
 
     /// A page begins with the dots if it is the first.
-    fn list_page(&self, source: Ino, offset: u64) -> Result<Vec<Listed>> {
+    fn list_page(&self, source: Ino, offset: u64) -> Result<Page> {
         let mut listed = if offset < DOTS { dots(source) } else { Vec::new() };
         listed.drain(..usize::try_from(offset).unwrap_or(0).min(listed.len()));
         let after = offset.saturating_sub(DOTS);
@@ -70,15 +94,12 @@ impl Tree {
             Node::Table(table) => self.list_rows(table, after, Node::Row)?,
             Node::OriginalTable(table) => self.list_rows(table, after, Node::OriginalRow)?,
             Node::ThumbTable(table) => self.list_rows(table, after, Node::ThumbRow)?,
-            Node::Trash => self.list_trash_days(after)?,
-            Node::TrashDay(day) => self.list_trashed(day, after)?,
+            Node::Trash => numbered(self.list_trash_days(after)?),
+            Node::TrashDay(day) => numbered(self.list_trashed(day, after)?),
             _ => return Err(Error::NotDirectory),
         };
-        listed.extend(
-            page.into_iter()
-                .map(|(node, name, next)| Listed { next: next + DOTS, ..entry(node, &name) }),
-        );
-        Ok(listed)
+        listed.extend(page.into_iter().map(|child| self.listed(child)));
+        Ok(Page::part(listed))
     }
 
     fn list_rows(
@@ -86,40 +107,57 @@ impl Tree {
         table: TableId,
         after: u64,
         make: fn(TableId, RowId) -> Node,
-    ) -> Result<Vec<(Node, String, u64)>> {
+    ) -> Result<Vec<Child>> {
         let rows = self.library.rows(table, RowId(after), PAGE)?;
-        let listed = |row: RowRecord| (make(table, row.id), row.name.to_string(), row.id.0);
+        let listed = |row: RowRecord| {
+            let node = make(table, row.id);
+            let entry = match node {
+                Node::ThumbRow(..) => lasting(self.thumb_view(node, &row, row.times)),
+                _ => Side::of(node).directory(node, self.row_attr(&row)),
+            };
+            let (name, place) = (row.name.to_string(), row.id.0 + DOTS);
+            Child { node, name, place, entry: Some(entry) }
+        };
         Ok(rows.into_iter().map(listed).collect())
     }
 
-    /// A whole directory, numbered from 1.
     fn list(&self, source: Ino) -> Result<Vec<Listed>> {
         let found = match node(source)? {
-            Node::Root => self.list_root(),
-            Node::Originals => self
-                .original_tables()
-                .map(|table| (Node::OriginalTable(table.id), table.name.to_string()))
-                .collect(),
-            Node::Drop => self.list_boxes(),
+            Node::Root => fixed(self.list_root()),
+            Node::Originals => fixed(
+                self.original_tables()
+                    .map(|table| (Node::OriginalTable(table.id), table.name.to_string())),
+            ),
+            Node::Drop => fixed(self.list_boxes()),
             Node::DropBox(row) => self.list_box(row)?,
-            Node::Models => self.list_tables(|table| Node::Table(table.id)),
-            Node::Thumbs => self.list_tables(|table| Node::ThumbTable(table.id)),
+            Node::Models => fixed(self.list_tables(Node::Table)),
+            Node::Thumbs => fixed(self.list_tables(Node::ThumbTable)),
             Node::Row(..) | Node::OriginalRow(..) => self.list_row(&self.directory(source)?)?,
             Node::Collection(..) | Node::OriginalCollection(..) => {
                 self.list_collection(&self.directory(source)?)?
             }
             Node::ThumbRow(table, row) => self.list_thumb_row(self.table(table)?, row)?,
             Node::ThumbCollection(field, row) => self.list_thumb_collection(field, row)?,
-            Node::ThumbField(id) => self.list_thumbs(id)?,
-            other => self.list_control(other)?,
+            node @ (Node::ThumbField(id) | Node::GuardedThumbs(id)) => {
+                self.list_thumbs(node, id)?
+            }
+            other => fixed(self.list_control(other)?),
         };
-        let entries = found.into_iter().map(|(node, name)| entry(node, &name));
         let mut all = dots(source);
-        all.extend(entries);
-        for (entry, next) in all.iter_mut().zip(1..) {
-            entry.next = next;
-        }
+        let shown = found.into_iter().filter(|child| self.shows(child.node));
+        all.extend(shown.map(|child| self.listed(child)));
         Ok(all)
+    }
+
+    fn listed(&self, child: Child) -> Listed {
+        let Child { node, name, place, entry } = child;
+        let kind = match node {
+            Node::Link(_) => Kind::Symlink,
+            _ if node.is_directory() => Kind::Directory,
+            _ => Kind::File,
+        };
+        let entry = entry.map(|it| Entry { generation: self.generation_of(&it.attr), ..it });
+        Listed { ino: node.ino(), kind, name: name.into(), next: place, entry }
     }
 
     fn list_root(&self) -> Vec<(Node, String)> {
@@ -135,124 +173,217 @@ impl Tree {
         all.map(|(node, name)| (node, name.to_owned())).collect()
     }
 
-    fn list_tables(&self, node: impl Fn(&Table) -> Node) -> Vec<(Node, String)> {
-        self.library.tables().iter().map(|table| (node(table), table.name.to_string())).collect()
+    fn list_tables(&self, node: fn(TableId) -> Node) -> Vec<(Node, String)> {
+        self.library.tables().iter().map(|table| (node(table.id), table.name.to_string())).collect()
     }
 
-    /// Fields and collections by name, first drafts and placeholders among them, then scratch.
-    fn list_row(&self, row: &Directory<'_>) -> Result<Vec<(Node, String)>> {
-        let mut taken = HashSet::new();
-        let mut found = Vec::new();
+    /// Fields and collections by name, first drafts and placeholders among them, then scratch. One query for all fields.
+    fn list_row(&self, row: &Directory<'_>) -> Result<Vec<Child>> {
         let side = row.side();
-        let fields = row.table.fields.iter().filter(|field| side.has(field));
-        for field in fields.filter(|field| field.collection == Collection::One) {
-            if let Some(link) = self.library.find(&row.one(&field.name))? {
-                taken.insert(link.place.clone());
-                found.push(side.listed(link, field));
+        let mut links = self.singles(row.row)?;
+        let is_there = |field: &Field| side.has(field);
+        let has_collections = row.table.collections().any(|(_, field)| is_there(field));
+        let record = if has_collections { self.library.row_by_id(row.row)? } else { None };
+        let mut found = Vec::new();
+        for (place, number, field) in by_name(row.table).filter(|(_, _, field)| is_there(field)) {
+            if field.collection != Collection::One {
+                let (node, name) = (side.collection(number, row.row), field.name.to_string());
+                let shown = |row| side.directory(node, self.collection_attr(number, row));
+                found.push(Child { node, name, place, entry: record.as_ref().map(shown) });
+            } else if let Some(link) = links.remove(field.name.as_str()) {
+                found.push(linked(side, link, field, place));
+            } else if let Some(open) = self.first_shown(&row.one(&field.name)) {
+                found.push(drafted(&open, place));
             }
         }
-        let collections = row.table.collections().filter(|(_, field)| side.has(field));
-        found.extend(
-            collections
-                .map(|(number, field)| (side.collection(number, row.row), field.name.to_string())),
-        );
-        found.extend(self.list_drafts(row, &taken));
-        found.sort_by(|(_, one), (_, other)| one.cmp(other));
         self.list_scratch(row, found)
     }
 
+    fn singles(&self, row: RowId) -> Result<HashMap<String, Link>> {
+        let links = self.library.singles(row)?;
+        Ok(links.into_iter().map(|link| (link.place.field.to_string(), link)).collect())
+    }
+
+    /// Of several drafts the first has the name.
+    fn first_shown(&self, place: &Place) -> Option<std::sync::Arc<OpenDraft>> {
+        self.drafts.of(place).into_iter().find(|open| open.is_shown())
+    }
+
     /// Items in their order, first drafts and placeholders, then scratch.
-    fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<(Node, String)>> {
+    fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<Child>> {
         let field = collection.field.ok_or(Error::NotDirectory)?;
         let items = self.library.items(collection.row, &field.name)?;
-        let taken = items.iter().map(|link| link.place.clone()).collect();
+        let places = places(&items);
+        let drafts = self.drafts_beside(collection, &items);
         let side = collection.side();
-        let mut found: Vec<_> = items.into_iter().map(|link| side.listed(link, field)).collect();
-        found.extend(self.list_drafts(collection, &taken));
+        let items = items.into_iter().zip(places);
+        let mut found: Vec<_> =
+            items.map(|(link, place)| linked(side, link, field, place)).collect();
+        found.extend(drafts);
         self.list_scratch(collection, found)
     }
 
-    /// What free slots show.
-    fn list_drafts(
-        &self,
-        directory: &Directory<'_>,
-        taken: &HashSet<Place>,
-    ) -> Vec<(Node, String)> {
-        let shown = |open: &Arc<OpenDraft>| {
+    /// What the free slots of a collection show.
+    fn drafts_beside(&self, collection: &Directory<'_>, items: &[Link]) -> Vec<Child> {
+        if self.drafts.is_empty() {
+            return Vec::new();
+        }
+        let taken: std::collections::HashSet<_> = items.iter().map(|link| &link.place).collect();
+        let shown = |open: &std::sync::Arc<OpenDraft>| {
             let place = open.place();
-            // Of several drafts the first has the name.
-            let first = || self.drafts.of(place).into_iter().find(|open| open.is_shown());
-            directory.lists(place)
+            collection.lists(place)
                 && !taken.contains(place)
-                && first().is_some_and(|first| first.id == open.id)
+                && self.first_shown(place).is_some_and(|first| first.id == open.id)
         };
         let drafts = self.drafts.all().into_iter().filter(shown);
-        drafts.map(|it| (Node::Draft(it.id), it.draft.target().written.to_string())).collect()
+        drafts.map(|open| drafted(&open, DRAFT | open.id)).collect()
     }
 
-    fn list_scratch(
-        &self,
-        directory: &Directory<'_>,
-        mut found: Vec<(Node, String)>,
-    ) -> Result<Vec<(Node, String)>> {
+    fn list_scratch(&self, directory: &Directory<'_>, mut found: Vec<Child>) -> Result<Vec<Child>> {
         let links = self.links.of(&directory.folder());
-        found.extend(links.into_iter().map(|it| (Node::Link(it.id), it.name.to_string())));
+        found.extend(
+            links.into_iter().map(|it| child(Node::Link(it.id), it.name.to_string(), LINK | it.id)),
+        );
         let scratch = self.library.scratches(&directory.folder())?;
-        found.extend(scratch.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())));
+        found.extend(
+            scratch
+                .into_iter()
+                .map(|it| child(Node::Scratch(it.id), it.name.to_string(), SCRATCH | it.id.0)),
+        );
         Ok(found)
     }
 
-    fn list_thumb_row(&self, table: &Table, row: RowId) -> Result<Vec<(Node, String)>> {
+    fn list_box(&self, id: RowId) -> Result<Vec<Child>> {
+        let files = self.library.scratches(&crate::catalog::Folder::row(id))?;
+        let child = |it: crate::catalog::ScratchRecord| {
+            child(Node::Scratch(it.id), it.name.to_string(), SCRATCH | it.id.0)
+        };
+        Ok(files.into_iter().map(child).collect())
+    }
+
+    fn list_thumb_row(&self, table: &Table, row: RowId) -> Result<Vec<Child>> {
+        let record = self.library.row_by_id(row)?.ok_or(Error::Stale)?;
+        let mut links = self.singles(row)?;
         let mut found = Vec::new();
-        for (field, number) in table.fields.iter().zip(&table.numbers) {
+        for (place, number, field) in by_name(table) {
             if field.collection != Collection::One {
-                found.push((Node::ThumbCollection(*number, row), field.name.to_string()));
-                continue;
+                let (node, name) = (Node::ThumbCollection(number, row), field.name.to_string());
+                let entry = Some(lasting(self.thumb_view(node, &record, record.times)));
+                found.push(Child { node, name, place, entry });
+            } else if let Some(link) = links.remove(field.name.as_str()) {
+                found.extend(self.thumbs(&link, &record, place));
             }
-            let link = self.library.find(&Place::one(row, field.name.clone()))?;
-            found.extend(link.as_ref().and_then(thumbs));
         }
         Ok(found)
     }
 
-    fn list_thumb_collection(&self, field: FieldId, row: RowId) -> Result<Vec<(Node, String)>> {
+    fn list_thumb_collection(&self, field: FieldId, row: RowId) -> Result<Vec<Child>> {
         let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
-        Ok(self.library.items(row, &field.name)?.iter().filter_map(thumbs).collect())
+        let record = self.library.row_by_id(row)?.ok_or(Error::Stale)?;
+        let items = self.library.items(row, &field.name)?;
+        let places = places(&items);
+        let thumbs = items.iter().zip(places);
+        Ok(thumbs.filter_map(|(link, place)| self.thumbs(link, &record, place)).collect())
+    }
+
+    /// The directory of an image's variants.
+    fn thumbs(&self, link: &Link, row: &RowRecord, place: u64) -> Option<Child> {
+        name::preset_format(&link.attachment)?;
+        let entry = self.thumbs_entry(&link.attachment, row);
+        let node = Node::of(entry.attr.ino)?;
+        Some(Child { node, name: link.place.name().to_string(), place, entry: Some(entry) })
     }
 
     /// Presets, rendered or not, and what else was rendered.
-    fn list_thumbs(&self, id: AttachmentId) -> Result<Vec<(Node, String)>> {
-        let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
+    fn list_thumbs(&self, node: Node, id: AttachmentId) -> Result<Vec<Child>> {
+        for over in self.galleries.list(node.ino(), Timestamp::now()) {
+            if let Some(over) = Node::of(over) {
+                self.forget_attributes(over);
+            }
+        }
+        let attachment = self.thumbed(node, id)?;
         let field = self.field_of(id)?;
         let format = name::preset_format(&attachment).ok_or(Error::NotFound)?;
-        let mut found: Vec<_> =
-            field.presets(format).map(|variant| (Node::Unrendered, variant.to_string())).collect();
-        for record in self.library.variants(attachment.blob)? {
-            let name = record.variant.to_string();
-            found.retain(|(_, preset)| *preset != name);
-            found.push((Node::Variant(record.id), name));
-        }
+        let mut rendered = self.library.variants(attachment.blob)?;
+        rendered.sort_by_key(|record| record.id.0);
+        let is_rendered =
+            |name: &String| rendered.iter().any(|record| record.variant.to_string() == *name);
+        let presets = field.presets(format).map(|variant| variant.to_string()).zip(DOTS + 1..);
+        let mut found: Vec<_> = presets
+            .filter(|(name, _)| !is_rendered(name))
+            .map(|(name, place)| child(Node::Unrendered, name, place))
+            .collect();
+        let kept = if node == Node::ThumbField(id) { lasting } else { fleeting };
+        found.extend(rendered.into_iter().map(|record| {
+            let (node, name) = (Node::Variant(record.id), record.variant.to_string());
+            let entry = Some(kept(variant_attr(&record)));
+            Child { node, name, place: VARIANT | record.id.0, entry }
+        }));
         Ok(found)
     }
 }
 
-/// The directory of an image's variants.
-fn thumbs(link: &Link) -> Option<(Node, String)> {
-    name::preset_format(&link.attachment)?;
-    Some((Node::ThumbField(link.attachment.id), link.place.name().to_string()))
+fn child(node: Node, name: String, place: u64) -> Child {
+    Child { node, name, place, entry: None }
+}
+
+/// A directory that stays as it is: its entries are numbered.
+fn fixed(found: impl IntoIterator<Item = (Node, String)>) -> Vec<Child> {
+    let numbered = found.into_iter().zip(DOTS + 1..);
+    numbered.map(|((node, name), place)| child(node, name, place)).collect()
+}
+
+fn numbered(found: Vec<(Node, String, u64)>) -> Vec<Child> {
+    found.into_iter().map(|(node, name, next)| child(node, name, next + DOTS)).collect()
+}
+
+/// The fields of a table by name, with their places in a row and their numbers.
+fn by_name(table: &Table) -> impl Iterator<Item = (u64, FieldId, &Field)> {
+    let numbered = table.numbers.iter().copied().zip(&table.fields);
+    let mut fields: Vec<_> = numbered.map(|(number, field)| (number, &**field)).collect();
+    fields.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+    fields.into_iter().zip(DOTS + 1..).map(|((number, field), place)| (place, number, field))
+}
+
+/// The places of items that are in their order.
+fn places(items: &[Link]) -> Vec<u64> {
+    let (mut last, mut same) = (None, 0);
+    let place = |link: &Link| {
+        same = if last == Some(link.position) { (same + 1).min(SAME_POSITION) } else { 0 };
+        last = Some(link.position);
+        ((link.position << SAME_POSITION_BITS) | same) + DOTS + 1
+    };
+    items.iter().map(place).collect()
+}
+
+fn linked(side: Side, link: Link, field: &Field, place: u64) -> Child {
+    let shown = side.show(link);
+    let name = name::listed(&shown, field.collection);
+    let entry = Some(side.entry(&shown, field, &name));
+    Child { node: side.file(&shown.attachment), name: name.to_string(), place, entry }
+}
+
+fn drafted(open: &OpenDraft, place: u64) -> Child {
+    let (node, name) = (Node::Draft(open.id), open.draft.target().written.to_string());
+    Child { node, name, place, entry: Some(fleeting(draft_attr(open))) }
 }
 
 fn dots(source: Ino) -> Vec<Listed> {
-    let dot =
-        |name: &str, next| Listed { ino: source, kind: Kind::Directory, name: name.into(), next };
-    vec![dot(".", 1), dot("..", 2)]
+    let dot = |name: &str, next| {
+        let (name, kind) = (name.into(), Kind::Directory);
+        Listed { ino: source, kind, name, next, entry: None }
+    };
+    vec![dot(".", 1), dot("..", DOTS)]
 }
 
-fn entry(node: Node, name: &str) -> Listed {
-    let kind = match node {
-        Node::Link(_) => Kind::Symlink,
-        _ if node.is_directory() => Kind::Directory,
-        _ => Kind::File,
-    };
-    Listed { ino: node.ino(), kind, name: name.into(), next: 0 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classes_of_places_follow_one_another_within_the_kernels_offsets() {
+        let classes = [SAME_POSITION + DOTS, DRAFT, LINK, SCRATCH, VARIANT | u64::from(u32::MAX)];
+        assert!(classes.is_sorted_by(|one, next| one < next));
+        assert!(classes.iter().all(|place| i64::try_from(*place).is_ok()));
+    }
 }

@@ -4,16 +4,16 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId, Times};
+use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
 use crate::catalog::Place;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
-use crate::tree::attr::{Entry, Kind};
+use crate::tree::attr::{Attr, Entry};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{collection_attr, draft_attr, fleeting, lasting, variant_attr};
+use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
 use crate::tree::permission::READ;
 use crate::tree::redirect::Seeks;
 use crate::tree::side::Side;
@@ -33,15 +33,19 @@ pub enum Lookup {
 pub struct Rendering {
     original: Attachment,
     variant: Variant,
+    keep: fn(Attr) -> Entry,
 }
 
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
         Ok(match self.look(who, parent, name)? {
-            Lookup::Found(entry) if entry.attr.kind == Kind::Directory => {
-                Lookup::Found(Entry { generation: self.generations.of(entry.attr.ino), ..entry })
+            Lookup::Found(entry) if !self.shows(node(entry.attr.ino)?) => {
+                return Err(Error::NotFound);
             }
-            other => other,
+            Lookup::Found(entry) => {
+                Lookup::Found(Entry { generation: self.generation_of(&entry.attr), ..entry })
+            }
+            render @ Lookup::Render(_) => render,
         })
     }
 
@@ -55,7 +59,9 @@ impl Tree {
             | Node::OriginalCollection(..) => {
                 return self.lookup_file(who, &self.directory(parent)?, &name);
             }
-            Node::ThumbField(id) => return self.lookup_thumb(who, id, &name),
+            node @ (Node::ThumbField(id) | Node::GuardedThumbs(id)) => {
+                return self.lookup_thumb(who, (node, id), &name);
+            }
             Node::Table(table) => self.lookup_row(table, Side::Models, &name)?,
             Node::OriginalTable(table) => self.lookup_row(table, Side::Originals, &name)?,
             Node::ThumbTable(table) => self.lookup_thumb_row(table, &name)?,
@@ -78,8 +84,24 @@ impl Tree {
 
     /// Renders a variant, or waits for whoever is rendering it.
     pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
-        let record = self.library.variant(&rendering.original, rendering.variant)?;
-        Ok(fleeting(variant_attr(&record)))
+        let Rendering { original, variant, keep } = rendering;
+        let record = self.library.variant(original, *variant)?;
+        self.variants_changed();
+        Ok(keep(variant_attr(&record)))
+    }
+
+    /// Renders a variant that another daemon of this library was asked for.
+    pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
+        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        let original = found.ok_or(Error::NotFound)?;
+        let readable = original.content.media_type.format().is_some();
+        let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
+        if !self.field_of(id)?.allows(variant, dimensions) {
+            return Err(Error::NotFound);
+        }
+        self.library.variant(&original, variant)?;
+        self.variants_changed();
+        Ok(())
     }
 
     fn lookup_root(&self, name: &Name) -> Result<Entry> {
@@ -122,7 +144,7 @@ impl Tree {
             }
             Meaning::Variant(place, field, Some(variant)) => {
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
-                self.lookup_variant(who, link.attachment, &field, variant)
+                self.lookup_variant(who, (link.attachment, &field), variant, fleeting)
             }
             Meaning::RowJson => {
                 let attr = self.row_json_attr(parent.table.id, parent.row)?;
@@ -131,7 +153,7 @@ impl Tree {
             Meaning::Collection(number) => {
                 let row = self.row(parent.row)?;
                 let node = parent.side().collection(number, row.id);
-                let attr = collection_attr(number, &row);
+                let attr = self.collection_attr(number, &row);
                 Ok(Lookup::Found(parent.side().directory(node, attr)))
             }
             Meaning::Variant(_, _, None) | Meaning::Nothing => Err(Error::NotFound),
@@ -222,7 +244,7 @@ impl Tree {
             return Err(Error::NotFound);
         }
         let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-        Ok(fleeting(self.thumb_view(Node::ThumbRow(table, row.id), &row, row.times)))
+        Ok(lasting(self.thumb_view(Node::ThumbRow(table, row.id), &row, row.times)))
     }
 
     fn lookup_thumb_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
@@ -233,7 +255,7 @@ impl Tree {
         }
         let number = table.number(&field.name).ok_or(Error::NotFound)?;
         let row = self.row(row)?;
-        Ok(fleeting(self.thumb_view(Node::ThumbCollection(number, row.id), &row, row.times)))
+        Ok(lasting(self.thumb_view(Node::ThumbCollection(number, row.id), &row, row.times)))
     }
 
     fn lookup_thumb_item(&self, field: FieldId, row: RowId, name: &Name) -> Result<Entry> {
@@ -245,26 +267,31 @@ impl Tree {
     fn lookup_thumbs(&self, place: &Place) -> Result<Entry> {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
-        let node = Node::ThumbField(link.attachment.id);
-        let times = Times::all(link.attachment.committed);
-        Ok(fleeting(self.thumb_view(node, &self.row(place.row)?, times)))
+        Ok(self.thumbs_entry(&link.attachment, &self.row(place.row)?))
     }
 
     /// Names that are no variant are refused by parsing alone.
-    fn lookup_thumb(&self, who: Caller, id: AttachmentId, name: &Name) -> Result<Lookup> {
+    fn lookup_thumb(
+        &self,
+        who: Caller,
+        (node, id): (Node, AttachmentId),
+        name: &Name,
+    ) -> Result<Lookup> {
         let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
-        let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
+        let attachment = self.thumbed(node, id)?;
         let field = self.field_of(id)?;
-        self.lookup_variant(who, attachment, &field, variant)
+        // The kernel asks for the attributes of this directory once they were forgotten, and is then turned away from it.
+        let keep = if node == Node::ThumbField(id) { lasting } else { fleeting };
+        self.lookup_variant(who, (attachment, &field), variant, keep)
     }
 
     /// Who may not read the original may not read its variants.
     fn lookup_variant(
         &self,
         who: Caller,
-        original: Attachment,
-        field: &Field,
+        (original, field): (Attachment, &Field),
         variant: Variant,
+        keep: fn(Attr) -> Entry,
     ) -> Result<Lookup> {
         if !self.may(who, original.access, READ) {
             return Err(Error::Denied);
@@ -277,9 +304,9 @@ impl Tree {
         Ok(match self.library.find_variant(original.blob, variant)? {
             Some(record) => {
                 self.library.counts().variants_found.add(1);
-                Lookup::Found(fleeting(variant_attr(&record)))
+                Lookup::Found(keep(variant_attr(&record)))
             }
-            None => Lookup::Render(Rendering { original, variant }),
+            None => Lookup::Render(Rendering { original, variant, keep }),
         })
     }
 

@@ -42,6 +42,7 @@ impl Tree {
             Meaning::Scratch => {
                 let (record, file) =
                     self.library.make_scratch(&parent.folder(), &name, who.makes(mode))?;
+                self.scratch_changed(&parent);
                 let entry = fleeting(self.scratch_attr(&record)?);
                 let opened = self.hold_scratch(who, &record, file, true)?;
                 Ok((entry, Opened { caching: flags.caching(), ..opened }))

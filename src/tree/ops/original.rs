@@ -3,13 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{Amendment, Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::Link;
+use crate::attachment::{Amendment, Attachment, AttachmentId};
 use crate::library::Table;
-use crate::slot::Name;
 use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
 use crate::tree::node::Node;
-use crate::tree::ops::draft::PATIENCE;
 use crate::tree::ops::stat::brief;
 use crate::tree::side::{Edition, Side, as_sent};
 use crate::tree::{Caller, Error, Result, Tree};
@@ -88,22 +85,9 @@ impl Tree {
             self.library.attachment(id)?.ok_or(Error::Stale)?
         } else {
             let amended = self.library.amend(id, change.amendment)?;
-            self.forget_attributes(Node::Attachment(id));
+            self.forget_attachment(id);
             amended
         };
         Ok(brief(Side::Originals.attr(&as_sent(attachment))))
-    }
-
-    /// What was done to a name of `/originals` was done to a link, which the kernel may know by its name in `/models`.
-    pub(in crate::tree) fn forget_link(&self, link: &Link) {
-        self.forget_attributes(Node::Attachment(link.attachment.id));
-        self.forget_name_of(link, PATIENCE);
-    }
-
-    /// The same of a row.
-    pub(in crate::tree) fn forget_row(&self, table: TableId, row: RowId, name: &Name) {
-        self.forget_attributes(Node::Row(table, row));
-        self.forget_attributes(Node::Table(table));
-        self.forget_name(Node::Table(table), name, PATIENCE);
     }
 }

@@ -34,11 +34,6 @@ impl Tree {
         boxes.map(|found| (Node::DropBox(found.row), found.rule.name.to_string())).collect()
     }
 
-    pub(in crate::tree) fn list_box(&self, id: RowId) -> Result<Vec<(Node, String)>> {
-        let files = self.library.scratches(&Folder::row(id))?;
-        Ok(files.into_iter().map(|it| (Node::Scratch(it.id), it.name.to_string())).collect())
-    }
-
     /// Takes up the files that the last run of the daemon did not come to. Once, at the start.
     pub fn resume_arrivals(&self) {
         if let Err(error) = self.take_up_arrivals() {
@@ -127,8 +122,13 @@ impl Tree {
                 self.library.tables().iter().find(|it| it.name == drop_box.rule.table)
             {
                 self.table_changed(table.id);
-                self.forget_attributes(Node::Table(table.id));
             }
+        }
+        // The row may have been listed between its making and the attachment.
+        if let Ok(Some(record)) = self.library.scratch_by_id(id)
+            && let Some(row) = record.arrival.becomes
+        {
+            self.names_changed(row);
         }
         self.arrivals.received(id, received.is_ok());
     }

@@ -19,7 +19,9 @@ impl Tree {
         let name = sought(name)?;
         match node(parent)? {
             Node::QuarantineEntry(id) => return self.unlink_quarantined(id, &name),
-            Node::ThumbField(id) => return self.purge_thumb(id, &name),
+            Node::ThumbField(id) | Node::GuardedThumbs(id) => {
+                return self.purge_thumb(id, &name);
+            }
             _ => {}
         }
         let parent = self.directory(parent)?;
@@ -30,12 +32,15 @@ impl Tree {
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Scratch | Meaning::Report => {
                 if self.links.remove(&parent.folder(), &name) {
+                    self.relist_beyond(parent.row);
                     return Ok(());
                 }
                 let record =
                     self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);
-                Ok(self.library.remove_scratch(record.id)?)
+                self.library.remove_scratch(record.id)?;
+                self.scratch_changed(&parent);
+                Ok(())
             }
             Meaning::Variant(place, _, Some(variant)) => {
                 let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
@@ -56,7 +61,11 @@ impl Tree {
 
     /// A variant that is not wanted any more, or not as it is: whoever asks for it next has it rendered anew.
     fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
-        if self.library.purge_variant(original, variant)? { Ok(()) } else { Err(Error::NotFound) }
+        if !self.library.purge_variant(original, variant)? {
+            return Err(Error::NotFound);
+        }
+        self.variants_changed();
+        Ok(())
     }
 
     /// The owner of a draft takes its draft back and nothing else; anybody else detaches what is stored (CONTRACT 2.12).
@@ -74,6 +83,7 @@ impl Tree {
             self.put_back(&own);
             own.draft.detach();
             self.drafts.part(&own);
+            self.relist_beyond(place.row);
             return Ok(());
         }
         let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
@@ -82,6 +92,7 @@ impl Tree {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 self.drafts.of(place).iter().for_each(|open| open.hide());
                 self.note_unlinked(who, &link, &lost);
+                self.row_changed(place);
                 match side {
                     Side::Models => self.forget_listed(&link, field, name),
                     Side::Originals => self.forget_link(&link),
@@ -89,7 +100,11 @@ impl Tree {
                 Ok(())
             }
             Some(_) => Err(Error::NotFound),
-            None => self.unlink_first_draft(place),
+            None => {
+                self.unlink_first_draft(place)?;
+                self.relist_beyond(place.row);
+                Ok(())
+            }
         }
     }
 
@@ -119,6 +134,7 @@ impl Tree {
             Node::Table(table) => {
                 let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
+                self.row_renamed(table, row.id, &[]);
                 if Side::of(node) == Side::Originals {
                     self.forget_row(table, row.id, &name);
                 }
@@ -170,7 +186,7 @@ impl Tree {
 
     fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
-        self.clear_thumbs(Node::ThumbField(link.attachment.id), &[link])
+        self.clear_thumbs(Node::thumbs_of(&link.attachment), &[link])
     }
 
     fn clear_thumbs(&self, directory: Node, links: &[Link]) -> Result<()> {
@@ -180,6 +196,7 @@ impl Tree {
             }
         }
         self.generations.renew(directory.ino());
+        self.listings.changed();
         Ok(())
     }
 

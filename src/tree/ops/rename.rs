@@ -121,6 +121,8 @@ impl Tree {
         let goal = self.goal(to, new_name)?;
         self.rename_file(who, source, (goal, to.side()), new_name, mode)?;
         self.links.remove(&to.folder(), new_name);
+        self.scratch_changed(from);
+        self.scratch_changed(to);
         Ok(())
     }
 
@@ -138,6 +140,7 @@ impl Tree {
         let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
         self.library.rename_row(row.id, to, collision)?;
         self.table_changed(table.id);
+        self.row_renamed(table.id, row.id, &[name, to]);
         Ok(row.id)
     }
 
@@ -288,9 +291,11 @@ impl Tree {
         self.forget_attributes(Node::Attachment(link.attachment.id));
         self.row_changed(&link.place);
         self.row_changed(&target.place);
+        self.forget_thumbs(&link.place);
+        self.forget_thumbs(&target.place);
         self.drop_placeholders(&target.place, 0);
         if let Some(displaced) = displaced {
-            self.displaced_by_name(&displaced, before.as_ref());
+            self.displaced_by_name(&target.place, &displaced, before.as_ref());
         }
         Ok(())
     }

@@ -88,11 +88,11 @@ impl Tree {
         let row = self.row(id)?;
         let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
         for (before, lost) in &detached {
-            self.displaced(lost, Some(before));
+            self.displaced(&before.place, lost, Some(before));
             self.row_changed(&before.place);
         }
         for link in &changed {
-            self.forget_attributes(Node::Attachment(link.attachment.id));
+            self.forget_attachment(link.attachment.id);
         }
         self.forget_directories(&row, None);
         Ok(())

@@ -10,7 +10,7 @@ use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief, collection_attr, draft_shown};
+use crate::tree::ops::stat::{attachment_attr, brief, draft_shown};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
@@ -51,11 +51,11 @@ impl Tree {
             }
             Node::OriginalCollection(field, id) if change.size.is_none() => {
                 let row = self.amend_row(id, change, ino)?;
-                Ok(brief(Attr { ino, ..collection_attr(field, &row) }))
+                Ok(brief(Attr { ino, ..self.collection_attr(field, &row) }))
             }
             Node::Collection(field, id) if change.size.is_none() => {
                 let row = self.amend_row(id, change, ino)?;
-                Ok(Shown { attr: collection_attr(field, &row), attributes: Lifetime::Long })
+                Ok(Shown { attr: self.collection_attr(field, &row), attributes: Lifetime::Long })
             }
             table @ (Node::Table(id) | Node::OriginalTable(id)) if change.size.is_none() => {
                 Ok(self.amend_table(table, id, change.amendment))
@@ -80,6 +80,13 @@ impl Tree {
     /// A row and its collections have owner, mode and times in common.
     fn amend_row(&self, id: RowId, change: Change, asked: Ino) -> Result<RowRecord> {
         let row = self.library.amend_row(id, change.amendment)?;
+        let Amendment { uid, gid, mode, modified, .. } = change.amendment;
+        if modified.is_some() {
+            self.stamps.forget(id);
+        }
+        if uid.or(gid).or(mode).is_some() {
+            self.forget_thumb_directories(id)?;
+        }
         self.forget_directories(&row, Some(asked));
         Ok(row)
     }
@@ -89,9 +96,8 @@ impl Tree {
     fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Shown {
         if let Some(modified) = amendment.modified {
             self.set_table_time(table, modified);
-            self.forget_attributes(Node::Table(table));
         }
-        brief(self.fixed(node))
+        Shown { attr: self.fixed(node), attributes: Lifetime::Long }
     }
 
     fn set_by_handle(&self, fh: Fh, change: Change) -> Result<Option<Shown>> {
@@ -141,7 +147,10 @@ impl Tree {
         let attachment = if change.amendment == Amendment::default() {
             self.library.attachment(id)?.ok_or(Error::Stale)?
         } else {
-            self.library.amend(id, change.amendment)?
+            let amended = self.library.amend(id, change.amendment)?;
+            // The kernel has the attributes from the answer; who may read is said in the directory of the variants, too.
+            self.forget_attributes(Node::ThumbField(id));
+            amended
         };
         let attributes = if change.size.is_some() { Lifetime::None } else { Lifetime::Long };
         Ok(Shown { attr: attachment_attr(&attachment), attributes })
@@ -165,7 +174,7 @@ impl Tree {
         draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
         if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
-            self.displaced(&lost, Some(&link));
+            self.displaced(&place, &lost, Some(&link));
         }
         self.row_changed(&place);
         Ok(())

@@ -24,9 +24,7 @@ impl Tree {
             return Ok(shown);
         }
         match node(ino)? {
-            Node::Attachment(id) => {
-                Ok(Shown { attr: self.stat_attachment(who, id)?, attributes: Lifetime::Long })
-            }
+            Node::Attachment(id) => Ok(kept(self.stat_attachment(who, id)?)),
             Node::Original(id, edition) => Ok(brief(self.stat_original(who, (id, edition))?)),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -39,11 +37,11 @@ impl Tree {
                 // One that was purged or trimmed is what its open handles show.
                 let found = self.library.variant_by_id(id)?;
                 let record = found.or_else(|| self.handles.open_variant(id)).ok_or(Error::Stale)?;
-                Ok(brief(variant_attr(&record)))
+                Ok(kept(variant_attr(&record)))
             }
             Node::Row(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
-                Ok(Shown { attr: self.row_attr(&row), attributes: Lifetime::Long })
+                Ok(kept(self.row_attr(&row)))
             }
             Node::OriginalRow(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
@@ -52,13 +50,12 @@ impl Tree {
             Node::OriginalCollection(field, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
-                Ok(brief(Attr { ino, ..collection_attr(field, &row) }))
+                Ok(brief(Attr { ino, ..self.collection_attr(field, &row) }))
             }
             Node::Collection(field, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
-                let attr = collection_attr(field, &row);
-                Ok(Shown { attr, attributes: Lifetime::Long })
+                Ok(kept(self.collection_attr(field, &row)))
             }
             other => self.stat_fixed(who, other),
         }
@@ -107,17 +104,16 @@ impl Tree {
     }
 
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
-        let attr = match node {
+        Ok(match node {
             Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
-                self.thumb_view(node, &row, row.times)
+                kept(self.thumb_view(node, &row, row.times))
             }
-            Node::RowJson(table, id) => self.row_json_attr(table, id)?,
-            Node::DropBox(id) => self.box_attr(id)?,
-            Node::ThumbField(id) => {
-                let attachment = self.library.attachment(id)?.ok_or(Error::Stale)?;
+            Node::ThumbField(id) | Node::GuardedThumbs(id) => {
+                let attachment = self.thumbed(node, id)?;
                 let row = self.row(self.place_of(id)?.row)?;
-                self.thumb_view(node, &row, Times::all(attachment.committed))
+                let Entry { attr, attributes, .. } = self.thumbs_entry(&attachment, &row);
+                Shown { attr, attributes }
             }
             Node::Table(_)
             | Node::OriginalTable(_)
@@ -126,20 +122,52 @@ impl Tree {
             | Node::Models
             | Node::Originals
             | Node::Thumbs
-            | Node::Drop
-            | Node::Trash => self.fixed(node),
-            Node::TrashDay(day) => self.trash_day_attr(day),
-            Node::Trashed(id) => self.stat_trashed(id)?,
-            _ => return self.stat_control(who, node).map(brief),
-        };
-        Ok(brief(attr))
+            | Node::Drop => kept(self.fixed(node)),
+            // Listed as long as its time of change stays: it never does.
+            Node::Trash => {
+                let attr = self.fixed(node);
+                let times = Times { modified: Timestamp::now(), ..attr.times };
+                brief(Attr { times, ..attr })
+            }
+            Node::RowJson(table, id) => brief(self.row_json_attr(table, id)?),
+            Node::DropBox(id) => brief(self.box_attr(id)?),
+            Node::TrashDay(day) => brief(self.trash_day_attr(day)),
+            Node::Trashed(id) => brief(self.stat_trashed(id)?),
+            _ => brief(self.stat_control(who, node)?),
+        })
+    }
+
+    /// The attachment whose variants an inode shows: it hangs somewhere, and who may read it has not changed.
+    pub(in crate::tree) fn thumbed(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
+        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        found.filter(|found| Node::thumbs_of(found) == node).ok_or(Error::Stale)
+    }
+
+    /// The directory of an image's variants, in this row.
+    pub(in crate::tree) fn thumbs_entry(&self, attachment: &Attachment, row: &RowRecord) -> Entry {
+        let node = Node::thumbs_of(attachment);
+        let times = self.galleries.shown(Times::all(attachment.committed));
+        let attr = self.thumb_view(node, row, times);
+        if node == Node::ThumbField(attachment.id) { lasting(attr) } else { fleeting(attr) }
     }
 
     pub(in crate::tree) fn row_attr(&self, row: &RowRecord) -> Attr {
         let collections = self.library.table(row.table).map_or(0, |it| it.collections().count());
         // Like any directory: `.`, its name, and `..` of each directory in it.
         let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
-        Attr { links, ..directory_attr(Node::Row(row.table, row.id), row) }
+        let times = self.stamps.shown(row.id, row.times);
+        Attr { links, times, ..directory_attr(Node::Row(row.table, row.id), row) }
+    }
+
+    /// A collection has its row's owner, mode and times.
+    pub(in crate::tree) fn collection_attr(&self, field: FieldId, row: &RowRecord) -> Attr {
+        let times = self.stamps.shown(row.id, row.times);
+        Attr { times, ..directory_attr(Node::Collection(field, row.id), row) }
+    }
+
+    /// Tells a directory from those that had its number before.
+    pub(in crate::tree) fn generation_of(&self, attr: &Attr) -> u64 {
+        if attr.kind == Kind::Directory { self.generations.of(attr.ino) } else { 0 }
     }
 
     /// A directory that the configuration makes.
@@ -185,6 +213,11 @@ fn scratch_attr(id: ScratchId, access: Access, links: u32, stat: ScratchStat) ->
     Attr { ino: Node::Scratch(id).ino(), kind: Kind::File, size, links, access, times }
 }
 
+/// Attributes that the kernel may keep until it is told otherwise.
+fn kept(attr: Attr) -> Shown {
+    Shown { attr, attributes: Lifetime::Long }
+}
+
 /// Attributes that must be asked for every time.
 pub(in crate::tree) fn brief(attr: Attr) -> Shown {
     Shown { attr, attributes: Lifetime::None }
@@ -227,11 +260,6 @@ pub(in crate::tree) fn draft_shown(open: &OpenDraft) -> Shown {
     let attr = draft_attr(open);
     let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id).ino());
     brief(Attr { ino, ..attr })
-}
-
-/// A collection has its row's owner, mode and times.
-pub(in crate::tree) fn collection_attr(field: FieldId, row: &RowRecord) -> Attr {
-    directory_attr(Node::Collection(field, row.id), row)
 }
 
 pub(in crate::tree) fn directory_attr(node: Node, row: &RowRecord) -> Attr {

@@ -93,6 +93,7 @@ impl Tree {
             return Err(Error::Exists);
         }
         let link = self.links.add(folder, name, lead).map_err(|_| Error::TooBusy)?;
+        self.relist_beyond(folder.row);
         Ok(Linked::Made(fleeting(pending_attr(&link))))
     }
 
@@ -196,6 +197,8 @@ impl Tree {
             (_, None) => {}
         }
         self.links.rename(link, folder, name);
+        self.relist_beyond(link.folder.row);
+        self.relist_beyond(folder.row);
         Ok(())
     }
 

@@ -11,13 +11,19 @@ use crate::tree::{Result, Tree};
 impl Tree {
     /// Called about once a second by a thread of the daemon. Takes no longer than a look at what is open.
     pub fn tick(&self) {
-        self.links.expire(Instant::now());
+        for folder in self.links.expire(Instant::now()) {
+            self.relist(folder.row);
+        }
         for open in self.drafts.expire(Instant::now()) {
             if open.is_placeholder() {
                 self.put_back(&open);
-                self.row_changed(open.place());
+            }
+            if open.over.is_none() {
+                self.relist(open.place().row);
             }
         }
+        self.listings.forget_old();
+        self.stamps.forget_old(Timestamp::now());
         self.unlinked.forget_old();
         self.emptied.forget_old();
         self.removed.forget_old();
@@ -25,22 +31,25 @@ impl Tree {
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
     pub fn sweep(&self) {
-        if let Err(error) = self.library.sweep(Patience::Hold) {
-            tracing::warn!(
+        match self.library.sweep(Patience::Hold) {
+            Ok(swept) if swept.blobs > 0 => self.variants_changed(),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the sweep failed; it will be tried again"
-            );
+            ),
         }
         self.expire_scratch();
     }
 
     fn expire_scratch(&self) {
         let before = Timestamp::now().minus(self.library.settings().scratch);
-        if let Err(error) = self.library.expire_scratch(before) {
-            tracing::warn!(
+        match self.library.expire_scratch(before) {
+            Ok(rows) => rows.into_iter().for_each(|row| self.names_changed(row)),
+            Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "scratch could not be expired"
-            );
+            ),
         }
         self.library.quarantine().prune(Timestamp::now());
     }

@@ -45,8 +45,10 @@ impl Tree {
         Ok(fleeting(trashed_attr(retired)))
     }
 
+    /// Listed as long as its time of change stays: it never does.
     pub(in crate::tree) fn trash_day_attr(&self, day: Day) -> Attr {
-        let attr = self.view(Node::TrashDay(day), Times::all(day.start()));
+        let times = Times { modified: Timestamp::now(), ..Times::all(day.start()) };
+        let attr = self.view(Node::TrashDay(day), times);
         Attr { access: Access { mode: DAY_MODE, ..attr.access }, ..attr }
     }
 
@@ -154,9 +156,9 @@ impl Tree {
         let displaced = self.library.restore(retired, target, collision, author)?;
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
-        self.forget_attributes(Node::Attachment(retired.attachment.id));
+        self.forget_attachment(retired.attachment.id);
         if let Some(displaced) = displaced {
-            self.displaced(&displaced, before);
+            self.displaced(&target.place, &displaced, before);
         }
         Ok(())
     }

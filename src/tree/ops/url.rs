@@ -208,8 +208,8 @@ impl Tree {
         self.row_changed(place);
         self.drop_placeholders(place, 0);
         match displaced {
-            Some(displaced) => self.displaced(&displaced, before),
-            None => self.forget_attributes(Node::Attachment(id)),
+            Some(displaced) => self.displaced(place, &displaced, before),
+            None => self.forget_attachment(id),
         }
         Ok(())
     }

@@ -272,7 +272,7 @@ impl Kernel<'_> {
 
     /// The files that a row lists, sorted.
     pub fn list(self, who: Caller, row: &str) -> Answer<Vec<String>> {
-        let mut names = self.names(who, self.row(who, row)?)?;
+        let mut names = self.names(self.row(who, row)?)?;
         names.sort();
         Ok(names)
     }
@@ -280,14 +280,12 @@ impl Kernel<'_> {
     /// The names that a collection lists, in its order.
     pub fn list_in(self, who: Caller, row: &str, name: &str) -> Answer<Vec<String>> {
         let row = self.row(who, row)?;
-        self.names(who, self.lookup(who, row, name)?.attr.ino)
+        self.names(self.lookup(who, row, name)?.attr.ino)
     }
 
-    fn names(self, who: Caller, directory: Ino) -> Answer<Vec<String>> {
-        let fh = self.0.opendir(who, directory)?;
-        let listed = self.0.readdir(fh, 0)?;
-        self.0.releasedir(fh);
-        let files = listed.iter().filter(|entry| entry.kind == Kind::File);
+    fn names(self, directory: Ino) -> Answer<Vec<String>> {
+        let listed = self.0.readdir(directory, 0)?;
+        let files = listed.entries().iter().filter(|entry| entry.kind == Kind::File);
         Ok(files.map(|entry| entry.name.to_string()).collect())
     }
 

@@ -52,15 +52,13 @@ impl Kernel<'_> {
 
     /// The names in a directory, read as the kernel does, in its order.
     pub fn names_in(self, directory: Ino) -> Vec<String> {
-        let fh = self.0.opendir(ROOT, directory).expect("a directory");
         let (mut names, mut offset) = (Vec::new(), 0);
         loop {
-            let page = self.0.readdir(fh, offset).expect("a page");
-            let Some(last) = page.last() else { break };
+            let page = self.0.readdir(directory, offset).expect("a page");
+            let Some(last) = page.entries().last() else { break };
             offset = last.next;
-            names.extend(page.into_iter().map(|entry| entry.name.to_string()));
+            names.extend(page.entries().iter().map(|entry| entry.name.to_string()));
         }
-        self.0.releasedir(fh);
         names.retain(|name| name != "." && name != "..");
         names
     }

@@ -1,0 +1,89 @@
+//! A tree for those who only read: what is stored, by inode, and nothing else.
+//! Does not open handles.
+
+use std::fs::File;
+
+use crate::slot::Name;
+use crate::tree::attr::Stored;
+use crate::tree::node::Node;
+use crate::tree::ops::files::read_fully;
+use crate::tree::side::{Side, as_sent};
+use crate::tree::{Error, Ino, Result, Tree, node};
+
+impl Tree {
+    /// The bytes of an inode, also of one that has lost its name and is not swept yet.
+    pub fn file_of(&self, ino: Ino) -> Result<Stored> {
+        let asked = node(ino)?;
+        let (blob, length) = match asked {
+            Node::Attachment(id) => {
+                let found = self.library.attachment(id)?.ok_or(Error::Stale)?;
+                (found.blob, found.content.length)
+            }
+            Node::Original(id, _) => {
+                let sent = as_sent(self.library.attachment(id)?.ok_or(Error::Stale)?);
+                if Side::Originals.file(&sent) != asked {
+                    return Err(Error::Stale);
+                }
+                (sent.blob, sent.content.length)
+            }
+            Node::Variant(id) => {
+                let found = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
+                (found.blob, found.content.length)
+            }
+            other if other.is_directory() => return Err(Error::IsDirectory),
+            _ => return Err(Error::Stale),
+        };
+        match self.library.open_blob(blob) {
+            Ok(file) => Ok(Stored { file, length }),
+            // Swept since, by the daemon that writes.
+            Err(error) => Err(if self.is_gone(asked)? { Error::Stale } else { error.into() }),
+        }
+    }
+
+    pub fn read_stored(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        read_fully(file, offset, buffer)
+    }
+
+    /// Whether the names in a directory are others only when its own times are: a row's, a collection's.
+    pub fn names_move(&self, directory: Ino) -> bool {
+        matches!(
+            Node::of(directory),
+            Some(
+                Node::Row(..)
+                    | Node::Collection(..)
+                    | Node::OriginalRow(..)
+                    | Node::OriginalCollection(..)
+                    | Node::ThumbRow(..)
+                    | Node::ThumbCollection(..)
+            )
+        )
+    }
+
+    /// The name of a row that an inode stands for.
+    pub fn name_of(&self, ino: Ino) -> Result<Option<Name>> {
+        Ok(match node(ino)? {
+            Node::Row(_, id) | Node::OriginalRow(_, id) | Node::ThumbRow(_, id) => {
+                self.library.row_by_id(id)?.map(|row| row.name)
+            }
+            _ => None,
+        })
+    }
+
+    /// Counts what was changed, here or elsewhere.
+    pub fn changes(&self) -> u64 {
+        self.listings.changes()
+    }
+
+    /// Another daemon has changed something in the library.
+    pub fn changed_elsewhere(&self) {
+        self.listings.changed();
+    }
+
+    fn is_gone(&self, asked: Node) -> Result<bool> {
+        Ok(match asked {
+            Node::Attachment(id) | Node::Original(id, _) => self.library.attachment(id)?.is_none(),
+            Node::Variant(id) => self.library.variant_by_id(id)?.is_none(),
+            _ => true,
+        })
+    }
+}

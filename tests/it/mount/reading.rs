@@ -1,0 +1,329 @@
+//! `mediafs mount --read-only`: a second mount of the same library, for those who only read.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::daemon::Mount;
+use super::tool::run;
+use super::{ENOENT, EROFS, errno, names, picture, read, rest};
+use crate::limits::is_root;
+
+/// Within how long a commit of the daemon that writes is seen.
+const SOON: Duration = Duration::from_secs(1);
+/// What a loaded machine adds to that.
+const LOAD: Duration = Duration::from_secs(5);
+
+/// A daemon that only reads, beside a library of the tests.
+struct Reader {
+    mountpoint: PathBuf,
+    log: PathBuf,
+    daemon: Option<Child>,
+}
+
+impl Reader {
+    fn beside(mount: &Mount) -> Self {
+        let beside = |name| mount.mountpoint().with_file_name(name);
+        let (mountpoint, log) = (beside("readers"), beside("readers.log"));
+        fs::create_dir_all(&mountpoint).expect("a mountpoint");
+        let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
+            .arg("--config")
+            .arg(mount.config())
+            .args(["-v", "mount", "--read-only", "-o", "allow_other"])
+            .arg(&mountpoint)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a log"))
+            .spawn()
+            .expect("mediafs starts");
+        let mut said = String::new();
+        let stdout = daemon.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut said).expect("it speaks");
+        let reader = Self { mountpoint, log, daemon: Some(daemon) };
+        assert!(said.starts_with("mounted on "), "it said {said:?}: {}", reader.said());
+        reader
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.mountpoint.join(below)
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("its log")
+    }
+
+    /// SIGTERM; returns the exit code.
+    fn stop(&mut self) -> Option<i32> {
+        let mut daemon = self.daemon.take().expect("it runs");
+        run("kill", &["-TERM", &daemon.id().to_string()]).succeeded();
+        daemon.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ =
+            Command::new("umount").arg("-l").arg(&self.mountpoint).stderr(Stdio::null()).status();
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+fn both() -> Option<(Mount, Reader)> {
+    let mount = Mount::start()?;
+    let reader = Reader::beside(&mount);
+    Some((mount, reader))
+}
+
+/// Waits until the readers see something; says how long that took.
+fn soon(what: &str, seen: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !seen() {
+        assert!(begun.elapsed() < SOON + LOAD, "{what}: not seen in time");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn readers_of_a_second_mount_read_what_the_first_has() {
+    let Some((mount, reader)) = both() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    mount.attach("memo", b"a text");
+    let below = reader.path("models/user/42");
+    soon("the row", || below.join("memo").exists());
+    assert_eq!(read(&below.join("avatar")), picture::good(1));
+    assert_eq!(read(&below.join("avatar.png")), picture::good(1), "by its alias");
+    assert_eq!(names(&below), ["avatar", "memo"]);
+    assert_eq!(names(&reader.path("")), ["models", "thumbs"]);
+    let (one, other) =
+        (fs::metadata(&avatar).expect("stat"), fs::metadata(below.join("avatar")).expect("stat"));
+    assert_eq!(
+        (one.ino(), one.len(), one.mtime_nsec(), one.mode()),
+        (other.ino(), other.len(), other.mtime_nsec(), other.mode())
+    );
+    let kind =
+        run("getfattr", &["-n", "user.mime_type", below.join("avatar").to_str().expect("UTF-8")]);
+    assert!(kind.stdout.contains("image/png"), "{kind}");
+}
+
+#[test]
+fn every_change_of_a_second_mount_is_erofs() {
+    let Some((mount, reader)) = both() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let row = reader.path("models/user/42");
+    soon("the row", || row.join("avatar").exists());
+    let avatar = row.join("avatar");
+    for change in [
+        fs::write(&avatar, "x"),
+        fs::write(row.join("memo"), "x"),
+        File::create(row.join("scratch.tmp")).map(drop),
+        fs::remove_file(&avatar),
+        fs::remove_dir(&row),
+        fs::create_dir(reader.path("models/user/7")),
+        fs::rename(&avatar, row.join("cover")),
+        fs::hard_link(&avatar, row.join("cover")),
+        std::os::unix::fs::symlink("https://example.org/a.png", row.join("cover")),
+        fs::set_permissions(&avatar, PermissionsExt::from_mode(0o600)),
+        File::options().write(true).open(&avatar).and_then(|file| file.set_len(1)),
+    ] {
+        assert_eq!(errno(change), EROFS);
+    }
+    assert_eq!(read(&avatar), picture::good(1));
+}
+
+#[test]
+fn a_commit_is_seen_within_a_second_and_what_is_removed_is_gone() {
+    let Some((mount, reader)) = both() else { return };
+    let row = reader.path("models/user/42");
+    let avatar = row.join("avatar");
+    assert!(!row.exists());
+    for round in 1..5 {
+        mount.attach("avatar", &picture::good(round));
+        soon("the commit", || fs::read(&avatar).is_ok_and(|seen| seen == picture::good(round).0));
+        assert_eq!(names(&row), ["avatar"]);
+    }
+    mount.attach("memo", b"one");
+    soon("another field", || names(&row) == ["avatar", "memo"]);
+    fs::set_permissions(mount.row().join("memo"), PermissionsExt::from_mode(0o600)).expect("chmod");
+    let mode = || fs::metadata(row.join("memo")).expect("stat").mode() & 0o777;
+    soon("the mode", || mode() == 0o600);
+    fs::rename(mount.row().join("memo"), mount.row_of("7").join("memo")).expect("moved");
+    soon("the move", || fs::read(reader.path("models/user/7/memo")).is_ok());
+    soon("the old name", || !row.join("memo").exists());
+    fs::rename(mount.row(), mount.path("models/user/43")).expect("renamed");
+    soon("the row's name", || !row.exists() && reader.path("models/user/43/avatar").exists());
+    fs::remove_dir_all(mount.path("models/user/43")).expect("removed");
+    soon("the removal", || names(&reader.path("models/user")) == ["7"]);
+    let gone = reader.path("models/user/43/avatar");
+    soon("what was in it", || fs::metadata(&gone).is_err());
+    assert_eq!(errno(fs::metadata(&gone)), ENOENT);
+}
+
+#[test]
+fn two_fields_that_swap_their_files_are_seen_swapped() {
+    let Some((mount, reader)) = both() else { return };
+    let fields = ["avatar", "cover"].map(|field| mount.attach(field, &picture::png(80, 80, 1)));
+    mount.attach("avatar", &picture::png(90, 90, 2));
+    let seen = ["avatar", "cover"].map(|field| reader.path("models/user/42").join(field));
+    let lengths = |paths: &[PathBuf; 2]| {
+        paths.each_ref().map(|path| fs::metadata(path).map(|it| it.len()).ok())
+    };
+    let inodes = |paths: &[PathBuf; 2]| {
+        paths.each_ref().map(|path| fs::metadata(path).map(|it| it.ino()).ok())
+    };
+    soon("both", || lengths(&seen) == lengths(&fields));
+    for _ in 0..3 {
+        let row = mount.row();
+        fs::rename(row.join("avatar"), row.join("avatar.tmp")).ok();
+        let swap = "import ctypes, sys; libc = ctypes.CDLL(None, use_errno=True); \
+                    sys.exit(libc.renameat2(-100, sys.argv[1].encode(), -100, sys.argv[2].encode(), 2))";
+        if row.join("avatar.tmp").exists() {
+            fs::rename(row.join("avatar.tmp"), row.join("avatar")).ok();
+        }
+        let arguments = [Path::new("-c"), Path::new(swap), &fields[0], &fields[1]];
+        run("python3", &arguments);
+        soon("the swap", || inodes(&seen) == inodes(&fields));
+    }
+}
+
+#[test]
+fn what_is_being_read_stays_readable_over_a_replacement_and_its_sweep() {
+    const LENGTH: usize = 8 << 20;
+    let Some((mount, reader)) = both() else { return };
+    mount.attach("memo", &vec![1; LENGTH]);
+    let memo = reader.path("models/user/42/memo");
+    soon("the commit", || memo.exists());
+    let mut old = File::open(&memo).expect("opened");
+    let mut begun = vec![0; 4096];
+    old.read_exact(&mut begun).expect("read");
+    mount.attach("memo", b"another");
+    mount.collect();
+    soon("the replacement", || fs::read(&memo).is_ok_and(|seen| seen == b"another"));
+    let left = rest(&mut old);
+    assert_eq!(left.len(), LENGTH - 4096);
+    assert!(left.iter().all(|byte| *byte == 1), "to the end");
+    assert_eq!(old.metadata().expect("fstat").len(), LENGTH as u64);
+    let mut end = [0];
+    assert_eq!(old.read_at(&mut end, LENGTH as u64).expect("at its end"), 0);
+}
+
+#[test]
+fn nothing_is_ever_opened_and_what_was_read_is_not_read_again() {
+    let Some((mount, mut reader)) = both() else { return };
+    for field in ["avatar", "cover"] {
+        mount.attach(field, &picture::good(1));
+    }
+    let row = reader.path("models/user/42");
+    soon("the commits", || names(&row) == ["avatar", "cover"]);
+    // What nginx does: open, fstat, read, close.
+    let serve = || {
+        for name in names(&row) {
+            let mut file = File::open(row.join(name)).expect("opened");
+            let length = file.metadata().expect("fstat").len();
+            assert_eq!(rest(&mut file).len() as u64, length);
+        }
+    };
+    for _ in 0..50 {
+        serve();
+    }
+    assert_eq!(reader.stop(), Some(0), "a clean end");
+    let said = reader.said();
+    let line = said.lines().find(|line| line.contains("the mount has ended")).expect("its counts");
+    let count = |key: &str| -> u64 {
+        let digits = line.split(key).nth(1).expect("a count");
+        let digits: String = digits.chars().skip(1).take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    assert!(count("opens") <= 2, "the first file and the first directory: {line}");
+    assert!(count("reads") <= 8, "{line}");
+}
+
+#[test]
+fn variants_are_served_and_the_daemon_that_writes_renders_those_that_are_not_there() {
+    let Some((mut mount, reader)) = both() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let thumbs = reader.path("thumbs/user/42/avatar");
+    soon("the commit", || thumbs.exists());
+    let rendered = read(&thumbs.join("w64.png"));
+    assert_eq!(imagesize::blob_size(&rendered).expect("a picture").width, 64);
+    assert_eq!(read(&mount.path("thumbs/user/42/avatar/w64.png")), rendered);
+    assert_eq!(mount.status()["library"]["variants"], 1);
+    assert_eq!(read(&reader.path("models/user/42/avatar@w64.png")), rendered);
+    assert_eq!(errno(fs::metadata(thumbs.join("w63.png"))), ENOENT, "a size that is not offered");
+    mount.stop();
+    assert_eq!(read(&thumbs.join("w64.png")), rendered, "without it what is there is served");
+    assert_eq!(errno(fs::metadata(thumbs.join("w32.png"))), ENOENT);
+    mount.restart();
+    soon("it renders again", || thumbs.join("w32.png").exists());
+}
+
+#[test]
+fn a_library_at_rest_is_served_and_left_as_it_is() {
+    let Some(mut mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    mount.stop();
+    let catalog = mount.library().join("catalog.sqlite");
+    let before = fs::read(&catalog).expect("the catalogue");
+    let mut reader = Reader::beside(&mount);
+    assert_eq!(read(&reader.path("models/user/42/avatar")), picture::good(1));
+    mount.restart();
+    mount.attach("avatar", &picture::good(2));
+    let avatar = reader.path("models/user/42/avatar");
+    soon("a commit of the daemon that came", || {
+        fs::read(&avatar).is_ok_and(|seen| seen == picture::good(2).0)
+    });
+    mount.stop();
+    assert_eq!(read(&avatar), picture::good(2), "the daemon that writes has gone");
+    assert_eq!(reader.stop(), Some(0));
+    assert!(!before.is_empty());
+}
+
+#[test]
+fn a_second_mount_is_refused_where_there_is_no_library() {
+    let Some(mount) = Mount::prepared(
+        "[library]\npath = \"library\"\n\n[tables.user]\nid = \"integer\"\n\n[tables.user.fields.memo]\ntype = \"file\"\n",
+    ) else {
+        return;
+    };
+    let done =
+        mount.command(&["mount", "--read-only", mount.mountpoint().to_str().expect("UTF-8")]);
+    assert_ne!(done.code, 0, "{done}");
+    assert!(done.stderr.contains("there is no library in"), "{done}");
+    assert!(!mount.library().exists(), "and none is made");
+}
+
+#[test]
+fn an_unmount_from_outside_ends_a_second_mount() {
+    let Some((_mount, mut reader)) = both() else { return };
+    run("umount", &[&reader.mountpoint]).succeeded();
+    let mut daemon = reader.daemon.take().expect("it runs");
+    assert_eq!(daemon.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn who_may_not_read_a_file_does_not_read_it_by_a_second_mount() {
+    if !is_root() {
+        return;
+    }
+    let Some(mut mount) = Mount::start() else { return };
+    mount.open_to_all();
+    let reader = Reader::beside(&mount);
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let paths =
+        ["models/user/42/avatar", "thumbs/user/42/avatar/w64.png"].map(|it| reader.path(it));
+    soon("the commit", || paths.iter().all(|path| fs::read(path).is_ok()));
+    let stranger = |path: &Path| {
+        let arguments = ["--reuid=1234", "--regid=1234", "--clear-groups", "cat"].map(Path::new);
+        run("setpriv", &[&arguments[..], &[path]].concat()).code == 0
+    };
+    assert!(paths.iter().all(|path| stranger(path)));
+    fs::set_permissions(&avatar, PermissionsExt::from_mode(0o600)).expect("chmod");
+    soon("the mode", || paths.iter().all(|path| !stranger(path)));
+    assert!(paths.iter().all(|path| fs::read(path).is_ok()), "root may");
+}
