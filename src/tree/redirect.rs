@@ -76,7 +76,11 @@ impl Redirects {
         let earlier =
             by_thread.remove(&thread).filter(|earlier| earlier.is_followed_by(ino, seeks));
         let step = match (earlier, seeks) {
-            (Some(_), Seeks::Successor) => Step::Serve,
+            // Its attributes were asked for before it is opened: the open is not turned away either.
+            (Some(earlier), Seeks::Successor) => {
+                by_thread.insert(thread, earlier);
+                Step::Serve
+            }
             (Some(earlier), Seeks::Draft) => Step::Reopen(earlier.answered.map(|it| it.place)),
             (None, _) => {
                 by_thread.insert(thread, Redirect { ino, seeks, since: now, answered: None });
@@ -179,5 +183,20 @@ mod tests {
         assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
         redirects.answered(7, &place(), Ino(101));
         assert_eq!(redirects.begin(7, Ino(102), Seeks::Successor), Step::LookAgain);
+    }
+
+    /// The kernel looks once more and no more: it asked for the attributes of what it found, which was replaced by then, and
+    /// the open that followed was the second `ESTALE`.
+    #[test]
+    fn what_a_thread_was_shown_it_may_open() {
+        let redirects = Redirects::default();
+        for (seeks, step) in
+            [(Seeks::Successor, Step::Serve), (Seeks::Draft, Step::Reopen(Some(place())))]
+        {
+            assert_eq!(redirects.begin(7, Ino(100), Seeks::Successor), Step::LookAgain);
+            redirects.answered(7, &place(), Ino(101));
+            assert_eq!(redirects.begin(7, Ino(101), Seeks::Successor), Step::Serve);
+            assert_eq!(redirects.begin(7, Ino(101), seeks), step);
+        }
     }
 }
