@@ -8,7 +8,7 @@ use super::tool;
 
 const LOOP: &str = "
 import sys, os, mmap, subprocess
-def fresh(path, tries=3):
+def fresh(path, tries):
     # The limit that README tells of: emptying what others read, while it is replaced, is rarely ESTALE.
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -16,10 +16,10 @@ def fresh(path, tries=3):
         if error.errno != 116 or tries == 1:
             raise
         return fresh(path, tries - 1)
-def put(path, source, times):
+def put(path, source, times, tries=1):
     content = open(source, 'rb').read()
     for _ in range(times):
-        fd = fresh(path)
+        fd = fresh(path, tries)
         os.write(fd, content)
         os.close(fd)
 names = {'put': put, 'os': os, 'mmap': mmap, 'subprocess': subprocess, 'bytes_of': lambda path: open(path, 'rb').read()}
