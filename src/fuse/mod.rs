@@ -11,6 +11,7 @@ pub mod mountpoint;
 pub mod mounts;
 mod pool;
 mod session;
+mod vigil;
 
 use std::io;
 use std::path::PathBuf;

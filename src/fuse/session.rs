@@ -20,6 +20,7 @@ use crate::fuse::backing::Backings;
 use crate::fuse::inval::{Invalidator, Names};
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::pool::Pool;
+use crate::fuse::vigil::Vigil;
 use crate::fuse::{Error, mounts};
 use crate::tree::Tree;
 use crate::tree::kernel::Delivery;
@@ -127,7 +128,8 @@ impl Mounted {
         desk: Arc<Desk>,
         look: Look,
     ) -> Result<(), Error> {
-        let reader = Reader::new(Arc::clone(&self.tree), Arc::clone(&desk));
+        let vigil = vigil(&device)?;
+        let reader = Reader::new(Arc::clone(&self.tree), Arc::clone(&desk), vigil);
         let (acl, config) = config(settings);
         let session = Session::from_fd(reader.map_err(Error::Thread)?, device, acl, config);
         let session = session.map_err(Error::Session)?;
@@ -148,7 +150,8 @@ impl Mounted {
     fn serve(&self, device: OwnedFd, settings: &Settings) -> Result<(), Error> {
         let (acl, config) = config(settings);
         let (tree, backings) = (Arc::clone(&self.tree), Arc::new(Backings::default()));
-        let adapter = Adapter::new(tree, Arc::clone(&backings)).map_err(Error::Thread)?;
+        let adapter = Adapter::new(tree, Arc::clone(&backings), vigil(&device)?);
+        let adapter = adapter.map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
         backings.probe(&session, nameless(&self.tree.library().home().staging()));
         tell(&backings.delivery());
@@ -336,6 +339,10 @@ fn watch(tree: &Tree, (desk, notifier): (&Desk, &Notifier), course: &Course, mut
         }
         again = changed;
     }
+}
+
+fn vigil(device: &OwnedFd) -> Result<Vigil, Error> {
+    device.try_clone().map(Vigil::over).map_err(Error::Session)
 }
 
 /// A file where the blobs are, without a name.

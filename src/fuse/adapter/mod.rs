@@ -31,6 +31,7 @@ use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
 use crate::fuse::adapter::negotiate::Agreed;
 use crate::fuse::adapter::work::{Asked, Workshop, crowded};
 use crate::fuse::backing::Backings;
+use crate::fuse::vigil::Vigil;
 use crate::tree::Error;
 use crate::tree::Tree;
 use crate::tree::activity::Operation;
@@ -45,8 +46,8 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, backings, agreed: Agreed::nothing() })
+    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>, vigil: Vigil) -> io::Result<Self> {
+        Ok(Self { shop: Workshop::new(tree, vigil)?, backings, agreed: Agreed::nothing() })
     }
 }
 
@@ -68,6 +69,7 @@ impl Filesystem for Adapter {
             }
             Err(errno) => reply.refuse(errno),
         }
+        self.shop.vigil.keep();
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
@@ -192,6 +194,7 @@ impl Filesystem for Adapter {
             }
             Err(errno) => reply.refuse(errno),
         }
+        self.shop.vigil.keep();
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -212,7 +215,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, size: u32,
         _flags: OpenFlags, _lock_owner: Option<LockOwner>, reply: ReplyData,
     ) {
-        transfer::read(&self.shop.tree, decode::fh(fh), offset, size, reply);
+        transfer::read(&self.shop, decode::fh(fh), offset, size, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -276,7 +279,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
-        transfer::list(&self.shop.tree, ino, offset, reply);
+        transfer::list(&self.shop, ino, offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -285,7 +288,7 @@ impl Filesystem for Adapter {
         reply: ReplyDirectoryPlus,
     ) {
         let asked = (decode::caller(request), ino);
-        transfer::list_plus(&self.shop.tree, asked, offset, reply, |_, _| ());
+        transfer::list_plus(&self.shop, asked, offset, reply, |_, _| ());
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
 use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
-use crate::fuse::adapter::work::Asked;
+use crate::fuse::adapter::work::{Asked, Workshop};
 use crate::tree::activity::Operation;
 use crate::tree::attr::{Entry, Listed};
 use crate::tree::listing::Page;
@@ -17,13 +17,13 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-pub fn read(tree: &Tree, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
-    answer(tree, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
+pub fn read(shop: &Workshop, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
+    answer(shop, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
 }
 
 /// Answers with what is read into a buffer of this size.
 pub fn answer(
-    tree: &Tree,
+    shop: &Workshop,
     size: u32,
     reply: ReplyData,
     read: impl FnOnce(&Tree, &mut [u8]) -> Result<usize>,
@@ -34,16 +34,17 @@ pub fn answer(
             buffer.resize(size, 0);
         }
         let fill = |tree: &Tree| read(tree, &mut buffer[..size]);
-        match Asked::now(Operation::Read).attempt(tree, fill) {
+        match Asked::now(Operation::Read).attempt(&shop.tree, fill) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
         }
     });
+    shop.vigil.keep();
 }
 
 /// Answers with as many entries after a place as the kernel's buffer holds.
-pub fn list(tree: &Tree, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
-    let filled = Asked::now(Operation::Readdir).attempt(tree, |tree| {
+pub fn list(shop: &Workshop, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
+    let filled = Asked::now(Operation::Readdir).attempt(&shop.tree, |tree| {
         fill(tree, ino, after, |entry, _| {
             let kind = file_type(entry.kind);
             reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
@@ -53,17 +54,18 @@ pub fn list(tree: &Tree, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }
+    shop.vigil.keep();
 }
 
 /// The same, with what a lookup of each entry would answer; `note` is told of each that is sent.
 pub fn list_plus(
-    tree: &Tree,
+    shop: &Workshop,
     (who, ino): (Caller, INodeNo),
     after: u64,
     mut reply: ReplyDirectoryPlus,
     note: impl Fn(&str, &Entry),
 ) {
-    let filled = Asked::now(Operation::Readdirplus).attempt(tree, |tree| {
+    let filled = Asked::now(Operation::Readdirplus).attempt(&shop.tree, |tree| {
         fill(tree, ino, after, |listed, page| {
             let entry = tree.entry_listed(who, listed, page);
             let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));
@@ -79,6 +81,7 @@ pub fn list_plus(
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }
+    shop.vigil.keep();
 }
 
 /// Adds entries until `add` says that there is no room.

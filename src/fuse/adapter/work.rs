@@ -14,6 +14,7 @@ use fuser::Errno;
 use crate::fuse::adapter::answer::Answer;
 use crate::fuse::errno::errno;
 use crate::fuse::pool::{Pool, said_by};
+use crate::fuse::vigil::Vigil;
 use crate::tree::Tree;
 use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::Work;
@@ -42,6 +43,8 @@ pub fn pool_threads() -> usize {
 /// The tree and the threads that work on it.
 pub struct Workshop {
     pub tree: Arc<Tree>,
+    /// Kept by the session's threads after answers that whoever reads many files waits for. Writers wait for the disk.
+    pub vigil: Vigil,
     /// Small publications that threads of the session make in place.
     in_place: AtomicUsize,
     publish: Pool,
@@ -50,12 +53,12 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    pub fn new(tree: Arc<Tree>) -> io::Result<Self> {
+    pub fn new(tree: Arc<Tree>, vigil: Vigil) -> io::Result<Self> {
         let threads = pool_threads();
         let publish = Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?;
         let render = Pool::start("render", threads, RENDERS_WAITING)?;
         let download = Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?;
-        Ok(Self { tree, in_place: AtomicUsize::new(0), publish, render, download })
+        Ok(Self { tree, vigil, in_place: AtomicUsize::new(0), publish, render, download })
     }
 
     /// Does it in place.
@@ -112,7 +115,10 @@ impl Workshop {
         crowded: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
         match guarded(operation, || Ok(size(&self.tree))) {
-            Ok(Work::Trifle) => self.here(operation, reply, work),
+            Ok(Work::Trifle) => {
+                self.here(operation, reply, work);
+                self.vigil.keep();
+            }
             Ok(Work::Small) => self.small(operation, reply, work),
             Ok(Work::Large) => self.publishing(operation, reply, work),
             Ok(Work::Download { patience }) => {

@@ -25,6 +25,7 @@ use crate::fuse::adapter::reader::known::{Changed, Known};
 use crate::fuse::adapter::work::{Asked, Workshop};
 use crate::fuse::adapter::{decode, transfer};
 use crate::fuse::inval::Names;
+use crate::fuse::vigil::Vigil;
 use crate::slot::Name;
 use crate::tree::activity::Operation;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
@@ -153,8 +154,8 @@ impl Desk {
 }
 
 impl Reader {
-    pub fn new(tree: Arc<Tree>, desk: Arc<Desk>) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree)?, desk, agreed: Agreed::nothing() })
+    pub fn new(tree: Arc<Tree>, desk: Arc<Desk>, vigil: Vigil) -> io::Result<Self> {
+        Ok(Self { shop: Workshop::new(tree, vigil)?, desk, agreed: Agreed::nothing() })
     }
 }
 
@@ -181,6 +182,7 @@ impl Filesystem for Reader {
             }
             Err(errno) => reply.refuse(errno),
         }
+        self.shop.vigil.keep();
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, lookups: u64) {
@@ -207,8 +209,7 @@ impl Filesystem for Reader {
         _flags: OpenFlags, _lock_owner: Option<LockOwner>, reply: ReplyData,
     ) {
         self.desk.reads.fetch_add(1, Ordering::Relaxed);
-        let tree = &self.shop.tree;
-        transfer::answer(tree, size, reply, |tree, buffer| {
+        transfer::answer(&self.shop, size, reply, |tree, buffer| {
             Tree::read_stored(&*self.desk.file(tree, decode::ino(ino))?, offset, buffer)
         });
     }
@@ -235,7 +236,7 @@ impl Filesystem for Reader {
         &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
-        transfer::list(&self.shop.tree, ino, offset, reply);
+        transfer::list(&self.shop, ino, offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -245,7 +246,8 @@ impl Filesystem for Reader {
     ) {
         let (tree, parent) = (&self.shop.tree, decode::ino(ino));
         // The kernel counts what it is sent, but for the dots.
-        transfer::list_plus(tree, (decode::caller(request), ino), offset, reply, |name, entry| {
+        let asked = (decode::caller(request), ino);
+        transfer::list_plus(&self.shop, asked, offset, reply, |name, entry| {
             if name != "." && name != ".." {
                 self.desk.note(tree, (parent, name), entry);
             }
