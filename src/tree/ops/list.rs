@@ -90,7 +90,7 @@ impl Tree {
             Node::OriginalTable(table) => self.list_rows(table, after, Node::OriginalRow)?,
             Node::ThumbTable(table) => self.list_rows(table, after, Node::ThumbRow)?,
             Node::Trash => numbered(self.list_trash_days(after)?),
-            Node::TrashDay(day) => numbered(self.list_trashed(day, after)?),
+            Node::TrashDay(day) => trashed(self.list_trashed(day, after)?),
             _ => return Err(Error::NotDirectory),
         };
         listed.extend(page.into_iter().map(|child| self.listed(child)));
@@ -330,6 +330,14 @@ fn fixed(found: impl IntoIterator<Item = (Node, String)>) -> Vec<Child> {
 
 fn numbered(found: Vec<(Node, String, u64)>) -> Vec<Child> {
     found.into_iter().map(|(node, name, next)| child(node, name, next + DOTS)).collect()
+}
+
+fn trashed(found: Vec<(Entry, String, u64)>) -> Vec<Child> {
+    let child = |(entry, name, next): (Entry, String, u64)| {
+        let node = Node::of(entry.attr.ino)?;
+        Some(Child { node, name, place: next + DOTS, entry: Some(entry) })
+    };
+    found.into_iter().filter_map(child).collect()
 }
 
 /// The fields of a table by name, with their places in a row and their numbers.
