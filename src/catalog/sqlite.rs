@@ -19,6 +19,7 @@ mod scratch;
 mod slots;
 mod stores;
 mod sweep;
+mod totals;
 mod usage;
 mod variants;
 mod verbs;
@@ -38,6 +39,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Statement, Transac
 use crate::catalog::Error;
 use crate::catalog::sqlite::checkpoints::Checkpoints;
 use crate::catalog::sqlite::reservations::Reservations;
+use crate::catalog::sqlite::totals::Counted;
 use crate::catalog::sqlite::writer::Writer;
 use crate::quota::Limits;
 
@@ -71,6 +73,8 @@ pub struct Sqlite {
     checkpoints: Option<Checkpoints>,
     /// Guards the idle connections for reading; held only to take one out or to lay it back.
     readers: Mutex<Vec<Connection>>,
+    /// Guards the last count of all there is; held only to take it out or to lay it back.
+    counted: Mutex<Option<Counted>>,
     /// Guards the quotas; held only to take them out or to change them.
     limits: RwLock<Arc<Limits>>,
 }
@@ -106,6 +110,7 @@ impl Sqlite {
             writer,
             reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
+            counted: Mutex::default(),
             limits: RwLock::default(),
         })
     }
@@ -123,6 +128,7 @@ impl Sqlite {
             checkpoints: None,
             reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
+            counted: Mutex::default(),
             limits: RwLock::default(),
         })
     }

@@ -87,6 +87,24 @@ fn a_name_costs_a_few_queries_however_full_the_day_is() {
 }
 
 #[test]
+fn a_day_is_listed_with_all_that_stat_shows_of_what_is_in_it() {
+    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
+    let house = House::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
+    let kernel = Kernel(house.tree());
+    kernel.mkdir(process(0), "1").expect("a row");
+    detach(kernel, 40);
+    let (day, tree) = (kernel.trash()[0].day, house.tree());
+    let page = tree.readdir(day, 0).expect("a page");
+    let shown = |ino| tree.getattr(ROOT, ino, None).expect("there").attr;
+    catalog.take_calls();
+    let listed = page.entries().iter().map(|it| tree.entry_listed(ROOT, it, &page).attr);
+    let listed: Vec<_> = listed.skip(2).collect();
+    assert_eq!(catalog.take_calls().values().sum::<usize>(), 0);
+    let asked: Vec<_> = listed.iter().map(|attr| shown(attr.ino)).collect();
+    assert_eq!((listed.len(), listed), (40, asked));
+}
+
+#[test]
 fn the_first_of_a_slot_is_found_by_its_number_too() {
     let house = house(Backing::Disk);
     let kernel = Kernel(house.tree());

@@ -1,7 +1,7 @@
 //! `find` over what nobody has looked at since the daemon started.
 
 use super::in_turns;
-use super::names::{find, made};
+use super::names::{find, made, native};
 use crate::bench::Bench;
 use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
@@ -11,7 +11,7 @@ use crate::table::Row;
 
 pub fn first(bench: &Bench) -> Outcome<Vec<Row>> {
     let home = made(bench)?;
-    let native = home.join("native");
+    let native = native(&home);
     let mut forgotten = true;
     let mut ours = || {
         let daemon = Daemon::start(&home, Side::Writing)?;

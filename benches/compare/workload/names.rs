@@ -16,15 +16,21 @@ use crate::table::Row;
 /// Rows of four fields: 100,000 fields.
 const ROWS: u64 = 25_000;
 
-/// A library of many small rows, and files of the same names beside it. The names are the same in number and depth; only
-/// they are looked at, so the files beside are empty and the library's blobs are not there.
+/// A library of many small rows, and files of the same names beside it. The names are the same in number and depth, for the
+/// kernel walks a path name by name; only they are looked at, so the files beside are empty and the library's blobs are not
+/// there.
 pub fn made(bench: &Bench) -> Outcome<PathBuf> {
-    bench.kept("names", &format!("{ROWS} rows"), |home| {
+    bench.kept("names", &format!("{ROWS} rows, and files as deep"), |home| {
         bulk::fill(home, ROWS, &FIELDS)?;
-        let rows = rows(&home.join("native"), 1..=ROWS);
+        let rows = rows(&native(home), 1..=ROWS);
         make_all(&rows)?;
         fields(&rows, &FIELDS).iter().try_for_each(|path| Ok(File::create(path).map(drop)?))
     })
+}
+
+/// As deep below `home` as the table of the library is.
+pub fn native(home: &Path) -> PathBuf {
+    home.join("native/models/item")
 }
 
 fn row(bench: &Bench, what: &str, sides: [super::Side<'_>; 2]) -> Outcome<Row> {
@@ -37,7 +43,7 @@ fn row(bench: &Bench, what: &str, sides: [super::Side<'_>; 2]) -> Outcome<Row> {
 pub fn warm(bench: &Bench) -> Outcome<Vec<Row>> {
     let home = made(bench)?;
     let daemon = Daemon::start(&home, Side::Writing)?;
-    let (served, native) = (daemon.table("item"), home.join("native"));
+    let (served, native) = (daemon.table("item"), native(&home));
     let list = |table: &Path| bench.list(&fields(&rows(table, 1..=ROWS), &FIELDS));
     let (ours, theirs) = (list(&served)?, list(&native)?);
     let stat = |list: &PathBuf| Ok(alone(Loop::Stat { list: list.clone() })?.seconds);

@@ -91,7 +91,7 @@ fn what_programs_do_often_walks_no_table_however_much_there_is() {
 
 /// A start asks for it, and `status.json` does.
 #[test]
-fn what_stores_hold_is_not_counted_but_known() {
+fn what_stores_hold_is_not_counted_but_known_and_no_total_looks_at_each_entry() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = Sqlite::open(&folder.path().join("catalog.sqlite")).unwrap();
     let user = catalog.table(&name("user")).unwrap();
@@ -101,5 +101,6 @@ fn what_stores_hold_is_not_counted_but_known() {
     }
     COST.take();
     assert_eq!(catalog.stores().unwrap()[0].blobs, 20);
+    assert_eq!(catalog.totals().unwrap().attachments, 20);
     assert!(COST.get().walked < 5, "{:?}", COST.get());
 }

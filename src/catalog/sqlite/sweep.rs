@@ -4,9 +4,9 @@
 use rusqlite::{Connection, params};
 
 use super::columns::{int, key, number};
-use super::{all, blobs, exists, one, run};
+use super::{all, blobs, exists, run};
 use crate::attachment::{AttachmentId, BlobKey};
-use crate::catalog::{Doomed, Error, Totals};
+use crate::catalog::{Doomed, Error};
 use crate::timestamp::Timestamp;
 
 /// What is old enough to go.
@@ -106,30 +106,6 @@ fn orphaned(db: &Connection, original: BlobKey) -> Result<Vec<BlobKey>, Error> {
 
 fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-pub(super) fn totals(db: &Connection) -> Result<Totals, Error> {
-    let sql = "SELECT (SELECT count(*) FROM rows), \
-                      (SELECT count(*) FROM attachments WHERE links > 0), \
-                      (SELECT coalesce(sum(blobs), 0) FROM held), \
-                      (SELECT count(*) FROM variants), \
-                      (SELECT count(*) FROM scratch), \
-                      (SELECT coalesce(sum(bytes), 0) FROM held), \
-                      count(b.id), coalesce(sum(b.length), 0) \
-               FROM attachments a JOIN blobs b ON b.id = a.blob WHERE a.retired IS NOT NULL";
-    let totals = one(db, sql, [], |row| {
-        Ok(Totals {
-            rows: number(row, 0)?,
-            attachments: number(row, 1)?,
-            blobs: number(row, 2)?,
-            variants: number(row, 3)?,
-            scratch: number(row, 4)?,
-            bytes: number(row, 5)?,
-            retired: number(row, 6)?,
-            retired_bytes: number(row, 7)?,
-        })
-    })?;
-    Ok(totals.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::reservations::Linked;
 use super::sweep::Horizon;
 use super::{
     Sqlite, arrivals, attachments, blobs, reservations, retired, rows, scratch, slots, stores,
-    sweep, usage, variants,
+    usage, variants,
 };
 use crate::access::{Fixed, Terms};
 use crate::attachment::{
@@ -387,7 +387,7 @@ impl Catalog for Sqlite {
     }
 
     fn totals(&self) -> Result<Totals, Error> {
-        self.read(sweep::totals)
+        self.counted()
     }
     fn commits(&self) -> Option<u64> {
         // Only who writes looks after the log.

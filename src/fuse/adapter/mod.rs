@@ -53,7 +53,7 @@ impl Adapter {
 
 impl Filesystem for Adapter {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        self.agreed = negotiate::capabilities(config);
+        self.agreed = negotiate::capabilities(config, &[]);
         self.backings.offer(self.agreed.passthrough);
         Ok(())
     }

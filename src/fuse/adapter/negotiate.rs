@@ -6,14 +6,14 @@ use fuser::{InitFlags, KernelConfig, Version};
 /// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
 /// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
 /// No file here has set-id bits or capabilities, so that a write need not ask for them (`HANDLE_KILLPRIV_V2`).
-/// The first page of a directory comes with the attributes of what it lists, and so do the others where they are looked at.
+/// What a directory lists comes with its attributes: whoever walks a tree reads a directory to its end before it looks at
+/// what it lists, and would ask for each entry then.
 /// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
-const CAPABILITIES: [InitFlags; 5] = [
+const CAPABILITIES: [InitFlags; 4] = [
     InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
 ];
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
@@ -45,9 +45,9 @@ impl Agreed {
     }
 }
 
-/// Asks for the capabilities.
-pub fn capabilities(config: &mut KernelConfig) -> Agreed {
-    for capability in CAPABILITIES {
+/// Asks for the capabilities, and for more of them.
+pub fn capabilities(config: &mut KernelConfig, more: &[InitFlags]) -> Agreed {
+    for &capability in CAPABILITIES.iter().chain(more) {
         if config.add_capabilities(capability).is_err() {
             tracing::warn!(?capability, "the kernel lacks a capability");
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::attachment::{AttachmentId, FieldId, RowId, TableId};
+use crate::attachment::{Access, AttachmentId, FieldId, RowId, TableId, Times};
 use crate::catalog::{Link, Place, RowRecord};
 use crate::library::Table;
 use crate::schema::{Collection, Field};
@@ -62,14 +62,9 @@ impl Tree {
             let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
             return if page.is_fresh { entry } else { none };
         }
-        let unknown = || {
-            let access = crate::attachment::Access { mode: 0, ..self.daemon() };
-            let times = crate::attachment::Times::all(Timestamp(0));
-            let Listed { ino, kind, .. } = *listed;
-            Attr { ino, kind, size: 0, links: 1, access, times }
-        };
         let shown = self.getattr(who, listed.ino, None);
-        let entry = fleeting(shown.map_or_else(|_| unknown(), |shown| shown.attr));
+        let unknown = |_| unknown(listed.ino, listed.kind);
+        let entry = fleeting(shown.map_or_else(unknown, |shown| shown.attr));
         Entry { generation: self.generation_of(&entry.attr), ..entry }
     }
 
@@ -95,7 +90,7 @@ impl Tree {
             Node::OriginalTable(table) => self.list_rows(table, after, Node::OriginalRow)?,
             Node::ThumbTable(table) => self.list_rows(table, after, Node::ThumbRow)?,
             Node::Trash => numbered(self.list_trash_days(after)?),
-            Node::TrashDay(day) => numbered(self.list_trashed(day, after)?),
+            Node::TrashDay(day) => trashed(self.list_trashed(day, after)?),
             _ => return Err(Error::NotDirectory),
         };
         listed.extend(page.into_iter().map(|child| self.listed(child)));
@@ -337,6 +332,14 @@ fn numbered(found: Vec<(Node, String, u64)>) -> Vec<Child> {
     found.into_iter().map(|(node, name, next)| child(node, name, next + DOTS)).collect()
 }
 
+fn trashed(found: Vec<(Entry, String, u64)>) -> Vec<Child> {
+    let child = |(entry, name, next): (Entry, String, u64)| {
+        let node = Node::of(entry.attr.ino)?;
+        Some(Child { node, name, place: next + DOTS, entry: Some(entry) })
+    };
+    found.into_iter().filter_map(child).collect()
+}
+
 /// The fields of a table by name, with their places in a row and their numbers.
 fn by_name(table: &Table) -> impl Iterator<Item = (u64, FieldId, &Field)> {
     let numbered = table.numbers.iter().copied().zip(&table.fields);
@@ -368,12 +371,18 @@ fn drafted(open: &OpenDraft, place: u64) -> Child {
     Child { node, name, place, entry: Some(fleeting(draft_attr(open))) }
 }
 
+/// The kernel takes the number and the kind of these, and passes over their attributes: nobody need be asked for them.
 fn dots(source: Ino) -> Vec<Listed> {
-    let dot = |name: &str, next| {
-        let (name, kind) = (name.into(), Kind::Directory);
-        Listed { ino: source, kind, name, next, entry: None }
-    };
+    let kind = Kind::Directory;
+    let entry = Some(fleeting(unknown(source, kind)));
+    let dot = |name: &str, next| Listed { ino: source, kind, name: name.into(), next, entry };
     vec![dot(".", 1), dot("..", DOTS)]
+}
+
+/// Attributes that nobody looks at, or that could not be found.
+fn unknown(ino: Ino, kind: Kind) -> Attr {
+    let access = Access { uid: 0, gid: 0, mode: 0 };
+    Attr { ino, kind, size: 0, links: 1, access, times: Times::all(Timestamp(0)) }
 }
 
 #[cfg(test)]

@@ -91,11 +91,11 @@ impl Tree {
         &self,
         day: Day,
         after: u64,
-    ) -> Result<Vec<(Node, String, u64)>> {
+    ) -> Result<Vec<(Entry, String, u64)>> {
         let page = self.library.trashed(day, position(day, after), PAGE)?;
         let listed = page.into_iter().map(|trashed| {
-            let node = Node::Trashed(trashed.retired.attachment.id);
-            (node, trashed.name.to_string(), offset(day, trashed.next))
+            let (name, next) = (trashed.name.to_string(), offset(day, trashed.next));
+            (fleeting(trashed_attr(trashed.retired)), name, next)
         });
         Ok(listed.collect())
     }

@@ -64,3 +64,30 @@ fn metrics_tell_how_often_and_how_long_operations_took() {
     let all = metric(&mount, "mediafs_operation_seconds_bucket{operation=\"create\",le=\"+Inf\"}");
     assert_eq!(all, count("create"));
 }
+
+/// As programs do that walk a tree: a directory is read to its end before what it lists is looked at.
+#[test]
+fn a_table_is_walked_by_two_listings_of_each_row_and_no_lookup() {
+    const ROWS: u64 = 600;
+    let Some(mut mount) = Mount::start() else { return };
+    for row in 1..=ROWS {
+        fs::create_dir(mount.path(&format!("models/user/{row}"))).expect("a row");
+    }
+    mount.stop();
+    mount.restart();
+    let count = |operation: &str| {
+        metric(&mount, &format!("mediafs_operation_seconds_count{{operation=\"{operation}\"}}"))
+    };
+    let (table, looked_up) = (mount.path("models/user"), count("lookup"));
+    let rows: Vec<_> =
+        fs::read_dir(table).expect("listed").map(|row| row.expect("a row")).collect();
+    for row in &rows {
+        assert!(row.file_type().expect("a type").is_dir());
+        assert_eq!(fs::read_dir(row.path()).expect("listed").count(), 0);
+    }
+    assert_eq!(rows.len() as u64, ROWS);
+    // Of the table itself, and of what leads there.
+    assert!(count("lookup") - looked_up <= 4, "{}", count("lookup") - looked_up);
+    let listings = count("readdirplus") + count("readdir");
+    assert!((2 * ROWS..2 * ROWS + 20).contains(&listings), "{listings}");
+}

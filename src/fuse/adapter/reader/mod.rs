@@ -14,9 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fuser::{
-    Errno, FileHandle, Filesystem, FopenFlags, INodeNo, KernelConfig, LockOwner, Notifier,
-    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+    Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig, LockOwner,
+    Notifier, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr};
@@ -161,7 +161,9 @@ impl Reader {
 
 impl Filesystem for Reader {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        self.agreed = negotiate::capabilities(config);
+        // Each inode that the kernel holds is remembered: past the first page only what is looked at comes with its attributes.
+        let sparing = [InitFlags::FUSE_READDIRPLUS_AUTO];
+        self.agreed = negotiate::capabilities(config, &sparing);
         Ok(())
     }
 
