@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::names::native;
 use super::warm_contents;
 use crate::bench::{Bench, FIELDS, fields, make_all, parts, rows};
 use crate::client::{self, Loop, Manner, alone};
@@ -23,8 +24,8 @@ pub struct Small {
 impl Small {
     pub fn open(bench: &Bench) -> Outcome<Self> {
         let rows = bench.pick(500, 2_500);
-        let home = bench.kept("small", &format!("{rows} rows of {SIZE}"), |home| {
-            fill(bench, &home.join("native"), rows)?;
+        let home = bench.kept("small", &format!("{rows} rows of {SIZE}, as deep"), |home| {
+            fill(bench, &native(home), rows)?;
             let daemon = Daemon::start(home, Side::Writing)?;
             fill(bench, &daemon.table("item"), rows)
         })?;
@@ -41,7 +42,7 @@ impl Small {
     }
 
     pub fn native(&self) -> PathBuf {
-        self.home.join("native")
+        native(&self.home)
     }
 
     fn count(&self, threads: usize) -> String {
@@ -70,8 +71,8 @@ pub fn openread(bench: &Bench) -> Outcome<Vec<Row>> {
     let (ours, theirs) = (small.list(bench, &served)?, small.list(bench, &native)?);
     let mut found = Vec::new();
     for (threads, bound) in [(1, 2.5), (2, 2.2)] {
-        let bindfs = Bindfs::start(&native, &bench.dir.join("bindfs"), threads)?;
-        let bound_list = small.list(bench, bindfs.path())?;
+        let bindfs = Bindfs::start(&small.home.join("native"), &bench.dir.join("bindfs"), threads)?;
+        let bound_list = small.list(bench, &bindfs.path().join("models/item"))?;
         let time =
             |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads })?.each());
         let sides: [super::Side<'_>; 3] =
