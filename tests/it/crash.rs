@@ -20,6 +20,8 @@ use mediafs::media_type::MediaType;
 use mediafs::slot::Name;
 use mediafs::timestamp::Timestamp;
 
+use crate::limits::is_log;
+
 /// Tells this binary, run again, to be the writer, and where.
 const LIBRARY: &str = "MEDIAFS_CRASH_LIBRARY";
 
@@ -114,7 +116,7 @@ impl Library {
         }
     }
 
-    /// Every file of the store, by its name; one that is pending is none that is needed.
+    /// Every file of the store but its log, by its name; one that is pending is none that is needed.
     fn files(&self) -> BTreeSet<String> {
         let pending = self.blobs.pending().expect("what is pending").into_iter();
         let mut found: BTreeSet<_> = pending.map(|key| format!("pending {key}")).collect();
@@ -126,6 +128,7 @@ impl Library {
                     folders.push(entry.path());
                 } else {
                     found.insert(entry.file_name().into_string().expect("digits"));
+                    found.retain(|name| !is_log(name));
                 }
             }
         }
