@@ -97,6 +97,7 @@ fn run(options: &Options) -> Outcome<bool> {
         machine.watch()?;
         rows.extend(measured(workload, &bench));
     }
+    bench.tidy()?;
     let is_whole = rows.iter().all(|row| row.missing.as_deref().is_none_or(|it| it == "not built"));
     let (versions, remarks) = (peer::versions(&bench), remarks(&bench));
     let table = Table { rows, machine, versions, remarks };

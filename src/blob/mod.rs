@@ -46,7 +46,8 @@ pub trait BlobStore: Send + Sync {
     /// The bytes, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error>;
 
-    /// Deletes a blob, durable when it returns. Deleting what is not there is no error.
+    /// Deletes a blob, durable when it returns: a crash leaves nothing of it but what is pending. Deleting what is not there is no
+    /// error.
     fn delete(&self, key: BlobKey) -> Result<(), Error>;
 
     /// The space where the blobs of this store are kept. A store that is no router has one answer.

@@ -255,8 +255,8 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let binary = |byte: &u8| matches!(byte, 0..=8 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
-    let readable = is_utf8(bytes) || is_latin1(bytes);
-    if bytes.iter().any(binary) || !readable {
+    // Most of what is no text has one of these near its beginning; the rest is for what has none.
+    if bytes.iter().any(binary) || !(is_utf8(bytes) || is_latin1(bytes)) {
         return None;
     }
     let start = bytes.trim_ascii_start();

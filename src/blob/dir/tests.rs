@@ -3,15 +3,25 @@
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::AtomicUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::*;
 use crate::blob::contract::{file, key, put, read};
 
-/// Every file below a directory, by its path from there.
-fn files(root: &Path) -> Vec<String> {
+/// Nothing is settled before the store is closed.
+pub(super) const NEVER: Bounds = Bounds { capacity: 1 << 20, span: Duration::MAX };
+
+/// Too large for the log.
+fn large() -> Vec<u8> {
+    vec![7; 300_000]
+}
+
+/// Every file below a directory but the log's, by its path from there.
+pub(super) fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -23,6 +33,7 @@ fn files(root: &Path) -> Vec<String> {
             }
         }
     }
+    found.retain(|name| !name.ends_with(part::SUFFIX));
     found.sort();
     found
 }
@@ -48,8 +59,8 @@ fn a_blob_is_for_reading_only_and_its_directories_are_the_owners() {
     let store = Store::open(&root).unwrap();
     let key = put(&store, b"hello");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
-    assert_eq!(mode(&store.path(key)), 0o400);
-    assert_eq!((mode(&root), mode(&store.directory(key))), (0o700, 0o700));
+    assert_eq!(mode(&store.folders.path(key)), 0o400);
+    assert_eq!((mode(&root), mode(&store.folders.directory(key))), (0o700, 0o700));
 }
 
 #[test]
@@ -60,7 +71,7 @@ fn a_named_file_is_linked_and_a_name_that_is_gone_is_copied() {
     std::fs::write(&staged, b"named").unwrap();
     store.put(key(b"named"), &File::open(&staged).unwrap()).unwrap();
     let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
-    assert_eq!(inode(&store.path(key(b"named"))), inode(&staged));
+    assert_eq!(inode(&store.folders.path(key(b"named"))), inode(&staged));
     let gone = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
     gone.as_file().write_all_at(b"gone", 0).unwrap();
     let open = File::open(gone.path()).unwrap();
@@ -86,58 +97,87 @@ fn a_file_of_another_filesystem_is_copied() {
     assert_eq!(files(folder.path()).len(), 1);
 }
 
-/// A store that notes what it syncs (`F` a file, `D` a directory) and fails from the n-th sync on.
-fn failing_from(root: &Path, n: usize) -> (Store, Arc<Mutex<String>>) {
+/// A store that notes what it syncs (`F` a file, `D` a directory, `L` the log, `A` all of the disk) and fails at the n-th sync.
+pub(super) fn failing_at(root: &Path, n: usize, bounds: Bounds) -> (Store, Arc<Mutex<String>>) {
     let noted = Arc::new(Mutex::new(String::new()));
     let (writer, count) = (Arc::clone(&noted), AtomicUsize::new(0));
-    let store = Store::with_sync(
+    let store = Store::start(
         root,
-        Box::new(move |file| {
-            let kind = if file.metadata()?.is_dir() { 'D' } else { 'F' };
-            writer.lock().unwrap().push(kind);
+        Box::new(move |reach, file| {
+            let is_directory = file.metadata()?.is_dir();
+            writer.lock().unwrap().push(match reach {
+                Reach::Bytes => 'L',
+                Reach::Everything => 'A',
+                Reach::Whole if is_directory => 'D',
+                Reach::Whole => 'F',
+            });
             if count.fetch_add(1, Ordering::SeqCst) == n {
                 return Err(Errno::IO.into());
             }
             file.sync_all()
         }),
+        bounds,
     );
     (store.unwrap(), noted)
 }
 
+pub(super) fn take(noted: &Mutex<String>) -> String {
+    std::mem::take(&mut *noted.lock().unwrap())
+}
+
 #[test]
-fn the_bytes_are_synced_then_their_directory_and_fresh_directories_once() {
+fn the_bytes_of_a_large_blob_are_synced_then_their_directory_and_fresh_directories_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, noted) = failing_from(folder.path(), usize::MAX);
-    let opened = std::mem::take(&mut *noted.lock().unwrap());
-    assert_eq!(opened, "DD", "the root's own name, and that of what is pending");
-    let first = put(&store, b"hello");
-    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "FDDD");
-    store.put(BlobKey { generation: 2, ..first }, &file(b"hello")).unwrap();
+    let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
+    assert_eq!(take(&noted), "DD", "the root's own name, and that of what is pending");
+    let first = put(&store, &large());
+    assert_eq!(take(&noted), "FDDD");
+    store.put(BlobKey { generation: 2, ..first }, &file(&large())).unwrap();
     // The file may be of another filesystem; then the copy is synced as well.
-    let second = std::mem::take(&mut *noted.lock().unwrap());
+    let second = take(&noted);
     assert!(["FD", "FFD"].contains(&second.as_str()), "{second}");
     store.delete(first).unwrap();
-    assert_eq!(std::mem::take(&mut *noted.lock().unwrap()), "D");
+    assert_eq!(take(&noted), "D");
+}
+
+#[test]
+fn a_small_blob_is_durable_after_one_sync_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
+    take(&noted);
+    put(&store, b"first");
+    assert_eq!(take(&noted), "DL", "the log's own name once");
+    for n in 0..3 {
+        put(&store, format!("blob {n}").as_bytes());
+        assert_eq!(take(&noted), "L");
+    }
+    put(&store, &vec![1; usize::try_from(LARGEST).unwrap()]);
+    assert_eq!(take(&noted), "L");
 }
 
 #[test]
 fn after_one_failed_sync_nothing_more_is_acknowledged() {
-    // 0 and 1 are the opening; then the file, the blob's directory and the two above it.
-    for n in 2..=5 {
+    // 0 and 1 are the opening; then the file, the blob's directory and the two above it; or the log's name and its bytes.
+    for (n, bytes) in [2, 3, 4, 5].map(|n| (n, large())).into_iter().chain([(3, b"hello".to_vec())])
+    {
         let folder = tempfile::tempdir().unwrap();
         let staged = tempfile::tempfile_in(folder.path()).unwrap();
-        staged.write_all_at(b"hello", 0).unwrap();
+        staged.write_all_at(&bytes, 0).unwrap();
         let root = folder.path().join("blobs");
-        let (store, _) = failing_from(&root, n);
-        let failed = store.put(key(b"hello"), &staged);
+        let (store, _) = failing_at(&root, n, NEVER);
+        let failed = store.put(key(&bytes), &staged);
         assert!(matches!(failed, Err(Error::Io { .. })), "{n}: {failed:?}");
         assert_eq!(files(&root), Vec::<String>::new(), "{n}: nothing half done");
         let fenced = store.put(key(b"other"), &file(b"other"));
         assert!(matches!(fenced, Err(Error::Fenced)), "{n}: {fenced:?}");
-        assert!(matches!(store.delete(key(b"hello")), Err(Error::Fenced)), "{n}");
-        assert!(matches!(store.open(key(b"hello")), Err(Error::Missing(_))), "{n}");
+        assert!(matches!(store.delete(key(&bytes)), Err(Error::Fenced)), "{n}");
+        assert!(matches!(store.open(key(&bytes)), Err(Error::Missing(_))), "{n}");
+        drop(store);
         let reopened = Store::open(&root).unwrap();
-        assert_eq!(read(&reopened, put(&reopened, b"hello")), b"hello");
+        // What was not acknowledged may be in the log all the same: it is pending then.
+        let key = BlobKey { generation: 2, ..key(&bytes) };
+        reopened.put(key, &file(&bytes)).unwrap();
+        assert_eq!(read(&reopened, key), bytes);
     }
 }
 
@@ -147,21 +187,23 @@ fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_seco
     let root = folder.path().join("blobs");
     let tries = AtomicUsize::new(0);
     // As the kernel does: the error is told once.
-    let sync = move |file: &File| {
-        if file.metadata()?.is_file() && tries.fetch_add(1, Ordering::SeqCst) == 0 {
+    let sync = move |reach, file: &File| {
+        let is_blob = reach == Reach::Whole && file.metadata()?.is_file();
+        if is_blob && tries.fetch_add(1, Ordering::SeqCst) == 0 {
             return Err(Errno::NOSPC.into());
         }
         file.sync_all()
     };
-    let store = Store::with_sync(&root, Box::new(sync)).unwrap();
+    let store = Store::start(&root, Box::new(sync), NEVER).unwrap();
+    let bytes = large();
     let staged = tempfile::tempfile_in(folder.path()).unwrap();
-    staged.write_all_at(b"hello", 0).unwrap();
+    staged.write_all_at(&bytes, 0).unwrap();
     for _ in 0..2 {
-        let full = store.put(key(b"hello"), &staged);
+        let full = store.put(key(&bytes), &staged);
         assert!(matches!(full, Err(Error::Full)), "{full:?}");
         assert_eq!(files(&root), Vec::<String>::new());
     }
-    assert_eq!(read(&store, put(&store, b"hello")), b"hello", "what is sent again is taken");
+    assert_eq!(read(&store, put(&store, &bytes)), bytes, "what is sent again is taken");
 }
 
 #[test]
@@ -170,28 +212,24 @@ fn a_blob_has_its_pending_name_before_its_own_and_both_before_the_sync() {
     let root = folder.path().join("blobs");
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (noted, inside) = (Arc::clone(&seen), root.clone());
-    let sync = move |file: &File| {
-        if file.metadata()?.is_file() {
+    let sync = move |reach, file: &File| {
+        if reach != Reach::Whole || file.metadata()?.is_file() {
             *noted.lock().unwrap() = files(&inside);
         }
         file.sync_all()
     };
-    let store = Store::with_sync(&root, Box::new(sync)).unwrap();
+    let store = Store::start(&root, Box::new(sync), NEVER).unwrap();
     let staged = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
     store.put(key(b"hello"), staged.as_file()).unwrap();
-    assert_eq!(
-        seen.lock().unwrap().len(),
-        2,
-        "both names are in the journal when the file is synced"
-    );
+    assert_eq!(seen.lock().unwrap().len(), 2, "both names are there when the log is synced");
 
     // A name of its own that cannot be made leaves nothing pending; a pending one that cannot leaves no blob.
     let taken = key(b"taken");
-    std::fs::create_dir_all(store.path(taken)).unwrap();
+    std::fs::create_dir_all(store.folders.path(taken)).unwrap();
     assert!(matches!(store.put(taken, staged.as_file()), Err(Error::Exists(_))));
     assert_eq!(store.pending().unwrap(), [key(b"hello")]);
     let blocked = key(b"blocked");
-    std::fs::create_dir(store.pending_path(blocked)).unwrap();
+    std::fs::create_dir(store.folders.pending_path(blocked)).unwrap();
     assert!(matches!(store.put(blocked, staged.as_file()), Err(Error::Exists(_))));
     assert!(matches!(store.open(blocked), Err(Error::Missing(_))));
 }
@@ -252,8 +290,8 @@ fn a_blob_is_not_opened_through_a_symbolic_link() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let key = put(&store, b"hello");
-    std::fs::rename(store.path(key), folder.path().join("aside")).unwrap();
-    std::os::unix::fs::symlink(folder.path().join("aside"), store.path(key)).unwrap();
+    std::fs::rename(store.folders.path(key), folder.path().join("aside")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("aside"), store.folders.path(key)).unwrap();
     assert!(matches!(store.open(key), Err(Error::Io { .. })));
     assert!(folder.path().join("aside").exists());
 }

@@ -102,7 +102,7 @@ pub fn blobs(library: &Path) -> BTreeSet<String> {
     files(&library.join("blobs")).into_iter().map(digest).collect()
 }
 
-/// The names of all files below a folder, sorted.
+/// The names of all files below a folder but the logs of stores, sorted.
 pub fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -116,8 +116,15 @@ pub fn files(folder: &Path) -> Vec<String> {
             }
         }
     }
+    found.retain(|name| !is_log(name));
     found.sort();
     found
+}
+
+/// Whether it is a file where a store keeps what it has not settled yet.
+pub fn is_log(name: impl AsRef<Path>) -> bool {
+    let name = name.as_ref();
+    name.extension().is_some_and(|extension| extension == "log")
 }
 
 /// What only root can set up; said aloud where we are not.

@@ -130,6 +130,7 @@ fn files_below(directory: &Path) -> usize {
     let entries = fs::read_dir(directory).expect("a directory");
     entries
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| !crate::limits::is_log(path))
         .map(|path| if path.is_dir() { files_below(&path) } else { 1 })
         .sum()
 }

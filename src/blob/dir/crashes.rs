@@ -1,0 +1,254 @@
+//! What the log gives back after a crash, and when it forgets.
+//! Does not kill: a store that is forgotten leaves what a killed one leaves, and damage plays the power cut.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::tests::{NEVER, failing_at, files, take};
+use super::*;
+use crate::blob::contract::{file, key, put, read};
+
+fn logs(root: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root.join("pending")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.to_string_lossy().ends_with(part::SUFFIX)).collect()
+}
+
+/// Blobs of some sizes in a store that ends without being closed.
+fn crashed(root: &Path) -> Vec<(BlobKey, Vec<u8>)> {
+    let (store, _) = failing_at(root, usize::MAX, NEVER);
+    let blobs: Vec<_> = [0_usize, 1, 4000, 50_000, 262_144]
+        .map(|length| (0_u8..=250).cycle().take(length).collect::<Vec<_>>())
+        .into_iter()
+        .map(|bytes| (put(&store, &bytes), bytes))
+        .collect();
+    for (key, _) in &blobs {
+        store.confirm(*key);
+    }
+    std::mem::forget(store);
+    blobs
+}
+
+type Damage = fn(&Folders, BlobKey);
+
+/// What a power cut may do to a blob that was not synced where it lies.
+const DAMAGES: [(&str, Damage); 7] = [
+    ("nothing", |_, _| {}),
+    ("its name is gone", |folders, key| std::fs::remove_file(folders.path(key)).unwrap()),
+    ("its bytes are gone", |folders, key| writable(folders, key).set_len(0).unwrap()),
+    ("its bytes are others", |folders, key| {
+        let file = writable(folders, key);
+        let length = file.metadata().unwrap().len();
+        file.set_len(0).and_then(|()| file.set_len(length)).unwrap();
+    }),
+    ("there are more bytes", |folders, key| {
+        let file = writable(folders, key);
+        let length = file.metadata().unwrap().len();
+        file.write_all_at(&vec![1; 70_000], length).unwrap();
+    }),
+    ("its directory is gone", |folders, key| {
+        let first = folders.directory(key).parent().unwrap().to_owned();
+        let _ = std::fs::remove_dir_all(first);
+    }),
+    ("it is pending still, and empty", |folders, key| {
+        std::fs::remove_file(folders.path(key)).unwrap();
+        std::fs::write(folders.pending_path(key), b"").unwrap();
+    }),
+];
+
+fn writable(folders: &Folders, key: BlobKey) -> File {
+    let path = folders.path(key);
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.set_permissions(Permissions::from_mode(BLOB_MODE)).unwrap();
+    file
+}
+
+#[test]
+fn what_was_acknowledged_is_there_and_pending_whatever_a_crash_took() {
+    for (what, damage) in DAMAGES {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = crashed(folder.path());
+        let folders = Folders::found(folder.path(), Box::new(disk::sync));
+        for (key, _) in &blobs {
+            damage(&folders, *key);
+        }
+        let reader = Store::open_to_read(folder.path());
+        for (key, bytes) in &blobs {
+            assert_eq!(read(&reader, *key), *bytes, "{what}, to who only reads");
+        }
+        let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
+        let noted = take(&noted);
+        assert!(noted.matches('F').count() >= blobs.len(), "{what}: {noted}");
+        assert_eq!(logs(folder.path()), Vec::<PathBuf>::new(), "{what}");
+        let mut pending = store.pending().unwrap();
+        pending.sort();
+        let mut keys: Vec<_> = blobs.iter().map(|(key, _)| *key).collect();
+        keys.sort();
+        assert_eq!(pending, keys, "{what}");
+        for (key, bytes) in &blobs {
+            assert_eq!(read(&store, *key), *bytes, "{what}");
+            assert_eq!(
+                std::fs::metadata(store.folders.path(*key)).unwrap().permissions().mode() & 0o7777,
+                0o400
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_closed_store_had_in_its_log_is_synced_where_it_lies_before_the_log_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
+    let keys = [put(&store, b"one"), put(&store, b"two"), put(&store, b"three")];
+    store.delete(keys[2]).unwrap();
+    assert_eq!(logs(folder.path()).len(), 1);
+    take(&noted);
+    drop(store);
+    let noted = take(&noted);
+    assert_eq!(noted.matches('F').count(), 2, "{noted}: one was deleted");
+    assert!(noted.matches('D').count() >= 3, "{noted}");
+    assert_eq!(logs(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_log_has_two_files_however_often_it_is_settled_and_none_when_the_store_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounds = Bounds { capacity: 8192, span: Duration::ZERO };
+    let (store, _) = failing_at(folder.path(), usize::MAX, bounds);
+    let keys: Vec<_> = (0_u32..60).map(|n| put(&store, &n.to_le_bytes())).collect();
+    let log = &store.intake.as_ref().unwrap().log;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !log.is_settled() {
+        assert!(Instant::now() < deadline, "the log is not settled");
+        std::thread::yield_now();
+    }
+    put(&store, b"after all was settled");
+    let logs_open = logs(folder.path()).len();
+    assert!((1..=2).contains(&logs_open), "{logs_open}");
+    drop(store);
+    assert_eq!(logs(folder.path()), Vec::<PathBuf>::new());
+    let store = Store::open(folder.path()).unwrap();
+    keys.iter().zip(0_u32..).for_each(|(key, n)| assert_eq!(read(&store, *key), n.to_le_bytes()));
+}
+
+#[test]
+fn blobs_that_cannot_be_synced_where_they_lie_raise_the_fence_and_stay_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    // The opening, the log's name and its bytes; then the blob.
+    let (store, noted) = failing_at(folder.path(), 4, NEVER);
+    let key = put(&store, b"hello");
+    drop(store);
+    assert_eq!(take(&noted), "DDDLF");
+    assert_eq!(logs(folder.path()).len(), 1);
+    writable(&Folders::found(folder.path(), Box::new(disk::sync)), key).set_len(1).unwrap();
+    assert_eq!(read(&Store::open(folder.path()).unwrap(), key), b"hello");
+}
+
+/// A store whose settler waits for a word before each sync of its own, and says that it does.
+fn held_up(root: &Path, capacity: u64) -> (Store, mpsc::Receiver<Reach>, mpsc::Sender<()>) {
+    let (say, said) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let gone = std::sync::Mutex::new(gone);
+    let sync = move |reach, file: &File| {
+        let is_settler = std::thread::current().name() == Some("settler");
+        if is_settler && say.send(reach).is_ok() {
+            // Nobody says a word any more: the store is being closed.
+            let _ = gone.lock().unwrap().recv();
+        }
+        disk::sync(reach, file)
+    };
+    let store = Store::start(root, Box::new(sync), Bounds { capacity, ..NEVER }).unwrap();
+    (store, said, go)
+}
+
+#[test]
+fn a_log_that_is_full_holds_nobody_up_and_is_not_written_over_before_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, said, go) = held_up(folder.path(), 8192);
+    let blob = |n: u8| put(&store, &[n; 100]);
+    let first = [blob(1), blob(2)];
+    let second = [blob(3), blob(4)];
+    said.recv_timeout(Duration::from_secs(30)).expect("the settler begins");
+    // Both files are full, and nothing is settled: the next is synced where it lies.
+    blob(5);
+    let header = |path: &PathBuf| {
+        let log = File::open(path).unwrap();
+        record::Header::read_at(&log, 0).map(|header| header.key)
+    };
+    let held = |key: BlobKey| logs(folder.path()).iter().any(|path| header(path) == Some(key));
+    assert!(held(first[0]) && held(second[0]));
+    drop(go);
+    // Of the same file again.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while held(first[0]) {
+        assert!(Instant::now() < deadline, "the log is not settled");
+        blob(6);
+        store.delete(key(&[6; 100])).unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(logs(folder.path()).len(), 2, "files are used again");
+}
+
+#[test]
+fn what_is_left_of_another_lap_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = failing_at(folder.path(), usize::MAX, NEVER);
+    let old = [put(&store, b"one"), put(&store, b"two"), put(&store, b"three")];
+    for key in old {
+        store.delete(key).unwrap();
+    }
+    let path = logs(folder.path()).remove(0);
+    let text = std::fs::read(&path).unwrap();
+    std::mem::forget(store);
+    drop(Store::open(folder.path()).unwrap());
+    // The first record is another lap's now.
+    let newer = Folders::found(folder.path(), Box::new(disk::sync));
+    for key in old {
+        let _ = std::fs::remove_file(newer.path(key));
+        let _ = std::fs::remove_file(newer.pending_path(key));
+    }
+    let mut record = Record::read(key(b"new"), &file(b"new"), 3).unwrap();
+    record.enter(7);
+    let both = [record.bytes(), &text[record.bytes().len()..]].concat();
+    std::fs::write(&path, both).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.pending().unwrap(), [key(b"new")]);
+    assert_eq!(read(&store, key(b"new")), b"new");
+}
+
+#[test]
+fn a_blob_that_was_deleted_is_no_more_than_pending_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = failing_at(folder.path(), usize::MAX, NEVER);
+    let key = put(&store, b"hello");
+    store.delete(key).unwrap();
+    std::mem::forget(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.pending().unwrap(), [key]);
+    store.delete(key).unwrap();
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn writers_at_a_time_share_the_syncs_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) =
+        failing_at(folder.path(), usize::MAX, Bounds { capacity: 16 << 20, ..NEVER });
+    take(&noted);
+    let bytes = |n: u32| n.to_le_bytes();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let store = &store;
+            scope.spawn(move || (0..20).for_each(|n| _ = put(store, &bytes(thread * 100 + n))));
+        }
+    });
+    let noted = take(&noted);
+    assert!(noted.matches('L').count() <= 160 && !noted.contains('F'), "{noted}");
+    std::mem::forget(store);
+    let store = Store::open(folder.path()).unwrap();
+    for n in (0..8).flat_map(|thread| (0..20).map(move |n| thread * 100 + n)) {
+        assert_eq!(read(&store, key(&bytes(n))), bytes(n));
+    }
+}

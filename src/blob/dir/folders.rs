@@ -1,0 +1,142 @@
+//! The folders of a store: where a blob has its names, and when those are on the disk.
+//! Does not know what is in a blob.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::disk::{Disk, Reach, Sync};
+use crate::attachment::BlobKey;
+use crate::blob::Error;
+
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// No blob's directory is called that: theirs are two digits.
+const PENDING: &str = "pending";
+
+pub(super) struct Folders {
+    root: PathBuf,
+    pub disk: Disk,
+    /// Guards the directories that this process has made and whose names may not be durable yet, by their digits; held only to
+    /// look one up, to add or to drop one. What was there when the store was opened is durable since then.
+    fresh: Mutex<BTreeSet<(u8, Option<u8>)>>,
+}
+
+impl Folders {
+    /// Makes what is missing of them, and makes durable what there is.
+    pub fn open(root: &Path, sync: Sync) -> Result<Self, Error> {
+        let unusable = |source| Error::Root { path: root.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root).map_err(unusable)?;
+        let above = root.canonicalize().map_err(unusable)?;
+        let folders = Self::found(root, sync);
+        let sync_path = |path: &Path| folders.sync_path(path).map_err(unusable);
+        sync_path(above.parent().unwrap_or(Path::new("/")))?;
+        make(&folders.pending()).map_err(unusable)?;
+        sync_path(root)?;
+        // What is there may have been made just before the last process was killed.
+        for first in 0..=u8::MAX {
+            match folders.sync_path(&root.join(format!("{first:02x}"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(unusable(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(folders)
+    }
+
+    /// As they are.
+    pub fn found(root: &Path, sync: Sync) -> Self {
+        let fresh = Mutex::new(BTreeSet::new());
+        Self { root: root.to_owned(), disk: Disk::new(sync), fresh }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn pending(&self) -> PathBuf {
+        self.root.join(PENDING)
+    }
+
+    pub fn pending_path(&self, key: BlobKey) -> PathBuf {
+        self.pending().join(key.to_string())
+    }
+
+    /// Nothing but digits of the key becomes part of a path.
+    pub fn directory(&self, key: BlobKey) -> PathBuf {
+        let [first, second, ..] = key.digest.as_bytes();
+        self.root.join(format!("{first:02x}")).join(format!("{second:02x}"))
+    }
+
+    pub fn path(&self, key: BlobKey) -> PathBuf {
+        self.directory(key).join(key.to_string())
+    }
+
+    pub fn sync_path(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync(Reach::Whole, &File::open(path)?)
+    }
+
+    /// Makes the directory of a blob, which is missing.
+    pub fn make_directory(&self, key: BlobKey) -> io::Result<()> {
+        let [first, second, ..] = *key.digest.as_bytes();
+        // Noted first: whoever finds it there must find it noted.
+        self.fresh().insert((first, Some(second)));
+        match make(&self.directory(key)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.fresh().insert((first, None));
+                make(&self.root.join(format!("{first:02x}")))?;
+                make(&self.directory(key))
+            }
+            made => made,
+        }
+    }
+
+    /// Makes the names in a blob's directory durable, and the directory's own where it is fresh.
+    pub fn sync_directory(&self, key: BlobKey) -> io::Result<()> {
+        let [first, second, ..] = *key.digest.as_bytes();
+        self.sync_path(&self.directory(key))?;
+        let above = [
+            ((first, Some(second)), self.root.join(format!("{first:02x}"))),
+            ((first, None), self.root.clone()),
+        ];
+        for (directory, above) in above {
+            if self.fresh().contains(&directory) {
+                self.sync_path(&above)?;
+                self.fresh().remove(&directory);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes blobs durable with their names, one by one. Those that were deleted need nothing.
+    pub fn settle(&self, keys: &[BlobKey]) -> io::Result<()> {
+        let mut directories = BTreeSet::new();
+        for key in keys {
+            match self.sync_path(&self.path(*key)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let [first, second, ..] = *key.digest.as_bytes();
+            if directories.insert((first, second)) {
+                self.sync_directory(*key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, BTreeSet<(u8, Option<u8>)>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a directory, or finds it made.
+fn make(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}

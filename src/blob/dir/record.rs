@@ -1,0 +1,167 @@
+//! A record of the log: the bytes of one blob behind a header that says whose they are.
+//! Does not know where in a log it stands.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::pages::{PAGE, Pages};
+use crate::attachment::{BlobKey, StoreId};
+use crate::digest::Digest;
+
+/// A lap of the log: one time that a file of it is filled. What is left of another lap is not read for a record of this one,
+/// and nobody can guess the number: what stands in a log was sent by anybody.
+pub(super) type Lap = u128;
+
+/// Bytes of the largest blob that has a record: a larger one takes as long to be written twice as to be synced where it lies.
+pub(super) const LARGEST: u64 = 256 << 10;
+
+const MAGIC: &[u8; 8] = b"mediafs1";
+
+const CHECKED: usize = 72;
+const HEADER: usize = CHECKED + 32;
+
+/// What the header of a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub lap: Lap,
+    /// Of the store that the log belongs to.
+    pub key: BlobKey,
+    pub length: u64,
+}
+
+/// A record as it is written: whole pages.
+pub(super) struct Record {
+    header: Header,
+    pages: Pages,
+}
+
+impl Record {
+    /// Reads all of a blob.
+    pub fn read(key: BlobKey, file: &File, length: u64) -> io::Result<Self> {
+        let header = Header { lap: 0, key, length };
+        let end = usize::try_from(length).map_err(io::Error::other)?.saturating_add(HEADER);
+        let mut pages = Pages::holding(end);
+        let bytes = pages.bytes_mut().get_mut(HEADER..end).ok_or(io::ErrorKind::InvalidInput)?;
+        file.read_exact_at(bytes, 0)?;
+        Ok(Self { header, pages })
+    }
+
+    pub fn key(&self) -> BlobKey {
+        self.header.key
+    }
+
+    /// Bytes of the log that it takes.
+    pub fn size(&self) -> u64 {
+        self.header.size()
+    }
+
+    /// It is of this lap.
+    pub fn enter(&mut self, lap: Lap) {
+        self.header.lap = lap;
+        if let Some((header, _)) = self.pages.bytes_mut().split_first_chunk_mut() {
+            *header = self.header.write();
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.pages.bytes()
+    }
+}
+
+impl Header {
+    /// The header at an offset of a log; none if no record begins there.
+    pub fn read_at(log: &File, offset: u64) -> Option<Self> {
+        let mut text = [0; HEADER];
+        log.read_exact_at(&mut text, offset).ok()?;
+        Self::parse(&text)
+    }
+
+    /// Bytes of the log that the record takes.
+    pub fn size(&self) -> u64 {
+        let (header, page) = (HEADER as u64, PAGE as u64);
+        self.length.saturating_add(header).div_ceil(page).saturating_mul(page)
+    }
+
+    /// The blob of the record at an offset, if it is whole.
+    pub fn bytes_at(&self, log: &File, offset: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length).ok()?];
+        log.read_exact_at(&mut bytes, offset.saturating_add(HEADER as u64)).ok()?;
+        (Digest::of(&bytes) == self.key.digest).then_some(bytes)
+    }
+
+    fn write(&self) -> [u8; HEADER] {
+        let Self { lap, key, length } = self;
+        let parts: [&[u8]; 5] = [
+            MAGIC,
+            &lap.to_le_bytes(),
+            key.digest.as_bytes(),
+            &key.generation.to_le_bytes(),
+            &length.to_le_bytes(),
+        ];
+        let checked = parts.concat();
+        let check = Digest::of(&checked);
+        let mut text = [0; HEADER];
+        let all = checked.iter().chain(check.as_bytes());
+        text.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
+        text
+    }
+
+    fn parse(text: &[u8; HEADER]) -> Option<Self> {
+        let (checked, check) = text.split_at(CHECKED);
+        if Digest::of(checked).as_bytes().as_slice() != check {
+            return None;
+        }
+        let rest = checked.strip_prefix(MAGIC)?;
+        let (lap, rest) = rest.split_first_chunk()?;
+        let (digest, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let key = BlobKey {
+            store: StoreId::default(),
+            digest: Digest::from_bytes(*digest),
+            generation: u64::from_le_bytes(*generation),
+        };
+        let length = u64::from_le_bytes(*rest.first_chunk()?);
+        (length <= LARGEST).then_some(Self { lap: u128::from_le_bytes(*lap), key, length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::contract::{file, key};
+
+    #[test]
+    fn a_record_is_read_as_it_was_written_and_a_changed_one_is_none() {
+        for bytes in [b"".as_slice(), b"hello", &vec![7; 50_000]] {
+            let length = bytes.len() as u64;
+            let mut record = Record::read(key(bytes), &file(bytes), length).unwrap();
+            record.enter(9);
+            let text = record.bytes().to_vec();
+            assert_eq!((text.len() as u64, text.len() % PAGE), (record.size(), 0));
+            let log = file(&text);
+            let header = Header::read_at(&log, 0).unwrap();
+            assert_eq!(header, Header { lap: 9, key: key(bytes), length });
+            assert_eq!(header.bytes_at(&log, 0).as_deref(), Some(bytes));
+            for at in [0, 20, HEADER - 1] {
+                let mut changed = text.clone();
+                changed[at] ^= 1;
+                assert_eq!(Header::read_at(&file(&changed), 0), None, "{at}");
+            }
+            if length > 0 {
+                let mut torn = text.clone();
+                torn[HEADER] ^= 1;
+                let torn = file(&torn);
+                assert_eq!(Header::read_at(&torn, 0).unwrap().bytes_at(&torn, 0), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_of_more_than_there_is_memory_for_is_none() {
+        for (length, is_one) in [(LARGEST, true), (LARGEST + 1, false), (u64::MAX, false)] {
+            let header = Header { lap: 1, key: key(b"x"), length };
+            assert_eq!(Header::parse(&header.write()).is_some(), is_one, "{length}");
+        }
+    }
+}
