@@ -146,6 +146,48 @@ fn blobs_that_cannot_be_synced_where_they_lie_raise_the_fence_and_stay_in_the_lo
     assert_eq!(read(&Store::open(folder.path()).unwrap(), key), b"hello");
 }
 
+/// A store on a filesystem that says of everything together that something was not written, with so many small blobs; and
+/// what has become of it when they are settled.
+fn settled_beside_failures(meddle: Damage) -> (Store, Vec<BlobKey>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let sync = |reach, file: &File| match reach {
+        Reach::Everything => Err(Errno::NOSPC.into()),
+        other => disk::sync(other, file),
+    };
+    let bounds = Bounds { capacity: 50 * 4096, ..NEVER };
+    let store = Store::start(folder.path(), Box::new(sync), bounds).unwrap();
+    let keys: Vec<_> = (0_u8..50).map(|n| put(&store, &[n; 10])).collect();
+    meddle(&store.folders, keys[7]);
+    put(&store, b"one more than a file of the log holds");
+    let log = &store.intake.as_ref().unwrap().log;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while log.is_settling() && !store.folders.disk.is_fenced() {
+        assert!(Instant::now() < deadline, "the log is not settled");
+        std::thread::yield_now();
+    }
+    (store, keys, folder)
+}
+
+#[test]
+fn what_the_filesystem_failed_to_write_of_other_files_raises_no_fence() {
+    let gone: Damage = |folders, key| std::fs::remove_file(folders.path(key)).unwrap();
+    for meddle in [DAMAGES[0].1, gone] {
+        let (store, _keys, _folder) = settled_beside_failures(meddle);
+        assert!(!store.folders.disk.is_fenced());
+        put(&store, b"another");
+    }
+}
+
+#[test]
+fn what_it_failed_to_write_of_a_blob_raises_the_fence_and_is_in_the_log() {
+    let (store, keys, folder) = settled_beside_failures(|folders, key| {
+        writable(folders, key).write_all_at(b"x", 3).unwrap();
+    });
+    assert!(store.folders.disk.is_fenced());
+    drop(store);
+    assert_eq!(read(&Store::open(folder.path()).unwrap(), keys[7]), [7; 10]);
+}
+
 /// A store whose settler waits for a word before each sync of its own, and says that it does.
 fn held_up(root: &Path, capacity: u64) -> (Store, mpsc::Receiver<Reach>, mpsc::Sender<()>) {
     let (say, said) = mpsc::channel();

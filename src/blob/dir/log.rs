@@ -227,6 +227,11 @@ impl Log {
         self.state().is_settled()
     }
 
+    #[cfg(test)]
+    pub fn is_settling(&self) -> bool {
+        self.state().full.is_some()
+    }
+
     /// Removes the files, where all of them is settled.
     pub fn remove(&self) {
         let mut state = self.state();

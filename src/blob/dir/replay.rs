@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::disk::Reach;
 use super::folders::Folders;
 use super::part::SUFFIX;
-use super::record::Header;
+use super::record::{Header, LARGEST};
 use super::{failure, is_full, link, nameless, open_to_read};
 use crate::attachment::BlobKey;
 use crate::blob::Error;
@@ -52,7 +52,7 @@ pub(super) fn missing(folders: &Folders) -> io::Result<BTreeMap<BlobKey, File>> 
         // The daemon may remove it meanwhile.
         let Ok(log) = File::open(path) else { continue };
         for (offset, header) in headers(&log) {
-            if !is_whole(folders, &header, |_| Ok(()))
+            if !is_whole(folders, header.key, |_| Ok(()))
                 && let Some(bytes) = header.bytes_at(&log, offset)
             {
                 found.insert(header.key, sealed(&bytes)?);
@@ -96,7 +96,7 @@ fn restore(
     let key = header.key;
     let (own, pending) = (folders.path(key), folders.pending_path(key));
     let synced = |file: &File| folders.disk.try_sync(Reach::Whole, file);
-    if is_whole(folders, header, synced) {
+    if is_whole(folders, key, synced) {
         return name(&open_to_read(&own)?, &pending);
     }
     // The last record may not be whole: nobody was told of it.
@@ -114,18 +114,25 @@ fn restore(
 
 /// Whether the disk has all bytes of a blob. What the kernel remembers of them is forgotten first: after a sync that failed it
 /// takes for written what is not.
-fn is_whole(
-    folders: &Folders,
-    header: &Header,
-    sync: impl FnOnce(&File) -> io::Result<()>,
-) -> bool {
-    let Ok(file) = open_to_read(&folders.path(header.key)) else { return false };
+fn is_whole(folders: &Folders, key: BlobKey, sync: impl FnOnce(&File) -> io::Result<()>) -> bool {
+    let Ok(file) = open_to_read(&folders.path(key)) else { return false };
     let mut bytes = Vec::new();
     let read = sync(&file).and_then(|()| {
         fadvise(&file, 0, None, Advice::DontNeed)?;
-        (&file).take(header.length + 1).read_to_end(&mut bytes)
+        (&file).take(LARGEST + 1).read_to_end(&mut bytes)
     });
-    read.is_ok() && Digest::of(&bytes) == header.key.digest
+    read.is_ok() && Digest::of(&bytes) == key.digest
+}
+
+/// Looks whether the disk has these blobs, where they were not deleted. If not, the fence is raised.
+pub(super) fn check(folders: &Folders, keys: &[BlobKey]) -> io::Result<()> {
+    for key in keys {
+        if !is_whole(folders, *key, |_| Ok(())) && folders.path(*key).try_exists()? {
+            folders.disk.raise_fence();
+            return Err(io::Error::other(format!("blob {key} is not on the disk")));
+        }
+    }
+    Ok(())
 }
 
 /// Gives it a name that it may have already.

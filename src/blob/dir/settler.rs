@@ -1,6 +1,7 @@
 //! The settler: makes the blobs of the log durable where they lie, many at a time, in a thread of its own.
 //! Does not know who waits for them: nobody does.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -8,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::disk::Reach;
 use super::folders::Folders;
 use super::log::Log;
+use super::replay;
 use crate::attachment::BlobKey;
 
 /// Blobs up to which each is synced by itself. For more, all that the filesystem holds is written in one go.
@@ -22,17 +24,11 @@ pub(super) struct Settler {
 
 impl Settler {
     pub fn start(folders: Arc<Folders>, log: Arc<Log>) -> io::Result<Self> {
-        let root = std::fs::File::open(folders.root())?;
+        let root = File::open(folders.root())?;
         let work = Arc::clone(&log);
         let settle = move || {
             while let Some(keys) = work.next_batch() {
-                // A store that is being closed waits for no bytes but its own.
-                let answer = if keys.len() <= FEW || work.is_closed() {
-                    folders.settle(&keys)
-                } else {
-                    folders.disk.sync(Reach::Everything, &root)
-                };
-                if let Err(error) = answer {
+                if let Err(error) = make_durable(&folders, &root, &keys, work.is_closed()) {
                     return told(&keys, &error);
                 }
                 work.settled();
@@ -52,6 +48,24 @@ impl Drop for Settler {
         }
         self.log.remove();
     }
+}
+
+/// A store that is being closed waits for no bytes but its own.
+fn make_durable(
+    folders: &Folders,
+    root: &File,
+    keys: &[BlobKey],
+    is_closed: bool,
+) -> io::Result<()> {
+    if keys.len() <= FEW || is_closed {
+        return folders.settle(keys);
+    }
+    folders.disk.try_sync(Reach::Everything, root).or_else(|error| {
+        // That tells of everybody's files, and a file that the kernel has let go of since would tell nothing of itself.
+        tracing::warn!(%error, "something was not written to the disk; is it the store's?");
+        folders.settle(keys)?;
+        replay::check(folders, keys)
+    })
 }
 
 fn told(keys: &[BlobKey], error: &io::Error) {
