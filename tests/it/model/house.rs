@@ -24,6 +24,8 @@ use mediafs::tree::Tree;
 use mediafs::tree::process::Processes;
 use tempfile::TempDir;
 
+use crate::limits;
+
 /// Bytes that `doc` takes at least and at most, and `note` at most.
 pub const DOC_MIN: u64 = 4;
 pub const DOC_MAX: u64 = 64;
@@ -131,7 +133,7 @@ impl House {
 
     /// The files below a part of the library.
     pub fn files(&self, part: &str) -> usize {
-        count(&self.root.path().join(part))
+        limits::files(&self.root.path().join(part)).len()
     }
 }
 
@@ -209,9 +211,4 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), &target).expect("copied");
         }
     }
-}
-
-fn count(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
-    entries.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
