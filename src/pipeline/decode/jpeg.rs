@@ -3,6 +3,7 @@
 
 use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp,
+    YuvImage, yuv_pixels_len,
 };
 
 use super::baseline::Baseline;
@@ -10,6 +11,7 @@ use super::{Picture, Source};
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::Coding;
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::Coded;
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
 /// How finely a JPEG keeps colour beside brightness.
@@ -58,21 +60,63 @@ pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> 
     Ok(Picture { raster, profile: source.survey.profile.clone() })
 }
 
-fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> {
+/// In planes, where colour is apart from brightness and sampled in a usual way.
+pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<Coded>, Fault> {
+    let (mut decompressor, header) = open(source)?;
+    let usual = [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Sub2x2];
+    let apart = header.colorspace == Colorspace::YCbCr && !header.is_lossless;
+    if !apart || !usual.contains(&header.subsamp) {
+        return Ok(None);
+    }
+    let scaling = scaling(&header, needed, HEADROOM_OF_PLANES);
+    decompressor.set_scaling_factor(scaling).map_err(fault)?;
+    let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
+    let subsamp = header.subsamp;
+    let length = yuv_pixels_len(width, 1, height, subsamp).map_err(fault)?;
+    let mut image = YuvImage { pixels: vec![0; length], width, align: 1, height, subsamp };
+    super::count_jpeg_decode();
+    decompressor.decompress_to_yuv(source.bytes, image.as_deref_mut()).map_err(fault)?;
+    coded(image).map(Some)
+}
+
+/// Brightness has even sides where colour has half of them: what is beyond the picture is taken away.
+fn coded(mut image: YuvImage<Vec<u8>>) -> Result<Coded, Fault> {
+    let (padded_width, padded_height) = image.y_size();
+    let (width, height) = (image.width, image.height);
+    if (padded_width, padded_height) != (width, height) {
+        for row in 0..height {
+            image.pixels.copy_within(row * padded_width..row * padded_width + width, row * width);
+        }
+        image.pixels.drain(width * height..padded_width * padded_height);
+    }
+    let colour = size(image.uv_size())?;
+    Coded::new([size((width, height))?, colour, colour], image.pixels)
+}
+
+fn size((width, height): (usize, usize)) -> Result<Dimensions, Fault> {
+    let number =
+        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
+    Ok(Dimensions::new(number(width)?, number(height)?))
+}
+
+fn open(source: &Source<'_>) -> Result<(Decompressor, DecompressHeader), Fault> {
     let mut decompressor = Decompressor::new().map_err(fault)?;
     decompressor.set_scan_limit(source.limits.max_scans).map_err(fault)?;
     let header = decompressor.read_header(source.bytes).map_err(fault)?;
+    Ok((decompressor, header))
+}
+
+fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> {
+    let (mut decompressor, header) = open(source)?;
     let (channels, format) = match header.colorspace {
         Colorspace::Gray => (Channels::Gray, PixelFormat::GRAY),
         Colorspace::CMYK | Colorspace::YCCK => (Channels::Cmyk, PixelFormat::CMYK),
         _ => (Channels::Rgb, PixelFormat::RGB),
     };
-    let scaling = scaling(&header, needed);
+    let scaling = scaling(&header, needed, HEADROOM);
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
-    let number =
-        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
-    let size = Dimensions::new(number(width)?, number(height)?);
+    let size = size((width, height))?;
     let mut pixels = vec![0; length(size, channels)];
     let pitch = width * format.size();
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch, height, format };
@@ -81,14 +125,16 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     Raster::new(size, channels, pixels)
 }
 
-/// How many pixels of what is decoded become one, at least, where less than all is decoded: with fewer it would show.
-const HEADROOM: usize = 2;
+/// How many pixels of what is decoded become one, at least, where less than all is decoded, in quarters: with fewer it would
+/// show. What is encoded with losses again, as planes are, shows less.
+const HEADROOM: usize = 8;
+const HEADROOM_OF_PLANES: usize = 7;
 
 /// The smallest scale that is still enough.
-fn scaling(header: &DecompressHeader, needed: Dimensions) -> ScalingFactor {
+fn scaling(header: &DecompressHeader, needed: Dimensions, headroom: usize) -> ScalingFactor {
     let enough = |scaling: &ScalingFactor| {
-        scaling.scale(header.width) >= HEADROOM * index(needed.width)
-            && scaling.scale(header.height) >= HEADROOM * index(needed.height)
+        4 * scaling.scale(header.width) >= headroom * index(needed.width)
+            && 4 * scaling.scale(header.height) >= headroom * index(needed.height)
     };
     let scales = [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
     let smallest = scales.into_iter().find(enough).filter(|_| !header.is_lossless);
