@@ -5,23 +5,37 @@ use crate::dimensions::Dimensions;
 use crate::pipeline::job::Fault;
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
+/// What a sample of a picture is that was decoded at a smaller scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// The mean of the pixels that it stands for.
+    Means,
+    /// What is left there without the changes that are too fast for its scale.
+    Slow,
+}
+
 /// Three planes as they were decoded, one behind the other: those of colour may have fewer samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coded {
     sizes: [Dimensions; 3],
     samples: Vec<u8>,
+    grain: Grain,
 }
 
 impl Coded {
     /// Errors: `Corrupt` if there are not as many bytes as the sizes ask for.
-    pub fn new(sizes: [Dimensions; 3], samples: Vec<u8>) -> Result<Self, Fault> {
+    pub fn new(sizes: [Dimensions; 3], samples: Vec<u8>, grain: Grain) -> Result<Self, Fault> {
         let all: usize = sizes.map(|size| length(size, Channels::Gray)).iter().sum();
         let some = sizes.iter().all(|size| size.pixels() > 0);
         if !some || samples.len() != all {
             let bytes = samples.len();
             return Err(Fault::Corrupt(format!("{bytes} bytes are no planes of {sizes:?}")));
         }
-        Ok(Self { sizes, samples })
+        Ok(Self { sizes, samples, grain })
+    }
+
+    pub fn grain(&self) -> Grain {
+        self.grain
     }
 
     /// Each plane: its size, and its samples row by row.
@@ -174,8 +188,8 @@ mod tests {
     #[test]
     fn planes_that_do_not_fit_together_are_refused() {
         let sizes = [Dimensions::new(4, 2), Dimensions::new(2, 1), Dimensions::new(2, 1)];
-        assert!(Coded::new(sizes, vec![0; 12]).is_ok());
-        assert!(Coded::new(sizes, vec![0; 11]).is_err());
+        assert!(Coded::new(sizes, vec![0; 12], Grain::Means).is_ok());
+        assert!(Coded::new(sizes, vec![0; 11], Grain::Means).is_err());
         assert!(Planes::new([plane(1, &[1]), plane(1, &[1]), plane(2, &[1, 1])]).is_err());
     }
 }

@@ -11,7 +11,7 @@ use super::{Picture, Source};
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::Coding;
 use crate::pipeline::job::Fault;
-use crate::pipeline::planes::Coded;
+use crate::pipeline::planes::{Coded, Grain};
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
 /// How finely a JPEG keeps colour beside brightness.
@@ -69,6 +69,11 @@ pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<Coded>, 
         return Ok(None);
     }
     let scaling = scaling(&header, needed, HEADROOM_OF_PLANES);
+    let small = scaling == ScalingFactor::ONE_QUARTER || scaling == ScalingFactor::ONE_EIGHTH;
+    if let Some(quarter) = small.then(|| Baseline::read(source.bytes)?.quarter()).flatten() {
+        super::count_jpeg_decode();
+        return Ok(Some(quarter));
+    }
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
     let subsamp = header.subsamp;
@@ -90,7 +95,7 @@ fn coded(mut image: YuvImage<Vec<u8>>) -> Result<Coded, Fault> {
         image.pixels.drain(width * height..padded_width * padded_height);
     }
     let colour = size(image.uv_size())?;
-    Coded::new([size((width, height))?, colour, colour], image.pixels)
+    Coded::new([size((width, height))?, colour, colour], image.pixels, Grain::Means)
 }
 
 fn size((width, height): (usize, usize)) -> Result<Dimensions, Fault> {
@@ -230,6 +235,48 @@ mod tests {
         }
     }
 
+    fn with_source<T>(bytes: &[u8], work: impl Fn(&Source<'_>) -> T) -> T {
+        let limits = Limits::default();
+        let survey = super::super::survey(Format::Jpeg, bytes, &limits).unwrap();
+        work(&Source { format: Format::Jpeg, bytes, survey: &survey, limits: &limits })
+    }
+
+    /// Sides, and the means of the samples of each plane.
+    fn shades(coded: &Coded) -> Vec<(Dimensions, f64)> {
+        let mean = |samples: &[u8]| {
+            let sum: u64 = samples.iter().copied().map(u64::from).sum();
+            f64::from(u32::try_from(sum).unwrap())
+                / f64::from(u32::try_from(samples.len()).unwrap())
+        };
+        coded.each().into_iter().map(|(size, samples)| (size, mean(samples))).collect()
+    }
+
+    #[test]
+    fn a_quarter_has_the_sides_and_shades_that_libjpeg_gives_it() {
+        for chroma in CHROMAS.into_iter().filter(|chroma| *chroma != Subsamp::Gray) {
+            for (width, height) in [(1, 1), (7, 40), (16, 16), (129, 77), (160, 96)] {
+                let plain = jpeg(width, height, chroma, false);
+                let (_, header) = with_source(&plain, open).unwrap();
+                let own = Baseline::read(&plain).unwrap().quarter().unwrap();
+                let quarter = ScalingFactor::ONE_QUARTER;
+                let (across, down) = (quarter.scale(header.width), quarter.scale(header.height));
+                let length = yuv_pixels_len(across, 1, down, chroma).unwrap();
+                let pixels = vec![0; length];
+                let mut image =
+                    YuvImage { pixels, width: across, align: 1, height: down, subsamp: chroma };
+                let mut decompressor = Decompressor::new().unwrap();
+                decompressor.set_scaling_factor(quarter).unwrap();
+                decompressor.decompress_to_yuv(&plain, image.as_deref_mut()).unwrap();
+                let pairs = shades(&own).into_iter().zip(shades(&coded(image).unwrap()));
+                for ((size, shade), (expected_size, expected)) in pairs {
+                    assert_eq!(size, expected_size, "{chroma:?} {width}x{height}");
+                    let off = (shade - expected).abs();
+                    assert!(off < 2.0, "{chroma:?} {width}x{height}: {shade} for {expected}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
@@ -251,6 +298,10 @@ mod tests {
                 bytes.remove(gone.index(bytes.len()));
             }
             prop_assert!(!is_whole(&bytes) || decodes(&bytes));
+            // What is refused here is decoded by libjpeg-turbo, which then says what is wrong.
+            let (walked, quarter) = Baseline::read(&bytes)
+                .map_or((false, false), |jpeg| (jpeg.is_whole(), jpeg.quarter().is_some()));
+            prop_assert_eq!(walked && chroma != Subsamp::Gray, quarter);
         }
     }
 }

@@ -7,6 +7,7 @@ mod gif;
 mod huffman;
 mod jpeg;
 mod png;
+mod quarter;
 mod uncommon;
 mod webp;
 

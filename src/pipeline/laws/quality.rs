@@ -20,8 +20,8 @@ const LIBVIPS: [(u32, f64); 4] = [(400, 57.69), (280, 55.38), (144, 53.71), (72,
 
 /// The same of JPEGs: `jpegsave_buffer(Q=85, optimize_coding=True, subsample_mode="on")` of the first, `-o <x>.jpg[Q=85]` of
 /// the second.
-const LIBVIPS_JPEG: [(u32, f64); 5] =
-    [(400, 38.75), (340, 38.09), (280, 37.49), (144, 34.66), (72, 29.17)];
+const LIBVIPS_JPEG: [(u32, f64); 6] =
+    [(400, 38.75), (340, 38.09), (280, 37.49), (168, 35.92), (144, 34.66), (72, 29.17)];
 
 /// Decibels that are nothing in a JPEG: where its coefficients are rounded, a hair's breadth goes one way or the other, and
 /// those two differ by as much.

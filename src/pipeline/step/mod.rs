@@ -140,7 +140,7 @@ impl Recipe {
         let stored = turned(self.original, self.turn);
         let size = turned(self.size, self.turn);
         let [light, blue, red] = coded.each().map(|plane| {
-            let plane = resize::plane(plane, stored, part, size)?;
+            let plane = resize::plane(plane, coded.grain(), stored, part, size)?;
             Ok(self.turned_and_cut(plane))
         });
         Planes::new([light?, blue?, red?])

@@ -9,6 +9,7 @@ use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions,
 use super::Part;
 use crate::dimensions::Dimensions;
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::Grain;
 use crate::pipeline::raster::{Channels, Raster};
 
 /// Cuts `part` out of the picture and scales it to `size`. `part` is measured on a picture of the size `whole`; the raster
@@ -22,18 +23,19 @@ pub fn scaled(
     if part == Part::whole(whole) && raster.size() == size {
         return Ok(raster);
     }
-    let way = Way { whole, part, size };
+    let way = Way { whole, part, size, grain: Grain::Means };
     resampled(raster.size(), raster.channels(), raster.pixels(), way)
 }
 
 /// The same for one plane of a picture.
 pub fn plane(
     (actual, samples): (Dimensions, &[u8]),
+    grain: Grain,
     whole: Dimensions,
     part: Part,
     size: Dimensions,
 ) -> Result<Raster, Fault> {
-    resampled(actual, Channels::Gray, samples, Way { whole, part, size })
+    resampled(actual, Channels::Gray, samples, Way { whole, part, size, grain })
 }
 
 /// From a part of a whole to a size.
@@ -41,13 +43,14 @@ struct Way {
     whole: Dimensions,
     part: Part,
     size: Dimensions,
+    grain: Grain,
 }
 
 fn resampled(
     actual: Dimensions,
     channels: Channels,
     pixels: &[u8],
-    Way { whole, part, size }: Way,
+    Way { whole, part, size, grain }: Way,
 ) -> Result<Raster, Fault> {
     let across = scale(actual.width, whole.width);
     let down = scale(actual.height, whole.height);
@@ -55,7 +58,7 @@ fn resampled(
     let (top, height) = span(part.top, part.size.height, down, actual.height);
     let options = ResizeOptions::new().use_alpha(channels.has_alpha());
     let options = options.crop(left, top, width, height);
-    let filter = filter(across, width / f64::from(size.width));
+    let filter = filter(grain, across, width / f64::from(size.width));
     let options = options.resize_alg(ResizeAlg::Convolution(filter));
     let kind = pixel_type(channels);
     let failed = |error: &dyn std::fmt::Display| Fault::Unsupported(format!("resize: {error}"));
@@ -76,10 +79,10 @@ fn scale(actual: u32, whole: u32) -> f64 {
 
 /// A raster that came at a smaller `scale` has the means of what lay there, which are a little less sharp than points:
 /// the filter makes up for that. `step` is how many of its pixels become one.
-fn filter(scale: f64, step: f64) -> FilterType {
-    let filters = match scale {
-        _ if scale < 0.3 => FILTERS,
-        _ if scale < 0.6 => HALVES,
+fn filter(grain: Grain, scale: f64, step: f64) -> FilterType {
+    let filters = match grain {
+        Grain::Means if scale < 0.3 => FILTERS,
+        Grain::Means if scale < 0.6 => HALVES,
         _ => return FilterType::Lanczos3,
     };
     let filter = filters.iter().find(|(least, _)| step >= *least);
