@@ -135,7 +135,9 @@ impl Drop for Bindfs {
 /// Leaves a directory that nothing is mounted on, also where a run before was killed.
 fn clear(mountpoint: &Path) -> Outcome<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let place = mountpoint.to_string_lossy();
+    // As the kernel writes it; what cannot be resolved is not there, or a dead mount that was named in full.
+    let place = fs::canonicalize(mountpoint).unwrap_or_else(|_| mountpoint.to_owned());
+    let place = place.to_string_lossy();
     if mounts.lines().any(|line| line.split(' ').nth(1) == Some(&*place)) {
         command::run("fusermount3", &["-u", "-z", &*place])?;
     }

@@ -85,7 +85,17 @@ fn load() -> Outcome<f64> {
 
 /// Has the kernel forget the dentries and inodes that nothing holds. Whether it may be asked: only root may.
 pub fn forget_names() -> bool {
+    forget("2")
+}
+
+/// The same of the pages of files: they are read from the disk again.
+pub fn forget_pages() -> bool {
+    forget("1")
+}
+
+/// See `drop_caches` in the kernel's `vm.rst`.
+fn forget(what: &str) -> bool {
     // What is dirty cannot be forgotten.
     rustix::fs::sync();
-    fs::write("/proc/sys/vm/drop_caches", "2").is_ok()
+    fs::write("/proc/sys/vm/drop_caches", what).is_ok()
 }

@@ -13,6 +13,7 @@ mod variants;
 mod verbs;
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::attachment::{
@@ -44,8 +45,27 @@ impl Memory {
         self.state().keys(|_| true)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Turn<'_> {
+        Turn(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One method's turn at the state.
+struct Turn<'m>(MutexGuard<'m, State>);
+
+impl Deref for Turn<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// Who may change the state counts as having changed it.
+impl DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.0.commits += 1;
+        &mut self.0
     }
 }
 
@@ -66,6 +86,7 @@ struct State {
     scratch: BTreeMap<ScratchId, ScratchRecord>,
     limits: Limits,
     last: Last,
+    commits: u64,
 }
 
 /// The numbers given out last.

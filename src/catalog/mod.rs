@@ -48,7 +48,6 @@ pub trait Catalog: Send + Sync {
     fn stores(&self) -> Result<Vec<StoreRecord>, Error>;
 
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error>;
-
     fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error>;
 
     /// Up to `limit` rows of the table with numbers above `after`, in the order of their numbers.
@@ -96,7 +95,6 @@ pub trait Catalog: Send + Sync {
     fn singles(&self, row: RowId) -> Result<Vec<Link>, Error>;
     /// The items of a collection in its order: that of arrival, unless [`Revision::Arrange`] made another.
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
-
     /// How many items a collection holds.
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
 
@@ -207,7 +205,6 @@ pub trait Catalog: Send + Sync {
 
     /// What is charged to an account, see [`Usage`].
     fn usage(&self, account: Account) -> Result<Usage, Error>;
-
     /// All accounts that are charged for a file, tables before users, by number.
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error>;
 
@@ -359,6 +356,9 @@ pub trait Catalog: Send + Sync {
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error>;
 
     fn totals(&self) -> Result<Totals, Error>;
+    /// How many changes were made so far, more or less: as long as it is the same, every answer is. None where others change
+    /// the catalogue too. Asks for nothing.
+    fn commits(&self) -> Option<u64>;
 
     /// Every blob that must be stored, in the order of their generations, a page at a time: for checks.
     fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error>;

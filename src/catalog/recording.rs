@@ -228,6 +228,11 @@ impl<C: Catalog> Catalog for RecordingCatalog<C> {
         fn totals(&self) -> Result<Totals, Error>;
         fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error>;
     }
+
+    /// Not counted: it is free.
+    fn commits(&self) -> Option<u64> {
+        self.inner.commits()
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod attach;
 mod check_config;
 pub mod control;
+mod descriptors;
 mod error;
 mod gc;
 mod init;

@@ -12,7 +12,8 @@ use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
 use super::{
-    Error, chain, gc, library, orphans, reading, refused, restore, say, service, show, stores,
+    Error, chain, descriptors, gc, library, orphans, reading, refused, restore, say, service, show,
+    stores,
 };
 use crate::attachment::AttachmentId;
 use crate::config::Config;
@@ -27,6 +28,8 @@ use crate::variant::Variant;
 const DRAIN: Duration = Duration::from_secs(30);
 /// A blocked request blocks its thread: fewer threads than this would let one slow disk write stop everybody.
 const MIN_THREADS: usize = 4;
+/// Stored files that are kept open for who opens them again, at most; each takes some kilobytes of the kernel's memory.
+const KEPT_OPEN: usize = 16_384;
 
 /// Mount the tree, in the foreground, until Ctrl-C or `mediafs unmount`
 #[derive(Debug, Args)]
@@ -68,6 +71,8 @@ impl Mount {
         }
         let library = Arc::new(library::open(config)?);
         library.warm();
+        // What clients have open needs descriptors too.
+        library.keep_open((descriptors::raise() / 2).min(KEPT_OPEN));
         let root = library.home().root().to_owned();
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));

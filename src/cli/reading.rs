@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::control::{self, Request, Response};
-use super::{Error, library};
+use super::{Error, descriptors, library};
 use crate::attachment::AttachmentId;
 use crate::catalog::sqlite::Watch;
 use crate::config::Config;
@@ -15,10 +13,6 @@ use crate::library::variant::Renderer;
 use crate::tree::process::Processes;
 use crate::tree::{Scope, Tree};
 use crate::variant::Variant;
-
-/// Descriptors that are kept at most for what is being read, and what is left for everything else.
-const MAX_DESCRIPTORS: u64 = 65_536;
-const OTHER_DESCRIPTORS: u64 = 256;
 
 /// Mounts the library, which must be there.
 pub fn mount(config: &Config, settings: &fuse::Settings) -> Result<Mounted, Error> {
@@ -31,17 +25,5 @@ pub fn mount(config: &Config, settings: &fuse::Settings) -> Result<Mounted, Erro
     let mut watch = Watch::open(&library.home().catalog())?;
     let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
     let look: fuse::Look = Box::new(move || Ok(watch.look()?));
-    Ok(fuse::mount_to_read(tree, settings, descriptors(), look)?)
-}
-
-/// Raises the limit of descriptors as far as it goes; how many may be kept.
-fn descriptors() -> usize {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: maximum, maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of descriptors stays");
-    }
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(MAX_DESCRIPTORS);
-    let kept = most.saturating_sub(OTHER_DESCRIPTORS).clamp(1, MAX_DESCRIPTORS);
-    usize::try_from(kept).unwrap_or(1)
+    Ok(fuse::mount_to_read(tree, settings, descriptors::raise(), look)?)
 }

@@ -16,6 +16,7 @@ mod early;
 mod expire;
 mod extent;
 pub mod home;
+mod lately;
 pub mod open;
 mod patch;
 pub mod promise;
@@ -54,6 +55,7 @@ use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
 use crate::library::downloads::Downloads;
 use crate::library::home::Home;
+use crate::library::open::Lent;
 use crate::library::promise::{Promise, Promises};
 use crate::library::quarantine::{Bounds, Quarantine};
 use crate::library::reads::Reads;
@@ -138,6 +140,7 @@ pub struct Library {
     downloads: Downloads,
     promises: Promises,
     reads: Reads,
+    lent: Lent,
     counts: Counts,
 }
 
@@ -201,6 +204,7 @@ impl Library {
             downloads: Downloads::default(),
             promises: Promises::default(),
             reads: Reads::default(),
+            lent: Lent::new(),
             counts: Counts::default(),
             home,
             catalog,

@@ -2,13 +2,29 @@
 //! Does not know who reads; a file that it opened stays readable whatever happens to the slot.
 
 use std::fs::File;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId};
+use crate::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};
 use crate::blob::Space;
-use crate::catalog::{Link, Place, Totals};
+use crate::catalog::{Link, Place, Totals, VariantRecord};
+use crate::library::lately::Lately;
 use crate::library::{Error, Library};
 use crate::slot::Name;
+
+pub use crate::library::lately::Stored;
+
+/// What was opened to be read a moment ago.
+pub(super) struct Lent {
+    attachments: Lately<AttachmentId, Attachment>,
+    variants: Lately<VariantId, VariantRecord>,
+}
+
+impl Lent {
+    pub fn new() -> Self {
+        Self { attachments: Lately::new(), variants: Lately::new() }
+    }
+}
 
 impl Library {
     /// One query of the catalogue.
@@ -46,6 +62,55 @@ impl Library {
     /// The stored bytes. Asks the store only.
     pub fn open_blob(&self, key: BlobKey) -> Result<Arc<File>, Error> {
         Ok(self.blobs.open(key)?)
+    }
+
+    /// An attachment that has a name, with its bytes. One query and one open file, or neither for what was opened before and
+    /// has not changed since.
+    pub fn open_attachment(
+        &self,
+        id: AttachmentId,
+    ) -> Result<Option<Arc<Stored<Attachment>>>, Error> {
+        let find = || Ok(self.attachment(id)?.filter(|attachment| attachment.links > 0));
+        self.lend(&self.lent.attachments, id, find, |attachment| attachment.blob)
+    }
+
+    /// A rendered variant with its bytes, at the same cost.
+    pub fn open_variant(&self, id: VariantId) -> Result<Option<Arc<Stored<VariantRecord>>>, Error> {
+        self.lend(&self.lent.variants, id, || self.variant_by_id(id), |variant| variant.blob)
+    }
+
+    /// How many files may be kept open for who opens them again.
+    pub fn keep_open(&self, files: usize) {
+        self.lent.attachments.limit(files / 2);
+        self.lent.variants.limit(files / 2);
+    }
+
+    /// Closes what was kept open and may have changed.
+    pub fn close_old(&self) {
+        let commits = self.catalog.commits();
+        self.lent.attachments.forget_old(commits);
+        self.lent.variants.forget_old(commits);
+    }
+
+    fn lend<K: Copy + Eq + Hash, R>(
+        &self,
+        lately: &Lately<K, R>,
+        key: K,
+        find: impl FnOnce() -> Result<Option<R>, Error>,
+        blob: impl FnOnce(&R) -> BlobKey,
+    ) -> Result<Option<Arc<Stored<R>>>, Error> {
+        // Counted before it is asked: what is committed in between makes the answer old.
+        let commits = self.catalog.commits();
+        if let Some(stored) = commits.and_then(|commits| lately.get(key, commits)) {
+            return Ok(Some(stored));
+        }
+        let Some(record) = find()? else { return Ok(None) };
+        let file = self.open_blob(blob(&record))?;
+        let stored = Arc::new(Stored { record, file });
+        if let Some(commits) = commits {
+            lately.put(key, commits, Arc::clone(&stored));
+        }
+        Ok(Some(stored))
     }
 
     /// `base_url/<store path>?_ts=<timestamp>`, percent-encoded; the path alone where no base URL is configured.

@@ -10,7 +10,7 @@ use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
 use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::sweep::Patience;
-use mediafs::tree::{Caller, Ino};
+use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::house::House;
 use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};
@@ -87,6 +87,36 @@ fn opening_to_read_asks_for_the_key_once_and_for_the_file_once() {
         counted.house.tree().open(counted.who, ino, How::Read.flags()).expect("opened");
     });
     assert_eq!(calls, (Calls::from([("attachment", 1)]), Calls::from([("open", 1)])));
+}
+
+#[test]
+fn opening_again_asks_nothing_until_something_changes() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
+    let read = || {
+        let opened = counted.house.tree().open(counted.who, ino, How::Read.flags());
+        let fd = Descriptor { fh: opened.expect("opened").fh, ino };
+        assert_eq!(counted.kernel().read(fd), Ok(b"a document".to_vec()));
+        counted.kernel().close(counted.who, fd).expect("closed");
+    };
+    read();
+    assert_eq!(counted.calls(read), nothing());
+    counted.kernel().mkdir(counted.who, "2").expect("another row");
+    let anew = (Calls::from([("attachment", 1)]), Calls::from([("open", 1)]));
+    assert_eq!(counted.calls(read), anew, "whatever that was");
+    assert_eq!(counted.calls(read), nothing());
+}
+
+#[test]
+fn what_has_lost_its_name_is_not_opened_again() {
+    let counted = counted();
+    counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
+    let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
+    let open = || counted.house.tree().open(counted.who, ino, How::Read.flags()).map(drop);
+    open().expect("opened");
+    counted.kernel().unlink(counted.who, DOC).expect("removed");
+    assert!(matches!(open(), Err(Error::Stale)), "the inode leads nowhere");
 }
 
 #[test]
@@ -325,7 +355,7 @@ fn opening_a_variant_waits_for_no_writer() {
             counted.house.tree().release(opened.fh);
         }
     });
-    assert_eq!(catalog, Calls::from([("variant_by_id", 3)]));
+    assert_eq!(catalog, Calls::from([("variant_by_id", 1)]), "and asked for once");
     let (catalog, _) = counted.calls(|| {
         counted.house.library().sweep(Patience::Hold).expect("swept");
     });

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::warm;
+use super::warm_contents;
 use crate::bench::Bench;
 use crate::client::{Loop, alone};
 use crate::daemon::{Daemon, Side};
@@ -31,7 +31,8 @@ pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
     let (ours, theirs) = (again(&served)?, again(&copies)?);
     let time =
         |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads: 1 })?.each());
-    let [ours, theirs] = warm(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
+    let [ours, theirs] =
+        warm_contents(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
     let name = "open+read+close of cached 320 px thumbnails, warm, 1 thread";
     // That of any small file.
     let target = Some(Target::AtMost(2.5));

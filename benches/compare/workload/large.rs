@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::warm;
+use super::warm_contents;
 use crate::bench::{Bench, make_all, rows};
 use crate::client::{Loop, Manner, alone};
 use crate::daemon::{Daemon, Side};
@@ -33,7 +33,7 @@ fn compared(bench: &Bench, name: &str, work: impl Fn(PathBuf) -> Loop) -> Outcom
     // Time, so that a ratio above 1 is slower.
     let time = |file: &PathBuf| Ok(alone(work(file.clone()))?.each());
     let [ours, theirs] =
-        warm(bench, bench.rounds(), [&mut || time(&served), &mut || time(&native)])?;
+        warm_contents(bench, bench.rounds(), [&mut || time(&served), &mut || time(&native)])?;
     let mut row = Row::compared(name, unit, &ours, ("native", &theirs), Some(TARGET))?;
     if is_sequential {
         row.ours = row.ours.map(f64::recip);

@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use crate::bench::Bench;
 use crate::failure::Outcome;
+use crate::machine::forget_pages;
 use crate::table::Row;
 
 /// Some rows of the table that are measured together.
@@ -70,6 +71,18 @@ pub fn in_turns<const N: usize>(
         }
     }
     Ok(found)
+}
+
+/// The same of the contents of files, which were read from the disk once before. What was just written
+/// lies in the page cache in larger pieces, which is not how a server finds the files that it has had for a while.
+pub fn warm_contents<const N: usize>(
+    bench: &Bench,
+    rounds: usize,
+    sides: [Side<'_>; N],
+) -> Outcome<[Vec<f64>; N]> {
+    // Who may not ask for it has what there is.
+    let _ = forget_pages();
+    warm(bench, rounds, sides)
 }
 
 /// The same, after one round that does not count: caches are warm.

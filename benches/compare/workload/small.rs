@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::warm;
+use super::warm_contents;
 use crate::bench::{Bench, FIELDS, fields, make_all, parts, rows};
 use crate::client::{self, Loop, Manner, alone};
 use crate::daemon::{Bindfs, Daemon, Side};
@@ -76,7 +76,7 @@ pub fn openread(bench: &Bench) -> Outcome<Vec<Row>> {
             |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads })?.each());
         let sides: [super::Side<'_>; 3] =
             [&mut || time(&ours), &mut || time(&theirs), &mut || time(&bound_list)];
-        let [mediafs, disk, bindfs] = warm(bench, bench.rounds(), sides)?;
+        let [mediafs, disk, bindfs] = warm_contents(bench, bench.rounds(), sides)?;
         let name = small.count(threads);
         let target = Some(Target::AtMost(bound));
         found.push(Row::compared(&name, Unit::Seconds, &mediafs, ("native", &disk), target)?);
@@ -109,7 +109,7 @@ pub fn readonly(bench: &Bench) -> Outcome<Vec<Row>> {
         let time =
             |list: &PathBuf| Ok(alone(Loop::OpenRead { list: list.clone(), threads })?.each());
         let [mediafs, disk] =
-            warm(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
+            warm_contents(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
         let disk = ("native", disk.as_slice());
         found.push(Row::compared(name(threads), Unit::Seconds, &mediafs, disk, target)?);
     }

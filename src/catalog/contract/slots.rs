@@ -24,6 +24,7 @@ laws! {
     amendments_are_kept
     attributes_are_kept_replaced_and_removed
     totals_count_what_there_is
+    whatever_changes_an_answer_counts_as_a_commit
 }
 
 fn what_is_not_there_is_missing(catalog: &dyn Catalog) {
@@ -334,4 +335,35 @@ fn totals_count_what_there_is(catalog: &dyn Catalog) {
     let totals = catalog.totals().unwrap();
     assert_eq!((totals.rows, totals.attachments, totals.blobs), (1, 2, 2));
     assert_eq!((totals.variants, totals.scratch, totals.bytes), (1, 1, 111));
+}
+
+fn whatever_changes_an_answer_counts_as_a_commit(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover, deed) = (place(user, "avatar"), place(user, "cover"), place(user, "deed"));
+    let mut seen = catalog.commits();
+    let mut moved = |what: &str| {
+        let now = catalog.commits();
+        assert!(now.is_some() && now > seen, "{what}: {seen:?}, then {now:?}");
+        seen = now;
+    };
+    let id = publish(catalog, &avatar, "a", 2).id;
+    moved("publish");
+    let how = (Collision::Refuse, Fixed::default());
+    catalog.share(id, &cover, &name("cover"), how, at(3)).unwrap();
+    moved("share");
+    let how = (Collision::Refuse, Terms::default());
+    catalog.move_link(&cover, &deed, &name("deed"), how, at(4)).unwrap();
+    moved("move");
+    catalog.amend(id, Amendment { mode: Some(0o600), ..Amendment::default() }, at(5)).unwrap();
+    moved("amend");
+    catalog.set_attribute(id, "user.x", Some(b"x"), at(5)).unwrap();
+    moved("set an attribute");
+    catalog.unlink(&avatar, at(6)).unwrap();
+    moved("unlink");
+    catalog.unlink(&deed, at(6)).unwrap();
+    moved("unlink the last");
+    catalog.doom(at(7), at(7), 10).unwrap();
+    moved("doom");
+    assert!(catalog.attachment(id).unwrap().is_none());
+    assert_eq!(catalog.commits(), seen, "a question");
 }

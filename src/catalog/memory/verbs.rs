@@ -31,7 +31,6 @@ impl Catalog for Memory {
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         Ok(self.state().store(name))
     }
-
     fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
         Ok(self.state().stores())
     }
@@ -39,7 +38,6 @@ impl Catalog for Memory {
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
         Ok(self.state().row(table, name))
     }
-
     fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
         Ok(self.state().row_by_id(row))
     }
@@ -96,7 +94,6 @@ impl Catalog for Memory {
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         Ok(self.state().items(row, field))
     }
-
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
         Ok(u64::try_from(self.state().items(row, field).len()).unwrap_or(u64::MAX))
     }
@@ -219,7 +216,6 @@ impl Catalog for Memory {
     ) -> Result<Vec<Retired>, Error> {
         Ok(self.state().retired(since, after, limit))
     }
-
     fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
         Ok(self.state().retired_by_id(id))
     }
@@ -383,13 +379,15 @@ impl Catalog for Memory {
     fn usage(&self, account: Account) -> Result<Usage, Error> {
         Ok(self.state().usage(account))
     }
-
     fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
         Ok(self.state().usages().into_iter().collect())
     }
 
     fn totals(&self) -> Result<Totals, Error> {
         Ok(self.state().totals())
+    }
+    fn commits(&self) -> Option<u64> {
+        Some(self.state().commits)
     }
 
     fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {

@@ -38,7 +38,6 @@ impl Catalog for Sqlite {
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         self.find_or_add(|db| stores::find(db, name), |db| stores::add(db, name))
     }
-
     fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
         self.read(stores::all_of_them)
     }
@@ -46,7 +45,6 @@ impl Catalog for Sqlite {
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
         self.read(|db| rows::find(db, table, name))
     }
-
     fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
         self.read(|db| rows::by_id(db, row))
     }
@@ -101,7 +99,6 @@ impl Catalog for Sqlite {
     fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
         self.read(|db| slots::items(db, row, field))
     }
-
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
         self.read(|db| slots::count(db, row, field))
     }
@@ -222,7 +219,6 @@ impl Catalog for Sqlite {
     ) -> Result<Vec<Retired>, Error> {
         self.read(|db| retired::since(db, since, after, limit))
     }
-
     fn retired_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
         self.read(|db| retired::by_id(db, id))
     }
@@ -392,6 +388,10 @@ impl Catalog for Sqlite {
 
     fn totals(&self) -> Result<Totals, Error> {
         self.read(sweep::totals)
+    }
+    fn commits(&self) -> Option<u64> {
+        // Only who writes looks after the log.
+        self.checkpoints.is_some().then(|| self.writer.commits())
     }
 
     fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {

@@ -25,12 +25,15 @@ pub(super) struct Writer {
     waiting: AtomicUsize,
     /// Rows that committed transactions have changed.
     changes: AtomicU64,
+    /// Transactions that were committed, or may have been.
+    commits: Arc<AtomicU64>,
     span: Duration,
 }
 
 pub(super) struct Turn {
     pub db: Connection,
     open: Option<Batch>,
+    commits: Arc<AtomicU64>,
 }
 
 /// A transaction that is not committed yet.
@@ -72,13 +75,20 @@ struct Lost(#[source] Arc<Error>);
 
 impl Writer {
     pub fn new(db: Connection) -> Self {
-        let turn = Mutex::new(Turn { db, open: None });
-        Self { turn, waiting: AtomicUsize::new(0), changes: AtomicU64::new(0), span: SPAN }
+        let commits = Arc::new(AtomicU64::new(0));
+        let turn = Mutex::new(Turn { db, open: None, commits: Arc::clone(&commits) });
+        let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Self { turn, waiting, changes, commits, span: SPAN }
     }
 
     /// How many rows were changed.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
+    }
+
+    /// How many transactions may have been committed. One that is being committed counts before anybody is told of it.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 
     /// Makes a change: it is durable if this is `Ok`, and has not happened if not.
@@ -174,7 +184,9 @@ impl Turn {
         if self.open.is_none() {
             return;
         }
-        match run(&self.db, "COMMIT", []) {
+        let committed = run(&self.db, "COMMIT", []);
+        self.commits.fetch_add(1, Ordering::Release);
+        match committed {
             Ok(_) => self.tell(Outcome::Committed),
             Err(error) => self.fail(error),
         }

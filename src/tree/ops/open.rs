@@ -1,6 +1,7 @@
 //! Opening files.
 //! Does not make names: that is `make`.
 
+use std::fs::File;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -39,23 +40,30 @@ impl Tree {
         if flags.writes() || self.has_draft_over(who, id)? {
             return self.turn_to_draft(who, Node::Attachment(id), flags);
         }
+        if let Some(stored) = self.library.open_attachment(id)? {
+            self.redirects.end(who.tid);
+            return Ok(self.opened_attachment(&stored.record, &stored.file));
+        }
         let attachment = self.living(who, id)?;
         self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
-        let fh = self.handles.add_attachment(&attachment, Arc::clone(&file));
-        Ok(Opened::stored(fh, file, attachment.content.length))
+        Ok(self.opened_attachment(&attachment, &file))
+    }
+
+    fn opened_attachment(&self, attachment: &Attachment, file: &Arc<File>) -> Opened {
+        let fh = self.handles.add_attachment(attachment, Arc::clone(file));
+        Opened::stored(fh, Arc::clone(file), attachment.content.length)
     }
 
     /// One that was trimmed since it was looked up is looked up, and rendered, again. Asks for nothing to be written.
     fn open_variant(&self, id: VariantId) -> Result<Opened> {
-        let record = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
-        let file = match self.library.open_blob(record.blob) {
+        let stored = match self.library.open_variant(id) {
             Err(_) if self.library.variant_by_id(id)?.is_none() => return Err(Error::Stale),
-            opened => opened?,
+            opened => opened?.ok_or(Error::Stale)?,
         };
         self.library.variant_read(id);
-        let fh = self.handles.add_variant(&record, Arc::clone(&file));
-        Ok(Opened::stored(fh, file, record.content.length))
+        let fh = self.handles.add_variant(&stored.record, Arc::clone(&stored.file));
+        Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
     }
 
     pub(in crate::tree) fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {

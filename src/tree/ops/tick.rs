@@ -27,6 +27,7 @@ impl Tree {
         self.unlinked.forget_old();
         self.emptied.forget_old();
         self.removed.forget_old();
+        self.library.close_old();
     }
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
