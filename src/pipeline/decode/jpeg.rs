@@ -277,6 +277,26 @@ mod tests {
         }
     }
 
+    /// Three blocks of three components, each of which adds 1 to the first coefficient of the one before it, and ends.
+    #[test]
+    fn behind_a_restart_marker_nothing_is_added_to_what_came_before() {
+        let dqt = [&[0xFF, 0xDB, 0, 67, 0][..], &[80; 64]].concat();
+        let sof = [0xFF, 0xC0, 0, 17, 8, 0, 8, 0, 24, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
+        let code = |selector, symbol| {
+            [&[0xFF, 0xC4, 0, 20, selector, 1][..], &[0; 15], &[symbol]].concat()
+        };
+        let dri = [0xFF, 0xDD, 0, 4, 0, 1];
+        let scan = [0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0];
+        let data = [0x49, 0x7F, 0xFF, 0xD0, 0x49, 0x7F, 0xFF, 0xD1, 0x49, 0x7F, 0xFF, 0xD9];
+        let start: &[u8] = &[0xFF, 0xD8];
+        let (dc, ac) = (code(0x00, 1), code(0x10, 0));
+        let bytes = [start, &dqt, &sof, &dc, &ac, &dri, &scan, &data].concat();
+        let quarter = Baseline::read(&bytes).unwrap().quarter().unwrap();
+        for (size, samples) in quarter.each() {
+            assert_eq!((size, samples), (Dimensions::new(6, 2), &[138; 12][..]));
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
