@@ -44,12 +44,14 @@ pub mod job;
 #[cfg(test)]
 mod laws;
 mod libwebp;
+mod planes;
 pub mod policy;
 mod product;
 mod raster;
 mod refine;
 mod render;
 mod step;
+mod still;
 mod sum;
 mod turned;
 mod work;

@@ -10,6 +10,7 @@ use crate::pipeline::exif::{self, Orientation};
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::product::Product;
 use crate::pipeline::step::Recipe;
+use crate::pipeline::still;
 use crate::pipeline::turned;
 use crate::rule::{Metadata, Normal};
 
@@ -103,9 +104,7 @@ fn encoded(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Prod
         // Only the first picture is used, but all of them must be whole.
         decode::verify(source)?;
     }
-    let picture = decode::still(source, recipe.needed())?;
-    let raster = recipe.apply(picture.raster, picture.profile.as_deref())?;
-    let bytes = encode::still(raster, target)?;
+    let bytes = still::reworked(source, recipe, target)?;
     finished(source, normal, recipe, format, bytes)
 }
 

@@ -4,10 +4,11 @@
 use crate::media_type::Format;
 use crate::pipeline::animation;
 use crate::pipeline::decode::{self, Source};
-use crate::pipeline::encode::{self, Animation, Purpose, Target};
+use crate::pipeline::encode::{Animation, Purpose, Target};
 use crate::pipeline::job::{Fault, Limits};
 use crate::pipeline::product::Product;
 use crate::pipeline::step::Recipe;
+use crate::pipeline::still;
 use crate::variant::Variant;
 
 /// A variant, always newly encoded and without metadata. GIF and WebP variants of animations are animated; others show
@@ -27,9 +28,7 @@ pub fn render(
     let bytes = if animated && Animation::is_for(variant.format) {
         animation::reworked(&source, &recipe, target)?
     } else {
-        let picture = decode::still(&source, recipe.needed())?;
-        let raster = recipe.apply(picture.raster, picture.profile.as_deref())?;
-        encode::still(raster, target)?
+        still::reworked(&source, &recipe, target)?
     };
     Ok(Product::New { format: variant.format, dimensions: recipe.result(), bytes })
 }

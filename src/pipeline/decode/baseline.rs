@@ -1,9 +1,12 @@
-//! Baseline JPEGs in one scan, as almost all are: whether all data is there, told without keeping any of it.
+//! Baseline JPEGs in one scan, as almost all are: whether all data is there, told without keeping any of it, and what a
+//! quarter of the sides shows.
 //! Does not judge: what it is not sure of is libjpeg-turbo's to say.
 
 use super::huffman::{Bits, Code, Strides};
+use super::quarter::{Part, Quarter};
 use crate::pipeline::container::{JpegSegment, jpeg_segments};
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::Coded;
 
 /// The longest side that libjpeg reads.
 const MAX_SIDE: u16 = 65_500;
@@ -14,8 +17,8 @@ pub struct Baseline<'a> {
     frame: Option<Frame>,
     dc: [Option<Code>; 4],
     ac: [Option<Strides>; 4],
-    /// Which tables of factors there are.
-    quanta: [bool; 4],
+    /// The first five factors of each table that there is.
+    quanta: [Option<[u16; 5]>; 4],
     /// MCUs between two restart markers; 0 for none.
     interval: u32,
     scan: Option<Scan<'a>>,
@@ -40,12 +43,6 @@ struct Scan<'a> {
     /// The tables of each component: DC, AC.
     tables: Vec<(usize, usize)>,
     data: &'a [u8],
-}
-
-/// The codes of one block of an MCU.
-struct Unit<'t> {
-    dc: &'t Code,
-    ac: &'t Strides,
 }
 
 impl<'a> Baseline<'a> {
@@ -92,8 +89,14 @@ impl<'a> Baseline<'a> {
 
     fn note_quanta(&mut self, mut payload: &[u8]) -> Option<()> {
         while let [selector, rest @ ..] = payload {
-            let (_, rest) = rest.split_at_checked(if selector >> 4 > 0 { 128 } else { 64 })?;
-            *self.quanta.get_mut(usize::from(selector & 0x0F))? = true;
+            let wide = selector >> 4 > 0;
+            let (factors, rest) = rest.split_at_checked(if wide { 128 } else { 64 })?;
+            let narrow = |at: usize| u16::from(factors[at]);
+            let factor = |at: usize| {
+                if wide { narrow(2 * at) << 8 | narrow(2 * at + 1) } else { narrow(at) }
+            };
+            let quanta = self.quanta.get_mut(usize::from(selector & 0x0F))?;
+            *quanta = Some([0, 1, 2, 3, 4].map(factor));
             payload = rest;
         }
         Some(())
@@ -105,35 +108,90 @@ impl<'a> Baseline<'a> {
     }
 
     fn skip_scan(&self) -> Option<()> {
+        let units = self
+            .parts()?
+            .into_iter()
+            .flat_map(|part| std::iter::repeat_n((part.dc, part.ac), part.across * part.down));
+        self.visit(&mut Skip { units: units.collect() })
+    }
+
+    /// The planes of a picture in three, at a quarter of its sides. `None` where not all of it is there.
+    pub fn quarter(&self) -> Option<Coded> {
+        let frame = self.frame.as_ref()?;
+        let parts: [Part<'_>; 3] = self.parts()?.try_into().ok()?;
+        let mut quarter = Quarter::new(parts, frame.mcus());
+        self.visit(&mut quarter)?;
+        quarter.planes((frame.width, frame.height))
+    }
+
+    /// Goes through all data, from its first bit to its last.
+    fn visit(&self, visitor: &mut impl Visitor) -> Option<()> {
         let (frame, scan) = (self.frame.as_ref()?, self.scan.as_ref()?);
-        let units = self.units(frame, scan)?;
         let mut bits = Bits::of(scan.data);
         let (mut left, mut restarts) = (self.interval, 0_u8);
-        for _ in 0..frame.mcus() {
-            if self.interval > 0 && left == 0 {
-                bits.restart(restarts)?;
-                (left, restarts) = (self.interval, restarts.wrapping_add(1));
+        let (columns, rows) = frame.mcus();
+        for row in 0..rows {
+            for column in 0..columns {
+                if self.interval > 0 && left == 0 {
+                    bits.restart(restarts)?;
+                    visitor.restart();
+                    (left, restarts) = (self.interval, restarts.wrapping_add(1));
+                }
+                left = left.wrapping_sub(1);
+                visitor.mcu((column, row), &mut bits)?;
+                bits.are_real()?;
             }
-            left = left.wrapping_sub(1);
-            for unit in &units {
-                unit.dc.skip_first(&mut bits)?;
-                unit.ac.skip_rest(&mut bits)?;
-            }
-            bits.are_real()?;
         }
         bits.end()
     }
 
-    /// The blocks of an MCU, in their order.
-    fn units(&self, frame: &Frame, scan: &Scan<'_>) -> Option<Vec<Unit<'_>>> {
-        let mut units = Vec::new();
-        for (component, &(dc, ac)) in frame.components.iter().zip(&scan.tables) {
-            self.quanta.get(component.quantum).filter(|there| **there)?;
+    /// The components, in their order.
+    fn parts(&self) -> Option<Vec<Part<'_>>> {
+        let (frame, scan) = (self.frame.as_ref()?, self.scan.as_ref()?);
+        let pairs = frame.components.iter().zip(&scan.tables);
+        let part = |(component, &(dc, ac)): (&Component, &(usize, usize))| {
+            let Component { across, down, quantum, .. } = *component;
+            let factors = (*self.quanta.get(quantum)?)?;
             let (dc, ac) = (self.dc.get(dc)?.as_ref()?, self.ac.get(ac)?.as_ref()?);
-            let blocks = component.across * component.down;
-            units.extend((0..blocks).map(|_| Unit { dc, ac }));
+            Some(Part { across, down, factors, dc, ac })
+        };
+        pairs.map(part).collect()
+    }
+}
+
+/// What is done with the codes of each MCU.
+trait Visitor {
+    /// From here on nothing refers to what came before.
+    fn restart(&mut self) {}
+    /// Takes all codes of the MCU in this column and row. `None` if they are damaged.
+    fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()>;
+}
+
+/// Nothing.
+struct Skip<'t> {
+    /// The codes of each block of an MCU.
+    units: Vec<(&'t Code, &'t Strides)>,
+}
+
+impl Visitor for Skip<'_> {
+    #[inline]
+    fn mcu(&mut self, _: (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
+        for (dc, ac) in &self.units {
+            dc.skip_first(bits)?;
+            ac.skip_rest(bits)?;
         }
-        Some(units)
+        Some(())
+    }
+}
+
+impl Visitor for Quarter<'_> {
+    fn restart(&mut self) {
+        self.forget();
+    }
+
+    #[inline]
+    fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
+        self.take(at, bits)
     }
 }
 
@@ -158,11 +216,11 @@ impl Frame {
         (components.len() == usize::from(count)).then_some(Self { width, height, components })
     }
 
-    /// How many MCUs there are. The first component has the most blocks in one.
-    fn mcus(&self) -> usize {
+    /// How many MCUs there are in a row and in a column. The first component has the most blocks in one.
+    fn mcus(&self) -> (usize, usize) {
         let (across, down) = self.components.first().map_or((1, 1), |it| (it.across, it.down));
         let count = |side: u16, blocks: usize| usize::from(side).div_ceil(8 * blocks);
-        count(self.width, across) * count(self.height, down)
+        (count(self.width, across), count(self.height, down))
     }
 }
 

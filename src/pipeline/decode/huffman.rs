@@ -66,6 +66,14 @@ impl Code {
         Some(symbol)
     }
 
+    /// The first coefficient of a block, less that of the block before.
+    #[inline]
+    pub fn difference(&self, bits: &mut Bits<'_>) -> Option<i32> {
+        bits.fill();
+        let size = self.next(bits)?;
+        Some(bits.value(size.into()))
+    }
+
     /// Steps over the first coefficient of a block.
     #[inline]
     pub fn skip_first(&self, bits: &mut Bits<'_>) -> Option<()> {
@@ -159,7 +167,32 @@ impl Strides {
     /// Steps over the rest of a block.
     #[inline]
     pub fn skip_rest(&self, bits: &mut Bits<'_>) -> Option<()> {
+        self.skip_from(1, bits)
+    }
+
+    /// The first five coefficients of a block but the very first, and steps over the rest.
+    #[inline]
+    pub fn first(&self, bits: &mut Bits<'_>) -> Option<[i32; 5]> {
+        let mut coefficients = [0; 5];
         let mut next = 1;
+        while next < 5 {
+            bits.fill();
+            let Step::On(size, further) = Step::of(self.code.next(bits)?) else {
+                return Some(coefficients);
+            };
+            next += further;
+            let value = bits.value(size);
+            let place = usize::try_from(next - 1).ok()?;
+            if let Some(coefficient) = coefficients.get_mut(place) {
+                *coefficient = value;
+            }
+        }
+        self.skip_from(next, bits)?;
+        Some(coefficients)
+    }
+
+    #[inline]
+    fn skip_from(&self, mut next: u32, bits: &mut Bits<'_>) -> Option<()> {
         loop {
             bits.fill();
             // Two strides take no more bits than are held: each ends with a symbol that began inside its window.
@@ -262,6 +295,15 @@ impl<'a> Bits<'a> {
     fn skip(&mut self, bits: u32) {
         self.window <<= bits;
         self.held -= bits;
+    }
+
+    /// Takes so many bits, 15 at most, as a number (T.81, F.12): one that begins with a zero is negative.
+    #[inline]
+    fn value(&mut self, size: u32) -> i32 {
+        let taken = i32::try_from(self.window >> 1 >> (63 - size)).unwrap_or_default();
+        let negative = self.window >> 63 == 0;
+        self.skip(size);
+        if negative { taken - ((1 << size) - 1) } else { taken }
     }
 
     /// Passes if no bit was read that the data did not have.

@@ -3,6 +3,7 @@
 
 use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp,
+    YuvImage, yuv_pixels_len,
 };
 
 use super::baseline::Baseline;
@@ -10,6 +11,7 @@ use super::{Picture, Source};
 use crate::dimensions::Dimensions;
 use crate::pipeline::container::Coding;
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::{Coded, Grain};
 use crate::pipeline::raster::{Channels, Raster, index, length};
 
 /// How finely a JPEG keeps colour beside brightness.
@@ -58,21 +60,68 @@ pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> 
     Ok(Picture { raster, profile: source.survey.profile.clone() })
 }
 
-fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> {
+/// In planes, where colour is apart from brightness and sampled in a usual way.
+pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<Coded>, Fault> {
+    let (mut decompressor, header) = open(source)?;
+    let usual = [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Sub2x2];
+    let apart = header.colorspace == Colorspace::YCbCr && !header.is_lossless;
+    if !apart || !usual.contains(&header.subsamp) {
+        return Ok(None);
+    }
+    let scaling = scaling(&header, needed, HEADROOM_OF_PLANES);
+    let small = scaling == ScalingFactor::ONE_QUARTER || scaling == ScalingFactor::ONE_EIGHTH;
+    if let Some(quarter) = small.then(|| Baseline::read(source.bytes)?.quarter()).flatten() {
+        super::count_jpeg_decode();
+        return Ok(Some(quarter));
+    }
+    decompressor.set_scaling_factor(scaling).map_err(fault)?;
+    let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
+    let subsamp = header.subsamp;
+    let length = yuv_pixels_len(width, 1, height, subsamp).map_err(fault)?;
+    let mut image = YuvImage { pixels: vec![0; length], width, align: 1, height, subsamp };
+    super::count_jpeg_decode();
+    decompressor.decompress_to_yuv(source.bytes, image.as_deref_mut()).map_err(fault)?;
+    coded(image).map(Some)
+}
+
+/// Brightness has even sides where colour has half of them: what is beyond the picture is taken away.
+fn coded(mut image: YuvImage<Vec<u8>>) -> Result<Coded, Fault> {
+    let (padded_width, padded_height) = image.y_size();
+    let (width, height) = (image.width, image.height);
+    if (padded_width, padded_height) != (width, height) {
+        for row in 0..height {
+            image.pixels.copy_within(row * padded_width..row * padded_width + width, row * width);
+        }
+        image.pixels.drain(width * height..padded_width * padded_height);
+    }
+    let colour = size(image.uv_size())?;
+    Coded::new([size((width, height))?, colour, colour], image.pixels, Grain::Means)
+}
+
+fn size((width, height): (usize, usize)) -> Result<Dimensions, Fault> {
+    let number =
+        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
+    Ok(Dimensions::new(number(width)?, number(height)?))
+}
+
+fn open(source: &Source<'_>) -> Result<(Decompressor, DecompressHeader), Fault> {
     let mut decompressor = Decompressor::new().map_err(fault)?;
     decompressor.set_scan_limit(source.limits.max_scans).map_err(fault)?;
     let header = decompressor.read_header(source.bytes).map_err(fault)?;
+    Ok((decompressor, header))
+}
+
+fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> {
+    let (mut decompressor, header) = open(source)?;
     let (channels, format) = match header.colorspace {
         Colorspace::Gray => (Channels::Gray, PixelFormat::GRAY),
         Colorspace::CMYK | Colorspace::YCCK => (Channels::Cmyk, PixelFormat::CMYK),
         _ => (Channels::Rgb, PixelFormat::RGB),
     };
-    let scaling = scaling(&header, needed);
+    let scaling = scaling(&header, needed, HEADROOM);
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
-    let number =
-        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
-    let size = Dimensions::new(number(width)?, number(height)?);
+    let size = size((width, height))?;
     let mut pixels = vec![0; length(size, channels)];
     let pitch = width * format.size();
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch, height, format };
@@ -81,14 +130,16 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     Raster::new(size, channels, pixels)
 }
 
-/// How many pixels of what is decoded become one, at least, where less than all is decoded: with fewer it would show.
-const HEADROOM: usize = 2;
+/// How many pixels of what is decoded become one, at least, where less than all is decoded, in quarters: with fewer it would
+/// show. What is encoded with losses again, as planes are, shows less.
+const HEADROOM: usize = 8;
+const HEADROOM_OF_PLANES: usize = 7;
 
 /// The smallest scale that is still enough.
-fn scaling(header: &DecompressHeader, needed: Dimensions) -> ScalingFactor {
+fn scaling(header: &DecompressHeader, needed: Dimensions, headroom: usize) -> ScalingFactor {
     let enough = |scaling: &ScalingFactor| {
-        scaling.scale(header.width) >= HEADROOM * index(needed.width)
-            && scaling.scale(header.height) >= HEADROOM * index(needed.height)
+        4 * scaling.scale(header.width) >= headroom * index(needed.width)
+            && 4 * scaling.scale(header.height) >= headroom * index(needed.height)
     };
     let scales = [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
     let smallest = scales.into_iter().find(enough).filter(|_| !header.is_lossless);
@@ -184,6 +235,76 @@ mod tests {
         }
     }
 
+    fn with_source<T>(bytes: &[u8], work: impl Fn(&Source<'_>) -> T) -> T {
+        let limits = Limits::default();
+        let survey = super::super::survey(Format::Jpeg, bytes, &limits).unwrap();
+        work(&Source { format: Format::Jpeg, bytes, survey: &survey, limits: &limits })
+    }
+
+    /// The planes by libjpeg-turbo at an eighth: the mean of each block.
+    fn eighth(bytes: &[u8]) -> Coded {
+        let (mut decompressor, header) = with_source(bytes, open).unwrap();
+        let scaling = ScalingFactor::ONE_EIGHTH;
+        decompressor.set_scaling_factor(scaling).unwrap();
+        let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
+        let subsamp = header.subsamp;
+        let pixels = vec![0; yuv_pixels_len(width, 1, height, subsamp).unwrap()];
+        let mut image = YuvImage { pixels, width, align: 1, height, subsamp };
+        decompressor.decompress_to_yuv(bytes, image.as_deref_mut()).unwrap();
+        coded(image).unwrap()
+    }
+
+    /// Four samples of a block at a quarter are on the mean what one is at an eighth, where none is cut off at black or white.
+    fn is_like_libjpeg(bytes: &[u8]) -> bool {
+        let quarter = Baseline::read(bytes).unwrap().quarter().unwrap();
+        let eighth = eighth(bytes);
+        quarter.each().into_iter().zip(eighth.each()).all(|((size, samples), (half, means))| {
+            let (width, half_width) = (index(size.width), index(half.width));
+            let rows = samples.chunks_exact(2 * width).zip(means.chunks_exact(half_width));
+            let sides = (size.width.div_ceil(2), size.height.div_ceil(2));
+            sides == (half.width, half.height)
+                && rows.into_iter().all(|(rows, means)| {
+                    let (upper, lower) = rows.split_at(width);
+                    let blocks = upper.chunks_exact(2).zip(lower.chunks_exact(2)).zip(means);
+                    blocks.into_iter().all(|((upper, lower), mean)| {
+                        let four = [upper[0], upper[1], lower[0], lower[1]].map(u16::from);
+                        let cut = four.iter().any(|&sample| sample == 0 || sample == 255);
+                        cut || four.iter().sum::<u16>().abs_diff(4 * u16::from(*mean)) <= 4
+                    })
+                })
+        })
+    }
+
+    #[test]
+    fn a_quarter_has_the_blocks_that_libjpeg_has() {
+        for chroma in CHROMAS.into_iter().filter(|chroma| *chroma != Subsamp::Gray) {
+            for (width, height) in [(1, 1), (7, 40), (16, 16), (129, 77), (160, 96)] {
+                let bytes = jpeg(width, height, chroma, false);
+                assert!(is_like_libjpeg(&bytes), "{chroma:?} {width}x{height}");
+            }
+        }
+    }
+
+    /// Three blocks of three components, each of which adds 1 to the first coefficient of the one before it, and ends.
+    #[test]
+    fn behind_a_restart_marker_nothing_is_added_to_what_came_before() {
+        let dqt = [&[0xFF, 0xDB, 0, 67, 0][..], &[80; 64]].concat();
+        let sof = [0xFF, 0xC0, 0, 17, 8, 0, 8, 0, 24, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
+        let code = |selector, symbol| {
+            [&[0xFF, 0xC4, 0, 20, selector, 1][..], &[0; 15], &[symbol]].concat()
+        };
+        let dri = [0xFF, 0xDD, 0, 4, 0, 1];
+        let scan = [0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0];
+        let data = [0x49, 0x7F, 0xFF, 0xD0, 0x49, 0x7F, 0xFF, 0xD1, 0x49, 0x7F, 0xFF, 0xD9];
+        let start: &[u8] = &[0xFF, 0xD8];
+        let (dc, ac) = (code(0x00, 1), code(0x10, 0));
+        let bytes = [start, &dqt, &sof, &dc, &ac, &dri, &scan, &data].concat();
+        let quarter = Baseline::read(&bytes).unwrap().quarter().unwrap();
+        for (size, samples) in quarter.each() {
+            assert_eq!((size, samples), (Dimensions::new(6, 2), &[138; 12][..]));
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
@@ -205,6 +326,10 @@ mod tests {
                 bytes.remove(gone.index(bytes.len()));
             }
             prop_assert!(!is_whole(&bytes) || decodes(&bytes));
+            // What is refused here is decoded by libjpeg-turbo, which then says what is wrong.
+            let (walked, quarter) = Baseline::read(&bytes)
+                .map_or((false, false), |jpeg| (jpeg.is_whole(), jpeg.quarter().is_some()));
+            prop_assert_eq!(walked && chroma != Subsamp::Gray, quarter);
         }
     }
 }

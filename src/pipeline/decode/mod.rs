@@ -7,6 +7,7 @@ mod gif;
 mod huffman;
 mod jpeg;
 mod png;
+mod quarter;
 mod uncommon;
 mod webp;
 
@@ -14,6 +15,7 @@ use crate::dimensions::Dimensions;
 use crate::media_type::Format;
 use crate::pipeline::container::{self, Profile, Survey};
 use crate::pipeline::job::{Fault, Limits};
+use crate::pipeline::planes::Coded;
 use crate::pipeline::raster::Raster;
 
 pub use jpeg::{Chroma, fault as jpeg_fault};
@@ -100,6 +102,14 @@ pub fn still(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> 
         Format::Webp => webp::still(source),
         Format::Bmp | Format::Tiff => uncommon::still(source),
         Format::Avif => avif::still(source),
+    }
+}
+
+/// Decodes a picture to the planes that it is coded in, else as [`still`]. `None` where there are no such planes.
+pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<Coded>, Fault> {
+    match source.format {
+        Format::Jpeg => jpeg::planes(source, needed),
+        _ => Ok(None),
     }
 }
 

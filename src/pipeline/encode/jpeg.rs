@@ -1,11 +1,13 @@
 //! JPEG by libjpeg-turbo: baseline.
 //! Does not know alpha: it was flattened before.
 
-use turbojpeg::{Compressor, Error, Image, PixelFormat, Subsamp};
+use turbojpeg::{Compressor, Error, Image, OwnedBuf, PixelFormat, Subsamp, YuvImage};
 
 use super::Target;
+use crate::dimensions::Dimensions;
 use crate::pipeline::decode::Chroma;
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::{Planes, halved, widened};
 use crate::pipeline::raster::{Channels, Raster, index};
 
 /// The longest side that libjpeg writes.
@@ -21,16 +23,10 @@ pub fn is_optimised(width: usize, height: usize) -> bool {
 }
 
 pub fn encode(raster: &Raster, target: Target) -> Result<Vec<u8>, Fault> {
-    let size = raster.size();
-    if size.width > MAX_SIDE || size.height > MAX_SIDE {
-        let words = format!("a JPEG's side is at most {MAX_SIDE} pixels, this one is {size}");
-        return Err(Fault::Unsupported(words));
-    }
-    let (format, chroma) = match (raster.channels(), target.chroma) {
-        (Channels::Gray, _) => (PixelFormat::GRAY, Subsamp::Gray),
-        (_, Chroma::Full) => (PixelFormat::RGB, Subsamp::None),
-        (_, Chroma::HalfWidth) => (PixelFormat::RGB, Subsamp::Sub2x1),
-        (_, Chroma::Quarter) => (PixelFormat::RGB, Subsamp::Sub2x2),
+    let size = within(raster.size())?;
+    let (format, chroma) = match raster.channels() {
+        Channels::Gray => (PixelFormat::GRAY, Subsamp::Gray),
+        _ => (PixelFormat::RGB, subsamp(target.chroma)),
     };
     let image = Image {
         pixels: raster.pixels(),
@@ -39,14 +35,57 @@ pub fn encode(raster: &Raster, target: Target) -> Result<Vec<u8>, Fault> {
         height: index(size.height),
         format,
     };
-    compress(image, chroma, target.quality)
-        .map_err(|error| Fault::Unsupported(format!("JPEG: {error}")))
+    let compressed = compressor(size, target).and_then(|mut compressor| {
+        compressor.set_subsamp(chroma)?;
+        compressor.compress_to_owned(image)
+    });
+    finished(compressed)
 }
 
-fn compress(image: Image<&[u8]>, chroma: Subsamp, quality: u8) -> Result<Vec<u8>, Error> {
+/// Colour is sampled as the target says.
+pub fn encode_planes(planes: &Planes, target: Target) -> Result<Vec<u8>, Fault> {
+    let size = within(planes.size())?;
+    let subsamp = subsamp(target.chroma);
+    let (across, down) = subsamp.size();
+    let [light, colours @ ..] = planes.each();
+    let mut pixels = widened(light, across, down);
+    for colour in colours {
+        match across {
+            1 => pixels.extend_from_slice(colour.pixels()),
+            _ => pixels.extend(halved(colour, down)),
+        }
+    }
+    let (width, height) = (index(size.width), index(size.height));
+    let image = YuvImage { pixels: pixels.as_slice(), width, align: 1, height, subsamp };
+    let compressed =
+        compressor(size, target).and_then(|mut compressor| compressor.compress_yuv_to_owned(image));
+    finished(compressed)
+}
+
+fn within(size: Dimensions) -> Result<Dimensions, Fault> {
+    if size.width > MAX_SIDE || size.height > MAX_SIDE {
+        let words = format!("a JPEG's side is at most {MAX_SIDE} pixels, this one is {size}");
+        return Err(Fault::Unsupported(words));
+    }
+    Ok(size)
+}
+
+fn subsamp(chroma: Chroma) -> Subsamp {
+    match chroma {
+        Chroma::Full => Subsamp::None,
+        Chroma::HalfWidth => Subsamp::Sub2x1,
+        Chroma::Quarter => Subsamp::Sub2x2,
+    }
+}
+
+fn compressor(size: Dimensions, target: Target) -> Result<Compressor, Error> {
     let mut compressor = Compressor::new()?;
-    compressor.set_quality(quality.into())?;
-    compressor.set_subsamp(chroma)?;
-    compressor.set_optimize(is_optimised(image.width, image.height))?;
-    Ok(compressor.compress_to_owned(image)?.to_vec())
+    compressor.set_quality(target.quality.into())?;
+    compressor.set_optimize(is_optimised(index(size.width), index(size.height)))?;
+    Ok(compressor)
+}
+
+fn finished(compressed: Result<OwnedBuf, Error>) -> Result<Vec<u8>, Fault> {
+    let bytes = compressed.map_err(|error| Fault::Unsupported(format!("JPEG: {error}")))?;
+    Ok(bytes.to_vec())
 }

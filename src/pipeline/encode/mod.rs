@@ -11,6 +11,7 @@ use crate::media_type::Format;
 use crate::pipeline::decode::{Chroma, Frame, FrameSink, Repeat};
 use crate::pipeline::job::Fault;
 use crate::pipeline::libwebp;
+use crate::pipeline::planes::Planes;
 use crate::pipeline::raster::{Channels, Raster};
 use crate::pipeline::step::{flattened, with_hard_alpha, without_gray};
 
@@ -78,6 +79,11 @@ pub fn still(raster: Raster, target: Target) -> Result<Vec<u8>, Fault> {
         Format::Avif => avif::encode(&without_gray(raster), target.quality),
         Format::Bmp | Format::Tiff => Err(unwritable(target.format)),
     }
+}
+
+/// Encodes a picture in planes as a JPEG, without a way over other colours.
+pub fn planes(planes: &Planes, target: Target) -> Result<Vec<u8>, Fault> {
+    jpeg::encode_planes(planes, target)
 }
 
 pub fn unwritable(format: Format) -> Fault {

@@ -5,15 +5,27 @@ use std::f64::consts::PI;
 
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
-use super::{decoded, render, size};
+use super::{decoded, oriented, picture, render, size};
 use crate::dimensions::Dimensions;
 use crate::media_type::Format;
-use crate::pipeline::raster::{Raster, index};
+use crate::pipeline::decode::Chroma;
+use crate::pipeline::encode::{self, Purpose, Target};
+use crate::pipeline::exif::Orientation;
+use crate::pipeline::raster::{Channels, Raster, index};
 
 /// Widths whose variants are made of the whole picture, a half, a quarter and an eighth of its sides, and what libvips
 /// reaches there, in decibels against the same reference, measured once over the same picture: the better of
 /// `pyvips.Image.thumbnail_buffer(jpeg, width, size="down")` (8.18.7) and `vipsthumbnail -s <width>x -o <x>.png` (8.14.1).
 const LIBVIPS: [(u32, f64); 4] = [(400, 57.69), (280, 55.38), (144, 53.71), (72, 41.72)];
+
+/// The same of JPEGs: `jpegsave_buffer(Q=85, optimize_coding=True, subsample_mode="on")` of the first, `-o <x>.jpg[Q=85]` of
+/// the second.
+const LIBVIPS_JPEG: [(u32, f64); 6] =
+    [(400, 38.75), (340, 38.09), (280, 37.49), (168, 35.92), (144, 34.66), (72, 29.17)];
+
+/// Decibels that are nothing in a JPEG: where its coefficients are rounded, a hair's breadth goes one way or the other, and
+/// those two differ by as much.
+const HAIR: f64 = 0.03;
 
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 900;
@@ -103,10 +115,36 @@ fn likeness(one: &[u8], other: &[f64]) -> f64 {
 fn a_variant_is_no_farther_from_a_full_decode_than_one_by_libvips() {
     let jpeg = scene();
     let whole = decoded(Format::Jpeg, &jpeg);
-    for (width, libvips) in LIBVIPS {
-        let (bytes, sides) = render(Format::Jpeg, &jpeg, &format!("w{width}.png"));
+    let pngs = LIBVIPS.map(|(width, likeness)| (width, likeness, Format::Png));
+    let jpegs = LIBVIPS_JPEG.map(|(width, likeness)| (width, likeness - HAIR, Format::Jpeg));
+    for (width, libvips, format) in pngs.into_iter().chain(jpegs) {
+        let extension = if format == Format::Png { "png" } else { "jpg" };
+        let name = format!("w{width}.{extension}");
+        let (bytes, sides) = render(Format::Jpeg, &jpeg, &name);
         assert_eq!(sides, size(width, width * 3 / 4));
-        let reached = likeness(decoded(Format::Png, &bytes).pixels(), &reference(&whole, sides));
-        assert!(reached >= libvips, "w{width}: {reached:.2} dB, libvips has {libvips} dB");
+        let reached = likeness(decoded(format, &bytes).pixels(), &reference(&whole, sides));
+        assert!(reached >= libvips, "{name}: {reached:.2} dB, libvips has {libvips:.2} dB");
+    }
+}
+
+/// A picture that changes slowly, whatever its orientation, its sampling of colour and the parity of its sides.
+#[test]
+fn a_jpeg_variant_shows_what_a_png_variant_shows() {
+    let target = |chroma| Target { chroma, ..Target::new(Format::Jpeg, Some(95), Purpose::Stored) };
+    let turns = (1..=8).filter_map(Orientation::from_tag);
+    let chromas = [Chroma::Full, Chroma::HalfWidth, Chroma::Quarter];
+    for (turn, chroma) in turns.flat_map(|turn| chromas.map(|chroma| (turn, chroma))) {
+        let raster = picture(size(301, 203), Channels::Rgb);
+        let bytes = encode::still(raster, target(chroma)).unwrap();
+        let bytes = oriented(Format::Jpeg, bytes, turn);
+        for spec in ["w151", "w33", "h25", "41x27c"] {
+            let (jpeg, sides) = render(Format::Jpeg, &bytes, &format!("{spec}.jpg"));
+            let (png, same) = render(Format::Jpeg, &bytes, &format!("{spec}.png"));
+            assert_eq!(sides, same);
+            let exact: Vec<_> =
+                decoded(Format::Png, &png).pixels().iter().map(|it| f64::from(*it)).collect();
+            let reached = likeness(decoded(Format::Jpeg, &jpeg).pixels(), &exact);
+            assert!(reached > 36.0, "{turn:?} {chroma:?} {spec}: {reached:.2} dB");
+        }
     }
 }

@@ -11,10 +11,12 @@ use crate::dimensions::{Dimensions, scale};
 use crate::pipeline::container::at_most;
 use crate::pipeline::exif::Orientation;
 use crate::pipeline::job::{Fault, Limits};
+use crate::pipeline::planes::{Coded, Planes};
 use crate::pipeline::raster::Raster;
 use crate::rule::{Crop, Normal, Resize};
 use crate::variant::Spec;
 
+pub use colour::to_srgb;
 pub use flatten::{flattened, with_hard_alpha, without_gray};
 pub use turn::turned as raster_turned;
 
@@ -124,8 +126,28 @@ impl Recipe {
         let stored = turned(self.original, self.turn);
         let raster = resize::scaled(raster, stored, part, turned(self.size, self.turn))?;
         let raster = colour::to_srgb(raster, profile)?;
-        let raster = turn::turned(raster, self.turn);
-        Ok(cut::cut(raster, self.cut))
+        Ok(self.turned_and_cut(raster))
+    }
+
+    /// Whether there are fewer pixels in the end than in the part that they are made of, both ways.
+    pub fn shrinks(&self) -> bool {
+        self.size.width < self.part.size.width && self.size.height < self.part.size.height
+    }
+
+    /// The same in planes, whose colours stay what they are.
+    pub fn apply_to_planes(&self, coded: &Coded) -> Result<Planes, Fault> {
+        let part = turn::stored_part(self.part, self.turn, self.original);
+        let stored = turned(self.original, self.turn);
+        let size = turned(self.size, self.turn);
+        let [light, blue, red] = coded.each().map(|plane| {
+            let plane = resize::plane(plane, coded.grain(), stored, part, size)?;
+            Ok(self.turned_and_cut(plane))
+        });
+        Planes::new([light?, blue?, red?])
+    }
+
+    fn turned_and_cut(&self, raster: Raster) -> Raster {
+        cut::cut(turn::turned(raster, self.turn), self.cut)
     }
 }
 

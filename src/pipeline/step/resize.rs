@@ -3,12 +3,13 @@
 
 use std::f64::consts::PI;
 
-use fast_image_resize::images::Image;
+use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Part;
 use crate::dimensions::Dimensions;
 use crate::pipeline::job::Fault;
+use crate::pipeline::planes::Grain;
 use crate::pipeline::raster::{Channels, Raster};
 
 /// Cuts `part` out of the picture and scales it to `size`. `part` is measured on a picture of the size `whole`; the raster
@@ -19,23 +20,50 @@ pub fn scaled(
     part: Part,
     size: Dimensions,
 ) -> Result<Raster, Fault> {
-    let actual = raster.size();
-    if part == Part::whole(whole) && actual == size {
+    if part == Part::whole(whole) && raster.size() == size {
         return Ok(raster);
     }
+    let way = Way { whole, part, size, grain: Grain::Means };
+    resampled(raster.size(), raster.channels(), raster.pixels(), way)
+}
+
+/// The same for one plane of a picture.
+pub fn plane(
+    (actual, samples): (Dimensions, &[u8]),
+    grain: Grain,
+    whole: Dimensions,
+    part: Part,
+    size: Dimensions,
+) -> Result<Raster, Fault> {
+    resampled(actual, Channels::Gray, samples, Way { whole, part, size, grain })
+}
+
+/// From a part of a whole to a size.
+struct Way {
+    whole: Dimensions,
+    part: Part,
+    size: Dimensions,
+    grain: Grain,
+}
+
+fn resampled(
+    actual: Dimensions,
+    channels: Channels,
+    pixels: &[u8],
+    Way { whole, part, size, grain }: Way,
+) -> Result<Raster, Fault> {
     let across = scale(actual.width, whole.width);
     let down = scale(actual.height, whole.height);
     let (left, width) = span(part.left, part.size.width, across, actual.width);
     let (top, height) = span(part.top, part.size.height, down, actual.height);
-    let options = ResizeOptions::new().use_alpha(raster.channels().has_alpha());
+    let options = ResizeOptions::new().use_alpha(channels.has_alpha());
     let options = options.crop(left, top, width, height);
-    let options =
-        options.resize_alg(ResizeAlg::Convolution(filter(across, width / f64::from(size.width))));
-    let channels = raster.channels();
+    let filter = filter(grain, across, width / f64::from(size.width));
+    let options = options.resize_alg(ResizeAlg::Convolution(filter));
     let kind = pixel_type(channels);
     let failed = |error: &dyn std::fmt::Display| Fault::Unsupported(format!("resize: {error}"));
-    let source = Image::from_vec_u8(actual.width, actual.height, raster.into_pixels(), kind)
-        .map_err(|error| failed(&error))?;
+    let source =
+        ImageRef::new(actual.width, actual.height, pixels, kind).map_err(|error| failed(&error))?;
     let mut target = Image::new(size.width, size.height, kind);
     Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
     Raster::new(size, channels, target.into_vec())
@@ -45,24 +73,26 @@ pub fn scaled(
 /// that of the others.
 fn scale(actual: u32, whole: u32) -> f64 {
     let divided = |by: &u32| actual == whole.div_ceil(*by);
-    let by = [1, 2, 4, 8].into_iter().find(divided);
+    let by = [1, 2, 4, 8, 16].into_iter().find(divided);
     by.map_or_else(|| f64::from(actual) / f64::from(whole), |by| 1.0 / f64::from(by))
 }
 
-/// Of the original; a raster at half of it or more is sharp enough.
-const BLURRED: f64 = 0.3;
-
 /// A raster that came at a smaller `scale` has the means of what lay there, which are a little less sharp than points:
 /// the filter makes up for that. `step` is how many of its pixels become one.
-fn filter(scale: f64, step: f64) -> FilterType {
-    let steps = FILTERS.iter().find(|(least, _)| step >= *least).filter(|_| scale < BLURRED);
-    let filter = steps.and_then(|(_, filter)| Filter::new("Sharper", *filter, SUPPORT + 0.5).ok());
+fn filter(grain: Grain, scale: f64, step: f64) -> FilterType {
+    let filters = match grain {
+        Grain::Means if scale < 0.3 => FILTERS,
+        Grain::Means if scale < 0.6 => HALVES,
+        _ => return FilterType::Lanczos3,
+    };
+    let filter = filters.iter().find(|(least, _)| step >= *least);
+    let filter = filter.and_then(|(_, filter)| Filter::new("Sharper", *filter, SUPPORT + 0.5).ok());
     filter.map_or(FilterType::Lanczos3, FilterType::Custom)
 }
 
 /// Filters by the least step that they are for: the more pixels become one, the less their blur shows.
-const FILTERS: [(f64, Kernel); 6] = [
-    (6.0, lanczos),
+const FILTERS: &[(f64, Kernel)] = &[
+    (6.0, sharper::<0>),
     (4.0, sharper::<20>),
     (3.2, sharper::<28>),
     (2.7, sharper::<34>),
@@ -70,21 +100,43 @@ const FILTERS: [(f64, Kernel); 6] = [
     (0.0, sharper::<47>),
 ];
 
+/// The same for what came at half its sides: the means of two are less blurred than those of more.
+const HALVES: &[(f64, Kernel)] = &[
+    (4.0, sharper::<0>),
+    (2.7, sharper::<28>),
+    (2.3, sharper::<34>),
+    (1.95, sharper::<40>),
+    (1.5, sharper::<45>),
+];
+
 type Kernel = fn(f64) -> f64;
 
 const SUPPORT: f64 = 3.0;
 
-/// The filter and so much of its second derivative that the mean over a pixel, of so many hundredths of a result's pixel,
-/// is undone: `1 - (d^2 / 24) f''`, by differences.
+/// The Lanczos filter and so much of its second derivative that the mean over a pixel, of so many hundredths of a result's
+/// pixel, is undone: `1 - (d^2 / 24) f''`, by differences.
 fn sharper<const HUNDREDTHS: u8>(x: f64) -> f64 {
     let pixel = f64::from(HUNDREDTHS) / 100.0;
-    let around = lanczos(x - pixel) + lanczos(x + pixel);
-    lanczos(x) + (2.0 * lanczos(x) - around) / 24.0
+    let third = |x: f64| (x * PI / SUPPORT).sin_cos();
+    // Sines are most of what a filter costs: two are derived from the third.
+    let ((sin, cos), (sin_pixel, cos_pixel)) = (third(x), third(pixel));
+    let before = lanczos(x - pixel, sin * cos_pixel - cos * sin_pixel);
+    let behind = lanczos(x + pixel, sin * cos_pixel + cos * sin_pixel);
+    let here = lanczos(x, sin);
+    here + (2.0 * here - before - behind) / 24.0
 }
 
-fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
-    if x.abs() < SUPPORT { sinc(x) * sinc(x / SUPPORT) } else { 0.0 }
+/// `sinc(x) * sinc(x / 3)`, given the sine of a third of the angle.
+fn lanczos(x: f64, third: f64) -> f64 {
+    match x.abs() {
+        // The sine is too small to be exact.
+        size if size < 1e-6 => 1.0,
+        size if size < SUPPORT => {
+            let whole = (3.0 - 4.0 * third * third) * third;
+            whole * third * SUPPORT / (PI * PI * x * x)
+        }
+        _ => 0.0,
+    }
 }
 
 /// Start and length of a span at another scale, inside a side.
