@@ -27,11 +27,11 @@ impl BlobKey {
         (key.to_string() == text).then_some(key)
     }
 
-    /// Where a store keeps it, and what follows the base of a public URL: `1f/2e/1f2e...9a.7`. Digits alone, so that it can
+    /// Where a store keeps it, and what follows the base of a public URL: `1f/1f2e...9a.7`. Digits alone, so that it can
     /// be joined to a path and needs no encoding.
     pub fn path(&self) -> String {
-        let [first, second, ..] = *self.digest.as_bytes();
-        format!("{first:02x}/{second:02x}/{self}")
+        let [first, ..] = *self.digest.as_bytes();
+        format!("{first:02x}/{self}")
     }
 }
 

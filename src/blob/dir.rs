@@ -1,4 +1,4 @@
-//! Blobs as files of a local directory: `<root>/<2 digits>/<2 digits>/<digest>.<generation>`, and `<root>/pending/...` as well
+//! Blobs as files of a local directory: `<root>/<2 digits>/<digest>.<generation>`, and `<root>/pending/...` as well
 //! while nobody has confirmed them.
 //! Does not know who writes there besides this process: nobody does. Never lists what it holds but for what is pending.
 //!
@@ -10,6 +10,7 @@
 
 mod disk;
 mod folders;
+mod layout;
 mod log;
 mod pages;
 mod part;
@@ -69,13 +70,16 @@ impl Store {
     }
 
     /// The store in `root` as it is, for who only reads: nothing is made.
-    pub fn open_to_read(root: &Path) -> Self {
+    pub fn open_to_read(root: &Path) -> Result<Self, Error> {
         let folders = Arc::new(Folders::found(root, Box::new(disk::sync)));
+        if !layout::is_current(&folders) {
+            return Err(Error::Older(root.to_owned()));
+        }
         let missing = replay::missing(&folders).unwrap_or_else(|error| {
             tracing::warn!(%error, "the log of a store cannot be read");
             BTreeMap::new()
         });
-        Self { folders, intake: None, missing }
+        Ok(Self { folders, intake: None, missing })
     }
 
     fn start(root: &Path, sync: Sync, bounds: Bounds) -> Result<Self, Error> {

@@ -82,6 +82,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("the store in {0} was laid out by an older mediafs; mount it once for writing")]
+    Older(PathBuf),
     #[error("what is pending in the store cannot be read")]
     Pending(#[source] io::Error),
     #[error("the store's space cannot be read")]

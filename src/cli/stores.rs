@@ -30,10 +30,10 @@ pub fn open_to_read(
     home: &mut Home,
     catalog: &dyn Catalog,
 ) -> Result<Router, Error> {
-    let own = dir::Store::open_to_read(&home.blobs());
+    let own = dir::Store::open_to_read(&home.blobs())?;
     route(config, home, catalog, own, |home, store, blobs| {
         let depot = Depot::open_to_read(home, &store.name, &store.path, blobs)?;
-        Ok(dir::Store::open_to_read(depot.root()))
+        Ok(dir::Store::open_to_read(depot.root())?)
     })
 }
 

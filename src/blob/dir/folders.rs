@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Reach, Sync};
+use super::layout;
 use crate::attachment::BlobKey;
 use crate::blob::Error;
 
@@ -22,7 +23,7 @@ pub(super) struct Folders {
     pub disk: Disk,
     /// Guards the directories that this process has made and whose names may not be durable yet, by their digits; held only to
     /// look one up, to add or to drop one. What was there when the store was opened is durable since then.
-    fresh: Mutex<BTreeSet<(u8, Option<u8>)>>,
+    fresh: Mutex<BTreeSet<u8>>,
 }
 
 impl Folders {
@@ -35,10 +36,11 @@ impl Folders {
         let sync_path = |path: &Path| folders.sync_path(path).map_err(unusable);
         sync_path(above.parent().unwrap_or(Path::new("/")))?;
         make(&folders.pending()).map_err(unusable)?;
+        layout::bring_up(&folders).map_err(unusable)?;
         sync_path(root)?;
         // What is there may have been made just before the last process was killed.
         for first in 0..=u8::MAX {
-            match folders.sync_path(&root.join(format!("{first:02x}"))) {
+            match folders.sync_path(&folders.first(first)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(unusable(error));
                 }
@@ -66,10 +68,16 @@ impl Folders {
         self.pending().join(key.to_string())
     }
 
-    /// Nothing but digits of the key becomes part of a path.
+    /// Nothing but digits of the key becomes part of a path. One level of them: with two, nearly every blob of a young store
+    /// would have to make a directory, which takes longer than its name, and have it to itself.
     pub fn directory(&self, key: BlobKey) -> PathBuf {
-        let [first, second, ..] = key.digest.as_bytes();
-        self.root.join(format!("{first:02x}")).join(format!("{second:02x}"))
+        let [first, ..] = *key.digest.as_bytes();
+        self.first(first)
+    }
+
+    /// The directory of all blobs whose digest begins like this.
+    pub fn first(&self, first: u8) -> PathBuf {
+        self.root.join(format!("{first:02x}"))
     }
 
     pub fn path(&self, key: BlobKey) -> PathBuf {
@@ -82,32 +90,19 @@ impl Folders {
 
     /// Makes the directory of a blob, which is missing.
     pub fn make_directory(&self, key: BlobKey) -> io::Result<()> {
-        let [first, second, ..] = *key.digest.as_bytes();
+        let [first, ..] = *key.digest.as_bytes();
         // Noted first: whoever finds it there must find it noted.
-        self.fresh().insert((first, Some(second)));
-        match make(&self.directory(key)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.fresh().insert((first, None));
-                make(&self.root.join(format!("{first:02x}")))?;
-                make(&self.directory(key))
-            }
-            made => made,
-        }
+        self.fresh().insert(first);
+        make(&self.first(first))
     }
 
     /// Makes the names in a blob's directory durable, and the directory's own where it is fresh.
     pub fn sync_directory(&self, key: BlobKey) -> io::Result<()> {
-        let [first, second, ..] = *key.digest.as_bytes();
-        self.sync_path(&self.directory(key))?;
-        let above = [
-            ((first, Some(second)), self.root.join(format!("{first:02x}"))),
-            ((first, None), self.root.clone()),
-        ];
-        for (directory, above) in above {
-            if self.fresh().contains(&directory) {
-                self.sync_path(&above)?;
-                self.fresh().remove(&directory);
-            }
+        let [first, ..] = *key.digest.as_bytes();
+        self.sync_path(&self.first(first))?;
+        if self.fresh().contains(&first) {
+            self.sync_path(&self.root)?;
+            self.fresh().remove(&first);
         }
         Ok(())
     }
@@ -120,21 +115,21 @@ impl Folders {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let [first, second, ..] = *key.digest.as_bytes();
-            if directories.insert((first, second)) {
+            let [first, ..] = *key.digest.as_bytes();
+            if directories.insert(first) {
                 self.sync_directory(*key)?;
             }
         }
         Ok(())
     }
 
-    fn fresh(&self) -> MutexGuard<'_, BTreeSet<(u8, Option<u8>)>> {
+    fn fresh(&self) -> MutexGuard<'_, BTreeSet<u8>> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Makes a directory, or finds it made.
-fn make(directory: &Path) -> io::Result<()> {
+pub(super) fn make(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,

@@ -1,0 +1,99 @@
+//! The layout of a store, and how one that an older mediafs laid out is brought up to it.
+//! Does not know what is in a blob.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::folders::{Folders, make};
+
+/// A directory of this name says that the blobs lie one directory deep. They lay two deep before: `1f/2e/1f2e...9a.7`.
+const FLAT: &str = "layout-1";
+
+/// Whether somebody who only reads finds the blobs of this store: one that was not made yet has none.
+pub(super) fn is_current(folders: &Folders) -> bool {
+    mark(folders).exists() || !folders.pending().exists()
+}
+
+/// Moves blobs up that lie too deep, once for each store. A crash leaves some moved: the next start goes on.
+pub(super) fn bring_up(folders: &Folders) -> io::Result<()> {
+    if mark(folders).exists() {
+        return Ok(());
+    }
+    let mut moved = 0_usize;
+    for first in 0..=u8::MAX {
+        let directory = folders.first(first);
+        for deeper in directories(&directory)? {
+            for entry in fs::read_dir(&deeper)? {
+                let blob = entry?;
+                fs::rename(blob.path(), directory.join(blob.file_name()))?;
+                moved += 1;
+            }
+            fs::remove_dir(&deeper)?;
+        }
+        if directory.exists() {
+            folders.sync_path(&directory)?;
+        }
+    }
+    if moved > 0 {
+        tracing::info!(
+            moved,
+            "blobs were laid out anew: their public URLs have one directory less"
+        );
+    }
+    make(&mark(folders))
+}
+
+fn mark(folders: &Folders) -> PathBuf {
+    folders.root().join(FLAT)
+}
+
+fn directories(parent: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use crate::blob::BlobStore;
+    use crate::blob::contract::{put, read};
+
+    #[test]
+    fn blobs_that_lay_two_directories_deep_are_where_they_are_looked_for_after_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let blobs: Vec<_> = (0_u8..20).map(|n| (put(&store, &[n; 9]), [n; 9])).collect();
+        drop(store);
+        for (key, _) in &blobs {
+            let place = folder.path().join(key.path());
+            let deeper = place.with_file_name(&key.digest.to_string()[2..4]);
+            std::fs::create_dir_all(&deeper).unwrap();
+            std::fs::rename(&place, deeper.join(key.to_string())).unwrap();
+        }
+        std::fs::remove_dir(folder.path().join(super::FLAT)).unwrap();
+        assert!(Store::open_to_read(folder.path()).is_err(), "nothing is moved to be read");
+        // A crash came when one was moved.
+        let (first, _) = blobs[0];
+        let digits = first.digest.to_string();
+        let deeper = folder.path().join(&digits[..2]).join(&digits[2..4]).join(first.to_string());
+        std::fs::rename(deeper, folder.path().join(first.path())).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for (key, bytes) in &blobs {
+            assert_eq!(read(&store, *key), bytes);
+            store.delete(*key).unwrap();
+        }
+        let reader = Store::open_to_read(folder.path()).unwrap();
+        assert!(reader.open(first).is_err());
+    }
+}
