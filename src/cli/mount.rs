@@ -29,7 +29,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// A blocked request blocks its thread: fewer threads than this would let one slow disk write stop everybody.
 const MIN_THREADS: usize = 4;
 /// Stored files that are kept open for who opens them again, at most; each takes some kilobytes of the kernel's memory.
-const KEPT_OPEN: usize = 16_384;
+const KEPT_OPEN: usize = 32_768;
 
 /// Mount the tree, in the foreground, until Ctrl-C or `mediafs unmount`
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ impl Mount {
         let library = Arc::new(library::open(config)?);
         library.warm();
         // What clients have open needs descriptors too.
-        library.keep_open((descriptors::raise() / 2).min(KEPT_OPEN));
+        library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
         let root = library.home().root().to_owned();
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));

@@ -1,7 +1,7 @@
 //! What was opened a moment ago: who opens it again asks neither the catalogue nor the store.
 //! Does not know what it keeps; whether that is still so it knows by the catalogue's count of commits alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,8 +27,10 @@ pub struct Lately<K, R> {
 #[derive(Debug)]
 struct Kept<K, R> {
     by_key: HashMap<K, Entry<R>>,
-    /// The oldest first.
-    order: VecDeque<K>,
+    /// Its keys, in no order.
+    keys: Vec<K>,
+    /// What chance has come to.
+    chance: u64,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct Entry<R> {
 
 impl<K: Copy + Eq + Hash, R> Lately<K, R> {
     pub fn new() -> Self {
-        let kept = Kept { by_key: HashMap::new(), order: VecDeque::new() };
+        let kept = Kept { by_key: HashMap::new(), keys: Vec::new(), chance: 1 };
         Self { kept: Mutex::new(kept), most: AtomicUsize::new(MOST) }
     }
 
@@ -62,10 +64,9 @@ impl<K: Copy + Eq + Hash, R> Lately<K, R> {
         let mut kept = self.lock();
         let replaced = kept.by_key.insert(key, Entry { commits, stored });
         if replaced.is_none() {
-            kept.order.push_back(key);
+            kept.keys.push(key);
         }
-        let oldest = if kept.order.len() > most { kept.order.pop_front() } else { None };
-        let dropped = oldest.and_then(|oldest| kept.by_key.remove(&oldest));
+        let dropped = if kept.keys.len() > most { kept.drop_any() } else { None };
         drop(kept);
         drop((replaced, dropped));
     }
@@ -75,14 +76,27 @@ impl<K: Copy + Eq + Hash, R> Lately<K, R> {
         let mut kept = self.lock();
         let current = |entry: &mut Entry<R>| Some(entry.commits) != commits;
         let dropped: Vec<_> = kept.by_key.extract_if(|_, entry| current(entry)).collect();
-        let Kept { by_key, order } = &mut *kept;
-        order.retain(|key| by_key.contains_key(key));
+        let Kept { by_key, keys, .. } = &mut *kept;
+        keys.retain(|key| by_key.contains_key(key));
         drop(kept);
         drop(dropped);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept<K, R>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Copy + Eq + Hash, R> Kept<K, R> {
+    /// Makes room. Were it the oldest that goes, who reads more files over and over than there is room for would find none.
+    fn drop_any(&mut self) -> Option<Entry<R>> {
+        // George Marsaglia, 'Xorshift RNGs', 2003.
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        let count = u64::try_from(self.keys.len()).ok().filter(|count| *count > 0)?;
+        let key = self.keys.swap_remove(usize::try_from(self.chance % count).ok()?);
+        self.by_key.remove(&key)
     }
 }
 
@@ -110,16 +124,23 @@ mod tests {
     }
 
     #[test]
-    fn files_are_bounded_and_the_oldest_goes() {
+    fn files_are_bounded_and_who_reads_a_few_more_over_and_over_finds_most_of_them() {
         let lately = Lately::new();
-        lately.limit(3);
-        let files: Vec<_> = (0..5).map(stored).collect();
-        for (key, file) in (0..).zip(&files) {
-            lately.put(key, 7, Arc::clone(file));
-            lately.put(key, 7, Arc::clone(file));
+        lately.limit(80);
+        let files: Vec<_> = (0..100).map(stored).collect();
+        let mut found = 0;
+        for _ in 0..10 {
+            for (key, file) in (0..).zip(&files) {
+                if lately.get(key, 7).is_some() {
+                    found += 1;
+                } else {
+                    lately.put(key, 7, Arc::clone(file));
+                }
+            }
+            let open = files.iter().filter(|file| Arc::strong_count(file) > 1).count();
+            assert_eq!((open, lately.lock().keys.len()), (80, 80));
         }
-        let kept: Vec<_> = files.iter().map(|file| Arc::strong_count(file) > 1).collect();
-        assert_eq!(kept, [false, false, true, true, true]);
+        assert!(found > 400, "{found} of 1000");
     }
 
     #[test]
@@ -131,6 +152,6 @@ mod tests {
         lately.forget_old(Some(8));
         let kept: Vec<_> = files.iter().map(|file| Arc::strong_count(file) > 1).collect();
         assert_eq!(kept, [false, true]);
-        assert_eq!(lately.lock().order, [1]);
+        assert_eq!(lately.lock().keys, [1]);
     }
 }

@@ -81,8 +81,10 @@ impl Library {
 
     /// How many files may be kept open for who opens them again.
     pub fn keep_open(&self, files: usize) {
-        self.lent.attachments.limit(files / 2);
-        self.lent.variants.limit(files / 2);
+        // A page shows thumbnails of a size or two, and whoever walks through a library reads all that is attached.
+        let variants = files / 4;
+        self.lent.variants.limit(variants);
+        self.lent.attachments.limit(files - variants);
     }
 
     /// Closes what was kept open and may have changed.
