@@ -73,16 +73,21 @@ impl Bench {
 
     /// An empty directory with a configuration: a library that nobody has mounted yet.
     pub fn fresh(&self, name: &str) -> Outcome<PathBuf> {
+        let dir = self.empty(name)?;
+        fs::write(dir.join("mediafs.toml"), CONFIG)?;
+        Ok(dir)
+    }
+
+    pub fn empty(&self, name: &str) -> Outcome<PathBuf> {
         let dir = self.dir.join(name);
         if dir.exists() {
             self.put_away(&dir).during(dir.display())?;
         }
         fs::create_dir_all(&dir)?;
-        fs::write(dir.join("mediafs.toml"), CONFIG)?;
         Ok(dir)
     }
 
-    /// What a run before left is deleted when all is measured: ext4 without a journal gives nobody the inode of a file that was
+    /// What was left there is deleted when all is measured: ext4 without a journal gives nobody the inode of a file that was
     /// deleted within a minute (`recently_deleted` in `fs/ext4/ialloc.c`), and whoever makes a file looks at each of them first.
     fn put_away(&self, dir: &Path) -> Outcome<()> {
         let put_away = self.dir.join(PUT_AWAY);

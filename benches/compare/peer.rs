@@ -1,7 +1,7 @@
 //! The image tools that a user would pick instead, run by small programs in Python (`peers/`).
 //! Does not install them: `scripts/bench` does.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -13,11 +13,7 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peer
 
 /// Seconds that sqlalchemy-media needs for the files of a list, with so many processes.
 pub fn ingest(bench: &Bench, list: &Path, processes: usize) -> Outcome<f64> {
-    let directory = bench.dir.join("sqlalchemy-media");
-    if directory.exists() {
-        fs::remove_dir_all(&directory)?;
-    }
-    fs::create_dir_all(&directory)?;
+    let directory = bench.empty("sqlalchemy-media")?;
     let directory = directory.to_string_lossy();
     python(bench, "ingest.py", &[&directory, &processes.to_string()], list)
 }
