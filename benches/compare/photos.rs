@@ -15,7 +15,7 @@ use crate::picture::{Picture, numbered};
 pub fn sources(bench: &Bench, picture: Picture, numbers: Range<u32>) -> Outcome<Vec<PathBuf>> {
     let bytes = picture.bytes(bench.corpus.as_deref(), &bench.dir)?;
     // Of another picture there may be files of the same numbers.
-    let dir = bench.dir.join("sources").join(format!("{}-{}", picture.name(), bytes.len()));
+    let dir = bench.dir.join("numbered").join(format!("{}-{}", picture.name(), bytes.len()));
     fs::create_dir_all(&dir)?;
     let mut found = Vec::new();
     for number in numbers {

@@ -70,13 +70,15 @@ pub fn folder(corpus: Option<&Path>) -> Option<PathBuf> {
     corpus.or_else(beside).map(Path::to_owned)
 }
 
-/// The same picture in bytes that no other number gives: the coarsest steps of its first quantisation table differ by some
-/// units, which no eye sees and no stripping of metadata undoes. Equal pictures would be stored once, and cost nothing.
+/// The same picture in bytes, and pixels, that no other number gives: some steps of its first quantisation table differ by some
+/// units, which hardly an eye sees, no stripping of metadata undoes, and no coding anew: those of the finest detail might be
+/// used by no block. Equal pictures would be stored once, and cost nothing.
 pub fn numbered(jpeg: &[u8], number: u32) -> Outcome<Vec<u8>> {
+    const FIRST: usize = 8;
     const DIGITS: usize = 8;
     let mut bytes = jpeg.to_vec();
     let table = first_table(jpeg).ok_or_else(|| Failure::new("a JPEG without tables"))?;
-    let steps = bytes.get_mut(table + 64 - DIGITS..table + 64);
+    let steps = bytes.get_mut(table + FIRST..table + FIRST + DIGITS);
     let steps = steps.ok_or_else(|| Failure::new("a JPEG with a short table"))?;
     for (at, step) in steps.iter_mut().enumerate() {
         let digit = u8::try_from(number >> (2 * at) & 3)?;
