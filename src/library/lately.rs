@@ -74,8 +74,8 @@ impl<K: Copy + Eq + Hash, R> Lately<K, R> {
     /// Closes what the catalogue may know otherwise by now: a file that is open keeps its space on the disk.
     pub fn forget_old(&self, commits: Option<u64>) {
         let mut kept = self.lock();
-        let current = |entry: &mut Entry<R>| Some(entry.commits) != commits;
-        let dropped: Vec<_> = kept.by_key.extract_if(|_, entry| current(entry)).collect();
+        let is_old = |entry: &Entry<R>| Some(entry.commits) != commits;
+        let dropped: Vec<_> = kept.by_key.extract_if(|_, entry| is_old(entry)).collect();
         let Kept { by_key, keys, .. } = &mut *kept;
         keys.retain(|key| by_key.contains_key(key));
         drop(kept);
