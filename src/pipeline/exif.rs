@@ -20,18 +20,20 @@ pub enum Orientation {
 }
 
 impl Orientation {
+    /// By their tags.
+    pub const ALL: [Self; 8] = [
+        Self::Upright,
+        Self::FlippedHorizontally,
+        Self::Rotated180,
+        Self::FlippedVertically,
+        Self::Transposed,
+        Self::Rotated90,
+        Self::Transversed,
+        Self::Rotated270,
+    ];
+
     pub fn from_tag(value: u16) -> Option<Self> {
-        Some(match value {
-            1 => Self::Upright,
-            2 => Self::FlippedHorizontally,
-            3 => Self::Rotated180,
-            4 => Self::FlippedVertically,
-            5 => Self::Transposed,
-            6 => Self::Rotated90,
-            7 => Self::Transversed,
-            8 => Self::Rotated270,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|turn| *turn as u16 == value)
     }
 
     /// Whether width and height change places.

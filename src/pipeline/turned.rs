@@ -137,16 +137,6 @@ mod tests {
     use crate::media_type::Format;
     use crate::pipeline::job::Limits;
 
-    const TURNS: [Orientation; 7] = [
-        Orientation::FlippedHorizontally,
-        Orientation::Rotated180,
-        Orientation::FlippedVertically,
-        Orientation::Transposed,
-        Orientation::Rotated90,
-        Orientation::Transversed,
-        Orientation::Rotated270,
-    ];
-
     /// A slope of brightness one way, and of colour the other.
     fn jpeg(width: usize, height: usize, subsamp: Subsamp) -> Vec<u8> {
         let shade = |at: usize, side: usize| u8::try_from(at * 255 / side).unwrap();
@@ -172,7 +162,9 @@ mod tests {
     fn a_jpeg_turned_by_planes_shows_the_turned_picture() {
         let subsamps =
             [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Sub2x2, Subsamp::Gray];
-        for (subsamp, turn) in subsamps.into_iter().flat_map(|s| TURNS.map(|turn| (s, turn))) {
+        for (subsamp, turn) in
+            subsamps.into_iter().flat_map(|s| Orientation::ALL.map(|turn| (s, turn)))
+        {
             let bytes = jpeg(44, 30, subsamp);
             let turned = with_source(&bytes, |source| by_planes(source, turn, 95)).unwrap();
             let (shown, expected) = (pixels(&turned.unwrap()), raster_turned(pixels(&bytes), turn));
@@ -187,7 +179,8 @@ mod tests {
     fn a_turn_that_would_misplace_colours_is_left_to_others() {
         for (width, height) in [(43, 30), (44, 29)] {
             let bytes = jpeg(width, height, Subsamp::Sub2x2);
-            let turned = with_source(&bytes, |source| by_planes(source, TURNS[4], 95));
+            let turned =
+                with_source(&bytes, |source| by_planes(source, Orientation::Rotated90, 95));
             assert_eq!(turned, Ok(None), "{width}x{height}");
         }
     }
@@ -196,7 +189,9 @@ mod tests {
     fn only_a_picture_with_codes_of_its_own_gets_new_ones() {
         let common = jpeg(48, 48, Subsamp::Sub2x2);
         assert!(has_common_codes(&common));
-        let turn = |bytes: &[u8]| with_source(bytes, |source| without_loss(source, TURNS[4]));
+        let turn = |bytes: &[u8]| {
+            with_source(bytes, |source| without_loss(source, Orientation::Rotated90))
+        };
         let turned = turn(&common).unwrap();
         assert!(has_common_codes(&turned));
         let mut own = Transform::default();

@@ -172,17 +172,6 @@ mod tests {
     use crate::pipeline::raster::Channels;
     use crate::pipeline::step::cut::cut;
 
-    const ALL: [Orientation; 8] = [
-        Orientation::Upright,
-        Orientation::FlippedHorizontally,
-        Orientation::Rotated180,
-        Orientation::FlippedVertically,
-        Orientation::Transposed,
-        Orientation::Rotated90,
-        Orientation::Transversed,
-        Orientation::Rotated270,
-    ];
-
     fn numbered(width: u8, height: u8) -> Raster {
         let pixels = (0..width * height).collect();
         let size = Dimensions::new(width.into(), height.into());
@@ -204,7 +193,7 @@ mod tests {
 
     #[test]
     fn cutting_before_the_turn_is_cutting_after_it() {
-        for turn in ALL {
+        for turn in Orientation::ALL {
             let stored = numbered(11, 7);
             let shown = turned(stored.clone(), turn);
             let part = Part { left: 2, top: 1, size: Dimensions::new(3, 4) };
@@ -229,7 +218,7 @@ mod tests {
         let doubled = gray.iter().flat_map(|value| [*value, *value]).collect();
         let doubled = Raster::new(size, Channels::GrayAlpha, doubled).unwrap();
         let gray = Raster::new(size, Channels::Gray, gray).unwrap();
-        for turn in ALL {
+        for turn in Orientation::ALL {
             let expected = turned(doubled.clone(), turn).map(Channels::Gray, |[gray, _]| [gray]);
             assert_eq!(turned(gray.clone(), turn), expected, "{turn:?}");
         }
