@@ -11,6 +11,7 @@ mod rows;
 mod slots;
 mod stores;
 mod sweeping;
+mod variants;
 
 use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};
 use crate::catalog::{Catalog, Place, Publication, Reservation};
