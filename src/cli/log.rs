@@ -1,11 +1,15 @@
 //! The log: structured lines on stderr, or in the journal when that is where stderr goes.
 //! Does not decide what is worth a line.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
 use std::io::{self, IsTerminal};
+use std::panic;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
+
+use super::outlet::Log;
 
 /// Starts logging for this process: information, with `-v` what happens, with `-vv` every step.
 pub fn start(verbosity: u8) {
@@ -14,11 +18,19 @@ pub fn start(verbosity: u8) {
     let colour = !journal && env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
     let log = fmt()
         .with_env_filter(EnvFilter::new(filter(verbosity)))
-        .with_writer(io::stderr)
+        .with_writer(|| Log)
         .with_target(verbosity > 1)
         .with_ansi(colour);
     // A second start in one process would change nothing, which is what it should do.
     let _ = if journal { log.without_time().try_init() } else { log.try_init() };
+    // The standard hook would wait for a stderr that nobody reads.
+    panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        tracing::error!("a thread panicked: {panic}");
+        if backtrace.status() == BacktraceStatus::Captured {
+            tracing::error!("{backtrace}");
+        }
+    }));
 }
 
 fn filter(verbosity: u8) -> &'static str {

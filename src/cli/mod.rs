@@ -13,6 +13,7 @@ mod log;
 pub mod mount;
 mod options;
 mod orphans;
+mod outlet;
 mod reading;
 mod refused;
 mod restore;
@@ -29,6 +30,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -38,6 +40,9 @@ pub use error::Error;
 
 /// Where a configuration is looked for, in this order, when none is named.
 const USUAL_PLACES: [&str; 2] = ["mediafs.toml", "/etc/mediafs/mediafs.toml"];
+
+/// How long an error message waits for a stderr that nobody reads.
+const STDERR_PATIENCE: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "Examples:
   mediafs init                                  write a commented mediafs.toml here
@@ -144,7 +149,7 @@ fn complain(error: &Error) {
         _ => format!("mediafs: {}", chain(error)),
     };
     // If stderr is gone too, the exit code must do.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    outlet::offer(io::stderr(), format!("{text}\n").as_bytes(), STDERR_PATIENCE);
 }
 
 /// An error and what caused it, joined by colons.

@@ -1,6 +1,7 @@
 //! `mediafs mount`: serves the tree in the foreground until it is told to stop.
 //! Does not know what is in the tree.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -12,8 +13,8 @@ use super::control::{self, Request, Response};
 use super::options::Options;
 use super::signal::{Ender, Reason, Stop};
 use super::{
-    Error, chain, descriptors, gc, library, orphans, reading, refused, restore, say, service, show,
-    stores,
+    Error, chain, descriptors, gc, library, orphans, outlet, reading, refused, restore, service,
+    show, stores,
 };
 use crate::attachment::AttachmentId;
 use crate::config::Config;
@@ -39,7 +40,7 @@ const KEPT_OPEN: usize = 32_768;
   mediafs mount --read-only -o allow_other /srv/www/media
 
 'mounted on MOUNTPOINT' is printed once requests are answered.
-SIGINT and SIGTERM unmount; open files get 30 s to be closed.")]
+SIGINT, SIGTERM, SIGHUP and SIGQUIT unmount; open files get 30 s to be closed.")]
 pub struct Mount {
     /// Mount options, separated by commas: `allow_other`, `ro`
     #[arg(short = 'o', value_name = "OPTS")]
@@ -105,7 +106,9 @@ impl Mount {
 
 /// Until it is told to stop, or somebody unmounts it.
 fn serve(prepared: &Prepared, mounted: &Arc<Mounted>, mut stop: Stop) -> Result<(), Error> {
-    say(format_args!("mounted on {}", prepared.mountpoint.path().display()))?;
+    let said = format!("mounted on {}\n", prepared.mountpoint.path().display());
+    // Whoever started it may be gone, and clients are served all the same.
+    outlet::offer(io::stdout(), said.as_bytes(), Duration::ZERO);
     service::ready();
     let watch = end_with_the_mount(mounted, stop.ender())?;
     let reason = stop.wait();

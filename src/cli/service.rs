@@ -1,7 +1,15 @@
 //! Tells the service manager how far we are (`sd_notify(3)`).
 //! Without one, which is when `NOTIFY_SOCKET` is not set, nothing happens.
 
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use sd_notify::NotifyState;
+
+/// How long the manager may take to make room for a message.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The mount answers.
 pub fn ready() {
@@ -13,9 +21,16 @@ pub fn stopping() {
     send(&[NotifyState::Stopping, NotifyState::Status("unmounting")]);
 }
 
-fn send(states: &[NotifyState<'_>]) {
+/// From a thread of its own: a manager that reads nothing makes whoever tells it wait once the socket is full.
+fn send(states: &'static [NotifyState<'static>]) {
+    let (done, is_done) = mpsc::sync_channel(1);
+    let tell = move || done.send(sd_notify::notify(states));
+    let started = thread::Builder::new().name("notify".into()).spawn(tell);
+    let told = started.and_then(|_| {
+        is_done.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    });
     // The service works without its manager being told; the manager's own time-out says the rest.
-    if let Err(error) = sd_notify::notify(states) {
+    if let Err(error) = told {
         tracing::warn!(%error, "the service manager cannot be told");
     }
 }

@@ -1,14 +1,29 @@
-//! Waits for the signals that mean 'stop'.
-//! Does not stop anything itself.
+//! Waits for the signals that mean 'stop', and takes all others that would end the process without unmounting.
 
+use std::fs;
 use std::io;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXCPU, SIGXFSZ,
+};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::signal_name;
 
 use super::Error;
 
-/// SIGINT and SIGTERM, which from now on do not end the process.
+const STOP: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+/// Signals whose default is to end the process (signal(7)), and that say nothing of its health. `SIGXFSZ` is a write beyond a limit,
+/// which fails with `EFBIG` then.
+const OTHER: [i32; 8] = [SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM, SIGXCPU, SIGXFSZ];
+
+/// `SIGSTKFLT` and `SIGPWR` on Linux, which have no portable names, and the real-time signals that the C library leaves to
+/// programs.
+const UNNAMED: [i32; 2] = [16, 30];
+const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+
+/// Signals of the process, which from now on do not end it.
 pub struct Stop {
     signals: Signals,
 }
@@ -16,7 +31,7 @@ pub struct Stop {
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// SIGINT or SIGTERM came.
+    /// One of [`STOP`] came.
     Asked,
     /// [`Ender::end`] was called: the mount is gone already.
     Ended,
@@ -29,8 +44,10 @@ pub struct Ender(Handle);
 impl Stop {
     /// Takes the signals over. Call it before there is anything that a signal must not interrupt.
     pub fn listen() -> Result<Self, Error> {
-        let signals =
-            Signals::new([SIGINT, SIGTERM]).map_err(|source: io::Error| Error::Signals(source))?;
+        let taken = STOP.into_iter().chain(OTHER).chain(UNNAMED).chain(REAL_TIME);
+        // Under nohup(1) a terminal that is closed means nothing.
+        let taken = taken.filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
+        let signals = Signals::new(taken).map_err(|source: io::Error| Error::Signals(source))?;
         Ok(Self { signals })
     }
 
@@ -38,12 +55,17 @@ impl Stop {
         Ender(self.signals.handle())
     }
 
-    /// Blocks until a signal comes or a wait is ended. A signal that came before the call counts.
+    /// Blocks until a signal of [`STOP`] comes or a wait is ended. A signal that came before the call counts.
     pub fn wait(&mut self) -> Reason {
-        match self.signals.forever().next() {
-            Some(_) => Reason::Asked,
-            None => Reason::Ended,
+        for signal in self.signals.forever() {
+            let name = signal_name(signal).unwrap_or("a signal without a name");
+            if STOP.contains(&signal) {
+                tracing::info!(signal = name, "asked to stop");
+                return Reason::Asked;
+            }
+            tracing::info!(signal = name, number = signal, "a signal means nothing here");
         }
+        Reason::Ended
     }
 }
 
@@ -54,6 +76,14 @@ impl Ender {
     }
 }
 
+/// Whether this process was started with a signal ignored (`proc_pid_status(5)`).
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,8 +91,11 @@ mod tests {
     #[test]
     fn a_signal_ends_the_wait_and_so_does_the_end_of_the_mount() {
         let mut stop = Stop::listen().expect("signals");
-        signal_hook::low_level::raise(SIGTERM).expect("a signal");
-        assert_eq!(stop.wait(), Reason::Asked);
+        for signal in STOP {
+            signal_hook::low_level::raise(SIGUSR1).expect("a signal");
+            signal_hook::low_level::raise(signal).expect("a signal");
+            assert_eq!(stop.wait(), Reason::Asked);
+        }
         let ender = stop.ender();
         let thread = std::thread::spawn(move || ender.end());
         assert_eq!(stop.wait(), Reason::Ended);

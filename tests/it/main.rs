@@ -15,6 +15,7 @@ mod licences;
 mod limits;
 mod model;
 mod mount;
+mod output;
 mod service;
 mod stores;
 mod trash;

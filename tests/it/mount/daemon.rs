@@ -113,15 +113,33 @@ impl Mount {
 
     /// Kills the daemon as a crash would: nothing is flushed, nothing unmounted.
     pub fn kill9(&mut self) {
-        let mut daemon = self.daemon.take().expect("it runs");
-        daemon.kill().expect("killed");
-        daemon.wait().expect("ended");
+        self.kill();
+        self.reap();
+    }
+
+    /// The same, without waiting for its end.
+    pub fn kill(&mut self) {
+        self.daemon.as_mut().expect("it runs").kill().expect("killed");
+    }
+
+    /// Waits for the end of a daemon that was killed.
+    pub fn reap(&mut self) {
+        self.leave().wait().expect("ended");
+    }
+
+    /// Forgets a daemon that was killed, whatever has become of it.
+    pub fn leave(&mut self) -> Child {
+        self.daemon.take().expect("it runs")
+    }
+
+    /// Sends the daemon a signal, by name.
+    pub fn signal(&self, name: &str) {
+        tool::run("kill", &["-s", name, &self.pid().to_string()]).succeeded();
     }
 
     /// Asks the daemon to end.
     pub fn terminate(&self) {
-        let daemon = self.daemon.as_ref().expect("it runs");
-        tool::run("kill", &["-TERM", &daemon.id().to_string()]).succeeded();
+        self.signal("TERM");
     }
 
     /// Waits for the daemon's end.
@@ -222,8 +240,13 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         // Whatever state the test left: nothing may stay mounted, and nothing here may panic a second time.
-        let _ =
-            Command::new("umount").arg("-l").arg(self.mountpoint()).stderr(Stdio::null()).status();
+        // By force: a daemon that was killed with a client waiting for it may not end otherwise.
+        let umount = ["-f", "-l"];
+        let _ = Command::new("umount")
+            .args(umount)
+            .arg(self.mountpoint())
+            .stderr(Stdio::null())
+            .status();
         if let Some(mut daemon) = self.daemon.take() {
             let _ = daemon.kill();
             let _ = daemon.wait();
