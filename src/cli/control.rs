@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::orphans::Orphaned;
+use crate::fuse::daemons;
 
 const NAME: &str = "control.sock";
 /// The longest line either way.
@@ -152,6 +153,11 @@ pub fn ask(library: &Path, request: &Request) -> Result<Option<Response>, Error>
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
     let connected = Door::open(library).and_then(|door| UnixStream::connect(door.path()));
     let stream = match connected {
+        // One that was killed and cannot end listens still, and never answers.
+        Ok(stream) if daemons::listener(&stream).is_some_and(daemons::is_dying) => {
+            daemons::end_dead();
+            return Ok(None);
+        }
         Ok(stream) => stream,
         Err(error) if absent.contains(&error.kind()) => return Ok(None),
         Err(error) => return Err(failed(error)),

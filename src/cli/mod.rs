@@ -7,6 +7,7 @@ pub mod control;
 mod descriptors;
 mod error;
 mod gc;
+mod guard;
 mod init;
 mod library;
 mod log;
@@ -14,6 +15,7 @@ pub mod mount;
 mod options;
 mod orphans;
 mod outlet;
+mod probe;
 mod reading;
 mod refused;
 mod restore;
@@ -88,6 +90,10 @@ enum Command {
     Restore(restore::Restore),
     Refused(refused::Refused),
     #[command(hide = true)]
+    Guard(guard::Guard),
+    #[command(hide = true)]
+    Probe(probe::Probe),
+    #[command(hide = true)]
     Worker(workers::Worker),
 }
 
@@ -109,6 +115,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let config = || find(arguments.config.as_deref());
     match &arguments.command {
+        Command::Guard(guard) => return Ok(guard.run()),
+        Command::Probe(probe) => return Ok(probe.run()),
         Command::Worker(worker) => return Ok(worker.run()),
         Command::Init(init) => init.run(),
         Command::Mount(mount) => mount.run(&config()?.1),

@@ -1,5 +1,4 @@
-//! `mediafs unmount`: takes a mount away; the daemon behind it finishes and exits 0.
-//! Does not talk to the daemon.
+//! `mediafs unmount`: takes a mount away; the daemon behind it finishes and exits 0. What a dead daemon has left is ended.
 
 use std::path::PathBuf;
 
@@ -7,8 +6,9 @@ use clap::Args;
 
 use super::{Error, say};
 use crate::fuse::detach::{When, detach};
-use crate::fuse::mountpoint::{absolute, is_stale};
-use crate::fuse::{self, mounts};
+use crate::fuse::mountpoint::{absolute, health};
+use crate::fuse::probe::Health;
+use crate::fuse::{self, daemons, mounts};
 
 /// Unmount what is mounted on a directory
 #[derive(Debug, Args)]
@@ -36,7 +36,9 @@ impl Unmount {
         if !mount.is_fuse() {
             return Err(Error::Foreign { path, kind: mount.kind });
         }
-        let when = if self.lazy || is_stale(&path) { When::AtOnce } else { When::Unused };
+        daemons::end_dead();
+        let is_gone = || Ok::<_, Error>(health(&path)? == Health::Gone);
+        let when = if self.lazy || is_gone()? { When::AtOnce } else { When::Unused };
         detach(&path, when)?;
         say(format_args!("unmounted {}", path.display()))
     }

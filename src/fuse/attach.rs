@@ -9,7 +9,7 @@ use std::io::{self, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,9 +18,10 @@ use rustix::mount::MountFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{getegid, geteuid};
 
+use crate::fuse::connection::Connection;
 use crate::fuse::detach::{When, detach};
 use crate::fuse::session::Settings;
-use crate::fuse::{Error, HELPER, mounts};
+use crate::fuse::{Error, HELPER, daemons, guard, mounts};
 
 const DEVICE: &str = "/dev/fuse";
 
@@ -29,6 +30,8 @@ pub struct Attached {
     /// Canonical.
     mountpoint: PathBuf,
     device: String,
+    /// Tells whoever connects that this process serves the mount. `None` where it cannot be told.
+    pub listener: Option<UnixListener>,
 }
 
 /// Whether the kernel offers FUSE to this process at all.
@@ -45,10 +48,27 @@ pub fn attach(settings: &Settings) -> Result<(OwnedFd, Attached), Error> {
         mount_by_helper(&mountpoint, settings)?
     };
     match mounts::on(&mountpoint) {
-        Ok(Some(mount)) => Ok((device, Attached { mountpoint, device: mount.device })),
+        Ok(Some(mount)) => {
+            let listener = prepare_for_death(&mount);
+            Ok((device, Attached { mountpoint, device: mount.device, listener }))
+        }
         Ok(None) => Err(Error::NoMountpoint(mountpoint)),
         Err(source) => Err(Error::Mountpoint { path: mountpoint, source }),
     }
+}
+
+/// Starts the guard, and says who serves the mount. Without them the mount serves all the same.
+fn prepare_for_death(mount: &mounts::Mount) -> Option<UnixListener> {
+    let connection = Connection::of(mount)?;
+    if let Err(error) = guard::start(connection) {
+        tracing::warn!(
+            %error,
+            "no guard: if this daemon is killed its clients may wait until the next `mediafs mount` or `umount -f`, \
+             as root; /sys/fs/fuse/connections is not mounted, or not for this user"
+        );
+    }
+    let listener = daemons::announce(connection);
+    listener.inspect_err(|error| tracing::warn!(%error, "who serves the mount cannot be told")).ok()
 }
 
 impl Attached {
@@ -95,7 +115,7 @@ fn mount_as_root(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Erro
     let options = CString::new(options).map_err(|error| refused(error.into()))?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
     flags.set(MountFlags::RDONLY, settings.read_only);
-    rustix::mount::mount(&settings.fs_name, mountpoint, "fuse.mediafs", flags, options.as_c_str())
+    rustix::mount::mount(&settings.fs_name, mountpoint, mounts::KIND, flags, options.as_c_str())
         .map_err(|error| refused(error.into()))?;
     Ok(device.into())
 }

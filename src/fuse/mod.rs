@@ -4,12 +4,16 @@
 mod adapter;
 mod attach;
 mod backing;
+mod connection;
+pub mod daemons;
 pub mod detach;
 mod errno;
+pub mod guard;
 mod inval;
 pub mod mountpoint;
 pub mod mounts;
 mod pool;
+pub mod probe;
 mod session;
 mod vigil;
 
@@ -71,6 +75,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "{path} is mounted, and its daemon does not answer within {secs} s; if it hangs, kill it (`kill -9`) and mount again"
+    )]
+    Unanswered { path: PathBuf, secs: u64 },
     #[error("{0} is not mounted")]
     NotMounted(PathBuf),
     #[error("{0} is in use; leave it with every shell and program, or detach it with --lazy")]

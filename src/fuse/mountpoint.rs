@@ -4,12 +4,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::statfs;
 use rustix::io::Errno;
 
 use crate::fuse::detach::{When, detach};
-use crate::fuse::{Error, mounts};
+use crate::fuse::mounts::Mount;
+use crate::fuse::probe::Health;
+use crate::fuse::{Error, daemons, mounts, probe};
+
+/// How long a mount may take to say how much space there is.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An empty directory that nothing of FUSE is mounted on, by the name that the kernel gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +28,18 @@ impl Mountpoint {
             io::ErrorKind::NotADirectory => Error::NotDirectory(written.to_owned()),
             _ => Error::Mountpoint { path: written.to_owned(), source },
         };
+        daemons::end_dead();
         let path = absolute(written).map_err(unusable)?;
-        if is_stale(&path) {
-            tracing::info!(path = %path.display(), "clearing the mount of a daemon that has died");
-            detach(&path, When::AtOnce)?;
-        }
-        if let Some(mount) = mounts::on(&path).map_err(unusable)?.filter(mounts::Mount::is_fuse) {
-            return Err(Error::Occupied { path: written.to_owned(), kind: mount.kind });
+        // Where several daemons died one after the other, several mounts lie one over the other.
+        while let Some(mount) = mounts::on(&path).map_err(unusable)?.filter(Mount::is_fuse) {
+            match health(&path)? {
+                Health::Gone => {
+                    tracing::info!(path = %path.display(), "clearing the mount of a daemon that has died");
+                    detach(&path, When::AtOnce)?;
+                }
+                Health::Silent => return Err(silent(&path)),
+                _ => return Err(Error::Occupied { path: written.to_owned(), kind: mount.kind }),
+            }
         }
         match fs::read_dir(&path).map_err(unusable)?.next() {
             Some(_) => Err(Error::NotEmpty(written.to_owned())),
@@ -42,9 +52,15 @@ impl Mountpoint {
     }
 }
 
-/// The path without links, except that its last parts need not be there, nor answer: a stale mountpoint does not.
+/// The path without links, except that its last parts need not be there. What is mounted on it is not asked: it may not answer.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
+    if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+        && let Ok(parent) = parent.canonicalize()
+        && mounts::on(&parent.join(name))?.is_some()
+    {
+        return Ok(parent.join(name));
+    }
     let mut missing = Vec::new();
     let mut known: &Path = &path;
     loop {
@@ -60,10 +76,13 @@ pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether the daemon behind a mount is gone: 'Transport endpoint is not connected'.
-pub fn is_stale(path: &Path) -> bool {
-    // Attributes may be known still; how much space there is, nobody keeps.
-    statfs(path).err() == Some(Errno::NOTCONN)
+/// Whether the daemon behind a mount is there, and answers.
+pub fn health(path: &Path) -> Result<Health, Error> {
+    probe::ask(path, PATIENCE).map_err(|source| Error::Mountpoint { path: path.to_owned(), source })
+}
+
+pub fn silent(path: &Path) -> Error {
+    Error::Unanswered { path: path.to_owned(), secs: PATIENCE.as_secs() }
 }
 
 #[cfg(test)]

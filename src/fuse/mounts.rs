@@ -4,10 +4,13 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// The type of our mounts.
+pub const KIND: &str = "fuse.mediafs";
 
 /// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,22 +32,32 @@ pub fn on(path: &Path) -> io::Result<Option<Mount>> {
     Ok(find(&fs::read(MOUNTINFO)?, path))
 }
 
+/// Every mount of mediafs, with its mountpoint; the last was mounted last.
+pub fn all() -> io::Result<Vec<(PathBuf, Mount)>> {
+    let table = fs::read(MOUNTINFO)?;
+    let mounts = lines(&table).filter(|(_, mount)| mount.kind == KIND);
+    Ok(mounts.map(|(path, mount)| (path.into(), mount)).collect())
+}
+
 /// The file that polls as urgent whenever something is mounted or unmounted.
 pub fn changes() -> io::Result<File> {
     File::open(MOUNTINFO)
 }
 
-/// `36 35 98:0 /root /mountpoint options optional... - kind source options`
 fn find(mountinfo: &[u8], path: &Path) -> Option<Mount> {
-    mountinfo.split(|&byte| byte == b'\n').rev().find_map(|line| {
+    let mounts = lines(mountinfo).filter(|(mountpoint, _)| *mountpoint == path);
+    mounts.last().map(|(_, mount)| mount)
+}
+
+/// `36 35 98:0 /root /mountpoint options optional... - kind source options`
+fn lines(mountinfo: &[u8]) -> impl Iterator<Item = (OsString, Mount)> {
+    mountinfo.split(|&byte| byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ');
         let device = fields.nth(2)?;
         let mountpoint = fields.nth(1)?;
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        (unescape(mountpoint).as_bytes() == path.as_os_str().as_bytes()).then(|| Mount {
-            device: String::from_utf8_lossy(device).into_owned(),
-            kind: String::from_utf8_lossy(kind).into_owned(),
-        })
+        let text = |field| String::from_utf8_lossy(field).into_owned();
+        Some((unescape(mountpoint), Mount { device: text(device), kind: text(kind) }))
     })
 }
 

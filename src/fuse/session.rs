@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 use fuser::{Notifier, Session, SessionACL};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 
 use crate::fuse::adapter::{Adapter, Desk, Reader};
 use crate::fuse::attach::{Attached, attach};
@@ -20,13 +20,14 @@ use crate::fuse::backing::Backings;
 use crate::fuse::inval::{Invalidator, Names};
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::pool::Pool;
+use crate::fuse::probe::{self, Health};
 use crate::fuse::vigil::Vigil;
-use crate::fuse::{Error, mounts};
+use crate::fuse::{Error, daemons, mounts};
 use crate::tree::Tree;
 use crate::tree::kernel::Delivery;
 
 /// The first answer is awaited for this long.
-const FIRST_ANSWER_SECS: u64 = 10;
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Threads that make rows of files in drop boxes, and files that wait for one.
 const RECEIVERS: usize = 2;
 const ARRIVALS_WAITING: usize = 256;
@@ -172,17 +173,13 @@ impl Mounted {
         spawn("sweeper", move || sweep(&tree, &course))
     }
 
-    /// Asks from a thread of its own: a tree that does not answer must not hold up the message that says so.
     fn await_first_answer(&self) -> Result<(), Error> {
-        let (answer, answered) = mpsc::channel();
-        let path = self.attached.mountpoint().to_owned();
-        spawn("first-request", move || {
-            let _ = answer.send(rustix::fs::statvfs(&path));
-        })?;
-        match answered.recv_timeout(Duration::from_secs(FIRST_ANSWER_SECS)) {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Error::Unwell(error.into())),
-            Err(_) => Err(Error::Silent(FIRST_ANSWER_SECS)),
+        match probe::ask(self.attached.mountpoint(), FIRST_ANSWER) {
+            Ok(Health::Answers) => Ok(()),
+            Ok(Health::Silent) => Err(Error::Silent(FIRST_ANSWER.as_secs())),
+            Ok(Health::Gone) => Err(Error::Unwell(Errno::NOTCONN.into())),
+            Ok(Health::Fails(errno)) => Err(Error::Unwell(errno.into())),
+            Err(error) => Err(Error::Unwell(error)),
         }
     }
 }
@@ -281,6 +278,7 @@ fn keep_house(
     let mut next_tick = Instant::now() + TICK;
     while !course.has_ended() {
         let mut events = vec![PollFd::new(&course.end, PollFlags::IN)];
+        events.extend(attached.listener.as_ref().map(|it| PollFd::new(it, PollFlags::IN)));
         events.extend(
             mountinfo
                 .as_ref()
@@ -289,8 +287,11 @@ fn keep_house(
         );
         let pause = next_tick.saturating_duration_since(Instant::now());
         let changed = poll(&mut events, Timespec::try_from(pause).ok().as_ref());
-        if changed.is_ok_and(|changed| changed > 0) && matches!(attached.is_on(), Ok(false)) {
-            course.detached();
+        if changed.is_ok_and(|changed| changed > 0) {
+            attached.listener.as_ref().map(daemons::turn_away);
+            if matches!(attached.is_on(), Ok(false)) {
+                course.detached();
+            }
         }
         if Instant::now() >= next_tick && !course.has_ended() {
             tree.tick();

@@ -11,6 +11,7 @@ mod draft;
 mod durability;
 mod faults;
 mod floors;
+mod kills;
 mod licences;
 mod limits;
 mod model;

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONFIG: &str = "[library]\npath = \"library\"\n[tables.user]\nid = \"integer\"\n\
                       [tables.user.fields.memo]\ntype = \"file\"\n";
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
+
 const UNIT: &str = include_str!("../../systemd/mediafs@.service");
 
 /// The socket that the manager of a mount listens on.
@@ -79,8 +81,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     let unit = directory.path().join("mediafs@.service");
     // It is verified that the programs exist, and this one is not installed.
     assert!(UNIT.contains("\nExecStart=/usr/bin/mediafs "));
-    let program = env!("CARGO_BIN_EXE_mediafs");
-    fs::write(&unit, UNIT.replace("/usr/bin/mediafs ", &format!("{program} "))).expect("a unit");
+    fs::write(&unit, UNIT.replace("/usr/bin/mediafs ", &format!("{PROGRAM} "))).expect("a unit");
     let done = run("systemd-analyze", &["verify", "--man=no", &unit.to_string_lossy()]);
     assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{done}");
 }
@@ -101,6 +102,7 @@ fn the_unit_clears_a_mount_whose_daemon_was_killed() {
     let clear = commands.next().expect("a first command");
     let make = commands.next().expect("a second command");
     for command in [clear.strip_prefix('-').expect("which may fail"), &make] {
+        let command = command.replace("/usr/bin/mediafs ", &format!("{PROGRAM} "));
         let words: Vec<&str> = command.split(' ').collect();
         run(words[0], &words[1..]).succeeded();
     }
