@@ -15,6 +15,7 @@ mod licences;
 mod limits;
 mod model;
 mod mount;
+mod samples;
 mod service;
 mod stores;
 mod trash;
