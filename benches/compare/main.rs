@@ -133,7 +133,7 @@ fn remarks(bench: &Bench) -> Vec<String> {
     if bench.pace == Pace::Quick {
         found.push("Measured with `--quick`: fewer files and rounds.".into());
     }
-    if picture::folder(bench.corpus.as_deref()).is_none() {
+    if bench.corpus.is_none() {
         found.push("The pictures are made by the program: slopes and grain.".into());
     }
     found

@@ -2,14 +2,11 @@
 //! Does not know what is done to them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use crate::failure::{Failure, Outcome, While};
-
-/// Where the tests have their pictures (`src/pipeline/corpus.rs`), too.
-const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/photos");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Picture {
@@ -43,11 +40,11 @@ impl Picture {
 
     /// Its bytes: those of the file of its name in the folder, else made and kept in `dir`.
     pub fn bytes(self, corpus: Option<&Path>, dir: &Path) -> Outcome<Vec<u8>> {
-        let path = match folder(corpus) {
+        let path = match corpus {
             Some(folder) => folder.join(self.name()),
             None => dir.join("pictures").join(self.name()),
         };
-        if !path.exists() {
+        if corpus.is_none() && !path.exists() {
             fs::create_dir_all(path.parent().unwrap_or(dir))?;
             fs::write(&path, self.make()?)?;
         }
@@ -62,12 +59,6 @@ impl Picture {
             Self::Png => png(2304, 1728),
         }
     }
-}
-
-/// Where pictures are taken from; none: they are made.
-pub fn folder(corpus: Option<&Path>) -> Option<PathBuf> {
-    let beside = || Some(Path::new(BESIDE)).filter(|path| path.is_dir());
-    corpus.or_else(beside).map(Path::to_owned)
 }
 
 /// The same picture in bytes, and pixels, that no other number gives: some steps of its first quantisation table differ by some

@@ -32,8 +32,6 @@ use crate::variant::Variant;
 mod animation;
 mod av1;
 mod container;
-#[cfg(test)]
-mod corpus;
 mod decode;
 mod encode;
 pub mod exif;
@@ -50,6 +48,9 @@ mod product;
 mod raster;
 mod refine;
 mod render;
+#[cfg(test)]
+#[path = "../../tests/it/samples.rs"]
+mod samples;
 mod step;
 mod still;
 mod sum;

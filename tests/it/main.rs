@@ -17,6 +17,7 @@ mod limits;
 mod model;
 mod mount;
 mod output;
+mod samples;
 mod service;
 mod stores;
 mod trash;

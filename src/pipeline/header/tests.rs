@@ -1,29 +1,18 @@
 //! What headers say, and what those that lie or end too soon do not.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::Write;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::pipeline::samples::{self, Sample};
 
-/// The files of one folder of the corpus; none, said aloud, where the corpus is not there.
-#[allow(clippy::print_stderr)] // A test that cannot run says so.
-fn corpus(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus"));
-    let Ok(entries) = fs::read_dir(root.join(folder)) else {
-        assert!(std::env::var_os("CI").is_none(), "the corpus is not at {}", root.display());
-        eprintln!("not run: the corpus is not at {}", root.display());
-        return Vec::new();
-    };
-    entries.map(|entry| entry.unwrap().path()).collect()
-}
-
-fn whole(path: &Path) -> Header {
-    let bytes = fs::read(path).unwrap();
+fn whole(Sample { name, bytes }: &Sample) -> Header {
     let head = &bytes[..bytes.len().min(64 << 10)];
-    let by_file = of_file(head, &File::open(path).unwrap()).unwrap();
-    assert_eq!(by_file, of_prefix(&bytes, End::Whole), "{}", path.display());
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    let by_file = of_file(head, &file).unwrap();
+    assert_eq!(by_file, of_prefix(bytes, End::Whole), "{name}");
     by_file
 }
 
@@ -87,8 +76,8 @@ fn a_tiff_directory_is_read_in_both_orders_and_widths() {
 
 #[test]
 fn every_photo_of_the_corpus_has_a_size() {
-    for path in corpus("photos") {
-        let header = whole(&path);
+    for photo in samples::all("photos") {
+        let header = whole(&photo);
         assert!(matches!(header, Header::Image { turn: Turn::Settled, .. }), "{header:?}");
     }
 }
@@ -105,24 +94,23 @@ fn hostile_headers_are_told_as_they_are() {
         ("zero.jpg", Header::NotAnImage(MediaType::OCTET_STREAM)),
         ("lol.svg", Header::NotAnImage(MediaType::from_static("image/svg+xml"))),
     ];
-    for path in corpus("hostile") {
-        let header = whole(&path);
-        let known = expected.iter().find(|(name, _)| path.ends_with(name));
-        assert!(known.is_none_or(|(_, wanted)| *wanted == header), "{path:?}: {header:?}");
+    for sample in samples::all("hostile") {
+        let (header, name) = (whole(&sample), sample.name);
+        let known = expected.iter().find(|(known, _)| *known == name);
+        assert!(known.is_none_or(|(_, wanted)| *wanted == header), "{name}: {header:?}");
     }
 }
 
 #[test]
 fn no_prefix_says_what_the_whole_denies() {
-    for path in corpus("photos").into_iter().chain(corpus("hostile")) {
-        let bytes = fs::read(&path).unwrap();
+    for Sample { name, bytes } in ["photos", "hostile"].into_iter().flat_map(samples::all) {
         let all = of_prefix(&bytes, End::Whole);
         // Every length where headers lie, then in strides: behind the header nothing changes.
         let lengths = (0..bytes.len().min(2048)).chain((2048..bytes.len()).step_by(9973));
         for length in lengths.take_while(|length| *length < 256 << 10) {
             let found = of_prefix(&bytes[..length], End::Open);
             let settled = matches!(found, Header::Image { turn: Turn::Settled, .. });
-            assert!(!settled || found == all, "{path:?} at {length}: {found:?}, {all:?}");
+            assert!(!settled || found == all, "{name} at {length}: {found:?}, {all:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Tests of whole jobs over small images that are made here, then damaged.
-//! Does not touch the corpus.
+//! Tests of whole jobs over small images that are made here, then damaged, and over the corpus.
 
 mod animation;
 mod avif;
+mod corpus;
 mod faults;
 mod formats;
 mod metadata;

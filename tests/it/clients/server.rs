@@ -34,11 +34,6 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Servers give up rights that only root has.
-pub fn is_root() -> bool {
-    present("the right to start servers (root)", rustix::process::geteuid().is_root())
-}
-
 /// A loopback address that no other test has, and a free port of it.
 pub fn free_address() -> SocketAddr {
     static TAKEN: AtomicU32 = AtomicU32::new(0);

@@ -1,30 +1,18 @@
 //! The whole collection of hostile files, copied onto image fields.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Sent, send};
 use crate::mount::daemon::Mount;
-use crate::mount::tool::{installed, present};
+use crate::mount::tool::installed;
 use crate::mount::{picture, read};
+use crate::samples;
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/hostile");
 /// ERANGE, EBADMSG, EMEDIUMTYPE.
 const VERDICTS: [i32; 3] = [34, 74, 124];
 /// What the daemon may need at most: the pixels are the workers' business.
 const MEMORY_KIB: u64 = 128 << 10;
-
-/// `None`, said aloud, where it does not lie beside the crate.
-fn corpus() -> Option<Vec<PathBuf>> {
-    if !present(CORPUS, Path::new(CORPUS).exists()) {
-        return None;
-    }
-    let entries = fs::read_dir(CORPUS).expect("the corpus");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    paths.sort();
-    assert!(paths.len() > 20, "the corpus is whole");
-    Some(paths)
-}
 
 /// The highest resident size of a process so far.
 fn peak_kib(pid: u32) -> u64 {
@@ -34,29 +22,29 @@ fn peak_kib(pid: u32) -> u64 {
 }
 
 /// What is taken must have lost what made it hostile.
-fn is_harmless(path: &Path, stored: &[u8]) -> bool {
-    match path.file_name().and_then(|name| name.to_str()) {
+fn is_harmless(name: &str, stored: &[u8]) -> bool {
+    match name {
         // No bytes, no verdict: the old picture stays.
-        Some("zero.jpg") => stored.starts_with(picture::PNG),
-        Some("trail_zip.jpg") => !stored.windows(4).any(|bytes| bytes == b"PK\x03\x04"),
-        // Its text chunk holds gigabytes in 190 KB; its picture is a few pixels.
-        Some("ztxt_bomb.png") => stored.len() < 1_000,
+        "zero.jpg" => stored.starts_with(picture::PNG),
+        "trail_zip.jpg" => !stored.windows(4).any(|bytes| bytes == b"PK\x03\x04"),
+        // Its text chunk holds 64 MiB in 64 KB; its picture is a few pixels.
+        "ztxt_bomb.png" => stored.len() < 1_000,
         _ => false,
     }
 }
 
 fn survives(field: &Path, mount: &Mount, good: &[u8]) {
-    let Some(paths) = corpus() else { return };
-    for path in &paths {
+    for sample in samples::all("hostile") {
+        let (name, source) = (&sample.name, mount.outside(&sample.name, &sample.bytes));
         fs::write(field, good).expect("a good picture is taken");
         let stored = read(field);
-        let Sent { errno, stage, .. } = send(field, &[path]).remove(0);
+        let Sent { errno, stage, .. } = send(field, &[&source]).remove(0);
         let now = read(field);
         if stage == "taken" {
-            assert!(is_harmless(path, &now) || now == stored, "{} was taken", path.display());
+            assert!(is_harmless(name, &now) || now == stored, "{name} was taken");
         } else {
-            assert!(VERDICTS.contains(&errno), "{}: {stage} {errno}", path.display());
-            assert!(now == stored, "{}: the old picture is untouched", path.display());
+            assert!(VERDICTS.contains(&errno), "{name}: {stage} {errno}");
+            assert!(now == stored, "{name}: the old picture is untouched");
         }
     }
     fs::write(field, good).expect("a good picture is taken");

@@ -2,20 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::daemon::Mount;
 use super::server::Server;
-use super::tool::{Done, installed, present, run, shell};
+use super::tool::{Done, installed, run, shell};
 use super::{EBADMSG, errno, names, picture, read, rest};
-
-/// A photo of the shared corpus; said aloud where it is absent.
-pub fn photo(name: &str) -> Option<PathBuf> {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/photos");
-    let path = Path::new(corpus).join(name);
-    present(&path.display().to_string(), path.exists()).then_some(path)
-}
+use crate::samples;
 
 pub fn sample() -> Option<Mount> {
     sample_with(|config| config)
@@ -41,7 +35,7 @@ fn exif(path: &Path) -> Done {
 
 #[test]
 fn a_photo_is_stored_upright_within_the_box_and_without_its_place() {
-    let Some(photo) = photo("p12b.jpg") else { return };
+    let photo = samples::path("photos/turned.jpg");
     if !installed("exiftool") {
         return;
     }
@@ -59,7 +53,7 @@ fn a_photo_is_stored_upright_within_the_box_and_without_its_place() {
 
 #[test]
 fn a_photo_that_is_cut_short_never_replaces_a_good_one() {
-    let Some(photo) = photo("p12b.jpg") else { return };
+    let photo = samples::path("photos/turned.jpg");
     let Some(mount) = sample() else { return };
     let avatar = mount.row().join("avatar");
     run("cp", &[&photo, &avatar]).succeeded();
@@ -77,7 +71,7 @@ fn a_photo_that_is_cut_short_never_replaces_a_good_one() {
 
 #[test]
 fn when_the_last_link_is_removed_gc_leaves_no_blob() {
-    let Some(photo) = photo("p2.jpg") else { return };
+    let photo = samples::path("photos/camera.jpg");
     let Some(mount) = sample() else { return };
     let (first, second) = (mount.row().join("avatar"), mount.row_of("43").join("avatar"));
     run("cp", &[&photo, &first]).succeeded();

@@ -414,12 +414,13 @@ fn without_times_of_rows<'a>(
 
 #[test]
 fn install_o_gives_files_away_where_the_table_lets_it() {
-    let Some((_mount, fixed, open)) = mount("") else { return };
+    let Some((mount, fixed, open)) = mount("") else { return };
+    let source = mount.outside("source", b"text").display().to_string();
     for (row, wanted) in [(&open, (7, 8, 0o604)), (&fixed, FILE)] {
         let target = row.join("memo").display().to_string();
-        run("install", &["-o", "7", "-g", "8", "-m", "604", "/etc/hostname", &target]).succeeded();
+        run("install", &["-o", "7", "-g", "8", "-m", "604", &source, &target]).succeeded();
         assert_eq!(access(&row.join("memo")), wanted);
-        let done = MEMBER.run("install", &["-o", "7", "/etc/hostname", &target]);
+        let done = MEMBER.run("install", &["-o", "7", &source, &target]);
         assert!(is_denied(&done), "as on a local disk; {done}");
     }
 }

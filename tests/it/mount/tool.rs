@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -56,11 +57,11 @@ pub fn installed(program: &str) -> bool {
     present(program, found)
 }
 
-#[allow(clippy::print_stderr)] // A test that cannot run says so.
 pub fn present(what: &str, found: bool) -> bool {
     if !found {
         assert!(std::env::var_os("CI").is_none(), "{what} is missing here, and CI has everything");
-        eprintln!("NOT TESTED: {what} is missing here");
+        // The test runner keeps back what passed tests print, so this does not pass through it.
+        let _ = writeln!(io::stderr(), "NOT TESTED: {what} is missing here");
     }
     found
 }

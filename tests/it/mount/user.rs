@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::tool::{Done, installed, present, run};
+use super::tool::{Done, installed, run};
+use crate::limits::is_root;
 
 /// A group that two of them share.
 pub const TEAM: u32 = 2000;
@@ -24,7 +25,7 @@ pub const STRANGER: User = User { uid: 1003, group: None };
 
 /// Whether tools can be run as somebody else.
 pub fn may_become_others() -> bool {
-    present("root", rustix::process::geteuid().is_root()) && installed("setpriv")
+    is_root() && installed("setpriv")
 }
 
 impl User {
