@@ -178,8 +178,8 @@ pub struct Tree {
     galleries: Galleries,
     /// What a process unlinked or renamed away a moment ago, and its name: put back if it then sends something unfit.
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
-    /// Which users emptied which attachments a moment ago.
-    emptied: Memory<(AttachmentId, u32), ()>,
+    /// Which users emptied which attachments a moment ago, and under which name.
+    emptied: Memory<(Place, AttachmentId, u32), ()>,
     /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
     removed: Memory<RefusalId, Kept>,
     /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.

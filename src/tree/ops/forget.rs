@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::catalog::{Folder, Link, Place, RowRecord};
 use crate::library::Table;
 use crate::schema::Field;
 use crate::slot::Name;
@@ -151,20 +151,24 @@ impl Tree {
     /// The names in a row or in its collections have changed, and its times in the catalogue with them.
     pub(in crate::tree) fn names_changed(&self, row: RowId) {
         if let Ok(Some(row)) = self.library.row_by_id(row) {
+            self.stamps.settle(row.id, row.times.modified);
             self.forget_directories(&row, None);
         }
     }
 
-    /// The names in a row have changed, of which the catalogue knows nothing: drafts, placeholders, links that wait.
-    pub(in crate::tree) fn relist(&self, row: RowId) {
-        self.stamps.note(row, Timestamp::now());
+    /// The names in a directory have changed, of which the catalogue knows nothing: drafts, placeholders, links that wait.
+    pub(in crate::tree) fn relist(&self, folder: Folder) {
+        let row = folder.row;
+        self.stamps.note(folder, Timestamp::now());
         self.names_changed(row);
     }
 
-    /// The same, where the kernel knows of the side that it asked about and not of the other.
-    pub(in crate::tree) fn relist_beyond(&self, row: RowId) {
+    /// The same, of what the kernel has asked for: it knows of the side that it asked about and not of the other.
+    pub(in crate::tree) fn relist_beyond(&self, folder: Folder) {
         if self.keeps_originals() {
-            self.relist(row);
+            self.relist(folder);
+        } else {
+            self.stamps.note(folder, Timestamp::now());
         }
     }
 

@@ -58,7 +58,7 @@ impl Tree {
         (id, edition): (AttachmentId, Edition),
         flags: OpenFlags,
     ) -> Result<Opened> {
-        if flags.writes() || self.has_draft_over(who, id)? {
+        if flags.changes() || self.has_draft_over(who, id)? {
             return self.turn_to_draft(who, Node::Original(id, edition), flags);
         }
         let attachment = self.living_original(who, (id, edition))?;
@@ -77,7 +77,7 @@ impl Tree {
     ) -> Result<Shown> {
         self.still_named(who, Node::Original(id, edition).ino())?;
         match change.size {
-            Some(0) => self.emptied.note((id, who.uid), ()),
+            Some(0) => self.emptied.note((self.place_of(id)?, id, who.uid), ()),
             Some(size) => self.truncate_attachment(who, id, size, Side::Originals)?,
             None => {}
         }

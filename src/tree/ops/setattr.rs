@@ -1,6 +1,8 @@
 //! `chmod`, `chown`, `utimens` and `truncate`.
 //! Does not check permissions: the kernel does, from what `stat` shows.
 
+use std::sync::PoisonError;
+
 use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
 use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
@@ -10,7 +12,7 @@ use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief, draft_shown};
+use crate::tree::ops::stat::{attachment_attr, brief};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
@@ -112,12 +114,12 @@ impl Tree {
             _ => return Ok(None),
         };
         if let Some(size) = change.size {
-            open.draft.truncate(&self.library, size)?;
+            self.change_extent(open, || open.draft.truncate(&self.library, size))?;
         }
         if change.amendment != Amendment::default() {
             open.draft.amend(&self.library, change.amendment)?;
         }
-        Ok(Some(draft_shown(open)))
+        Ok(Some(self.draft_shown(open)?))
     }
 
     fn set_document(&self, document: &Document, change: Change) -> Result<Shown> {
@@ -130,9 +132,11 @@ impl Tree {
     /// An open file is truncated whatever became of its name.
     fn set_open_scratch(&self, scratch: &OpenScratch, change: Change) -> Result<Option<Shown>> {
         let Some(size) = change.size else { return Ok(None) };
+        let gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.grow_scratch(scratch, size)?;
         scratch.file.set_len(size).map_err(super::files::failed)?;
         scratch.charge.set(size);
+        drop(gate);
         self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
@@ -140,7 +144,7 @@ impl Tree {
         self.still_named(who, Node::Attachment(id).ino())?;
         match change.size {
             // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
-            Some(0) => self.emptied.note((id, who.uid), ()),
+            Some(0) => self.emptied.note((self.place_of(id)?, id, who.uid), ()),
             Some(size) => self.truncate_attachment(who, id, size, Side::Models)?,
             None => {}
         }
@@ -187,13 +191,13 @@ impl Tree {
             if open.has_handles() && !open.belongs_to(self.processes.group(who.tid)) {
                 return Err(Error::Busy);
             }
-            open.draft.truncate(&self.library, size)?;
+            self.change_extent(&open, || open.draft.truncate(&self.library, size))?;
             if size > 0 && !open.has_handles() {
                 self.settle(&open)?;
             }
         }
         open.draft.amend(&self.library, change.amendment)?;
-        Ok(draft_shown(&open))
+        self.draft_shown(&open)
     }
 
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
@@ -204,6 +208,7 @@ impl Tree {
             }
             let file = self.library.open_scratch(&record, true)?;
             let part = self.library.scratch_charge(&record)?;
+            let _gate = part.gate.read().unwrap_or_else(PoisonError::into_inner);
             if let Err(excess) = part.grow(size, self.library.limits()) {
                 let author = Author { uid: record.access.uid, pid: 0 };
                 let violation = self.library.over_quota(&excess);

@@ -27,8 +27,8 @@ impl Tree {
             Node::Attachment(id) => Ok(kept(self.stat_attachment(who, id)?)),
             Node::Original(id, edition) => Ok(brief(self.stat_original(who, (id, edition))?)),
             Node::Draft(id) => {
-                let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(draft_shown(&open))
+                let open = self.drafts.find(id).or_else(|| self.handles.open_nothing(id));
+                self.draft_shown(&*open.ok_or(Error::Stale)?)
             }
             Node::Scratch(id) => Ok(brief(self.stat_scratch(id)?)),
             Node::Url(view) => Ok(brief(self.stat_url(view)?)),
@@ -36,8 +36,9 @@ impl Tree {
             Node::Variant(id) => {
                 // One that was purged or trimmed is what its open handles show.
                 let found = self.library.variant_by_id(id)?;
+                let links = u32::from(found.is_some());
                 let record = found.or_else(|| self.handles.open_variant(id)).ok_or(Error::Stale)?;
-                Ok(kept(variant_attr(&record)))
+                Ok(kept(Attr { links, ..variant_attr(&record) }))
             }
             Node::Row(_, id) => {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
@@ -64,11 +65,23 @@ impl Tree {
     /// A handle knows its file whatever became of the name.
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         Ok(match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => Some(draft_shown(open)),
-            Handle::Scratch(scratch) => scratch.became.get().map(|open| draft_shown(open)),
+            Handle::Draft { open, .. } | Handle::Nothing(open) => Some(self.draft_shown(open)?),
+            Handle::Scratch(scratch) => {
+                scratch.became.get().map(|open| self.draft_shown(open)).transpose()?
+            }
             Handle::Document(document) => Some(self.document_shown(document)?),
             _ => None,
         })
+    }
+
+    /// What `fstat` shows of a draft: the inode number is that of the file it will replace, as `stat` by path shows it. vim
+    /// writes to nothing else ('File changed while writing'). Without a name it has no links, as any open file.
+    pub(in crate::tree) fn draft_shown(&self, open: &OpenDraft) -> Result<Shown> {
+        let attr = draft_attr(open);
+        let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id).ino());
+        let names = open.draft.names(&self.library)?;
+        let links = names.unwrap_or_else(|| u32::from(!open.is_unlinked()));
+        Ok(brief(Attr { ino, links, ..attr }))
     }
 
     /// An open document has the size of its own text.
@@ -97,7 +110,7 @@ impl Tree {
         let handles = self.handles.open_scratch(id);
         let open = handles.first().ok_or(Error::Stale)?;
         if let Some(draft) = open.became.get() {
-            return Ok(draft_attr(draft));
+            return Ok(self.draft_shown(draft)?.attr);
         }
         let stat = ScratchStat::of(&open.file).map_err(super::files::failed)?;
         Ok(scratch_attr(id, private(open.access), 0, stat))
@@ -155,13 +168,14 @@ impl Tree {
         let collections = self.library.table(row.table).map_or(0, |it| it.collections().count());
         // Like any directory: `.`, its name, and `..` of each directory in it.
         let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
-        let times = self.stamps.shown(row.id, row.times);
+        let times = self.stamps.shown(row.id, None, row.times);
         Attr { links, times, ..directory_attr(Node::Row(row.table, row.id), row) }
     }
 
-    /// A collection has its row's owner, mode and times.
+    /// A collection has its row's owner, mode and times, and those of the first drafts in it.
     pub(in crate::tree) fn collection_attr(&self, field: FieldId, row: &RowRecord) -> Attr {
-        let times = self.stamps.shown(row.id, row.times);
+        let name = self.library.field(field).map(|(_, field)| &field.name);
+        let times = self.stamps.shown(row.id, name, row.times);
         Attr { times, ..directory_attr(Node::Collection(field, row.id), row) }
     }
 
@@ -252,14 +266,6 @@ pub(in crate::tree) fn link_entry(
 pub(in crate::tree) fn draft_attr(open: &OpenDraft) -> Attr {
     let (size, access, times) = open.draft.stat();
     Attr { ino: Node::Draft(open.id).ino(), kind: Kind::File, size, links: 1, access, times }
-}
-
-/// What `fstat` shows of a draft: the inode number is that of the file it will replace, as `stat` by path shows it. vim
-/// writes to nothing else ('File changed while writing').
-pub(in crate::tree) fn draft_shown(open: &OpenDraft) -> Shown {
-    let attr = draft_attr(open);
-    let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id).ino());
-    brief(Attr { ino, ..attr })
 }
 
 pub(in crate::tree) fn directory_attr(node: Node, row: &RowRecord) -> Attr {
