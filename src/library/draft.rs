@@ -22,6 +22,8 @@ use crate::timestamp::Timestamp;
 #[derive(Debug)]
 pub enum Start {
     Empty,
+    /// What was there was truncated to 0, and nothing has come since.
+    Truncated,
     /// The stored bytes (`open` without `O_TRUNC`), copied when first changed. They are held open: the attachment may be
     /// replaced and swept before that.
     Copy(Box<Attachment>, Arc<File>),
@@ -38,7 +40,7 @@ pub struct Draft {
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
     /// judged must wait, or a blob could be written to.
-    work: Mutex<Work>,
+    pub(super) work: Mutex<Work>,
 }
 
 #[derive(Debug, Clone)]
@@ -58,6 +60,8 @@ pub(super) struct Work {
     /// What was seen of the staged bytes.
     pub(super) sum: Sum,
     pub(super) writeback: Writeback,
+    /// Whether space beyond the end of the staged file may be allocated.
+    pub(super) reserved: bool,
     /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
     pub(super) probe_at: Option<u64>,
     /// Why the bytes will be refused at close: their writer is not to hear of it before, nor then (`on_refuse`).
@@ -99,7 +103,7 @@ impl Draft {
     ) -> Self {
         let now = Timestamp::now();
         let (size, access, times) = match &start {
-            Start::Empty => (0, access, Times::all(now)),
+            Start::Empty | Start::Truncated => (0, access, Times::all(now)),
             Start::Copy(base, _) => (base.content.length, base.access, base.times),
         };
         let shown = Shown { size, access, times, attributes: BTreeMap::new() };
@@ -109,6 +113,7 @@ impl Draft {
             contiguous: 0,
             sum: Sum::default(),
             writeback: Writeback::default(),
+            reserved: false,
             probe_at: Some(1),
             unfit: None,
             condemned: None,
@@ -210,10 +215,10 @@ impl Draft {
         self.work.try_lock().is_ok_and(|work| judged(&work.stage))
     }
 
-    /// Whether there is not a byte in it, neither sent nor stored before.
-    pub fn is_blank(&self) -> bool {
+    /// Whether it was truncated to 0 and has got no byte since.
+    pub fn is_truncated(&self) -> bool {
         let work = self.work();
-        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
+        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
     }
 
     /// Reads what the writer sees: its own bytes, or what it started with.
@@ -226,7 +231,7 @@ impl Draft {
             | Stage::Frozen { sent, .. } => sent.read_at(buffer, offset),
             Stage::Refused(_) => Ok(0),
             Stage::Untouched => match &work.start {
-                Start::Empty => Ok(0),
+                Start::Empty | Start::Truncated => Ok(0),
                 Start::Copy(_, stored) => stored.read_at(buffer, offset),
             },
         };
@@ -255,24 +260,6 @@ impl Draft {
         self.grew_to(end);
         self.probe(library, &mut work, offset, data)?;
         Ok(data.len())
-    }
-
-    /// `ftruncate`. To 0 it forgives a refusal and starts anew.
-    pub fn truncate(&self, library: &Library, length: u64) -> Result<(), Error> {
-        let mut work = self.work();
-        if length == 0 {
-            work.restart();
-            self.set_size(0);
-            return Ok(());
-        }
-        self.open_for_change(library, &mut work, false)?;
-        self.judge_size(library, &mut work, length)?;
-        work.staged()?.file().set_len(length).map_err(Error::io("truncate the draft"))?;
-        // What a truncation leaves was judged as a prefix already, or will be at close.
-        work.contiguous = work.contiguous.min(length);
-        work.sum.changed_from(length);
-        self.set_size(length);
-        Ok(())
     }
 
     /// `fsync`: what was sent survives a crash of the machine, in the quarantine if it is never closed.
@@ -313,7 +300,7 @@ impl Draft {
                 Start::Copy(_, stored) => {
                     Some(stored.try_clone().map_err(Error::io("reopen the blob"))?)
                 }
-                Start::Empty => None,
+                Start::Empty | Start::Truncated => None,
             },
         };
         let staged =
@@ -388,12 +375,13 @@ impl Work {
         };
     }
 
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.stage = Stage::Untouched;
-        self.start = Start::Empty;
+        self.start = Start::Truncated;
         self.unfit.clone_from(&self.condemned);
         self.contiguous = 0;
         (self.sum, self.writeback) = <_>::default();
         self.probe_at = Some(1);
+        self.reserved = false;
     }
 }

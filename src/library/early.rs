@@ -25,12 +25,10 @@ impl Draft {
         work: &mut Work,
         size: u64,
     ) -> Result<(), Error> {
-        if work.unfit.is_none() {
-            let fits = policy::judge_size_so_far(&self.target.field.rules, size);
-            let within = || self.room.check(size).map_err(|excess| library.over_quota(&excess));
-            if let Err(violation) = fits.and_then(|()| within()) {
-                self.unfit(library, work, violation)?;
-            }
+        if work.unfit.is_none()
+            && let Err(violation) = self.fits(library, size)
+        {
+            self.unfit(library, work, violation)?;
         }
         let most = library.quarantine.bounds().bytes;
         match work.unfit {
@@ -40,6 +38,18 @@ impl Draft {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Judges space that is about to be allocated up to here, beyond the end. The refusal is this call's alone: the bytes may
+    /// fit all the same.
+    pub(super) fn judge_reserve(&self, library: &Library, end: u64) -> Result<(), Error> {
+        let refuse = |violation| library.refuse(&self.target, self.author, violation, None);
+        Ok(self.fits(library, end).map_err(refuse)?)
+    }
+
+    fn fits(&self, library: &Library, size: u64) -> Result<(), Violation> {
+        policy::judge_size_so_far(&self.target.field.rules, size)?;
+        self.room.check(size).map_err(|excess| library.over_quota(&excess))
     }
 
     /// Whether what is stored will be what is sent, or both: else its digest is nobody's business.

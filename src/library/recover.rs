@@ -10,9 +10,12 @@ use crate::catalog::Place;
 use crate::library::refuse::Author;
 use crate::library::sidecar::is_report;
 use crate::library::staging::{Leftover, Note};
-use crate::library::{Error, Library};
+use crate::library::{Error, Library, staging};
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
+
+/// What `st_blocks` counts (stat(3type)).
+const BLOCK: u64 = 512;
 
 impl Library {
     /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
@@ -35,6 +38,7 @@ impl Library {
         let meta = file.metadata().map_err(Error::io("stat a staged file"))?;
         // With another name it is stored, or in the quarantine, already: only its staging name outlived the crash.
         if meta.len() > 0 && meta.nlink() == 1 {
+            trim(file);
             let author = Author { uid: note.uid, pid: 0 };
             let field = note.place.field.to_string();
             let path = self.path_of(&note.place)?;
@@ -64,7 +68,7 @@ impl Library {
     fn recover_scratch(&self) -> Result<(), Error> {
         let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
         for record in records.iter().filter(|record| !is_report(record)) {
-            let size = self.stat_scratch(record).map_or(0, |stat| stat.size);
+            let size = size_of(&self.scratch_path(record));
             let table = self.scratch_table(&record.folder)?;
             self.tally.add(record.id, record.access.uid, table, size);
         }
@@ -105,6 +109,23 @@ impl Library {
         let slot = row.and_then(|row| self.slot(&row, place));
         Ok(slot
             .map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
+    }
+}
+
+/// The size of a scratch file. What a crash left allocated beyond its end is given back.
+fn size_of(path: &Path) -> u64 {
+    let Ok(meta) = std::fs::metadata(path) else { return 0 };
+    if meta.blocks().saturating_mul(BLOCK) > meta.len().next_multiple_of(meta.blksize())
+        && let Ok(file) = File::open(path)
+    {
+        trim(&file);
+    }
+    meta.len()
+}
+
+fn trim(file: &File) {
+    if let Err(error) = staging::trim(file) {
+        tracing::warn!(%error, "a file that was interrupted keeps room that it does not need");
     }
 }
 

@@ -63,12 +63,15 @@ impl Draft {
                 None
             }
         };
-        let work = self.work();
+        let mut work = self.work();
+        if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
+            // The staged file goes, with what is allocated for it.
+            work.stage = Stage::Untouched;
+        }
         let end = match &work.stage {
             _ if work.detached => End::Discarded,
             Stage::Committed { id, .. } => End::Committed(*id),
             Stage::Untouched => End::Empty,
-            Stage::Open(_) if self.size() == 0 => End::Empty,
             _ => End::Lost,
         };
         (end, verdict)
@@ -77,6 +80,9 @@ impl Draft {
     /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
     pub fn interrupt(&self, library: &Library, violation: Violation) {
         let mut work = self.work();
+        if let Err(error) = work.trim() {
+            tracing::warn!(slot = %self.target.slot, %error, "an interrupted file keeps room that it does not need");
+        }
         let bytes = match &work.stage {
             Stage::Open(staged) => staged.file(),
             Stage::Frozen { sent, .. } => sent,
@@ -97,6 +103,19 @@ impl Draft {
         if let Stage::Open(staged) | Stage::Spoiled(staged) = &work.stage {
             staged.unlink();
         }
+    }
+
+    /// How many names its bytes have, where their owner or the catalogue says so: none once it is detached, and once it is
+    /// committed those of the attachment. Never waits for a judgement.
+    pub fn names(&self, library: &Library) -> Result<Option<u32>, Error> {
+        let Ok(work) = self.work.try_lock() else { return Ok(None) };
+        let id = match work.stage {
+            _ if work.detached => return Ok(Some(0)),
+            Stage::Committed { id, .. } => id,
+            _ => return Ok(None),
+        };
+        drop(work);
+        Ok(Some(library.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
     fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
@@ -146,6 +165,7 @@ impl Draft {
 
     /// From here on no descriptor can write to these bytes; a later write copies them first.
     fn freeze(work: &mut Work) -> Result<(), Error> {
+        work.trim()?;
         let Stage::Open(staged) = &work.stage else { return Ok(()) };
         let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
         if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {

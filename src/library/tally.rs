@@ -2,7 +2,7 @@
 //! Does not touch a file; whoever changes one says how large it becomes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::attachment::{ScratchId, TableId};
 use crate::quota::{self, Account, Excess, Limits, Measure};
@@ -28,6 +28,10 @@ pub struct Charge {
     sums: Arc<Mutex<Sums>>,
     /// Guards whose it is and how large; taken before the sums.
     part: Mutex<Part>,
+    /// Held shared by whoever changes the file's bytes or its size, and alone by whoever needs them to stand still: while they
+    /// are copied to be judged, and until its handles are a draft's, or while space is given back. Held across I/O for that
+    /// reason.
+    pub gate: RwLock<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +54,8 @@ impl Tally {
     pub fn open(&self, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
         let part = Part { uid, table, size };
         part.accounts().for_each(|account| lock(&self.sums).add(account, size));
-        Arc::new(Charge { sums: Arc::clone(&self.sums), part: Mutex::new(part) })
+        let (sums, part) = (Arc::clone(&self.sums), Mutex::new(part));
+        Arc::new(Charge { sums, part, gate: RwLock::default() })
     }
 
     pub fn find(&self, id: ScratchId) -> Option<Arc<Charge>> {

@@ -78,6 +78,11 @@ impl OpenFlags {
         self.mode != Mode::Read
     }
 
+    /// `O_TRUNC` changes a file whatever else it is opened for; the kernel asks for the permission to write (open(2)).
+    pub fn changes(self) -> bool {
+        self.writes() || self.truncate
+    }
+
     pub fn reads(self) -> bool {
         self.mode != Mode::Write
     }

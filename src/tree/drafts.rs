@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::AttachmentId;
+use crate::attachment::{AttachmentId, RowId};
 use crate::catalog::Place;
 use crate::library::draft::Draft;
 use crate::slot::Name;
@@ -39,6 +39,8 @@ struct Hold {
     resting: Option<Instant>,
     /// Unlinked by somebody else, or committed once: its name is shown to nobody but its owner.
     hidden: bool,
+    /// Unlinked by somebody else, and not committed since.
+    unlinked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -139,6 +141,22 @@ impl OpenDraft {
         self.lock().hidden = true;
     }
 
+    /// Its bytes were committed, and have a name.
+    pub fn commit(&self) {
+        let mut hold = self.lock();
+        (hold.hidden, hold.unlinked) = (true, false);
+    }
+
+    /// Somebody else takes its name away.
+    pub fn unlink(&self) {
+        let mut hold = self.lock();
+        (hold.hidden, hold.unlinked) = (true, true);
+    }
+
+    pub fn is_unlinked(&self) -> bool {
+        self.lock().unlinked
+    }
+
     /// Makes a placeholder the draft of whoever is about to write to it. False if it is none, or somebody was quicker.
     pub fn claim(&self, opener: &Owner) -> bool {
         let mut hold = self.lock();
@@ -214,7 +232,8 @@ impl Drafts {
         index.last += 1;
         let id = index.last;
         let awaited = Some(Instant::now());
-        let hold = Hold { owner, handles: 0, awaited, resting: None, hidden: false };
+        let hold =
+            Hold { owner, handles: 0, awaited, resting: None, hidden: false, unlinked: false };
         let hold = Mutex::new(hold);
         let open = Arc::new(OpenDraft { id, draft, over, hold });
         index.by_place.entry(open.place().clone()).or_default().push(id);
@@ -278,6 +297,13 @@ impl Drafts {
         self.found(place).into_iter().find(|open| open.belongs_to(tgid))
     }
 
+    /// The drafts in a row that is going.
+    pub fn of_row(&self, row: RowId) -> Vec<Arc<OpenDraft>> {
+        let mut all = self.all();
+        all.retain(|open| open.place().row == row);
+        all
+    }
+
     /// All drafts, oldest first.
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {
         let mut all: Vec<_> = self.lock().by_id.values().cloned().collect();
@@ -318,7 +344,7 @@ impl Drafts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, RowId};
+    use crate::attachment::Access;
     use crate::library::Target;
     use crate::library::draft::Start;
     use crate::library::refuse::Author;

@@ -34,7 +34,7 @@ pub enum Handle {
     /// A file that is understood when it is closed.
     Document(Arc<Document>),
     /// Somebody else's empty file: at its end.
-    Nothing,
+    Nothing(Arc<OpenDraft>),
 }
 
 /// What is remembered so that `fstat` answers for as long as a handle is open.
@@ -56,9 +56,8 @@ pub struct OpenScratch {
     pub access: Access,
     /// Whether anything was written through this handle.
     pub written: AtomicBool,
-    /// Held shared by whoever changes the bytes, and alone from the moment that they are copied to be judged until
-    /// `became` is set: what is written in between belongs to the draft. Held across I/O for that reason.
-    pub gate: RwLock<()>,
+    /// Whether space beyond the end was allocated through this handle.
+    pub reserved: AtomicBool,
     /// Its part of the user's tally of scratch, held until it is closed.
     pub charge: Arc<Charge>,
     /// The refusal of bytes above a quota of scratch: said once for each handle.
@@ -132,6 +131,15 @@ impl Handles {
     /// The open handles of a scratch file.
     pub fn open_scratch(&self, id: ScratchId) -> Vec<Arc<OpenScratch>> {
         lock(&self.scratch).get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The empty file of somebody else that a handle is open on.
+    pub fn open_nothing(&self, id: u64) -> Option<Arc<OpenDraft>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.values().find_map(|handle| match &**handle {
+            Handle::Nothing(empty) if empty.id == id => Some(Arc::clone(empty)),
+            _ => None,
+        })
     }
 
     pub fn count(&self) -> usize {

@@ -1,13 +1,16 @@
-//! When the names in a row changed that the catalogue knows nothing of: first drafts, placeholders, links that wait.
+//! When the names in a directory changed that the catalogue knows nothing of: first drafts, placeholders, links that wait.
 //! Does not know the names. The kernel keeps what a directory lists for as long as the directory's time of change stays the
 //! same, so it must move with every one of them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::attachment::{RowId, Times};
+use crate::catalog::Folder;
+use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
 /// Rows that are remembered. When there are more, all of them count as changed when the last one was.
@@ -27,20 +30,31 @@ pub struct Stamps {
 struct Known {
     /// Of every row that is not in the map.
     base: Option<Timestamp>,
-    of: HashMap<RowId, Timestamp>,
+    /// Of the row itself, and of the collections in it.
+    of: HashMap<RowId, Vec<(Option<Name>, Timestamp)>>,
 }
 
 impl Stamps {
-    /// A row's names changed.
-    pub fn note(&self, row: RowId, now: Timestamp) {
+    /// A directory's names changed.
+    pub fn note(&self, Folder { row, field }: Folder, now: Timestamp) {
         let mut known = self.lock();
         if known.of.len() >= MAX && !known.of.contains_key(&row) {
             known.of.clear();
             known.base = Some(now);
         } else {
-            known.of.insert(row, now);
+            let of = known.of.entry(row).or_default();
+            of.retain(|(other, _)| *other != field);
+            of.push((field, now));
         }
         self.any.store(true, Ordering::Release);
+    }
+
+    /// The catalogue's own time of a row has moved to this, which its collections show too: what is earlier is not needed any
+    /// more.
+    pub fn settle(&self, row: RowId, modified: Timestamp) {
+        if self.any.load(Ordering::Acquire) {
+            self.lock().keep(row, |at| at > modified);
+        }
     }
 
     /// Somebody set the row's times: they are to be seen.
@@ -50,13 +64,14 @@ impl Stamps {
         }
     }
 
-    /// A row's times as they are shown.
-    pub fn shown(&self, row: RowId, times: Times) -> Times {
+    /// The times of a row, or of a collection in it, as they are shown.
+    pub fn shown(&self, row: RowId, field: Option<&Name>, times: Times) -> Times {
         if !self.any.load(Ordering::Acquire) {
             return times;
         }
         let known = self.lock();
-        let Some(at) = known.of.get(&row).copied().or(known.base) else { return times };
+        let own = known.of.get(&row).and_then(|of| of.iter().find(|(it, _)| it.as_ref() == field));
+        let Some(at) = own.map(|(_, at)| *at).or(known.base) else { return times };
         Times { modified: times.modified.max(at), changed: times.changed.max(at), ..times }
     }
 
@@ -64,7 +79,7 @@ impl Stamps {
         if self.any.load(Ordering::Acquire) {
             let before = now.minus(SPAN);
             let mut known = self.lock();
-            known.of.retain(|_, at| *at >= before);
+            known.of.retain(|_, of| of.iter().any(|(_, at)| *at >= before));
             known.base = known.base.filter(|at| *at >= before);
             self.any.store(known.base.is_some() || !known.of.is_empty(), Ordering::Release);
         }
@@ -72,6 +87,17 @@ impl Stamps {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn keep(&mut self, row: RowId, stays: impl Fn(Timestamp) -> bool) {
+        if let Entry::Occupied(mut of) = self.of.entry(row) {
+            of.get_mut().retain(|(_, at)| stays(*at));
+            if of.get().is_empty() {
+                of.remove();
+            }
+        }
     }
 }
 
@@ -84,27 +110,44 @@ mod tests {
     }
 
     fn modified(stamps: &Stamps, row: u64) -> Timestamp {
-        stamps.shown(RowId(row), Times::all(at(5))).modified
+        stamps.shown(RowId(row), None, Times::all(at(5))).modified
+    }
+
+    fn note(stamps: &Stamps, row: u64, time: i64) {
+        stamps.note(Folder::row(RowId(row)), at(time));
     }
 
     #[test]
     fn a_row_shows_the_later_of_its_times() {
         let stamps = Stamps::default();
         assert_eq!(modified(&stamps, 1), at(5));
-        stamps.note(RowId(1), at(7));
+        note(&stamps, 1, 7);
         assert_eq!((modified(&stamps, 1), modified(&stamps, 2)), (at(7), at(5)));
-        stamps.note(RowId(1), at(3));
+        note(&stamps, 1, 3);
         assert_eq!(modified(&stamps, 1), at(5));
-        stamps.note(RowId(1), at(9));
+        note(&stamps, 1, 9);
         stamps.forget(RowId(1));
         assert_eq!(modified(&stamps, 1), at(5));
+    }
+
+    #[test]
+    fn a_collection_has_a_time_of_its_own_until_its_rows_is_later() {
+        let stamps = Stamps::default();
+        let photos = Name::parse("photos").expect("a name");
+        stamps.note(Folder { row: RowId(1), field: Some(photos.clone()) }, at(7));
+        let shown = || stamps.shown(RowId(1), Some(&photos), Times::all(at(5))).modified;
+        assert_eq!((shown(), modified(&stamps, 1)), (at(7), at(5)));
+        stamps.settle(RowId(1), at(6));
+        assert_eq!(shown(), at(7));
+        stamps.settle(RowId(1), at(7));
+        assert!(stamps.lock().of.is_empty());
     }
 
     #[test]
     fn the_rows_that_are_remembered_are_bounded_and_none_goes_back_in_time_for_it() {
         let stamps = Stamps::default();
         for row in 0..=MAX as u64 {
-            stamps.note(RowId(row), at(7));
+            note(&stamps, row, 7);
         }
         assert!(stamps.lock().of.is_empty());
         assert_eq!(modified(&stamps, 1), at(7));

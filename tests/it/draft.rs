@@ -52,6 +52,27 @@ fn kept(house: &House) -> Vec<Rule> {
     house.library().quarantine().list().into_iter().map(|(_, kept)| kept.rule).collect()
 }
 
+/// The name was free when the program looked, and taken when it created: two who append to one file.
+#[test]
+fn a_file_that_was_attached_since_the_program_looked_is_opened_and_not_begun_anew() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let row = kernel.row(other(), "1").expect("a row");
+    let create = |how: How| {
+        let created = house.tree().create(other(), row, OsStr::new("doc"), 0o644, how.flags());
+        let (entry, opened) = created.expect("opened");
+        Descriptor { fh: opened.fh, ino: entry.attr.ino }
+    };
+    let fd = create(How::Append);
+    assert_eq!(kernel.read(fd), Ok(OLD.to_vec()));
+    kernel.write(fd, OLD.len() as u64, NEW).expect("written");
+    kernel.close(other(), fd).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok([OLD, NEW].concat()));
+    let fd = create(How::Replace);
+    assert_eq!(kernel.read(fd), Ok(Vec::new()));
+    kernel.close(other(), fd).expect("closed");
+}
+
 #[test]
 fn a_draft_has_an_inode_of_its_own_and_stat_by_path_shows_the_old_file() {
     let house = occupied();

@@ -75,9 +75,10 @@ impl Tree {
                 attr
             }
             Node::QuarantineBytes(id) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::Stale)?;
+                let kept = self.entry_of_quarantine(id)?;
                 let mut attr = file(kept.length, 0o600, Times::all(kept.time));
                 attr.access.uid = kept.uid;
+                attr.links = u32::from(self.library.quarantine().find(id).is_some());
                 attr
             }
             Node::QuarantineReason(id) => self.stat_reason(node, id)?,

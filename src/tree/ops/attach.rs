@@ -62,11 +62,9 @@ impl Tree {
         target: &Target,
         before: Option<&Link>,
     ) -> Result<()> {
-        let handles = self.handles.open_scratch(record.id);
-        let gates: Vec<_> = handles
-            .iter()
-            .map(|open| open.gate.write().unwrap_or_else(PoisonError::into_inner))
-            .collect();
+        // What is written until the handles have become a draft's belongs to that.
+        let charge = self.library.scratch_charge(record)?;
+        let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = Self::author(who, &self.processes.owner(who.tid));
         let (outcome, sent) = self.library.attach_scratch(record, target, author)?;
         match &outcome {
@@ -78,7 +76,7 @@ impl Tree {
             let sent = sent.try_clone().map_err(super::files::failed)?;
             self.become_draft(&scratch, target, &outcome, sent);
         }
-        drop(gates);
+        drop(gate);
         Ok(())
     }
 

@@ -36,14 +36,16 @@ impl Tree {
             return Ok(own);
         }
         let over = link.as_ref().map(|link| link.attachment.id);
-        let emptied = over.and_then(|id| self.emptied.take(&(id, who.uid))).is_some();
+        let emptied =
+            over.and_then(|id| self.emptied.take(&(place.clone(), id, who.uid))).is_some();
         // A name that is only an alias does not become the field's name by being written to.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         // What is written anew keeps its owner and mode, as any file does.
         let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
         let start = match link {
-            Some(link) if !emptied => self.stored(link.attachment)?,
-            _ => Start::Empty,
+            Some(_) if emptied => Start::Truncated,
+            Some(link) => self.stored(link.attachment)?,
+            None => Start::Empty,
         };
         self.begin_draft(who, self.target(place, field, &written)?, (start, access), over)
     }
@@ -87,11 +89,11 @@ impl Tree {
             }
         };
         let replaced = replaced.map(|(promise, _)| promise);
-        let row = target.place.row;
+        let folder = target.place.folder();
         let draft = Draft::new(target, author, access, start, replaced);
         let open = self.drafts.add(draft.within(&self.library, room), over, owner);
         if over.is_none() {
-            self.relist_beyond(row);
+            self.relist_beyond(folder);
         }
         Ok(open)
     }
@@ -163,9 +165,9 @@ impl Tree {
     }
 
     /// A first draft that was listed is listed no more.
-    fn vanished(&self, open: &OpenDraft, was_shown: bool) {
+    pub(in crate::tree) fn vanished(&self, open: &OpenDraft, was_shown: bool) {
         if was_shown {
-            self.relist(open.place().row);
+            self.relist(open.place().folder());
         }
     }
 
@@ -179,8 +181,9 @@ impl Tree {
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.
     fn end_empty(&self, open: &Arc<OpenDraft>) {
         match self.library.find(open.place()) {
-            Ok(Some(link)) if open.draft.is_blank() => {
-                self.emptied.note((link.attachment.id, open.draft.author().uid), ());
+            Ok(Some(link)) if open.draft.is_truncated() => {
+                let uid = open.draft.author().uid;
+                self.emptied.note((link.place, link.attachment.id, uid), ());
             }
             Ok(None) if open.is_shown() => return open.rest(),
             _ => {}
@@ -250,7 +253,7 @@ impl Tree {
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
         let Verdict::Committed { id, displaced } = verdict else { return };
-        open.hide();
+        open.commit();
         let place = open.place();
         self.row_changed(place);
         self.drop_placeholders(place, open.id);

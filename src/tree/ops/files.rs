@@ -4,17 +4,25 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
 use crate::library::refuse::Author;
+use crate::library::staging;
 use crate::tree::document::View;
+use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;
+
+/// What FUSE sends (`fs/fuse/file.c`); the others move what is behind them.
+const MODES: FallocateFlags =
+    FallocateFlags::KEEP_SIZE.union(FallocateFlags::PUNCH_HOLE).union(FallocateFlags::ZERO_RANGE);
 
 /// `SEEK_DATA` and `SEEK_HOLE`; the kernel does the others itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +43,7 @@ impl Tree {
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
-            Handle::Nothing => Ok(0),
+            Handle::Nothing(_) => Ok(0),
         }
     }
 
@@ -53,7 +61,7 @@ impl Tree {
                 View::Row(..) => Ok(()),
             },
             // What is committed is durable already, and other documents are understood at their close.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing => Ok(()),
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => Ok(()),
         }
     }
 
@@ -61,12 +69,16 @@ impl Tree {
     pub fn fallocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
         let bits = u32::try_from(mode).map_err(|_| Error::NotSupported)?;
         let flags = FallocateFlags::from_bits(bits).ok_or(Error::NotSupported)?;
+        if !MODES.contains(flags) {
+            return Err(Error::NotSupported);
+        }
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => {
-                Ok(open.draft.allocate(&self.library, offset, length, flags)?)
-            }
+            Handle::Draft { open, writes: true } => self
+                .change_extent(open, || open.draft.allocate(&self.library, offset, length, flags)),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
-                Some(open) => Ok(open.draft.allocate(&self.library, offset, length, flags)?),
+                Some(open) => self.change_extent(open, || {
+                    open.draft.allocate(&self.library, offset, length, flags)
+                }),
                 None => self.allocate_scratch(scratch, (offset, length), flags),
             },
             _ => Err(Error::BadHandle),
@@ -113,6 +125,20 @@ impl Tree {
         Ok(copied)
     }
 
+    /// Changes the size of a draft: it may be refused for that, and a refused one begins anew. Either shows in a listing.
+    pub(in crate::tree) fn change_extent(
+        &self,
+        open: &OpenDraft,
+        change: impl FnOnce() -> std::result::Result<(), library::Error>,
+    ) -> Result<()> {
+        let was_shown = open.is_shown();
+        let changed = change();
+        if open.is_shown() != was_shown {
+            self.relist(open.place().folder());
+        }
+        Ok(changed?)
+    }
+
     /// A handle on scratch, for its own bytes.
     pub(in crate::tree) fn write_scratch(
         &self,
@@ -125,7 +151,7 @@ impl Tree {
             scratch.charge.set(scratch.file.metadata().map_or(0, |meta| meta.len()));
             return Err(failed(error));
         }
-        scratch.written.store(true, std::sync::atomic::Ordering::Release);
+        scratch.written.store(true, Ordering::Release);
         Ok(data.len())
     }
 }
@@ -149,15 +175,38 @@ impl Tree {
         (offset, length): (u64, u64),
         flags: FallocateFlags,
     ) -> Result<()> {
-        let before = scratch.charge.size();
-        // Also where the size is kept: the room is taken all the same.
-        self.grow_scratch(scratch, offset.saturating_add(length))?;
-        let allocated = rustix::fs::fallocate(&scratch.file, flags, offset, length);
-        if allocated.is_err() {
-            scratch.charge.set(before);
+        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let (before, size) = (scratch.charge.size(), length_of(&scratch.file)?);
+        // Also where the size is kept: the room is taken all the same, until the file is closed.
+        if !flags.contains(FallocateFlags::PUNCH_HOLE) {
+            self.grow_scratch(scratch, offset.saturating_add(length))?;
+            scratch.reserved.store(true, Ordering::Release);
         }
-        allocated.map_err(|errno| failed(errno.into()))
+        rustix::fs::fallocate(&scratch.file, flags, offset, length).map_err(|errno| {
+            // ext4 keeps, and shows, what it found room for.
+            if let Err(error) = scratch.file.set_len(size) {
+                tracing::warn!(%error, "a scratch file keeps room that it does not need");
+            }
+            scratch.charge.set(before);
+            failed(errno.into())
+        })
     }
+
+    /// A handle is closed: what it had allocated beyond the end of its file is given back.
+    pub(in crate::tree) fn trim_scratch(scratch: &OpenScratch) {
+        if !scratch.reserved.load(Ordering::Acquire) {
+            return;
+        }
+        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
+        match staging::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
+            Ok(meta) => scratch.charge.set(meta.len()),
+            Err(error) => tracing::warn!(%error, "a scratch file keeps room that it does not need"),
+        }
+    }
+}
+
+fn length_of(file: &File) -> Result<u64> {
+    Ok(file.metadata().map_err(failed)?.len())
 }
 
 /// A short read means the end of the file to the kernel.

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::catalog::{Folder, Link, Place, RowRecord};
 use crate::library::Table;
 use crate::schema::Field;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::tree::directory::Directory;
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Ino, Result, Tree, name};
@@ -58,8 +59,8 @@ impl Tree {
 
     /// An attachment stayed where it is, and its owner, mode or times are others.
     pub(in crate::tree) fn forget_attachment(&self, id: AttachmentId) {
-        self.forget_attributes(Node::Attachment(id));
-        self.forget_attributes(Node::ThumbField(id));
+        self.forget_attributes(Node::Attachment(id, Mark::SOLE));
+        self.forget_attributes(Node::ThumbField(id, Mark::SOLE));
     }
 
     /// What was done to a name of `/originals` was done to a link, which the kernel may know by its name in `/models`.
@@ -151,20 +152,24 @@ impl Tree {
     /// The names in a row or in its collections have changed, and its times in the catalogue with them.
     pub(in crate::tree) fn names_changed(&self, row: RowId) {
         if let Ok(Some(row)) = self.library.row_by_id(row) {
+            self.stamps.settle(row.id, row.times.modified);
             self.forget_directories(&row, None);
         }
     }
 
-    /// The names in a row have changed, of which the catalogue knows nothing: drafts, placeholders, links that wait.
-    pub(in crate::tree) fn relist(&self, row: RowId) {
-        self.stamps.note(row, Timestamp::now());
+    /// The names in a directory have changed, of which the catalogue knows nothing: drafts, placeholders, links that wait.
+    pub(in crate::tree) fn relist(&self, folder: Folder) {
+        let row = folder.row;
+        self.stamps.note(folder, Timestamp::now());
         self.names_changed(row);
     }
 
-    /// The same, where the kernel knows of the side that it asked about and not of the other.
-    pub(in crate::tree) fn relist_beyond(&self, row: RowId) {
+    /// The same, of what the kernel has asked for: it knows of the side that it asked about and not of the other.
+    pub(in crate::tree) fn relist_beyond(&self, folder: Folder) {
         if self.keeps_originals() {
-            self.relist(row);
+            self.relist(folder);
+        } else {
+            self.stamps.note(folder, Timestamp::now());
         }
     }
 
@@ -189,7 +194,7 @@ impl Tree {
     /// Owner or mode of a row are others: those of the directories of its variants are, too.
     pub(in crate::tree) fn forget_thumb_directories(&self, row: RowId) -> Result<()> {
         for link in self.library.links(row)? {
-            self.forget_attributes(Node::ThumbField(link.attachment.id));
+            self.forget_attributes(Node::ThumbField(link.attachment.id, Mark::SOLE));
         }
         Ok(())
     }

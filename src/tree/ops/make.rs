@@ -84,15 +84,23 @@ impl Tree {
                     None
                 }
             };
-            // The program was told that there is no such file: it starts from nothing.
             let target = self.target(place, field, name)?;
-            let over = over.map(|link| link.attachment.id);
-            let open = self.begin_draft(who, target, (Start::Empty, who.makes(mode)), over)?;
+            let id = over.as_ref().map(|link| link.attachment.id);
+            let start = match over.filter(visible) {
+                // Attached since the program looked: it opens what is there.
+                Some(link) => (self.stored(link.attachment.clone())?, link.attachment.access),
+                // It was told that there is no such file: it starts from nothing.
+                None => (Start::Empty, who.makes(mode)),
+            };
+            let open = self.begin_draft(who, target, start, id)?;
             if let Some(violation) = full {
                 open.draft.condemn(violation);
             }
             open
         };
+        if flags.truncate {
+            open.draft.truncate(&self.library, 0)?;
+        }
         let opened = self.open_draft(who, &open, true, flags.caching());
         Ok((fleeting(draft_attr(&open)), opened))
     }

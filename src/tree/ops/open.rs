@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use crate::attachment::{Attachment, AttachmentId, ScratchId, VariantId};
 use crate::catalog::{Place, ScratchRecord};
@@ -12,6 +12,7 @@ use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::node::Node;
+use crate::tree::ops::files::failed;
 use crate::tree::redirect::{Seeks, Step};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
@@ -19,13 +20,13 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         match node(ino)? {
-            Node::Attachment(id) => self.open_attachment(who, id, flags),
+            node @ Node::Attachment(id, _) => self.open_attachment(who, (node, id), flags),
             Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
             Node::Url(view) => self.open_url(who, view, flags),
             Node::RowJson(table, row) => self.open_row_json(who, (table, row), flags),
-            other if flags.writes() => {
+            other if flags.changes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
             Node::Variant(id) => self.open_variant(id),
@@ -36,15 +37,20 @@ impl Tree {
 
     /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
     /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
-    fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
-        if flags.writes() || self.has_draft_over(who, id)? {
-            return self.turn_to_draft(who, Node::Attachment(id), flags);
+    fn open_attachment(
+        &self,
+        who: Caller,
+        (node, id): (Node, AttachmentId),
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        if flags.changes() || self.has_draft_over(who, node)? {
+            return self.turn_to_draft(who, node, flags);
         }
         if let Some(stored) = self.library.open_attachment(id)? {
             self.redirects.end(who.tid);
             return Ok(self.opened_attachment(&stored.record, &stored.file));
         }
-        let attachment = self.living(who, id)?;
+        let attachment = self.living_at(who, node, id)?;
         self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
         Ok(self.opened_attachment(&attachment, &file))
@@ -66,13 +72,13 @@ impl Tree {
         Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
     }
 
-    pub(in crate::tree) fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+    pub(in crate::tree) fn has_draft_over(&self, who: Caller, node: Node) -> Result<bool> {
         // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
             return Ok(false);
         }
         let tgid = self.processes.group(who.tid);
-        let places = self.library.places(id)?;
+        let places = self.places_behind(node)?;
         let mut drafts = places.iter().flat_map(|place| self.drafts.found(place));
         Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
@@ -107,12 +113,12 @@ impl Tree {
     }
 
     fn is_being_read(&self, node: Node) -> bool {
-        matches!(node.as_model(), Node::Attachment(id) if self.handles.open_attachment(id).is_some())
+        matches!(node.as_model(), Node::Attachment(id, _) if self.handles.open_attachment(id).is_some())
     }
 
     fn place_behind(&self, node: Node) -> Result<Place> {
         match node.as_model() {
-            Node::Attachment(id) => self.place_of(id),
+            Node::Attachment(..) => self.place_known(node)?.ok_or(Error::Stale),
             Node::Draft(id) => {
                 self.drafts.find(id).map(|open| open.place().clone()).ok_or(Error::Stale)
             }
@@ -122,27 +128,27 @@ impl Tree {
 
     fn open_by_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
         let Some(open) = self.drafts.find(id) else {
-            let seeks = if flags.writes() { Seeks::Draft } else { Seeks::Successor };
+            let seeks = if flags.changes() { Seeks::Draft } else { Seeks::Successor };
             self.redirects.begin(who.tid, Node::Draft(id).ino(), seeks);
             return Err(Error::Stale);
         };
         let own = open.belongs_to(self.processes.group(who.tid));
         // A placeholder is nobody's: whoever writes it first owns it.
-        if own || (flags.writes() && open.claim(&self.processes.owner(who.tid))) {
+        if own || (flags.changes() && open.claim(&self.processes.owner(who.tid))) {
             self.redirects.end(who.tid);
             if flags.truncate {
                 open.draft.truncate(&self.library, 0)?;
             }
             return Ok(self.open_draft(who, &open, flags.writes(), flags.caching()));
         }
-        if flags.writes() {
+        if flags.changes() {
             return self.turn_to_draft(who, Node::Draft(id), flags);
         }
         self.open_others_draft(who, &open)
     }
 
     /// Nobody but its writer reads a byte that has not passed the rules.
-    fn open_others_draft(&self, who: Caller, open: &OpenDraft) -> Result<Opened> {
+    fn open_others_draft(&self, who: Caller, open: &Arc<OpenDraft>) -> Result<Opened> {
         // The path leads to an attachment, or does since a commit.
         if self.library.find(open.place())?.is_some() {
             self.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
@@ -151,23 +157,28 @@ impl Tree {
         if open.draft.size() > 0 {
             return Err(Error::Busy);
         }
-        Ok(Opened { fh: self.handles.add(Handle::Nothing), caching: Caching::Never })
+        Ok(Opened {
+            fh: self.handles.add(Handle::Nothing(Arc::clone(open))),
+            caching: Caching::Never,
+        })
     }
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-        if flags.writes() && is_report(&record) {
+        if flags.changes() && is_report(&record) {
             return Err(Error::ReadOnly);
         }
-        let file = self.library.open_scratch(&record, flags.writes())?;
-        if flags.writes() {
+        let file = self.library.open_scratch(&record, flags.changes())?;
+        if flags.changes() {
             self.arrivals.forget(id);
         }
         if flags.truncate {
-            file.set_len(0).map_err(|error| Error::Failed(Box::new(error)))?;
-            self.library.scratch_charge(&record)?.set(0);
+            let charge = self.library.scratch_charge(&record)?;
+            let _gate = charge.gate.read().unwrap_or_else(PoisonError::into_inner);
+            file.set_len(0).map_err(failed)?;
+            charge.set(0);
         }
-        let opened = self.hold_scratch(who, &record, file, flags.writes())?;
+        let opened = self.hold_scratch(who, &record, file, flags.changes())?;
         Ok(Opened { caching: flags.caching(), ..opened })
     }
 
@@ -187,7 +198,7 @@ impl Tree {
             writes,
             opener: self.processes.owner(who.tid),
             written: AtomicBool::new(false),
-            gate: RwLock::new(()),
+            reserved: AtomicBool::new(false),
             became: OnceLock::new(),
         };
         let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
@@ -195,11 +206,6 @@ impl Tree {
     }
 
     /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.
-    pub(in crate::tree) fn living(&self, who: Caller, id: AttachmentId) -> Result<Attachment> {
-        self.living_at(who, Node::Attachment(id), id)
-    }
-
-    /// The same, of what an inode on either side stands for.
     pub(in crate::tree) fn living_at(
         &self,
         who: Caller,
@@ -216,10 +222,5 @@ impl Tree {
             Step::Serve => found.ok_or(Error::Stale),
             Step::LookAgain | Step::Reopen(_) => Err(Error::Stale),
         }
-    }
-
-    /// The slot that a path of an attachment leads to; of several names the first.
-    pub(in crate::tree) fn place_of(&self, id: AttachmentId) -> Result<Place> {
-        self.library.places(id)?.into_iter().next().ok_or(Error::Stale)
     }
 }

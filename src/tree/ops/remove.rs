@@ -8,6 +8,7 @@ use crate::catalog::{Link, Place};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
+use crate::tree::mark::Mark;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::side::Side;
@@ -19,7 +20,7 @@ impl Tree {
         let name = sought(name)?;
         match node(parent)? {
             Node::QuarantineEntry(id) => return self.unlink_quarantined(id, &name),
-            Node::ThumbField(id) | Node::GuardedThumbs(id) => {
+            Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
                 return self.purge_thumb(id, &name);
             }
             _ => {}
@@ -32,7 +33,7 @@ impl Tree {
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Scratch | Meaning::Report => {
                 if self.links.remove(&parent.folder(), &name) {
-                    self.relist_beyond(parent.row);
+                    self.relist_beyond(parent.folder());
                     return Ok(());
                 }
                 let record =
@@ -80,17 +81,20 @@ impl Tree {
         if let Some(own) = self.drafts.owned(place, tgid)
             && !own.is_placeholder()
         {
+            let was_shown = own.is_shown();
             self.put_back(&own);
             own.draft.detach();
             self.drafts.part(&own);
-            self.relist_beyond(place.row);
+            if was_shown {
+                self.relist_beyond(place.folder());
+            }
             return Ok(());
         }
         let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
         match self.library.find(place)? {
             Some(link) if leads(&link) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
-                self.drafts.of(place).iter().for_each(|open| open.hide());
+                self.drafts.of(place).iter().for_each(|open| open.unlink());
                 self.note_unlinked(who, &link, &lost);
                 self.row_changed(place);
                 match side {
@@ -102,7 +106,7 @@ impl Tree {
             Some(_) => Err(Error::NotFound),
             None => {
                 self.unlink_first_draft(place)?;
-                self.relist_beyond(place.row);
+                self.relist_beyond(place.folder());
                 Ok(())
             }
         }
@@ -116,7 +120,7 @@ impl Tree {
             return Err(Error::NotFound);
         }
         for open in visible {
-            open.hide();
+            open.unlink();
             if open.is_placeholder() {
                 self.drafts.remove(open.id);
             }
@@ -139,6 +143,7 @@ impl Tree {
                     self.forget_row(table, row.id, &name);
                 }
                 self.drop_placeholders_where(|place| place.row == row.id);
+                self.drafts.of_row(row.id).iter().for_each(|open| open.unlink());
                 self.links.remove_where(|folder| folder.row == row.id);
                 self.generations.forget(Node::ThumbRow(table, row.id).ino());
                 for (number, _) in self.table(table)?.collections() {
@@ -186,12 +191,13 @@ impl Tree {
 
     fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
-        self.clear_thumbs(Node::thumbs_of(&link.attachment), &[link])
+        self.clear_thumbs(Node::thumbs_of(&link.attachment, Mark::among(&link)), &[link])
     }
 
     fn clear_thumbs(&self, directory: Node, links: &[Link]) -> Result<()> {
         for link in links {
-            if !self.library.variants(link.attachment.blob)?.is_empty() {
+            let field = self.field_at(&link.place)?;
+            if !self.rendered(&link.attachment, &field)?.is_empty() {
                 return Err(Error::NotEmpty);
             }
         }
@@ -209,6 +215,7 @@ impl Tree {
         self.drop_placeholders_where(|place| collection.lists(place));
         self.links.remove_where(|folder| *folder == collection.folder());
         self.generations.renew(row.side().collection(number, row.row).ino());
+        self.relist_beyond(collection.folder());
         Ok(())
     }
 

@@ -93,7 +93,7 @@ impl Tree {
             return Err(Error::Exists);
         }
         let link = self.links.add(folder, name, lead).map_err(|_| Error::TooBusy)?;
-        self.relist_beyond(folder.row);
+        self.relist_beyond(folder.clone());
         Ok(Linked::Made(fleeting(pending_attr(&link))))
     }
 
@@ -197,8 +197,8 @@ impl Tree {
             (_, None) => {}
         }
         self.links.rename(link, folder, name);
-        self.relist_beyond(link.folder.row);
-        self.relist_beyond(folder.row);
+        self.relist_beyond(link.folder.clone());
+        self.relist_beyond(folder.clone());
         Ok(())
     }
 
@@ -213,6 +213,7 @@ impl Tree {
         let written = self.written(who, target);
         self.attach_read(Url::parse(&link.lead.text), written, before)?;
         self.links.remove(&link.folder, &link.name);
+        self.relist_beyond(link.folder.clone());
         Ok(())
     }
 

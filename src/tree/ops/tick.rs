@@ -12,20 +12,21 @@ impl Tree {
     /// Called about once a second by a thread of the daemon. Takes no longer than a look at what is open.
     pub fn tick(&self) {
         for folder in self.links.expire(Instant::now()) {
-            self.relist(folder.row);
+            self.relist(folder);
         }
         for open in self.drafts.expire(Instant::now()) {
             if open.is_placeholder() {
                 self.put_back(&open);
             }
             if open.over.is_none() {
-                self.relist(open.place().row);
+                self.relist(open.place().folder());
             }
         }
         self.listings.forget_old();
         self.stamps.forget_old(Timestamp::now());
         self.unlinked.forget_old();
         self.emptied.forget_old();
+        self.sole.forget_old();
         self.removed.forget_old();
         self.library.close_old();
     }

@@ -33,19 +33,24 @@ pub enum Work {
 impl Tree {
     pub fn write(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => {
-                Ok(open.draft.write_at(&self.library, offset, data)?)
-            }
+            Handle::Draft { open, writes: true } => self.write_draft(open, offset, data),
             Handle::Scratch(scratch) if scratch.writes => {
-                let _gate = scratch.gate.read().unwrap_or_else(PoisonError::into_inner);
+                let _gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
                 match scratch.became.get() {
-                    Some(open) => Ok(open.draft.write_at(&self.library, offset, data)?),
+                    Some(open) => self.write_draft(open, offset, data),
                     None => self.write_scratch(scratch, offset, data),
                 }
             }
             Handle::Document(document) => document.write_at(offset, data),
             _ => Err(Error::BadHandle),
         }
+    }
+
+    fn write_draft(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
+        let written = open.draft.write_at(&self.library, offset, data);
+        // Refused while the bytes come: from here on no name leads to it.
+        self.vanished(open, written.is_err() && open.over.is_none());
+        Ok(written?)
     }
 
     /// What a flush of this handle may cost.
@@ -121,6 +126,9 @@ impl Tree {
             && open.let_go()
         {
             self.end_draft(open);
+        }
+        if let Handle::Scratch(scratch) = &*handle {
+            Self::trim_scratch(scratch);
         }
         if let Handle::Scratch(scratch) = &*handle
             && scratch.writes

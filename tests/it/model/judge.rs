@@ -95,10 +95,10 @@ impl Reference {
             _ => false,
         };
         let (place, owner) = (draft.place, draft.owner);
-        let blank = draft.stage == Stage::Untouched && draft.start == Start::Empty;
+        let emptied = draft.stage == Stage::Untouched && draft.start == Start::Truncated;
         match self.slots.get(&place) {
-            Some(attachment) if empty && blank => {
-                self.emptied.insert((*attachment, process(owner).uid));
+            Some(attachment) if empty && emptied => {
+                self.emptied.insert((place, *attachment, process(owner).uid));
             }
             None if empty && draft.is_shown() => {
                 draft.placeholder = true;

@@ -58,6 +58,8 @@ pub(super) struct Draft {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     Empty,
+    /// It was truncated.
+    Truncated,
     Stored,
 }
 
@@ -109,7 +111,7 @@ pub struct Reference {
     pub(super) drafts: Vec<Draft>,
     pub(super) handles: BTreeMap<usize, Handle>,
     pub(super) unlinked: BTreeMap<(Place, u32), u32>,
-    pub(super) emptied: BTreeSet<(u32, u32)>,
+    pub(super) emptied: BTreeSet<(Place, u32, u32)>,
     /// Entries of the quarantine.
     pub kept: usize,
     last: u32,
@@ -171,7 +173,7 @@ impl Draft {
     pub(super) fn truncate(&mut self) {
         self.bytes.clear();
         self.stage = Stage::Untouched;
-        self.start = Start::Empty;
+        self.start = Start::Truncated;
     }
 }
 
@@ -245,7 +247,9 @@ impl Reference {
                 }
                 Open::Scratch(id)
             }
-            Some(Found::Attachment(id)) if how.writes() || self.has_draft_over(who, id) => {
+            Some(Found::Attachment(id))
+                if how.writes() || self.has_draft_over(who, (place, id)) =>
+            {
                 self.open_draft(who, place, how, true)
             }
             Some(Found::Attachment(id)) => Open::Bytes(self.attachments[&id].clone()),
@@ -262,9 +266,13 @@ impl Reference {
         self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
-    fn has_draft_over(&self, who: u32, id: u32) -> bool {
-        let here =
-            |draft: &Draft| draft.path != Path::Nobody && self.slots.get(&draft.place) == Some(&id);
+    /// Of this name: a draft of another name of the same attachment is another's.
+    fn has_draft_over(&self, who: u32, (place, id): (Place, u32)) -> bool {
+        let here = |draft: &Draft| {
+            draft.path != Path::Nobody
+                && draft.place == place
+                && self.slots.get(&draft.place) == Some(&id)
+        };
         let own = |draft: &Draft| draft.owner == who && draft.handles > 0 && !draft.is_judged();
         self.drafts.iter().any(|draft| here(draft) && own(draft))
     }
@@ -302,13 +310,18 @@ impl Reference {
             return self.hold(who, own, how);
         }
         let uid = process(who).uid;
-        let stored = slot.filter(|id| copies && !self.emptied.remove(&(*id, uid)));
+        let emptied = copies && slot.is_some_and(|id| self.emptied.remove(&(place, id, uid)));
+        let stored = slot.filter(|_| copies && !emptied);
         self.drafts.push(Draft {
             place,
             owner: who,
             stage: Stage::Untouched,
             bytes: stored.map(|id| self.attachments[&id].clone()).unwrap_or_default(),
-            start: if stored.is_some() { Start::Stored } else { Start::Empty },
+            start: match stored {
+                Some(_) => Start::Stored,
+                None if emptied => Start::Truncated,
+                None => Start::Empty,
+            },
             over: slot.is_some(),
             handles: 0,
             path: Path::Everybody,

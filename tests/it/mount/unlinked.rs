@@ -1,0 +1,144 @@
+//! An open file without a name has no links, whatever it is a handle of (stat(2)).
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::daemon::Mount;
+use super::peer::Peer;
+use super::{names, picture};
+
+const NEW: &str = "os.O_RDWR | os.O_CREAT";
+
+fn started() -> Option<(Mount, Peer)> {
+    let peer = Peer::start()?;
+    Some((Mount::start()?, peer))
+}
+
+fn links(peer: &mut Peer) -> String {
+    peer.tell("os.fstat(fd).st_nlink")
+}
+
+fn remove(path: &Path) {
+    fs::remove_file(path).expect("removed");
+}
+
+#[test]
+fn a_write_handle_has_no_links_once_its_name_is_gone() {
+    let Some((mount, mut peer)) = started() else { return };
+    let memo = mount.row().join("memo");
+    let own = format!("os.unlink({memo:?})");
+    for old in [None, Some(b"old")] {
+        // A first draft and one over a file; by its writer and by somebody else.
+        for own in [None, Some(&own)] {
+            if let Some(old) = old {
+                fs::write(&memo, old).expect("taken");
+            }
+            peer.open(&memo, NEW).expect("opened");
+            peer.tell("os.write(fd, b'text')");
+            assert_eq!(links(&mut peer), "1");
+            match own {
+                Some(own) => drop(peer.tell(own)),
+                None => remove(&memo),
+            }
+            assert_eq!(links(&mut peer), "0", "over {old:?}, its own: {}", own.is_some());
+            peer.close().expect("closed");
+            let _ = fs::remove_file(&memo);
+        }
+    }
+}
+
+#[test]
+fn a_committed_handle_has_the_links_of_what_it_became() {
+    let Some((mount, mut peer)) = started() else { return };
+    let memo = mount.row().join("memo");
+    let commit = "[os.write(fd, b'text'), os.close(os.dup(fd))]";
+    peer.open(&memo, NEW).expect("opened");
+    peer.tell(commit);
+    assert_eq!(links(&mut peer), "1");
+    fs::hard_link(&memo, mount.row_of("43").join("memo")).expect("linked");
+    assert_eq!(links(&mut peer), "2");
+    remove(&memo);
+    assert_eq!(links(&mut peer), "1");
+    remove(&mount.row_of("43").join("memo"));
+    assert_eq!(links(&mut peer), "0");
+    peer.tell(commit);
+    assert_eq!(links(&mut peer), "1", "it has a name again");
+    fs::write(mount.row().join(".memo.part"), "other").expect("scratch");
+    fs::rename(mount.row().join(".memo.part"), &memo).expect("over it");
+    assert_eq!(links(&mut peer), "0", "another file has the name");
+    peer.close().expect("closed");
+}
+
+#[test]
+fn a_read_handle_has_no_links_once_its_name_is_gone() {
+    let Some((mount, mut peer)) = started() else { return };
+    let row = mount.row();
+    let scratch = row.join("x.part");
+    let removals: [fn(&Path); 3] = [
+        remove,
+        |path| {
+            fs::write(path.with_file_name("y.part"), "other").expect("scratch");
+            fs::rename(path.with_file_name("y.part"), path).expect("over it");
+        },
+        |path| drop(fs::remove_dir_all(path.parent().expect("a row"))),
+    ];
+    for (path, writes) in [(row.join("memo"), false), (scratch.clone(), false), (scratch, true)] {
+        for removal in removals {
+            fs::create_dir_all(&row).expect("a row");
+            fs::write(&path, "text").expect("taken");
+            peer.open(&path, if writes { "os.O_RDWR" } else { "os.O_RDONLY" }).expect("opened");
+            assert_eq!(links(&mut peer), "1");
+            removal(&path);
+            assert_eq!(links(&mut peer), "0", "{}", path.display());
+            peer.close().expect("closed");
+        }
+    }
+}
+
+/// `fstat` of somebody else's empty file failed once that had gone.
+#[test]
+fn a_placeholder_that_is_read_while_it_goes_has_no_links() {
+    let Some((mount, mut peer)) = started() else { return };
+    let memo = mount.row().join("memo");
+    for flags in ["os.O_RDONLY", "os.O_RDWR"] {
+        File::create(&memo).expect("a placeholder");
+        peer.open(&memo, flags).expect("opened");
+        assert_eq!(links(&mut peer), "1");
+        remove(&memo);
+        assert_eq!(peer.tell("(os.fstat(fd).st_nlink, os.fstat(fd).st_size)"), "(0, 0)", "{flags}");
+        peer.close().expect("closed");
+        let _ = fs::remove_file(&memo);
+    }
+}
+
+#[test]
+fn a_row_that_is_removed_leaves_its_open_files_without_links() {
+    let Some((mount, mut peer)) = started() else { return };
+    let row = mount.row();
+    peer.open(&row.join("memo"), NEW).expect("opened");
+    peer.tell("os.write(fd, b'text')");
+    fs::remove_dir(&row).expect("a first draft keeps no row");
+    assert_eq!(links(&mut peer), "0");
+    assert_eq!(peer.close(), Err(super::ENOENT));
+}
+
+#[test]
+fn a_variant_and_an_entry_of_the_quarantine_that_go_have_no_links() {
+    let Some((mount, mut peer)) = started() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let thumb = mount.path("thumbs/user/42/avatar/w64.png");
+    let refused = mount.row().join("avatar");
+    let _ = fs::write(&refused, picture::cut_short(2));
+    let kept = |mount: &Mount| -> PathBuf {
+        let quarantine = mount.path(".mediafs/quarantine");
+        let entry = quarantine.join(&names(&quarantine)[0]);
+        entry.join("avatar")
+    };
+    for path in [thumb, kept(&mount)] {
+        peer.open(&path, "os.O_RDONLY").expect("opened");
+        assert_eq!(links(&mut peer), "1");
+        remove(&path);
+        assert_eq!(links(&mut peer), "0", "{}", path.display());
+        peer.close().expect("closed");
+    }
+}
