@@ -66,6 +66,17 @@ fn told(status: &Value, serving: bool) -> String {
     let trash = counted(number("/trash/files"), "file");
     line("trash", format!("{trash} of {}", bytes("/trash/bytes")));
     line("quarantine", counted(number("/quarantine"), "file"));
+    let (waiting, size) =
+        (number("/awaiting_quarantine/files"), bytes("/awaiting_quarantine/bytes"));
+    if waiting > 0 {
+        let waiting = counted(waiting, "interrupted file");
+        line(
+            "waiting",
+            format!(
+                "{waiting} of {size} that the quarantine cannot take; the next start tries again"
+            ),
+        );
+    }
     for (table, used) in members(status, "tables") {
         line("table", format!("{table}: {}", usage(used)));
     }
@@ -132,6 +143,7 @@ mod tests {
             "started": "2026-11-25T09:00:00.000Z",
             "library": { "rows": 2, "attachments": 1, "blobs": 3, "variants": 2, "bytes": 2048 },
             "trash": { "files": 0, "bytes": 0 },
+            "awaiting_quarantine": { "files": 1, "bytes": 1024 },
             "quarantine": 1,
             "tables": { "user": { "files": 1, "bytes": 1024, "quota": { "bytes": 1_048_576 } } },
             "stores": { "archive": { "bytes": 0, "free": null }, "library": { "bytes": 2048, "free": 4096 } },
@@ -144,6 +156,7 @@ daemon      serving since 2026-11-25T09:00:00.000Z
 library     1 file in 2 rows; 3 blobs of 2 KiB, 2 variants among them
 trash       0 files of 0 B
 quarantine  1 file
+waiting     1 interrupted file of 1 KiB that the quarantine cannot take; the next start tries again
 table       user: 1 file, 1 KiB of 1 MiB
 store       archive: 0 B, closed
 store       library: 2 KiB, 4 KiB free

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use crate::attachment::RowId;
 use crate::catalog::ScratchRecord;
@@ -10,55 +12,124 @@ use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
 use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library};
+use crate::pipeline;
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
 
+/// What the log was told of scratch, so that it is told once.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many files could not be moved at the last try.
+    stuck: usize,
+}
+
+/// An expired file that is in the quarantine.
+struct Moved {
+    refusal: Refusal,
+    author: Author,
+    kept: String,
+}
+
 impl Library {
+    fn size(&self, record: &ScratchRecord) -> u64 {
+        self.tally.find(record.id).map_or(0, |charge| charge.size())
+    }
+
     /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine. Returns the rows that it was in.
+    /// What the quarantine cannot take stays scratch.
     pub fn expire_scratch(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
         let old = self.catalog.scratch_before(before)?;
         let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
         for record in &reports {
             self.expire_report(record)?;
         }
+        let mut stuck = Vec::new();
         for record in &old {
             let path = self.folder_path(&record.folder)?;
-            // Kept first, forgotten next, removed last: a crash between them loses nothing.
-            if self.keep_scratch(record, &path) {
-                self.catalog.remove_scratch(record.id, Timestamp::now())?;
-                self.tally.remove(record.id);
-                remove_file(&self.scratch_path(record));
+            match self.keep_scratch(record, &path) {
+                Ok(moved) => self.forget_scratch(record, moved)?,
+                Err(error) => stuck.push((path, &record.name, error)),
             }
+        }
+        let before = {
+            let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut told.stuck, stuck.len())
+        };
+        if let Some((path, name, error)) = stuck.first().filter(|_| before != stuck.len()) {
+            tracing::warn!(files = stuck.len(), first = format!("{path}/{name}"), %error, "expired scratch cannot be moved to the quarantine, and stays");
         }
         Ok(reports.iter().chain(&old).map(|record| record.folder.row).collect())
     }
 
-    /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
-    pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
+    /// Kept first, forgotten next, removed last: a crash between them loses nothing.
+    fn forget_scratch(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<(), Error> {
+        if let Err(error) = self.catalog.remove_scratch(record.id, Timestamp::now()) {
+            // It is scratch still, and would be kept once more by the next try.
+            let undone = moved.map_or(Ok(()), |moved| self.quarantine.remove(moved.refusal.id));
+            undone.map_err(Error::io("take expired scratch back"))?;
+            return Err(error.into());
+        }
         self.tally.remove(record.id);
-        if self.keep_scratch(record, row_path) {
-            remove_file(&self.scratch_path(record));
+        self.tell_moved(moved);
+        remove_file(&self.scratch_path(record));
+        Ok(())
+    }
+
+    fn tell_moved(&self, moved: Option<Moved>) {
+        if let Some(Moved { refusal, author, kept }) = moved {
+            self.refusals.record(&refusal, None, author, Some(kept));
         }
     }
 
-    /// Sends scratch with bytes to the quarantine; whether its file is needed no more.
-    fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> bool {
-        // What was taken from a box is attached, or in the quarantine, already; of the reason beside it nobody needs a copy.
-        let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
-        let reason = self.drop_box(record.folder.row).is_some() && has_suffix(&record.name);
-        if taken || reason {
-            return true;
+    /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
+    pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
+        let length = self.size(record);
+        self.tally.remove(record.id);
+        match self.keep_scratch(record, row_path) {
+            Ok(moved) => {
+                self.tell_moved(moved);
+                remove_file(&self.scratch_path(record));
+            }
+            Err(error) => {
+                tracing::warn!(path = format!("{row_path}/{}", record.name), %error, "scratch of a removed row stays in the folder `scratch`; the next start tries again to move it to the quarantine");
+                self.leave(length);
+            }
         }
-        let Ok(file) = File::open(self.scratch_path(record)) else { return true };
-        if is_report(record) || file.metadata().is_ok_and(|meta| meta.len() == 0) {
-            return true;
+    }
+
+    /// Sends scratch with bytes to the quarantine. None: nobody needs its file.
+    fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
+        let file = match File::open(self.scratch_path(record)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let length = file.metadata()?.len();
+        if length == 0 || is_report(record) || self.is_spent(record, &file, length)? {
+            return Ok(None);
         }
         let refusal = self.scratch_refusal(record, row_path, expired(record));
         let author = Author { uid: record.access.uid, pid: 0 };
-        let kept = self.keep(&refusal, record.name.as_str(), author, &file);
-        let safe = kept.is_some();
-        self.refusals.record(&refusal, None, author, kept);
-        safe
+        let kept = self.try_keep(&refusal, record.name.as_str(), author, &file)?;
+        Ok(Some(Moved { refusal, author, kept }))
+    }
+
+    /// Whether a file of a box was dealt with, as far as its record tells: what was taken is attached, or in the quarantine,
+    /// already; of the reason beside it nobody needs a copy.
+    fn is_dealt_with(&self, record: &ScratchRecord) -> bool {
+        let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
+        taken || (self.drop_box(record.folder.row).is_some() && has_suffix(&record.name))
+    }
+
+    /// The same, of the bytes that are there now: somebody may be writing others.
+    fn is_spent(&self, record: &ScratchRecord, file: &File, length: u64) -> io::Result<bool> {
+        let dealt_with = self.is_dealt_with(record);
+        match record.arrival.taken {
+            Some(taken) if dealt_with => Ok(pipeline::digest(file, length)? == taken),
+            _ => Ok(dealt_with),
+        }
     }
 
     /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.

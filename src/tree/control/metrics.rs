@@ -86,8 +86,7 @@ impl Tree {
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
-        let quarantined = self.library.quarantine().list().len();
-        text.gauge("quarantine_entries", "Refused files that are kept.", quarantined);
+        self.tell_kept(text);
         let stores = self.library.store_statuses()?;
         text.metric("store_bytes", "gauge", "Bytes of a store's blobs.");
         for store in &stores {
@@ -100,6 +99,16 @@ impl Tree {
             }
         }
         Ok(())
+    }
+
+    /// What nobody has attached, and how long it is kept.
+    fn tell_kept(&self, text: &mut Text) {
+        let quarantined = self.library.quarantine().count();
+        text.gauge("quarantine_entries", "Files that the quarantine keeps.", quarantined);
+        let (files, bytes) = self.library.awaiting_quarantine();
+        let help = "Interrupted files that the quarantine cannot take before the next start.";
+        text.gauge("awaiting_quarantine_files", help, files);
+        text.gauge("awaiting_quarantine_bytes", "Bytes of those.", bytes);
     }
 
     fn tell_work(&self, text: &mut Text) {

@@ -17,6 +17,7 @@ impl Tree {
     /// As `mediafs status` shows it.
     pub fn status(&self) -> Result<Value> {
         let totals = self.library.totals()?;
+        let awaiting = self.library.awaiting_quarantine();
         let workers = self.library.pipeline().status();
         let refusals: Map<_, _> = self
             .library
@@ -42,6 +43,7 @@ impl Tree {
                 "bytes": totals.bytes,
             },
             "stores": stores,
+            "awaiting_quarantine": { "files": awaiting.0, "bytes": awaiting.1 },
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "passthrough": self.passthrough_status(),
             "open": {
@@ -60,7 +62,7 @@ impl Tree {
             "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
-            "quarantine": self.library.quarantine().list().len(),
+            "quarantine": self.library.quarantine().count(),
         }))
     }
 
