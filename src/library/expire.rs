@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::attachment::RowId;
-use crate::catalog::ScratchRecord;
+use crate::byte_count::ByteCount;
+use crate::catalog::{Folder, ScratchRecord};
 use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
 use crate::library::sidecar::{has_suffix, is_report};
@@ -16,14 +18,27 @@ use crate::pipeline;
 use crate::refusal::{Refusal, Rule, Violation};
 use crate::timestamp::Timestamp;
 
+/// Rows that a warning names.
+const NAMED_ROWS: usize = 5;
+
 /// What the log was told of scratch, so that it is told once.
 #[derive(Debug, Default)]
 pub(super) struct Told(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// Scratch that was made before this was warned of.
+    warned: Option<Timestamp>,
     /// How many files could not be moved at the last try.
     stuck: usize,
+}
+
+/// What there is of scratch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScratchStatus {
+    pub files: usize,
+    pub bytes: u64,
+    pub next_expiry: Option<Timestamp>,
 }
 
 /// An expired file that is in the quarantine.
@@ -34,6 +49,47 @@ struct Moved {
 }
 
 impl Library {
+    /// Costs as much as there are users.
+    pub fn scratch_status(&self) -> ScratchStatus {
+        let (files, bytes, oldest) = self.tally.named();
+        let next_expiry = oldest.map(|created| created.plus(self.settings.scratch));
+        ScratchStatus { files, bytes, next_expiry }
+    }
+
+    /// Warns once of scratch with bytes that has less than a quarter of its life left. To be asked before it expires; it
+    /// looks at the catalogue 16 times in a life of scratch.
+    pub fn warn_of_expiry(&self, now: Timestamp) -> Result<(), Error> {
+        let life = self.settings.scratch;
+        let (until, step) = (now.minus(life / 4 * 3), life / 16);
+        let from = {
+            let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.warned.is_some_and(|warned| until.since(warned) < step) {
+                return Ok(());
+            }
+            told.warned.replace(until)
+        };
+        let new = |it: &ScratchRecord| from.is_none_or(|from| it.created >= from);
+        let mut found = self.catalog.scratch_before(until)?;
+        found
+            .retain(|it| new(it) && !is_report(it) && !self.is_dealt_with(it) && self.size(it) > 0);
+        let Some(first) = found.iter().map(|record| record.created).min() else { return Ok(()) };
+        let rows: BTreeSet<_> = found.iter().map(|record| record.folder.row).collect();
+        let mut named = Vec::new();
+        for row in rows.iter().take(NAMED_ROWS) {
+            named.push(self.folder_path(&Folder::row(*row))?);
+        }
+        tracing::warn!(
+            files = found.len(),
+            bytes = %ByteCount(found.iter().map(|record| self.size(record)).sum()),
+            rows = rows.len(),
+            first = first.plus(life).as_rfc3339(),
+            "scratch expires soon and goes to the quarantine then, in {}{}; move it onto fields, or raise [library] scratch",
+            named.join(", "),
+            if rows.len() > NAMED_ROWS { " and others" } else { "" },
+        );
+        Ok(())
+    }
+
     fn size(&self, record: &ScratchRecord) -> u64 {
         self.tally.find(record.id).map_or(0, |charge| charge.size())
     }
@@ -138,7 +194,7 @@ impl Library {
         let Some(table) = self.table(row.table) else { return Ok(()) };
         let path = self.folder_path(&record.folder)?;
         let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
-        let violation = not_a_field(record, &fields.join(", "));
+        let violation = not_a_field(record, &fields.join(", "), self.settings.scratch);
         let refusal = self.scratch_refusal(record, &path, violation);
         self.refusals.record(&refusal, None, author, None);
         Ok(())
@@ -154,14 +210,17 @@ impl Library {
     }
 }
 
-fn not_a_field(record: &ScratchRecord, fields: &str) -> Violation {
+fn not_a_field(record: &ScratchRecord, fields: &str, life: Duration) -> Violation {
+    let end = record.created.plus(life);
+    // Seconds where minutes would say too little.
+    let end = if life < Duration::from_secs(3600) { end.as_second() } else { end.as_minute() };
     Violation {
         rule: Rule::NotAField,
         fact: format!("{} is the name of no field and was kept as scratch", record.name),
         measured: record.name.to_string(),
         allows: format!("has the fields {fields}"),
         allowed: fields.to_owned(),
-        hint: "move it onto a field before it expires".into(),
+        hint: format!("move it onto a field; kept as scratch until {end}, then in the quarantine"),
     }
 }
 

@@ -13,7 +13,7 @@ mod describe;
 pub mod downloads;
 pub mod draft;
 mod early;
-mod expire;
+pub mod expire;
 mod extent;
 pub mod home;
 pub mod kept;

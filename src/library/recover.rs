@@ -123,8 +123,7 @@ impl Library {
         let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
         for record in records.iter().filter(|record| !is_report(record)) {
             let size = self.stat_scratch(record).map_or(0, |stat| stat.size);
-            let table = self.scratch_table(&record.folder)?;
-            self.tally.add(record.id, record.access.uid, table, size);
+            self.tally.add(record, self.scratch_table(&record.folder)?, size);
         }
         let known: HashSet<_> = records.iter().map(|record| self.scratch_path(record)).collect();
         let read = || Error::io("read the scratch folder");

@@ -14,6 +14,7 @@ mod copy;
 pub mod daemon;
 mod draft;
 mod edit;
+mod expiry;
 mod extension;
 mod kept;
 mod law;
