@@ -38,6 +38,8 @@ pub enum Rule {
     Interrupted,
     /// Scratch that nobody fetched within its time.
     Expired,
+    /// Bytes in the quarantine whose reason cannot be read: no refusal has this rule.
+    Unreadable,
     /// A file was closed under a name that no field has: a notice, nothing is refused.
     NotAField,
     /// What was written to `row.json` is no patch of the row's metadata.
@@ -82,6 +84,7 @@ impl Rule {
             Self::RowGone => "row_gone",
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
+            Self::Unreadable => "unreadable",
             Self::NotAField => "not_a_field",
             Self::Json => "json",
             Self::MaxItems => "max_items",

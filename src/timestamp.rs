@@ -21,6 +21,10 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
     /// The time that has passed since `earlier`; zero if the clock went backwards.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -34,16 +38,26 @@ impl Timestamp {
 
     /// `2026-11-22T17:45:07.123Z` (RFC 3339, milliseconds).
     pub fn as_rfc3339(self) -> String {
-        let seconds = self.0.div_euclid(NANOS);
         let millis = self.0.rem_euclid(NANOS) / 1_000_000;
+        format!("{}:{:02}.{millis:03}Z", self.to_minute(), self.0.div_euclid(NANOS).rem_euclid(60))
+    }
+
+    /// `2026-11-22T17:45:07Z`.
+    pub fn as_second(self) -> String {
+        format!("{}:{:02}Z", self.to_minute(), self.0.div_euclid(NANOS).rem_euclid(60))
+    }
+
+    /// `2026-11-22T17:45Z`.
+    pub fn as_minute(self) -> String {
+        format!("{}Z", self.to_minute())
+    }
+
+    fn to_minute(self) -> String {
+        let seconds = self.0.div_euclid(NANOS);
         let (year, month, day) = civil_date(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
-        format!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
-            of_day / 3600,
-            of_day / 60 % 60,
-            of_day % 60
-        )
+        let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}")
     }
 }
 
@@ -87,6 +101,8 @@ mod tests {
         let time = Timestamp(1_763_833_507_123_456_789);
         assert_eq!(time.as_rfc3339(), "2025-11-22T17:45:07.123Z");
         assert_eq!(time.as_seconds(), "1763833507.123456");
+        assert_eq!(time.as_second(), "2025-11-22T17:45:07Z");
+        assert_eq!(time.as_minute(), "2025-11-22T17:45Z");
         assert_eq!(Timestamp(951_782_400 * NANOS).as_rfc3339(), "2000-02-29T00:00:00.000Z");
     }
 

@@ -82,16 +82,23 @@ impl Place {
         let field = self.name.split('.').next().unwrap_or_default();
         let view = format!("{field}.url");
         let path = self.folder.join(&view);
+        // The URL of a field is never listed; whatever is, is scratch, and somebody's if it is there already.
+        if self.lists(&view)? {
+            return Ok(Outcome::NoField);
+        }
         let mut file = File::create(&path)?;
         file.write_all(url.as_bytes())?;
         file.sync_all()?;
-        // The URL of a field is never listed; whatever is, is scratch.
-        let mut names = fs::read_dir(&self.folder)?;
-        if names.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *view)) {
+        if self.lists(&view)? {
             fs::remove_file(path)?;
             return Ok(Outcome::NoField);
         }
         Ok(Outcome::Attached)
+    }
+
+    fn lists(&self, name: &str) -> io::Result<bool> {
+        let mut names = fs::read_dir(&self.folder)?;
+        Ok(names.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *name)))
     }
 
     /// Replaces what is there, as `ln -sf` does.

@@ -8,7 +8,7 @@ use super::control::{self, Request, Response};
 use super::{Error, library, say};
 use crate::byte_count::ByteCount;
 use crate::config::Config;
-use crate::library::quarantine::Kept;
+use crate::library::kept::Kept;
 use crate::refusal::RefusalId;
 use crate::tree::Tree;
 use crate::tree::process::Processes;

@@ -65,7 +65,19 @@ fn told(status: &Value, serving: bool) -> String {
     );
     let trash = counted(number("/trash/files"), "file");
     line("trash", format!("{trash} of {}", bytes("/trash/bytes")));
+    line("scratch", scratch(status));
     line("quarantine", counted(number("/quarantine"), "file"));
+    let (waiting, size) =
+        (number("/awaiting_quarantine/files"), bytes("/awaiting_quarantine/bytes"));
+    if waiting > 0 {
+        let waiting = counted(waiting, "interrupted file");
+        line(
+            "waiting",
+            format!(
+                "{waiting} of {size} that the quarantine cannot take; the next start tries again"
+            ),
+        );
+    }
     for (table, used) in members(status, "tables") {
         line("table", format!("{table}: {}", usage(used)));
     }
@@ -89,6 +101,17 @@ fn members<'a>(status: &'a Value, key: &str) -> Vec<(&'a String, &'a Value)> {
 
 fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `12 files, 34 MiB, first expires 2026-11-30 19:10 UTC`.
+fn scratch(status: &Value) -> String {
+    let number = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let (files, bytes) = (number("/scratch/files"), ByteCount(number("/scratch/bytes")));
+    let expiry = status.pointer("/scratch/next_expiry").and_then(Value::as_str);
+    let expiry = expiry
+        .and_then(|time| time.get(..16))
+        .map_or_else(String::new, |time| format!(", first expires {} UTC", time.replace('T', " ")));
+    format!("{}, {bytes}{expiry}", counted(files, "file"))
 }
 
 /// What a table has, of what it may have.
@@ -132,6 +155,8 @@ mod tests {
             "started": "2026-11-25T09:00:00.000Z",
             "library": { "rows": 2, "attachments": 1, "blobs": 3, "variants": 2, "bytes": 2048 },
             "trash": { "files": 0, "bytes": 0 },
+            "scratch": { "files": 12, "bytes": 35_651_584, "next_expiry": "2026-11-30T19:10:07.123Z" },
+            "awaiting_quarantine": { "files": 1, "bytes": 1024 },
             "quarantine": 1,
             "tables": { "user": { "files": 1, "bytes": 1024, "quota": { "bytes": 1_048_576 } } },
             "stores": { "archive": { "bytes": 0, "free": null }, "library": { "bytes": 2048, "free": 4096 } },
@@ -143,7 +168,9 @@ mod tests {
 daemon      serving since 2026-11-25T09:00:00.000Z
 library     1 file in 2 rows; 3 blobs of 2 KiB, 2 variants among them
 trash       0 files of 0 B
+scratch     12 files, 34 MiB, first expires 2026-11-30 19:10 UTC
 quarantine  1 file
+waiting     1 interrupted file of 1 KiB that the quarantine cannot take; the next start tries again
 table       user: 1 file, 1 KiB of 1 MiB
 store       archive: 0 B, closed
 store       library: 2 KiB, 4 KiB free

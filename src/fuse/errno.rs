@@ -63,7 +63,7 @@ fn of_rule(rule: Rule) -> Errno {
         Rule::UrlTimeout => Errno::ETIMEDOUT,
         Rule::UrlAnswer => remote_io(),
         // Notices about files that nobody writes any more: no request is answered with them.
-        Rule::Interrupted | Rule::Expired | Rule::NotAField => Errno::EIO,
+        Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField => Errno::EIO,
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::access::{DIR_MODE, Policy};
 use crate::attachment::{Access, RowId, ScratchId};
 use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
+use crate::digest::Digest;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::scratch::ScratchStat;
@@ -111,10 +112,10 @@ impl Library {
         let sent = self.snapshot(&file, before.size)?;
         let read = Error::io("read a file in a box");
         let digest = pipeline::digest(&sent, before.size).map_err(read)?;
-        if record.arrival.taken != Some(digest) {
-            self.admit(drop_box, &record, &sent)?;
-        }
-        self.catalog.take(id, digest)?;
+        let safe = record.arrival.taken == Some(digest) || self.admit(drop_box, &record, &sent)?;
+        // Bytes that were refused and found no room in the quarantine are told from those that were dealt with: they go
+        // there when they expire.
+        self.catalog.take(id, if safe { digest } else { Digest::of(&[]) })?;
         // Somebody wrote on meanwhile and may have closed it before it was taken. That it was read is no change.
         let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
         if changes(self.stat_scratch(&record)?) != changes(before) {
@@ -123,15 +124,23 @@ impl Library {
         Ok(())
     }
 
-    fn admit(&self, drop_box: &DropBox, record: &ScratchRecord, sent: &File) -> Result<(), Error> {
+    /// Whether the bytes are attached, or in the quarantine.
+    fn admit(
+        &self,
+        drop_box: &DropBox,
+        record: &ScratchRecord,
+        sent: &File,
+    ) -> Result<bool, Error> {
         match self.attach_arrival(drop_box, record, sent) {
             Ok(()) => {
                 drop_box.taken.fetch_add(1, Ordering::Relaxed);
-                self.take_reason(record)
+                self.take_reason(record)?;
+                Ok(true)
             }
             Err(Error::Refused(refusal)) => {
                 drop_box.refused.fetch_add(1, Ordering::Relaxed);
-                self.lay_reason(record, &refusal)
+                self.lay_reason(record, &refusal)?;
+                Ok(self.quarantine.find(refusal.id).is_some())
             }
             Err(error) => Err(error),
         }
@@ -164,14 +173,14 @@ impl Library {
         let refined = match self.refine(Raw::new(sent)?, field, &record.name) {
             Ok(refined) => refined,
             Err(pipeline::Error::Refused(violation)) => {
-                return Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into());
+                return Err(self.refuse_arrival(drop_box, record, violation, sent).into());
             }
             Err(error) => return Err(error.into()),
         };
         let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
         let row = match &noted {
             Some(row) => row.clone(),
-            None => self.enrol(drop_box, table, record)?,
+            None => self.enrol(drop_box, table, (record, sent))?,
         };
         let times = self.stat_scratch(record)?.times;
         let metadata = Metadata::written(record.access, times, scratch::foreign_attributes(sent));
@@ -183,7 +192,7 @@ impl Library {
                     self.catalog.remove_row(row.id)?;
                 }
                 let violation = self.over_quota(&excess);
-                Err(self.refuse_arrival(drop_box, record, violation, Some(sent)).into())
+                Err(self.refuse_arrival(drop_box, record, violation, sent).into())
             }
             stored => stored.map(drop),
         }
@@ -194,7 +203,7 @@ impl Library {
         &self,
         drop_box: &DropBox,
         table: &Table,
-        record: &ScratchRecord,
+        (record, sent): (&ScratchRecord, &File),
     ) -> Result<RowRecord, Error> {
         let template = &drop_box.rule.id;
         let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
@@ -216,7 +225,7 @@ impl Library {
             }
         }
         let violation = no_id(drop_box, &record.name);
-        Err(self.refuse_arrival(drop_box, record, violation, None).into())
+        Err(self.refuse_arrival(drop_box, record, violation, sent).into())
     }
 
     /// The next whole number. Numbers that others have taken since are stepped over by trying.
@@ -267,7 +276,7 @@ impl Library {
         drop_box: &DropBox,
         record: &ScratchRecord,
         violation: Violation,
-        complete: Option<&File>,
+        sent: &File,
     ) -> Refusal {
         let refusal = Refusal {
             id: self.refusals.next_id(),
@@ -276,7 +285,7 @@ impl Library {
             violation,
         };
         let name = record.name.as_str();
-        let kept = complete.and_then(|bytes| self.keep(&refusal, name, author(record), bytes));
+        let kept = self.keep(&refusal, name, author(record), sent);
         self.refusals.record(&refusal, None, author(record), kept);
         refusal
     }

@@ -29,4 +29,7 @@ pub struct Counts {
     pub variants_found: Count,
     pub variants_rendered: Count,
     pub variants_failed: Count,
+    /// Files that nobody closed and that the quarantine could not take: they wait for the next start.
+    pub awaiting_files: Count,
+    pub awaiting_bytes: Count,
 }

@@ -82,7 +82,7 @@ pub(super) enum Stage {
     /// Bytes that no flush has judged.
     Open(Staged),
     /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
-    Frozen { sent: File, _name: Frozen },
+    Frozen { sent: File, name: Frozen },
     /// Bytes could not be written (a full disk): the rest was given up, nothing must be committed.
     Spoiled(Staged),
     /// Every operation answers the same until the draft is truncated to 0.

@@ -13,9 +13,10 @@ mod describe;
 pub mod downloads;
 pub mod draft;
 mod early;
-mod expire;
+pub mod expire;
 mod extent;
 pub mod home;
+pub mod kept;
 mod lately;
 pub mod open;
 mod patch;
@@ -32,6 +33,7 @@ pub mod row;
 pub mod rows;
 pub mod scratch;
 pub mod settle;
+mod share;
 pub mod sidecar;
 pub mod staging;
 pub mod stores;
@@ -54,6 +56,7 @@ use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
 use crate::library::downloads::Downloads;
+use crate::library::expire::Told;
 use crate::library::home::Home;
 use crate::library::open::Lent;
 use crate::library::promise::{Promise, Promises};
@@ -129,6 +132,7 @@ pub struct Library {
     settings: Settings,
     limits: Limits,
     tally: Tally,
+    told: Told,
     stores: Stores,
     staging: Staging,
     quarantine: Quarantine,
@@ -198,6 +202,7 @@ impl Library {
             tables,
             limits,
             tally: Tally::default(),
+            told: Told::default(),
             renders: Renders::default(),
             renderer,
             fetcher: Fetcher::new(settings.fetch.clone()),

@@ -4,12 +4,13 @@
 //! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
 
 use std::fs::File;
+use std::io;
 
 use crate::attachment::{Access, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::digest::Digest;
 use crate::library::attributes::{ORIGIN, as_source};
-use crate::library::quarantine::Kept;
+use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use crate::pipeline::{self, Candidate, Refined, Sent, Sum};
@@ -275,7 +276,7 @@ impl Library {
         target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
     }
 
-    /// Moves bytes to the quarantine; returns where they are below it.
+    /// Moves bytes to the quarantine; returns where they are below it. If that fails the log says so.
     pub(crate) fn keep(
         &self,
         refusal: &Refusal,
@@ -283,7 +284,21 @@ impl Library {
         author: Author,
         bytes: &File,
     ) -> Option<String> {
-        let length = bytes.metadata().ok()?.len();
+        let kept = self.try_keep(refusal, name, author, bytes);
+        kept.inspect_err(|error| {
+            tracing::warn!(id = %refusal.id, path = refusal.path, %error, "refused bytes cannot be quarantined");
+        })
+        .ok()
+    }
+
+    pub(crate) fn try_keep(
+        &self,
+        refusal: &Refusal,
+        name: &str,
+        author: Author,
+        bytes: &File,
+    ) -> io::Result<String> {
+        let length = bytes.metadata()?.len();
         let kept = Kept {
             id: refusal.id.to_string(),
             name: name.to_owned(),
@@ -295,13 +310,8 @@ impl Library {
             length,
             time: Timestamp::now(),
         };
-        match self.quarantine.keep(refusal.id, bytes, kept) {
-            Ok(name) => Some(format!("{}/{name}", refusal.id)),
-            Err(error) => {
-                tracing::warn!(id = %refusal.id, %error, "refused bytes cannot be quarantined");
-                None
-            }
-        }
+        let name = self.quarantine.keep(refusal.id, bytes, kept)?;
+        Ok(format!("{}/{name}", refusal.id))
     }
 
     /// `fsync` of a staged file and of the folder that holds its name.

@@ -1,21 +1,18 @@
-//! The quarantine: refused and interrupted bytes, kept for a while so that nothing is lost.
-//! Does not judge; knows what it keeps only by `reason.json`.
+//! The quarantine: refused, interrupted and expired bytes, kept for a while so that nothing is lost.
+//! Does not judge; what it deletes it says in the log.
 
-use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::library::staging;
+use crate::library::kept::{self, Kept, REASON};
+use crate::library::share::{Bound, Entries};
 use crate::refusal::{RefusalId, Rule};
 use crate::timestamp::Timestamp;
 
-/// How much is kept: what is older or more goes, oldest first.
+/// How much is kept: what is older goes, and of refused files what is more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     pub age: Duration,
@@ -29,70 +26,60 @@ impl Default for Bounds {
     }
 }
 
-const REASON: &str = "reason.json";
-
-/// Kept bytes with the reason they are here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    pub id: String,
-    /// The file's name in the quarantine: the field's, with the extension it was written with.
-    pub name: String,
-    /// Where it was going, `user/42/avatar`.
-    pub path: String,
-    pub uid: u32,
-    pub rule: Rule,
-    pub message: String,
-    pub hint: String,
-    pub length: u64,
-    pub time: Timestamp,
-}
-
 #[derive(Debug)]
 pub struct Quarantine {
     folder: PathBuf,
     bounds: Bounds,
     /// Guards the list of what is kept; files are moved in before they are listed and out after.
-    kept: Mutex<BTreeMap<RefusalId, Kept>>,
+    entries: Mutex<Entries>,
 }
 
 impl Quarantine {
-    /// Reads what is there. Entries without a readable reason, or without their bytes, are half-made: they are removed.
+    /// Reads what is there. Nothing that has bytes is removed, whatever else of it can be read.
     pub fn open(folder: PathBuf, bounds: Bounds) -> io::Result<Self> {
-        let mut kept = BTreeMap::new();
+        let mut entries = Entries::default();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             let id = path.file_name().and_then(|name| RefusalId::parse(name.to_str()?));
-            match (id, read_reason(&path)) {
-                (Some(id), Some(reason)) if path.join(&reason.name).exists() => {
-                    kept.insert(id, reason);
+            let found = id.map_or(Ok(None), |id| kept::read(&path, id));
+            match (id, found) {
+                (Some(id), Ok(Some(kept))) => entries.insert(id, kept),
+                (_, found) => {
+                    if let Err(error) = found.and_then(|_| kept::tidy(&path)) {
+                        tracing::warn!(path = %path.display(), %error, "this is no entry of the quarantine, and stays as it is");
+                    }
                 }
-                _ => fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path))?,
             }
         }
-        Ok(Self { folder, bounds, kept: Mutex::new(kept) })
+        let unreadable = entries.all().values().filter(|kept| kept.rule == Rule::Unreadable);
+        let unreadable = unreadable.count();
+        if unreadable > 0 {
+            tracing::warn!(
+                entries = unreadable,
+                "reasons in the quarantine cannot be read; their files are kept, see `mediafs refused`"
+            );
+        }
+        Ok(Self { folder, bounds, entries: Mutex::new(entries) })
     }
 
     /// One that shows nothing, whatever the folder holds.
     pub fn none(folder: PathBuf, bounds: Bounds) -> Self {
-        Self { folder, bounds, kept: Mutex::default() }
+        Self { folder, bounds, entries: Mutex::default() }
     }
 
     pub fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// Takes bytes in: links the file if it lies on the same disk, else copies it. The oldest entries make room.
-    /// Durable when it returns; returns the name that the file has there.
+    /// Takes bytes in: links the file if it lies on the same disk, else copies it. Refused files make room for another.
+    /// Durable when it returns; returns the name that the file has there. Errors: `StorageFull` if there is no room for it.
     pub fn keep(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<String> {
-        let folder = self.folder.join(id.to_string());
-        let kept = Kept { name: file_name(&kept.name), ..kept };
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        let made = fill(&folder, bytes, &kept);
-        if let Err(error) = made {
-            // Best effort: what remains is removed at the next start.
-            let _ = fs::remove_dir_all(&folder);
-            return Err(error);
+        if !self.lock().has_room(&kept, self.bounds) {
+            let full = "the quarantine has no room for it ([quarantine] size and count)";
+            return Err(io::Error::new(io::ErrorKind::StorageFull, full));
         }
+        let kept = Kept { name: file_name(&kept.name), ..kept };
+        kept::lay(&self.place(id), bytes, &kept)?;
         let name = kept.name.clone();
         self.lock().insert(id, kept);
         self.prune(Timestamp::now());
@@ -100,58 +87,58 @@ impl Quarantine {
     }
 
     pub fn find(&self, id: RefusalId) -> Option<Kept> {
-        self.lock().get(&id).cloned()
+        self.lock().all().get(&id).cloned()
     }
 
     /// Everything that is kept, oldest first.
     pub fn list(&self) -> Vec<(RefusalId, Kept)> {
-        self.lock().iter().map(|(id, kept)| (*id, kept.clone())).collect()
+        self.lock().all().iter().map(|(id, kept)| (*id, kept.clone())).collect()
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> usize {
+        self.lock().all().len()
     }
 
     pub fn open_bytes(&self, id: RefusalId) -> io::Result<File> {
         let name = self.find(id).ok_or(io::ErrorKind::NotFound)?.name;
-        File::open(self.folder.join(id.to_string()).join(name))
+        File::open(self.place(id).join(name))
     }
 
-    pub fn open_reason(&self, id: RefusalId) -> io::Result<File> {
-        File::open(self.folder.join(id.to_string()).join(REASON))
-    }
-
+    /// Removes what somebody has taken out or does not want back.
     pub fn remove(&self, id: RefusalId) -> io::Result<()> {
-        if self.lock().remove(&id).is_some() {
-            fs::remove_dir_all(self.folder.join(id.to_string()))?;
-        }
-        Ok(())
+        let Some(kept) = self.lock().remove(id) else { return Ok(()) };
+        tracing::info!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, "a file was taken out of the quarantine");
+        kept::remove(&self.place(id), &kept)
     }
 
-    /// Removes what is over a bound.
+    /// Deletes what is over a bound.
     pub fn prune(&self, now: Timestamp) {
-        for id in self.surplus(now) {
-            if let Err(error) = self.remove(id) {
-                tracing::warn!(%id, %error, "a quarantined file cannot be removed");
-            }
+        let old = self.lock().old(self.bounds, now);
+        for id in old {
+            self.delete(id, Bound::Age);
+        }
+        loop {
+            let surplus = self.lock().surplus(self.bounds);
+            let Some((id, bound)) = surplus else { return };
+            self.delete(id, bound);
         }
     }
 
-    fn surplus(&self, now: Timestamp) -> Vec<RefusalId> {
-        let Bounds { age, count: most, bytes: room } = self.bounds;
-        let kept = self.lock();
-        let (mut count, mut bytes) = (0_usize, 0_u64);
-        let mut surplus = Vec::new();
-        for (id, entry) in kept.iter().rev() {
-            count += 1;
-            bytes = bytes.saturating_add(entry.length);
-            let old = now.since(entry.time) > age;
-            // The newest entry always stays, however large: it is what its writer looks for.
-            if count > 1 && (old || count > most || bytes > room) {
-                surplus.push(*id);
-            }
+    fn delete(&self, id: RefusalId, bound: Bound) {
+        let Some(kept) = self.lock().remove(id) else { return };
+        tracing::warn!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, rule = kept.rule.key(), "a file in the quarantine is deleted: {bound}");
+        if let Err(error) = kept::remove(&self.place(id), &kept) {
+            tracing::warn!(%id, %error, "a quarantined file cannot be removed");
         }
-        surplus
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RefusalId, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self, id: RefusalId) -> PathBuf {
+        self.folder.join(id.to_string())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,44 +147,11 @@ fn file_name(wanted: &str) -> String {
     if wanted == REASON { format!("file-{REASON}") } else { wanted.to_owned() }
 }
 
-/// Bytes first, the reason last: an entry with a reason is whole, and on disk when this returns.
-fn fill(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
-    place(bytes, &folder.join(&kept.name), kept.length)?;
-    File::open(folder.join(&kept.name))?.sync_all()?;
-    let mut reason =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(REASON))?;
-    let mut text = serde_json::to_string_pretty(kept)?;
-    text.push('\n');
-    reason.write_all(text.as_bytes())?;
-    reason.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
-}
-
-fn place(bytes: &File, path: &Path, length: u64) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let descriptor = format!("/proc/self/fd/{}", bytes.as_raw_fd());
-    let linked = rustix::fs::linkat(
-        rustix::fs::CWD,
-        descriptor,
-        rustix::fs::CWD,
-        path,
-        rustix::fs::AtFlags::SYMLINK_FOLLOW,
-    );
-    if linked.is_ok() {
-        return Ok(());
-    }
-    let copy = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    staging::copy(bytes, &copy, length)
-}
-
-fn read_reason(folder: &Path) -> Option<Kept> {
-    let text = fs::read_to_string(folder.join(REASON)).ok()?;
-    serde_json::from_str(&text).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::path::Path;
+
     use super::*;
 
     fn kept(id: RefusalId, length: u64, time: Timestamp) -> Kept {
@@ -266,7 +220,143 @@ mod tests {
     fn an_entry_without_a_reason_is_removed_at_the_start() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("half")).expect("a folder");
+        // As a crash leaves one before its bytes are there.
+        let made = folder.path().join("0sacgz1v800");
+        fs::create_dir(&made)
+            .and_then(|()| fs::write(made.join(REASON), "{ \"id\""))
+            .expect("made");
         open(folder.path(), Bounds::default());
         assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 0);
+    }
+
+    /// An entry of five bytes whose reason was changed to this, as the next start finds it.
+    fn found_with(reason: impl Fn(&Path)) -> (Quarantine, RefusalId, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let id = RefusalId::at(Timestamp::now());
+        let first = open(folder.path(), Bounds::default());
+        first.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
+        reason(&folder.path().join(id.to_string()).join(REASON));
+        (open(folder.path(), Bounds::default()), id, folder)
+    }
+
+    type Damage = Box<dyn Fn(&Path)>;
+
+    fn replace(from: &'static str, to: &'static str) -> Damage {
+        Box::new(move |path| {
+            let text = fs::read_to_string(path).expect("a reason");
+            fs::write(path, text.replace(from, to)).expect("written");
+        })
+    }
+
+    #[test]
+    fn bytes_whose_reason_cannot_be_read_stay_and_say_so() {
+        let damages: [(&str, Damage); 6] = [
+            ("of another version", replace("truncated", "a_newer_rule")),
+            ("a field less", replace("\"hint\"", "\"advice\"")),
+            ("torn", replace("avatar.jpg\",", "")),
+            ("empty", Box::new(|path| fs::write(path, "").expect("emptied"))),
+            ("gone", Box::new(|path| fs::remove_file(path).expect("removed"))),
+            (
+                "no file",
+                Box::new(|path| {
+                    fs::remove_file(path).and_then(|()| fs::create_dir(path)).expect("a directory");
+                }),
+            ),
+        ];
+        for (what, damage) in damages {
+            let (quarantine, id, _folder) = found_with(damage);
+            let entry = quarantine.find(id).unwrap_or_else(|| panic!("{what}: it is listed"));
+            assert_eq!(
+                (entry.rule, entry.name.as_str()),
+                (Rule::Unreadable, "avatar.jpg"),
+                "{what}"
+            );
+            assert_eq!(entry.length, 5, "{what}");
+            assert!(entry.message.contains("reason unreadable"), "{what}: {}", entry.message);
+            let text = io::read_to_string(quarantine.open_bytes(id).expect("bytes")).expect("text");
+            assert_eq!(text, "hello", "{what}");
+            quarantine.remove(id).expect("dropped by a person");
+            assert_eq!(fs::read_dir(&quarantine.folder).expect("a list").count(), 0, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_an_unreadable_reason_does_tell_is_shown() {
+        let (quarantine, id, _folder) = found_with(replace("truncated", "a_newer_rule"));
+        let entry = quarantine.find(id).expect("listed");
+        assert_eq!((entry.path.as_str(), entry.uid), ("user/42/avatar", 1000));
+        assert!(entry.message.ends_with("it says: cut"), "{}", entry.message);
+    }
+
+    #[test]
+    fn an_unreadable_entry_is_bounded_like_the_others() {
+        let (quarantine, id, folder) = found_with(|path| fs::write(path, "").expect("emptied"));
+        let time = std::time::SystemTime::now() - Duration::from_secs(7_200);
+        let directory = File::open(folder.path().join(id.to_string())).expect("there");
+        directory.set_times(fs::FileTimes::new().set_modified(time)).expect("set");
+        drop(quarantine);
+        let bounds = Bounds { age: Duration::from_secs(3_600), ..Bounds::default() };
+        let quarantine = open(folder.path(), bounds);
+        quarantine.prune(Timestamp::now());
+        assert!(quarantine.find(id).is_some(), "the newest stays");
+        put(&quarantine, Rule::Truncated, 1000, 5);
+        assert_eq!(quarantine.find(id), None);
+    }
+
+    /// Keeps so many bytes of a user under a new id.
+    fn put(quarantine: &Quarantine, rule: Rule, uid: u32, length: u64) -> Option<RefusalId> {
+        let last = quarantine.list().last().map_or(RefusalId::from_number(0), |(id, _)| *id);
+        let id = last.next().max(RefusalId::at(Timestamp::now()));
+        let entry = Kept { uid, rule, ..kept(id, length, Timestamp::now()) };
+        let content = vec![0; usize::try_from(length).expect("few")];
+        quarantine.keep(id, &bytes(&content), entry).ok().map(|_| id)
+    }
+
+    fn has(quarantine: &Quarantine, id: Option<RefusalId>) -> bool {
+        id.is_some_and(|id| quarantine.find(id).is_some())
+    }
+
+    #[test]
+    fn refusals_push_out_neither_expired_scratch_nor_interrupted_drafts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bounds = Bounds { count: 3, bytes: 100, ..Bounds::default() };
+        let quarantine = open(folder.path(), bounds);
+        let expired: Vec<_> = (0..5).map(|_| put(&quarantine, Rule::Expired, 7, 50)).collect();
+        let draft = put(&quarantine, Rule::Interrupted, 7, 60);
+        for uid in 0..20 {
+            put(&quarantine, Rule::Truncated, uid, 30);
+        }
+        assert!(expired.iter().all(|id| has(&quarantine, *id)), "bounded by age alone");
+        assert!(has(&quarantine, draft));
+        assert_eq!(quarantine.count(), 5 + 1 + 3);
+        let again = open(folder.path(), bounds);
+        again.prune(Timestamp::now());
+        assert_eq!(again.list(), quarantine.list());
+    }
+
+    #[test]
+    fn an_interrupted_draft_that_finds_no_room_is_not_taken_and_pushes_out_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let quarantine = open(folder.path(), Bounds { count: 2, bytes: 100, ..Bounds::default() });
+        assert_eq!(put(&quarantine, Rule::Interrupted, 7, 101), None, "larger than all");
+        let first = put(&quarantine, Rule::Interrupted, 7, 60);
+        assert_eq!(put(&quarantine, Rule::Interrupted, 7, 60), None, "too large");
+        let second = put(&quarantine, Rule::Interrupted, 7, 10);
+        assert_eq!(put(&quarantine, Rule::Interrupted, 7, 10), None, "too many");
+        assert!(has(&quarantine, first) && has(&quarantine, second));
+        assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 2);
+    }
+
+    #[test]
+    fn who_has_most_makes_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let quarantine = open(folder.path(), Bounds { count: 3, bytes: 100, ..Bounds::default() });
+        let other = put(&quarantine, Rule::Truncated, 7, 40);
+        for length in [30, 10, 50, 1_000, 20] {
+            let newest = put(&quarantine, Rule::Truncated, 8, length);
+            assert!(has(&quarantine, newest), "the newest stays, however large: {length}");
+            assert!(has(&quarantine, other), "another user's stays: {length}");
+        }
+        assert_eq!(quarantine.count(), 2);
     }
 }

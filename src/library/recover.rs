@@ -2,10 +2,12 @@
 //! Does not ask how it ended: a clean stop leaves nothing to do here.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use crate::byte_count::ByteCount;
 use crate::catalog::Place;
 use crate::library::refuse::Author;
 use crate::library::sidecar::is_report;
@@ -17,9 +19,20 @@ use crate::timestamp::Timestamp;
 /// What `st_blocks` counts (stat(3type)).
 const BLOCK: u64 = 512;
 
+/// A file that a crash left, and where its bytes belong.
+struct Found<'f> {
+    file: &'f Path,
+    name: &'f str,
+    path: String,
+    place: Option<&'f Place>,
+    /// Its owner on the disk where nobody is known.
+    uid: Option<u32>,
+}
+
 impl Library {
     /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
-    /// nothing are swept, and scratch files without a record are removed.
+    /// nothing are swept, and scratch files without a record are removed. Bytes that the quarantine cannot take stay
+    /// where they are.
     pub(crate) fn recover(&self) -> Result<(), Error> {
         let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
         let replaced = leftovers.iter().filter_map(|leftover| leftover.note.as_ref()?.replaced);
@@ -29,31 +42,76 @@ impl Library {
             self.recover_draft(leftover)?;
         }
         drop(promises);
-        self.recover_scratch()
+        self.recover_scratch()?;
+        let (files, bytes) = self.awaiting_quarantine();
+        if files > 0 {
+            tracing::warn!(files, bytes = %ByteCount(bytes), "interrupted files that the quarantine cannot take stay in the library's folders `staging` and `scratch`; the next start tries again");
+        }
+        Ok(())
     }
 
-    fn recover_draft(&self, leftover: Leftover) -> Result<(), Error> {
-        let file = leftover.staged.file();
-        let Some(note) = &leftover.note else { return Ok(()) };
-        let meta = file.metadata().map_err(Error::io("stat a staged file"))?;
-        // With another name it is stored, or in the quarantine, already: only its staging name outlived the crash.
-        if meta.len() > 0 && meta.nlink() == 1 {
-            trim(file);
-            let author = Author { uid: note.uid, pid: 0 };
-            let field = note.place.field.to_string();
-            let path = self.path_of(&note.place)?;
-            let violation = interrupted();
-            let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
-            let kept = self.keep(&refusal, note.place.field.as_str(), author, file);
-            let lost = kept.is_none();
-            self.refusals.record(&refusal, Some(&note.place), author, kept);
-            if lost {
-                // Tried again at the next start.
-                leftover.staged.freeze().keep();
-                return Ok(());
-            }
+    fn recover_draft(&self, mut leftover: Leftover) -> Result<(), Error> {
+        let place = leftover.note.as_ref().map(|note| &note.place);
+        let own = leftover.path().file_name().unwrap_or_default().to_string_lossy();
+        let found = Found {
+            file: leftover.path(),
+            name: place.map_or(&own, |place| place.field.as_str()),
+            path: place.map_or_else(|| Ok(format!("?/{own}")), |place| self.path_of(place))?,
+            place,
+            uid: leftover.note.as_ref().map(|note| note.uid),
+        };
+        let is_safe = self.keep_found(&found);
+        if let Some(note) = &leftover.note {
+            self.restore_replaced(note)?;
         }
-        self.restore_replaced(note)
+        if is_safe {
+            leftover.remove();
+        } else {
+            // Else it would be put back once more, whatever its users made of it meanwhile.
+            let renamed = leftover.forget_replaced();
+            renamed.inspect_err(|error| tracing::warn!(path = %leftover.path().display(), %error, "a staged file keeps its name")).ok();
+        }
+        Ok(())
+    }
+
+    /// Whether the bytes of a file, if it has any, are safe under another name.
+    fn keep_found(&self, found: &Found<'_>) -> bool {
+        self.send_to_quarantine(found).unwrap_or_else(|error| {
+            tracing::debug!(file = %found.file.display(), %error, "an interrupted file stays where it is");
+            self.leave(fs::metadata(found.file).map_or(0, |meta| meta.len()));
+            false
+        })
+    }
+
+    fn send_to_quarantine(&self, found: &Found<'_>) -> io::Result<bool> {
+        let file = File::open(found.file)?;
+        let meta = file.metadata()?;
+        // With another name it is stored, or in the quarantine, already: only this name outlived the crash.
+        if meta.is_file() && (meta.len() == 0 || meta.nlink() > 1) {
+            return Ok(true);
+        }
+        trim(&file);
+        let refusal = Refusal {
+            id: self.refusals.next_id(),
+            path: found.path.clone(),
+            field: found.place.map_or("the library", |place| place.field.as_str()).to_owned(),
+            violation: interrupted(),
+        };
+        let author = Author { uid: found.uid.unwrap_or_else(|| meta.uid()), pid: 0 };
+        let kept = self.try_keep(&refusal, found.name, author, &file)?;
+        self.refusals.record(&refusal, found.place, author, Some(kept));
+        Ok(true)
+    }
+
+    /// Counts a file that waits for the next start to send it to the quarantine.
+    pub(super) fn leave(&self, length: u64) {
+        self.counts.awaiting_files.add(1);
+        self.counts.awaiting_bytes.add(length);
+    }
+
+    /// How many files there are that the quarantine could not take, and how large they are.
+    pub fn awaiting_quarantine(&self) -> (u64, u64) {
+        (self.counts.awaiting_files.total(), self.counts.awaiting_bytes.total())
     }
 
     fn restore_replaced(&self, note: &Note) -> Result<(), Error> {
@@ -70,38 +128,20 @@ impl Library {
         for record in records.iter().filter(|record| !is_report(record)) {
             let size = size_of(&self.scratch_path(record));
             let table = self.scratch_table(&record.folder)?;
-            self.tally.add(record.id, record.access.uid, table, size);
+            self.tally.add(record, table, size);
         }
         let known: HashSet<_> = records.iter().map(|record| self.scratch_path(record)).collect();
         let read = || Error::io("read the scratch folder");
-        for entry in std::fs::read_dir(self.home.scratch()).map_err(read())? {
-            let path = entry.map_err(read())?.path();
-            if !known.contains(&path) && self.keep_unrecorded(&path) {
-                std::fs::remove_file(&path).map_err(read())?;
+        for entry in fs::read_dir(self.home.scratch()).map_err(read())? {
+            let file = entry.map_err(read())?.path();
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let path = format!("?/{name}");
+            let found = Found { file: &file, name: &name, path, place: None, uid: None };
+            if !known.contains(&file) && self.keep_found(&found) {
+                fs::remove_file(&file).map_err(read())?;
             }
         }
         Ok(())
-    }
-
-    /// A scratch file that a crash left without its record: whether its bytes, if any, are safe.
-    fn keep_unrecorded(&self, path: &Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
-        let Ok(meta) = file.metadata() else { return false };
-        if meta.len() == 0 || meta.nlink() > 1 {
-            return true;
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let refusal = Refusal {
-            id: self.refusals.next_id(),
-            path: format!("?/{name}"),
-            field: "scratch".to_owned(),
-            violation: interrupted(),
-        };
-        let author = Author { uid: meta.uid(), pid: 0 };
-        let kept = self.keep(&refusal, &name, author, &file);
-        let safe = kept.is_some();
-        self.refusals.record(&refusal, None, author, kept);
-        safe
     }
 
     fn path_of(&self, place: &Place) -> Result<String, Error> {

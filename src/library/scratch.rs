@@ -79,7 +79,7 @@ impl Library {
     ) -> Result<(ScratchRecord, File), Error> {
         let table = self.scratch_table(folder)?;
         let (record, file) = self.new_scratch(folder, name, access)?;
-        self.tally.add(record.id, access.uid, table, 0);
+        self.tally.add(&record, table, 0);
         Ok((record, file))
     }
 

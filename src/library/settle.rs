@@ -18,6 +18,14 @@ pub enum Verdict {
     Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
 
+/// Who hears what becomes of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearer {
+    /// Whoever closes, and has the bytes still.
+    Writer,
+    Nobody,
+}
+
 /// What a finished draft leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -34,6 +42,10 @@ impl Draft {
     /// Judges what no flush has judged yet, and commits it: the verdict of `close`.
     /// Without new bytes it repeats the last verdict; without any bytes there is none.
     pub fn settle(&self, library: &Library) -> Result<Verdict, Error> {
+        self.judge(library, Hearer::Writer)
+    }
+
+    fn judge(&self, library: &Library, hearer: Hearer) -> Result<Verdict, Error> {
         let mut work = self.work();
         match &work.stage {
             _ if work.detached => Ok(Verdict::Nothing),
@@ -43,13 +55,16 @@ impl Draft {
                 Ok(Verdict::Nothing)
             }
             Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work),
+            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work, hearer),
         }
     }
 
     /// Ends the draft after its last handle: what is still unjudged is judged, and nobody hears of it but the log.
     pub fn finish(&self, library: &Library) -> (End, Option<Verdict>) {
-        let verdict = match self.settle(library) {
+        // A flush that failed has told its writer, and left the bytes frozen.
+        let told = matches!(self.work().stage, Stage::Frozen { .. });
+        let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
+        let verdict = match self.judge(library, hearer) {
             Ok(verdict) => Some(verdict),
             Err(Error::Refused(_)) => None,
             Err(Error::NoSpace) => {
@@ -59,7 +74,7 @@ impl Draft {
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a file could not be stored");
                 // Nobody tries again after the last handle: the bytes are kept, and their writer is told where.
-                self.interrupt(library, failed(&error));
+                self.give_up(library, failed(&error), hearer);
                 None
             }
         };
@@ -77,8 +92,12 @@ impl Draft {
         (end, verdict)
     }
 
-    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
+    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason, or stay staged.
     pub fn interrupt(&self, library: &Library, violation: Violation) {
+        self.give_up(library, violation, Hearer::Nobody);
+    }
+
+    fn give_up(&self, library: &Library, violation: Violation, hearer: Hearer) {
         let mut work = self.work();
         if let Err(error) = work.trim() {
             tracing::warn!(slot = %self.target.slot, %error, "an interrupted file keeps room that it does not need");
@@ -90,7 +109,8 @@ impl Draft {
         };
         if self.size() > 0 && !work.detached {
             let refusal = library.refuse(&self.target, self.author, violation, Some(bytes));
-            work.stage = Stage::Refused(refusal);
+            let stage = std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone()));
+            self.let_go(library, (stage, hearer), &refusal);
         }
     }
 
@@ -118,13 +138,28 @@ impl Draft {
         Ok(Some(library.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
-    fn commit(&self, library: &Library, work: &mut Work) -> Result<Verdict, Error> {
+    /// Lets go of refused bytes. What nobody heard of and the quarantine could not take stays staged for the next start.
+    fn let_go(&self, library: &Library, (stage, hearer): (Stage, Hearer), refusal: &Refusal) {
+        if hearer == Hearer::Writer || library.quarantine.find(refusal.id).is_some() {
+            return;
+        }
+        let name = match stage {
+            Stage::Open(staged) => staged.freeze(),
+            Stage::Frozen { name, .. } => name,
+            _ => return,
+        };
+        tracing::warn!(id = %refusal.id, slot = %self.target.slot, bytes = self.size(), "a file stays in the folder `staging`; the next start tries again to move it to the quarantine");
+        library.leave(self.size());
+        name.keep();
+    }
+
+    fn commit(&self, library: &Library, work: &mut Work, hearer: Hearer) -> Result<Verdict, Error> {
         Self::freeze(work)?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
             work.unfit.clone_from(&work.condemned);
             let refusal = library.refuse(&self.target, self.author, violation, Some(sent));
-            return self.refused(library, work, refusal);
+            return self.refused(library, (work, hearer), refusal);
         }
         let raw = Raw::new(sent)?.seen(work.sum.clone());
         let metadata = self.metadata(library, &work.start)?;
@@ -140,7 +175,7 @@ impl Draft {
                 }
                 Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
             }
-            Err(Error::Refused(refusal)) => self.refused(library, work, refusal),
+            Err(Error::Refused(refusal)) => self.refused(library, (work, hearer), refusal),
             // Ours, not the writer's fault: the bytes stay for another flush.
             Err(error) => Err(error),
         }
@@ -150,7 +185,7 @@ impl Draft {
     fn refused(
         &self,
         library: &Library,
-        work: &mut Work,
+        (work, hearer): (&mut Work, Hearer),
         refusal: Refusal,
     ) -> Result<Verdict, Error> {
         let silent = library.tells_success(&self.target, &refusal);
@@ -159,7 +194,10 @@ impl Draft {
                 work.stage = Stage::Quarantined { sent };
                 Ok(Verdict::Quarantined)
             }
-            _ => Err(refusal.into()),
+            stage => {
+                self.let_go(library, (stage, hearer), &refusal);
+                Err(refusal.into())
+            }
         }
     }
 
@@ -169,7 +207,7 @@ impl Draft {
         let Stage::Open(staged) = &work.stage else { return Ok(()) };
         let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
         if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
-            work.stage = Stage::Frozen { sent, _name: staged.freeze() };
+            work.stage = Stage::Frozen { sent, name: staged.freeze() };
         }
         Ok(())
     }

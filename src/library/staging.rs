@@ -5,10 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 
 use crate::attachment::{AttachmentId, RowId};
 use crate::catalog::Place;
@@ -43,12 +43,12 @@ pub struct Frozen {
     path: PathBuf,
 }
 
-/// What a crash left behind.
+/// What a crash left behind. It stays until it is removed.
 #[derive(Debug)]
 pub struct Leftover {
     /// `None` if the name is not one that this program writes.
     pub note: Option<Note>,
-    pub staged: Staged,
+    path: PathBuf,
 }
 
 impl Staging {
@@ -82,11 +82,34 @@ impl Staging {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let file = OpenOptions::new().read(true).open(&path)?;
             let note = path.file_name().and_then(|name| parse(name.to_str()?));
-            found.push(Leftover { note, staged: Staged { file, name: Frozen { path } } });
+            found.push(Leftover { note, path });
         }
         Ok(found)
+    }
+}
+
+impl Leftover {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was to be put back was: after the next start its fate is its users' again.
+    pub fn forget_replaced(&mut self) -> io::Result<()> {
+        let Some(note) = self.note.as_mut().filter(|note| note.replaced.is_some()) else {
+            return Ok(());
+        };
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.split('.').next().and_then(|number| number.parse().ok());
+        note.replaced = None;
+        let path = self.path.with_file_name(file_name(number.unwrap_or_default(), note));
+        rustix::fs::renameat_with(CWD, &self.path, CWD, &path, RenameFlags::NOREPLACE)?;
+        self.path = path;
+        Ok(())
+    }
+
+    pub fn remove(self) {
+        drop(Frozen { path: self.path });
     }
 }
 

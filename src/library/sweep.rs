@@ -96,10 +96,20 @@ impl Library {
             let next = BATCH + done.postponed;
             // Without progress the rest cannot be deleted now.
             if !is_full || (done.buried == 0 && attachments.is_empty() && next <= limit) {
-                return Ok(swept);
+                break;
             }
             limit = next;
         }
+        if swept.attachments > 0 {
+            let Swept { attachments, blobs, bytes } = swept;
+            tracing::info!(
+                attachments,
+                blobs,
+                bytes,
+                "deleted what was removed or replaced and is held no longer"
+            );
+        }
+        Ok(swept)
     }
 
     /// Deletes doomed blobs and their records. One that the disk does not let go of stays doomed.

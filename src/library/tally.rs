@@ -1,18 +1,20 @@
 //! The tally of scratch: how many bytes whose scratch files have, while they have a name or somebody has them open.
 //! Does not touch a file; whoever changes one says how large it becomes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::attachment::{ScratchId, TableId};
+use crate::catalog::ScratchRecord;
 use crate::quota::{self, Account, Excess, Limits, Measure};
+use crate::timestamp::Timestamp;
 
 /// The sizes of all scratch files. Made anew at each start from what the disk holds.
 #[derive(Debug, Default)]
 pub struct Tally {
     sums: Arc<Mutex<Sums>>,
-    /// Guards the scratch files that have a name. Never held across I/O.
-    named: Mutex<HashMap<ScratchId, Arc<Charge>>>,
+    /// Guards the scratch files that have a name, with the times when they were made. Never held across I/O.
+    named: Mutex<BTreeMap<ScratchId, (Timestamp, Arc<Charge>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,9 +46,9 @@ struct Part {
 
 impl Tally {
     /// Counts a scratch file that has got its name.
-    pub fn add(&self, id: ScratchId, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
-        let charge = self.open(uid, table, size);
-        lock(&self.named).insert(id, Arc::clone(&charge));
+    pub fn add(&self, record: &ScratchRecord, table: Option<TableId>, size: u64) -> Arc<Charge> {
+        let charge = self.open(record.access.uid, table, size);
+        lock(&self.named).insert(record.id, (record.created, Arc::clone(&charge)));
         charge
     }
 
@@ -59,7 +61,15 @@ impl Tally {
     }
 
     pub fn find(&self, id: ScratchId) -> Option<Arc<Charge>> {
-        lock(&self.named).get(&id).cloned()
+        lock(&self.named).get(&id).map(|(_, charge)| Arc::clone(charge))
+    }
+
+    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made: numbers follow time.
+    pub fn named(&self) -> (usize, u64, Option<Timestamp>) {
+        let of_user = |(account, size)| matches!(account, Account::Uid(_)).then_some(size);
+        let bytes = self.all().into_iter().filter_map(of_user).sum();
+        let named = lock(&self.named);
+        (named.len(), bytes, named.first_key_value().map(|(_, (created, _))| *created))
     }
 
     /// A scratch file has lost its name.
@@ -163,7 +173,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::{Access, RowId};
+    use crate::catalog::Folder;
     use crate::quota::Quota;
+    use crate::slot::Name;
 
     const ME: Account = Account::Uid(7);
 
@@ -172,12 +185,24 @@ mod tests {
         Limits { uid, ..Limits::default() }
     }
 
+    /// Scratch of a user, made at the time of its number.
+    fn scratch(id: u64, uid: u32) -> ScratchRecord {
+        ScratchRecord {
+            id: ScratchId(id),
+            folder: Folder::row(RowId(1)),
+            name: Name::parse("x").expect("a name"),
+            file: "x".into(),
+            access: Access { uid, gid: 0, mode: 0o600 },
+            created: Timestamp(id.try_into().expect("a time")),
+            arrival: crate::catalog::Arrival::default(),
+        }
+    }
+
     #[test]
     fn scratch_grows_up_to_the_quota_of_its_user() {
         let tally = Tally::default();
-        let (one, two) = (ScratchId(1), ScratchId(2));
-        let one = tally.add(one, 7, None, 0);
-        let two = tally.add(two, 7, None, 0);
+        let one = tally.add(&scratch(1, 7), None, 0);
+        let two = tally.add(&scratch(2, 7), None, 0);
         assert_eq!(one.grow(60, &limits(100)), Ok(()));
         assert_eq!(two.grow(40, &limits(100)), Ok(()));
         let excess = two.grow(41, &limits(100)).expect_err("too much");
@@ -190,7 +215,7 @@ mod tests {
     #[test]
     fn a_file_without_a_name_counts_until_it_is_closed() {
         let tally = Tally::default();
-        let open = tally.add(ScratchId(1), 7, Some(TableId(2)), 50);
+        let open = tally.add(&scratch(1, 7), Some(TableId(2)), 50);
         tally.remove(ScratchId(1));
         assert_eq!((tally.of(ME), tally.of(Account::Table(TableId(2)))), (50, 50));
         drop(open);
@@ -200,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_given_away_counts_for_its_new_owner() {
         let tally = Tally::default();
-        tally.add(ScratchId(1), 7, None, 50).give(8, Some(TableId(2)));
+        tally.add(&scratch(1, 7), None, 50).give(8, Some(TableId(2)));
         assert_eq!((tally.of(ME), tally.of(Account::Uid(8))), (0, 50));
         assert_eq!(tally.of(Account::Table(TableId(2))), 50);
     }
@@ -208,7 +233,19 @@ mod tests {
     #[test]
     fn root_is_counted_and_held_to_nothing() {
         let tally = Tally::default();
-        assert_eq!(tally.add(ScratchId(1), 0, None, 0).grow(500, &limits(100)), Ok(()));
+        assert_eq!(tally.add(&scratch(1, 0), None, 0).grow(500, &limits(100)), Ok(()));
         assert_eq!(tally.of(Account::Uid(0)), 500);
+    }
+
+    #[test]
+    fn what_there_is_in_all_is_known_without_a_look_at_each() {
+        let tally = Tally::default();
+        assert_eq!(tally.named(), (0, 0, None));
+        for (id, uid) in [(3, 7), (4, 8), (5, 8)] {
+            tally.add(&scratch(id, uid), Some(TableId(2)), 10);
+        }
+        assert_eq!(tally.named(), (3, 30, Some(Timestamp(3))));
+        tally.remove(ScratchId(3));
+        assert_eq!(tally.named(), (2, 20, Some(Timestamp(4))));
     }
 }

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::attachment::{Access, AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
-use crate::library::quarantine::Kept;
+use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
 use crate::quota::Excess;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::attachment::{Attachment, FieldId};
 use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
-use crate::library::sidecar::is_report_name;
+use crate::library::sidecar::{has_suffix, is_report_name};
 use crate::media_type::{self, MediaType};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
@@ -28,7 +28,7 @@ pub enum Meaning {
     RowJson,
     /// `avatar.url`: where the file is, and where it is to be fetched from.
     Url(Place, Arc<Field>),
-    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there.
+    /// `front.jpg.REFUSED.txt` in a collection whose refusals are told there, and in a drop box.
     Report,
     /// Under `/originals` what has none: views, variants, fields that keep none.
     Nothing,
@@ -54,6 +54,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
 
 fn own_meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
     match directory.field {
+        None if matches!(directory.node, Node::DropBox(_)) && has_suffix(name) => Meaning::Report,
         None if matches!(directory.node, Node::DropBox(_)) => Meaning::Scratch,
         None => in_row(directory, name),
         Some(field) if is_report_name(field, name) => Meaning::Report,

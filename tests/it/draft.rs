@@ -2,7 +2,9 @@
 //! Does not repeat what `mount/draft` shows on a real mount.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
+use std::os::unix::fs::symlink;
 
 use mediafs::library::sweep::Patience;
 use mediafs::refusal::Rule;
@@ -434,6 +436,79 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
     retry(&house, DOC).expect("taken");
     kernel.write(fd, 0, b"changed").expect("an open file takes bytes");
     assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
+}
+
+/// While the quarantine cannot take anything.
+fn without_quarantine(house: &House, during: impl FnOnce()) {
+    let folder = house.library().home().quarantine();
+    fs::rename(&folder, folder.with_extension("away")).expect("out of the way");
+    during();
+    fs::rename(folder.with_extension("away"), &folder).expect("back");
+}
+
+/// Bytes that come to this end while the quarantine cannot take them are in it after the next start.
+fn waits_for_the_next_start(end: impl FnOnce(&House, Descriptor)) {
+    let mut house = occupied();
+    let fd = open(&house, writer(), NOTE, How::Replace);
+    Kernel(house.tree()).write(fd, 0, b"a text").expect("written");
+    without_quarantine(&house, || end(&house, fd));
+    assert_eq!((kept(&house), house.files("staging")), (vec![], 1));
+    assert_eq!(house.library().awaiting_quarantine(), (1, 6));
+    house.restart();
+    assert_eq!((kept(&house), house.files("staging")), (vec![Rule::Interrupted], 0));
+}
+
+#[test]
+fn a_draft_that_outlasts_the_end_and_finds_no_quarantine_waits_for_the_next_start() {
+    waits_for_the_next_start(|house, _| house.tree().abandon_drafts());
+}
+
+#[test]
+fn a_refusal_that_nobody_hears_of_and_finds_no_quarantine_waits_for_the_next_start() {
+    waits_for_the_next_start(|house, fd| {
+        let kernel = Kernel(house.tree());
+        kernel.unlink(writer(), DOC).expect("removed");
+        kernel.rmdir(writer(), "1").expect("the row is gone");
+        house.tree().release(fd.fh);
+    });
+}
+
+#[test]
+fn bytes_whose_writer_was_told_that_they_are_refused_wait_for_nothing() {
+    let house = occupied();
+    without_quarantine(&house, || {
+        let refused = Kernel(house.tree()).send(writer(), DOC, b"x");
+        assert_eq!(refused, Err(TOO_SMALL));
+    });
+    assert_eq!((kept(&house), house.files("staging")), (vec![], 0));
+}
+
+#[test]
+fn scratch_that_cannot_be_opened_is_not_taken_for_gone() {
+    let house = occupied();
+    Kernel(house.tree()).send(writer(), TMP, NEW).expect("scratch");
+    let folder = house.library().home().scratch();
+    let file = fs::read_dir(&folder).expect("listed").next().expect("one").expect("it").path();
+    let aside = folder.with_extension("aside");
+    fs::rename(&file, &aside).and_then(|()| symlink(&file, &file)).expect("a loop");
+    house.library().expire_scratch(Timestamp(i64::MAX)).expect("told in the log");
+    fs::remove_file(&file).and_then(|()| fs::rename(&aside, &file)).expect("back");
+    assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()));
+    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    assert_eq!((kept(&house), house.files("scratch")), (vec![Rule::Expired], 0));
+}
+
+#[test]
+fn what_is_written_to_a_file_of_a_row_while_it_expires_is_kept() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let fd = open(&house, writer(), TMP, How::Replace);
+    kernel.write(fd, 0, NEW).expect("written");
+    without_quarantine(&house, || {
+        house.library().expire_scratch(Timestamp(i64::MAX)).expect("nothing is lost");
+    });
+    kernel.close(writer(), fd).expect("closed");
+    assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()), "it is scratch still");
 }
 
 #[test]

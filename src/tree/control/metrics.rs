@@ -3,6 +3,7 @@
 
 use std::fmt::{Display, Write};
 
+use crate::timestamp::Timestamp;
 use crate::tree::activity::{BOUNDS, Done, Operation, Queue};
 use crate::tree::{Result, Tree};
 
@@ -82,12 +83,10 @@ impl Tree {
         text.gauge("attachments", "Attachments that have a name.", totals.attachments);
         text.gauge("blobs", "Stored blobs, variants among them.", totals.blobs);
         text.gauge("variants", "Rendered variants.", totals.variants);
-        text.gauge("scratch_files", "Scratch files.", totals.scratch);
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
-        let quarantined = self.library.quarantine().list().len();
-        text.gauge("quarantine_entries", "Refused files that are kept.", quarantined);
+        self.tell_kept(text);
         let stores = self.library.store_statuses()?;
         text.metric("store_bytes", "gauge", "Bytes of a store's blobs.");
         for store in &stores {
@@ -100,6 +99,25 @@ impl Tree {
             }
         }
         Ok(())
+    }
+
+    /// What nobody has attached, and how long it is kept.
+    fn tell_kept(&self, text: &mut Text) {
+        let scratch = self.library.scratch_status();
+        text.gauge("scratch_files", "Scratch files.", scratch.files);
+        text.gauge("scratch_bytes", "Bytes of scratch files.", scratch.bytes);
+        let help = "Seconds until the first scratch file expires; no sample without scratch.";
+        text.metric("scratch_next_expiry_seconds", "gauge", help);
+        if let Some(expiry) = scratch.next_expiry {
+            let left = expiry.since(Timestamp::now()).as_secs();
+            text.sample("scratch_next_expiry_seconds", &[], left);
+        }
+        let quarantined = self.library.quarantine().count();
+        text.gauge("quarantine_entries", "Files that the quarantine keeps.", quarantined);
+        let (files, bytes) = self.library.awaiting_quarantine();
+        let help = "Interrupted files that the quarantine cannot take before the next start.";
+        text.gauge("awaiting_quarantine_files", help, files);
+        text.gauge("awaiting_quarantine_bytes", "Bytes of those.", bytes);
     }
 
     fn tell_work(&self, text: &mut Text) {

@@ -7,7 +7,7 @@ mod status;
 use std::sync::Arc;
 
 use crate::attachment::{Access, Times};
-use crate::library::quarantine::Kept;
+use crate::library::kept::{Kept, REASON};
 use crate::refusal::RefusalId;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
@@ -17,8 +17,6 @@ use crate::tree::node::Node;
 use crate::tree::ops::files::failed;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::{Caller, Error, Result, Tree};
-
-const REASON: &str = "reason.json";
 
 impl Tree {
     pub(in crate::tree) fn lookup_control(
@@ -89,24 +87,12 @@ impl Tree {
     fn stat_reason(&self, node: Node, id: RefusalId) -> Result<Attr> {
         let kept = self.entry_of_quarantine(id)?;
         let size = match self.library.quarantine().find(id) {
-            Some(_) => self.library.quarantine().open_reason(id).and_then(|file| file.metadata()),
-            None => return Ok(self.removed_reason(node, &kept)),
+            Some(kept) => kept.reason().len() as u64,
+            None => 0,
         };
         let access = Access { uid: kept.uid, mode: 0o400, ..self.daemon() };
-        Ok(Attr {
-            ino: node.ino(),
-            kind: Kind::File,
-            size: size.map_err(failed)?.len(),
-            links: 1,
-            access,
-            times: Times::all(kept.time),
-        })
-    }
-
-    fn removed_reason(&self, node: Node, kept: &Kept) -> Attr {
-        let access = Access { uid: kept.uid, mode: 0o400, ..self.daemon() };
         let times = Times::all(kept.time);
-        Attr { ino: node.ino(), kind: Kind::File, size: 0, links: 1, access, times }
+        Ok(Attr { ino: node.ino(), kind: Kind::File, size, links: 1, access, times })
     }
 
     pub(in crate::tree) fn open_control(&self, who: Caller, node: Node) -> Result<Opened> {
@@ -121,7 +107,9 @@ impl Tree {
             Node::LastError => Handle::Text(self.last_error(who).into_bytes()),
             Node::Errors => open(self.library.refusals().open_log())?,
             Node::QuarantineBytes(id) => open(quarantine.open_bytes(id))?,
-            Node::QuarantineReason(id) => open(quarantine.open_reason(id))?,
+            Node::QuarantineReason(id) => {
+                Handle::Text(self.entry_of_quarantine(id)?.reason().into_bytes())
+            }
             other if other.is_directory() => return Err(Error::IsDirectory),
             _ => return Err(Error::Stale),
         };

@@ -4,8 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::library::downloads::Progress;
+use crate::library::expire::ScratchStatus;
 use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
+use crate::timestamp::Timestamp;
 use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 
@@ -17,6 +19,7 @@ impl Tree {
     /// As `mediafs status` shows it.
     pub fn status(&self) -> Result<Value> {
         let totals = self.library.totals()?;
+        let awaiting = self.library.awaiting_quarantine();
         let workers = self.library.pipeline().status();
         let refusals: Map<_, _> = self
             .library
@@ -42,6 +45,8 @@ impl Tree {
                 "bytes": totals.bytes,
             },
             "stores": stores,
+            "scratch": self.scratch(),
+            "awaiting_quarantine": { "files": awaiting.0, "bytes": awaiting.1 },
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "passthrough": self.passthrough_status(),
             "open": {
@@ -60,8 +65,18 @@ impl Tree {
             "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
-            "quarantine": self.library.quarantine().list().len(),
+            "quarantine": self.library.quarantine().count(),
         }))
+    }
+
+    /// Files that lie under names that are no field's, and when the first of them expires.
+    fn scratch(&self) -> Value {
+        let ScratchStatus { files, bytes, next_expiry } = self.library.scratch_status();
+        json!({
+            "files": files,
+            "bytes": bytes,
+            "next_expiry": next_expiry.map(Timestamp::as_rfc3339),
+        })
     }
 
     /// Whether the kernel reads large files by itself, and if not, why.

@@ -2,7 +2,7 @@
 //! Does not list the quarantine.
 
 use crate::catalog::{Folder, RowRecord};
-use crate::library::quarantine::Kept;
+use crate::library::kept::Kept;
 use crate::library::{Table, Target};
 use crate::refusal::RefusalId;
 use crate::slot::Name;

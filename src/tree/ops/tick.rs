@@ -45,8 +45,10 @@ impl Tree {
     }
 
     fn expire_scratch(&self) {
-        let before = Timestamp::now().minus(self.library.settings().scratch);
-        match self.library.expire_scratch(before) {
+        let now = Timestamp::now();
+        let before = now.minus(self.library.settings().scratch);
+        let warned = self.library.warn_of_expiry(now);
+        match warned.and_then(|()| self.library.expire_scratch(before)) {
             Ok(rows) => rows.into_iter().for_each(|row| self.names_changed(row)),
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,

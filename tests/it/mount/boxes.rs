@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::daemon::Mount;
 use super::tool::run;
 use super::{EPERM, errno, names, picture, read};
+use crate::limits::until;
 
 const CONFIG: &str = r#"
 [library]
@@ -321,4 +322,28 @@ fn what_is_moved_out_of_a_field_into_a_box_arrives() {
     fs::rename(page.join("scan.jpg"), inbox(&mount).join("a.jpg")).expect("moved");
     assert_eq!(rows(&mount, "page", 1), ["8"]);
     assert_eq!(names(&inbox(&mount)), ["a.jpg"]);
+}
+
+#[test]
+fn a_file_that_no_id_comes_of_is_in_the_quarantine() {
+    let config = CONFIG.replace("settle = \"30s\"", "settle = \"1s\"");
+    let config = config.replace("[tables.page]", "scratch = \"4s\"\n\n[tables.page]");
+    let Some(mount) = Mount::with(&config) else { return };
+    let texts = mount.path("drop/texts");
+    fs::write(texts.join("a .txt"), "a text").expect("written");
+    let quarantine = mount.path(".mediafs/quarantine");
+    until("it is refused", || names(&quarantine).len() == 1);
+    until("it has expired", || names(&texts).is_empty());
+    let entry = quarantine.join(&names(&quarantine)[0]);
+    assert_eq!(read(&entry.join("a .txt")), b"a text");
+    assert_eq!(names(&quarantine).len(), 1, "kept once");
+}
+
+#[test]
+fn the_names_of_reasons_are_nobody_elses() {
+    let Some(mount) = Mount::with(CONFIG) else { return };
+    let file = inbox(&mount).join("x.REFUSED.txt");
+    assert_eq!(errno(fs::write(&file, "mine")), EPERM);
+    fs::write(inbox(&mount).join(".x.part"), "mine").expect("scratch");
+    assert_eq!(errno(fs::rename(inbox(&mount).join(".x.part"), &file)), EPERM);
 }

@@ -15,6 +15,7 @@ pub mod daemon;
 mod draft;
 mod edit;
 mod empty;
+mod expiry;
 mod extension;
 mod kept;
 mod law;

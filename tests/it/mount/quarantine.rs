@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
+use super::peer::Peer;
 use super::tool::{Done, installed, run};
 use super::{EFBIG, ENOENT, errno, names, picture, read};
 
@@ -252,4 +253,157 @@ fn a_field_that_is_not_asked_to_still_refuses_aloud() {
     assert_eq!(errno(fs::write(mount.row().join("note"), [b'x'; 5_000])), EFBIG);
     let done = run("cp", &[mount.outside("short", b"abc"), mount.row().join("note")]);
     assert_eq!(done.code, 1, "{done}");
+}
+
+/// Refuses a file, and lets the next start find this reason of it.
+fn with_reason(reason: impl Fn(&Path)) -> Option<(Mount, String)> {
+    let mut mount = mount()?;
+    fs::write(mount.row().join("scan"), b"no image").expect("told success");
+    let (id, _) = kept(&mount);
+    mount.stop();
+    reason(&mount.library().join("quarantine").join(&id).join("reason.json"));
+    mount.restart();
+    Some((mount, id))
+}
+
+fn newer(reason: &Path) {
+    let text = fs::read_to_string(reason).expect("a reason");
+    assert!(text.contains("content_types"));
+    fs::write(reason, text.replace("\"content_types\"", "\"sharpness\"")).expect("written");
+}
+
+fn torn(reason: &Path) {
+    let text = fs::read_to_string(reason).expect("a reason");
+    fs::write(reason, &text[..text.len() / 2]).expect("written");
+}
+
+#[test]
+fn bytes_whose_reason_cannot_be_read_are_listed_and_taken_out() {
+    let gone = |reason: &Path| fs::remove_file(reason).expect("removed");
+    let empty = |reason: &Path| fs::write(reason, "").expect("emptied");
+    let damages: [fn(&Path); 4] = [newer, torn, gone, empty];
+    for damage in damages {
+        let Some((mut mount, id)) = with_reason(damage) else { return };
+        assert_eq!(kept(&mount), (id.clone(), b"no image".to_vec()));
+        let listed = mount.command(&["refused"]).stdout;
+        assert!(listed.contains(&id) && listed.contains("reason unreadable"), "{listed}");
+        assert!(listed.contains("8 B"), "{listed}");
+        let entry = quarantine(&mount).join(&id);
+        let reason = fs::read_to_string(entry.join("reason.json")).expect("it says what is known");
+        assert!(reason.contains("reason unreadable"), "{reason}");
+        assert!(mount.log().contains("reasons in the quarantine cannot be read"), "told");
+        mount.stop();
+        mount.restart();
+        let file = names(&entry).into_iter().find(|it| it != "reason.json").expect("bytes");
+        let memo = mount.row().join("memo");
+        run("mv", &[entry.join(file), memo.clone()]).succeeded();
+        assert_eq!(read(&memo), b"no image");
+        assert_eq!(names(&quarantine(&mount)), [""; 0]);
+    }
+}
+
+#[test]
+fn an_entry_whose_reason_is_of_a_newer_version_is_tried_again_and_dropped() {
+    let Some((mount, id)) = with_reason(newer) else { return };
+    let again = mount.command(&["refused", "--retry", &id]);
+    assert!(
+        again.code == 1 && again.stderr.contains("content_types"),
+        "its path is known: {again}"
+    );
+    mount.command(&["refused", "--drop", &id]).succeeded();
+    assert_eq!(names(&quarantine(&mount)), [""; 0]);
+    assert_eq!(fs::read_dir(mount.library().join("quarantine")).expect("listed").count(), 0);
+}
+
+/// Drafts of so many bytes each that a crash interrupts, and the next start.
+fn interrupted(sizes: &[usize]) -> Option<Mount> {
+    let mut mount = mount()?;
+    let mut writers = Vec::new();
+    for (number, size) in sizes.iter().enumerate() {
+        let mut writer = Peer::start()?;
+        let source = mount.outside(&format!("source{number}"), &vec![b'x'; *size]);
+        let memo = mount.row_of(&number.to_string()).join("memo");
+        writer.open(&memo, "os.O_WRONLY | os.O_CREAT").expect("opened");
+        writer.write(&source, ":").expect("written");
+        writer.tell("os.fsync(fd)");
+        writers.push(writer);
+    }
+    mount.kill9();
+    mount.restart();
+    Some(mount)
+}
+
+fn staged(mount: &Mount) -> Vec<u64> {
+    let entries = fs::read_dir(mount.library().join("staging")).expect("listed");
+    entries.map(|it| it.expect("an entry").metadata().expect("stat").len()).collect()
+}
+
+#[test]
+fn an_interrupted_draft_that_the_quarantine_cannot_take_stays_staged_and_is_told_of() {
+    let Some(mut mount) = interrupted(&[300_000]) else { return };
+    for _ in 0..2 {
+        assert_eq!(names(&quarantine(&mount)), [""; 0]);
+        assert_eq!(staged(&mount), [300_000]);
+        let waiting = &mount.status()["awaiting_quarantine"];
+        assert_eq!((&waiting["files"], &waiting["bytes"]), (&1.into(), &300_000.into()));
+        let told = mount.command(&["status"]).stdout;
+        assert!(told.contains("\nwaiting     1 interrupted file of 292.9 KiB"), "{told}");
+        assert!(mount.log().contains("interrupted files that the quarantine cannot take"));
+        mount.stop();
+        mount.restart();
+    }
+    mount.stop();
+    let config = fs::read_to_string(mount.config()).expect("the configuration");
+    fs::write(mount.config(), config.replace("256 KiB", "1 MiB")).expect("room");
+    mount.restart();
+    assert_eq!(kept(&mount).1.len(), 300_000);
+    assert_eq!(staged(&mount), [0; 0]);
+    assert_eq!(mount.status()["awaiting_quarantine"]["files"], 0);
+}
+
+#[test]
+fn interrupted_drafts_push_each_other_out_at_no_start() {
+    let Some(mut mount) = interrupted(&[100_000, 100_000, 100_000]) else { return };
+    for _ in 0..2 {
+        assert_eq!(names(&quarantine(&mount)).len(), 2);
+        assert_eq!(staged(&mount), [100_000]);
+        mount.stop();
+        mount.restart();
+    }
+    let first = quarantine(&mount).join(&names(&quarantine(&mount))[0]);
+    fs::remove_dir_all(first).expect("room");
+    mount.stop();
+    mount.restart();
+    assert_eq!((names(&quarantine(&mount)).len(), staged(&mount).len()), (2, 0));
+}
+
+#[test]
+fn a_file_that_was_deleted_first_is_back_though_the_new_one_finds_no_quarantine() {
+    let Some(mut writer) = Peer::start() else { return };
+    let Some(mut mount) = mount() else { return };
+    let memo = mount.attach("memo", b"the old one");
+    let source = mount.outside("source", &vec![b'x'; 300_000]);
+    writer.tell(&format!("os.unlink({memo:?})"));
+    writer.open(&memo, "os.O_WRONLY | os.O_CREAT").expect("opened");
+    writer.write(&source, ":").expect("written");
+    writer.tell("os.fsync(fd)");
+    mount.kill9();
+    mount.restart();
+    assert_eq!((read(&memo).0, staged(&mount)), (b"the old one".to_vec(), vec![300_000]));
+    fs::remove_file(&memo).expect("removed, by somebody who means it");
+    mount.stop();
+    mount.restart();
+    assert_eq!((names(&mount.row()), staged(&mount)), (Vec::<String>::new(), vec![300_000]));
+}
+
+#[test]
+fn a_staged_file_with_a_name_that_says_nothing_goes_to_the_quarantine() {
+    let Some(mut mount) = mount() else { return };
+    mount.stop();
+    let staging = mount.library().join("staging");
+    fs::write(staging.join("7.of.another.version"), "bytes").expect("written");
+    fs::write(staging.join("empty"), "").expect("written");
+    mount.restart();
+    assert_eq!(kept(&mount).1, b"bytes");
+    assert_eq!(staged(&mount), [0; 0]);
 }

@@ -108,6 +108,18 @@ fn mediafs_attach_attaches() {
 }
 
 #[test]
+fn mediafs_attach_to_no_field_touches_no_scratch() {
+    let server = Server::start();
+    let Some(mount) = start(&server) else { return };
+    let scratch = mount.row().join("nothing.url");
+    fs::write(&scratch, "somebody's").expect("scratch");
+    let nothing = mount.row().join("nothing").display().to_string();
+    let refused = mount.command(&["attach", &server.url("/1.png"), &nothing]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert_eq!(read(&scratch), b"somebody's");
+}
+
+#[test]
 fn shortcut_files_attach_when_they_are_copied_or_moved_to_the_url_of_a_field() {
     let server = Server::start();
     let Some(mount) = start(&server) else { return };
