@@ -30,12 +30,13 @@ use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 use rustix::io::Errno;
 
 use crate::attachment::{BlobKey, StoreId};
-use crate::blob::dir::disk::{Reach, Sync};
+use crate::blob::dir::disk::{Disk, Reach};
 use crate::blob::dir::folders::Folders;
 use crate::blob::dir::log::{Bounds, Log};
 use crate::blob::dir::record::{LARGEST, Record};
 use crate::blob::dir::settler::Settler;
 use crate::blob::{BlobStore, Error, Space};
+use crate::fence::Fence;
 
 /// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
 const BLOB_MODE: u32 = 0o400;
@@ -66,12 +67,17 @@ struct Intake {
 impl Store {
     /// Opens the store in `root`, made if absent (mode 0700, its parents too). What a crash left in its log is back then.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        Self::start(root, Box::new(disk::sync), Bounds::default())
+        Self::open_behind(root, &Fence::default())
+    }
+
+    /// The same, behind the fence of its library.
+    pub fn open_behind(root: &Path, fence: &Fence) -> Result<Self, Error> {
+        Self::start(root, Disk::new(Box::new(disk::sync), fence.clone()), Bounds::default())
     }
 
     /// The store in `root` as it is, for who only reads: nothing is made.
     pub fn open_to_read(root: &Path) -> Result<Self, Error> {
-        let folders = Arc::new(Folders::found(root, Box::new(disk::sync)));
+        let folders = Arc::new(Folders::found(root, Disk::real()));
         if !layout::is_current(&folders) {
             return Err(Error::Older(root.to_owned()));
         }
@@ -82,9 +88,9 @@ impl Store {
         Ok(Self { folders, intake: None, missing })
     }
 
-    fn start(root: &Path, sync: Sync, bounds: Bounds) -> Result<Self, Error> {
+    fn start(root: &Path, disk: Disk, bounds: Bounds) -> Result<Self, Error> {
         let unusable = |source| Error::Root { path: root.to_owned(), source };
-        let folders = Arc::new(Folders::open(root, sync)?);
+        let folders = Arc::new(Folders::open(root, disk)?);
         replay::replay(&folders)?;
         let log = Arc::new(Log::new(Arc::clone(&folders), bounds).map_err(unusable)?);
         let settler = Settler::start(Arc::clone(&folders), Arc::clone(&log)).map_err(unusable)?;
@@ -143,7 +149,7 @@ impl Store {
         self.folders.disk.try_sync(Reach::Whole, file).inspect_err(|error| {
             let marked = || file.set_permissions(Permissions::from_mode(LOST_MODE)).is_ok();
             if !is_full(error) || !marked() {
-                self.folders.disk.raise_fence();
+                self.folders.disk.raise_fence(error);
             }
         })
     }

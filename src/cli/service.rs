@@ -3,9 +3,17 @@
 
 use sd_notify::NotifyState;
 
+use crate::fence::Fenced;
+
 /// The mount answers.
 pub fn ready() {
     send(&[NotifyState::Ready, NotifyState::Status("serving")]);
+}
+
+/// The disk has failed.
+pub fn fenced(fenced: &Fenced) {
+    let status = format!("FENCED: nothing is stored any more ({})", fenced.because);
+    send(&[NotifyState::Status(&status)]);
 }
 
 /// The mount is being taken away.

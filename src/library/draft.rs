@@ -78,7 +78,7 @@ pub(super) enum Stage {
     /// Bytes that no flush has judged.
     Open(Staged),
     /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
-    Frozen { sent: File, _name: Frozen },
+    Frozen { sent: File, name: Frozen },
     /// Bytes could not be written (a full disk): the rest was given up, nothing must be committed.
     Spoiled(Staged),
     /// Every operation answers the same until the draft is truncated to 0.
@@ -285,8 +285,8 @@ impl Draft {
             Stage::Open(staged) => library.make_durable(staged.file()),
             Stage::Frozen { sent, .. } => library.make_durable(sent),
         };
-        // The next fsync of the same file would answer 0 though nothing reached the disk.
-        if synced.is_err() {
+        // The next fsync of the same file would answer 0 though nothing reached the disk. Other failures raise the fence.
+        if matches!(synced, Err(Error::NoSpace)) {
             work.spoil();
         }
         synced

@@ -56,6 +56,10 @@ impl Draft {
                 tracing::warn!(slot = %self.target().slot, "a file did not fit on the disk");
                 None
             }
+            Err(error @ Error::Fenced(_)) => {
+                self.interrupt(library, failed(&error));
+                None
+            }
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a file could not be stored");
                 // Nobody tries again after the last handle: the bytes are kept, and their writer is told where.
@@ -77,6 +81,16 @@ impl Draft {
     /// Gives up bytes that nobody will judge: they go to the quarantine for this reason.
     pub fn interrupt(&self, library: &Library, violation: Violation) {
         let mut work = self.work();
+        // The quarantine takes nothing then. The next start finds the bytes where they are, under a name that says whose they are.
+        if library.fence.is_raised() && self.size() > 0 && !work.detached {
+            let refusal = Refusal::new(library.refusals.next_id(), &self.target.slot, violation);
+            match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
+                Stage::Open(staged) => staged.freeze().keep(),
+                Stage::Frozen { name, .. } => name.keep(),
+                other => work.stage = other,
+            }
+            return;
+        }
         let bytes = match &work.stage {
             Stage::Open(staged) => staged.file(),
             Stage::Frozen { sent, .. } => sent,
@@ -149,7 +163,7 @@ impl Draft {
         let Stage::Open(staged) = &work.stage else { return Ok(()) };
         let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
         if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
-            work.stage = Stage::Frozen { sent, _name: staged.freeze() };
+            work.stage = Stage::Frozen { sent, name: staged.freeze() };
         }
         Ok(())
     }

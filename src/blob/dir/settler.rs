@@ -29,6 +29,7 @@ impl Settler {
         let settle = move || {
             while let Some(keys) = work.next_batch() {
                 if let Err(error) = make_durable(&folders, &root, &keys, work.is_closed()) {
+                    folders.disk.raise_fence(&error);
                     return told(&keys, &error);
                 }
                 work.settled();

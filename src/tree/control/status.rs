@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::fence::Fenced;
 use crate::library::downloads::Progress;
 use crate::library::stores::StoreStatus;
 use crate::quota::{Account, Quota, Usage};
@@ -33,6 +34,7 @@ impl Tree {
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
+            "fenced": self.library.fence().raised().map(fenced),
             "library": {
                 "rows": totals.rows,
                 "attachments": totals.attachments,
@@ -93,6 +95,10 @@ impl Tree {
         };
         self.library.tables().iter().map(usage).collect()
     }
+}
+
+fn fenced(fenced: &Fenced) -> Value {
+    json!({ "since": fenced.since.as_rfc3339(), "because": fenced.because })
 }
 
 /// What is not limited is not named.

@@ -18,6 +18,9 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+        if flags.writes() {
+            self.library.fence().check()?;
+        }
         match node(ino)? {
             Node::Attachment(id) => self.open_attachment(who, id, flags),
             Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
@@ -51,7 +54,7 @@ impl Tree {
     }
 
     fn opened_attachment(&self, attachment: &Attachment, file: &Arc<File>) -> Opened {
-        let fh = self.handles.add_attachment(attachment, Arc::clone(file));
+        let fh = self.handles.add_attachment(attachment, attachment.blob, Arc::clone(file));
         Opened::stored(fh, Arc::clone(file), attachment.content.length)
     }
 
