@@ -16,9 +16,10 @@ mod pages;
 mod part;
 mod record;
 mod replay;
+mod scan;
 mod settler;
+mod whole;
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -34,6 +35,7 @@ use crate::blob::dir::disk::{Disk, Reach};
 use crate::blob::dir::folders::Folders;
 use crate::blob::dir::log::{Bounds, Log};
 use crate::blob::dir::record::{LARGEST, Record};
+use crate::blob::dir::replay::Missing;
 use crate::blob::dir::settler::Settler;
 use crate::blob::{BlobStore, Error, Space};
 use crate::fence::Fence;
@@ -54,8 +56,8 @@ pub struct Store {
     folders: Arc<Folders>,
     /// None where nothing is written.
     intake: Option<Intake>,
-    /// What only the log of a daemon that crashed has, where nothing is written.
-    missing: BTreeMap<BlobKey, File>,
+    /// What only a log of the last run has.
+    missing: Missing,
 }
 
 /// Where small blobs go first. The thread that settles them ends with it.
@@ -83,7 +85,7 @@ impl Store {
         }
         let missing = replay::missing(&folders).unwrap_or_else(|error| {
             tracing::warn!(%error, "the log of a store cannot be read");
-            BTreeMap::new()
+            Missing::new()
         });
         Ok(Self { folders, intake: None, missing })
     }
@@ -91,11 +93,11 @@ impl Store {
     fn start(root: &Path, disk: Disk, bounds: Bounds) -> Result<Self, Error> {
         let unusable = |source| Error::Root { path: root.to_owned(), source };
         let folders = Arc::new(Folders::open(root, disk)?);
-        replay::replay(&folders)?;
+        let missing = replay::replay(&folders)?;
         let log = Arc::new(Log::new(Arc::clone(&folders), bounds).map_err(unusable)?);
         let settler = Settler::start(Arc::clone(&folders), Arc::clone(&log)).map_err(unusable)?;
         let intake = Some(Intake { log, _settler: settler });
-        Ok(Self { folders, intake, missing: BTreeMap::new() })
+        Ok(Self { folders, intake, missing })
     }
 
     /// Freezes the bytes, gives them their names, and makes both durable.
@@ -135,6 +137,14 @@ impl Store {
             Some(intake) if length <= LARGEST => intake.log.take(Record::read(key, file, length)?),
             _ => Ok(false),
         }
+    }
+
+    /// Opens the bytes that are certain.
+    fn open_certain(&self, key: BlobKey) -> io::Result<File> {
+        if let Some(held) = self.missing.get(&key) {
+            return held.open();
+        }
+        open_to_read(&self.folders.path(key))
     }
 
     /// Nobody was told of it, so nobody may find it. While its name cannot be taken away it stays pending, and is swept.
@@ -220,13 +230,7 @@ impl BlobStore for Store {
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
-        let missing = self.missing.get(&BlobKey { store: StoreId::default(), ..key });
-        let opened = match missing {
-            // Opened anew, so that each reader has a cursor of its own.
-            Some(file) => File::open(format!("/proc/self/fd/{}", file.as_raw_fd())),
-            None => open_to_read(&self.folders.path(key)),
-        };
-        match opened {
+        match self.open_certain(BlobKey { store: StoreId::default(), ..key }) {
             Ok(file) => Ok(Arc::new(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(key)),
             Err(error) => Err(failure(key, "open it", error)),
@@ -312,5 +316,7 @@ fn is_full(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod tears;
 #[cfg(test)]
 mod tests;

@@ -85,6 +85,10 @@ pub enum Error {
     Older(PathBuf),
     #[error("what is pending in the store cannot be read")]
     Pending(#[source] io::Error),
+    #[error(
+        "what the store's log has cannot be made durable; look at the disk (dmesg, smartctl), then start again"
+    )]
+    Unsettled(#[source] io::Error),
     #[error("the store's space cannot be read")]
     Space(#[source] io::Error),
 }

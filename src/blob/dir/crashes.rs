@@ -222,7 +222,7 @@ fn a_log_that_is_full_holds_nobody_up_and_is_not_written_over_before_it_is_settl
     blob(5);
     let header = |path: &PathBuf| {
         let log = File::open(path).unwrap();
-        record::Header::read_at(&log, 0).map(|header| header.key)
+        record::Header::read_at(&log, 0).unwrap().map(|header| header.key)
     };
     let held = |key: BlobKey| logs(folder.path()).iter().any(|path| header(path) == Some(key));
     assert!(held(first[0]) && held(second[0]));
