@@ -177,6 +177,36 @@ fn strange_files_among_what_is_pending_keep_no_store_from_starting() {
 }
 
 #[test]
+fn once_the_disk_has_failed_what_was_not_settled_is_read_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    // The opening, the log's name and its bytes three times; then the first blob that is settled.
+    let (store, _) = failing_at(folder.path(), 6, NEVER);
+    let lengths = [10, 5000, 9000];
+    let keys = lengths.map(|length| put(&store, &blob(length)));
+    let log = Arc::clone(&store.intake.as_ref().unwrap().log);
+    log.close();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !store.folders.disk.is_fenced() {
+        assert!(std::time::Instant::now() < deadline, "nothing is settled");
+        std::thread::yield_now();
+    }
+    // The kernel lets go of pages that it could not write: zeros, or nothing.
+    for (n, key) in keys.iter().enumerate() {
+        let path = store.folders.path(*key);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(0).and_then(|()| file.set_len(if n == 0 { 0 } else { 5000 })).unwrap();
+    }
+    for (key, length) in keys.iter().zip(lengths) {
+        assert_eq!(read(&store, *key), blob(length));
+    }
+    // Of what is neither there nor in the log nothing is shown.
+    change(&logs(folder.path())[0], |text| text[HEADER] ^= 1);
+    assert!(matches!(store.open(keys[0]), Err(Error::Io { .. })));
+    assert_eq!(read(&store, keys[1]), blob(5000));
+}
+
+#[test]
 fn many_blobs_are_put_back_and_made_durable_together() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = failing_at(folder.path(), usize::MAX, NEVER);
