@@ -7,6 +7,7 @@ pub mod byte_count;
 pub mod day;
 pub mod digest;
 pub mod dimensions;
+pub mod fence;
 pub mod media_type;
 pub mod quota;
 pub mod refusal;

@@ -16,9 +16,10 @@ mod pages;
 mod part;
 mod record;
 mod replay;
+mod scan;
 mod settler;
+mod whole;
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -30,12 +31,14 @@ use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 use rustix::io::Errno;
 
 use crate::attachment::{BlobKey, StoreId};
-use crate::blob::dir::disk::{Reach, Sync};
+use crate::blob::dir::disk::{Disk, Reach};
 use crate::blob::dir::folders::Folders;
 use crate::blob::dir::log::{Bounds, Log};
 use crate::blob::dir::record::{LARGEST, Record};
+use crate::blob::dir::replay::Missing;
 use crate::blob::dir::settler::Settler;
 use crate::blob::{BlobStore, Error, Space};
+use crate::fence::Fence;
 
 /// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
 const BLOB_MODE: u32 = 0o400;
@@ -53,8 +56,8 @@ pub struct Store {
     folders: Arc<Folders>,
     /// None where nothing is written.
     intake: Option<Intake>,
-    /// What only the log of a daemon that crashed has, where nothing is written.
-    missing: BTreeMap<BlobKey, File>,
+    /// What only a log of the last run has.
+    missing: Missing,
 }
 
 /// Where small blobs go first. The thread that settles them ends with it.
@@ -66,30 +69,35 @@ struct Intake {
 impl Store {
     /// Opens the store in `root`, made if absent (mode 0700, its parents too). What a crash left in its log is back then.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        Self::start(root, Box::new(disk::sync), Bounds::default())
+        Self::open_behind(root, &Fence::default())
+    }
+
+    /// The same, behind the fence of its library.
+    pub fn open_behind(root: &Path, fence: &Fence) -> Result<Self, Error> {
+        Self::start(root, Disk::new(Box::new(disk::sync), fence.clone()), Bounds::default())
     }
 
     /// The store in `root` as it is, for who only reads: nothing is made.
     pub fn open_to_read(root: &Path) -> Result<Self, Error> {
-        let folders = Arc::new(Folders::found(root, Box::new(disk::sync)));
+        let folders = Arc::new(Folders::found(root, Disk::real()));
         if !layout::is_current(&folders) {
             return Err(Error::Older(root.to_owned()));
         }
         let missing = replay::missing(&folders).unwrap_or_else(|error| {
             tracing::warn!(%error, "the log of a store cannot be read");
-            BTreeMap::new()
+            Missing::new()
         });
         Ok(Self { folders, intake: None, missing })
     }
 
-    fn start(root: &Path, sync: Sync, bounds: Bounds) -> Result<Self, Error> {
+    fn start(root: &Path, disk: Disk, bounds: Bounds) -> Result<Self, Error> {
         let unusable = |source| Error::Root { path: root.to_owned(), source };
-        let folders = Arc::new(Folders::open(root, sync)?);
-        replay::replay(&folders)?;
+        let folders = Arc::new(Folders::open(root, disk)?);
+        let missing = replay::replay(&folders)?;
         let log = Arc::new(Log::new(Arc::clone(&folders), bounds).map_err(unusable)?);
         let settler = Settler::start(Arc::clone(&folders), Arc::clone(&log)).map_err(unusable)?;
         let intake = Some(Intake { log, _settler: settler });
-        Ok(Self { folders, intake, missing: BTreeMap::new() })
+        Ok(Self { folders, intake, missing })
     }
 
     /// Freezes the bytes, gives them their names, and makes both durable.
@@ -131,6 +139,20 @@ impl Store {
         }
     }
 
+    /// Opens the bytes that are certain. Once the disk has failed, the log has them of what was not settled: where the blob lies
+    /// the kernel shows zeros as soon as it lets go of what it could not write.
+    fn open_certain(&self, key: BlobKey) -> io::Result<File> {
+        if let Some(held) = self.missing.get(&key) {
+            return held.open();
+        }
+        if let Some(intake) = self.intake.as_ref().filter(|_| self.folders.disk.is_fenced())
+            && let Some(held) = intake.log.find(key)?
+        {
+            return held.open();
+        }
+        open_to_read(&self.folders.path(key))
+    }
+
     /// Nobody was told of it, so nobody may find it. While its name cannot be taken away it stays pending, and is swept.
     fn withdraw(&self, key: BlobKey) {
         if std::fs::remove_file(self.folders.path(key)).is_ok() {
@@ -143,7 +165,7 @@ impl Store {
         self.folders.disk.try_sync(Reach::Whole, file).inspect_err(|error| {
             let marked = || file.set_permissions(Permissions::from_mode(LOST_MODE)).is_ok();
             if !is_full(error) || !marked() {
-                self.folders.disk.raise_fence();
+                self.folders.disk.raise_fence(error);
             }
         })
     }
@@ -214,13 +236,7 @@ impl BlobStore for Store {
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
-        let missing = self.missing.get(&BlobKey { store: StoreId::default(), ..key });
-        let opened = match missing {
-            // Opened anew, so that each reader has a cursor of its own.
-            Some(file) => File::open(format!("/proc/self/fd/{}", file.as_raw_fd())),
-            None => open_to_read(&self.folders.path(key)),
-        };
-        match opened {
+        match self.open_certain(BlobKey { store: StoreId::default(), ..key }) {
             Ok(file) => Ok(Arc::new(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(key)),
             Err(error) => Err(failure(key, "open it", error)),
@@ -306,5 +322,7 @@ fn is_full(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod tears;
 #[cfg(test)]
 mod tests;

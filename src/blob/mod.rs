@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::attachment::{BlobKey, StoreId};
+use crate::fence::Fenced;
 
 /// Free and total space where blobs are kept, as `statvfs` counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +73,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    #[error(
-        "the store stopped acknowledging writes after a failed fsync; restart it once the disk is checked"
-    )]
-    Fenced,
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
     #[error("the directory {path} cannot hold blobs")]
     Root {
         path: PathBuf,
@@ -86,6 +85,10 @@ pub enum Error {
     Older(PathBuf),
     #[error("what is pending in the store cannot be read")]
     Pending(#[source] io::Error),
+    #[error(
+        "what the store's log has cannot be made durable; look at the disk (dmesg, smartctl), then start again"
+    )]
+    Unsettled(#[source] io::Error),
     #[error("the store's space cannot be read")]
     Space(#[source] io::Error),
 }

@@ -26,8 +26,9 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 pub use record::{
-    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published, Rehoming,
-    Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals, VariantRecord,
+    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published,
+    RESERVATION_SPAN, Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord,
+    StoreRecord, Totals, VariantRecord,
 };
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
@@ -370,9 +371,6 @@ pub const TOUCH_PRECISION: Duration = Duration::from_secs(60);
 /// How long the position of an item is kept after it was taken down, for programs that delete first and write then.
 pub const VACANCY: Duration = Duration::from_secs(60);
 
-/// How long a reservation without a link is believed to be work in progress.
-pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);
-
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the name is taken")]
@@ -395,6 +393,8 @@ pub enum Error {
     Corrupt(String),
     #[error("no space is left for the catalogue")]
     Full,
+    #[error(transparent)]
+    Fenced(#[from] crate::fence::Fenced),
     #[error("the catalogue failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,6 +1,8 @@
 //! What the catalogue keeps and answers: rows, links, publications, variants, scratch, what is detached.
 //! Does not know how any of it is stored.
 
+use std::time::Duration;
+
 use crate::access::Fixed;
 use crate::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
@@ -10,6 +12,9 @@ use crate::digest::Digest;
 use crate::slot::{Name, Slot};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
+
+/// How long a reservation without a link is believed to be work in progress.
+pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);
 
 /// A row as the catalogue keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]

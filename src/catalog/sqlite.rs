@@ -10,6 +10,7 @@ mod checkpoints;
 mod columns;
 #[cfg(test)]
 mod costs;
+mod disk;
 #[cfg(test)]
 mod durable;
 mod reservations;
@@ -41,6 +42,7 @@ use crate::catalog::sqlite::checkpoints::Checkpoints;
 use crate::catalog::sqlite::reservations::Reservations;
 use crate::catalog::sqlite::totals::Counted;
 use crate::catalog::sqlite::writer::Writer;
+use crate::fence::Fence;
 use crate::quota::Limits;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
@@ -83,9 +85,15 @@ impl Sqlite {
     /// Opens the catalogue at `path`, made if absent, and brings its schema up to date.
     /// Errors: [`Error::Newer`], [`Error::Full`], [`Error::Engine`].
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_behind(path, &Fence::default())
+    }
+
+    /// The same, behind the fence of its library.
+    pub fn open_behind(path: &Path, fence: &Fence) -> Result<Self, Error> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(refused(format!("SQLite {} is older than 3.51.3", rusqlite::version())));
         }
+        disk::forget(path);
         let mut writer = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -100,13 +108,13 @@ impl Sqlite {
             return Err(refused(format!("the journal mode is {mode} where WAL was asked for")));
         }
         writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
-        writer.pragma_update(None, "wal_autocheckpoint", checkpoints::LONGEST)?;
+        checkpoints::fold_what_is_too_long(&mut writer, fence)?;
         migrate(&mut writer, path)?;
         sync_directory(path)?;
-        let writer = Arc::new(Writer::new(writer));
+        let writer = Arc::new(Writer::new(writer, fence.clone()));
         Ok(Self {
             path: path.to_owned(),
-            checkpoints: Some(Checkpoints::start(path, &writer)?),
+            checkpoints: Some(Checkpoints::start(path, &writer, fence)?),
             writer,
             reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),
@@ -124,7 +132,7 @@ impl Sqlite {
         }
         Ok(Self {
             path: path.to_owned(),
-            writer: Arc::new(Writer::new(reader)),
+            writer: Arc::new(Writer::new(reader, Fence::default())),
             checkpoints: None,
             reservations: Reservations::default(),
             readers: Mutex::new(Vec::new()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Error, stores, workers};
 use crate::catalog::sqlite::Sqlite;
 use crate::config::{self, Config};
+use crate::fence::Fence;
 use crate::library::home::Home;
 use crate::library::stores::Store;
 use crate::library::variant::Renderer;
@@ -15,11 +16,12 @@ use crate::schema::Schema;
 /// Opens the library, alone: a second opener is told who has it.
 pub fn open(config: &Config) -> Result<Library, Error> {
     let mut home = Home::open(&config.library.path)?;
-    let catalog = Arc::new(Sqlite::open(&home.catalog())?);
-    let blobs = Arc::new(stores::open(config, &mut home, &*catalog)?);
+    let fence = Fence::default();
+    let catalog = Arc::new(Sqlite::open_behind(&home.catalog(), &fence)?);
+    let blobs = Arc::new(stores::open(config, &mut home, &*catalog, &fence)?);
     let pipeline = Arc::new(workers::pipeline()?);
-    let schema = config.schema.clone();
-    Ok(Library::open(Parts { home, catalog, blobs, pipeline, schema, settings: settings(config) })?)
+    let (schema, settings) = (config.schema.clone(), settings(config));
+    Ok(Library::open(Parts { fence, home, catalog, blobs, pipeline, schema, settings })?)
 }
 
 /// Opens a library that is there, to read it: neither alone nor in anybody's way.
@@ -30,7 +32,8 @@ pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Erro
     let pipeline = Arc::new(workers::pipeline()?);
     // What lies in boxes is no part of what is stored.
     let schema = Schema { boxes: Vec::new(), ..config.schema.clone() };
-    let parts = Parts { home, catalog, blobs, pipeline, schema, settings: settings(config) };
+    let (fence, settings) = (Fence::default(), settings(config));
+    let parts = Parts { fence, home, catalog, blobs, pipeline, schema, settings };
     Ok(Library::open_to_read(parts, renderer)?)
 }
 

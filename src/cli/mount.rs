@@ -18,6 +18,7 @@ use super::{
 };
 use crate::attachment::AttachmentId;
 use crate::config::Config;
+use crate::fence::Fence;
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
 use crate::schema::Schema;
@@ -68,19 +69,19 @@ impl Mount {
         let stop = Stop::listen()?;
         if prepared.read_only {
             let mounted = reading::mount(config, &settings(&prepared, config))?;
-            return serve(&prepared, &Arc::new(mounted), stop);
+            return serve(&prepared, &Arc::new(mounted), &Fence::default(), stop);
         }
         let library = Arc::new(library::open(config)?);
         library.warm();
         // What clients have open needs descriptors too.
         library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
-        let root = library.home().root().to_owned();
+        let (root, fence) = (library.home().root().to_owned(), library.fence().clone());
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
-        let outcome = serve(&prepared, &mounted, stop);
+        let outcome = serve(&prepared, &mounted, &fence, stop);
         server.stop();
         outcome
     }
@@ -105,11 +106,17 @@ impl Mount {
 }
 
 /// Until it is told to stop, or somebody unmounts it.
-fn serve(prepared: &Prepared, mounted: &Arc<Mounted>, mut stop: Stop) -> Result<(), Error> {
+fn serve(
+    prepared: &Prepared,
+    mounted: &Arc<Mounted>,
+    fence: &Fence,
+    mut stop: Stop,
+) -> Result<(), Error> {
     let said = format!("mounted on {}\n", prepared.mountpoint.path().display());
     // Whoever started it may be gone, and clients are served all the same.
     outlet::offer(io::stdout(), said.as_bytes(), Duration::ZERO);
     service::ready();
+    fence.tell(service::fenced);
     let watch = end_with_the_mount(mounted, stop.ender())?;
     let reason = stop.wait();
     tracing::info!(?reason, "unmounting");

@@ -52,6 +52,11 @@ fn told(status: &Value, serving: bool) -> String {
     };
     let since = status.pointer("/started").and_then(Value::as_str).unwrap_or("?");
     line("daemon", if serving { format!("serving since {since}") } else { "none".into() });
+    if let Some(because) = status.pointer("/fenced/because").and_then(Value::as_str) {
+        let since = status.pointer("/fenced/since").and_then(Value::as_str).unwrap_or("?");
+        line("fenced", format!("since {since}: nothing is stored any more ({because})"));
+        line("", "look at the disk (dmesg, smartctl -a), then start the daemon again".into());
+    }
     line(
         "library",
         format!(
@@ -178,6 +183,11 @@ open        4 handles, 1 draft
 images      2 workers, 1 busy, 0 awaited
 refused     3 since the start (content_types 2, truncated 1)";
         assert_eq!(told(&status, true), expected);
+        let fence = json!({ "since": "2026-11-25T09:30:00.000Z", "because": "it failed" });
+        let fenced = told(&json!({ "fenced": fence }), true);
+        let said =
+            "fenced      since 2026-11-25T09:30:00.000Z: nothing is stored any more (it failed)";
+        assert!(fenced.contains(said), "{fenced}");
         let alone = told(&status, false);
         assert!(alone.starts_with("daemon      none\n"), "{alone}");
         assert!(!alone.contains("refused"), "a daemon's own numbers are not told without one");

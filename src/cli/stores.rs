@@ -9,16 +9,22 @@ use crate::blob::dir;
 use crate::blob::router::{Door, Router};
 use crate::catalog::{Catalog, StoreRecord};
 use crate::config::{self, Config};
+use crate::fence::Fence;
 use crate::fuse::mountpoint::absolute;
 use crate::library::depot::Depot;
 use crate::library::home::Home;
 
 /// Opens every store, and locks its folder together with the library.
-pub fn open(config: &Config, home: &mut Home, catalog: &dyn Catalog) -> Result<Router, Error> {
-    let own = dir::Store::open(&home.blobs())?;
+pub fn open(
+    config: &Config,
+    home: &mut Home,
+    catalog: &dyn Catalog,
+    fence: &Fence,
+) -> Result<Router, Error> {
+    let own = dir::Store::open_behind(&home.blobs(), fence)?;
     route(config, home, catalog, own, |home, store, blobs| {
         let depot = Depot::open(home, &store.name, &store.path, blobs)?;
-        let opened = dir::Store::open(depot.root())?;
+        let opened = dir::Store::open_behind(depot.root(), fence)?;
         home.adopt(depot);
         Ok(opened)
     })

@@ -19,7 +19,8 @@ use crate::tree::kernel::Delivery;
 
 /// Files from this length on are passed through: opened, read and closed they then take half the time that they take through
 /// the kernel's pages. At 48 KiB it is the same, and whoever opens a file without a path is not to be turned away for little.
-pub const LEAST: u64 = 256 << 10;
+/// What is smaller may be certain in a store's log alone, and is read there once the disk has failed.
+pub const LEAST: u64 = (256 << 10) + 1;
 /// Backing files that are kept though nobody has them open, and for how long. Each holds the blob's space on the disk.
 const IDLE: usize = 256;
 const IDLE_SPAN: Duration = Duration::from_secs(10);

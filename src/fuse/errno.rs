@@ -36,7 +36,7 @@ pub fn errno(error: &Error) -> Errno {
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooBusy => Errno::EAGAIN,
-        Error::Failed(_) => Errno::EIO,
+        Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
     }
 }
 
@@ -91,8 +91,10 @@ fn medium_type() -> Errno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fence::Fenced;
     use crate::quota::{Account, Excess, Measure};
     use crate::refusal::{Refusal, RefusalId, Violation};
+    use crate::timestamp::Timestamp;
 
     fn refused(rule: Rule) -> Error {
         Error::from(Refusal {
@@ -113,6 +115,10 @@ mod tests {
     fn excess() -> Excess {
         let account = Account::Uid(1);
         Excess { account, measure: Measure::Files, used: 1, wanted: 2, allowed: 1 }
+    }
+
+    fn fenced() -> Fenced {
+        Fenced { since: Timestamp(0), because: "it failed".into() }
     }
 
     #[test]
@@ -184,6 +190,7 @@ mod tests {
             (Error::OverQuota(excess()), "EDQUOT", 122),
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
+            (Error::Fenced(fenced()), "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),
         ];
         for (error, name, expected) in table {

@@ -38,7 +38,7 @@ impl Library {
             annotate(file, &attributes);
             keep_times(file, attachment.times)?;
             // The attachment loses its name next, and the copy is then all there is.
-            file.sync_all()
+            self.fence.watch("a backup could not be synced", file.sync_all())
         })
     }
 

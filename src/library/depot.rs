@@ -28,6 +28,12 @@ struct Mark {
     store: String,
 }
 
+impl Mark {
+    fn text(&self) -> serde_json::Result<String> {
+        Ok(format!("{}\n", serde_json::to_string(self)?))
+    }
+}
+
 impl Depot {
     /// Makes the folder where it is missing (0700), checks that it can carry a store of this library, and locks it. Where the
     /// catalogue knows `blobs` of them it must be marked already: an empty folder is where a disk is not mounted.
@@ -67,8 +73,9 @@ impl Depot {
         let path = self.root.clone();
         let at = |source| Error::unusable(Site { what: "store", path: &self.root }, source);
         let said = fs::read_to_string(self.root.join(MARK)).map_err(at)?;
-        // Empty: made by the lock just now, or by a start that did not come further.
-        if said.is_empty() {
+        // Empty, or cut short: made by the lock just now, or by a start that did not come further.
+        let whole = mark.text().map_err(|error| at(error.into()))?;
+        if said.len() < whole.len() && whole.starts_with(&said) {
             return self.write(mark).map_err(at);
         }
         let found: Mark = serde_json::from_str(&said).map_err(|error| at(error.into()))?;
@@ -85,7 +92,7 @@ impl Depot {
     /// Into the file that is locked: a new one in its place would not be.
     fn write(&self, mark: &Mark) -> io::Result<()> {
         let mut file = File::options().write(true).open(self.root.join(MARK))?;
-        file.write_all(format!("{}\n", serde_json::to_string(mark)?).as_bytes())?;
+        file.write_all(mark.text()?.as_bytes())?;
         file.sync_all()?;
         File::open(&self.root)?.sync_all()
     }
@@ -119,6 +126,19 @@ mod tests {
         assert!(matches!(again, Err(Error::InUse { what: "store", .. })), "{again:?}");
         drop(depot);
         Depot::open(&one, &name("cold"), &path, 9).expect("the mark is there");
+    }
+
+    #[test]
+    fn a_mark_that_a_crash_cut_short_is_written_anew() {
+        let (folder, one, _) = homes();
+        let path = folder.path().join("cold");
+        drop(Depot::open(&one, &name("cold"), &path, 0).expect("a store"));
+        let mark = fs::read(path.join(MARK)).expect("a mark");
+        for length in [0, 1, 20, mark.len() - 1] {
+            fs::write(path.join(MARK), &mark[..length]).expect("cut short");
+            drop(Depot::open(&one, &name("cold"), &path, 9).expect("the mark is ours"));
+            assert_eq!(fs::read(path.join(MARK)).expect("a mark"), mark, "{length}");
+        }
     }
 
     #[test]

@@ -272,8 +272,8 @@ impl Draft {
             Stage::Open(staged) => library.make_durable(staged.file()),
             Stage::Frozen { sent, .. } => library.make_durable(sent),
         };
-        // The next fsync of the same file would answer 0 though nothing reached the disk.
-        if synced.is_err() {
+        // The next fsync of the same file would answer 0 though nothing reached the disk. Other failures raise the fence.
+        if matches!(synced, Err(Error::NoSpace)) {
             work.spoil();
         }
         synced

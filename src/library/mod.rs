@@ -52,6 +52,7 @@ use crate::access::Policy;
 use crate::attachment::{AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::fence::{Fence, Fenced};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
@@ -122,6 +123,7 @@ pub struct Target {
 }
 
 pub struct Library {
+    fence: Fence,
     home: Home,
     catalog: Arc<dyn Catalog>,
     blobs: Arc<dyn BlobStore>,
@@ -150,6 +152,8 @@ pub struct Library {
 
 /// The parts that a library is made of.
 pub struct Parts {
+    /// That of the catalogue and of every store.
+    pub fence: Fence,
     pub home: Home,
     pub catalog: Arc<dyn Catalog>,
     pub blobs: Arc<dyn BlobStore>,
@@ -186,7 +190,7 @@ impl Library {
         (quarantine, refusals): (Quarantine, Refusals),
         renderer: Renderer,
     ) -> Result<Self, Error> {
-        let Parts { home, catalog, blobs, pipeline, schema, settings } = parts;
+        let Parts { fence, home, catalog, blobs, pipeline, schema, settings } = parts;
         let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
         let tables = declare(&*catalog, schema.tables, settings.access)?;
         let limits = limits(&tables, &settings.quotas);
@@ -211,12 +215,18 @@ impl Library {
             reads: Reads::default(),
             lent: Lent::new(),
             counts: Counts::default(),
+            fence,
             home,
             catalog,
             blobs,
             pipeline,
             settings,
         })
+    }
+
+    /// To be asked before a change is acknowledged that neither the catalogue nor a store makes.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
     }
 
     pub fn home(&self) -> &Home {
@@ -338,6 +348,8 @@ pub enum Error {
     NoSpace,
     #[error("too much is waiting already")]
     Busy,
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
     #[error("the catalogue failed")]
     Catalog(#[source] catalog::Error),
     #[error("the blob store failed")]
@@ -373,6 +385,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::Quota(excess) => Self::Quota(excess),
             catalog::Error::Shared => Self::WouldChange,
             catalog::Error::Full => Self::NoSpace,
+            catalog::Error::Fenced(fenced) => Self::Fenced(fenced),
             other => Self::Catalog(other),
         }
     }
@@ -382,6 +395,7 @@ impl From<blob::Error> for Error {
     fn from(error: blob::Error) -> Self {
         match error {
             blob::Error::Full => Self::NoSpace,
+            blob::Error::Fenced(fenced) => Self::Fenced(fenced),
             other => Self::Blob(other),
         }
     }

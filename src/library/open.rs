@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};
-use crate::blob::Space;
+use crate::blob::{self, Space};
 use crate::catalog::{Link, Place, Totals, VariantRecord};
 use crate::library::lately::Lately;
 use crate::library::{Error, Library};
@@ -64,6 +64,15 @@ impl Library {
         Ok(self.blobs.open(key)?)
     }
 
+    /// The bytes of a blob that is open, where they are certain: after the disk has failed that may be the store's log.
+    pub fn reopen_blob(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
+        match self.blobs.open(key) {
+            // Swept since it was opened.
+            Err(blob::Error::Missing(_)) => Ok(Arc::clone(open)),
+            opened => Ok(opened?),
+        }
+    }
+
     /// An attachment that has a name, with its bytes. One query and one open file, or neither for what was opened before and
     /// has not changed since.
     pub fn open_attachment(
@@ -102,7 +111,7 @@ impl Library {
         blob: impl FnOnce(&R) -> BlobKey,
     ) -> Result<Option<Arc<Stored<R>>>, Error> {
         // Counted before it is asked: what is committed in between makes the answer old.
-        let commits = self.catalog.commits();
+        let commits = self.catalog.commits().filter(|_| !self.fence.is_raised());
         if let Some(stored) = commits.and_then(|commits| lately.get(key, commits)) {
             return Ok(Some(stored));
         }

@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::attachment::{Access, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::digest::Digest;
@@ -106,6 +108,7 @@ impl Library {
         author: Author,
         metadata: &Metadata,
     ) -> Result<Published, Error> {
+        self.fence.check()?;
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let kept = raw.kept.clone();
         let refuse = |violation| match kept {
@@ -286,6 +289,9 @@ impl Library {
     ) -> Option<String> {
         let kept = self.try_keep(refusal, name, author, bytes);
         kept.inspect_err(|error| {
+            if Errno::from_io_error(error) == Some(Errno::IO) {
+                self.fence.raise("the quarantine could not be written", error);
+            }
             tracing::warn!(id = %refusal.id, path = refusal.path, %error, "refused bytes cannot be quarantined");
         })
         .ok()
@@ -298,6 +304,9 @@ impl Library {
         author: Author,
         bytes: &File,
     ) -> io::Result<String> {
+        if self.fence.is_raised() {
+            return Err(io::Error::other("the library's disk has failed"));
+        }
         let length = bytes.metadata()?.len();
         let kept = Kept {
             id: refusal.id.to_string(),
@@ -316,9 +325,16 @@ impl Library {
 
     /// `fsync` of a staged file and of the folder that holds its name.
     pub(crate) fn make_durable(&self, file: &File) -> Result<(), Error> {
-        let sync = |file: &File| file.sync_all().map_err(Error::io("sync the draft"));
-        sync(file)?;
-        sync(&File::open(self.home.staging()).map_err(Error::io("open the staging folder"))?)
+        self.sync(file)?;
+        self.sync(&File::open(self.home.staging()).map_err(Error::io("open the staging folder"))?)
+    }
+
+    /// `fsync` of a file beside the stores. A failure is the library's: it raises the fence.
+    pub fn sync(&self, file: &File) -> Result<(), Error> {
+        self.fence.check()?;
+        let synced = self.fence.watch("a file could not be synced", file.sync_all());
+        synced.map_err(Error::io("sync a file"))?;
+        Ok(self.fence.check()?)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -238,20 +238,29 @@ fn line(refusal: &Refusal, author: Author, quarantine: Option<String>) -> Line {
     }
 }
 
+/// A line that a crash cut short is ended, so that the next one is a line of its own.
 fn open_log(path: &std::path::Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let mut log = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut last = [b'\n'];
+    if log.metadata()?.len() > 0 {
+        log.seek(SeekFrom::End(-1))?;
+        log.read_exact(&mut last)?;
+    }
+    if last != [b'\n'] {
+        log.write_all(b"\n")?;
+    }
+    Ok(log)
 }
 
 fn tail(path: &std::path::Path) -> io::Result<Vec<Line>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let lines = BufReader::new(file.take(TAIL_BYTES)).lines();
+    let mut text = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut text)?;
     // A line that is cut by the start of the tail or by a crash is no JSON: skipped.
-    Ok(lines
-        .map_while(io::Result::ok)
-        .filter_map(|line| serde_json::from_str(&line).ok())
-        .collect())
+    let lines = text.split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 #[cfg(test)]
@@ -285,6 +294,23 @@ mod tests {
         assert_eq!(again.last_of(1000), refusals.last_of(1000));
         assert_eq!(again.last_of(0), None);
         assert!(again.next_id() > refusal.id);
+    }
+
+    #[test]
+    fn a_torn_line_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("errors.jsonl");
+        let record = |uid| {
+            let refusals = Refusals::open(path.clone()).expect("a log");
+            let (refusal, place) = refusal(refusals.next_id());
+            refusals.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
+        };
+        record(1000);
+        let mut log = OpenOptions::new().append(true).open(&path).expect("a log");
+        log.write_all(b"{\"id\":\"\xff\xfe").expect("a line that a crash cut short");
+        record(1001);
+        let again = Refusals::open(path).expect("a log");
+        assert!(again.last_of(1000).is_some() && again.last_of(1001).is_some());
     }
 
     #[test]

@@ -71,6 +71,10 @@ impl Draft {
                 tracing::warn!(slot = %self.target().slot, "a file did not fit on the disk");
                 None
             }
+            Err(error @ Error::Fenced(_)) => {
+                self.interrupt(library, failed(&error));
+                None
+            }
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a file could not be stored");
                 // Nobody tries again after the last handle: the bytes are kept, and their writer is told where.
@@ -99,6 +103,18 @@ impl Draft {
 
     fn give_up(&self, library: &Library, violation: Violation, hearer: Hearer) {
         let mut work = self.work();
+        let size = self.size();
+        // The quarantine takes nothing then. The next start finds the bytes where they are, under a name that says whose they are.
+        if library.fence.is_raised() && size > 0 && !work.detached {
+            let refusal = Refusal::new(library.refusals.next_id(), &self.target.slot, violation);
+            match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
+                Stage::Open(staged) => staged.freeze().keep(),
+                Stage::Frozen { name, .. } => name.keep(),
+                other => work.stage = other,
+            }
+            library.leave(size);
+            return;
+        }
         if let Err(error) = work.trim() {
             tracing::warn!(slot = %self.target.slot, %error, "an interrupted file keeps room that it does not need");
         }

@@ -84,10 +84,10 @@ impl Library {
     ) -> Result<(), Error> {
         self.remove_report(folder, name)?;
         let (record, mut file) = self.new_scratch(folder, name, access)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        if let Err(error) = written {
+        let written = file.write_all(text.as_bytes()).map_err(Error::io("write a report"));
+        if let Err(error) = written.and_then(|()| self.sync(&file)) {
             self.remove_scratch(record.id)?;
-            return Err(Error::io("write a report")(error));
+            return Err(error);
         }
         let reports = self.catalog.scratches(folder)?.into_iter().filter(is_report);
         let reports: Vec<_> = reports.collect();

@@ -123,6 +123,7 @@ impl Library {
                     done.buried += 1;
                     done.bytes += length;
                 }
+                Err(blob::Error::Fenced(fenced)) => return Err(fenced.into()),
                 // The start has said so.
                 Err(blob::Error::Closed(_)) => done.postponed += 1,
                 Err(error) => {

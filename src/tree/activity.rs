@@ -59,6 +59,31 @@ operations! {
     Write "write",
 }
 
+impl Operation {
+    /// Whether an answer without an errno says that something was changed. `Open`, `Flush` and `Fsync` may say so: the tree knows.
+    pub fn changes(self) -> bool {
+        use Operation as It;
+        matches!(
+            self,
+            It::CopyFileRange
+                | It::Create
+                | It::Fallocate
+                | It::Fetch
+                | It::Link
+                | It::Mkdir
+                | It::Mknod
+                | It::Removexattr
+                | It::Rename
+                | It::Rmdir
+                | It::Setattr
+                | It::Setxattr
+                | It::Symlink
+                | It::Unlink
+                | It::Write
+        )
+    }
+}
+
 /// Work that waits for a thread of its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::attachment::{Access, Attachment, AttachmentId, ScratchId, VariantId};
+use crate::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
 use crate::catalog::VariantRecord;
 use crate::library::tally::Charge;
 use crate::refusal::Refusal;
@@ -22,6 +22,8 @@ pub enum Handle {
     /// A stored blob: an attachment's, a variant's, or a file of the quarantine.
     Blob {
         file: Arc<File>,
+        /// Where the store has it; none of what lies beside the stores.
+        key: Option<BlobKey>,
         holds: Holds,
     },
     Draft {
@@ -90,16 +92,17 @@ impl Handles {
         Fh(fh)
     }
 
-    /// A handle on an attachment's blob.
-    pub fn add_attachment(&self, attachment: &Attachment, file: Arc<File>) -> Fh {
+    /// A handle on a blob of an attachment: as it is kept, or as it was sent.
+    pub fn add_attachment(&self, attachment: &Attachment, key: BlobKey, file: Arc<File>) -> Fh {
         hold(&self.attachments, attachment.id, attachment);
-        self.add(Handle::Blob { file, holds: Holds::Attachment(attachment.id) })
+        self.add(Handle::Blob { file, key: Some(key), holds: Holds::Attachment(attachment.id) })
     }
 
     /// A handle on a variant's blob.
     pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Fh {
         hold(&self.variants, variant.id, variant);
-        self.add(Handle::Blob { file, holds: Holds::Variant(variant.id) })
+        let (key, holds) = (Some(variant.blob), Holds::Variant(variant.id));
+        self.add(Handle::Blob { file, key, holds })
     }
 
     pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {

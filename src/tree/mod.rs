@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use crate::attachment::{Access, AttachmentId, RowId, TableId};
 use crate::catalog::{Place, RowRecord};
+use crate::fence::Fenced;
 use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
@@ -140,6 +141,8 @@ pub enum Error {
     NoSpace,
     #[error("too much is waiting; try again")]
     TooBusy,
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
     #[error("a store or the catalogue failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -329,6 +332,7 @@ impl From<library::Error> for Error {
             library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
+            library::Error::Fenced(fenced) => Self::Fenced(fenced),
             other => Self::Failed(Box::new(other)),
         }
     }

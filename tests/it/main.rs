@@ -7,6 +7,7 @@ mod clients;
 mod commands;
 mod compare;
 mod crash;
+mod disk;
 mod draft;
 mod durability;
 mod faults;

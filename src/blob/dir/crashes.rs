@@ -9,7 +9,7 @@ use super::tests::{NEVER, failing_at, files, take};
 use super::*;
 use crate::blob::contract::{file, key, put, read};
 
-fn logs(root: &Path) -> Vec<PathBuf> {
+pub(super) fn logs(root: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root.join("pending")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.to_string_lossy().ends_with(part::SUFFIX)).collect()
@@ -69,7 +69,7 @@ fn what_was_acknowledged_is_there_and_pending_whatever_a_crash_took() {
     for (what, damage) in DAMAGES {
         let folder = tempfile::tempdir().unwrap();
         let blobs = crashed(folder.path());
-        let folders = Folders::found(folder.path(), Box::new(disk::sync));
+        let folders = Folders::found(folder.path(), Disk::real());
         for (key, _) in &blobs {
             damage(&folders, *key);
         }
@@ -141,7 +141,7 @@ fn blobs_that_cannot_be_synced_where_they_lie_raise_the_fence_and_stay_in_the_lo
     drop(store);
     assert_eq!(take(&noted), "DDDLF");
     assert_eq!(logs(folder.path()).len(), 1);
-    writable(&Folders::found(folder.path(), Box::new(disk::sync)), key).set_len(1).unwrap();
+    writable(&Folders::found(folder.path(), Disk::real()), key).set_len(1).unwrap();
     assert_eq!(read(&Store::open(folder.path()).unwrap(), key), b"hello");
 }
 
@@ -154,7 +154,8 @@ fn settled_beside_failures(meddle: Damage) -> (Store, Vec<BlobKey>, tempfile::Te
         other => disk::sync(other, file),
     };
     let bounds = Bounds { capacity: 50 * 4096, ..NEVER };
-    let store = Store::start(folder.path(), Box::new(sync), bounds).unwrap();
+    let store =
+        Store::start(folder.path(), Disk::new(Box::new(sync), Fence::default()), bounds).unwrap();
     let keys: Vec<_> = (0_u8..50).map(|n| put(&store, &[n; 10])).collect();
     meddle(&store.folders, keys[7]);
     put(&store, b"one more than a file of the log holds");
@@ -200,7 +201,12 @@ fn held_up(root: &Path, capacity: u64) -> (Store, mpsc::Receiver<Reach>, mpsc::S
         }
         disk::sync(reach, file)
     };
-    let store = Store::start(root, Box::new(sync), Bounds { capacity, ..NEVER }).unwrap();
+    let store = Store::start(
+        root,
+        Disk::new(Box::new(sync), Fence::default()),
+        Bounds { capacity, ..NEVER },
+    )
+    .unwrap();
     (store, said, go)
 }
 
@@ -216,7 +222,7 @@ fn a_log_that_is_full_holds_nobody_up_and_is_not_written_over_before_it_is_settl
     blob(5);
     let header = |path: &PathBuf| {
         let log = File::open(path).unwrap();
-        record::Header::read_at(&log, 0).map(|header| header.key)
+        record::Header::read_at(&log, 0).unwrap().map(|header| header.key)
     };
     let held = |key: BlobKey| logs(folder.path()).iter().any(|path| header(path) == Some(key));
     assert!(held(first[0]) && held(second[0]));
@@ -245,7 +251,7 @@ fn what_is_left_of_another_lap_is_not_believed() {
     std::mem::forget(store);
     drop(Store::open(folder.path()).unwrap());
     // The first record is another lap's now.
-    let newer = Folders::found(folder.path(), Box::new(disk::sync));
+    let newer = Folders::found(folder.path(), Disk::real());
     for key in old {
         let _ = std::fs::remove_file(newer.path(key));
         let _ = std::fs::remove_file(newer.pending_path(key));

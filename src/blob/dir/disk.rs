@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::blob::Error;
+use crate::fence::Fence;
 
 /// How much is to be on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +21,23 @@ pub(super) enum Reach {
 pub(super) type Sync = Box<dyn Fn(Reach, &File) -> io::Result<()> + Send + std::marker::Sync>;
 
 pub(super) struct Disk {
-    /// Set for good by the first failed sync: the kernel forgets the error and the pages, and the next sync lies.
-    fenced: AtomicBool,
+    fence: Fence,
     sync: Sync,
 }
 
 impl Disk {
-    pub fn new(sync: Sync) -> Self {
-        Self { fenced: AtomicBool::new(false), sync }
+    pub fn new(sync: Sync, fence: Fence) -> Self {
+        Self { fence, sync }
+    }
+
+    /// The real one, for whoever raises no fence.
+    pub fn real() -> Self {
+        Self::new(Box::new(sync), Fence::default())
     }
 
     /// Syncs; a failure raises the fence.
     pub fn sync(&self, reach: Reach, file: &File) -> io::Result<()> {
-        self.try_sync(reach, file).inspect_err(|_| self.raise_fence())
+        self.try_sync(reach, file).inspect_err(|error| self.raise_fence(error))
     }
 
     /// Syncs; the caller knows what a failure means.
@@ -41,16 +45,16 @@ impl Disk {
         (self.sync)(reach, file)
     }
 
-    pub fn raise_fence(&self) {
-        self.fenced.store(true, Ordering::SeqCst);
+    pub fn raise_fence(&self, error: &io::Error) {
+        self.fence.raise("a store of blobs could not be synced", error);
     }
 
     pub fn check_fence(&self) -> Result<(), Error> {
-        if self.is_fenced() { Err(Error::Fenced) } else { Ok(()) }
+        Ok(self.fence.check()?)
     }
 
     pub fn is_fenced(&self) -> bool {
-        self.fenced.load(Ordering::SeqCst)
+        self.fence.is_raised()
     }
 }
 

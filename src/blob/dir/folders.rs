@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::disk::{Disk, Reach, Sync};
+use super::disk::{Disk, Reach};
 use super::layout;
 use crate::attachment::BlobKey;
 use crate::blob::Error;
@@ -28,11 +28,11 @@ pub(super) struct Folders {
 
 impl Folders {
     /// Makes what is missing of them, and makes durable what there is.
-    pub fn open(root: &Path, sync: Sync) -> Result<Self, Error> {
+    pub fn open(root: &Path, disk: Disk) -> Result<Self, Error> {
         let unusable = |source| Error::Root { path: root.to_owned(), source };
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root).map_err(unusable)?;
         let above = root.canonicalize().map_err(unusable)?;
-        let folders = Self::found(root, sync);
+        let folders = Self::found(root, disk);
         let sync_path = |path: &Path| folders.sync_path(path).map_err(unusable);
         sync_path(above.parent().unwrap_or(Path::new("/")))?;
         make(&folders.pending()).map_err(unusable)?;
@@ -40,20 +40,14 @@ impl Folders {
         sync_path(root)?;
         // What is there may have been made just before the last process was killed.
         for first in 0..=u8::MAX {
-            match folders.sync_path(&folders.first(first)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(unusable(error));
-                }
-                _ => {}
-            }
+            if_there(folders.sync_path(&folders.first(first))).map_err(unusable)?;
         }
         Ok(folders)
     }
 
     /// As they are.
-    pub fn found(root: &Path, sync: Sync) -> Self {
-        let fresh = Mutex::new(BTreeSet::new());
-        Self { root: root.to_owned(), disk: Disk::new(sync), fresh }
+    pub fn found(root: &Path, disk: Disk) -> Self {
+        Self { root: root.to_owned(), disk, fresh: Mutex::default() }
     }
 
     pub fn root(&self) -> &Path {
@@ -111,13 +105,10 @@ impl Folders {
     pub fn settle(&self, keys: &[BlobKey]) -> io::Result<()> {
         let mut directories = BTreeSet::new();
         for key in keys {
-            match self.sync_path(&self.path(*key)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            if_there(self.sync_path(&self.path(*key)))?;
             let [first, ..] = *key.digest.as_bytes();
             if directories.insert(first) {
-                self.sync_directory(*key)?;
+                if_there(self.sync_directory(*key))?;
             }
         }
         Ok(())
@@ -125,6 +116,14 @@ impl Folders {
 
     fn fresh(&self) -> MutexGuard<'_, BTreeSet<u8>> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is not there needs nothing.
+fn if_there(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -7,10 +7,13 @@ use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::disk::Reach;
 use super::folders::Folders;
 use super::part::{self, Part};
 use super::record::{Lap, Record};
+use super::scan::{Held, Scan};
 use crate::attachment::BlobKey;
 
 /// How much stays in the log alone, and how long.
@@ -158,6 +161,10 @@ impl Log {
 
     fn write_at(&self, file: &File, end: u64, records: &[Record]) -> Fate {
         if let Err(error) = part::write_records(file, end, records) {
+            if Errno::from_io_error(&error) == Some(Errno::IO) {
+                self.folders.disk.raise_fence(&error);
+                return Fate::Failed;
+            }
             tracing::warn!(%error, "blobs do not go through the log");
             return Fate::Unwritten;
         }
@@ -201,6 +208,17 @@ impl Log {
                 None => self.called.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// The record of a blob that is not durable where it lies yet.
+    pub fn find(&self, key: BlobKey) -> io::Result<Option<Held>> {
+        let state = self.state();
+        let mut parts = state.active.iter().chain(&state.full);
+        let path = parts.find(|part| part.keys.contains(&key)).map(|part| part.path.clone());
+        drop(state);
+        let Some(path) = path else { return Ok(None) };
+        let held = Scan::of(&path)?.records.into_iter().find(|held| held.header.key == key);
+        held.ok_or_else(|| io::Error::other("its record in the store's log is not whole")).map(Some)
     }
 
     /// They are: what has them is begun anew.

@@ -19,6 +19,9 @@ use crate::attachment::BlobKey;
 /// all that is in a store to whoever knows what it is called.
 pub(super) const SUFFIX: &str = ".log";
 
+/// Laps of a file: more than anybody writes, and fewer than could be guessed.
+const MOST_LAPS: Lap = 1 << 48;
+
 pub(super) struct Part {
     pub file: Arc<File>,
     pub path: PathBuf,
@@ -66,6 +69,12 @@ impl Part {
         self.keys.clear();
         self
     }
+}
+
+/// Whether a file of the log with this path may have been filled in this lap: it is called by its first, and they are counted.
+pub(super) fn has_lap(path: &Path, lap: Lap) -> bool {
+    let first = path.file_stem().and_then(|name| Lap::from_str_radix(name.to_str()?, 16).ok());
+    first.is_some_and(|first| lap.wrapping_sub(first) <= MOST_LAPS)
 }
 
 /// Bytes that these take.

@@ -71,10 +71,10 @@ impl Record {
 
 impl Header {
     /// The header at an offset of a log; none if no record begins there.
-    pub fn read_at(log: &File, offset: u64) -> Option<Self> {
+    pub fn read_at(log: &File, offset: u64) -> io::Result<Option<Self>> {
         let mut text = [0; HEADER];
-        log.read_exact_at(&mut text, offset).ok()?;
-        Self::parse(&text)
+        let is_there = read(log, &mut text, offset)?;
+        Ok(Self::parse(&text).filter(|_| is_there))
     }
 
     /// Bytes of the log that the record takes.
@@ -84,10 +84,10 @@ impl Header {
     }
 
     /// The blob of the record at an offset, if it is whole.
-    pub fn bytes_at(&self, log: &File, offset: u64) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.length).ok()?];
-        log.read_exact_at(&mut bytes, offset.saturating_add(HEADER as u64)).ok()?;
-        (Digest::of(&bytes) == self.key.digest).then_some(bytes)
+    pub fn bytes_at(&self, log: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; usize::try_from(self.length).map_err(io::Error::other)?];
+        let is_there = read(log, &mut bytes, offset.saturating_add(HEADER as u64))?;
+        Ok((is_there && Digest::of(&bytes) == self.key.digest).then_some(bytes))
     }
 
     fn write(&self) -> [u8; HEADER] {
@@ -126,6 +126,14 @@ impl Header {
     }
 }
 
+/// Whether the log is so long that it has all of these bytes.
+fn read(log: &File, bytes: &mut [u8], offset: u64) -> io::Result<bool> {
+    match log.read_exact_at(bytes, offset) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| true),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,19 +148,20 @@ mod tests {
             let text = record.bytes().to_vec();
             assert_eq!((text.len() as u64, text.len() % PAGE), (record.size(), 0));
             let log = file(&text);
-            let header = Header::read_at(&log, 0).unwrap();
+            let header = Header::read_at(&log, 0).unwrap().unwrap();
             assert_eq!(header, Header { lap: 9, key: key(bytes), length });
-            assert_eq!(header.bytes_at(&log, 0).as_deref(), Some(bytes));
+            assert_eq!(header.bytes_at(&log, 0).unwrap().as_deref(), Some(bytes));
             for at in [0, 20, HEADER - 1] {
                 let mut changed = text.clone();
                 changed[at] ^= 1;
-                assert_eq!(Header::read_at(&file(&changed), 0), None, "{at}");
+                assert_eq!(Header::read_at(&file(&changed), 0).unwrap(), None, "{at}");
             }
             if length > 0 {
                 let mut torn = text.clone();
                 torn[HEADER] ^= 1;
                 let torn = file(&torn);
-                assert_eq!(Header::read_at(&torn, 0).unwrap().bytes_at(&torn, 0), None);
+                let header = Header::read_at(&torn, 0).unwrap().unwrap();
+                assert_eq!(header.bytes_at(&torn, 0).unwrap(), None);
             }
         }
     }

@@ -3,66 +3,66 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Advice, MemfdFlags, SealFlags, fadvise, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
 use super::disk::Reach;
 use super::folders::Folders;
 use super::part::SUFFIX;
-use super::record::{Header, LARGEST};
-use super::{failure, is_full, link, nameless, open_to_read};
+use super::scan::{Held, Scan};
+use super::whole::{FEW, is_whole, make_durable};
+use super::{is_full, link, nameless, open_to_read};
 use crate::attachment::BlobKey;
 use crate::blob::Error;
-use crate::digest::Digest;
 
-/// Puts back what is missing or not whole, makes all durable, and removes the logs. Without room for something its log stays
-/// for the next start.
-pub(super) fn replay(folders: &Folders) -> Result<(), Error> {
-    for path in logs(folders).map_err(Error::Pending)? {
-        let log = File::open(&path).map_err(Error::Pending)?;
-        let mut restored = Vec::new();
-        let mut is_done = true;
-        for (offset, header) in headers(&log) {
-            let key = header.key;
-            match restore(folders, &header, || header.bytes_at(&log, offset)) {
-                Ok(()) => restored.push(key),
-                Err(error) if is_full(&error) => {
-                    tracing::error!(%key, "no room to restore a blob; make room and start again");
-                    is_done = false;
-                }
-                Err(error) => return Err(failure(key, "restore it", error)),
+/// Blobs that only a log has.
+pub(super) type Missing = BTreeMap<BlobKey, Held>;
+
+/// Puts back what is missing or not whole, makes all durable, and removes the logs. What cannot be put back is returned, and its
+/// log stays for the next start.
+pub(super) fn replay(folders: &Folders) -> Result<Missing, Error> {
+    let root = File::open(folders.root()).map_err(Error::Pending)?;
+    let mut logs = Vec::new();
+    for path in logs_of(folders).map_err(Error::Pending)? {
+        let synced = File::open(&path).and_then(|log| folders.disk.try_sync(Reach::Bytes, &log));
+        match synced.and_then(|()| Scan::of(&path)) {
+            Ok(scan) => logs.push((path, scan)),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a log of the store cannot be read; it stays for the next start");
             }
         }
-        folders.settle(&restored).map_err(Error::Pending)?;
-        if is_done {
-            fs::remove_file(&path).map_err(Error::Pending)?;
-        }
     }
-    Ok(())
+    let count: usize = logs.iter().map(|(_, scan)| scan.records.len()).sum();
+    // What the kernel still has of the blobs is written first. Where that fails each of them is asked for by itself.
+    let is_written = count > FEW && folders.disk.try_sync(Reach::Everything, &root).is_ok();
+    let mut outcome = Outcome::default();
+    let logs: Vec<_> = logs
+        .into_iter()
+        .map(|(path, scan)| (outcome.put_back(folders, &path, scan, is_written), path))
+        .collect();
+    make_durable(folders, &root, &outcome.restored).map_err(Error::Unsettled)?;
+    for (_, path) in logs.iter().filter(|(is_done, _)| *is_done) {
+        fs::remove_file(path).map_err(Error::Pending)?;
+    }
+    Ok(outcome.missing)
 }
 
 /// What a log holds of blobs that are missing or not whole where they should lie, for who only reads.
-pub(super) fn missing(folders: &Folders) -> io::Result<BTreeMap<BlobKey, File>> {
-    let mut found = BTreeMap::new();
-    for path in logs(folders)? {
+pub(super) fn missing(folders: &Folders) -> io::Result<Missing> {
+    let mut found = Missing::new();
+    for path in logs_of(folders)? {
         // The daemon may remove it meanwhile.
-        let Ok(log) = File::open(path) else { continue };
-        for (offset, header) in headers(&log) {
-            if !is_whole(folders, header.key, |_| Ok(()))
-                && let Some(bytes) = header.bytes_at(&log, offset)
-            {
-                found.insert(header.key, sealed(&bytes)?);
-            }
-        }
+        let Ok(scan) = Scan::of(&path) else { continue };
+        let lost = scan.records.into_iter().filter(|held| !is_whole(folders, held.header.key));
+        found.extend(lost.map(|held| (held.header.key, held)));
     }
     Ok(found)
 }
 
-fn logs(folders: &Folders) -> io::Result<Vec<PathBuf>> {
+fn logs_of(folders: &Folders) -> io::Result<Vec<PathBuf>> {
     let is_log = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(SUFFIX));
     match fs::read_dir(folders.pending()) {
         Ok(entries) => {
@@ -74,33 +74,53 @@ fn logs(folders: &Folders) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// The records of the lap that the log begins with, one behind the other.
-fn headers(log: &File) -> Vec<(u64, Header)> {
-    let mut found = Vec::new();
-    let mut offset = 0;
-    let mut lap = None;
-    while let Some(header) = Header::read_at(log, offset)
-        && *lap.get_or_insert(header.lap) == header.lap
-    {
-        found.push((offset, header));
-        offset += header.size();
-    }
-    found
+/// What became of the blobs of all logs.
+#[derive(Default)]
+struct Outcome {
+    restored: Vec<BlobKey>,
+    missing: Missing,
 }
 
-fn restore(
-    folders: &Folders,
-    header: &Header,
-    bytes: impl FnOnce() -> Option<Vec<u8>>,
-) -> io::Result<()> {
-    let key = header.key;
-    let (own, pending) = (folders.path(key), folders.pending_path(key));
-    let synced = |file: &File| folders.disk.try_sync(Reach::Whole, file);
-    if is_whole(folders, key, synced) {
-        return name(&open_to_read(&own)?, &pending);
+impl Outcome {
+    /// Puts back what a log holds. Whether the log is needed no more once that is durable.
+    fn put_back(&mut self, folders: &Folders, path: &Path, scan: Scan, is_written: bool) -> bool {
+        let mut is_done = scan.unread.is_none();
+        if let Some(error) = scan.unread {
+            tracing::error!(path = %path.display(), %error, "a part of a store's log cannot be read; what is in it may be missing, and the log stays for the next start");
+        }
+        for held in scan.records {
+            let key = held.header.key;
+            match restore(folders, &held, is_written) {
+                Ok(true) => self.restored.push(key),
+                Ok(false) => {
+                    tracing::warn!(%key, "the record of a blob in the store's log is not whole: nobody was told that it is stored, unless the disk has changed it since");
+                }
+                Err(error) => {
+                    let way = if is_full(&error) { "make room" } else { "look at the disk" };
+                    tracing::error!(%key, %error, "a blob cannot be put back; it is read from the store's log until the next start: {way}, and start again");
+                    self.missing.insert(key, held);
+                    is_done = false;
+                }
+            }
+        }
+        is_done
     }
-    // The last record may not be whole: nobody was told of it.
-    let Some(bytes) = bytes() else { return Ok(()) };
+}
+
+/// Gives a blob back what it misses of its bytes and names. False: its record is not whole.
+fn restore(folders: &Folders, held: &Held, is_written: bool) -> io::Result<bool> {
+    let key = held.header.key;
+    let (own, pending) = (folders.path(key), folders.pending_path(key));
+    if (is_written || sync(folders, &own).is_ok()) && is_whole(folders, key) {
+        return name(&open_to_read(&own)?, &pending).map(|()| true);
+    }
+    let Some(bytes) = held.bytes()? else {
+        // A sweep decides what becomes of what there is of it.
+        if let Ok(file) = open_to_read(&own) {
+            name(&file, &pending)?;
+        }
+        return Ok(false);
+    };
     tracing::info!(%key, "a blob is put back from the log");
     let file = nameless(&folders.pending())?;
     file.write_all_at(&bytes, 0)?;
@@ -109,30 +129,11 @@ fn restore(
     }
     name(&file, &pending)?;
     folders.make_directory(key)?;
-    name(&file, &own)
+    name(&file, &own).map(|()| true)
 }
 
-/// Whether the disk has all bytes of a blob. What the kernel remembers of them is forgotten first: after a sync that failed it
-/// takes for written what is not.
-fn is_whole(folders: &Folders, key: BlobKey, sync: impl FnOnce(&File) -> io::Result<()>) -> bool {
-    let Ok(file) = open_to_read(&folders.path(key)) else { return false };
-    let mut bytes = Vec::new();
-    let read = sync(&file).and_then(|()| {
-        fadvise(&file, 0, None, Advice::DontNeed)?;
-        (&file).take(LARGEST + 1).read_to_end(&mut bytes)
-    });
-    read.is_ok() && Digest::of(&bytes) == key.digest
-}
-
-/// Looks whether the disk has these blobs, where they were not deleted. If not, the fence is raised.
-pub(super) fn check(folders: &Folders, keys: &[BlobKey]) -> io::Result<()> {
-    for key in keys {
-        if !is_whole(folders, *key, |_| Ok(())) && folders.path(*key).try_exists()? {
-            folders.disk.raise_fence();
-            return Err(io::Error::other(format!("blob {key} is not on the disk")));
-        }
-    }
-    Ok(())
+fn sync(folders: &Folders, path: &Path) -> io::Result<()> {
+    folders.disk.try_sync(Reach::Whole, &open_to_read(path)?)
 }
 
 /// Gives it a name that it may have already.
@@ -148,14 +149,4 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn sealed(bytes: &[u8]) -> io::Result<File> {
-    let file: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
-    file.write_all_at(bytes, 0)?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-    )?;
-    Ok(file)
 }

@@ -6,14 +6,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::disk::Reach;
 use super::folders::Folders;
 use super::log::Log;
-use super::replay;
+use super::whole;
 use crate::attachment::BlobKey;
-
-/// Blobs up to which each is synced by itself. For more, all that the filesystem holds is written in one go.
-const FEW: usize = 32;
 
 /// Ends with this value, when all is settled.
 pub(super) struct Settler {
@@ -28,7 +24,14 @@ impl Settler {
         let work = Arc::clone(&log);
         let settle = move || {
             while let Some(keys) = work.next_batch() {
-                if let Err(error) = make_durable(&folders, &root, &keys, work.is_closed()) {
+                // A store that is being closed waits for no bytes but its own.
+                let settled = if work.is_closed() {
+                    folders.settle(&keys)
+                } else {
+                    whole::make_durable(&folders, &root, &keys)
+                };
+                if let Err(error) = settled {
+                    folders.disk.raise_fence(&error);
                     return told(&keys, &error);
                 }
                 work.settled();
@@ -48,24 +51,6 @@ impl Drop for Settler {
         }
         self.log.remove();
     }
-}
-
-/// A store that is being closed waits for no bytes but its own.
-fn make_durable(
-    folders: &Folders,
-    root: &File,
-    keys: &[BlobKey],
-    is_closed: bool,
-) -> io::Result<()> {
-    if keys.len() <= FEW || is_closed {
-        return folders.settle(keys);
-    }
-    folders.disk.try_sync(Reach::Everything, root).or_else(|error| {
-        // That tells of everybody's files, and a file that the kernel has let go of since would tell nothing of itself.
-        tracing::warn!(%error, "something was not written to the disk; is it the store's?");
-        folders.settle(keys)?;
-        replay::check(folders, keys)
-    })
 }
 
 fn told(keys: &[BlobKey], error: &io::Error) {

@@ -101,23 +101,21 @@ fn a_file_of_another_filesystem_is_copied() {
 pub(super) fn failing_at(root: &Path, n: usize, bounds: Bounds) -> (Store, Arc<Mutex<String>>) {
     let noted = Arc::new(Mutex::new(String::new()));
     let (writer, count) = (Arc::clone(&noted), AtomicUsize::new(0));
-    let store = Store::start(
-        root,
-        Box::new(move |reach, file| {
-            let is_directory = file.metadata()?.is_dir();
-            writer.lock().unwrap().push(match reach {
-                Reach::Bytes => 'L',
-                Reach::Everything => 'A',
-                Reach::Whole if is_directory => 'D',
-                Reach::Whole => 'F',
-            });
-            if count.fetch_add(1, Ordering::SeqCst) == n {
-                return Err(Errno::IO.into());
-            }
-            file.sync_all()
-        }),
-        bounds,
-    );
+    let sync = move |reach, file: &File| {
+        let is_directory = file.metadata()?.is_dir();
+        writer.lock().unwrap().push(match reach {
+            Reach::Bytes => 'L',
+            Reach::Everything => 'A',
+            Reach::Whole if is_directory => 'D',
+            Reach::Whole => 'F',
+        });
+        if count.fetch_add(1, Ordering::SeqCst) == n {
+            return Err(Errno::IO.into());
+        }
+        file.sync_all()
+    };
+    let disk = Disk::new(Box::new(sync), Fence::default());
+    let store = Store::start(root, disk, bounds);
     (store.unwrap(), noted)
 }
 
@@ -168,8 +166,8 @@ fn after_one_failed_sync_nothing_more_is_acknowledged() {
         assert!(matches!(failed, Err(Error::Io { .. })), "{n}: {failed:?}");
         assert_eq!(files(&root), Vec::<String>::new(), "{n}: nothing half done");
         let fenced = store.put(key(b"other"), &file(b"other"));
-        assert!(matches!(fenced, Err(Error::Fenced)), "{n}: {fenced:?}");
-        assert!(matches!(store.delete(key(&bytes)), Err(Error::Fenced)), "{n}");
+        assert!(matches!(fenced, Err(Error::Fenced(_))), "{n}: {fenced:?}");
+        assert!(matches!(store.delete(key(&bytes)), Err(Error::Fenced(_))), "{n}");
         assert!(matches!(store.open(key(&bytes)), Err(Error::Missing(_))), "{n}");
         drop(store);
         let reopened = Store::open(&root).unwrap();
@@ -193,7 +191,7 @@ fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_seco
         }
         file.sync_all()
     };
-    let store = Store::start(&root, Box::new(sync), NEVER).unwrap();
+    let store = Store::start(&root, Disk::new(Box::new(sync), Fence::default()), NEVER).unwrap();
     let bytes = large();
     let staged = tempfile::tempfile_in(folder.path()).unwrap();
     staged.write_all_at(&bytes, 0).unwrap();
@@ -217,7 +215,7 @@ fn a_blob_has_its_pending_name_before_its_own_and_both_before_the_sync() {
         }
         file.sync_all()
     };
-    let store = Store::start(&root, Box::new(sync), NEVER).unwrap();
+    let store = Store::start(&root, Disk::new(Box::new(sync), Fence::default()), NEVER).unwrap();
     let staged = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
     store.put(key(b"hello"), staged.as_file()).unwrap();
     assert_eq!(seen.lock().unwrap().len(), 2, "both names are there when the log is synced");

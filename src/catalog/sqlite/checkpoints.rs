@@ -8,10 +8,12 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 
-use super::BUSY_TIMEOUT;
 use super::writer::Writer;
+use super::{BUSY_TIMEOUT, disk};
 use crate::catalog::Error;
+use crate::fence::Fence;
 
 /// Changed rows after which the log is folded: each changes about a page.
 const EVERY: u64 = 1000;
@@ -21,7 +23,7 @@ const EVERY: u64 = 1000;
 const LONG: i64 = 2000;
 
 /// Pages at which a writer folds it by itself: that is as far as the log grows when the thread cannot keep up.
-pub(super) const LONGEST: i64 = 8000;
+const LONGEST: i32 = 8000;
 
 pub(super) struct Checkpoints {
     /// `None` only while it is dropped.
@@ -32,12 +34,12 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub fn start(path: &Path, writer: &Arc<Writer>) -> Result<Self, Error> {
+    pub fn start(path: &Path, writer: &Arc<Writer>, fence: &Fence) -> Result<Self, Error> {
         let (wake, woken) = mpsc::sync_channel(1);
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        let writer = Arc::clone(writer);
-        let fold = move || fold_when_woken(&db, &writer, &woken);
+        let (writer, fence) = (Arc::clone(writer), fence.clone());
+        let fold = move || fold_when_woken(&db, &writer, &fence, &woken);
         let thread = thread::Builder::new().name("checkpoints".into()).spawn(fold);
         let thread = thread.map_err(|error| Error::Engine(Box::new(error)))?;
         Ok(Self { wake: Some(wake), thread: Some(thread), seen: AtomicU64::new(0) })
@@ -66,15 +68,36 @@ impl Drop for Checkpoints {
     }
 }
 
-fn fold_when_woken(db: &Connection, writer: &Writer, woken: &Receiver<()>) {
+fn fold_when_woken(db: &Connection, writer: &Writer, fence: &Fence, woken: &Receiver<()>) {
     for () in woken {
+        if fence.is_raised() {
+            break;
+        }
         if let Err(error) = fold(db, writer) {
+            disk::watch(fence, &error);
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the catalogue's log was not folded; it will be tried again"
+                "the catalogue's log was not folded"
             );
         }
     }
+    if fence.is_raised() {
+        disk::leave_log(db);
+    }
+}
+
+/// From now on a commit folds a log that is too long. `SQLite`'s own way (`wal_autocheckpoint`) tells nobody what went wrong.
+pub(super) fn fold_what_is_too_long(db: &mut Connection, fence: &Fence) -> Result<(), Error> {
+    let fence = fence.clone();
+    let fold = move |log: &mut Wal, pages| {
+        if pages >= LONGEST
+            && let Err(error) = log.checkpoint()
+        {
+            disk::watch(&fence, &error.into());
+        }
+        Ok(())
+    };
+    Ok(db.wal_hook(Some(fold))?)
 }
 
 fn fold(db: &Connection, writer: &Writer) -> Result<(), Error> {

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::{lock, run};
+use super::{disk, lock, run};
 use crate::catalog::Error;
+use crate::fence::Fence;
 
 /// Changes that share a transaction at most, and how long it stays open for more.
 const MEMBERS: usize = 64;
@@ -28,12 +29,14 @@ pub(super) struct Writer {
     /// Transactions that were committed, or may have been.
     commits: Arc<AtomicU64>,
     span: Duration,
+    fence: Fence,
 }
 
 pub(super) struct Turn {
     pub db: Connection,
     open: Option<Batch>,
     commits: Arc<AtomicU64>,
+    fence: Fence,
 }
 
 /// A transaction that is not committed yet.
@@ -74,11 +77,12 @@ enum Wish {
 struct Lost(#[source] Arc<Error>);
 
 impl Writer {
-    pub fn new(db: Connection) -> Self {
+    pub fn new(db: Connection, fence: Fence) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let turn = Mutex::new(Turn { db, open: None, commits: Arc::clone(&commits) });
+        let turn = Turn { db, open: None, commits: Arc::clone(&commits), fence: fence.clone() };
+        let turn = Mutex::new(turn);
         let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self { turn, waiting, changes, commits, span: SPAN }
+        Self { turn, waiting, changes, commits, span: SPAN, fence }
     }
 
     /// How many rows were changed.
@@ -93,6 +97,7 @@ impl Writer {
 
     /// Makes a change: it is durable if this is `Ok`, and has not happened if not.
     pub fn write<T>(&self, work: impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        self.fence.check()?;
         let mut turn = self.turn();
         let (answer, group) = turn.take_part(&work, Wish::Keep);
         let others_go_on = self.waiting.load(Ordering::SeqCst) > 0;
@@ -103,10 +108,8 @@ impl Writer {
         drop(turn);
         let answer = answer?;
         match group.wait() {
-            Outcome::Committed => Ok(answer),
-            Outcome::Full { members: 0..=1 } => Err(Error::Full),
-            Outcome::Full { .. } => self.write_alone(&work),
-            Outcome::Failed(error) => Err(Error::Engine(Box::new(Lost(error)))),
+            Outcome::Full { members: 2.. } => self.write_alone(&work),
+            outcome => self.acknowledge(answer, outcome),
         }
     }
 
@@ -117,8 +120,13 @@ impl Writer {
         let (answer, group) = turn.take_part(work, Wish::Keep);
         turn.commit();
         drop(turn);
-        let answer = answer?;
-        match group.wait() {
+        self.acknowledge(answer?, group.wait())
+    }
+
+    /// The answer, if what it stands for happened, and the disk has not failed anybody since it began.
+    fn acknowledge<T>(&self, answer: T, outcome: Outcome) -> Result<T, Error> {
+        self.fence.check()?;
+        match outcome {
             Outcome::Committed => Ok(answer),
             Outcome::Full { .. } => Err(Error::Full),
             Outcome::Failed(error) => Err(Error::Engine(Box::new(Lost(error)))),
@@ -167,6 +175,7 @@ impl Turn {
         };
         let group = self.open.as_ref().map(|batch| Arc::clone(&batch.group)).unwrap_or_default();
         if let Err(error) = begun {
+            disk::watch(&self.fence, &error);
             return (Err(error), group);
         }
         let part = Part { turn: self, whole: false };
@@ -184,7 +193,10 @@ impl Turn {
         if self.open.is_none() {
             return;
         }
-        let committed = run(&self.db, "COMMIT", []);
+        let committed = match self.fence.check() {
+            Ok(()) => run(&self.db, "COMMIT", []),
+            Err(fenced) => Err(fenced.into()),
+        };
         self.commits.fetch_add(1, Ordering::Release);
         match committed {
             Ok(_) => self.tell(Outcome::Committed),
@@ -194,6 +206,7 @@ impl Turn {
 
     /// Nothing of the open transaction happens.
     fn fail(&mut self, error: Error) {
+        disk::watch(&self.fence, &error);
         if !self.db.is_autocommit()
             && let Err(error) = run(&self.db, "ROLLBACK", [])
         {
@@ -217,6 +230,14 @@ impl Turn {
     }
 }
 
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.fence.is_raised() {
+            disk::leave_log(&self.db);
+        }
+    }
+}
+
 /// One change under way. Dropped before its end, by a panic, it takes the whole transaction with it.
 struct Part<'t> {
     turn: &'t mut Turn,
@@ -228,6 +249,7 @@ impl Part<'_> {
     fn end<T>(mut self, answer: Result<T, Error>, wish: Wish) -> Result<T, Error> {
         self.whole = true;
         let turn = &mut *self.turn;
+        let _ = answer.as_ref().inspect_err(|error| disk::watch(&turn.fence, error));
         // Some failures, a full disk among them, undo the whole transaction at once.
         if turn.db.is_autocommit() {
             turn.fail(match answer {

@@ -199,7 +199,7 @@ impl Asked {
         tree: &Tree,
         work: impl FnOnce(&Tree) -> Result<T>,
     ) -> std::result::Result<T, Errno> {
-        let outcome = guarded(self.operation, || work(tree));
+        let outcome = guarded(self.operation, || tree.behind_the_fence(self.operation, work));
         tree.activity().note(self.operation, self.at.elapsed(), outcome.is_err());
         outcome
     }

@@ -59,6 +59,8 @@ impl Tree {
         let mut text = Text::default();
         text.metric("info", "gauge", "The version that runs.");
         text.sample("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+        let help = "1 after the disk has failed: nothing is stored any more.";
+        text.gauge("fenced", help, u8::from(self.library.fence().is_raised()));
         self.tell_library(&mut text)?;
         self.tell_work(&mut text);
         self.tell_operations(&mut text);

@@ -99,7 +99,7 @@ impl Tree {
         let quarantine = self.library.quarantine();
         let open = |file: std::io::Result<std::fs::File>| {
             let file = Arc::new(file.map_err(failed)?);
-            Ok::<_, Error>(Handle::Blob { file, holds: Holds::Nothing })
+            Ok::<_, Error>(Handle::Blob { file, key: None, holds: Holds::Nothing })
         };
         let handle = match node {
             Node::Status => Handle::Text(self.status_text()?.into_bytes()),
@@ -177,7 +177,9 @@ impl Tree {
 
     /// What a user was told last.
     fn last_error(&self, who: Caller) -> String {
-        self.library.refusals().last_of(who.uid).map_or_else(String::new, |line| line.text())
+        let fenced = self.library.fence().raised().map(|fenced| format!("{fenced}\n"));
+        let refused = self.library.refusals().last_of(who.uid).map(|line| line.text());
+        [fenced, refused].into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 
     fn errors_length(&self) -> Result<u64> {

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::fence::Fenced;
 use crate::library::downloads::Progress;
 use crate::library::expire::ScratchStatus;
 use crate::library::stores::StoreStatus;
@@ -36,6 +37,7 @@ impl Tree {
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
+            "fenced": self.library.fence().raised().map(fenced),
             "library": {
                 "rows": totals.rows,
                 "attachments": totals.attachments,
@@ -108,6 +110,10 @@ impl Tree {
         };
         self.library.tables().iter().map(usage).collect()
     }
+}
+
+fn fenced(fenced: &Fenced) -> Value {
+    json!({ "since": fenced.since.as_rfc3339(), "because": fenced.because })
 }
 
 /// What is not limited is not named.

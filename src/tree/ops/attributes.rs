@@ -26,6 +26,9 @@ impl Tree {
             return Err(Error::NotSupported);
         }
         let node = node(ino)?;
+        if let Some(fenced) = self.library.fence().raised().filter(|_| name == REFUSAL) {
+            return Ok(fenced.to_string().into_bytes());
+        }
         let value = match node.as_model() {
             Node::Attachment(id, _) => self.attachment_attribute(who, node, id, name)?,
             Node::Trashed(id) => self.trashed_attribute(who, id, name)?,

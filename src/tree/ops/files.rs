@@ -4,11 +4,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
+use crate::attachment::BlobKey;
 use crate::library;
 use crate::library::refuse::Author;
 use crate::library::staging;
@@ -35,7 +36,7 @@ impl Tree {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
     pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         match &*self.handles.find(fh)? {
-            Handle::Blob { file, .. } => read_fully(file, offset, buffer),
+            Handle::Blob { file, key, .. } => self.read_blob((file, *key), offset, buffer),
             Handle::Draft { open, .. } => Ok(open.draft.read_at(offset, buffer)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => Ok(open.draft.read_at(offset, buffer)?),
@@ -53,7 +54,7 @@ impl Tree {
             Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
-                None => scratch.file.sync_all().map_err(failed),
+                None => Ok(self.library.sync(&scratch.file)?),
             },
             // A URL is durable once it is attached: whoever asks for that hears its verdict.
             Handle::Document(document) => match &document.view {
@@ -137,6 +138,19 @@ impl Tree {
             self.relist(open.place().folder());
         }
         Ok(changed?)
+    }
+
+    /// A stored blob. After the disk has failed, the bytes of one that is open may be certain elsewhere.
+    fn read_blob(
+        &self,
+        (file, key): (&Arc<File>, Option<BlobKey>),
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize> {
+        match key.filter(|_| self.library.fence().is_raised()) {
+            Some(key) => read_fully(&*self.library.reopen_blob(key, file)?, offset, buffer),
+            None => read_fully(file, offset, buffer),
+        }
     }
 
     /// A handle on scratch, for its own bytes.

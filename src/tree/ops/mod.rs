@@ -4,6 +4,7 @@
 mod attach;
 mod attributes;
 mod draft;
+mod fence;
 pub(in crate::tree) mod files;
 mod forget;
 mod link;

@@ -19,6 +19,9 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+        if flags.writes() {
+            self.library.fence().check()?;
+        }
         match node(ino)? {
             node @ Node::Attachment(id, _) => self.open_attachment(who, (node, id), flags),
             Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
@@ -57,7 +60,7 @@ impl Tree {
     }
 
     fn opened_attachment(&self, attachment: &Attachment, file: &Arc<File>) -> Opened {
-        let fh = self.handles.add_attachment(attachment, Arc::clone(file));
+        let fh = self.handles.add_attachment(attachment, attachment.blob, Arc::clone(file));
         Opened::stored(fh, Arc::clone(file), attachment.content.length)
     }
 

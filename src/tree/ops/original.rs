@@ -75,7 +75,7 @@ impl Tree {
         self.redirects.end(who.tid);
         let sent = as_sent(attachment.clone());
         let file = self.library.open_blob(sent.blob)?;
-        let fh = self.handles.add_attachment(&attachment, Arc::clone(&file));
+        let fh = self.handles.add_attachment(&attachment, sent.blob, Arc::clone(&file));
         Ok(Opened::stored(fh, file, sent.content.length))
     }
 

@@ -33,6 +33,9 @@ impl Tree {
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
     pub fn sweep(&self) {
+        if self.library.fence().is_raised() {
+            return;
+        }
         match self.library.sweep(Patience::Hold) {
             Ok(swept) if swept.blobs > 0 => self.variants_changed(),
             Ok(_) => {}

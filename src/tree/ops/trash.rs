@@ -70,7 +70,11 @@ impl Tree {
             Err(_) if self.library.trashed_by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
-        let fh = self.handles.add_attachment(&retired.attachment, Arc::clone(&file));
+        let fh = self.handles.add_attachment(
+            &retired.attachment,
+            retired.attachment.blob,
+            Arc::clone(&file),
+        );
         Ok(Opened::stored(fh, file, retired.attachment.content.length))
     }
 

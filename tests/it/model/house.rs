@@ -11,6 +11,7 @@ use mediafs::blob::{self, BlobStore};
 use mediafs::byte_count::ByteCount;
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{self, Catalog};
+use mediafs::fence::Fence;
 use mediafs::library::home::Home;
 use mediafs::library::quarantine::Bounds;
 use mediafs::library::{Library, Parts, Settings};
@@ -120,6 +121,7 @@ impl House {
 
     fn open(&mut self) {
         let parts = Parts {
+            fence: Fence::default(),
             home: Home::open(self.root.path()).expect("a home that nobody else holds"),
             catalog: Arc::clone(&self.catalog),
             blobs: Arc::clone(&self.blobs),

@@ -16,7 +16,7 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     let db = Connection::open(folder.path().join("db")).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER UNIQUE, text TEXT)")
         .unwrap();
-    Writer { span: Duration::MAX, ..Writer::new(db) }
+    Writer { span: Duration::MAX, ..Writer::new(db, Fence::default()) }
 }
 
 fn put(db: &Connection, n: i64) -> Result<i64, Error> {
@@ -179,5 +179,19 @@ fn a_rehearsal_leaves_nothing_and_undoes_nobody_elses() {
     let writer = writer(&folder);
     let answers = beside_a_put(&writer, || writer.rehearse(|db| put(db, 2)));
     assert!(matches!(answers, (Ok(1), Ok(Ok(2)))));
+    assert_eq!(committed(&folder), [1]);
+}
+
+#[test]
+fn after_the_fence_is_raised_nothing_is_committed_not_even_what_was_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(&folder);
+    writer.write(|db| put(db, 1)).unwrap();
+    let raised = writer.write(|db| {
+        writer.fence.raise("another file could not be synced", &std::io::Error::other("it failed"));
+        put(db, 2)
+    });
+    let later = writer.write(|db| put(db, 3));
+    assert!(matches!((raised, later), (Err(Error::Fenced(_)), Err(Error::Fenced(_)))));
     assert_eq!(committed(&folder), [1]);
 }

@@ -1,0 +1,357 @@
+//! A library on a disk that fails: what was acknowledged is there after the next start, also when the power went; nothing is
+//! acknowledged once the disk has failed; nothing is shown that was not written; and every channel says so.
+//!
+//! `scripts/crash disk N` plays more rounds than a test does.
+
+// Tests fail by panicking.
+#![allow(clippy::panic)]
+
+mod failing;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Advice, fadvise};
+
+use self::failing::FailingDisk;
+use crate::limits::until;
+use crate::mount::daemon::Mount;
+use crate::mount::tool::{installed, run};
+use crate::mount::{errno, names};
+
+const EIO: i32 = 5;
+
+/// How many rounds of chance are played.
+const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
+
+/// Writes, renames and unlinks until so many operations in a row have failed; says what it begins, and what became of it.
+const WRITER: &str = "
+import os, sys
+rows, first, patience = sys.argv[1].split(':'), int(sys.argv[2]), int(sys.argv[3])
+
+def text(n):
+    return b'%d ' % n * (1 + n * 7919 % 40000)
+
+def put(path, data):
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        sent = 0
+        while sent < len(data):
+            sent += os.write(fd, data[sent:sent + 100000])
+    except BaseException:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+        raise
+    os.close(fd)
+
+def step(path, n):
+    if n % 7 == 6 and os.path.exists(path):
+        os.unlink(path)
+    elif n % 7 == 5:
+        part = '%s/.%d.part' % (os.path.dirname(path), n)
+        put(part, text(n))
+        os.rename(part, path)
+    else:
+        put(path, text(n))
+
+failed = 0
+for n in range(first, first + 400):
+    path = rows[n % len(rows)] + '/memo'
+    gone = n % 7 == 6 and os.path.exists(path)
+    print('begin', n % len(rows), '-' if gone else n, flush=True)
+    try:
+        step(path, n)
+        failed = 0
+        print('end', n % len(rows), '-' if gone else n, flush=True)
+    except OSError as error:
+        failed += 1
+        print('failed', n % len(rows), error.errno, flush=True)
+    if failed == patience:
+        break
+";
+
+const ROWS: usize = 6;
+
+/// What hangs from a field: the number of a text, or nothing.
+type Value = Option<u64>;
+
+/// What a field may hold.
+#[derive(Debug, Clone, Default)]
+struct Field {
+    /// What was acknowledged last, and what before that.
+    acknowledged: Value,
+    before: Value,
+    /// What was begun since and came to nothing, as far as its writer knows.
+    begun: Vec<Value>,
+}
+
+impl Field {
+    fn allows(&self, found: Value) -> bool {
+        // What its writer unlinked before a write that was interrupted is put back (CONTRACT 2.11).
+        let put_back = self.acknowledged.is_none() && !self.begun.is_empty();
+        found == self.acknowledged
+            || self.begun.contains(&found)
+            || (put_back && found == self.before)
+    }
+}
+
+fn text(number: u64) -> Vec<u8> {
+    let times = usize::try_from(1 + number * 7919 % 40_000).expect("a count");
+    format!("{number} ").repeat(times).into_bytes()
+}
+
+/// The number of a text that is whole, or what is wrong with it.
+fn number_of(bytes: &[u8]) -> Result<u64, String> {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = String::from_utf8_lossy(&bytes[..digits]).parse().ok();
+    number
+        .filter(|number| text(*number) == bytes)
+        .ok_or_else(|| format!("{} bytes that nobody wrote", bytes.len()))
+}
+
+struct House {
+    disk: FailingDisk,
+    mount: Mount,
+    fields: BTreeMap<usize, Field>,
+}
+
+impl House {
+    fn new(chance: u64) -> Option<Self> {
+        let disk = FailingDisk::new(chance).filter(|_| installed("python3"))?;
+        let mut mount = Mount::prepared(&config(&disk))?;
+        mount.restart();
+        let house = Self { disk, mount, fields: BTreeMap::new() };
+        house.rows();
+        Some(house)
+    }
+
+    fn rows(&self) -> Vec<PathBuf> {
+        (0..ROWS).map(|row| self.mount.row_of(&row.to_string())).collect()
+    }
+
+    fn library(&self) -> PathBuf {
+        self.disk.path().join("library")
+    }
+
+    /// A writer writes until nothing of what it does succeeds any more.
+    fn write(&mut self, first: u64, patience: u32) -> Vec<i32> {
+        let rows: Vec<_> = self.rows().iter().map(|row| row.display().to_string()).collect();
+        let done = run(
+            "python3",
+            &["-c", WRITER, &rows.join(":"), &first.to_string(), &patience.to_string()],
+        );
+        done.succeeded();
+        let mut failures = Vec::new();
+        for line in done.stdout.lines() {
+            let [word, row, value] = line.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            let field = self.fields.entry(row.parse().expect("a row")).or_default();
+            match word {
+                "begin" => field.begun.push(value.parse().ok()),
+                "end" => {
+                    let before = field.acknowledged;
+                    *field = Field { acknowledged: value.parse().ok(), before, begun: Vec::new() };
+                }
+                _ => failures.push(value.parse().expect("an errno")),
+            }
+        }
+        failures
+    }
+
+    /// Every field holds what it may, whole; with `EIO` in its place only where `or_eio`.
+    fn check(&mut self, or_eio: bool) {
+        for (row, field) in &mut self.fields {
+            let path = self.mount.path("models/user").join(row.to_string()).join("memo");
+            let found =
+                match fs::read(&path) {
+                    // Made by a write that came to nothing, and not let go of yet.
+                    Ok(bytes) if or_eio && bytes.is_empty() => None,
+                    Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|wrong| {
+                        panic!("{}: {wrong} after {field:?}", path.display())
+                    })),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                    Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
+                    Err(error) => panic!("{}: {error} after {field:?}", path.display()),
+                };
+            assert!(field.allows(found), "{} holds {found:?} after {field:?}", path.display());
+            if !or_eio {
+                *field = Field { acknowledged: found, ..Field::default() };
+            }
+        }
+    }
+
+    /// The kernel lets go of what it remembers of all files of the library.
+    fn evict(&self) {
+        let found = run("find", &[self.library().as_os_str(), "-type".as_ref(), "f".as_ref()]);
+        for file in found.stdout.lines().filter_map(|path| File::open(path).ok()) {
+            let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        !self.mount.status()["fenced"].is_null()
+    }
+
+    fn cut_power(&mut self) {
+        self.mount.kill9();
+        run("umount", &[Path::new("-l"), &self.mount.mountpoint()]).succeeded();
+        self.disk.cut_power();
+        self.mount.restart();
+    }
+}
+
+fn config(disk: &FailingDisk) -> String {
+    format!(
+        "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
+         [tables.user.fields.avatar]\ntype = \"image\"\n[tables.user.fields.memo]\ntype = \"file\"\n",
+        disk.path().join("library").display()
+    )
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
+    let rounds = std::env::var(ROUNDS).ok().map_or(3, |rounds| rounds.parse().expect("a number"));
+    let (mut failed, mut fenced_rounds) = (0, 0);
+    for round in 0..rounds {
+        let Some(mut house) = House::new(round * 7919 + 1) else { return };
+        house.write(1 + round * 1000, 1);
+        house.disk.fail(20 + round * 40 % 280);
+        for errno in house.write(401 + round * 1000, 8) {
+            assert_eq!(errno, EIO, "round {round}");
+        }
+        failed += house.disk.failures();
+        let fenced = house.is_fenced();
+        house.evict();
+        house.check(true);
+        house.disk.fail(0);
+        if fenced {
+            fenced_rounds += 1;
+            assert_eq!(errno(fs::create_dir(house.mount.path("models/user/99"))), EIO);
+        }
+        if round.is_multiple_of(2) && house.disk.is_writable() {
+            // Started again with all that the kernel remembers, it acknowledges what the disk has.
+            house.mount.kill9();
+            house.mount.restart();
+            house.check(false);
+            house.write(801 + round * 1000, 1);
+        }
+        house.cut_power();
+        house.check(false);
+    }
+    say(&format!("{rounds} rounds, {failed} failed writes, {fenced_rounds} fences, nothing lost"));
+    assert!(failed > 0 && fenced_rounds > 0, "the disk failed nobody");
+}
+
+#[test]
+fn what_is_acknowledged_after_the_next_start_survives_the_power_though_the_kernel_remembers_more() {
+    let Some(mut house) = House::new(3) else { return };
+    let row = |house: &House, id: &str| house.mount.path("models/user").join(id);
+    fs::create_dir(row(&house, "101")).expect("a row");
+    // Of the catalogue's log, which the kernel takes for written from then on.
+    house.disk.fail_next();
+    assert_eq!(errno(fs::create_dir(row(&house, "102"))), EIO);
+    assert!(house.is_fenced());
+    house.mount.kill9();
+    house.mount.restart();
+    fs::create_dir(row(&house, "103")).expect("a row");
+    house.cut_power();
+    assert!(row(&house, "101").is_dir() && row(&house, "103").is_dir());
+}
+
+#[test]
+fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() {
+    let Some(disk) = FailingDisk::new(7).filter(|_| installed("python3")) else { return };
+    let Some(mut mount) = Mount::as_service(&config(&disk)) else { return };
+    let manager = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
+    manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
+    mount.restart();
+    let (memo, other) = (mount.attach("memo", &text(1)), mount.row_of("43").join("memo"));
+    fs::write(&other, text(2)).expect("taken");
+    assert!(mount.status()["fenced"].is_null());
+
+    disk.fail(1000);
+    // std tells nothing of a close.
+    let written = |path: &Path| {
+        let made = File::create(path)?;
+        std::io::Write::write_all(&mut &made, &text(3))?;
+        made.sync_all()
+    };
+    assert_eq!(errno(written(&memo)), EIO);
+    until("the fence is raised", || !mount.status()["fenced"].is_null());
+    disk.fail(0);
+
+    let row = mount.row();
+    let changes: [(&str, std::io::Result<()>); 9] = [
+        ("open for writing", File::create(&other).map(drop)),
+        ("write", written(&other)),
+        ("create", File::create(row.join("scratch")).map(drop)),
+        ("mkdir", fs::create_dir(mount.path("models/user/44"))),
+        ("rename", fs::rename(&other, row.join("memo"))),
+        ("unlink", fs::remove_file(&other)),
+        ("link", fs::hard_link(&other, mount.row_of("42").join("avatar"))),
+        ("chmod", fs::set_permissions(&other, mode(0o600))),
+        ("rmdir", fs::remove_dir(mount.path("models/user/43"))),
+    ];
+    for (what, told) in changes {
+        assert_eq!(told.as_ref().err().and_then(std::io::Error::raw_os_error), Some(EIO), "{what}");
+    }
+    let set = run("setfattr", &["-n", "user.a", "-v", "b", other.to_str().expect("UTF-8")]);
+    assert!(set.stderr.contains("Input/output error"), "{set}");
+    for (path, number) in [(&memo, 1), (&other, 2)] {
+        assert_eq!(number_of(&fs::read(path).expect("it is read")), Ok(number));
+    }
+    assert_eq!(names(&mount.path("models/user")), ["42", "43"]);
+    check_channels(&mount, &manager, &other);
+
+    mount.stop();
+    mount.restart();
+    assert!(mount.status()["fenced"].is_null());
+    assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1, "the bytes that were refused");
+    for (path, number) in [(&memo, 1), (&other, 2)] {
+        let found = number_of(&fs::read(path).expect("it is read"));
+        assert!(found == Ok(number) || (number == 1 && found == Ok(3)), "{found:?}");
+    }
+    fs::write(&other, text(4)).expect("it is taken again");
+}
+
+#[allow(clippy::print_stdout)] // What `scripts/crash` prints.
+fn say(figure: &str) {
+    println!("{figure}");
+}
+
+fn mode(mode: u32) -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
+}
+
+fn check_channels(mount: &Mount, manager: &UnixDatagram, field: &Path) {
+    let status = mount.status();
+    let because = status["fenced"]["because"].as_str().expect("a reason");
+    assert!(because.contains("could not be"), "{because}");
+    assert!(status["fenced"]["since"].as_str().is_some_and(|since| since.starts_with("20")));
+    let shown = mount.command(&["status"]).stdout;
+    assert!(shown.contains("fenced      since 20") && shown.contains(because), "{shown}");
+    let metrics = fs::read_to_string(mount.path(".mediafs/metrics")).expect("metrics");
+    assert!(metrics.contains("\nmediafs_fenced 1\n"), "{metrics}");
+    let told = mount.last_error();
+    assert!(told.contains(because) && told.contains("start the daemon again"), "{told}");
+    for path in [field, &mount.row()] {
+        let path = path.to_str().expect("UTF-8");
+        let told = run("getfattr", &["--only-values", "-n", "user.mediafs.error", path]);
+        assert!(told.stdout.contains("start the daemon again"), "{told}");
+    }
+    let log = mount.log();
+    assert_eq!(log.matches("the disk failed: nothing is stored any more").count(), 1, "{log}");
+    let mut message = [0; 1024];
+    let heard = (0..2).map(|_| {
+        let length = manager.recv(&mut message).expect("a message");
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    });
+    let heard: Vec<_> = heard.collect();
+    assert!(heard[1].contains("STATUS=FENCED") && heard[1].contains(because), "{heard:?}");
+}
