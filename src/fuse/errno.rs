@@ -36,7 +36,7 @@ pub fn errno(error: &Error) -> Errno {
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooBusy => Errno::EAGAIN,
-        Error::Failed(_) => Errno::EIO,
+        Error::Damaged | Error::Failed(_) => Errno::EIO,
     }
 }
 
@@ -184,6 +184,7 @@ mod tests {
             (Error::OverQuota(excess()), "EDQUOT", 122),
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
+            (Error::Damaged, "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),
         ];
         for (error, name, expected) in table {

@@ -8,6 +8,7 @@ pub mod attributes;
 mod backup;
 pub mod boxes;
 pub mod counts;
+pub mod damage;
 pub mod depot;
 mod describe;
 pub mod downloads;
@@ -53,6 +54,7 @@ use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
+use crate::library::damage::Damage;
 use crate::library::downloads::Downloads;
 use crate::library::home::Home;
 use crate::library::open::Lent;
@@ -141,6 +143,7 @@ pub struct Library {
     promises: Promises,
     reads: Reads,
     lent: Lent,
+    damage: Damage,
     counts: Counts,
 }
 
@@ -205,6 +208,7 @@ impl Library {
             promises: Promises::default(),
             reads: Reads::default(),
             lent: Lent::new(),
+            damage: Damage::default(),
             counts: Counts::default(),
             home,
             catalog,
@@ -335,6 +339,8 @@ pub enum Error {
     Busy,
     #[error("the catalogue failed")]
     Catalog(#[source] catalog::Error),
+    #[error("blob {key} {fact}")]
+    Damaged { key: BlobKey, fact: String },
     #[error("the blob store failed")]
     Blob(#[source] blob::Error),
     #[error("the image pipeline failed")]

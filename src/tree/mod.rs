@@ -139,6 +139,9 @@ pub enum Error {
     NoSpace,
     #[error("too much is waiting; try again")]
     TooBusy,
+    /// Told of in the log already.
+    #[error("the stored file is damaged")]
+    Damaged,
     #[error("a store or the catalogue failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -322,6 +325,7 @@ impl From<library::Error> for Error {
             library::Error::Quota(excess) => Self::OverQuota(excess),
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
+            library::Error::Damaged { .. } => Self::Damaged,
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -84,6 +84,8 @@ impl Tree {
         text.gauge("variants", "Rendered variants.", totals.variants);
         text.gauge("scratch_files", "Scratch files.", totals.scratch);
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
+        let damaged = "Stored files of a wrong length that were come across since the start.";
+        text.gauge("damaged_files", damaged, self.library.damaged());
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
         let quarantined = self.library.quarantine().list().len();

@@ -40,6 +40,7 @@ impl Tree {
                 "variants": totals.variants,
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
+                "damaged": self.library.damaged(),
             },
             "stores": stores,
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },

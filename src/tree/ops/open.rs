@@ -46,7 +46,7 @@ impl Tree {
         }
         let attachment = self.living(who, id)?;
         self.redirects.end(who.tid);
-        let file = self.library.open_blob(attachment.blob)?;
+        let file = self.library.open_bytes(&attachment)?;
         Ok(self.opened_attachment(&attachment, &file))
     }
 
