@@ -18,6 +18,8 @@ mod record;
 mod replay;
 mod settler;
 
+pub use folders::last_blob;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;

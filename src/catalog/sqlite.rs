@@ -6,12 +6,14 @@ mod access;
 mod arrivals;
 mod attachments;
 mod blobs;
+mod check;
 mod checkpoints;
 mod columns;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]
 mod durable;
+mod progress;
 mod reservations;
 mod retired;
 mod rows;
@@ -26,6 +28,7 @@ mod verbs;
 mod watch;
 mod writer;
 
+pub use check::{Loss, Sound, Unsound};
 pub use watch::Watch;
 
 use std::fs::File;
@@ -38,6 +41,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Statement, Transac
 
 use crate::catalog::Error;
 use crate::catalog::sqlite::checkpoints::Checkpoints;
+use crate::catalog::sqlite::progress::Progress;
 use crate::catalog::sqlite::reservations::Reservations;
 use crate::catalog::sqlite::totals::Counted;
 use crate::catalog::sqlite::writer::Writer;
@@ -102,8 +106,8 @@ impl Sqlite {
         writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
         writer.pragma_update(None, "wal_autocheckpoint", checkpoints::LONGEST)?;
         migrate(&mut writer, path)?;
-        sync_directory(path)?;
-        let writer = Arc::new(Writer::new(writer));
+        let progress = Progress::open(&writer, path)?;
+        let writer = Arc::new(Writer::new(writer).counting(progress));
         Ok(Self {
             path: path.to_owned(),
             checkpoints: Some(Checkpoints::start(path, &writer)?),

@@ -11,13 +11,22 @@ use crate::catalog::{Catalog, StoreRecord};
 use crate::config::{self, Config};
 use crate::fuse::mountpoint::absolute;
 use crate::library::depot::Depot;
-use crate::library::home::Home;
+use crate::library::home::{self, Home};
+use crate::slot::Name;
+
+/// How the folder of a store is found of which the catalogue knows so many blobs.
+pub type Find = fn(&Home, &Name, &Path, u64) -> Result<Depot, home::Error>;
 
 /// Opens every store, and locks its folder together with the library.
-pub fn open(config: &Config, home: &mut Home, catalog: &dyn Catalog) -> Result<Router, Error> {
+pub fn open(
+    config: &Config,
+    home: &mut Home,
+    catalog: &dyn Catalog,
+    find: Find,
+) -> Result<Router, Error> {
     let own = dir::Store::open(&home.blobs())?;
     route(config, home, catalog, own, |home, store, blobs| {
-        let depot = Depot::open(home, &store.name, &store.path, blobs)?;
+        let depot = find(home, &store.name, &store.path, blobs)?;
         let opened = dir::Store::open(depot.root())?;
         home.adopt(depot);
         Ok(opened)

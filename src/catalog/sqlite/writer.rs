@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::progress::Progress;
 use super::{lock, run};
 use crate::catalog::Error;
 
@@ -34,6 +35,10 @@ pub(super) struct Turn {
     pub db: Connection,
     open: Option<Batch>,
     commits: Arc<AtomicU64>,
+    /// None where nothing is written.
+    progress: Option<Progress>,
+    /// Rows that had been changed at the last commit.
+    counted: u64,
 }
 
 /// A transaction that is not committed yet.
@@ -76,9 +81,16 @@ struct Lost(#[source] Arc<Error>);
 impl Writer {
     pub fn new(db: Connection) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let turn = Mutex::new(Turn { db, open: None, commits: Arc::clone(&commits) });
-        let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let turn =
+            Turn { db, open: None, commits: Arc::clone(&commits), progress: None, counted: 0 };
+        let (turn, waiting, changes) = (Mutex::new(turn), AtomicUsize::new(0), AtomicU64::new(0));
         Self { turn, waiting, changes, commits, span: SPAN }
+    }
+
+    /// The same, which counts what it commits.
+    pub fn counting(self, progress: Progress) -> Self {
+        lock(&self.turn).progress = Some(progress);
+        self
     }
 
     /// How many rows were changed.
@@ -184,11 +196,30 @@ impl Turn {
         if self.open.is_none() {
             return;
         }
-        let committed = run(&self.db, "COMMIT", []);
+        let counted = self.count();
+        let committed = counted.and_then(|count| run(&self.db, "COMMIT", []).map(|_| count));
         self.commits.fetch_add(1, Ordering::Release);
         match committed {
-            Ok(_) => self.tell(Outcome::Committed),
+            Ok(count) => {
+                if let (Some(progress), Some(count)) = (&self.progress, count) {
+                    progress.note(count);
+                }
+                self.tell(Outcome::Committed);
+            }
             Err(error) => self.fail(error),
+        }
+    }
+
+    /// Counts the open transaction, unless it has changed nothing and costs no sync.
+    fn count(&mut self) -> Result<Option<u64>, Error> {
+        let changed = self.db.total_changes();
+        match &self.progress {
+            Some(progress) if changed != self.counted => {
+                let count = progress.count(&self.db)?;
+                self.counted = self.db.total_changes();
+                Ok(Some(count))
+            }
+            _ => Ok(None),
         }
     }
 
