@@ -20,6 +20,8 @@ mod scan;
 mod settler;
 mod whole;
 
+pub use folders::last_blob;
+
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;

@@ -6,6 +6,7 @@ mod access;
 mod arrivals;
 mod attachments;
 mod blobs;
+mod check;
 mod checkpoints;
 mod columns;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod costs;
 mod disk;
 #[cfg(test)]
 mod durable;
+mod progress;
 mod reservations;
 mod retired;
 mod rows;
@@ -27,6 +29,7 @@ mod verbs;
 mod watch;
 mod writer;
 
+pub use check::{Loss, Sound, Unsound};
 pub use watch::Watch;
 
 use std::fs::File;
@@ -39,6 +42,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, Statement, Transac
 
 use crate::catalog::Error;
 use crate::catalog::sqlite::checkpoints::Checkpoints;
+use crate::catalog::sqlite::progress::Progress;
 use crate::catalog::sqlite::reservations::Reservations;
 use crate::catalog::sqlite::totals::Counted;
 use crate::catalog::sqlite::writer::Writer;
@@ -111,7 +115,8 @@ impl Sqlite {
         checkpoints::fold_what_is_too_long(&mut writer, fence)?;
         migrate(&mut writer, path)?;
         sync_directory(path)?;
-        let writer = Arc::new(Writer::new(writer, fence.clone()));
+        let progress = Progress::open(&writer, path)?;
+        let writer = Arc::new(Writer::new(writer, fence.clone()).counting(progress));
         Ok(Self {
             path: path.to_owned(),
             checkpoints: Some(Checkpoints::start(path, &writer, fence)?),

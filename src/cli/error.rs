@@ -61,6 +61,8 @@ pub enum Error {
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
     #[error(transparent)]
+    Unsound(#[from] catalog::sqlite::Unsound),
+    #[error(transparent)]
     Blob(#[from] blob::Error),
     #[error(transparent)]
     Library(#[from] library::Error),

@@ -17,6 +17,7 @@ use super::{
     show, stores,
 };
 use crate::attachment::AttachmentId;
+use crate::catalog::sqlite::Loss;
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::fuse::mountpoint::Mountpoint;
@@ -41,6 +42,7 @@ const KEPT_OPEN: usize = 32_768;
   mediafs mount --read-only -o allow_other /srv/www/media
 
 'mounted on MOUNTPOINT' is printed once requests are answered.
+Where there is no library one is made, and the log says so.
 SIGINT, SIGTERM, SIGHUP and SIGQUIT unmount; open files get 30 s to be closed.")]
 pub struct Mount {
     /// Mount options, separated by commas: `allow_other`, `ro`
@@ -50,6 +52,10 @@ pub struct Mount {
     /// Serve those who only read, as a web server does, beside the daemon that writes or without one; the same as `-o ro`
     #[arg(long)]
     read_only: bool,
+
+    /// Go on with a library that has lost commits: what they said stays lost
+    #[arg(long, conflicts_with = "read_only")]
+    accept_loss: bool,
 
     /// An empty directory
     mountpoint: PathBuf,
@@ -71,7 +77,8 @@ impl Mount {
             let mounted = reading::mount(config, &settings(&prepared, config))?;
             return serve(&prepared, &Arc::new(mounted), &Fence::default(), stop);
         }
-        let library = Arc::new(library::open(config)?);
+        let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
+        let library = Arc::new(library::open_or_make(config, loss)?);
         library.warm();
         // What clients have open needs descriptors too.
         library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));

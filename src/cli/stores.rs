@@ -12,18 +12,22 @@ use crate::config::{self, Config};
 use crate::fence::Fence;
 use crate::fuse::mountpoint::absolute;
 use crate::library::depot::Depot;
-use crate::library::home::Home;
+use crate::library::home::{self, Home};
+use crate::slot::Name;
+
+/// How the folder of a store is found of which the catalogue knows so many blobs.
+pub type Find = fn(&Home, &Name, &Path, u64) -> Result<Depot, home::Error>;
 
 /// Opens every store, and locks its folder together with the library.
 pub fn open(
     config: &Config,
     home: &mut Home,
     catalog: &dyn Catalog,
-    fence: &Fence,
+    (fence, find): (&Fence, Find),
 ) -> Result<Router, Error> {
     let own = dir::Store::open_behind(&home.blobs(), fence)?;
     route(config, home, catalog, own, |home, store, blobs| {
-        let depot = Depot::open(home, &store.name, &store.path, blobs)?;
+        let depot = find(home, &store.name, &store.path, blobs)?;
         let opened = dir::Store::open_behind(depot.root(), fence)?;
         home.adopt(depot);
         Ok(opened)

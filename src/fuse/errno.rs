@@ -36,7 +36,7 @@ pub fn errno(error: &Error) -> Errno {
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooBusy => Errno::EAGAIN,
-        Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
+        Error::Damaged | Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
     }
 }
 
@@ -191,6 +191,7 @@ mod tests {
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
             (Error::Fenced(fenced()), "EIO", 5),
+            (Error::Damaged, "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),
         ];
         for (error, name, expected) in table {

@@ -29,7 +29,7 @@ impl Library {
         collision: Collision,
     ) -> Result<ScratchId, Error> {
         let attachment = &link.attachment;
-        let blob = self.open_blob(attachment.blob)?;
+        let blob = self.open_bytes(attachment)?;
         let length = attachment.content.length;
         let access = Access { uid, gid, mode: attachment.access.mode };
         let attributes = self.portable_attributes(attachment)?;

@@ -52,6 +52,23 @@ impl Depot {
         Ok(depot)
     }
 
+    /// Locks the folder of a store that is there: for commands that make none.
+    /// Errors: [`Error::NoStore`], before anything is made; those of [`Depot::open`].
+    pub fn find(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
+        Site { what: "store", path }.check_filesystem()?;
+        if blobs == 0 && !path.join(MARK).exists() {
+            return Err(Error::NoStore { name: name.clone(), path: path.to_owned() });
+        }
+        Self::open(home, name, path, blobs)
+    }
+
+    /// Whether a folder is marked as a store of this library. Changes nothing.
+    pub fn is_of(home: &Home, path: &Path) -> bool {
+        let said = fs::read_to_string(path.join(MARK)).ok();
+        let mark: Option<Mark> = said.and_then(|said| serde_json::from_str(&said).ok());
+        mark.is_some_and(|mark| home.is_called(&mark.library))
+    }
+
     /// Finds the folder of a store that is there, and neither locks nor changes it. Where the catalogue knows no blobs of it,
     /// it may be absent.
     pub fn open_to_read(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
@@ -76,6 +93,7 @@ impl Depot {
         // Empty, or cut short: made by the lock just now, or by a start that did not come further.
         let whole = mark.text().map_err(|error| at(error.into()))?;
         if said.len() < whole.len() && whole.starts_with(&said) {
+            tracing::info!("made a new store `{name}` in {}", path.display());
             return self.write(mark).map_err(at);
         }
         let found: Mark = serde_json::from_str(&said).map_err(|error| at(error.into()))?;

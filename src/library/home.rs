@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
+use crate::attachment::BlobKey;
+use crate::blob::dir;
+use crate::catalog::sqlite::Sqlite;
 use crate::library::depot::Depot;
 use crate::library::reserve::Reserve;
 use crate::slot::Name;
@@ -24,11 +27,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 const LIBRARY: &str = "library";
 const CATALOG: &str = "catalog.sqlite";
+const BLOBS: &str = "blobs";
+const IDENTITY: &str = "id";
 
 /// The backing directory, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct Home {
     root: PathBuf,
+    is_new: bool,
     // Held, never read: the kernel drops the lock with the descriptor, also after kill -9. None where nothing is written.
     _lock: Option<File>,
     /// The folders of other stores, held like this one.
@@ -45,12 +51,14 @@ pub(super) struct Site<'p> {
 
 impl Home {
     /// Makes the directory where it is missing (0700), checks that it can carry a library, and locks it.
+    /// Errors: [`Error::CatalogGone`], before anything in it is made.
     pub fn open(root: &Path) -> Result<Self, Error> {
         let at = |source| Error::unusable(Site { what: LIBRARY, path: root }, source);
         let root = Site { what: LIBRARY, path: root }.claim()?;
         let site = Site { what: LIBRARY, path: &root };
         let lock = site.lock("lock")?;
-        for part in ["blobs", "staging", "scratch", "quarantine"] {
+        let is_new = !is_library(&root)?;
+        for part in [BLOBS, "staging", "scratch", "quarantine"] {
             let path = root.join(part);
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -60,22 +68,31 @@ impl Home {
             }
         }
         Site { what: LIBRARY, path: &root.join("staging") }.check_nameless_files()?;
-        let home = Self { root, _lock: Some(lock), depots: Vec::new() };
+        let home = Self { root, is_new, _lock: Some(lock), depots: Vec::new() };
         // What a start writes must find room on a full disk too; the library sets the space aside again.
         Reserve::new(home.reserve()).release();
         Ok(home)
     }
 
+    /// Locks the directory of a library that is there: for commands that make none.
+    /// Errors: [`Error::Absent`], before anything is made or changed; those of [`Home::open`].
+    pub fn find(root: &Path) -> Result<Self, Error> {
+        check_present(root)?;
+        Self::open(root)
+    }
+
     /// Finds the directory of a library that is there, and neither locks nor changes it: for who only reads.
-    /// Errors: [`Error::Absent`].
+    /// Errors: [`Error::Absent`], [`Error::CatalogGone`].
     pub fn open_to_read(root: &Path) -> Result<Self, Error> {
+        check_present(root)?;
         let site = Site { what: LIBRARY, path: root };
-        site.check_filesystem()?;
-        if !root.join(CATALOG).is_file() {
-            return Err(Error::Absent { path: root.to_owned() });
-        }
         let root = root.canonicalize().map_err(|source| Error::unusable(site, source))?;
-        Ok(Self { root, _lock: None, depots: Vec::new() })
+        Ok(Self { root, is_new: false, _lock: None, depots: Vec::new() })
+    }
+
+    /// Whether there was no library in the directory before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Keeps the folder of another store locked for as long as this value lives.
@@ -85,7 +102,7 @@ impl Home {
 
     /// What tells this library from any other, for as long as its directory lives. Made when it is first asked for.
     pub fn identity(&self) -> Result<String, Error> {
-        let path = self.root.join("id");
+        let path = self.root.join(IDENTITY);
         let at = |source| Error::unusable(Site { what: LIBRARY, path: &path }, source);
         match fs::read_to_string(&path) {
             Ok(known) => return Ok(known.trim().to_owned()),
@@ -101,6 +118,12 @@ impl Home {
         Ok(made.trim().to_owned())
     }
 
+    /// Whether this is its identity.
+    pub(super) fn is_called(&self, identity: &str) -> bool {
+        let known = fs::read_to_string(self.root.join(IDENTITY));
+        known.is_ok_and(|known| known.trim() == identity)
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -110,7 +133,7 @@ impl Home {
     }
 
     pub fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
+        self.root.join(BLOBS)
     }
 
     pub fn staging(&self) -> PathBuf {
@@ -132,6 +155,29 @@ impl Home {
     pub fn errors(&self) -> PathBuf {
         self.root.join("errors.jsonl")
     }
+}
+
+/// Whether a library is in the directory. One that has none is none yet, unless something in it says that there was one:
+/// [`Error::CatalogGone`].
+fn is_library(root: &Path) -> Result<bool, Error> {
+    let at = |source| Error::unusable(Site { what: LIBRARY, path: root }, source);
+    let catalog = root.join(CATALOG);
+    // `SQLite` makes it empty, and a crash may leave it so.
+    match fs::metadata(&catalog) {
+        Ok(meta) if meta.len() > 0 => return Ok(true),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
+        _ => {}
+    }
+    let was_there = Sqlite::was_there(&catalog)
+        || root.join(IDENTITY).exists()
+        || dir::last_blob(&root.join(BLOBS), 1).map_err(at)?.is_some();
+    if was_there { Err(Error::CatalogGone { path: root.to_owned() }) } else { Ok(false) }
+}
+
+/// A library is in the directory, which is not looked at where another filesystem answers for it.
+fn check_present(root: &Path) -> Result<(), Error> {
+    Site { what: LIBRARY, path: root }.check_filesystem()?;
+    if is_library(root)? { Ok(()) } else { Err(Error::Absent { path: root.to_owned() }) }
 }
 
 impl Site<'_> {
@@ -234,6 +280,12 @@ pub enum Error {
     OnFuse { what: &'static str, path: PathBuf },
     #[error("there is no library in {}; `mediafs mount` without --read-only makes one", path.display())]
     Absent { path: PathBuf },
+    #[error("the library {} has lost its catalogue: catalog.sqlite is missing or empty, though the library was used; put it back from a backup, or choose another path for a new library", path.display())]
+    CatalogGone { path: PathBuf },
+    #[error("the catalogue of the library {} is an older copy: it does not know {}, nor any blob as new; put the library's directory back from one backup, or see what it knows with `mediafs mount --read-only`, or go on with that by `mediafs mount --accept-loss`", path.display(), key.path())]
+    CatalogOlder { path: PathBuf, key: BlobKey },
+    #[error("there is no store `{name}` in {}; `mediafs mount` without --read-only makes one", path.display())]
+    NoStore { name: Name, path: PathBuf },
     #[error("the {what} {} is in use by another mediafs; unmount that one first, or choose another path", path.display())]
     InUse { what: &'static str, path: PathBuf },
     #[error("the filesystem of {} has no nameless files (O_TMPFILE); ext4, xfs, btrfs and tmpfs have", path.display())]

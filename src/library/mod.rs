@@ -8,6 +8,7 @@ pub mod attributes;
 mod backup;
 pub mod boxes;
 pub mod counts;
+pub mod damage;
 pub mod depot;
 mod describe;
 pub mod downloads;
@@ -56,6 +57,7 @@ use crate::fence::{Fence, Fenced};
 use crate::fetch::{self, Fetcher};
 use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
+use crate::library::damage::Damage;
 use crate::library::downloads::Downloads;
 use crate::library::expire::Told;
 use crate::library::home::Home;
@@ -147,6 +149,7 @@ pub struct Library {
     promises: Promises,
     reads: Reads,
     lent: Lent,
+    damage: Damage,
     counts: Counts,
 }
 
@@ -214,6 +217,7 @@ impl Library {
             promises: Promises::default(),
             reads: Reads::default(),
             lent: Lent::new(),
+            damage: Damage::default(),
             counts: Counts::default(),
             fence,
             home,
@@ -352,6 +356,8 @@ pub enum Error {
     Fenced(#[from] Fenced),
     #[error("the catalogue failed")]
     Catalog(#[source] catalog::Error),
+    #[error("blob {key} {fact}")]
+    Damaged { key: BlobKey, fact: String },
     #[error("the blob store failed")]
     Blob(#[source] blob::Error),
     #[error("the image pipeline failed")]

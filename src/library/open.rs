@@ -59,11 +59,6 @@ impl Library {
         Ok(self.catalog.places(id)?)
     }
 
-    /// The stored bytes. Asks the store only.
-    pub fn open_blob(&self, key: BlobKey) -> Result<Arc<File>, Error> {
-        Ok(self.blobs.open(key)?)
-    }
-
     /// The bytes of a blob that is open, where they are certain: after the disk has failed that may be the store's log.
     pub fn reopen_blob(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
         match self.blobs.open(key) {
@@ -80,12 +75,23 @@ impl Library {
         id: AttachmentId,
     ) -> Result<Option<Arc<Stored<Attachment>>>, Error> {
         let find = || Ok(self.attachment(id)?.filter(|attachment| attachment.links > 0));
-        self.lend(&self.lent.attachments, id, find, |attachment| attachment.blob)
+        self.lend(&self.lent.attachments, id, find, |attachment| self.open_bytes(attachment))
     }
 
-    /// A rendered variant with its bytes, at the same cost.
+    /// A rendered variant with its bytes, at the same cost. One that is damaged is dropped: it is rendered anew.
     pub fn open_variant(&self, id: VariantId) -> Result<Option<Arc<Stored<VariantRecord>>>, Error> {
-        self.lend(&self.lent.variants, id, || self.variant_by_id(id), |variant| variant.blob)
+        let open = |variant: &VariantRecord| self.open_rendered(variant);
+        let opened = self.lend(&self.lent.variants, id, || self.variant_by_id(id), open);
+        if let Err(Error::Damaged { .. } | Error::Blob(blob::Error::Missing(_))) = opened {
+            tracing::warn!(variant = id.0, "a damaged variant is rendered anew");
+            self.even_when_full(|| Ok(self.catalog.remove_variant(id)?))?;
+        }
+        opened
+    }
+
+    /// The bytes of a rendered variant. Asks the store only.
+    pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>, Error> {
+        self.open_whole(variant.blob, variant.content.length)
     }
 
     /// How many files may be kept open for who opens them again.
@@ -108,7 +114,7 @@ impl Library {
         lately: &Lately<K, R>,
         key: K,
         find: impl FnOnce() -> Result<Option<R>, Error>,
-        blob: impl FnOnce(&R) -> BlobKey,
+        open: impl FnOnce(&R) -> Result<Arc<File>, Error>,
     ) -> Result<Option<Arc<Stored<R>>>, Error> {
         // Counted before it is asked: what is committed in between makes the answer old.
         let commits = self.catalog.commits().filter(|_| !self.fence.is_raised());
@@ -116,7 +122,7 @@ impl Library {
             return Ok(Some(stored));
         }
         let Some(record) = find()? else { return Ok(None) };
-        let file = self.open_blob(blob(&record))?;
+        let file = open(&record)?;
         let stored = Arc::new(Stored { record, file });
         if let Some(commits) = commits {
             lately.put(key, commits, Arc::clone(&stored));

@@ -211,8 +211,15 @@ impl Library {
         bytes: &File,
         now: Timestamp,
     ) -> Result<Reservation, Error> {
-        let reservation = self.catalog.reserve(store, digest, now)?;
         let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
+        let reservation = match self.catalog.reserve(store, digest, now)? {
+            // Whoever shares it gains by this too.
+            Reservation::Stored(key) if !self.has_whole(key, length)? => {
+                self.blobs.delete(key)?;
+                Reservation::New(key)
+            }
+            reservation => reservation,
+        };
         if let Reservation::New(key) = reservation {
             self.blobs.put(key, bytes)?;
             self.counts.stored_bytes.add(length);

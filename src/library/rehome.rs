@@ -1,7 +1,7 @@
 //! Rehoming: an attachment moves to a field of another store, and its bytes with it.
 //! Does not judge: the transfer was allowed.
 
-use crate::attachment::{Attachment, BlobKey, StoreId};
+use crate::attachment::{Attachment, BlobKey, Content, Original, StoreId};
 use crate::catalog::{self, Collision, Link, Rehoming, Reservation};
 use crate::library::publish::MAX_TRIES;
 use crate::library::{Error, Library, Target};
@@ -39,13 +39,12 @@ impl Library {
             if attachment.id != from.attachment.id {
                 return Err(Error::Missing);
             }
-            let sent = attachment.original.as_ref().map(|sent| sent.blob);
-            let blob = self.carry(attachment.blob, store, now)?;
-            let carry = |sent| match sent {
+            let blob = self.carry((attachment.blob, &attachment.content), store, now)?;
+            let carry = |sent: &Original| match sent.blob {
                 same if same == attachment.blob => Ok(blob),
-                other => self.carry(other, store, now),
+                other => self.carry((other, &sent.content), store, now),
             };
-            let original = sent.map(carry).transpose()?;
+            let original = attachment.original.as_deref().map(carry).transpose()?;
             let rehoming = Rehoming {
                 from: from.place.clone(),
                 to: target.place.clone(),
@@ -68,8 +67,13 @@ impl Library {
     }
 
     /// The same bytes in another store.
-    fn carry(&self, key: BlobKey, store: StoreId, now: Timestamp) -> Result<Reservation, Error> {
-        let bytes = self.blobs.open(key)?;
+    fn carry(
+        &self,
+        (key, content): (BlobKey, &Content),
+        store: StoreId,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        let bytes = self.open_whole(key, content.length)?;
         self.keep_blob(store, key.digest, &bytes, now)
     }
 }

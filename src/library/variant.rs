@@ -130,7 +130,7 @@ impl Library {
             return Err(Error::Unrendered { original: original.blob, variant, fact });
         }
         let format = original.content.media_type.format().ok_or(Error::Missing)?;
-        let source = self.blobs.open(original.blob)?;
+        let source = self.open_bytes(original)?;
         let began = Instant::now();
         let output = self.staging.nameless().map_err(Error::io("stage a variant"))?;
         let rendered = self

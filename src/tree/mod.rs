@@ -143,6 +143,9 @@ pub enum Error {
     TooBusy,
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    /// Told of in the log already.
+    #[error("the stored file is damaged")]
+    Damaged,
     #[error("a store or the catalogue failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -333,6 +336,7 @@ impl From<library::Error> for Error {
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             library::Error::Fenced(fenced) => Self::Fenced(fenced),
+            library::Error::Damaged { .. } => Self::Damaged,
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -2,7 +2,7 @@
 //! Does not know what is in a blob.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Reach};
 use super::layout;
-use crate::attachment::BlobKey;
+use crate::attachment::{BlobKey, StoreId};
 use crate::blob::Error;
+use crate::fence::Fence;
 
 const DIRECTORY_MODE: u32 = 0o700;
 
@@ -133,4 +134,28 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
+}
+
+/// The blob with the highest number in a store, of about as many as are to be looked at. Reads names alone; of a store that
+/// is not there none.
+pub fn last_blob(root: &Path, looks: usize) -> io::Result<Option<BlobKey>> {
+    let disk = Disk::new(Box::new(|_, _| Ok(())), Fence::default());
+    let folders = Folders::found(root, disk);
+    let (mut last, mut seen) = (None::<BlobKey>, 0);
+    for first in 0..=u8::MAX {
+        let entries = match fs::read_dir(folders.first(first)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            let key = name.to_str().and_then(|name| BlobKey::parse(StoreId::default(), name));
+            last = last.into_iter().chain(key).max_by_key(|key| key.generation);
+            seen += 1;
+        }
+        if seen >= looks {
+            break;
+        }
+    }
+    Ok(last)
 }

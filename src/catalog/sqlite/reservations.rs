@@ -147,6 +147,15 @@ impl Sqlite {
         Ok(reserved.key)
     }
 
+    /// Gives out no number up to this one, which a blob has that the catalogue does not know.
+    pub fn skip_numbers(&self, last: u64) -> Result<(), Error> {
+        self.write(|db| {
+            take_block(db)?;
+            let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'blobs'";
+            run(db, sql, [int(last)]).map(drop)
+        })
+    }
+
     /// Makes a change that links blobs: what of them is only reserved is noted in the same transaction.
     pub(super) fn write_linking<T>(
         &self,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::progress::Progress;
 use super::{disk, lock, run};
 use crate::catalog::Error;
 use crate::fence::Fence;
@@ -37,6 +38,10 @@ pub(super) struct Turn {
     open: Option<Batch>,
     commits: Arc<AtomicU64>,
     fence: Fence,
+    /// None where nothing is written.
+    progress: Option<Progress>,
+    /// Rows that had been changed at the last commit.
+    counted: u64,
 }
 
 /// A transaction that is not committed yet.
@@ -79,10 +84,22 @@ struct Lost(#[source] Arc<Error>);
 impl Writer {
     pub fn new(db: Connection, fence: Fence) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let turn = Turn { db, open: None, commits: Arc::clone(&commits), fence: fence.clone() };
-        let turn = Mutex::new(turn);
-        let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let turn = Turn {
+            db,
+            open: None,
+            commits: Arc::clone(&commits),
+            fence: fence.clone(),
+            progress: None,
+            counted: 0,
+        };
+        let (turn, waiting, changes) = (Mutex::new(turn), AtomicUsize::new(0), AtomicU64::new(0));
         Self { turn, waiting, changes, commits, span: SPAN, fence }
+    }
+
+    /// The same, which counts what it commits.
+    pub fn counting(self, progress: Progress) -> Self {
+        lock(&self.turn).progress = Some(progress);
+        self
     }
 
     /// How many rows were changed.
@@ -194,13 +211,31 @@ impl Turn {
             return;
         }
         let committed = match self.fence.check() {
-            Ok(()) => run(&self.db, "COMMIT", []),
+            Ok(()) => self.count().and_then(|count| run(&self.db, "COMMIT", []).map(|_| count)),
             Err(fenced) => Err(fenced.into()),
         };
         self.commits.fetch_add(1, Ordering::Release);
         match committed {
-            Ok(_) => self.tell(Outcome::Committed),
+            Ok(count) => {
+                if let (Some(progress), Some(count)) = (&self.progress, count) {
+                    progress.note(count);
+                }
+                self.tell(Outcome::Committed);
+            }
             Err(error) => self.fail(error),
+        }
+    }
+
+    /// Counts the open transaction, unless it has changed nothing and costs no sync.
+    fn count(&mut self) -> Result<Option<u64>, Error> {
+        let changed = self.db.total_changes();
+        match &self.progress {
+            Some(progress) if changed != self.counted => {
+                let count = progress.count(&self.db)?;
+                self.counted = self.db.total_changes();
+                Ok(Some(count))
+            }
+            _ => Ok(None),
         }
     }
 

@@ -86,6 +86,8 @@ impl Tree {
         text.gauge("blobs", "Stored blobs, variants among them.", totals.blobs);
         text.gauge("variants", "Rendered variants.", totals.variants);
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
+        let damaged = "Stored files of a wrong length that were come across since the start.";
+        text.gauge("damaged_files", damaged, self.library.damaged());
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
         self.tell_kept(text);

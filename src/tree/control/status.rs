@@ -45,6 +45,7 @@ impl Tree {
                 "variants": totals.variants,
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
+                "damaged": self.library.damaged(),
             },
             "stores": stores,
             "scratch": self.scratch(),

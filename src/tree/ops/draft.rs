@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::access::FILE_MODE;
 use crate::attachment::{Access, Attachment, AttachmentId};
 use crate::catalog::{Link, Place};
+use crate::library::damage::unreadable;
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
 use crate::library::quota::Room;
@@ -17,6 +18,7 @@ use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
+use crate::tree::ops::files::failed;
 use crate::tree::{Caller, Error, Result, Tree};
 
 /// Drafts that may be open at a time.
@@ -59,9 +61,12 @@ impl Tree {
         self.drafts.owned(place, self.processes.group(who.tid))
     }
 
-    /// What is stored, as the beginning of a draft.
+    /// What is stored, as the beginning of a draft. What is damaged can be emptied and written anew, but not be read.
     pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
-        let bytes = self.library.open_blob(attachment.blob)?;
+        let bytes = match self.library.open_bytes(&attachment) {
+            Err(library::Error::Damaged { .. }) => Arc::new(unreadable().map_err(failed)?),
+            opened => opened?,
+        };
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 

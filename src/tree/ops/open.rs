@@ -55,7 +55,7 @@ impl Tree {
         }
         let attachment = self.living_at(who, node, id)?;
         self.redirects.end(who.tid);
-        let file = self.library.open_blob(attachment.blob)?;
+        let file = self.library.open_bytes(&attachment)?;
         Ok(self.opened_attachment(&attachment, &file))
     }
 

@@ -74,7 +74,7 @@ impl Tree {
         let attachment = self.living_original(who, (id, edition))?;
         self.redirects.end(who.tid);
         let sent = as_sent(attachment.clone());
-        let file = self.library.open_blob(sent.blob)?;
+        let file = self.library.open_bytes(&sent)?;
         let fh = self.handles.add_attachment(&attachment, sent.blob, Arc::clone(&file));
         Ok(Opened::stored(fh, file, sent.content.length))
     }

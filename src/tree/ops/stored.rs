@@ -14,26 +14,26 @@ impl Tree {
     /// The bytes of an inode, also of one that has lost its name and is not swept yet.
     pub fn file_of(&self, ino: Ino) -> Result<Stored> {
         let asked = node(ino)?;
-        let (blob, length) = match asked {
+        let (opened, length) = match asked {
             Node::Attachment(id, _) => {
                 let found = self.library.attachment(id)?.ok_or(Error::Stale)?;
-                (found.blob, found.content.length)
+                (self.library.open_bytes(&found), found.content.length)
             }
             Node::Original(id, _) => {
                 let sent = as_sent(self.library.attachment(id)?.ok_or(Error::Stale)?);
                 if Side::Originals.file(&sent) != asked {
                     return Err(Error::Stale);
                 }
-                (sent.blob, sent.content.length)
+                (self.library.open_bytes(&sent), sent.content.length)
             }
             Node::Variant(id) => {
                 let found = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
-                (found.blob, found.content.length)
+                (self.library.open_rendered(&found), found.content.length)
             }
             other if other.is_directory() => return Err(Error::IsDirectory),
             _ => return Err(Error::Stale),
         };
-        match self.library.open_blob(blob) {
+        match opened {
             Ok(file) => Ok(Stored { file, length }),
             // Swept since, by the daemon that writes.
             Err(error) => Err(if self.is_gone(asked)? { Error::Stale } else { error.into() }),

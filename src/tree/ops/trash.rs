@@ -64,7 +64,7 @@ impl Tree {
     pub(in crate::tree) fn open_trashed(&self, who: Caller, id: AttachmentId) -> Result<Opened> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
         self.check_row_of(who, &retired)?;
-        let file = match self.library.open_blob(retired.attachment.blob) {
+        let file = match self.library.open_bytes(&retired.attachment) {
             Ok(file) => file,
             // Swept, or put back, since it was looked up.
             Err(_) if self.library.trashed_by_id(id)?.is_none() => return Err(Error::Stale),

@@ -4,9 +4,11 @@
 // Tests fail by panicking.
 #![allow(clippy::panic)]
 
+mod absent;
 mod disk;
 mod hostile;
 mod input;
+mod lost;
 mod start;
 
 use std::collections::BTreeSet;

@@ -85,6 +85,21 @@ impl Mount {
 
     /// Starts the daemon again, with other arguments of `mount`.
     pub fn restart_with(&mut self, arguments: &[&str]) {
+        let said = self.launch(arguments).expect("mediafs mounts");
+        assert!(said.starts_with("mounted on "), "it said {said:?}");
+    }
+
+    /// Starts the daemon again; whether it mounts.
+    pub fn try_restart(&mut self) -> bool {
+        let mounts = self.launch(&[]).is_some();
+        if !mounts {
+            self.wait();
+        }
+        mounts
+    }
+
+    /// Starts the daemon; the first line that it says, if it says any.
+    fn launch(&mut self, arguments: &[&str]) -> Option<String> {
         assert!(self.daemon.is_none(), "it runs");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log");
         let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
@@ -107,8 +122,10 @@ impl Mount {
                 let _ = line.send(said);
             }
         });
-        let said = first_line.recv_timeout(PATIENCE).expect("mediafs mounts");
-        assert!(said.starts_with("mounted on "), "it said {said:?}");
+        match first_line.recv_timeout(PATIENCE) {
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("mediafs neither mounts nor ends"),
+            said => said.ok(),
+        }
     }
 
     /// Kills the daemon as a crash would: nothing is flushed, nothing unmounted.

@@ -12,6 +12,7 @@ mod cache;
 mod collection;
 mod copy;
 pub mod daemon;
+mod damage;
 mod draft;
 mod edit;
 mod empty;

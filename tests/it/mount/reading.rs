@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::daemon::Mount;
+use super::damage::{blob, set_length};
 use super::tool::run;
-use super::{ENOENT, EROFS, errno, names, picture, read, rest};
+use super::{EIO, ENOENT, EROFS, errno, names, picture, read, rest};
 use crate::limits::is_root;
 
 /// Within how long a commit of the daemon that writes is seen.
@@ -163,6 +164,20 @@ fn a_commit_is_seen_within_a_second_and_what_is_removed_is_gone() {
     let gone = reader.path("models/user/43/avatar");
     soon("what was in it", || fs::metadata(&gone).is_err());
     assert_eq!(errno(fs::metadata(&gone)), ENOENT);
+}
+
+#[test]
+fn a_damaged_file_is_eio_to_who_only_reads_too() {
+    let Some((mount, reader)) = both() else { return };
+    mount.attach("memo", b"a memo");
+    set_length(&blob(&mount, b"a memo"), 3);
+    let memo = reader.path("models/user/42/memo");
+    soon("the file", || memo.exists());
+    for _ in 0..3 {
+        assert_eq!(errno(fs::read(&memo)), EIO);
+    }
+    let told = reader.said().matches("a stored file is damaged").count();
+    assert_eq!(told, 1, "{}", reader.said());
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! Where there is no library: `mount` makes one and says so, and every other command leaves things as they are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::{Path, PathBuf};
+
+use super::is_root;
+use crate::mount::daemon::Mount;
+
+/// The commands that need a library and make none.
+const LOOKING: [&[&str]; 9] = [
+    &["status"],
+    &["gc", "--dry-run"],
+    &["gc", "--now"],
+    &["refused"],
+    &["refused", "--retry", "1k3x9a7c0q2"],
+    &["orphans"],
+    &["restore", "17"],
+    &["show", "user/42/avatar"],
+    &["mount", "--read-only", "MOUNTPOINT"],
+];
+
+const COLD: &str = r#"
+[library]
+path = "library"
+
+[stores.cold]
+path = "cold"
+
+[tables.user]
+id = "integer"
+
+[tables.user.fields.avatar]
+type = "file"
+store = "cold"
+"#;
+
+/// Owner, mode, length and time of change of everything below a folder, and of itself.
+pub fn seen(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, u64, i64)> {
+    let mut seen = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        if meta.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            waiting.extend(entries.map(|entry| entry.expect("an entry").path()));
+        }
+        seen.insert(path, (meta.uid(), meta.mode(), meta.len(), meta.mtime_nsec()));
+    }
+    seen
+}
+
+/// Runs a command that fails with exit code 1; returns what it says.
+fn refused(mount: &Mount, command: &[&str]) -> String {
+    let mountpoint = mount.mountpoint().display().to_string();
+    let command: Vec<_> = command
+        .iter()
+        .map(|word| if *word == "MOUNTPOINT" { mountpoint.as_str() } else { word })
+        .collect();
+    let done = mount.command(&command);
+    assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{command:?}: {done}");
+    done.stderr
+}
+
+#[test]
+fn only_a_mount_makes_a_library() {
+    let Some(mount) = Mount::prepared(COLD) else { return };
+    let library = mount.library();
+    let told = format!(
+        "mediafs: there is no library in {}; `mediafs mount` without --read-only makes one\n",
+        library.display()
+    );
+    for made in [false, true] {
+        if made {
+            fs::create_dir(&library).expect("a folder, as one where no disk is mounted");
+        }
+        let beside = library.parent().expect("a folder");
+        let before = seen(beside);
+        for command in LOOKING {
+            assert_eq!(refused(&mount, command), told, "{command:?}");
+            assert_eq!(seen(beside), before, "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn a_mount_says_that_its_library_is_new() {
+    let Some(mut mount) = Mount::prepared(COLD) else { return };
+    mount.restart();
+    let library = mount.library().canonicalize().expect("it is there");
+    let told = format!("made a new library in {}\n", library.display());
+    assert!(mount.log().contains(&told), "{}", mount.log());
+    mount.stop();
+    mount.restart();
+    assert_eq!(mount.log().matches("new library").count(), 1, "{}", mount.log());
+}
+
+#[test]
+fn only_a_mount_makes_the_folder_of_a_store() {
+    let Some(mut mount) = Mount::prepared(COLD) else { return };
+    let without =
+        COLD.replace("[stores.cold]\npath = \"cold\"\n", "").replace("store = \"cold\"", "");
+    fs::write(mount.config(), without).expect("a configuration");
+    mount.restart();
+    mount.stop();
+    fs::write(mount.config(), COLD).expect("a configuration with a store");
+    let cold = mount.library().with_file_name("cold");
+    let told = format!(
+        "mediafs: there is no store `cold` in {}; `mediafs mount` without --read-only makes one\n",
+        cold.display()
+    );
+    assert_eq!(refused(&mount, &["status"]), told);
+    assert!(!cold.exists());
+    fs::create_dir(&cold).expect("a folder");
+    assert_eq!(refused(&mount, &["gc"]), told);
+    assert_eq!(fs::read_dir(&cold).expect("the folder").count(), 0);
+    mount.restart();
+    mount.stop();
+    mount.command(&["status"]).succeeded();
+}
+
+#[test]
+fn what_somebody_else_has_stopped_is_left_as_it_is() {
+    if !is_root() {
+        return;
+    }
+    let Some(mut mount) = Mount::start() else { return };
+    mount.attach("memo", b"a memo");
+    mount.stop();
+    let library = mount.library();
+    for path in seen(&library).keys() {
+        lchown(path, Some(12_345), Some(12_345)).expect("given away");
+    }
+    let before = seen(&library);
+    for command in LOOKING.iter().filter(|command| command[0] != "mount") {
+        let told = refused(&mount, command);
+        assert!(told.contains("belongs to uid 12345; run mediafs as that user"), "{told}");
+        assert_eq!(seen(&library), before, "{command:?}");
+    }
+}
