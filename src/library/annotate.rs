@@ -64,7 +64,8 @@ impl Draft {
         value: Option<&[u8]>,
     ) -> Result<bool, Error> {
         if let Some(id) = Self::stored(&self.work()) {
-            return library.set_attribute(id, name, value, self.author);
+            let meant = || Some(self.target.place.clone());
+            return library.set_attribute((id, meant), name, value, self.author);
         }
         if let Some(value) = value {
             let there = Self::inherited(library, &self.work().start)?;

@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use crate::attachment::{Attachment, AttachmentId};
-use crate::catalog::Revision;
+use crate::catalog::{Place, Revision};
 use crate::library::describe::FREE;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
@@ -34,10 +34,11 @@ impl Library {
         Ok(names.filter(|name| !name.starts_with(FREE)).collect())
     }
 
-    /// Sets or removes a foreign attribute; returns whether it was there. More than [`MAX_BYTES`] in all is refused.
+    /// Sets or removes a foreign attribute; returns whether it was there. More than [`MAX_BYTES`] in all is refused, to the name
+    /// of the attachment that is meant.
     pub fn set_attribute(
         &self,
-        id: AttachmentId,
+        (id, meant): (AttachmentId, impl FnOnce() -> Option<Place>),
         name: &str,
         value: Option<&[u8]>,
         author: Author,
@@ -49,7 +50,8 @@ impl Library {
             let there = self.catalog.attributes(id)?;
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = fits(there, name, value) {
-                return Err(self.refuse_attribute(self.target_of(id)?.as_ref(), author, excess));
+                let target = meant().map(|place| self.target_of(place)).transpose()?.flatten();
+                return Err(self.refuse_attribute(target.as_ref(), author, excess));
             }
         }
         Ok(self.catalog.set_attribute(id, name, value, Timestamp::now())?)
@@ -69,6 +71,7 @@ impl Library {
     /// Notes where an attachment came from. What lies in the trash stays as it is.
     fn trace(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool, Error> {
         let before = self.attachment(id)?.ok_or(Error::Missing)?.source.is_some();
+        // The source is the attachment's: whichever name leads to it.
         let Some(place) = self.places(id)?.into_iter().next() else { return Ok(before) };
         let (row, source) = (place.row, source.and_then(as_source));
         self.catalog.revise(row, &[Revision::Trace { place, source }], Timestamp::now())?;
@@ -89,8 +92,7 @@ impl Library {
         refusal.into()
     }
 
-    fn target_of(&self, id: AttachmentId) -> Result<Option<Target>, Error> {
-        let Some(place) = self.places(id)?.into_iter().next() else { return Ok(None) };
+    fn target_of(&self, place: Place) -> Result<Option<Target>, Error> {
         let Some(row) = self.row_by_id(place.row)? else { return Ok(None) };
         let field = self.table(row.table).and_then(|table| table.field(place.field.as_str()));
         let (Some(slot), Some(field)) = (self.slot(&row, &place), field.cloned()) else {

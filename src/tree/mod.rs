@@ -17,6 +17,7 @@ mod generations;
 mod handles;
 pub mod kernel;
 pub mod listing;
+mod mark;
 mod memory;
 pub mod name;
 pub mod node;
@@ -148,6 +149,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// How long an emptied field is remembered for the next `open` of the same user (CONTRACT 2.6).
 const EMPTIED: Duration = Duration::from_secs(60);
 
+/// Longer than the kernel may believe a name: how long an inode that had one name goes on to mean that.
+const SOLE: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// How long an entry of the quarantine seems to be there after its bytes were removed.
 const REMOVED: Duration = Duration::from_secs(60);
 
@@ -180,6 +184,8 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago, and under which name.
     emptied: Memory<(Place, AttachmentId, u32), ()>,
+    /// Of attachments that got a second name, the first: what the kernel has learnt of them until then means that one.
+    sole: Memory<AttachmentId, Place>,
     /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
     removed: Memory<RefusalId, Kept>,
     /// Guards when rows were last made, renamed or removed, by table, or what somebody set since. Never held across I/O.
@@ -198,6 +204,7 @@ impl Tree {
             scope,
             unlinked: Memory::new(library.settings().hold),
             emptied: Memory::new(EMPTIED),
+            sole: Memory::new(SOLE),
             removed: Memory::new(REMOVED),
             library,
             processes,

@@ -5,6 +5,7 @@ use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, ScratchId, Tab
 use crate::day::Day;
 use crate::refusal::RefusalId;
 use crate::tree::Ino;
+use crate::tree::mark::Mark;
 use crate::tree::side::Edition;
 
 /// Everything that has an inode number. The number's upper byte is the kind, the rest says which one, so that numbers are
@@ -45,10 +46,10 @@ pub enum Node {
     /// What was sent for an attachment.
     Original(AttachmentId, Edition),
     /// The variants of an attachment that everybody may read who comes so far: the kernel may keep their names.
-    ThumbField(AttachmentId),
+    ThumbField(AttachmentId, Mark),
     /// Those of any other: who asks for one is looked at every time.
-    GuardedThumbs(AttachmentId),
-    Attachment(AttachmentId),
+    GuardedThumbs(AttachmentId, Mark),
+    Attachment(AttachmentId, Mark),
     Variant(VariantId),
     Scratch(ScratchId),
     /// An open draft or a placeholder, by its number in this run of the daemon.
@@ -95,9 +96,9 @@ impl Node {
             Self::Row(table, id) => number(2, row(table.0, id)),
             Self::ThumbTable(id) => number(3, id.0),
             Self::ThumbRow(table, id) => number(4, row(table.0, id)),
-            Self::ThumbField(id) => number(5, id.0),
-            Self::GuardedThumbs(id) => number(15, id.0),
-            Self::Attachment(id) => number(6, id.0),
+            Self::ThumbField(id, mark) => number(5, row(mark.number(), RowId(id.0))),
+            Self::GuardedThumbs(id, mark) => number(15, row(mark.number(), RowId(id.0))),
+            Self::Attachment(id, mark) => number(6, row(mark.number(), RowId(id.0))),
             Self::Variant(id) => number(7, id.0),
             Self::Scratch(id) => number(8, id.0),
             Self::Draft(id) => number(9, id),
@@ -129,9 +130,9 @@ impl Node {
             2 => Self::Row(TableId(part), row),
             3 => Self::ThumbTable(TableId(id)),
             4 => Self::ThumbRow(TableId(part), row),
-            5 => Self::ThumbField(AttachmentId(id)),
-            15 => Self::GuardedThumbs(AttachmentId(id)),
-            6 => Self::Attachment(AttachmentId(id)),
+            5 => Self::ThumbField(AttachmentId(row.0), Mark::from_number(part)),
+            15 => Self::GuardedThumbs(AttachmentId(row.0), Mark::from_number(part)),
+            6 => Self::Attachment(AttachmentId(row.0), Mark::from_number(part)),
             7 => Self::Variant(VariantId(id)),
             8 => Self::Scratch(ScratchId(id)),
             9 => Self::Draft(id),
@@ -173,10 +174,20 @@ impl Node {
         })
     }
 
-    /// The directory of an attachment's variants.
-    pub fn thumbs_of(attachment: &Attachment) -> Self {
-        let is_open = attachment.access.mode & EVERYBODY_READS == EVERYBODY_READS;
-        if is_open { Self::ThumbField(attachment.id) } else { Self::GuardedThumbs(attachment.id) }
+    /// The directory of an attachment's variants, for one of its names.
+    pub fn thumbs_of(attachment: &Attachment, mark: Mark) -> Self {
+        let (id, mode) = (attachment.id, attachment.access.mode);
+        let is_open = mode & EVERYBODY_READS == EVERYBODY_READS;
+        if is_open { Self::ThumbField(id, mark) } else { Self::GuardedThumbs(id, mark) }
+    }
+
+    /// The inode of a file for one of its names.
+    pub fn under(self, mark: Mark) -> Self {
+        match self {
+            Self::Attachment(id, _) => Self::Attachment(id, mark),
+            Self::Original(id, edition) => Self::Original(id, edition.under(mark)),
+            other => other,
+        }
     }
 
     /// The node of `/models` whose operations are those of this one.
@@ -186,7 +197,7 @@ impl Node {
             Self::OriginalTable(table) => Self::Table(table),
             Self::OriginalRow(table, row) => Self::Row(table, row),
             Self::OriginalCollection(field, row) => Self::Collection(field, row),
-            Self::Original(id, _) => Self::Attachment(id),
+            Self::Original(id, _) => Self::Attachment(id, Mark::SOLE),
             other => other,
         }
     }
@@ -198,7 +209,7 @@ impl Node {
             | Self::Models
             | Self::Thumbs
             | Self::Originals
-            | Self::Attachment(_)
+            | Self::Attachment(..)
             | Self::Original(..)
             | Self::Variant(_)
             | Self::Unrendered
@@ -211,8 +222,8 @@ impl Node {
             | Self::Collection(..)
             | Self::OriginalCollection(..)
             | Self::ThumbCollection(..)
-            | Self::ThumbField(_)
-            | Self::GuardedThumbs(_) => true,
+            | Self::ThumbField(..)
+            | Self::GuardedThumbs(..) => true,
             Self::Control
             | Self::Status
             | Self::Metrics
@@ -256,15 +267,15 @@ impl Node {
             | Self::ThumbRow(..)
             | Self::Collection(..)
             | Self::ThumbCollection(..)
-            | Self::ThumbField(_)
-            | Self::GuardedThumbs(_)
+            | Self::ThumbField(..)
+            | Self::GuardedThumbs(..)
             | Self::QuarantineEntry(_) => true,
             Self::Status
             | Self::Metrics
             | Self::Errors
             | Self::LastError
             | Self::RowJson(..)
-            | Self::Attachment(_)
+            | Self::Attachment(..)
             | Self::Original(..)
             | Self::Variant(_)
             | Self::Scratch(_)
@@ -311,9 +322,11 @@ mod tests {
             Node::ThumbRow(TableId(3), RowId(42)),
             Node::Collection(FieldId(7), RowId(1 << 39)),
             Node::ThumbCollection(FieldId(7), RowId(42)),
-            Node::ThumbField(AttachmentId(1)),
-            Node::GuardedThumbs(AttachmentId(1)),
-            Node::Attachment(AttachmentId(1)),
+            Node::ThumbField(AttachmentId(1), Mark::SOLE),
+            Node::ThumbField(AttachmentId(1), Mark::from_number(0xffff)),
+            Node::GuardedThumbs(AttachmentId(1), Mark::SOLE),
+            Node::Attachment(AttachmentId(1), Mark::SOLE),
+            Node::Attachment(AttachmentId(1 << 39), Mark::from_number(0xffff)),
             Node::Variant(VariantId(1)),
             Node::Scratch(ScratchId(1)),
             Node::Draft(1),

@@ -54,6 +54,8 @@ pub enum Seeks {
     Successor,
     /// Its own draft of the slot that the path leads to.
     Draft,
+    /// Which name of the attachment is meant.
+    Name,
 }
 
 /// What to do with an operation on the wrong inode.
@@ -63,7 +65,7 @@ pub enum Step {
     LookAgain,
     /// It has looked again: serve it on this inode, which was the right one when it looked.
     Serve,
-    /// It will not look again: serve its draft on this inode, by handle. The slot that it looked up, if it came by a path.
+    /// It will not look again: serve it on this inode, its draft by handle. The slot that it looked up, if it came by a path.
     Reopen(Option<Place>),
 }
 
@@ -81,7 +83,9 @@ impl Redirects {
                 by_thread.insert(thread, earlier);
                 Step::Serve
             }
-            (Some(earlier), Seeks::Draft) => Step::Reopen(earlier.answered.map(|it| it.place)),
+            (Some(earlier), Seeks::Draft | Seeks::Name) => {
+                Step::Reopen(earlier.answered.map(|it| it.place))
+            }
             (None, _) => {
                 by_thread.insert(thread, Redirect { ino, seeks, since: now, answered: None });
                 Step::LookAgain
@@ -132,9 +136,11 @@ impl Redirect {
     fn is_followed_by(&self, ino: Ino, seeks: Seeks) -> bool {
         match (&self.answered, seeks) {
             (Some(answer), Seeks::Successor) => answer.ino == ino && answer.at.elapsed() < FRESH,
-            (Some(answer), Seeks::Draft) => answer.ino == ino && answer.at.elapsed() < GRACE,
+            (Some(answer), Seeks::Draft | Seeks::Name) => {
+                answer.ino == ino && answer.at.elapsed() < GRACE
+            }
             // No lookup came between: it has no path.
-            (None, Seeks::Draft) => self.ino == ino && self.seeks == Seeks::Draft,
+            (None, Seeks::Draft | Seeks::Name) => self.ino == ino && self.seeks == seeks,
             (None, Seeks::Successor) => false,
         }
     }

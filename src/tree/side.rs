@@ -6,7 +6,7 @@ use crate::attachment::{Attachment, BlobKey, FieldId, RowId, TableId};
 use crate::catalog::Link;
 use crate::schema::Field;
 use crate::tree::attr::{Attr, Entry};
-use crate::tree::name;
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, fleeting, lasting, link_entry};
 
@@ -33,6 +33,16 @@ impl Edition {
 
     pub fn number(self) -> u64 {
         self.0.into()
+    }
+
+    /// The same bytes for one of several names.
+    pub fn under(self, mark: Mark) -> Self {
+        Self::from_number(self.number() ^ mark.number())
+    }
+
+    /// For which name it is, if its bytes are those that are shown now.
+    pub fn mark(self, shown: &Attachment) -> Mark {
+        Mark::from_number(self.number() ^ Self::of(shown.blob).number())
     }
 }
 
@@ -66,10 +76,10 @@ impl Side {
         }
     }
 
-    /// The inode of a link that was shown.
+    /// The inode of an attachment that was shown, by the number that `stat` tells.
     pub fn file(self, shown: &Attachment) -> Node {
         match self {
-            Self::Models => Node::Attachment(shown.id),
+            Self::Models => Node::Attachment(shown.id, Mark::SOLE),
             Self::Originals => Node::Original(shown.id, Edition::of(shown.blob)),
         }
     }
@@ -116,12 +126,6 @@ impl Side {
     /// Of a link that was shown.
     pub fn attr(self, shown: &Attachment) -> Attr {
         Attr { ino: self.file(shown).ino(), ..attachment_attr(shown) }
-    }
-
-    /// What a directory lists.
-    pub fn listed(self, link: Link, field: &Field) -> (Node, String) {
-        let shown = self.show(link);
-        (self.file(&shown.attachment), name::listed(&shown, field.collection).to_string())
     }
 }
 

@@ -27,7 +27,7 @@ impl Tree {
         }
         let node = node(ino)?;
         let value = match node.as_model() {
-            Node::Attachment(id) => self.attachment_attribute(who, node, id, name)?,
+            Node::Attachment(id, _) => self.attachment_attribute(who, node, id, name)?,
             Node::Trashed(id) => self.trashed_attribute(who, id, name)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
@@ -49,7 +49,7 @@ impl Tree {
     /// The foreign attributes' names, each followed by a zero byte.
     pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
         let names = match node(ino)?.as_model() {
-            Node::Attachment(id) | Node::Trashed(id) => self.library.attribute_names(id)?,
+            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attribute_names(id)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 open.draft.attribute_names(&self.library)?
@@ -97,7 +97,7 @@ impl Tree {
     pub(in crate::tree) fn still_named(&self, who: Caller, ino: Ino) -> Result<()> {
         let node = node(ino)?;
         match node.as_model() {
-            Node::Attachment(id) if self.handles.open_attachment(id).is_none() => {
+            Node::Attachment(id, _) if self.handles.open_attachment(id).is_none() => {
                 self.living_at(who, node, id).map(|_| ())
             }
             _ => Ok(()),
@@ -112,8 +112,12 @@ impl Tree {
         value: Option<&[u8]>,
     ) -> Result<bool> {
         let author = Self::author(who, &self.processes.owner(who.tid));
-        match node(ino)?.as_model() {
-            Node::Attachment(id) => Ok(self.library.set_attribute(id, name, value, author)?),
+        let node = node(ino)?;
+        match node.as_model() {
+            Node::Attachment(id, _) => {
+                let meant = || self.place_known(node).ok().flatten();
+                Ok(self.library.set_attribute((id, meant), name, value, author)?)
+            }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 Ok(open.draft.set_attribute(&self.library, name, value)?)
@@ -131,7 +135,7 @@ impl Tree {
 
     fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
         Ok(match node(ino)?.as_model() {
-            Node::Attachment(id) => self.library.attribute(id, name)?.is_some(),
+            Node::Attachment(id, _) => self.library.attribute(id, name)?.is_some(),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 open.draft.attribute(&self.library, name)?.is_some()
@@ -179,8 +183,13 @@ impl Tree {
         };
         let attachment = Side::of(node).face(attachment);
         if name == REFUSAL {
-            let places = self.library.places(id)?;
-            return Ok(places.iter().find_map(|place| self.refusal_of(place)));
+            let known = self.place_known(node)?;
+            let place = match known {
+                None if self.handles.open_attachment(id).is_none() => self.place_of(who, node)?,
+                None => return Ok(None),
+                Some(place) => place,
+            };
+            return Ok(self.refusal_of(&place));
         }
         self.known_attribute(&attachment, name)
     }

@@ -10,6 +10,7 @@ use crate::schema::Field;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 use crate::tree::directory::Directory;
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Ino, Result, Tree, name};
@@ -58,8 +59,8 @@ impl Tree {
 
     /// An attachment stayed where it is, and its owner, mode or times are others.
     pub(in crate::tree) fn forget_attachment(&self, id: AttachmentId) {
-        self.forget_attributes(Node::Attachment(id));
-        self.forget_attributes(Node::ThumbField(id));
+        self.forget_attributes(Node::Attachment(id, Mark::SOLE));
+        self.forget_attributes(Node::ThumbField(id, Mark::SOLE));
     }
 
     /// What was done to a name of `/originals` was done to a link, which the kernel may know by its name in `/models`.
@@ -193,7 +194,7 @@ impl Tree {
     /// Owner or mode of a row are others: those of the directories of its variants are, too.
     pub(in crate::tree) fn forget_thumb_directories(&self, row: RowId) -> Result<()> {
         for link in self.library.links(row)? {
-            self.forget_attributes(Node::ThumbField(link.attachment.id));
+            self.forget_attributes(Node::ThumbField(link.attachment.id, Mark::SOLE));
         }
         Ok(())
     }

@@ -18,10 +18,11 @@ impl Tree {
         let name = made(new_name)?;
         let goal = self.goal(&parent, &name)?;
         let side = parent.side();
-        match (node(ino)?.as_model(), goal) {
-            (Node::Attachment(id), Goal::File(place, field)) => {
+        let source = node(ino)?;
+        match (source.as_model(), goal) {
+            (Node::Attachment(id, _), Goal::File(place, field)) => {
                 let target = self.target(&place, &field, &name)?;
-                self.link_attachment(who, id, (&target, side))
+                self.link_attachment(who, (source, id), (&target, side))
             }
             (Node::Scratch(id), Goal::File(place, field)) => {
                 self.check_extension(who, &place, &field, &name)?;
@@ -33,7 +34,7 @@ impl Tree {
                 self.restore_by_link(who, id, &target)?;
                 self.entry_of(&target, side)
             }
-            (Node::Attachment(_), Goal::Scratch(_)) => Err(Error::CrossDevice),
+            (Node::Attachment(..), Goal::Scratch(_)) => Err(Error::CrossDevice),
             (Node::Draft(_), _) => Err(Error::Busy),
             _ => Err(Error::NotPermitted),
         }
@@ -42,15 +43,18 @@ impl Tree {
     fn link_attachment(
         &self,
         who: Caller,
-        id: AttachmentId,
+        (node, id): (Node, AttachmentId),
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
-        let from = self.library.find(&self.place_of(id)?)?.ok_or(Error::Stale)?;
+        let from = self.library.find(&self.place_of(who, node)?)?.ok_or(Error::Stale)?;
         let source = self.field_at(&from.place)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let taken = self.library.find(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
         self.library.share(&from, &source.rules, target, author)?;
+        if from.attachment.links == 1 {
+            self.sole.note(id, from.place.clone());
+        }
         self.drop_placeholders(&target.place, 0);
         self.row_changed(&target.place);
         self.forget_attachment(id);
@@ -77,6 +81,6 @@ impl Tree {
 
     fn entry_of(&self, target: &Target, side: Side) -> Result<Entry> {
         let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
-        Ok(side.entry(&side.show(link), &target.field, &target.written))
+        Ok(self.entry(side, &side.show(link), &target.field, &target.written))
     }
 }

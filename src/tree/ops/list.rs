@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::attachment::{Access, AttachmentId, FieldId, RowId, TableId, Times};
-use crate::catalog::{Link, Place, RowRecord};
+use crate::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId, Times};
+use crate::catalog::{Link, Place, RowRecord, VariantRecord};
 use crate::library::Table;
 use crate::schema::{Collection, Field};
 use crate::timestamp::Timestamp;
@@ -12,6 +12,7 @@ use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::listing::Page;
+use crate::tree::mark::Mark;
 use crate::tree::name;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
@@ -133,7 +134,7 @@ impl Tree {
             }
             Node::ThumbRow(table, row) => self.list_thumb_row(self.table(table)?, row)?,
             Node::ThumbCollection(field, row) => self.list_thumb_collection(field, row)?,
-            node @ (Node::ThumbField(id) | Node::GuardedThumbs(id)) => {
+            node @ (Node::ThumbField(id, _) | Node::GuardedThumbs(id, _)) => {
                 self.list_thumbs(node, id)?
             }
             other => fixed(self.list_control(other)?),
@@ -186,12 +187,19 @@ impl Tree {
                 let shown = |row| side.directory(node, self.collection_attr(number, row));
                 found.push(Child { node, name, place, entry: record.as_ref().map(shown) });
             } else if let Some(link) = links.remove(field.name.as_str()) {
-                found.push(linked(side, link, field, place));
+                found.push(self.linked(side, link, field, place));
             } else if let Some(open) = self.first_shown(&row.one(&field.name)) {
                 found.push(drafted(&open, place));
             }
         }
         self.list_scratch(row, found)
+    }
+
+    fn linked(&self, side: Side, link: Link, field: &Field, place: u64) -> Child {
+        let shown = side.show(link);
+        let name = name::listed(&shown, field.collection);
+        let entry = Some(self.entry_in_list(side, &shown, field, &name));
+        Child { node: side.file(&shown.attachment), name: name.to_string(), place, entry }
     }
 
     fn singles(&self, row: RowId) -> Result<HashMap<String, Link>> {
@@ -213,7 +221,7 @@ impl Tree {
         let side = collection.side();
         let items = items.into_iter().zip(places);
         let mut found: Vec<_> =
-            items.map(|(link, place)| linked(side, link, field, place)).collect();
+            items.map(|(link, place)| self.linked(side, link, field, place)).collect();
         found.extend(drafts);
         self.list_scratch(collection, found)
     }
@@ -284,9 +292,21 @@ impl Tree {
     /// The directory of an image's variants.
     fn thumbs(&self, link: &Link, row: &RowRecord, place: u64) -> Option<Child> {
         name::preset_format(&link.attachment)?;
-        let entry = self.thumbs_entry(&link.attachment, row);
-        let node = Node::of(entry.attr.ino)?;
+        let node = Node::thumbs_of(&link.attachment, Mark::among(link));
+        let entry = self.thumbs_entry(node, &link.attachment, row);
         Some(Child { node, name: link.place.name().to_string(), place, entry: Some(entry) })
+    }
+
+    /// The variants that were rendered, as far as this field lets them be asked for: others may have the same picture.
+    pub(in crate::tree) fn rendered(
+        &self,
+        attachment: &Attachment,
+        field: &Field,
+    ) -> Result<Vec<VariantRecord>> {
+        let mut rendered = self.library.variants(attachment.blob)?;
+        let size = attachment.content.dimensions;
+        rendered.retain(|it| size.is_some_and(|size| field.allows(it.variant, size)));
+        Ok(rendered)
     }
 
     /// Presets, rendered or not, and what else was rendered.
@@ -297,9 +317,9 @@ impl Tree {
             }
         }
         let attachment = self.thumbed(node, id)?;
-        let field = self.field_of(id)?;
+        let field = self.field_at(&self.place_known(node)?.ok_or(Error::Stale)?)?;
         let format = name::preset_format(&attachment).ok_or(Error::NotFound)?;
-        let mut rendered = self.library.variants(attachment.blob)?;
+        let mut rendered = self.rendered(&attachment, &field)?;
         rendered.sort_by_key(|record| record.id.0);
         let is_rendered =
             |name: &String| rendered.iter().any(|record| record.variant.to_string() == *name);
@@ -308,7 +328,7 @@ impl Tree {
             .filter(|(name, _)| !is_rendered(name))
             .map(|(name, place)| child(Node::Unrendered, name, place))
             .collect();
-        let kept = if node == Node::ThumbField(id) { lasting } else { fleeting };
+        let kept = if matches!(node, Node::ThumbField(..)) { lasting } else { fleeting };
         found.extend(rendered.into_iter().map(|record| {
             let (node, name) = (Node::Variant(record.id), record.variant.to_string());
             let entry = Some(kept(variant_attr(&record)));
@@ -357,13 +377,6 @@ fn places(items: &[Link]) -> Vec<u64> {
         ((link.position << SAME_POSITION_BITS) | same) + DOTS + 1
     };
     items.iter().map(place).collect()
-}
-
-fn linked(side: Side, link: Link, field: &Field, place: u64) -> Child {
-    let shown = side.show(link);
-    let name = name::listed(&shown, field.collection);
-    let entry = Some(side.entry(&shown, field, &name));
-    Child { node: side.file(&shown.attachment), name: name.to_string(), place, entry }
 }
 
 fn drafted(open: &OpenDraft, place: u64) -> Child {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
 use crate::catalog::Place;
+use crate::dimensions::Dimensions;
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
+use crate::tree::mark::Mark;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
@@ -59,7 +61,7 @@ impl Tree {
             | Node::OriginalCollection(..) => {
                 return self.lookup_file(who, &self.directory(parent)?, &name);
             }
-            node @ (Node::ThumbField(id) | Node::GuardedThumbs(id)) => {
+            node @ (Node::ThumbField(id, _) | Node::GuardedThumbs(id, _)) => {
                 return self.lookup_thumb(who, (node, id), &name);
             }
             Node::Table(table) => self.lookup_row(table, Side::Models, &name)?,
@@ -96,7 +98,8 @@ impl Tree {
         let original = found.ok_or(Error::NotFound)?;
         let readable = original.content.media_type.format().is_some();
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
-        if !self.field_of(id)?.allows(variant, dimensions) {
+        // The other daemon has asked the field whose name was used.
+        if !self.is_allowed(id, variant, dimensions)? {
             return Err(Error::NotFound);
         }
         self.library.variant(&original, variant)?;
@@ -213,7 +216,7 @@ impl Tree {
             return Ok(fleeting(draft_attr(&open)));
         }
         match link {
-            Some(link) => Ok(side.entry(&link, field, name)),
+            Some(link) => Ok(self.entry(side, &link, field, name)),
             None => self.lookup_first_draft(who, place, name),
         }
     }
@@ -267,7 +270,8 @@ impl Tree {
     fn lookup_thumbs(&self, place: &Place) -> Result<Entry> {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
-        Ok(self.thumbs_entry(&link.attachment, &self.row(place.row)?))
+        let node = Node::thumbs_of(&link.attachment, Mark::among(&link));
+        Ok(self.thumbs_entry(node, &link.attachment, &self.row(place.row)?))
     }
 
     /// Names that are no variant are refused by parsing alone.
@@ -279,9 +283,9 @@ impl Tree {
     ) -> Result<Lookup> {
         let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
         let attachment = self.thumbed(node, id)?;
-        let field = self.field_of(id)?;
+        let field = self.field_at(&self.place_of(who, node)?)?;
         // The kernel asks for the attributes of this directory once they were forgotten, and is then turned away from it.
-        let keep = if node == Node::ThumbField(id) { lasting } else { fleeting };
+        let keep = if matches!(node, Node::ThumbField(..)) { lasting } else { fleeting };
         self.lookup_variant(who, (attachment, &field), variant, keep)
     }
 
@@ -310,10 +314,14 @@ impl Tree {
         })
     }
 
-    /// The field that an attachment hangs from; of several the first.
-    pub(in crate::tree) fn field_of(&self, id: AttachmentId) -> Result<Arc<Field>> {
-        let place = self.library.places(id)?.into_iter().next().ok_or(Error::Stale)?;
-        self.field_at(&place)
+    /// Whether a field that the attachment hangs from lets a variant be asked for.
+    fn is_allowed(&self, id: AttachmentId, variant: Variant, size: Dimensions) -> Result<bool> {
+        for place in self.library.places(id)? {
+            if self.field_at(&place)?.allows(variant, size) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(in crate::tree) fn field_at(&self, place: &Place) -> Result<Arc<Field>> {

@@ -12,6 +12,7 @@ pub(in crate::tree) mod lookup;
 mod make;
 mod open;
 mod original;
+mod place;
 mod receive;
 mod remove;
 mod rename;

@@ -20,7 +20,7 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         match node(ino)? {
-            Node::Attachment(id) => self.open_attachment(who, id, flags),
+            node @ Node::Attachment(id, _) => self.open_attachment(who, (node, id), flags),
             Node::Original(id, edition) => self.open_original(who, (id, edition), flags),
             Node::Draft(id) => self.open_by_draft(who, id, flags),
             Node::Scratch(id) => self.open_scratch(who, id, flags),
@@ -37,15 +37,20 @@ impl Tree {
 
     /// Reading asks the catalogue for the key and the store for a descriptor. Writing, and reading by a process that has a
     /// draft of the slot, happens on the draft's inode: `ESTALE` makes the kernel look the path up again.
-    fn open_attachment(&self, who: Caller, id: AttachmentId, flags: OpenFlags) -> Result<Opened> {
-        if flags.changes() || self.has_draft_over(who, id)? {
-            return self.turn_to_draft(who, Node::Attachment(id), flags);
+    fn open_attachment(
+        &self,
+        who: Caller,
+        (node, id): (Node, AttachmentId),
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        if flags.changes() || self.has_draft_over(who, node)? {
+            return self.turn_to_draft(who, node, flags);
         }
         if let Some(stored) = self.library.open_attachment(id)? {
             self.redirects.end(who.tid);
             return Ok(self.opened_attachment(&stored.record, &stored.file));
         }
-        let attachment = self.living(who, id)?;
+        let attachment = self.living_at(who, node, id)?;
         self.redirects.end(who.tid);
         let file = self.library.open_blob(attachment.blob)?;
         Ok(self.opened_attachment(&attachment, &file))
@@ -67,13 +72,13 @@ impl Tree {
         Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
     }
 
-    pub(in crate::tree) fn has_draft_over(&self, who: Caller, id: AttachmentId) -> Result<bool> {
+    pub(in crate::tree) fn has_draft_over(&self, who: Caller, node: Node) -> Result<bool> {
         // The catalogue and the process are asked only when there is a draft at all.
         if self.drafts.is_empty() {
             return Ok(false);
         }
         let tgid = self.processes.group(who.tid);
-        let places = self.library.places(id)?;
+        let places = self.places_behind(node)?;
         let mut drafts = places.iter().flat_map(|place| self.drafts.found(place));
         Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
@@ -108,12 +113,12 @@ impl Tree {
     }
 
     fn is_being_read(&self, node: Node) -> bool {
-        matches!(node.as_model(), Node::Attachment(id) if self.handles.open_attachment(id).is_some())
+        matches!(node.as_model(), Node::Attachment(id, _) if self.handles.open_attachment(id).is_some())
     }
 
     fn place_behind(&self, node: Node) -> Result<Place> {
         match node.as_model() {
-            Node::Attachment(id) => self.place_of(id),
+            Node::Attachment(..) => self.place_known(node)?.ok_or(Error::Stale),
             Node::Draft(id) => {
                 self.drafts.find(id).map(|open| open.place().clone()).ok_or(Error::Stale)
             }
@@ -201,11 +206,6 @@ impl Tree {
     }
 
     /// The attachment of an inode that a path has led to. One that has lost its names since is looked up again, once.
-    pub(in crate::tree) fn living(&self, who: Caller, id: AttachmentId) -> Result<Attachment> {
-        self.living_at(who, Node::Attachment(id), id)
-    }
-
-    /// The same, of what an inode on either side stands for.
     pub(in crate::tree) fn living_at(
         &self,
         who: Caller,
@@ -222,10 +222,5 @@ impl Tree {
             Step::Serve => found.ok_or(Error::Stale),
             Step::LookAgain | Step::Reopen(_) => Err(Error::Stale),
         }
-    }
-
-    /// The slot that a path of an attachment leads to; of several names the first.
-    pub(in crate::tree) fn place_of(&self, id: AttachmentId) -> Result<Place> {
-        self.library.places(id)?.into_iter().next().ok_or(Error::Stale)
     }
 }

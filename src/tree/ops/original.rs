@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use crate::attachment::{Amendment, Attachment, AttachmentId};
+use crate::catalog::Place;
 use crate::library::Table;
 use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::brief;
 use crate::tree::side::{Edition, Side, as_sent};
@@ -34,10 +36,11 @@ impl Tree {
             return Ok(Side::Originals.attr(&as_sent(living)));
         };
         let now = self.library.attachment(id)?.map(as_sent);
-        let same = |it: &Attachment| Side::Originals.file(it) == node;
         let lost = || Attachment { links: 0, ..as_sent(open) };
-        let attr = Side::Originals.attr(&now.filter(same).unwrap_or_else(lost));
-        Ok(Attr { ino: node.ino(), ..attr })
+        Ok(match now {
+            Some(now) if self.is_edition(&now, edition)? => Side::Originals.attr(&now),
+            _ => Attr { ino: node.ino(), ..Side::Originals.attr(&lost()) },
+        })
     }
 
     /// The attachment; one whose original was sent anew since is looked up again.
@@ -48,8 +51,15 @@ impl Tree {
     ) -> Result<Attachment> {
         let node = Node::Original(id, edition);
         let found = self.living_at(who, node, id)?;
-        let same = Side::Originals.file(&as_sent(found.clone())) == node;
+        let same = self.is_edition(&as_sent(found.clone()), edition)?;
         if same { Ok(found) } else { Err(Error::Stale) }
+    }
+
+    /// Whether what is shown of an attachment is what an inode shows, under any of its names.
+    fn is_edition(&self, shown: &Attachment, edition: Edition) -> Result<bool> {
+        let mark = edition.mark(shown);
+        let is_of = |place: &Place| mark.is_of(place);
+        Ok(mark == Mark::SOLE || self.library.places(shown.id)?.iter().any(is_of))
     }
 
     pub(in crate::tree) fn open_original(
@@ -58,7 +68,7 @@ impl Tree {
         (id, edition): (AttachmentId, Edition),
         flags: OpenFlags,
     ) -> Result<Opened> {
-        if flags.changes() || self.has_draft_over(who, id)? {
+        if flags.changes() || self.has_draft_over(who, Node::Original(id, edition))? {
             return self.turn_to_draft(who, Node::Original(id, edition), flags);
         }
         let attachment = self.living_original(who, (id, edition))?;
@@ -75,11 +85,10 @@ impl Tree {
         (id, edition): (AttachmentId, Edition),
         change: Change,
     ) -> Result<Shown> {
-        self.still_named(who, Node::Original(id, edition).ino())?;
-        match change.size {
-            Some(0) => self.emptied.note((self.place_of(id)?, id, who.uid), ()),
-            Some(size) => self.truncate_attachment(who, id, size, Side::Originals)?,
-            None => {}
+        let node = Node::Original(id, edition);
+        self.still_named(who, node.ino())?;
+        if let Some(size) = change.size {
+            self.truncate_attachment(who, (node, id), size)?;
         }
         let attachment = if change.amendment == Amendment::default() {
             self.library.attachment(id)?.ok_or(Error::Stale)?

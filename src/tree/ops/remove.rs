@@ -8,6 +8,7 @@ use crate::catalog::{Link, Place};
 use crate::schema::{Collection, Field};
 use crate::slot::Name;
 use crate::tree::directory::Directory;
+use crate::tree::mark::Mark;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::side::Side;
@@ -19,7 +20,7 @@ impl Tree {
         let name = sought(name)?;
         match node(parent)? {
             Node::QuarantineEntry(id) => return self.unlink_quarantined(id, &name),
-            Node::ThumbField(id) | Node::GuardedThumbs(id) => {
+            Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
                 return self.purge_thumb(id, &name);
             }
             _ => {}
@@ -190,12 +191,13 @@ impl Tree {
 
     fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
         let link = self.library.find(place)?.ok_or(Error::NotFound)?;
-        self.clear_thumbs(Node::thumbs_of(&link.attachment), &[link])
+        self.clear_thumbs(Node::thumbs_of(&link.attachment, Mark::among(&link)), &[link])
     }
 
     fn clear_thumbs(&self, directory: Node, links: &[Link]) -> Result<()> {
         for link in links {
-            if !self.library.variants(link.attachment.blob)?.is_empty() {
+            let field = self.field_at(&link.place)?;
+            if !self.rendered(&link.attachment, &field)?.is_empty() {
                 return Err(Error::NotEmpty);
             }
         }

@@ -11,6 +11,7 @@ use crate::schema::Field;
 use crate::slot::Name;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
+use crate::tree::mark::Mark;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
@@ -274,6 +275,12 @@ impl Tree {
         }
         let author = Self::author(who, &self.processes.owner(who.tid));
         let before = self.library.find(&target.place)?;
+        // rename(2): of two names of one file neither goes.
+        if before.as_ref().is_some_and(|before| before.attachment.id == link.attachment.id) {
+            // But the kernel takes the inode of the one along to the other.
+            self.sole.take(&link.attachment.id);
+            return Ok(());
+        }
         if mode == RenameMode::Exchange {
             let other = before.as_ref().ok_or(Error::NotFound)?;
             let from = self.field_at(&link.place)?;
@@ -287,8 +294,9 @@ impl Tree {
         let back = table.files(from);
         let displaced =
             self.library.move_link(link, (&from.rules, back), target, collision(mode), author)?;
+        self.moved_sole(link.attachment.id, &link.place, &target.place);
         // The kernel keeps the inode, and another table may have fixed other bits of it.
-        self.forget_attributes(Node::Attachment(link.attachment.id));
+        self.forget_attributes(Node::Attachment(link.attachment.id, Mark::SOLE));
         self.row_changed(&link.place);
         self.row_changed(&target.place);
         self.forget_thumbs(&link.place);

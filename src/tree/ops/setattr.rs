@@ -11,8 +11,9 @@ use crate::library::sidecar::is_report;
 use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
-use crate::tree::ops::stat::{attachment_attr, brief};
+use crate::tree::ops::stat::{attachment_attr, brief, of_attachment};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 
@@ -24,7 +25,7 @@ impl Tree {
             return Ok(shown);
         }
         match node(ino)? {
-            Node::Attachment(id) => self.set_attachment(who, id, change),
+            node @ Node::Attachment(id, _) => self.set_attachment(who, (node, id), change),
             Node::Original(id, edition) => self.set_original(who, (id, edition), change),
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.set_scratch(id, change),
@@ -140,38 +141,44 @@ impl Tree {
         self.set_scratch(scratch.id, Change { size: None, ..change }).map(Some)
     }
 
-    fn set_attachment(&self, who: Caller, id: AttachmentId, change: Change) -> Result<Shown> {
-        self.still_named(who, Node::Attachment(id).ino())?;
-        match change.size {
-            // Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
-            Some(0) => self.emptied.note((self.place_of(id)?, id, who.uid), ()),
-            Some(size) => self.truncate_attachment(who, id, size, Side::Models)?,
-            None => {}
+    fn set_attachment(
+        &self,
+        who: Caller,
+        (node, id): (Node, AttachmentId),
+        change: Change,
+    ) -> Result<Shown> {
+        self.still_named(who, node.ino())?;
+        if let Some(size) = change.size {
+            self.truncate_attachment(who, (node, id), size)?;
         }
         let attachment = if change.amendment == Amendment::default() {
             self.library.attachment(id)?.ok_or(Error::Stale)?
         } else {
             let amended = self.library.amend(id, change.amendment)?;
             // The kernel has the attributes from the answer; who may read is said in the directory of the variants, too.
-            self.forget_attributes(Node::ThumbField(id));
+            self.forget_attributes(Node::ThumbField(id, Mark::SOLE));
             amended
         };
-        let attributes = if change.size.is_some() { Lifetime::None } else { Lifetime::Long };
-        Ok(Shown { attr: attachment_attr(&attachment), attributes })
+        let shown = of_attachment(node, attachment_attr(&attachment));
+        Ok(if change.size.is_some() { brief(shown.attr) } else { shown })
     }
 
-    /// `truncate` by path: a draft of its own, judged and committed before it returns.
+    /// `truncate` by path: a draft of its own, judged and committed before it returns. To 0 nothing changes yet; the next `open`
+    /// of this user starts empty (CONTRACT 2.6).
     pub(in crate::tree) fn truncate_attachment(
         &self,
         who: Caller,
-        id: AttachmentId,
+        (node, id): (Node, AttachmentId),
         length: u64,
-        side: Side,
     ) -> Result<()> {
-        let place = self.place_of(id)?;
+        let place = self.place_of(who, node)?;
+        if length == 0 {
+            self.emptied.note((place, id, who.uid), ());
+            return Ok(());
+        }
         let field = self.field_at(&place)?;
         let link = self.library.find(&place)?.ok_or(Error::Stale)?;
-        let attachment = side.show(link.clone()).attachment;
+        let attachment = Side::of(node).show(link.clone()).attachment;
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);

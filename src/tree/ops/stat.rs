@@ -1,6 +1,8 @@
 //! What `stat` shows of each node.
 //! Does not look names up.
 
+use std::mem::discriminant;
+
 use crate::access::{Fixed, Policy};
 use crate::attachment::{Access, Attachment, AttachmentId, FieldId, ScratchId, Times};
 use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
@@ -11,6 +13,7 @@ use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::document::{Document, View};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
+use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::ops::url::writing_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
@@ -24,7 +27,9 @@ impl Tree {
             return Ok(shown);
         }
         match node(ino)? {
-            Node::Attachment(id) => Ok(kept(self.stat_attachment(who, id)?)),
+            node @ Node::Attachment(id, _) => {
+                Ok(of_attachment(node, self.stat_attachment(who, (node, id))?))
+            }
             Node::Original(id, edition) => Ok(brief(self.stat_original(who, (id, edition))?)),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).or_else(|| self.handles.open_nothing(id));
@@ -78,7 +83,7 @@ impl Tree {
     /// writes to nothing else ('File changed while writing'). Without a name it has no links, as any open file.
     pub(in crate::tree) fn draft_shown(&self, open: &OpenDraft) -> Result<Shown> {
         let attr = draft_attr(open);
-        let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id).ino());
+        let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id, Mark::SOLE).ino());
         let names = open.draft.names(&self.library)?;
         let links = names.unwrap_or_else(|| u32::from(!open.is_unlinked()));
         Ok(brief(Attr { ino, links, ..attr }))
@@ -94,12 +99,12 @@ impl Tree {
     }
 
     /// While a handle is open on it this may be an `fstat`: the attributes are answered though the name is lost.
-    fn stat_attachment(&self, who: Caller, id: AttachmentId) -> Result<Attr> {
+    fn stat_attachment(&self, who: Caller, (node, id): (Node, AttachmentId)) -> Result<Attr> {
         if let Some(open) = self.handles.open_attachment(id) {
             let lost = Attachment { links: 0, ..open };
             return Ok(attachment_attr(&self.library.attachment(id)?.unwrap_or(lost)));
         }
-        Ok(attachment_attr(&self.living(who, id)?))
+        Ok(attachment_attr(&self.living_at(who, node, id)?))
     }
 
     /// Scratch that has lost its name is still what its open handles show.
@@ -122,10 +127,10 @@ impl Tree {
                 let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
                 kept(self.thumb_view(node, &row, row.times))
             }
-            Node::ThumbField(id) | Node::GuardedThumbs(id) => {
+            Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
                 let attachment = self.thumbed(node, id)?;
-                let row = self.row(self.place_of(id)?.row)?;
-                let Entry { attr, attributes, .. } = self.thumbs_entry(&attachment, &row);
+                let row = self.row(self.place_of(who, node)?.row)?;
+                let Entry { attr, attributes, .. } = self.thumbs_entry(node, &attachment, &row);
                 Shown { attr, attributes }
             }
             Node::Table(_)
@@ -153,15 +158,23 @@ impl Tree {
     /// The attachment whose variants an inode shows: it hangs somewhere, and who may read it has not changed.
     pub(in crate::tree) fn thumbed(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
         let found = self.library.attachment(id)?.filter(|found| found.links > 0);
-        found.filter(|found| Node::thumbs_of(found) == node).ok_or(Error::Stale)
+        let same = |found: &Attachment| {
+            discriminant(&Node::thumbs_of(found, Mark::SOLE)) == discriminant(&node)
+        };
+        found.filter(same).ok_or(Error::Stale)
     }
 
     /// The directory of an image's variants, in this row.
-    pub(in crate::tree) fn thumbs_entry(&self, attachment: &Attachment, row: &RowRecord) -> Entry {
-        let node = Node::thumbs_of(attachment);
+    pub(in crate::tree) fn thumbs_entry(
+        &self,
+        node: Node,
+        attachment: &Attachment,
+        row: &RowRecord,
+    ) -> Entry {
         let times = self.galleries.shown(Times::all(attachment.committed));
         let attr = self.thumb_view(node, row, times);
-        if node == Node::ThumbField(attachment.id) { lasting(attr) } else { fleeting(attr) }
+        let is_kept = matches!(node, Node::ThumbField(_, Mark::SOLE));
+        if is_kept { lasting(attr) } else { fleeting(attr) }
     }
 
     pub(in crate::tree) fn row_attr(&self, row: &RowRecord) -> Attr {
@@ -232,6 +245,11 @@ fn kept(attr: Attr) -> Shown {
     Shown { attr, attributes: Lifetime::Long }
 }
 
+/// The attributes of an attachment, for one of its inodes: the kernel knows them by one number, and is told of that alone.
+pub(in crate::tree) fn of_attachment(node: Node, attr: Attr) -> Shown {
+    if node.ino() == attr.ino { kept(attr) } else { brief(attr) }
+}
+
 /// Attributes that must be asked for every time.
 pub(in crate::tree) fn brief(attr: Attr) -> Shown {
     Shown { attr, attributes: Lifetime::None }
@@ -239,7 +257,7 @@ pub(in crate::tree) fn brief(attr: Attr) -> Shown {
 
 pub(in crate::tree) fn attachment_attr(attachment: &Attachment) -> Attr {
     Attr {
-        ino: Node::Attachment(attachment.id).ino(),
+        ino: Node::Attachment(attachment.id, Mark::SOLE).ino(),
         kind: Kind::File,
         size: attachment.content.length,
         links: attachment.links,

@@ -15,7 +15,7 @@ impl Tree {
     pub fn file_of(&self, ino: Ino) -> Result<Stored> {
         let asked = node(ino)?;
         let (blob, length) = match asked {
-            Node::Attachment(id) => {
+            Node::Attachment(id, _) => {
                 let found = self.library.attachment(id)?.ok_or(Error::Stale)?;
                 (found.blob, found.content.length)
             }
@@ -81,7 +81,9 @@ impl Tree {
 
     fn is_gone(&self, asked: Node) -> Result<bool> {
         Ok(match asked {
-            Node::Attachment(id) | Node::Original(id, _) => self.library.attachment(id)?.is_none(),
+            Node::Attachment(id, _) | Node::Original(id, _) => {
+                self.library.attachment(id)?.is_none()
+            }
             Node::Variant(id) => self.library.variant_by_id(id)?.is_none(),
             _ => true,
         })

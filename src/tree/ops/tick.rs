@@ -26,6 +26,7 @@ impl Tree {
         self.stamps.forget_old(Timestamp::now());
         self.unlinked.forget_old();
         self.emptied.forget_old();
+        self.sole.forget_old();
         self.removed.forget_old();
         self.library.close_old();
     }

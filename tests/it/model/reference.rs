@@ -247,7 +247,9 @@ impl Reference {
                 }
                 Open::Scratch(id)
             }
-            Some(Found::Attachment(id)) if how.writes() || self.has_draft_over(who, id) => {
+            Some(Found::Attachment(id))
+                if how.writes() || self.has_draft_over(who, (place, id)) =>
+            {
                 self.open_draft(who, place, how, true)
             }
             Some(Found::Attachment(id)) => Open::Bytes(self.attachments[&id].clone()),
@@ -264,9 +266,13 @@ impl Reference {
         self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
-    fn has_draft_over(&self, who: u32, id: u32) -> bool {
-        let here =
-            |draft: &Draft| draft.path != Path::Nobody && self.slots.get(&draft.place) == Some(&id);
+    /// Of this name: a draft of another name of the same attachment is another's.
+    fn has_draft_over(&self, who: u32, (place, id): (Place, u32)) -> bool {
+        let here = |draft: &Draft| {
+            draft.path != Path::Nobody
+                && draft.place == place
+                && self.slots.get(&draft.place) == Some(&id)
+        };
         let own = |draft: &Draft| draft.owner == who && draft.handles > 0 && !draft.is_judged();
         self.drafts.iter().any(|draft| here(draft) && own(draft))
     }

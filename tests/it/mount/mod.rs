@@ -19,6 +19,7 @@ mod extension;
 mod kept;
 mod law;
 mod life;
+mod links;
 mod listing;
 mod metadata;
 mod metric;

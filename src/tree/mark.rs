@@ -1,0 +1,75 @@
+//! Marks: which of its names an inode of an attachment stands for. Does not know which names there are.
+//!
+//! Requests name an inode and no path, and what is changed is judged by the rules of the slot whose name was used. So an
+//! attachment with several names has an inode for each of them in the kernel; `stat` shows one number for all. Their pages are
+//! separate, which is of no consequence: an inode's bytes never change.
+
+use crate::catalog::{Link, Place};
+
+/// Tells the names of an attachment apart by 16 bits of a hash, the same over restarts. Two names may have one and the same:
+/// then the path is looked up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mark(u16);
+
+impl Mark {
+    /// Of an attachment that has one name, whichever that is.
+    pub const SOLE: Self = Self(0);
+
+    /// Of a link among all that its attachment has.
+    pub fn among(link: &Link) -> Self {
+        if link.attachment.links > 1 { Self::of(&link.place) } else { Self::SOLE }
+    }
+
+    /// FNV-1a, folded.
+    pub fn of(Place { row, field, item }: &Place) -> Self {
+        let item = item.as_ref().map_or("", |item| item.as_str());
+        let bytes = row.0.to_le_bytes().into_iter();
+        let bytes = bytes.chain(field.as_str().bytes()).chain([0]).chain(item.bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let folded = hash ^ (hash >> 32);
+        Self::from_number(((folded ^ (folded >> 16)) & 0xffff).max(1))
+    }
+
+    /// Whether an inode with this mark may stand for a name.
+    pub fn is_of(self, place: &Place) -> bool {
+        self == Self::SOLE || self == Self::of(place)
+    }
+
+    pub fn from_number(number: u64) -> Self {
+        Self(u16::try_from(number & 0xffff).unwrap_or_default())
+    }
+
+    pub fn number(self) -> u64 {
+        self.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::RowId;
+    use crate::slot::Name;
+
+    /// Numbers of directories of variants have it in them, and are the same over restarts.
+    #[test]
+    fn names_are_told_apart_and_a_mark_never_changes() {
+        let name = |text: &str| Name::parse(text).expect("a name");
+        let item = |row, item: &str| Place {
+            row: RowId(row),
+            field: name("list"),
+            item: Some(name(item)),
+        };
+        let places = [Place::one(RowId(1), name("memo")), item(1, "a"), item(1, "b"), item(2, "a")];
+        let marks = places.each_ref().map(|place| Mark::of(place).number());
+        assert_eq!(marks, MARKS);
+        for (at, place) in places.iter().enumerate() {
+            assert!(Mark::SOLE.is_of(place));
+            let others = places.iter().filter(|other| Mark::of(place).is_of(other));
+            assert_eq!(others.collect::<Vec<_>>(), [&places[at]]);
+        }
+    }
+
+    const MARKS: [u64; 4] = [1138, 32724, 31769, 15340];
+}
