@@ -29,10 +29,10 @@ pub fn stopping() {
 }
 
 /// From a thread of its own: a manager that reads nothing makes whoever tells it wait once the socket is full.
-fn send(phase: Option<NotifyState<'static>>, status: String) {
+fn send(phase: Option<NotifyState<'static>>, said: String) {
     let (done, is_done) = mpsc::sync_channel(1);
     let tell = move || {
-        let states: Vec<_> = phase.into_iter().chain([NotifyState::Status(&status)]).collect();
+        let states: Vec<_> = phase.into_iter().chain([NotifyState::Status(&said)]).collect();
         done.send(sd_notify::notify(&states))
     };
     let started = thread::Builder::new().name("notify".into()).spawn(tell);

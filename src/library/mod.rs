@@ -33,6 +33,7 @@ pub mod reserve;
 pub mod row;
 pub mod rows;
 pub mod scratch;
+mod settings;
 pub mod settle;
 mod share;
 pub mod sidecar;
@@ -47,14 +48,13 @@ mod writeback;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::Policy;
 use crate::attachment::{AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
 use crate::catalog::{self, Catalog, Orphan, Place};
 use crate::fence::{Fence, Fenced};
-use crate::fetch::{self, Fetcher};
+use crate::fetch::Fetcher;
 use crate::library::boxes::DropBox;
 use crate::library::counts::Counts;
 use crate::library::damage::Damage;
@@ -63,12 +63,12 @@ use crate::library::expire::Told;
 use crate::library::home::Home;
 use crate::library::open::Lent;
 use crate::library::promise::{Promise, Promises};
-use crate::library::quarantine::{Bounds, Quarantine};
+use crate::library::quarantine::Quarantine;
 use crate::library::reads::Reads;
 use crate::library::refuse::Refusals;
 use crate::library::reserve::Reserve;
 use crate::library::staging::Staging;
-use crate::library::stores::{Store, Stores};
+use crate::library::stores::Stores;
 use crate::library::tally::Tally;
 use crate::library::variant::{Renderer, Renders};
 use crate::pipeline::{self, Pipeline};
@@ -78,28 +78,7 @@ use crate::schema::{Collection, Field, IdRule, Schema};
 use crate::slot::{Name, Slot};
 use crate::variant::Variant;
 
-/// What an operator may choose.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How long an attachment without a name is kept for whoever deletes first and writes then (CONTRACT 2.11).
-    pub hold: Duration,
-    /// How long it can be put back by anybody, if that is longer.
-    pub trash: Duration,
-    /// How long scratch lives.
-    pub scratch: Duration,
-    /// Bytes of rendered variants that are kept.
-    pub cache_bytes: u64,
-    pub quarantine: Bounds,
-    pub quotas: Quotas,
-    /// In front of a blob's path in public URLs, without a slash at the end.
-    pub base_url: Option<String>,
-    /// The stores beside the library's own.
-    pub stores: Vec<Store>,
-    /// Owner, group and modes where no table has a word of its own.
-    pub access: Policy,
-    /// Where files may be fetched from.
-    pub fetch: fetch::Policy,
-}
+pub use crate::library::settings::Settings;
 
 /// A table as it is used: the catalogue's number beside the configuration's rules.
 #[derive(Debug)]

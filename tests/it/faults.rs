@@ -19,11 +19,7 @@ const EBADMSG: i32 = 74;
 
 /// The worker processes of a daemon.
 fn workers(mount: &Mount) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("its threads");
-    let children = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
-    let listed: Vec<String> =
-        tasks.map(|task| children(task.expect("a thread")).unwrap_or_default()).collect();
-    listed.concat().split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+    mount.children("worker")
 }
 
 fn signal(name: &str, process: u32) {

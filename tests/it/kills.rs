@@ -9,7 +9,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -150,7 +149,7 @@ fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
 fn hang(mount: &mut Mount) -> Clients {
     for _ in 0..40 {
         let mut clients = Clients::start(mount);
-        kill_guard(mount.pid());
+        kill_guard(mount);
         mount.kill();
         if clients.told(PROMISED).is_none() {
             return clients;
@@ -161,15 +160,9 @@ fn hang(mount: &mut Mount) -> Clients {
     panic!("no kill hangs anybody: this harness would not see it");
 }
 
-fn kill_guard(daemon: u32) {
-    let children = fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children"));
-    let children = children.expect("a list");
-    let is_guard = |pid: &&str| {
-        let line = fs::read(Path::new("/proc").join(pid).join("cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).nth(1) == Some(b"guard".as_slice())
-    };
-    let guard = children.split_whitespace().find(is_guard).expect("a guard");
-    crate::mount::tool::run("kill", &["-KILL", guard]).succeeded();
+fn kill_guard(mount: &Mount) {
+    let [guard] = mount.children("guard")[..] else { panic!("one mount, one guard") };
+    crate::mount::tool::run("kill", &["-KILL", &guard.to_string()]).succeeded();
 }
 
 /// A crash that the daemon does not survive, but that is no `SIGKILL`: other threads are awaited before its first one ends.

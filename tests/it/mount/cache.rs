@@ -308,16 +308,12 @@ struct Stopped(BTreeSet<String>);
 impl Stopped {
     /// Makes the daemon start all the workers that it ever has, and stops them.
     fn workers_of(mount: &Mount, thumbs: &Path) -> Self {
-        let children = || {
-            let tasks = fs::read_dir(format!("/proc/{}/task", mount.pid())).expect("its threads");
-            let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
-            let found: Vec<_> = tasks.flatten().filter_map(|task| of(task).ok()).collect();
-            found.iter().flat_map(|line| line.split_whitespace().map(str::to_owned)).collect()
-        };
+        let children =
+            || mount.children("worker").iter().map(u32::to_string).collect::<BTreeSet<_>>();
         // Requests that render one at a time keep one worker busy; those that come at once need all.
         let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
         for round in 0.. {
-            let found: BTreeSet<String> = children();
+            let found = children();
             if found.len() >= threads {
                 signal("-STOP", &found);
                 return Self(found);

@@ -217,6 +217,19 @@ impl Mount {
         fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
     }
 
+    /// The processes that the daemon has started as this: `worker`, `guard`.
+    pub fn children(&self, role: &str) -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
+        let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
+        let listed: Vec<String> = tasks.flatten().filter_map(|task| of(task).ok()).collect();
+        let is_one = |pid: &&str| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(role.as_bytes())
+        };
+        let pids = listed.iter().flat_map(|line| line.split_whitespace()).filter(is_one);
+        pids.map(|pid| pid.parse().expect("a number")).collect()
+    }
+
     /// The daemon's process.
     pub fn pid(&self) -> u32 {
         self.daemon.as_ref().expect("it runs").id()

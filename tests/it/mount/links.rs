@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 
 use super::daemon::Mount;
 use super::peer::Peer;
-use super::tool::{run, shell};
+use super::tool::{Done, run, shell};
 use super::{ENOENT, errno, names, picture, read};
 
 const CONFIG: &str = r#"
@@ -72,12 +72,15 @@ fn to_each(act: impl Fn(&Path), becomes: &[u8]) {
     }
 }
 
+/// truncate(2): truncate(1) opens the file and calls ftruncate(2).
+fn truncated(path: &Path, length: &str) -> Done {
+    const CUT: &str = "import os, sys; os.truncate(sys.argv[1], int(sys.argv[2]))";
+    run("python3", &[Path::new("-c"), Path::new(CUT), path, Path::new(length)])
+}
+
 #[test]
 fn a_truncation_by_path_changes_the_name_that_was_used() {
-    to_each(
-        |path| run("truncate", &[Path::new("-s"), Path::new("8"), path]).succeeded(),
-        b"one text",
-    );
+    to_each(|path| truncated(path, "8").succeeded(), b"one text");
 }
 
 #[test]
@@ -94,7 +97,9 @@ fn a_truncation_to_nothing_empties_the_name_that_was_used() {
     for length in ["0", "os.O_TRUNC"] {
         let empty = |path: &Path| {
             let script = match length {
-                "0" => "truncate -s 0 $1 && printf 'new text' >> $1",
+                "0" => {
+                    "python3 -c 'import os, sys; os.truncate(sys.argv[1], 0)' $1 && printf 'new text' >> $1"
+                }
                 _ => "exec 3> $1; exec 3>&-; printf 'new text' >> $1",
             };
             shell(script, &[path]).succeeded();
@@ -102,7 +107,8 @@ fn a_truncation_to_nothing_empties_the_name_that_was_used() {
         to_each(empty, b"new text");
         // The other name was not emptied with it.
         let Some((_mount, [first, second])) = named("1/memo") else { return };
-        shell("truncate -s 0 $1 && printf ' and more' >> $2", &[&second, &first]).succeeded();
+        truncated(&second, "0").succeeded();
+        shell("printf ' and more' >> $1", &[&first]).succeeded();
         assert_eq!(read(&first), [TEXT, b" and more"].concat().as_slice());
     }
 }
@@ -139,7 +145,7 @@ fn a_descriptor_that_is_truncated_by_its_path_is_so_under_its_own_name() {
             let held = rustix::fs::open(path, access, Mode::empty()).expect("opened");
             let again =
                 PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), held.as_raw_fd()));
-            run("truncate", &[Path::new("-s"), Path::new("8"), &again]).succeeded();
+            truncated(&again, "8").succeeded();
         };
         to_each(truncate, b"one text");
     }
@@ -168,7 +174,7 @@ fn a_change_is_judged_by_the_slot_whose_name_was_used() {
             rustix::fs::ftruncate(OpenOptions::new().write(true).open(path)?, 5).map_err(Into::into)
         })
     };
-    let by_path = |path: &Path| run("truncate", &[Path::new("-s"), Path::new("5"), path]);
+    let by_path = |path: &Path| truncated(path, "5");
     let done = by_path(&note);
     assert!(done.stderr.contains("out of range"), "{done}");
     assert!(mount.last_error().starts_with("user/1/note:"), "{}", mount.last_error());
@@ -234,7 +240,7 @@ fn of_two_names_of_one_file_neither_goes_by_a_rename() {
     for path in [&first, &second] {
         assert_eq!((read(path), fs::metadata(path).expect("stat").nlink()), (read(&first), 2));
     }
-    run("truncate", &[Path::new("-s"), Path::new("8"), &second]).succeeded();
+    truncated(&second, "8").succeeded();
     assert_eq!((&*read(&first), &*read(&second)), (TEXT, &b"one text"[..]));
 }
 
@@ -244,7 +250,7 @@ fn a_name_that_is_moved_or_left_alone_goes_on_by_itself() {
     let moved = mount.row_of("7").join("memo");
     fs::rename(&second, &moved).expect("moved");
     let cut = |path: &Path, length: &str| {
-        run("truncate", &[Path::new("-s"), Path::new(length), path]).succeeded();
+        truncated(path, length).succeeded();
     };
     cut(&moved, "8");
     assert_eq!((&*read(&first), &*read(&moved)), (TEXT, &b"one text"[..]));
@@ -320,7 +326,7 @@ fn originals_of_two_names_are_written_each_by_itself() {
         assert_eq!(read(&originals[1 - which]), picture::good(1));
         assert_eq!(read(&paths[1 - which]), picture::good(1));
         // Judged where it was done.
-        let done = run("truncate", &[Path::new("-s"), Path::new("99"), &originals[1 - which]]);
+        let done = truncated(&originals[1 - which], "99");
         assert!(done.code != 0, "{done}");
         let slot = ["user/42/avatar:", "user/1/cover:"][1 - which];
         assert!(mount.last_error().starts_with(slot), "{}", mount.last_error());
@@ -337,7 +343,7 @@ fn names_that_cannot_be_told_apart_by_their_inodes_are_told_apart_all_the_same()
     fs::write(&one, TEXT).expect("taken");
     fs::hard_link(&one, &other).expect("linked");
     let cut = |path: &Path, length: &str| {
-        run("truncate", &[Path::new("-s"), Path::new(length), path]).succeeded();
+        truncated(path, length).succeeded();
     };
     cut(&other, "8");
     assert_eq!((&*read(&one), &*read(&other)), (TEXT, &b"one text"[..]));
@@ -364,8 +370,7 @@ fn names_that_come_and_go_while_others_write_are_never_mixed() {
                     let length = 3 + (number + round) % 15;
                     if round % 2 == 0 {
                         rustix::fs::open(&own, OFlags::RDONLY, Mode::empty()).expect("opened");
-                        run("truncate", &["-s", &length.to_string(), &own.display().to_string()])
-                            .succeeded();
+                        truncated(&own, &length.to_string()).succeeded();
                     } else {
                         let file = OpenOptions::new().write(true).open(&own).expect("opened");
                         file.set_len(length).expect("truncated");
