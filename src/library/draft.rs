@@ -221,6 +221,12 @@ impl Draft {
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
     }
 
+    /// Whether it began with nothing, and has got no byte and lost none.
+    pub fn is_blank(&self) -> bool {
+        let work = self.work();
+        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
+    }
+
     /// Reads what the writer sees: its own bytes, or what it started with.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let work = self.work();

@@ -75,6 +75,24 @@ fn a_file_that_was_attached_since_the_program_looked_is_opened_and_not_begun_ane
     kernel.close(other(), fd).expect("closed");
 }
 
+/// `touch doc.csv`, whose release the kernel sends after `close` has returned: the program's next open may come before.
+#[test]
+fn what_was_touched_under_an_alias_begins_nothing_under_the_name_of_the_file() {
+    let house = occupied();
+    let kernel = Kernel(house.tree());
+    let row = kernel.row(writer(), "1").expect("a row");
+    let flags = How::Update.flags();
+    let touched = house.tree().create(writer(), row, OsStr::new("doc.csv"), 0o644, flags);
+    let (_, touched) = touched.expect("opened");
+    house.tree().flush(writer(), touched.fh).expect("closed");
+    let fd = open(&house, writer(), DOC, How::Update);
+    assert_eq!(kernel.read(fd), Ok(OLD.to_vec()));
+    house.tree().release(touched.fh);
+    kernel.write(fd, OLD.len() as u64, NEW).expect("written");
+    kernel.close(writer(), fd).expect("taken");
+    assert_eq!(stored(&house, DOC), Ok([OLD, NEW].concat()));
+}
+
 #[test]
 fn a_draft_has_an_inode_of_its_own_and_stat_by_path_shows_the_old_file() {
     let house = occupied();

@@ -33,7 +33,10 @@ impl Tree {
         written: &Name,
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
-        if let Some(own) = self.own_draft(who, place) {
+        // One that was begun under an alias, from nothing, is not what the attachment's name leads to while it has no byte: its
+        // handle may be closed already (touch), and the release be on its way.
+        let leads_there = |own: &Arc<OpenDraft>| link.is_none() || !own.draft.is_blank();
+        if let Some(own) = self.own_drafts(who, place).into_iter().find(leads_there) {
             own.await_open();
             return Ok(own);
         }
@@ -52,13 +55,15 @@ impl Tree {
         self.begin_draft(who, self.target(place, field, &written)?, (start, access), over)
     }
 
-    /// The draft of a slot that the caller may go on with.
-    pub(in crate::tree) fn own_draft(&self, who: Caller, place: &Place) -> Option<Arc<OpenDraft>> {
+    /// The drafts of a slot that the caller may go on with, the oldest first.
+    pub(in crate::tree) fn own_drafts(&self, who: Caller, place: &Place) -> Vec<Arc<OpenDraft>> {
+        let mut drafts = self.drafts.found(place);
         // Whose thread it is, is asked only where there is a draft at all.
-        if self.drafts.found(place).is_empty() {
-            return None;
+        if !drafts.is_empty() {
+            let tgid = self.processes.group(who.tid);
+            drafts.retain(|open| open.belongs_to(tgid));
         }
-        self.drafts.owned(place, self.processes.group(who.tid))
+        drafts
     }
 
     /// What is stored, as the beginning of a draft. What is damaged can be emptied and written anew, but not be read.

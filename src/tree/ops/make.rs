@@ -73,7 +73,7 @@ impl Tree {
         if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
         }
-        let open = if let Some(own) = self.own_draft(who, place) {
+        let open = if let Some(own) = self.own_drafts(who, place).into_iter().next() {
             own
         } else {
             let full = match (&over, field.on_refuse) {
