@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Dir, Mode, OFlags, open, openat, statfs};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Uid, open, openat, statat, statfs};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, UnmountFlags, fsconfig_create, fsmount, fsopen,
     unmount,
@@ -50,6 +50,12 @@ impl Connection {
     pub fn abort_file(self) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         Ok(openat(control()?, format!("{self}/abort"), flags, Mode::empty())?.into())
+    }
+
+    /// Whose mount it is.
+    pub fn owner(self) -> io::Result<Uid> {
+        let stat = statat(control()?, format!("{self}/abort"), AtFlags::empty())?;
+        Ok(Uid::from_raw(stat.st_uid))
     }
 
     /// Ends the connection: requests that wait for an answer and all later ones fail (`ECONNABORTED`, `ENOTCONN`).

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open};
 
 use crate::fuse::connection::Connection;
 
@@ -36,14 +36,16 @@ pub fn turn_away(listener: &UnixListener) {
     while listener.accept().is_ok() {}
 }
 
-/// The process that serves a connection, by its own word. Nothing where none says so, or where it cannot be seen from here
-/// (another network or process namespace).
-pub fn server_of(connection: Connection) -> Option<Pid> {
+/// The process that serves a connection, by its own word. Nothing where none says so, where it cannot be seen from here (another
+/// network or process namespace), or where somebody says so whose mount it is not.
+fn server_of(connection: Connection) -> Option<Pid> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
     let address = SocketAddrUnix::new_abstract_name(name(connection).as_bytes()).ok()?;
     connect(&socket, &address).ok()?;
-    listener(&socket)
+    let peer = socket_peercred(&socket).ok()?;
+    let owner = connection.owner().unwrap_or_else(|_| geteuid());
+    (peer.uid.is_root() || peer.uid == owner).then_some(peer.pid)
 }
 
 /// The process that listens at the other end of a connected socket.
@@ -98,7 +100,7 @@ fn await_end(pid: Pid) {
     }
 }
 
-/// Of an abstract socket: it has no file, and goes with the listener.
+/// The name of a connection's abstract socket, which has no file and goes with the listener.
 fn name(connection: Connection) -> String {
     format!("mediafs/connection/{connection}")
 }

@@ -147,7 +147,7 @@ impl OpenDraft {
         (hold.hidden, hold.unlinked) = (true, false);
     }
 
-    /// Somebody else takes its name away.
+    /// Its name was removed by another process.
     pub fn unlink(&self) {
         let mut hold = self.lock();
         (hold.hidden, hold.unlinked) = (true, true);

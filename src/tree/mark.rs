@@ -12,10 +12,10 @@ use crate::catalog::{Link, Place};
 pub struct Mark(u16);
 
 impl Mark {
-    /// Of an attachment that has one name, whichever that is.
+    /// The mark of the only name of an attachment, whichever that is.
     pub const SOLE: Self = Self(0);
 
-    /// Of a link among all that its attachment has.
+    /// The mark of a link: its place's if the attachment has several names, else [`Self::SOLE`].
     pub fn among(link: &Link) -> Self {
         if link.attachment.links > 1 { Self::of(&link.place) } else { Self::SOLE }
     }

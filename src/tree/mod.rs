@@ -190,7 +190,7 @@ pub struct Tree {
     unlinked: Memory<(Place, u32), (AttachmentId, Name)>,
     /// Which users emptied which attachments a moment ago, and under which name.
     emptied: Memory<(Place, AttachmentId, u32), ()>,
-    /// Of attachments that got a second name, the first: what the kernel has learnt of them until then means that one.
+    /// The first name of each attachment that got a second: the inodes that the kernel learnt before mean that one.
     sole: Memory<AttachmentId, Place>,
     /// Entries of the quarantine whose bytes were removed a moment ago: `rm -r` is still at it.
     removed: Memory<RefusalId, Kept>,

@@ -30,7 +30,7 @@ pub struct Stamps {
 struct Known {
     /// Of every row that is not in the map.
     base: Option<Timestamp>,
-    /// Of the row itself, and of the collections in it.
+    /// The times of each row: its own (no name), and those of the collections in it.
     of: HashMap<RowId, Vec<(Option<Name>, Timestamp)>>,
 }
 

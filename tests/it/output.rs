@@ -1,4 +1,4 @@
-//! What becomes of the mount when nobody reads what the daemon says, and when signals come that are not meant for it: nothing.
+//! The mount outlives output that nobody reads, and signals that are not meant for it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

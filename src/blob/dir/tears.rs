@@ -1,4 +1,4 @@
-//! What a start makes of a log that a crash or a disk has damaged: no damage keeps the store from being opened, and what was
+//! Starts over logs that a crash or a disk has damaged: no damage keeps the store from being opened, and what was
 //! acknowledged is there as long as its record or the blob itself is whole.
 
 use std::path::PathBuf;

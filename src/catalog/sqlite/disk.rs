@@ -1,4 +1,4 @@
-//! What the disk does to a catalogue: which errors say that it failed, and what the kernel is not believed.
+//! A disk that fails under the catalogue: which errors of `SQLite` say so, and the page cache that is dropped before a start.
 //! Does not know what is written.
 
 use std::fs::File;

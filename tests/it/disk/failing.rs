@@ -136,7 +136,7 @@ impl Drop for FailingDisk {
 }
 
 struct Platter {
-    /// Of a thousand writes.
+    /// How many of a thousand writes fail.
     failing: AtomicU64,
     fails_next: AtomicBool,
     failures: AtomicU64,
@@ -190,7 +190,7 @@ impl State {
         self.unflushed.push((offset, before, data.to_vec()));
     }
 
-    /// Of what was not flushed chance keeps half.
+    /// Cuts the power: a random half of what was not flushed is lost.
     fn cut(&mut self) {
         let unflushed = std::mem::take(&mut self.unflushed);
         for (offset, before, _) in unflushed.iter().rev() {

@@ -266,7 +266,7 @@ impl Reference {
         self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
-    /// Of this name: a draft of another name of the same attachment is another's.
+    /// Whether the process has a draft of this name; a draft of the attachment's other name does not count.
     fn has_draft_over(&self, who: u32, (place, id): (Place, u32)) -> bool {
         let here = |draft: &Draft| {
             draft.path != Path::Nobody

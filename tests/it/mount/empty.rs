@@ -1,4 +1,4 @@
-//! What empties a file, and what does not (CONTRACT 2.6): `O_TRUNC` however a file is opened, and files that are opened and
+//! Opens and closes that empty a file, and those that do not (CONTRACT 2.6): `O_TRUNC` however a file is opened, and files that are opened and
 //! closed without a byte.
 
 use std::fs::{self, File, OpenOptions};

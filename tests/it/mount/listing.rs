@@ -144,7 +144,7 @@ fn the_time_of_a_list_moves_with_scratch_and_links_and_what_is_moved() {
     assert_eq!(super::errno(fs::metadata(list.join("l.part"))), ENOENT);
 }
 
-/// Somebody who sets the times of a directory sees them, whatever came before.
+/// Times that are set on a directory are shown, whatever came before.
 #[test]
 fn times_that_somebody_sets_are_to_be_seen() {
     let Some(mount) = Mount::with(CONFIG) else { return };
