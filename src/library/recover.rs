@@ -84,12 +84,17 @@ impl Library {
     }
 
     fn send_to_quarantine(&self, found: &Found<'_>) -> io::Result<bool> {
-        let file = File::open(found.file)?;
-        let meta = file.metadata()?;
+        let meta = fs::symlink_metadata(found.file)?;
+        if !meta.is_file() {
+            // Nobody of ours made it, and to open a fifo would wait for whoever writes to it.
+            tracing::warn!(path = %found.file.display(), "this is no file, and stays where it is");
+            return Ok(false);
+        }
         // With another name it is stored, or in the quarantine, already: only this name outlived the crash.
-        if meta.is_file() && (meta.len() == 0 || meta.nlink() > 1) {
+        if meta.len() == 0 || meta.nlink() > 1 {
             return Ok(true);
         }
+        let file = File::open(found.file)?;
         trim(&file);
         let refusal = Refusal {
             id: self.refusals.next_id(),

@@ -115,3 +115,21 @@ fn until(what: &str, happened: impl Fn() -> bool) {
         std::thread::yield_now();
     }
 }
+
+/// A fifo that is opened waits for whoever writes to it: the daemon never came up.
+#[test]
+fn what_is_no_file_in_the_librarys_folders_keeps_no_daemon_from_starting() {
+    let Some(mut mount) = Mount::start() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    mount.stop();
+    for folder in ["staging", "scratch", "quarantine", "blobs/pending"] {
+        let folder = mount.library().join(folder);
+        run("mkfifo", &[folder.join("fifo")]).succeeded();
+        fs::create_dir_all(folder.join("directory/in it")).expect("a directory");
+    }
+    mount.restart();
+    assert_eq!(read(&avatar), picture::good(1));
+    for folder in ["staging", "scratch", "quarantine"] {
+        assert!(mount.library().join(folder).join("directory/in it").exists(), "{folder}");
+    }
+}
