@@ -74,7 +74,7 @@ impl Store {
         Self::open_behind(root, &Fence::default())
     }
 
-    /// The same, behind the fence of its library.
+    /// Opens the store as [`Store::open`] does; the first write that its disk fails raises this fence of its library.
     pub fn open_behind(root: &Path, fence: &Fence) -> Result<Self, Error> {
         Self::start(root, Disk::new(Box::new(disk::sync), fence.clone()), Bounds::default())
     }

@@ -92,7 +92,7 @@ impl Sqlite {
         Self::open_behind(path, &Fence::default())
     }
 
-    /// The same, behind the fence of its library.
+    /// Opens the catalogue as [`Sqlite::open`] does; the first write that its disk fails raises this fence of its library.
     pub fn open_behind(path: &Path, fence: &Fence) -> Result<Self, Error> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(refused(format!("SQLite {} is older than 3.51.3", rusqlite::version())));

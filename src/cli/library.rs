@@ -25,7 +25,7 @@ pub fn open(config: &Config) -> Result<Library, Error> {
     assemble(config, Home::find(&config.library.path)?, Loss::Refused, Depot::find)
 }
 
-/// The same for a mount: a library that is not there is made, and said to be new.
+/// Opens the library for a mount, alone: one that is not there is made, and the log says that it is new.
 pub fn open_or_make(config: &Config, loss: Loss) -> Result<Library, Error> {
     let home = Home::open(&config.library.path)?;
     let made = home.is_new().then(|| home.root().display().to_string());

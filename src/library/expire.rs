@@ -179,7 +179,7 @@ impl Library {
         taken || (self.drop_box(record.folder.row).is_some() && has_suffix(&record.name))
     }
 
-    /// The same, of the bytes that are there now: somebody may be writing others.
+    /// Whether the bytes that a file has now were dealt with: somebody may be writing others.
     fn is_spent(&self, record: &ScratchRecord, file: &File, length: u64) -> io::Result<bool> {
         let dealt_with = self.is_dealt_with(record);
         match record.arrival.taken {

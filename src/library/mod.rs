@@ -134,7 +134,7 @@ pub struct Library {
 
 /// The parts that a library is made of.
 pub struct Parts {
-    /// That of the catalogue and of every store.
+    /// The fence that the catalogue and every store were opened with.
     pub fence: Fence,
     pub home: Home,
     pub catalog: Arc<dyn Catalog>,

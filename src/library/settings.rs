@@ -1,4 +1,4 @@
-//! What an operator may choose of a library.
+//! Settings of a library: the part of the configuration that an operator chooses for it.
 
 use std::time::Duration;
 

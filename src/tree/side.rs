@@ -35,7 +35,7 @@ impl Edition {
         self.0.into()
     }
 
-    /// The same bytes for one of several names.
+    /// The edition's number for one of several names of the attachment: the bytes are the same.
     pub fn under(self, mark: Mark) -> Self {
         Self::from_number(self.number() ^ mark.number())
     }

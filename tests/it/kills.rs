@@ -124,8 +124,8 @@ fn no_kill_of_the_daemon_leaves_a_client_hanging() {
     mount.stop();
 }
 
-/// The same with the guard killed first, as by whoever kills all processes of a service: the proof that a hang would be seen, and
-/// that each of these commands ends it.
+/// The guard is killed first, as by whoever kills all processes of a service: the proof that a hang would be seen, and that each
+/// of these commands ends it.
 #[test]
 fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
     let Some(mut mount) = Mount::with(CONFIG) else { return };

@@ -148,7 +148,7 @@ fn state_of_log(path: &Path) -> &'static str {
     }
 }
 
-/// What `SQLite` says of a file that is not as it wrote it.
+/// Whether `SQLite` says that the file is not as it wrote it.
 fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
     let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
     // A damaged schema is told as an error in a statement.

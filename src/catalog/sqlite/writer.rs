@@ -96,7 +96,7 @@ impl Writer {
         Self { turn, waiting, changes, commits, span: SPAN, fence }
     }
 
-    /// The same, which counts what it commits.
+    /// Counts its commits from now on, in the catalogue and in the file beside it.
     pub fn counting(self, progress: Progress) -> Self {
         lock(&self.turn).progress = Some(progress);
         self

@@ -21,7 +21,7 @@ use crate::tree::{Error, Fh, Result, Tree};
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;
 
-/// What FUSE sends (`fs/fuse/file.c`); the others move what is behind them.
+/// The modes of fallocate(2) that FUSE sends (`fs/fuse/file.c`); the others move the bytes behind a range.
 const MODES: FallocateFlags =
     FallocateFlags::KEEP_SIZE.union(FallocateFlags::PUNCH_HOLE).union(FallocateFlags::ZERO_RANGE);
 

@@ -164,7 +164,7 @@ impl Tree {
         self.names_changed(row);
     }
 
-    /// The same, of what the kernel has asked for: it knows of the side that it asked about and not of the other.
+    /// Like `relist`, for changes that the kernel made itself: needed only if `/originals` shows the row too.
     pub(in crate::tree) fn relist_beyond(&self, folder: Folder) {
         if self.keeps_originals() {
             self.relist(folder);

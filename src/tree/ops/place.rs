@@ -32,7 +32,7 @@ impl Tree {
         }
     }
 
-    /// The same as a directory lists it: with the number that `stat` shows, which a lookup replaces before it is used.
+    /// The entry of a link in a listing: it has the number that `stat` shows, which a lookup replaces before it is used.
     pub(in crate::tree) fn entry_in_list(
         &self,
         side: Side,
@@ -46,7 +46,7 @@ impl Tree {
         }
     }
 
-    /// Those who only read need not be told apart.
+    /// The mark of a link's inode. A mount that only reads has one inode for all names: nothing is changed under any.
     fn mark(&self, link: &Link) -> Mark {
         if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
     }
@@ -67,7 +67,8 @@ impl Tree {
         places.pop().ok_or(Error::Stale)
     }
 
-    /// The same where nobody looks again: none if it may be several, or has lost its name.
+    /// The place that an inode stands for, where the kernel will not look its path up again: none if it may be several, or has
+    /// lost its name.
     pub(in crate::tree) fn place_known(&self, node: Node) -> Result<Option<Place>> {
         let mut places = self.places_behind(node)?;
         if places.len() > 1 {

@@ -134,7 +134,7 @@ impl Mount {
         self.reap();
     }
 
-    /// The same, without waiting for its end.
+    /// Kills the daemon without waiting for its end.
     pub fn kill(&mut self) {
         self.daemon.as_mut().expect("it runs").kill().expect("killed");
     }
