@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, OnceLock};
 
-use crate::timestamp::Timestamp;
+use words::timestamp::Timestamp;
 
 /// Shared by all that writes for one library: clones are the same fence.
 #[derive(Clone, Default)]

@@ -124,7 +124,7 @@ impl Bench {
         for line in lines {
             writeln!(text, "{line}")?;
         }
-        let name = mediafs::digest::Digest::of(text.as_bytes()).to_string();
+        let name = words::digest::Digest::of(text.as_bytes()).to_string();
         let dir = self.dir.join("lists");
         fs::create_dir_all(&dir)?;
         let path = dir.join(name);

@@ -8,15 +8,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mediafs::attachment::{Access, Content, StoreId, TableId, Times};
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Orphan, Place, Publication};
-use mediafs::digest::Digest;
+use mediafs::catalog::{Catalog, Publication};
 use mediafs::library::home::Home;
-use mediafs::media_type::MediaType;
-use mediafs::slot::Name;
-use mediafs::timestamp::Timestamp;
 use rusqlite::Connection;
+use words::attachment::{Access, Content, StoreId, TableId, Times};
+use words::digest::Digest;
+use words::media_type::MediaType;
+use words::place::Place;
+use words::retired::Orphan;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 use crate::failure::{Outcome, While};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use mediafs::timestamp::Timestamp;
+use words::timestamp::Timestamp;
 
 use crate::command::said;
 use crate::failure::{Outcome, While};

@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use crate::attachment::{BlobKey, StoreId};
 use crate::blob::{BlobStore, Error};
-use crate::digest::Digest;
+use words::attachment::{BlobKey, StoreId};
+use words::digest::Digest;
 
 /// Makes each law a test of its own for each implementation.
 macro_rules! laws {
@@ -21,7 +21,7 @@ macro_rules! laws {
             $(#[test]
             fn $law() {
                 let (own, other) = (crate::blob::memory::Memory::new(), crate::blob::router::Door::Closed("x".into()));
-                super::$law(&crate::blob::router::Router::new(std::sync::Arc::new(own), [(crate::attachment::StoreId(1), other)]));
+                super::$law(&crate::blob::router::Router::new(std::sync::Arc::new(own), [(words::attachment::StoreId(1), other)]));
             })*
         }
         mod dir {

@@ -32,15 +32,16 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 use rustix::io::Errno;
 
-use crate::attachment::{BlobKey, StoreId};
 use crate::blob::dir::disk::{Disk, Reach};
 use crate::blob::dir::folders::Folders;
 use crate::blob::dir::log::{Bounds, Log};
 use crate::blob::dir::record::{LARGEST, Record};
 use crate::blob::dir::replay::Missing;
 use crate::blob::dir::settler::Settler;
-use crate::blob::{BlobStore, Error, Space};
+use crate::blob::{BlobStore, Error};
 use crate::fence::Fence;
+use words::attachment::{BlobKey, StoreId};
+use words::space::Space;
 
 /// A stored blob is for reading only, to its owner too: what opens it for writing by mistake fails.
 const BLOB_MODE: u32 = 0o400;

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use crate::attachment::{BlobKey, StoreId};
-use crate::blob::{BlobStore, Error, Space};
+use crate::blob::{BlobStore, Error};
+use words::attachment::{BlobKey, StoreId};
+use words::space::Space;
 
 const BLOCK: u64 = 4096;
 

@@ -14,19 +14,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::attachment::{BlobKey, StoreId};
 use crate::fence::Fenced;
-
-/// Free and total space where blobs are kept, as `statvfs` counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    pub block_size: u64,
-    pub blocks: u64,
-    pub free: u64,
-    pub available: u64,
-    pub files: u64,
-    pub files_free: u64,
-}
+use words::attachment::{BlobKey, StoreId};
+use words::space::Space;
 
 /// A place for blobs. Implementations are shared by threads.
 pub trait BlobStore: Send + Sync {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::attachment::{BlobKey, StoreId};
-use crate::blob::{BlobStore, Error, Space};
+use crate::blob::{BlobStore, Error};
+use words::attachment::{BlobKey, StoreId};
+use words::space::Space;
 
 /// Wraps any [`BlobStore`] and counts the calls by the method's name, so that call counts can be laws.
 pub struct RecordingStore<S> {
@@ -66,7 +67,7 @@ impl<S: BlobStore> BlobStore for RecordingStore<S> {
 mod tests {
     use super::*;
     use crate::blob::memory::Memory;
-    use crate::digest::Digest;
+    use words::digest::Digest;
 
     #[test]
     fn calls_are_counted_by_method_and_passed_on() {

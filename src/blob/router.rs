@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::attachment::{BlobKey, StoreId};
-use crate::blob::{BlobStore, Error, Space};
+use crate::blob::{BlobStore, Error};
+use words::attachment::{BlobKey, StoreId};
+use words::space::Space;
 
 /// A [`BlobStore`] that hands each call to the store of the key.
 pub struct Router {

@@ -13,13 +13,14 @@ mod stores;
 mod sweeping;
 mod variants;
 
-use crate::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};
-use crate::catalog::{Catalog, Place, Publication, Reservation};
-use crate::digest::Digest;
-use crate::dimensions::Dimensions;
-use crate::media_type::MediaType;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::{Catalog, Publication, Reservation};
+use words::attachment::{Access, Attachment, BlobKey, Content, RowId, StoreId, Times};
+use words::digest::Digest;
+use words::dimensions::Dimensions;
+use words::media_type::MediaType;
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// Makes each law a test of its own for each implementation.
 macro_rules! laws {

@@ -16,16 +16,19 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{
+use words::attachment::{
     Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId, StoreId, TableId,
     VariantId,
 };
-use crate::catalog::{Orphan, Place, RowRecord, ScratchRecord};
-use crate::digest::Digest;
-use crate::quota::Limits;
-use crate::slot::{Name, Slot};
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::place::Place;
+use words::quota::Limits;
+use words::retired::Orphan;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::{Name, Slot};
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 /// A [`Catalog`](crate::catalog::Catalog) that lives as long as the value.
 #[derive(Default)]

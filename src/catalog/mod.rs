@@ -4,6 +4,7 @@
 //! Every method happens whole or not at all; a change that returned `Ok`, but a reservation, survives a power cut.
 //! Numbers given out (rows, attachments, variants, scratch) are never used again.
 
+mod error;
 pub mod memory;
 mod record;
 pub mod recording;
@@ -14,22 +15,28 @@ mod contract;
 
 use std::time::Duration;
 
-use crate::access::{Fixed, Terms};
-use crate::attachment::{
+use words::access::{Fixed, Terms};
+use words::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
-use crate::digest::Digest;
-use crate::quota::{Account, Excess, Limits, Usage};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::quota::{Account, Limits, Usage};
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
+pub use error::Error;
 pub use record::{
-    Arrival, Collision, Doomed, Folder, Link, Orphan, Place, Publication, Published,
-    RESERVATION_SPAN, Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord,
-    StoreRecord, Totals, VariantRecord,
+    Doomed, Publication, Published, RESERVATION_SPAN, Rehoming, Reservation, Revision, StoreRecord,
+    Totals,
 };
+use words::link::{Collision, Link};
+use words::place::{Folder, Place};
+use words::rendition::VariantRecord;
+use words::retired::{Orphan, Retired};
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
 
 /// The catalogue. Implementations are shared by threads; a method blocks at most for its own I/O.
 pub trait Catalog: Send + Sync {
@@ -370,31 +377,3 @@ pub const TOUCH_PRECISION: Duration = Duration::from_secs(60);
 
 /// How long the position of an item is kept after it was taken down, for programs that delete first and write then.
 pub const VACANCY: Duration = Duration::from_secs(60);
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("the name is taken")]
-    Taken,
-    #[error("there is no such entry in the catalogue")]
-    Missing,
-    #[error("the row is not empty")]
-    NotEmpty,
-    #[error(transparent)]
-    Quota(#[from] Excess),
-    #[error("the attachment has other names")]
-    Shared,
-    #[error("blob {0} was deleted meanwhile")]
-    BlobGone(BlobKey),
-    #[error(
-        "the catalogue at {path} was written by a newer mediafs (schema {found}, this one knows {known})"
-    )]
-    Newer { path: String, found: i64, known: i64 },
-    #[error("the catalogue holds a value that it should not: {0}")]
-    Corrupt(String),
-    #[error("no space is left for the catalogue")]
-    Full,
-    #[error(transparent)]
-    Fenced(#[from] crate::fence::Fenced),
-    #[error("the catalogue failed")]
-    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
-}

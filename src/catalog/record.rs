@@ -3,89 +3,17 @@
 
 use std::time::Duration;
 
-use crate::access::Fixed;
-use crate::attachment::{
-    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
-    TableId, Times, VariantId,
+use words::access::Fixed;
+use words::attachment::{
+    Access, Attachment, AttachmentId, BlobKey, Content, Original, StoreId, Times,
 };
-use crate::digest::Digest;
-use crate::slot::{Name, Slot};
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::link::Collision;
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// How long a reservation without a link is believed to be work in progress.
 pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);
-
-/// A row as the catalogue keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowRecord {
-    pub id: RowId,
-    pub table: TableId,
-    pub name: Name,
-    pub access: Access,
-    /// `modified` moves whenever a link or scratch of the row is added, renamed or removed.
-    pub times: Times,
-}
-
-/// A field of a row, or an item of it, by the row's number: the catalogue's slot.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
-    pub row: RowId,
-    pub field: Name,
-    /// In a list the item's name, in a dict its key; none where the field holds one file.
-    pub item: Option<Name>,
-}
-
-impl Place {
-    /// The place of a field that holds one file.
-    pub fn one(row: RowId, field: Name) -> Self {
-        Self { row, field, item: None }
-    }
-
-    /// The bare name that it resolves under: the item's, or that of a field that holds one file.
-    pub fn name(&self) -> &Name {
-        self.item.as_ref().unwrap_or(&self.field)
-    }
-
-    /// The directory that lists it.
-    pub fn folder(&self) -> Folder {
-        let field = self.item.is_some().then(|| self.field.clone());
-        Folder { row: self.row, field }
-    }
-}
-
-/// A directory that takes files: a row, or a collection in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Folder {
-    pub row: RowId,
-    /// The collection; none: the row itself.
-    pub field: Option<Name>,
-}
-
-impl Folder {
-    pub fn row(row: RowId) -> Self {
-        Self { row, field: None }
-    }
-}
-
-/// What becomes of a blob when the last name of its last attachment goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Orphan {
-    Delete,
-    /// Kept for ever (`delete_orphan = false`).
-    Keep,
-}
-
-/// A slot with what hangs from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub place: Place,
-    /// The name that the field was written with: `avatar`, `avatar.JPG`.
-    pub written: Name,
-    pub attachment: Attachment,
-    /// Its place among the items of a collection, which follow one another by it; 0 elsewhere.
-    pub position: u64,
-}
 
 /// Whether the bytes that are about to be stored are known already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,17 +60,6 @@ pub struct Published {
     pub displaced: Option<Attachment>,
 }
 
-/// How a name may be given to what may be taken already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Collision {
-    /// What was there loses the name.
-    Replace,
-    /// [`Error::Taken`] if anything is there (`RENAME_NOREPLACE`, `link`).
-    Refuse,
-    /// Both change places (`RENAME_EXCHANGE`); [`Error::Missing`] if nothing is there.
-    Exchange,
-}
-
 /// An attachment's way to keys in another store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rehoming {
@@ -185,54 +102,6 @@ pub enum Revision {
     Annotate { place: Place, name: String, value: Option<Vec<u8>> },
     /// Says where the attachment came from.
     Trace { place: Place, source: Option<String> },
-}
-
-/// A rendered variant. Belongs to the original's blob, not to one attachment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VariantRecord {
-    pub id: VariantId,
-    pub original: BlobKey,
-    pub variant: Variant,
-    /// Where its own bytes are.
-    pub blob: BlobKey,
-    pub content: Content,
-    /// When the original's blob was first stored: the variant's mtime.
-    pub committed: Timestamp,
-}
-
-/// A scratch file: an ordinary, unvalidated file in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScratchRecord {
-    pub id: ScratchId,
-    pub folder: Folder,
-    pub name: Name,
-    /// The file's name in the library's scratch directory.
-    pub file: String,
-    pub access: Access,
-    pub created: Timestamp,
-    pub arrival: Arrival,
-}
-
-/// How far a file of a drop box has come. Other scratch stays where it begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Arrival {
-    /// Whether it is to be looked at.
-    pub waiting: bool,
-    /// The row that was made for it, until it is taken: what a crash interrupted goes on there.
-    pub becomes: Option<RowId>,
-    /// The bytes that were dealt with last, attached or refused.
-    pub taken: Option<Digest>,
-}
-
-/// An attachment that has lost its last name and was not swept yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retired {
-    pub attachment: Attachment,
-    /// The name that it lost last, by the names that table and row had then.
-    pub slot: Slot,
-    pub written: Name,
-    pub at: Timestamp,
-    pub orphan: Orphan,
 }
 
 /// The blobs that a sweep is to delete, already marked so that no reservation finds them again.

@@ -4,21 +4,26 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::access::{Fixed, Terms};
-use crate::attachment::{
+use crate::catalog::{
+    Catalog, Doomed, Error, Publication, Published, Rehoming, Reservation, Revision, StoreRecord,
+    Totals,
+};
+use words::access::{Fixed, Terms};
+use words::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
-use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
-    VariantRecord,
-};
-use crate::digest::Digest;
-use crate::quota::{Account, Limits, Usage};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::link::{Collision, Link};
+use words::place::{Folder, Place};
+use words::quota::{Account, Limits, Usage};
+use words::rendition::VariantRecord;
+use words::retired::{Orphan, Retired};
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 /// Wraps any [`Catalog`] and counts the calls by the method's name, so that call counts can be laws.
 pub struct RecordingCatalog<C> {

@@ -47,7 +47,7 @@ use crate::catalog::sqlite::reservations::Reservations;
 use crate::catalog::sqlite::totals::Counted;
 use crate::catalog::sqlite::writer::Writer;
 use crate::fence::Fence;
-use crate::quota::Limits;
+use words::quota::Limits;
 
 /// Each brings the schema from its index to the next version; one that was released is never edited.
 const MIGRATIONS: [&str; 5] = [

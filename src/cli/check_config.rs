@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::{Error, say};
 use crate::config::Config;
-use crate::rule::Kind;
-use crate::schema::Field;
+use words::rule::Kind;
+use words::schema::Field;
 
 /// Check the configuration and say what it declares
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::library::home;
-use crate::{blob, catalog, config, fuse, library, pipeline, tree};
+use crate::{blob, catalog, config, fuse, library, tree};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

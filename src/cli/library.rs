@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::stores::{self, Find};
 use super::{Error, workers};
-use crate::attachment::BlobKey;
 use crate::blob::dir;
 use crate::catalog::sqlite::{Loss, Sqlite};
 use crate::config::{self, Config};
@@ -15,7 +14,8 @@ use crate::library::home::{self, Home};
 use crate::library::stores::Store;
 use crate::library::variant::Renderer;
 use crate::library::{Library, Parts, Settings};
-use crate::schema::Schema;
+use words::attachment::BlobKey;
+use words::schema::Schema;
 
 /// Names of blobs that a start looks at, in each store.
 const LOOKS: usize = 10_000;

@@ -16,16 +16,16 @@ use super::{
     Error, chain, descriptors, gc, library, orphans, outlet, reading, refused, restore, service,
     show, stores,
 };
-use crate::attachment::AttachmentId;
 use crate::catalog::sqlite::Loss;
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::fuse::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
-use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
-use crate::variant::Variant;
+use words::attachment::AttachmentId;
+use words::schema::Schema;
+use words::variant::Variant;
 
 /// What open drafts get to be closed after an unmount (CONTRACT 9).
 const DRAIN: Duration = Duration::from_secs(30);

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::attachment::AttachmentId;
-use crate::catalog::Retired;
 use crate::config::Config;
-use crate::day::Day;
 use crate::library::Library;
+use words::attachment::AttachmentId;
+use words::day::Day;
+use words::retired::Retired;
 
 /// What one answer holds: a path has a thousand bytes at most, and a line of the control socket a million.
 const PAGE: usize = 200;

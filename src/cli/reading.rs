@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::control::{self, Request, Response};
 use super::{Error, descriptors, library};
-use crate::attachment::AttachmentId;
 use crate::catalog::sqlite::Watch;
 use crate::config::Config;
 use crate::fuse::{self, Mounted};
 use crate::library::variant::Renderer;
 use crate::tree::process::Processes;
 use crate::tree::{Scope, Tree};
-use crate::variant::Variant;
+use words::attachment::AttachmentId;
+use words::variant::Variant;
 
 /// Mounts the library, which must be there.
 pub fn mount(config: &Config, settings: &fuse::Settings) -> Result<Mounted, Error> {

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::byte_count::ByteCount;
 use crate::config::Config;
 use crate::library::kept::Kept;
-use crate::refusal::RefusalId;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
+use words::byte_count::ByteCount;
+use words::refusal::RefusalId;
 
 /// Entries in one answer: the longest of them fit into a line of the control socket.
 const PAGE: usize = 256;

@@ -5,16 +5,19 @@ use clap::Args;
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say, show};
-use crate::access::DIR_MODE;
-use crate::attachment::{Access, AttachmentId, TableId};
-use crate::catalog::{Collision, Place, Retired, RowRecord};
 use crate::config::Config;
-use crate::day::Day;
 use crate::library::refuse::Author;
 use crate::library::trash::Position;
 use crate::library::{self as room, Library, Target};
-use crate::schema::{Collection, Schema};
-use crate::slot::{Name, Slot};
+use words::access::DIR_MODE;
+use words::attachment::{Access, AttachmentId, TableId};
+use words::day::Day;
+use words::link::Collision;
+use words::place::Place;
+use words::retired::Retired;
+use words::row::RowRecord;
+use words::schema::{Collection, Schema};
+use words::slot::{Name, Slot};
 
 /// What of the trash is looked at in one go, for a key.
 const PAGE: usize = 512;

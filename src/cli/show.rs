@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::attachment::{Access, Attachment};
-use crate::catalog::Place;
 use crate::config::Config;
 use crate::library::Library;
-use crate::schema::{Collection, Schema};
-use crate::slot::{Name, Row, Slot};
+use words::attachment::{Access, Attachment};
+use words::place::Place;
+use words::schema::{Collection, Schema};
+use words::slot::{Name, Row, Slot};
 
 /// Print what is attached at a path of the tree, as JSON
 #[derive(Debug, Args)]

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
-use crate::byte_count::ByteCount;
 use crate::config::Config;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
+use words::byte_count::ByteCount;
 
 /// Show what the library holds and what the daemon is at
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use crate::fence::Fence;
 use crate::fuse::mountpoint::absolute;
 use crate::library::depot::Depot;
 use crate::library::home::{self, Home};
-use crate::slot::Name;
+use words::slot::Name;
 
 /// How the folder of a store is found of which the catalogue knows so many blobs.
 pub type Find = fn(&Home, &Name, &Path, u64) -> Result<Depot, home::Error>;

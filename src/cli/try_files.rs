@@ -9,12 +9,12 @@ use clap::Args;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{Error, say, workers};
-use crate::attachment::Content;
-use crate::byte_count::ByteCount;
 use crate::config::Config;
-use crate::pipeline::{self, Candidate, Pipeline};
-use crate::refusal::Violation;
-use crate::schema::{Field, Schema};
+use pipeline::{self, Candidate, Pipeline};
+use words::attachment::Content;
+use words::byte_count::ByteCount;
+use words::refusal::Violation;
+use words::schema::{Field, Schema};
 
 /// Say what would become of files, without a mount
 #[derive(Debug, Args)]
@@ -154,8 +154,8 @@ fn facts(content: &Content) -> String {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::dimensions::Dimensions;
-    use crate::media_type::Format;
+    use words::dimensions::Dimensions;
+    use words::media_type::Format;
 
     fn schema() -> Schema {
         config::parse(config::SAMPLE, "sample").expect("the sample").schema

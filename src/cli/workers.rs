@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Error;
 use crate::fuse;
-use crate::pipeline::{Pipeline, Settings, worker};
+use pipeline::{Pipeline, Settings, worker};
 
 /// Address space of a worker: an image of 100 megapixels at 4 bytes, its result, and room to turn it.
 const MEMORY: u64 = 2 << 30;

@@ -1,11 +1,11 @@
 //! The keys that fix owner, group and modes, of a table and of the mount.
-//! Does not know what they do (`crate::access` does), nor how users are looked up (`owner` does).
+//! Does not know what they do (`words::access` does), nor how users are looked up (`owner` does).
 
 use toml::de::DeValue;
 
 use super::reader::Section;
 use super::{owner, value};
-use crate::access::Policy;
+use words::access::Policy;
 
 /// `[mount]` has one word for user and group.
 pub(super) fn of_mount(section: &Section<'_>) -> Policy {

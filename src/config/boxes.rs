@@ -1,14 +1,14 @@
 //! `[boxes.<name>]`: which folders below `/drop` there are, and what becomes of the files in them.
-//! Does not know how a template is written: `crate::template` does.
+//! Does not know how a template is written: `words::template` does.
 
 use std::time::Duration;
 
 use super::reader::Section;
 use super::section::checked_name;
 use super::value;
-use crate::schema::{DropBox, Table};
-use crate::slot::Name;
-use crate::template::Template;
+use words::schema::{DropBox, Table};
+use words::slot::Name;
+use words::template::Template;
 
 /// How long nobody must have written to a file, unless a box says otherwise.
 const SETTLE: Duration = Duration::from_secs(5);

@@ -7,10 +7,10 @@ use toml::de::DeValue;
 
 use super::reader::Section;
 use super::{quota, store, value};
-use crate::media_type::{Format, TypePattern};
-use crate::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
-use crate::schema::{Collection, Field, OnRefuse, Report};
-use crate::slot::Name;
+use words::media_type::{Format, TypePattern};
+use words::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
+use words::schema::{Collection, Field, OnRefuse, Report};
+use words::slot::Name;
 
 /// Items that a collection takes unless it is configured: each listing reads them all.
 const MAX_ITEMS: u64 = 10_000;

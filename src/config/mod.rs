@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use crate::access::Policy;
-use crate::byte_count::ByteCount;
 use crate::fetch;
 use crate::library::quarantine::Bounds;
-use crate::quota::Quotas;
-use crate::schema::Schema;
-use crate::slot::Name;
+use words::access::Policy;
+use words::byte_count::ByteCount;
+use words::quota::Quotas;
+use words::schema::Schema;
+use words::slot::Name;
 
 pub use problem::{Errors, Problem};
 

@@ -7,8 +7,8 @@ use toml::de::DeValue;
 
 use super::reader::Section;
 use super::{owner, value};
-use crate::quota::{Quota, Quotas};
-use crate::schema::Table;
+use words::quota::{Quota, Quotas};
+use words::schema::Table;
 
 /// `[quotas.tables.user]`, `[quotas.uid]` for each user, `[quotas.uids.1000]` for one.
 pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Quotas {
@@ -33,7 +33,7 @@ pub(super) fn elsewhere(section: &Section<'_>) {
     }
 }
 
-fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<crate::slot::Name, Quota> {
+fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<words::slot::Name, Quota> {
     let mut quotas = BTreeMap::new();
     for (name, child) in section.sections() {
         match tables.iter().find(|table| table.name.as_str() == name) {

@@ -9,12 +9,12 @@ use toml::de::DeValue;
 use super::boxes;
 use super::reader::Section;
 use super::{Cache, Config, Library, Mount, access, field, quota, store, value};
-use crate::byte_count::ByteCount;
 use crate::fetch;
 use crate::fetch::address::Allowed;
 use crate::library::quarantine::Bounds;
-use crate::schema::{IdRule, Schema, Table};
-use crate::slot::Name;
+use words::byte_count::ByteCount;
+use words::schema::{IdRule, Schema, Table};
+use words::slot::Name;
 
 const HOLD: Duration = Duration::from_secs(60);
 const SCRATCH: Duration = Duration::from_secs(24 * 3600);

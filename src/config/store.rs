@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::section::{base_url, checked_name, directory};
 use super::{Library, Store, value};
-use crate::slot::Name;
+use words::slot::Name;
 
 /// What the library's own store is called where a store is told.
 const OWN: &str = "default";

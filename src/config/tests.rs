@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, SAMPLE, load, parse};
-use crate::access::Policy;
-use crate::byte_count::ByteCount;
-use crate::dimensions::Dimensions;
 use crate::library::quarantine::Bounds;
-use crate::media_type::Format;
-use crate::quota::Quota;
-use crate::rule::{Crop, Edge, Kind, Resize};
-use crate::schema::{Collection, IdRule, OnRefuse, Report, Sizes};
+use words::access::Policy;
+use words::byte_count::ByteCount;
+use words::dimensions::Dimensions;
+use words::media_type::Format;
+use words::quota::Quota;
+use words::rule::{Crop, Edge, Kind, Resize};
+use words::schema::{Collection, IdRule, OnRefuse, Report, Sizes};
 
 const HEAD: &str = "[library]\npath = \"/srv\"\n[tables.user]\nid = \"integer\"\n";
 
@@ -53,7 +53,7 @@ fn the_sample_is_a_valid_configuration() {
     assert_eq!(avatar.rules.max_size, ByteCount(5 << 20));
     assert_eq!(avatar.rules.normal.format, Some(Format::Jpeg));
     assert_eq!(avatar.thumbnails.len(), 2);
-    let names = |table: &crate::schema::Table| {
+    let names = |table: &words::schema::Table| {
         table.fields.iter().map(|field| field.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(
@@ -89,9 +89,9 @@ fn what_is_not_said_has_a_default() {
     assert_eq!(config.schema.tables[0].access, Policy::default());
     assert_eq!(config.cache.size, ByteCount(1 << 30));
     let field = &config.schema.tables[0].fields[0];
-    assert_eq!(field.rules, crate::rule::Rules::image());
+    assert_eq!(field.rules, words::rule::Rules::image());
     assert_eq!((field.sizes, field.delete_orphan, field.mode), (Sizes::Step(16), true, None));
-    assert_eq!(good(&file("")).schema.tables[0].fields[0].rules, crate::rule::Rules::file());
+    assert_eq!(good(&file("")).schema.tables[0].fields[0].rules, words::rule::Rules::file());
 }
 
 #[test]

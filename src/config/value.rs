@@ -7,12 +7,12 @@ use toml::de::DeValue;
 
 use super::problem::nearest;
 use super::reader::article;
-use crate::byte_count::ByteCount;
-use crate::dimensions::{Dimensions, side};
-use crate::media_type::{Format, TypePattern};
-use crate::rule::{Crop, Edge, Resize};
-use crate::schema::{Preset, Sizes};
-use crate::variant::{Spec, Variant};
+use words::byte_count::ByteCount;
+use words::dimensions::{Dimensions, side};
+use words::media_type::{Format, TypePattern};
+use words::rule::{Crop, Edge, Resize};
+use words::schema::{Preset, Sizes};
+use words::variant::{Spec, Variant};
 
 type Read<T> = Result<T, String>;
 
@@ -34,7 +34,7 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
 pub(super) fn size(value: &DeValue<'_>) -> Read<ByteCount> {
     string(value, "a size such as \"5 MiB\"")?
         .parse()
-        .map_err(|error: crate::byte_count::ByteCountError| error.to_string())
+        .map_err(|error: words::byte_count::ByteCountError| error.to_string())
 }
 
 /// `30s`, `5m`, `24h`, `7d`, or `0`.
@@ -136,7 +136,7 @@ pub(super) fn format(value: &DeValue<'_>) -> Read<Format> {
 /// `1600x1600`.
 pub(super) fn dimensions(value: &DeValue<'_>) -> Read<Dimensions> {
     let written = string(value, "dimensions such as \"1600x1600\"")?;
-    written.parse().map_err(|error: crate::dimensions::DimensionsError| error.to_string())
+    written.parse().map_err(|error: words::dimensions::DimensionsError| error.to_string())
 }
 
 /// `800x600`, `800x` or `x600`.

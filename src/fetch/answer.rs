@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use ureq::http::{HeaderMap, HeaderName, Response, header};
 use ureq::{Body as Stream, BodyReader};
 
-use crate::byte_count::ByteCount;
 use crate::fetch::locator::Url;
 use crate::fetch::{Error, Fetched, Piece};
+use words::byte_count::ByteCount;
 
 const CHUNK: usize = 64 << 10;
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::slot::Name;
+use words::slot::Name;
 
 /// The longest URL that is taken, in bytes as it was given.
 pub const MAX_BYTES: usize = 8 << 10;

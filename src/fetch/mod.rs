@@ -22,10 +22,10 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::byte_count::ByteCount;
 use crate::fetch::address::Allowed;
 use crate::fetch::answer::Answer;
 use crate::fetch::resolve::{Checked, Lookup};
+use words::byte_count::ByteCount;
 
 pub use locator::{Url, UrlError};
 

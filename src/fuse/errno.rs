@@ -3,9 +3,9 @@
 
 use fuser::Errno;
 
-use crate::refusal::Rule;
-use crate::slot::NameError;
 use crate::tree::Error;
+use words::refusal::Rule;
+use words::slot::NameError;
 
 /// What the kernel is told of an error.
 pub fn errno(error: &Error) -> Errno {
@@ -92,9 +92,9 @@ fn medium_type() -> Errno {
 mod tests {
     use super::*;
     use crate::fence::Fenced;
-    use crate::quota::{Account, Excess, Measure};
-    use crate::refusal::{Refusal, RefusalId, Violation};
-    use crate::timestamp::Timestamp;
+    use words::quota::{Account, Excess, Measure};
+    use words::refusal::{Refusal, RefusalId, Violation};
+    use words::timestamp::Timestamp;
 
     fn refused(rule: Rule) -> Error {
         Error::from(Refusal {

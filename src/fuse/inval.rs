@@ -11,9 +11,9 @@ use std::time::Duration;
 use fuser::{INodeNo, Notifier};
 
 use crate::fuse::backing::Backings;
-use crate::slot::Name;
 use crate::tree::Ino;
 use crate::tree::kernel::{Delivery, Kernel};
+use words::slot::Name;
 
 /// Names that wait for the kernel at most.
 const WAITING: usize = 1024;

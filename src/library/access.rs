@@ -1,12 +1,13 @@
 //! Owner and modes in the library: every path that makes or amends a row or an attachment asks here what its table fixes.
-//! Does not know how a policy is applied (`crate::access` does), nor who may ask for what.
+//! Does not know how a policy is applied (`words::access` does), nor who may ask for what.
 
-use crate::access::{DIR_MODE, Fixed};
-use crate::attachment::{Access, Amendment, Attachment, AttachmentId, RowId};
-use crate::catalog::{Place, RowRecord};
 use crate::library::{Error, Library, Table, Target};
-use crate::schema::Field;
-use crate::timestamp::Timestamp;
+use words::access::{DIR_MODE, Fixed};
+use words::attachment::{Access, Amendment, Attachment, AttachmentId, RowId};
+use words::place::Place;
+use words::row::RowRecord;
+use words::schema::Field;
+use words::timestamp::Timestamp;
 
 impl Table {
     /// What is fixed of a field's files.

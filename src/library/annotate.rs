@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::attachment::{Amendment, AttachmentId};
 use crate::fetch::Url;
 use crate::library::attributes;
 use crate::library::describe::FREE;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
 use crate::library::publish::Metadata;
 use crate::library::{Error, Library};
-use crate::timestamp::Timestamp;
+use words::attachment::{Amendment, AttachmentId};
+use words::timestamp::Timestamp;
 
 impl Draft {
     /// A draft whose bytes come from a URL.

@@ -4,15 +4,15 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::attachment::{Access, AttachmentId};
-use crate::byte_count::ByteCount;
 use crate::fetch::{self, Url, UrlError};
 use crate::library::draft::{Draft, Start};
 use crate::library::refuse::Author;
 use crate::library::settle::Verdict;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::policy;
-use crate::refusal::{Refusal, Rule, Violation};
+use pipeline::policy;
+use words::attachment::{Access, AttachmentId};
+use words::byte_count::ByteCount;
+use words::refusal::{Refusal, Rule, Violation};
 
 /// What is to be fetched, and where it goes.
 #[derive(Debug, Clone)]

@@ -3,13 +3,14 @@
 
 use std::fs::File;
 
-use crate::attachment::{Attachment, AttachmentId};
-use crate::catalog::{Place, Revision};
+use crate::catalog::Revision;
 use crate::library::describe::FREE;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::timestamp::Timestamp;
+use words::attachment::{Attachment, AttachmentId};
+use words::place::Place;
+use words::refusal::{Refusal, Rule, Violation};
+use words::timestamp::Timestamp;
 
 /// The facts of a file; answered by name, never listed, ignored when set.
 pub const OURS: &str = "user.mediafs.";

@@ -8,13 +8,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::access::FILE_MODE;
-use crate::attachment::{Access, ScratchId, Times};
-use crate::catalog::{Collision, Folder, Link};
 use crate::library::attributes::annotate;
 use crate::library::{Error, Library, staging};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use words::access::FILE_MODE;
+use words::attachment::{Access, ScratchId, Times};
+use words::link::{Collision, Link};
+use words::place::Folder;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// Makes the names of backups under way unique within one run; the time makes them unique over runs.
 static NEXT: AtomicU64 = AtomicU64::new(0);

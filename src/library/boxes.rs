@@ -10,21 +10,24 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::access::{DIR_MODE, Policy};
-use crate::attachment::{Access, RowId, ScratchId};
-use crate::catalog::{self, Catalog, Place, RowRecord, ScratchRecord};
-use crate::digest::Digest;
+use crate::catalog::{self, Catalog};
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::scratch::ScratchStat;
 use crate::library::sidecar::{self, report_name};
 use crate::library::{Error, Library, Table, Target, scratch};
-use crate::pipeline;
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::schema::{self, Collection, Field, IdRule};
-use crate::slot::Name;
-use crate::template::Arrival;
-use crate::timestamp::Timestamp;
+use words::access::{DIR_MODE, Policy};
+use words::attachment::{Access, RowId, ScratchId};
+use words::digest::Digest;
+use words::place::Place;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+
+use words::refusal::{Refusal, Rule, Violation};
+use words::schema::{self, Collection, Field, IdRule};
+use words::slot::Name;
+use words::template::Arrival;
+use words::timestamp::Timestamp;
 
 /// The internal table. No configured one has a `$` in its name.
 const TABLE: &str = "$drop";

@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{Attachment, BlobKey};
 use crate::blob;
 use crate::library::{Error, Library};
+use words::attachment::{Attachment, BlobKey};
 
 /// Files that are told of at most.
 const MOST: usize = 4_096;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::library::home::{Error, Home, Site};
-use crate::slot::Name;
+use words::slot::Name;
 
 /// The file that marks the folder, and by which it is locked.
 const MARK: &str = "mediafs-store";

@@ -7,9 +7,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
-use crate::catalog::VariantRecord;
 use crate::library::{Error, Library};
+use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
+use words::rendition::VariantRecord;
 
 /// Keys that users give are kept among the attributes under names of their own, as JSON: a program that lists attributes
 /// sees only `user.*`.

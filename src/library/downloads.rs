@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::fetch::{Piece, Url};
-use crate::slot::Slot;
+use words::slot::Slot;
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Drop for Download<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{Name, Row};
+    use words::slot::{Name, Row};
 
     #[test]
     fn a_download_is_listed_with_its_progress_until_it_ends() {

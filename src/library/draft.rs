@@ -6,7 +6,6 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{Access, Attachment, AttachmentId, Times};
 use crate::fetch::Url;
 use crate::library::promise::Promise;
 use crate::library::quota::Room;
@@ -14,9 +13,10 @@ use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::writeback::Writeback;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::Sum;
-use crate::refusal::{Refusal, Violation};
-use crate::timestamp::Timestamp;
+use pipeline::Sum;
+use words::attachment::{Access, Attachment, AttachmentId, Times};
+use words::refusal::{Refusal, Violation};
+use words::timestamp::Timestamp;
 
 /// What a draft begins with.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::byte_count::ByteCount;
 use crate::library::draft::{Draft, Stage, Work};
 use crate::library::{Error, Library};
-use crate::pipeline::header::End as Bytes;
-use crate::pipeline::policy::{self, PREFIX_MAX, Prefix};
-use crate::refusal::{Rule, Violation};
-use crate::rule::Kind;
-use crate::schema::{Field, OnRefuse};
+use pipeline::header::End as Bytes;
+use pipeline::policy::{self, PREFIX_MAX, Prefix};
+use words::byte_count::ByteCount;
+use words::refusal::{Rule, Violation};
+use words::rule::Kind;
+use words::schema::{Field, OnRefuse};
 
 /// How long the prefix must have grown before the header is looked at again.
 const PROBE_STEP: u64 = 16 << 10;

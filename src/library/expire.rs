@@ -7,16 +7,17 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::attachment::RowId;
-use crate::byte_count::ByteCount;
-use crate::catalog::{Folder, ScratchRecord};
 use crate::library::refuse::Author;
 use crate::library::scratch::remove_file;
 use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library};
-use crate::pipeline;
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::timestamp::Timestamp;
+use words::attachment::RowId;
+use words::byte_count::ByteCount;
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+
+use words::refusal::{Refusal, Rule, Violation};
+use words::timestamp::Timestamp;
 
 /// Rows that a warning names.
 const NAMED_ROWS: usize = 5;

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
-use crate::attachment::BlobKey;
 use crate::blob::dir;
 use crate::catalog::sqlite::Sqlite;
 use crate::library::depot::Depot;
 use crate::library::reserve::Reserve;
-use crate::slot::Name;
+use words::attachment::BlobKey;
+use words::slot::Name;
 
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;

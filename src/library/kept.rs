@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::library::staging;
-use crate::refusal::{RefusalId, Rule};
-use crate::timestamp::Timestamp;
+use words::refusal::{RefusalId, Rule};
+use words::timestamp::Timestamp;
 
 pub const REASON: &str = "reason.json";
 

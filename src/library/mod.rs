@@ -49,10 +49,8 @@ mod writeback;
 use std::io;
 use std::sync::Arc;
 
-use crate::access::Policy;
-use crate::attachment::{AttachmentId, BlobKey, FieldId, TableId};
 use crate::blob::{self, BlobStore};
-use crate::catalog::{self, Catalog, Orphan, Place};
+use crate::catalog::{self, Catalog};
 use crate::fence::{Fence, Fenced};
 use crate::fetch::Fetcher;
 use crate::library::boxes::DropBox;
@@ -71,12 +69,16 @@ use crate::library::staging::Staging;
 use crate::library::stores::Stores;
 use crate::library::tally::Tally;
 use crate::library::variant::{Renderer, Renders};
-use crate::pipeline::{self, Pipeline};
-use crate::quota::{Excess, Limits, Quotas};
-use crate::refusal::Refusal;
-use crate::schema::{Collection, Field, IdRule, Schema};
-use crate::slot::{Name, Slot};
-use crate::variant::Variant;
+use pipeline::{self, Pipeline};
+use words::access::Policy;
+use words::attachment::{AttachmentId, BlobKey, FieldId, TableId};
+use words::place::Place;
+use words::quota::{Excess, Limits, Quotas};
+use words::refusal::Refusal;
+use words::retired::Orphan;
+use words::schema::{Collection, Field, IdRule, Schema};
+use words::slot::{Name, Slot};
+use words::variant::Variant;
 
 pub use crate::library::settings::Settings;
 
@@ -268,10 +270,10 @@ impl Library {
 
 fn declare(
     catalog: &dyn Catalog,
-    tables: Vec<crate::schema::Table>,
+    tables: Vec<words::schema::Table>,
     mount: Policy,
 ) -> Result<Vec<Table>, Error> {
-    let number = |table: crate::schema::Table| {
+    let number = |table: words::schema::Table| {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
             let orphan = if field.delete_orphan { Orphan::Delete } else { Orphan::Keep };

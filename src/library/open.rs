@@ -5,12 +5,16 @@ use std::fs::File;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};
-use crate::blob::{self, Space};
-use crate::catalog::{Link, Place, Totals, VariantRecord};
+use crate::blob;
+use crate::catalog::Totals;
 use crate::library::lately::Lately;
 use crate::library::{Error, Library};
-use crate::slot::Name;
+use words::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};
+use words::link::Link;
+use words::place::Place;
+use words::rendition::VariantRecord;
+use words::slot::Name;
+use words::space::Space;
 
 pub use crate::library::lately::Stored;
 

@@ -6,14 +6,16 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{Link, Place, Revision};
+use crate::catalog::Revision;
 use crate::library::attributes::{MAX_BYTES, ORIGIN, is_ours};
 use crate::library::describe::{FACTS, FREE, PASSED_OVER};
 use crate::library::row::{FREE_FIELDS, NAME, ROW};
 use crate::library::{Error, Library, Table};
-use crate::refusal::{Rule, Violation};
-use crate::schema::{Collection, Field};
-use crate::slot::Name;
+use words::link::Link;
+use words::place::Place;
+use words::refusal::{Rule, Violation};
+use words::schema::{Collection, Field};
+use words::slot::Name;
 
 /// Of a key that users give. With `FREE` before it, a name of an attribute stays within its limit.
 const MAX_KEY: usize = 240;

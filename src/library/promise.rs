@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::AttachmentId;
+use words::attachment::AttachmentId;
 
 /// The attachments without a name that no sweep takes meanwhile.
 #[derive(Debug, Default)]

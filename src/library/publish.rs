@@ -8,18 +8,18 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::attachment::{Access, Original, StoreId, Times};
 use crate::catalog::{self, Publication, Published, Reservation};
-use crate::digest::Digest;
 use crate::library::attributes::{ORIGIN, as_source};
 use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::{self, Candidate, Refined, Sent, Sum};
-use crate::refusal::{Refusal, RefusalId, Rule, Violation};
-use crate::schema::{Field, OnRefuse};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use pipeline::{self, Candidate, Refined, Sent, Sum};
+use words::attachment::{Access, Original, StoreId, Times};
+use words::digest::Digest;
+use words::refusal::{Refusal, RefusalId, Rule, Violation};
+use words::schema::{Field, OnRefuse};
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// How often a publication is tried again when a sweep took the blob that it was to share.
 pub(super) const MAX_TRIES: usize = 8;

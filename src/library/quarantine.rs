@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::library::kept::{self, Kept, REASON};
 use crate::library::share::{Bound, Entries};
-use crate::refusal::{RefusalId, Rule};
-use crate::timestamp::Timestamp;
+use words::refusal::{RefusalId, Rule};
+use words::timestamp::Timestamp;
 
 /// How much is kept: what is older goes, and of refused files what is more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{ScratchId, TableId};
-use crate::catalog::{Folder, Link, ScratchRecord};
 use crate::library::refuse::Author;
 use crate::library::tally::{Charge, Tally};
 use crate::library::{Error, Library, Target};
-use crate::quota::{self, Account, Excess, Limits, Measure, Quota, Usage};
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::rule::Kind;
-use crate::slot::Name;
+use words::attachment::{ScratchId, TableId};
+use words::link::Link;
+use words::place::Folder;
+use words::quota::{self, Account, Excess, Limits, Measure, Quota, Usage};
+use words::refusal::{Refusal, Rule, Violation};
+use words::rule::Kind;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
 
 /// What the quotas leave for one file. Without quotas: everything.
 #[derive(Debug, Clone, Default)]

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::VariantId;
-use crate::timestamp::Timestamp;
+use words::attachment::VariantId;
+use words::timestamp::Timestamp;
 
 /// Variants that are remembered between two sweeps. What is read beyond them counts as unread.
 const MAX_READS: usize = 65_536;

@@ -7,14 +7,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::byte_count::ByteCount;
-use crate::catalog::Place;
 use crate::library::refuse::Author;
 use crate::library::sidecar::is_report;
 use crate::library::staging::{Leftover, Note};
 use crate::library::{Error, Library, staging};
-use crate::refusal::{Refusal, Rule, Violation};
-use crate::timestamp::Timestamp;
+use words::byte_count::ByteCount;
+use words::place::Place;
+use words::refusal::{Refusal, Rule, Violation};
+use words::timestamp::Timestamp;
 
 /// What `st_blocks` counts (stat(3type)).
 const BLOCK: u64 = 512;

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Folder, Place};
-use crate::refusal::{Refusal, RefusalId, Rule};
-use crate::timestamp::Timestamp;
+use words::place::{Folder, Place};
+use words::refusal::{Refusal, RefusalId, Rule};
+use words::timestamp::Timestamp;
 
 /// `errors.jsonl` is renamed to `errors.jsonl.1` beyond this size.
 pub const MAX_LOG_BYTES: u64 = 16 << 20;
@@ -157,7 +157,7 @@ impl Refusals {
     }
 
     /// The last refusals of a row's fields and items, until the next success of each.
-    pub fn of_places(&self, row: crate::attachment::RowId) -> Vec<(Place, Line)> {
+    pub fn of_places(&self, row: words::attachment::RowId) -> Vec<(Place, Line)> {
         let state = self.lock();
         let own = state.by_place.iter().filter(|(place, _)| place.row == row);
         let told =
@@ -266,9 +266,9 @@ fn tail(path: &std::path::Path) -> io::Result<Vec<Line>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::RowId;
-    use crate::refusal::Violation;
-    use crate::slot::{Name, Row, Slot};
+    use words::attachment::RowId;
+    use words::refusal::Violation;
+    use words::slot::{Name, Row, Slot};
 
     fn refusal(id: RefusalId) -> (Refusal, Place) {
         let name = |text| Name::parse(text).expect("a name");

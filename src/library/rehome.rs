@@ -1,11 +1,12 @@
 //! Rehoming: an attachment moves to a field of another store, and its bytes with it.
 //! Does not judge: the transfer was allowed.
 
-use crate::attachment::{Attachment, BlobKey, Content, Original, StoreId};
-use crate::catalog::{self, Collision, Link, Rehoming, Reservation};
+use crate::catalog::{self, Rehoming, Reservation};
 use crate::library::publish::MAX_TRIES;
 use crate::library::{Error, Library, Target};
-use crate::timestamp::Timestamp;
+use words::attachment::{Attachment, BlobKey, Content, Original, StoreId};
+use words::link::{Collision, Link};
+use words::timestamp::Timestamp;
 
 impl Library {
     /// Whether the target keeps its blobs in another store than the one that has this attachment's. What lies in a store that

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::attachment::Attachment;
-use crate::catalog::{self, Link, Place, Revision, RowRecord};
+use crate::catalog::{self, Revision};
 use crate::library::patch::{Patch, Wrong};
 use crate::library::publish::MAX_TRIES;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Table};
-use crate::refusal::{Refusal, Violation};
-use crate::schema::{Collection, Field};
-use crate::timestamp::Timestamp;
+use words::attachment::Attachment;
+use words::link::Link;
+use words::place::Place;
+use words::refusal::{Refusal, Violation};
+use words::row::RowRecord;
+use words::schema::{Collection, Field};
+use words::timestamp::Timestamp;
 
 /// The document's name in a row.
 pub const ROW_JSON: &str = "row.json";

@@ -1,11 +1,13 @@
 //! Rows: the directories that hold slots and scratch.
 //! Does not know which names are fields; a row is removed only when the catalogue finds it empty.
 
-use crate::attachment::{Access, RowId, TableId};
-use crate::catalog::{Collision, Folder, Place, RowRecord};
 use crate::library::{Error, Library};
-use crate::slot::{Name, Row, Slot};
-use crate::timestamp::Timestamp;
+use words::attachment::{Access, RowId, TableId};
+use words::link::Collision;
+use words::place::{Folder, Place};
+use words::row::RowRecord;
+use words::slot::{Name, Row, Slot};
+use words::timestamp::Timestamp;
 
 impl Library {
     pub fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {

@@ -8,15 +8,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::attachment::{Access, Amendment, ScratchId, Times};
-use crate::catalog::{Collision, Folder, Published, ScratchRecord};
+use crate::catalog::Published;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::sidecar::{has_suffix, is_report};
 use crate::library::{Error, Library, Target, staging};
-use crate::pipeline::policy;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use pipeline::policy;
+use words::attachment::{Access, Amendment, ScratchId, Times};
+use words::link::Collision;
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// Scratch belongs to its writer alone (CONTRACT 1), on the backing disk as in the tree. What mode a program gives it is
 /// kept for the file that it may become.

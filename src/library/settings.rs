@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::access::Policy;
 use crate::fetch;
 use crate::library::quarantine::Bounds;
 use crate::library::stores::Store;
-use crate::quota::Quotas;
+use words::access::Policy;
+use words::quota::Quotas;
 
 /// What an operator may choose.
 #[derive(Debug, Clone)]

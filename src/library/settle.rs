@@ -1,11 +1,11 @@
 //! The end of a draft: its bytes are judged once and become an attachment, a refusal, or nothing (CONTRACT 2.4 to 2.7).
 //! Does not know who closed it, nor whether that was a verdict.
 
-use crate::attachment::{Attachment, AttachmentId};
 use crate::library::draft::{Draft, Stage, Work};
 use crate::library::publish::Raw;
 use crate::library::{Error, Library};
-use crate::refusal::{Refusal, Rule, Violation};
+use words::attachment::{Attachment, AttachmentId};
+use words::refusal::{Refusal, Rule, Violation};
 
 /// What became of a flush.
 #[derive(Debug, PartialEq, Eq)]

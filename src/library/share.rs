@@ -7,9 +7,9 @@ use std::fmt;
 
 use crate::library::kept::Kept;
 use crate::library::quarantine::Bounds;
-use crate::quota::Usage;
-use crate::refusal::{RefusalId, Rule};
-use crate::timestamp::Timestamp;
+use words::quota::Usage;
+use words::refusal::{RefusalId, Rule};
+use words::timestamp::Timestamp;
 
 /// Entries of expired scratch: each is known in memory.
 const MAX_EXPIRED: u64 = 1_000_000;

@@ -5,15 +5,16 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::access::Fixed;
-use crate::attachment::Access;
-use crate::catalog::{Folder, Place, ScratchRecord};
 use crate::library::refuse::{Author, Line};
 use crate::library::scratch::remove_file;
 use crate::library::{Error, Library, Target};
-use crate::schema::{Collection, Field, Report};
-use crate::slot::{NAME_MAX, Name};
-use crate::timestamp::Timestamp;
+use words::access::Fixed;
+use words::attachment::Access;
+use words::place::{Folder, Place};
+use words::schema::{Collection, Field, Report};
+use words::scratch::ScratchRecord;
+use words::slot::{NAME_MAX, Name};
+use words::timestamp::Timestamp;
 
 const SUFFIX: &str = ".REFUSED.txt";
 /// Reports that lie in a collection at a time: the oldest give way.

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 
-use crate::attachment::{AttachmentId, RowId};
-use crate::catalog::Place;
-use crate::slot::{NAME_MAX, Name};
+use words::attachment::{AttachmentId, RowId};
+use words::place::Place;
+use words::slot::{NAME_MAX, Name};
 
 /// Where staged files lie.
 #[derive(Debug)]

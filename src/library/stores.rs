@@ -1,12 +1,12 @@
 //! The stores that blobs are kept in: the library's own, those of the configuration, and those that it has no more.
 //! Does not know where any of them lies.
 
-use crate::attachment::{BlobKey, StoreId};
 use crate::blob;
 use crate::catalog::{Catalog, StoreRecord};
 use crate::library::{Error, Library};
-use crate::schema::Field;
-use crate::slot::Name;
+use words::attachment::{BlobKey, StoreId};
+use words::schema::Field;
+use words::slot::Name;
 
 /// What the library's own store is called.
 const OWN: &str = "default";

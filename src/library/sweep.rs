@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use crate::attachment::BlobKey;
 use crate::blob;
-use crate::catalog::{Doomed, Orphan, RESERVATION_SPAN, Retired};
+use crate::catalog::{Doomed, RESERVATION_SPAN};
 use crate::library::{Error, Library};
-use crate::timestamp::Timestamp;
+use words::attachment::BlobKey;
+use words::retired::{Orphan, Retired};
+use words::timestamp::Timestamp;
 
 /// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction: whoever commits meanwhile
 /// waits for one batch at most.

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::attachment::{ScratchId, TableId};
-use crate::catalog::ScratchRecord;
-use crate::quota::{self, Account, Excess, Limits, Measure};
-use crate::timestamp::Timestamp;
+use words::attachment::{ScratchId, TableId};
+use words::quota::{self, Account, Excess, Limits, Measure};
+use words::scratch::ScratchRecord;
+use words::timestamp::Timestamp;
 
 /// The sizes of all scratch files. Made anew at each start from what the disk holds.
 #[derive(Debug, Default)]
@@ -173,10 +173,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, RowId};
-    use crate::catalog::Folder;
-    use crate::quota::Quota;
-    use crate::slot::Name;
+    use words::attachment::{Access, RowId};
+    use words::place::Folder;
+    use words::quota::Quota;
+    use words::slot::Name;
 
     const ME: Account = Account::Uid(7);
 
@@ -194,7 +194,7 @@ mod tests {
             file: "x".into(),
             access: Access { uid, gid: 0, mode: 0o600 },
             created: Timestamp(id.try_into().expect("a time")),
-            arrival: crate::catalog::Arrival::default(),
+            arrival: words::scratch::Arrival::default(),
         }
     }
 

@@ -1,15 +1,17 @@
 //! Transfers: one attachment gets another name, or moves from slot to slot, without its bytes being touched.
 //! Does not copy: what the target's rules would change must be copied by the client.
 
-use crate::access::{Fixed, Terms};
-use crate::attachment::Attachment;
-use crate::catalog::{self, Collision, Link, Place};
+use crate::catalog;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::pipeline::policy;
-use crate::rule::{Kind, Metadata, Normal, Resize, Rules};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use pipeline::policy;
+use words::access::{Fixed, Terms};
+use words::attachment::Attachment;
+use words::link::{Collision, Link};
+use words::place::Place;
+use words::rule::{Kind, Metadata, Normal, Resize, Rules};
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 impl Library {
     /// `link`: the attachment gets a second name. Returns what `Collision::Replace` displaced.
@@ -100,7 +102,7 @@ impl Library {
     /// Gives a held attachment its name back, unless the slot was taken meanwhile (CONTRACT 2.11).
     pub fn put_back(
         &self,
-        id: crate::attachment::AttachmentId,
+        id: words::attachment::AttachmentId,
         place: &Place,
         written: &Name,
     ) -> Result<bool, Error> {
@@ -134,7 +136,7 @@ impl Library {
 }
 
 /// Whether the target's normal form of stored content is that content itself.
-fn keeps_as_is(source: &Rules, target: &Rules, content: &crate::attachment::Content) -> bool {
+fn keeps_as_is(source: &Rules, target: &Rules, content: &words::attachment::Content) -> bool {
     match (source.kind, target.kind) {
         (_, Kind::File) => true,
         // Never decoded so far: only a copy through the pipeline tells.
@@ -143,7 +145,7 @@ fn keeps_as_is(source: &Rules, target: &Rules, content: &crate::attachment::Cont
     }
 }
 
-fn same_normal(source: &Normal, target: &Normal, content: &crate::attachment::Content) -> bool {
+fn same_normal(source: &Normal, target: &Normal, content: &words::attachment::Content) -> bool {
     if source == target {
         return true;
     }
@@ -166,9 +168,9 @@ fn same_normal(source: &Normal, target: &Normal, content: &crate::attachment::Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::Content;
-    use crate::dimensions::Dimensions;
-    use crate::media_type::Format;
+    use words::attachment::Content;
+    use words::dimensions::Dimensions;
+    use words::media_type::Format;
 
     fn content(width: u32, height: u32) -> Content {
         Content {

@@ -4,16 +4,17 @@
 //! The first that a slot lost on a day has the plain name, `user-42-avatar.png`; what followed has its number, too,
 //! `user-42-avatar-17.png`, under which any can be asked for. So a name costs a few queries, however full the day is.
 
-use crate::attachment::{Attachment, AttachmentId};
-use crate::catalog::{Collision, Retired};
-use crate::day::Day;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use crate::media_type::MediaType;
-use crate::rule::Rules;
-use crate::schema::Field;
-use crate::slot::{NAME_MAX, Name, Slot};
-use crate::timestamp::Timestamp;
+use words::attachment::{Attachment, AttachmentId};
+use words::day::Day;
+use words::link::Collision;
+use words::media_type::MediaType;
+use words::retired::Retired;
+use words::rule::Rules;
+use words::schema::Field;
+use words::slot::{NAME_MAX, Name, Slot};
+use words::timestamp::Timestamp;
 
 /// Where a page of a day's trash begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,9 +182,9 @@ fn parts(retired: &Retired) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, BlobKey, Content, StoreId, Times};
-    use crate::catalog::Orphan;
-    use crate::digest::Digest;
+    use words::attachment::{Access, BlobKey, Content, StoreId, Times};
+    use words::digest::Digest;
+    use words::retired::Orphan;
 
     fn retired(slot: &str, extension: &str) -> Retired {
         let media_type = MediaType::of_extension(extension).unwrap_or(MediaType::OCTET_STREAM);

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::{Attachment, AttachmentId, BlobKey, VariantId};
-use crate::catalog::{self, VariantRecord};
+use crate::catalog;
 use crate::library::{Error, Library};
-use crate::pipeline;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::attachment::{Attachment, AttachmentId, BlobKey, VariantId};
+use words::rendition::VariantRecord;
+
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 /// How often a render is stored again when a sweep took the blob that it was to share.
 const MAX_TRIES: usize = 8;
@@ -236,10 +237,10 @@ impl Drop for Leader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::StoreId;
-    use crate::digest::Digest;
-    use crate::media_type::Format;
-    use crate::variant::Spec;
+    use words::attachment::StoreId;
+    use words::digest::Digest;
+    use words::media_type::Format;
+    use words::variant::Spec;
 
     #[test]
     fn a_variant_that_failed_dearly_is_not_tried_again_at_once() {

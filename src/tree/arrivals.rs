@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::ScratchId;
+use words::attachment::ScratchId;
 
 /// How soon a file that could not be received for another's fault is tried again.
 const AGAIN: Duration = Duration::from_secs(10);

@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::attachment::{Access, Amendment, Times};
 use crate::tree::{Fh, Ino};
+use words::attachment::{Access, Amendment, Times};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

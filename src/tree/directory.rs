@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::attachment::RowId;
-use crate::catalog::{Folder, Place};
 use crate::library::{Library, Table};
-use crate::schema::{Collection, Field};
-use crate::slot::Name;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
+use words::attachment::RowId;
+use words::place::{Folder, Place};
+use words::schema::{Collection, Field};
+use words::slot::Name;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Directory<'l> {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::attachment::{AttachmentId, RowId};
-use crate::catalog::Place;
 use crate::library::draft::Draft;
-use crate::slot::Name;
 use crate::tree::process::Owner;
+use words::attachment::{AttachmentId, RowId};
+use words::place::Place;
+use words::slot::Name;
 
 /// How long an empty file on a free slot stays (CONTRACT 2.6).
 pub const PLACEHOLDER: Duration = Duration::from_secs(60);
@@ -344,14 +344,14 @@ impl Drafts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::Access;
     use crate::library::Target;
     use crate::library::draft::Start;
     use crate::library::refuse::Author;
-    use crate::rule::Rules;
-    use crate::schema::Field;
-    use crate::slot::Slot;
     use crate::tree::process::Processes;
+    use words::attachment::Access;
+    use words::rule::Rules;
+    use words::schema::Field;
+    use words::slot::Slot;
 
     fn draft() -> Draft {
         let name = Name::parse("memo").expect("a name");

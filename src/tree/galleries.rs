@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::Times;
-use crate::timestamp::Timestamp;
 use crate::tree::Ino;
+use words::attachment::Times;
+use words::timestamp::Timestamp;
 
 /// Directories that are remembered. When there are more, those that were remembered are to be asked for again.
 const MAX: usize = 4_096;

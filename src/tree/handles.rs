@@ -7,14 +7,14 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
-use crate::catalog::VariantRecord;
 use crate::library::tally::Charge;
-use crate::refusal::Refusal;
 use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;
 use crate::tree::{Error, Fh, Result};
+use words::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
+use words::refusal::Refusal;
+use words::rendition::VariantRecord;
 
 /// What a handle reads from or writes to.
 #[derive(Debug)]

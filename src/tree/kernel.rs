@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::slot::Name;
 use crate::tree::Ino;
+use words::slot::Name;
 
 /// What the kernel must be told of changes that it did not ask for, or whose effect reaches beyond the names it named.
 pub trait Kernel: Send + Sync {

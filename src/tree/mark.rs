@@ -4,7 +4,8 @@
 //! attachment with several names has an inode for each of them in the kernel; `stat` shows one number for all. Their pages are
 //! separate, which is of no consequence: an inode's bytes never change.
 
-use crate::catalog::{Link, Place};
+use words::link::Link;
+use words::place::Place;
 
 /// Tells the names of an attachment apart by 16 bits of a hash, the same over restarts. Two names may have one and the same:
 /// then the path is looked up again.
@@ -49,8 +50,8 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::RowId;
-    use crate::slot::Name;
+    use words::attachment::RowId;
+    use words::slot::Name;
 
     /// Numbers of directories of variants have it in them, and are the same over restarts.
     #[test]

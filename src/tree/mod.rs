@@ -36,17 +36,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::attachment::{Access, AttachmentId, RowId, TableId};
-use crate::catalog::{Place, RowRecord};
 use crate::fence::Fenced;
 use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{self, Library, Table, Target};
-use crate::quota::Excess;
-use crate::refusal::{Refusal, RefusalId};
-use crate::schema::Field;
-use crate::slot::{Name, NameError};
-use crate::timestamp::Timestamp;
 use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
@@ -64,6 +57,14 @@ use crate::tree::process::{Owner, Processes};
 use crate::tree::redirect::Redirects;
 use crate::tree::stamps::Stamps;
 use crate::tree::urls::Urls;
+use words::attachment::{Access, AttachmentId, RowId, TableId};
+use words::place::Place;
+use words::quota::Excess;
+use words::refusal::{Refusal, RefusalId};
+use words::row::RowRecord;
+use words::schema::Field;
+use words::slot::{Name, NameError};
+use words::timestamp::Timestamp;
 
 /// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, FieldId};
-use crate::catalog::{Link, Place};
 use crate::library::row::ROW_JSON;
 use crate::library::sidecar::{has_suffix, is_report_name};
-use crate::media_type::{self, MediaType};
-use crate::schema::{Collection, Field};
-use crate::slot::Name;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
-use crate::variant::Variant;
+use words::attachment::{Attachment, FieldId};
+use words::link::Link;
+use words::media_type::{self, MediaType};
+use words::place::Place;
+use words::schema::{Collection, Field};
+use words::slot::Name;
+use words::variant::Variant;
 
 /// What a name in a directory stands for.
 #[derive(Debug, Clone)]
@@ -187,9 +188,9 @@ pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
 }
 
 /// The kind of image that a variant without a format of its own takes from its original.
-pub fn preset_format(original: &Attachment) -> Option<crate::media_type::Format> {
+pub fn preset_format(original: &Attachment) -> Option<words::media_type::Format> {
     let format = original.content.media_type.format()?;
-    Some(if format.is_writable() { format } else { crate::media_type::Format::Jpeg })
+    Some(if format.is_writable() { format } else { words::media_type::Format::Jpeg })
 }
 
 #[cfg(test)]

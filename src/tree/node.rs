@@ -1,12 +1,12 @@
 //! A node: what an inode number stands for.
 //! Does not know whether the thing is still there.
 
-use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
-use crate::day::Day;
-use crate::refusal::RefusalId;
 use crate::tree::Ino;
 use crate::tree::mark::Mark;
 use crate::tree::side::Edition;
+use words::attachment::{Attachment, AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
+use words::day::Day;
+use words::refusal::RefusalId;
 
 /// Everything that has an inode number. The number's upper byte is the kind, the rest says which one, so that numbers are
 /// stable over restarts and nothing has to be remembered for them.
@@ -293,7 +293,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timestamp::Timestamp;
+    use words::timestamp::Timestamp;
 
     #[test]
     fn every_node_has_a_number_of_its_own_and_is_found_by_it() {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::catalog::Folder;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use words::place::Folder;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// How long a link waits.
 const WAITING: Duration = Duration::from_secs(60);
@@ -137,7 +137,7 @@ pub struct Full;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::RowId;
+    use words::attachment::RowId;
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")

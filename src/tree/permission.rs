@@ -2,8 +2,8 @@
 //! what a rename displaces hang on others.
 //! Does not know policies: what is fixed is in what `stat` shows already.
 
-use crate::attachment::Access;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::attachment::Access;
 
 /// The bits of one class: `r` of a file, `x` of a directory.
 pub const READ: u32 = 4;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::catalog::Place;
 use crate::tree::Ino;
+use words::place::Place;
 
 /// How long the kernel may take from the `ESTALE` to the lookup.
 const SPAN: Duration = Duration::from_secs(2);
@@ -149,8 +149,8 @@ impl Redirect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::RowId;
-    use crate::slot::Name;
+    use words::attachment::RowId;
+    use words::slot::Name;
 
     fn place() -> Place {
         Place::one(RowId(1), Name::parse("avatar").expect("a name"))

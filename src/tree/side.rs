@@ -2,13 +2,13 @@
 //! both.
 //! Does not look anything up.
 
-use crate::attachment::{Attachment, BlobKey, FieldId, RowId, TableId};
-use crate::catalog::Link;
-use crate::schema::Field;
 use crate::tree::attr::{Attr, Entry};
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, fleeting, lasting, link_entry};
+use words::attachment::{Attachment, BlobKey, FieldId, RowId, TableId};
+use words::link::Link;
+use words::schema::Field;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -107,7 +107,7 @@ impl Side {
 
     /// The answer to a lookup that led to a link that was shown. Of an original the kernel keeps nothing but pages: what
     /// changes it is told to it in the words of `/models`.
-    pub fn entry(self, shown: &Link, field: &Field, asked: &crate::slot::Name) -> Entry {
+    pub fn entry(self, shown: &Link, field: &Field, asked: &words::slot::Name) -> Entry {
         match self {
             Self::Models => link_entry(shown, field.collection, asked),
             Self::Originals => fleeting(self.attr(&shown.attachment)),

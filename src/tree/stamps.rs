@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::attachment::{RowId, Times};
-use crate::catalog::Folder;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use words::attachment::{RowId, Times};
+use words::place::Folder;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// Rows that are remembered. When there are more, all of them count as changed when the last one was.
 const MAX: usize = 65_536;

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::attachment::{Access, Times};
-use crate::catalog::Place;
 use crate::library::Target;
 use crate::library::promise::Promise;
 use crate::library::refuse::Author;
-use crate::timestamp::Timestamp;
 use crate::tree::document::Document;
+use words::attachment::{Access, Times};
+use words::place::Place;
+use words::timestamp::Timestamp;
 
 /// Views that have a number. One that lost it is looked up again (`ESTALE`).
 const MAX_VIEWS: usize = 4_096;
@@ -104,8 +104,8 @@ impl Urls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::RowId;
-    use crate::slot::Name;
+    use words::attachment::RowId;
+    use words::slot::Name;
 
     fn place(row: u64) -> Place {
         Place::one(RowId(row), Name::parse("avatar").expect("a name"))

@@ -14,7 +14,6 @@ use crate::mount::daemon::Mount;
 use crate::mount::picture;
 use crate::mount::read;
 use crate::mount::tool::run;
-use crate::samples;
 
 /// What `try` says of each photo for the sample's `user.avatar`, without the sizes of files.
 const FORETOLD: [(&str, &str); 13] = [

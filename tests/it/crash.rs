@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use mediafs::attachment::{Access, BlobKey, Content, Original, RowId, StoreId, Times};
 use mediafs::blob::{BlobStore, dir};
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Place, Publication, Reservation};
-use mediafs::digest::Digest;
-use mediafs::media_type::MediaType;
-use mediafs::slot::Name;
-use mediafs::timestamp::Timestamp;
+use mediafs::catalog::{Catalog, Publication, Reservation};
+use words::attachment::{Access, BlobKey, Content, Original, RowId, StoreId, Times};
+use words::digest::Digest;
+use words::media_type::MediaType;
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 use crate::limits::is_log;
 

@@ -7,10 +7,10 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 
 use mediafs::library::sweep::Patience;
-use mediafs::refusal::Rule;
-use mediafs::timestamp::Timestamp;
 use mediafs::tree::attr::{AttributeMode, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
+use words::refusal::Rule;
+use words::timestamp::Timestamp;
 
 use super::model::house::{Backing, House};
 use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};

@@ -69,14 +69,34 @@ fn sources() -> Vec<(String, String)> {
                 let text = fs::read_to_string(&path).expect("UTF-8 source");
                 let root = Path::new(env!("CARGO_MANIFEST_DIR"));
                 let path = path.strip_prefix(root).expect("a path in the crate");
-                found.push((path.display().to_string(), text));
+                found.push(placed(&path.display().to_string(), &text));
             }
         }
     }
     let mut found = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    for folder in ["src", "crates/words/src", "crates/pipeline/src"] {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
     found.sort();
     found
+}
+
+/// A file of any crate, as if all were one: the words in `src`, the pipeline a room there.
+fn placed(path: &str, text: &str) -> (String, String) {
+    if let Some(word) = path.strip_prefix("crates/words/src/") {
+        let place =
+            if word == "lib.rs" { "src/words/mod.rs".into() } else { format!("src/{word}") };
+        return (place, text.to_owned());
+    }
+    let named = text.replace("use words::", "use crate::").replace(" words::", " crate::");
+    match path.strip_prefix("crates/pipeline/src/") {
+        Some(inside) => {
+            let inside = if inside == "lib.rs" { "mod.rs" } else { inside };
+            let text = text.replace("crate::", "crate::pipeline::").replace("words::", "crate::");
+            (format!("src/pipeline/{inside}"), text)
+        }
+        None => (path.to_owned(), named.replace("use pipeline", "use crate::pipeline")),
+    }
 }
 
 /// What a file is for: one that is compiled for tests alone may be long and see all of its parent, as inline tests may.
@@ -209,6 +229,9 @@ fn word(path: &str) -> Option<&str> {
 }
 
 fn floor(room: &str) -> Option<usize> {
+    if room == "words" {
+        return Some(0);
+    }
     FLOORS.iter().position(|rooms| rooms.contains(&room)).map(|at| at + 1)
 }
 

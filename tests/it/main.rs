@@ -18,7 +18,6 @@ mod limits;
 mod model;
 mod mount;
 mod output;
-mod samples;
 mod service;
 mod stores;
 mod trash;

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use mediafs::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use mediafs::blob::router::{Door, Router};
 use mediafs::blob::{self, BlobStore};
-use mediafs::catalog::{self, Catalog, Place, Publication};
-use mediafs::digest::Digest;
+use mediafs::catalog::{self, Catalog, Publication};
 use mediafs::library::sweep::Patience;
-use mediafs::media_type::MediaType;
-use mediafs::slot::Name;
-use mediafs::timestamp::Timestamp;
+use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
+use words::digest::Digest;
+use words::media_type::MediaType;
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 use super::model::house::House;
 

@@ -12,15 +12,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use mediafs::media_type::Format;
-use mediafs::pipeline::job::{Job, Limits, Outcome};
-use mediafs::pipeline::worker::pool::{self, Pool};
-use mediafs::pipeline::worker::process::{Failure, Worker};
-use mediafs::pipeline::worker::protocol::{self, Ready, Request};
-use mediafs::pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
-use mediafs::refusal::Rule;
-use mediafs::rule::{Normal, Rules};
-use mediafs::variant::Variant;
+use pipeline::job::{Job, Limits, Outcome};
+use pipeline::worker::pool::{self, Pool};
+use pipeline::worker::process::{Failure, Worker};
+use pipeline::worker::protocol::{self, Ready, Request};
+use pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
+use words::media_type::Format;
+use words::refusal::Rule;
+use words::rule::{Normal, Rules};
+use words::variant::Variant;
 
 const MEMORY: u64 = 1 << 30;
 
@@ -215,7 +215,7 @@ fn a_file_field_starts_no_worker() {
     let admitted = Candidate::identify(file_of(PNG), length, None).unwrap().admit(&rules).unwrap();
     let refined = pipeline.refine(admitted, &rules, || Err(io::ErrorKind::Other.into())).unwrap();
     assert!(refined.is_untouched());
-    assert_eq!(refined.digest(), mediafs::digest::Digest::of(PNG));
+    assert_eq!(refined.digest(), words::digest::Digest::of(PNG));
     assert_eq!(pipeline.status().spawned, 0);
 }
 

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Reach};
 use super::layout;
-use crate::attachment::{BlobKey, StoreId};
 use crate::blob::Error;
 use crate::fence::Fence;
+use words::attachment::{BlobKey, StoreId};
 
 const DIRECTORY_MODE: u32 = 0o700;
 

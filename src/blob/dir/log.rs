@@ -14,7 +14,7 @@ use super::folders::Folders;
 use super::part::{self, Part};
 use super::record::{Lap, Record};
 use super::scan::{Held, Scan};
-use crate::attachment::BlobKey;
+use words::attachment::BlobKey;
 
 /// How much stays in the log alone, and how long.
 #[derive(Debug, Clone, Copy)]

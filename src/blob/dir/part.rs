@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::pages::Pages;
 use super::record::{Lap, Record};
-use crate::attachment::BlobKey;
+use words::attachment::BlobKey;
 
 /// Behind the name of a file of the log. It lies among what is pending, where nobody can guess its name: a web server may show
 /// all that is in a store to whoever knows what it is called.

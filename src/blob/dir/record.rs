@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::pages::{PAGE, Pages};
-use crate::attachment::{BlobKey, StoreId};
-use crate::digest::Digest;
+use words::attachment::{BlobKey, StoreId};
+use words::digest::Digest;
 
 /// A lap of the log: one time that a file of it is filled. What is left of another lap is not read for a record of this one,
 /// and nobody can guess the number: what stands in a log was sent by anybody.

@@ -15,8 +15,8 @@ use super::part::SUFFIX;
 use super::scan::{Held, Scan};
 use super::whole::{FEW, is_whole, make_durable};
 use super::{is_full, link, nameless, open_to_read};
-use crate::attachment::BlobKey;
 use crate::blob::Error;
+use words::attachment::BlobKey;
 
 /// Blobs that only a log has.
 pub(super) type Missing = BTreeMap<BlobKey, Held>;

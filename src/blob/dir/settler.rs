@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::folders::Folders;
 use super::log::Log;
 use super::whole;
-use crate::attachment::BlobKey;
+use words::attachment::BlobKey;
 
 /// Ends with this value, when all is settled.
 pub(super) struct Settler {

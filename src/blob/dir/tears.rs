@@ -62,7 +62,7 @@ fn there_after_a_start(root: &Path, keys: &[BlobKey]) -> Vec<bool> {
     let is_there = |key: &BlobKey| {
         let is_there = store.open(*key).is_ok();
         assert_eq!(pending.contains(key), is_there, "{key} is pending, or nothing");
-        is_there && crate::digest::Digest::of(&read(&store, *key)) == key.digest
+        is_there && words::digest::Digest::of(&read(&store, *key)) == key.digest
     };
     keys.iter().map(is_there).collect()
 }

@@ -10,8 +10,8 @@ use super::disk::Reach;
 use super::folders::Folders;
 use super::open_to_read;
 use super::record::LARGEST;
-use crate::attachment::BlobKey;
-use crate::digest::Digest;
+use words::attachment::BlobKey;
+use words::digest::Digest;
 
 /// Blobs up to which each is synced by itself. For more, all that the filesystem holds is written in one go.
 pub(super) const FEW: usize = 32;

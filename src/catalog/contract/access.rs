@@ -2,11 +2,12 @@
 //! Does not know where it is written what is fixed.
 
 use super::{ACCESS, at, laws, name, place, publish, reserve, row};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Access, AttachmentId, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Rehoming, Revision};
-use crate::digest::Digest;
-use crate::quota::{Account, Limits, Quota};
+use crate::catalog::{Catalog, Error, Rehoming, Revision};
+use words::access::{Fixed, Terms};
+use words::attachment::{Access, AttachmentId, StoreId};
+use words::digest::Digest;
+use words::link::Collision;
+use words::quota::{Account, Limits, Quota};
 
 laws! {
     what_is_shared_gets_what_is_fixed_there

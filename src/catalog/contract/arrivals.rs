@@ -2,9 +2,11 @@
 //! Does not know what a box is.
 
 use super::{ACCESS, at, laws, name, row};
-use crate::attachment::ScratchId;
-use crate::catalog::{Arrival, Catalog, Error, Folder, ScratchRecord};
-use crate::digest::Digest;
+use crate::catalog::{Catalog, Error};
+use words::attachment::ScratchId;
+use words::digest::Digest;
+use words::place::Folder;
+use words::scratch::{Arrival, ScratchRecord};
 
 laws! {
     what_is_offered_is_listed_until_it_is_taken

@@ -2,10 +2,13 @@
 //! Does not know which fields are collections.
 
 use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{RowId, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Folder, Orphan, Place, Revision, VACANCY};
-use crate::digest::Digest;
+use crate::catalog::{Catalog, Error, Revision, VACANCY};
+use words::access::{Fixed, Terms};
+use words::attachment::{RowId, StoreId};
+use words::digest::Digest;
+use words::link::Collision;
+use words::place::{Folder, Place};
+use words::retired::Orphan;
 
 laws! {
     items_are_listed_in_the_order_of_their_arrival
@@ -222,7 +225,7 @@ fn fields_and_stores_keep_their_numbers(catalog: &dyn Catalog) {
     assert_ne!(field(page, "cover", Orphan::Delete), cover);
     assert_ne!(field(user, "avatar", Orphan::Delete), cover);
     assert_eq!(field(user, "cover", Orphan::Keep), cover);
-    let nowhere = catalog.field(crate::attachment::TableId(9), &name("x"), Orphan::Keep);
+    let nowhere = catalog.field(words::attachment::TableId(9), &name("x"), Orphan::Keep);
     assert!(matches!(nowhere, Err(Error::Missing)));
     let cold = catalog.store(&name("cold")).unwrap();
     assert_ne!(cold, StoreId::default());

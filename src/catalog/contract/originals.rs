@@ -2,10 +2,13 @@
 //! Does not know how long a trash keeps anything.
 
 use super::{FOREVER, at, item, laws, name, picture, place, publication, publish, reserve, row};
-use crate::access::Fixed;
-use crate::attachment::{Attachment, AttachmentId, Original};
-use crate::catalog::{Catalog, Collision, Orphan, Place};
-use crate::slot::Slot;
+use crate::catalog::Catalog;
+use words::access::Fixed;
+use words::attachment::{Attachment, AttachmentId, Original};
+use words::link::Collision;
+use words::place::Place;
+use words::retired::Orphan;
+use words::slot::Slot;
 
 laws! {
     an_original_is_needed_while_an_attachment_keeps_it

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::{ACCESS, at, item, laws, name, picture, place, publication, publish, reserve, row};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Amendment, Original, RowId, TableId};
-use crate::catalog::{Catalog, Collision, Error, Publication};
-use crate::quota::{Account, Excess, Limits, Measure, Quota, Usage};
+use crate::catalog::{Catalog, Error, Publication};
+use words::access::{Fixed, Terms};
+use words::attachment::{Amendment, Original, RowId, TableId};
+use words::link::Collision;
+use words::quota::{Account, Excess, Limits, Measure, Quota, Usage};
 
 laws! {
     each_name_is_charged_to_its_table_and_to_its_owner

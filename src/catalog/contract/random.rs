@@ -9,16 +9,19 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::{ACCESS, at, item, name, picture, place, publication};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{
-    Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
-};
 use crate::catalog::memory::Memory;
 use crate::catalog::sqlite::Sqlite;
-use crate::catalog::{Catalog, Collision, Folder, Orphan, Place, Rehoming, Revision};
-use crate::digest::Digest;
-use crate::quota::{Limits, Quota};
-use crate::variant::Variant;
+use crate::catalog::{Catalog, Rehoming, Revision};
+use words::access::{Fixed, Terms};
+use words::attachment::{
+    Amendment, Attachment, AttachmentId, BlobKey, Original, RowId, ScratchId, StoreId, VariantId,
+};
+use words::digest::Digest;
+use words::link::Collision;
+use words::place::{Folder, Place};
+use words::quota::{Limits, Quota};
+use words::retired::Orphan;
+use words::variant::Variant;
 
 /// Numbers are taken small, so that sequences hit what is there, and what was.
 #[derive(Debug, Clone)]

@@ -2,8 +2,10 @@
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use super::{ACCESS, at, laws, name, place, publish, row};
-use crate::attachment::{RowId, TableId};
-use crate::catalog::{Catalog, Collision, Error, Folder};
+use crate::catalog::{Catalog, Error};
+use words::attachment::{RowId, TableId};
+use words::link::Collision;
+use words::place::Folder;
 
 laws! {
     a_table_has_one_number

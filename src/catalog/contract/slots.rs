@@ -2,9 +2,11 @@
 //! Does not know sweeping.
 
 use super::{ACCESS, at, laws, name, picture, place, publication, publish, reserve, row};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, VariantId};
-use crate::catalog::{Catalog, Collision, Error, Folder};
+use crate::catalog::{Catalog, Error};
+use words::access::{Fixed, Terms};
+use words::attachment::{Amendment, AttachmentId, RowId, ScratchId, VariantId};
+use words::link::Collision;
+use words::place::Folder;
 
 laws! {
     what_is_not_there_is_missing
@@ -239,7 +241,7 @@ fn links_exchange_their_places(catalog: &dyn Catalog) {
         .unwrap();
     assert_eq!(other.map(|other| (other.id, other.links)), Some((b, 1)));
     let (left, right) = (catalog.find(&left).unwrap(), catalog.find(&right).unwrap());
-    let seen = |link: Option<crate::catalog::Link>| link.map(|l| (l.attachment.id, l.written));
+    let seen = |link: Option<words::link::Link>| link.map(|l| (l.attachment.id, l.written));
     assert_eq!(seen(left), Some((b, name("avatar"))));
     assert_eq!(seen(right), Some((a, name("cover.png"))));
 }
@@ -329,7 +331,7 @@ fn totals_count_what_there_is(catalog: &dyn Catalog) {
     reserve(catalog, "only reserved", 2);
     let thumb = reserve(catalog, "t", 2);
     let variant = "w200.webp";
-    let variant = crate::variant::Variant::parse(variant).unwrap();
+    let variant = words::variant::Variant::parse(variant).unwrap();
     catalog.add_variant(original, variant, thumb, &picture(11)).unwrap();
     catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(3)).unwrap();
     let totals = catalog.totals().unwrap();

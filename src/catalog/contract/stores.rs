@@ -2,11 +2,13 @@
 //! Does not know where any of them keeps its bytes.
 
 use super::{FOREVER, at, laws, name, picture, place, publication, publish, reserve, row};
-use crate::access::Fixed;
-use crate::attachment::{Attachment, BlobKey, Original, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Place, Rehoming};
-use crate::digest::Digest;
-use crate::variant::Variant;
+use crate::catalog::{Catalog, Error, Rehoming};
+use words::access::Fixed;
+use words::attachment::{Attachment, BlobKey, Original, StoreId};
+use words::digest::Digest;
+use words::link::Collision;
+use words::place::Place;
+use words::variant::Variant;
 
 laws! {
     every_store_tells_what_it_holds

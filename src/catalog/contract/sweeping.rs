@@ -5,10 +5,11 @@ use std::sync::Barrier;
 
 use super::variants::{render, variant};
 use super::{FOREVER, at, is_new, laws, name, picture, place, publication, publish, reserve, row};
-use crate::access::Fixed;
-use crate::attachment::{BlobKey, StoreId};
-use crate::catalog::{Catalog, Collision, Error, Reservation};
-use crate::digest::Digest;
+use crate::catalog::{Catalog, Error, Reservation};
+use words::access::Fixed;
+use words::attachment::{BlobKey, StoreId};
+use words::digest::Digest;
+use words::link::Collision;
 
 laws! {
     stored_bytes_are_reserved_once

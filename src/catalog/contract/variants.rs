@@ -2,9 +2,9 @@
 //! Does not know pictures.
 
 use super::{FOREVER, at, laws, picture, place, publish, reserve, row};
-use crate::attachment::{BlobKey, VariantId};
 use crate::catalog::{Catalog, Error, Reservation};
-use crate::variant::Variant;
+use words::attachment::{BlobKey, VariantId};
+use words::variant::Variant;
 
 laws! {
     a_variant_is_found_by_its_original_and_its_number

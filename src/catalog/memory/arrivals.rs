@@ -2,11 +2,13 @@
 //! Does not know boxes: to the catalogue their files are scratch.
 
 use super::State;
-use crate::attachment::{Access, ScratchId, TableId};
-use crate::catalog::{Arrival, Error, RowRecord, ScratchRecord};
-use crate::digest::Digest;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, ScratchId, TableId};
+use words::digest::Digest;
+use words::row::RowRecord;
+use words::scratch::{Arrival, ScratchRecord};
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 impl State {
     pub(super) fn offer(&mut self, id: ScratchId) -> Result<(), Error> {

@@ -2,9 +2,9 @@
 //! Does not decide how long they stay.
 
 use super::{Kept, State};
-use crate::attachment::AttachmentId;
-use crate::catalog::{Orphan, Retired};
-use crate::timestamp::Timestamp;
+use words::attachment::AttachmentId;
+use words::retired::{Orphan, Retired};
+use words::timestamp::Timestamp;
 
 impl State {
     pub(super) fn retired(

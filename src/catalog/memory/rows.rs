@@ -2,10 +2,14 @@
 //! Does not know what hangs from a row, beyond whether anything does.
 
 use super::{State, next};
-use crate::attachment::{Access, Amendment, FieldId, RowId, TableId, Times};
-use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, Amendment, FieldId, RowId, TableId, Times};
+use words::link::Collision;
+use words::retired::Orphan;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 impl State {
     pub(super) fn table(&mut self, name: &Name) -> TableId {

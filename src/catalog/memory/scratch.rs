@@ -2,10 +2,13 @@
 //! Does not know the files themselves.
 
 use super::{State, next};
-use crate::attachment::{Access, Amendment, ScratchId, Times};
-use crate::catalog::{Arrival, Collision, Error, Folder, ScratchRecord};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, Amendment, ScratchId, Times};
+use words::link::Collision;
+use words::place::Folder;
+use words::scratch::{Arrival, ScratchRecord};
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 impl State {
     pub(super) fn scratch(&self, folder: &Folder, name: &Name) -> Option<ScratchRecord> {

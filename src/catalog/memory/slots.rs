@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{Hung, Kept, Retirement, State, next};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
-use crate::catalog::{
-    Collision, Error, Link, Orphan, Place, Publication, Published, Revision, VACANCY,
-};
-use crate::slot::{Name, Row, Slot};
-use crate::timestamp::Timestamp;
+use crate::catalog::{Error, Publication, Published, Revision, VACANCY};
+use words::access::{Fixed, Terms};
+use words::attachment::{Amendment, Attachment, AttachmentId, BlobKey, Content, Original, RowId};
+use words::link::{Collision, Link};
+use words::place::Place;
+use words::retired::Orphan;
+use words::slot::{Name, Row, Slot};
+use words::timestamp::Timestamp;
 
 impl State {
     pub(super) fn find(&self, place: &Place) -> Option<Link> {

@@ -2,10 +2,10 @@
 //! Does not know where any of them keeps its bytes.
 
 use super::{State, next};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Attachment, BlobKey, StoreId};
 use crate::catalog::{Error, Rehoming, StoreRecord};
-use crate::slot::Name;
+use words::access::{Fixed, Terms};
+use words::attachment::{Attachment, BlobKey, StoreId};
+use words::slot::Name;
 
 impl State {
     pub(super) fn store(&mut self, name: &Name) -> StoreId {
@@ -58,7 +58,7 @@ impl State {
         let content = self.stored_content(rehoming.blob, &moved.content);
         let original = moved.original.clone().zip(rehoming.original).map(|(sent, blob)| {
             let content = self.stored_content(blob, &sent.content);
-            Box::new(crate::attachment::Original { blob, content })
+            Box::new(words::attachment::Original { blob, content })
         });
         if let Some(kept) = self.attachments.get_mut(&moved.id) {
             kept.attachment.blob = rehoming.blob;

@@ -2,9 +2,10 @@
 //! Does not delete bytes: it marks, so that no reservation finds what is about to go.
 
 use super::{Kept, Retirement, State};
-use crate::attachment::BlobKey;
-use crate::catalog::{Doomed, Orphan, Totals};
-use crate::timestamp::Timestamp;
+use crate::catalog::{Doomed, Totals};
+use words::attachment::BlobKey;
+use words::retired::Orphan;
+use words::timestamp::Timestamp;
 
 /// What is old enough to go.
 #[derive(Clone, Copy)]

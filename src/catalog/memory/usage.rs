@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::State;
-use crate::access::Terms;
-use crate::attachment::RowId;
-use crate::catalog::{Error, Place};
-use crate::quota::{Account, Usage};
+use crate::catalog::Error;
+use words::access::Terms;
+use words::attachment::RowId;
+use words::place::Place;
+use words::quota::{Account, Usage};
 
 impl State {
     pub(super) fn usage(&self, account: Account) -> Usage {

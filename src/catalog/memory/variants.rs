@@ -2,11 +2,12 @@
 //! Does not render, and deletes no blob.
 
 use super::{Blob, Rendered, State, next};
-use crate::attachment::{BlobKey, Content, StoreId, VariantId};
-use crate::catalog::{Error, Reservation, TOUCH_PRECISION, VariantRecord};
-use crate::digest::Digest;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use crate::catalog::{Error, Reservation, TOUCH_PRECISION};
+use words::attachment::{BlobKey, Content, StoreId, VariantId};
+use words::digest::Digest;
+use words::rendition::VariantRecord;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 impl State {
     pub(super) fn reserve(

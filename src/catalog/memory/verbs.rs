@@ -3,38 +3,40 @@
 
 use super::Memory;
 use super::sweep::Horizon;
-use crate::access::{Fixed, Terms};
-use crate::attachment::{
+use crate::catalog::{
+    Catalog, Doomed, Error, Publication, Published, Rehoming, Reservation, Revision, StoreRecord,
+    Totals,
+};
+use words::access::{Fixed, Terms};
+use words::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
-use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
-    VariantRecord,
-};
-use crate::digest::Digest;
-use crate::quota::{Account, Limits, Usage};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::link::{Collision, Link};
+use words::place::{Folder, Place};
+use words::quota::{Account, Limits, Usage};
+use words::rendition::VariantRecord;
+use words::retired::{Orphan, Retired};
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 impl Catalog for Memory {
     fn table(&self, name: &Name) -> Result<TableId, Error> {
         Ok(self.state().table(name))
     }
-
     fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
         self.state().field(table, name, orphan)
     }
-
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         Ok(self.state().store(name))
     }
     fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
         Ok(self.state().stores())
     }
-
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
         Ok(self.state().row(table, name))
     }

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 
 use super::columns::int;
 use super::run;
-use crate::attachment::{Access, Times};
 use crate::catalog::Error;
+use words::attachment::{Access, Times};
 
 /// Stores it in the row `id` of a table of the schema.
 pub(super) fn set_access(

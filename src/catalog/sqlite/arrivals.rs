@@ -5,11 +5,13 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, number, scratch_columns, scratch_record};
 use super::{all, one, rows, run};
-use crate::attachment::{Access, ScratchId, TableId};
-use crate::catalog::{Error, RowRecord, ScratchRecord};
-use crate::digest::Digest;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, ScratchId, TableId};
+use words::digest::Digest;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 pub(super) fn offer(db: &Connection, id: ScratchId) -> Result<(), Error> {
     found(run(db, "UPDATE scratch SET waiting = 1 WHERE id = ?", [int(id.0)])?)

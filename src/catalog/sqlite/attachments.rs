@@ -8,11 +8,12 @@ use super::columns::{
     attachment, attachment_columns, attachment_tables, int, number, or_empty, place,
 };
 use super::{all, blobs, exists, one, run};
-use crate::access::Fixed;
-use crate::attachment::{Amendment, Attachment, AttachmentId};
-use crate::catalog::{Error, Place, Publication};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::{Error, Publication};
+use words::access::Fixed;
+use words::attachment::{Amendment, Attachment, AttachmentId};
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 pub(super) fn by_id(db: &Connection, id: AttachmentId) -> Result<Option<Attachment>, Error> {
     let sql =

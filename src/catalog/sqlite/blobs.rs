@@ -5,10 +5,10 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, key, number};
 use super::{all, exists, one, run};
-use crate::attachment::{BlobKey, Content, StoreId};
 use crate::catalog::Error;
-use crate::digest::Digest;
-use crate::timestamp::Timestamp;
+use words::attachment::{BlobKey, Content, StoreId};
+use words::digest::Digest;
+use words::timestamp::Timestamp;
 
 /// The oldest stored blob with these bytes that is not doomed.
 pub(super) fn stored(

@@ -3,19 +3,22 @@
 
 use rusqlite::Row;
 
-use crate::attachment::{
+use crate::catalog::Error;
+use words::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
     TableId, Times, VariantId,
 };
-use crate::catalog::{
-    Arrival, Error, Folder, Link, Place, RowRecord, ScratchRecord, VariantRecord,
-};
-use crate::digest::Digest;
-use crate::dimensions::Dimensions;
-use crate::media_type::MediaType;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::dimensions::Dimensions;
+use words::link::Link;
+use words::media_type::MediaType;
+use words::place::{Folder, Place};
+use words::rendition::VariantRecord;
+use words::row::RowRecord;
+use words::scratch::{Arrival, ScratchRecord};
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 /// What [`row_record`] reads.
 macro_rules! row_columns {

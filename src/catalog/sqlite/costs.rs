@@ -6,10 +6,12 @@ use std::cell::Cell;
 use rusqlite::{Statement, StatementStatus};
 
 use super::Sqlite;
-use crate::access::Terms;
+use crate::catalog::Catalog;
 use crate::catalog::contract::{ACCESS, at, item, name, place, publication, publish, reserve};
-use crate::catalog::{Catalog, Collision, Folder};
-use crate::quota::{Account, Limits, Quota};
+use words::access::Terms;
+use words::link::Collision;
+use words::place::Folder;
+use words::quota::{Account, Limits, Quota};
 
 /// What the statements of a thread have cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

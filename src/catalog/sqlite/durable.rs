@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use super::Sqlite;
-use crate::access::Terms;
-use crate::attachment::TableId;
 use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
-use crate::catalog::{Catalog, Collision, Error, Folder};
-use crate::quota::{Account, Usage};
+use crate::catalog::{Catalog, Error};
+use words::access::Terms;
+use words::attachment::TableId;
+use words::link::Collision;
+use words::place::Folder;
+use words::quota::{Account, Usage};
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::open(path).expect("a catalogue")
@@ -59,7 +61,7 @@ fn a_catalogue_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
     let path = folder.path().join("catalog.sqlite");
     let first = rusqlite::Connection::open(&path).unwrap();
     first.execute_batch(include_str!("../schema/001.sql")).unwrap();
-    let digest = crate::digest::Digest::of(b"a");
+    let digest = words::digest::Digest::of(b"a");
     first
         .execute(
             "INSERT INTO blobs VALUES (5, ?, 1, 0, 0, 1, 'image/png', 9, 3, 3)",
@@ -77,7 +79,7 @@ fn a_catalogue_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds(
         .unwrap();
     drop(first);
     let catalog = open(&path);
-    let user = crate::attachment::RowId(3);
+    let user = words::attachment::RowId(3);
     let link = catalog.find(&place(user, "avatar")).unwrap().unwrap();
     assert_eq!((link.written, link.attachment.original), (name("avatar.png"), None));
     let charged = Usage { files: 1, bytes: 9 };

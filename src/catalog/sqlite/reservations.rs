@@ -14,10 +14,10 @@ use rusqlite::{Connection, params};
 use super::columns::{int, number};
 use super::sweep::{self, Horizon};
 use super::{Sqlite, blobs, lock, one, run};
-use crate::attachment::{BlobKey, Content, StoreId};
 use crate::catalog::{Doomed, Error, Publication};
-use crate::digest::Digest;
-use crate::timestamp::Timestamp;
+use words::attachment::{BlobKey, Content, StoreId};
+use words::digest::Digest;
+use words::timestamp::Timestamp;
 
 /// Numbers that one transaction takes.
 const BLOCK: u64 = 1024;

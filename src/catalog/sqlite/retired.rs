@@ -7,10 +7,11 @@ use super::columns::{
     AFTER_ATTACHMENT, attachment, attachment_columns, attachment_tables, corrupt, int, name,
 };
 use super::{all, one, run};
-use crate::attachment::AttachmentId;
-use crate::catalog::{Error, Orphan, Retired};
-use crate::slot::Slot;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::AttachmentId;
+use words::retired::{Orphan, Retired};
+use words::slot::Slot;
+use words::timestamp::Timestamp;
 
 macro_rules! retired_query {
     () => {

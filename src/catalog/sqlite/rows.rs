@@ -6,10 +6,14 @@ use rusqlite::{Connection, params};
 use super::access::set_access;
 use super::columns::{int, name, number, row_columns, row_record, scratch_columns, scratch_record};
 use super::{all, exists, one, run};
-use crate::attachment::{Access, Amendment, FieldId, RowId, TableId};
-use crate::catalog::{Collision, Error, Orphan, RowRecord, ScratchRecord};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, Amendment, FieldId, RowId, TableId};
+use words::link::Collision;
+use words::retired::Orphan;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 pub(super) fn table(db: &Connection, name: &Name) -> Result<Option<TableId>, Error> {
     let sql = "SELECT id FROM tables WHERE name = ?";

@@ -5,10 +5,13 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, or_empty, scratch_columns, scratch_record};
 use super::{all, one, rows, run};
-use crate::attachment::{Access, Amendment, ScratchId, Times};
-use crate::catalog::{Collision, Error, Folder, ScratchRecord};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::Error;
+use words::attachment::{Access, Amendment, ScratchId, Times};
+use words::link::Collision;
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 pub(super) fn find(
     db: &Connection,

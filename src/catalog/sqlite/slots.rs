@@ -5,11 +5,13 @@ use rusqlite::{Connection, params};
 
 use super::columns::{attachment_columns, attachment_tables, int, link, name, number, or_empty};
 use super::{all, attachments, blobs, one, rows, run};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Attachment, AttachmentId, RowId};
-use crate::catalog::{Collision, Error, Link, Place, Publication, Published, Revision, VACANCY};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
+use crate::catalog::{Error, Publication, Published, Revision, VACANCY};
+use words::access::{Fixed, Terms};
+use words::attachment::{Attachment, AttachmentId, RowId};
+use words::link::{Collision, Link};
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 macro_rules! link_query {
     () => {

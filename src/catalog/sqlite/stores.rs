@@ -5,10 +5,10 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, name, number};
 use super::{all, blobs, one, run, slots};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{Attachment, BlobKey, StoreId};
 use crate::catalog::{Error, Rehoming, StoreRecord};
-use crate::slot::Name;
+use words::access::{Fixed, Terms};
+use words::attachment::{Attachment, BlobKey, StoreId};
+use words::slot::Name;
 
 pub(super) fn find(db: &Connection, name: &Name) -> Result<Option<StoreId>, Error> {
     let sql = "SELECT id FROM stores WHERE name = ?";

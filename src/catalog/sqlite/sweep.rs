@@ -5,9 +5,9 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, key, number};
 use super::{all, blobs, exists, run};
-use crate::attachment::{AttachmentId, BlobKey};
 use crate::catalog::{Doomed, Error};
-use crate::timestamp::Timestamp;
+use words::attachment::{AttachmentId, BlobKey};
+use words::timestamp::Timestamp;
 
 /// What is old enough to go.
 #[derive(Clone, Copy)]

@@ -6,10 +6,11 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{int, number};
 use super::reservations::Linked;
 use super::{Sqlite, all, attachments, one};
-use crate::access::{Fixed, Terms};
-use crate::attachment::{AttachmentId, RowId, TableId};
-use crate::catalog::{Error, Place, Publication};
-use crate::quota::{Account, Limits, Usage};
+use crate::catalog::{Error, Publication};
+use words::access::{Fixed, Terms};
+use words::attachment::{AttachmentId, RowId, TableId};
+use words::place::Place;
+use words::quota::{Account, Limits, Usage};
 
 pub(super) fn of(db: &Connection, account: Account) -> Result<Usage, Error> {
     let (kind, id) = match account {

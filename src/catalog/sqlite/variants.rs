@@ -5,10 +5,11 @@ use rusqlite::{Connection, params};
 
 use super::columns::{int, number, variant_columns, variant_record};
 use super::{all, blobs, one, run};
-use crate::attachment::{BlobKey, Content, VariantId};
-use crate::catalog::{Error, TOUCH_PRECISION, VariantRecord};
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use crate::catalog::{Error, TOUCH_PRECISION};
+use words::attachment::{BlobKey, Content, VariantId};
+use words::rendition::VariantRecord;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 macro_rules! variant_query {
     () => {

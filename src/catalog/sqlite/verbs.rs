@@ -7,52 +7,52 @@ use super::{
     Sqlite, arrivals, attachments, blobs, reservations, retired, rows, scratch, slots, stores,
     usage, variants,
 };
-use crate::access::{Fixed, Terms};
-use crate::attachment::{
+use crate::catalog::{
+    Catalog, Doomed, Error, Publication, Published, Rehoming, Reservation, Revision, StoreRecord,
+    Totals,
+};
+use words::access::{Fixed, Terms};
+use words::attachment::{
     Access, Amendment, Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId,
     StoreId, TableId, VariantId,
 };
-use crate::catalog::{
-    Catalog, Collision, Doomed, Error, Folder, Link, Orphan, Place, Publication, Published,
-    Rehoming, Reservation, Retired, Revision, RowRecord, ScratchRecord, StoreRecord, Totals,
-    VariantRecord,
-};
-use crate::digest::Digest;
-use crate::quota::{Account, Limits, Usage};
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
-use crate::variant::Variant;
+use words::digest::Digest;
+use words::link::{Collision, Link};
+use words::place::{Folder, Place};
+use words::quota::{Account, Limits, Usage};
+use words::rendition::VariantRecord;
+use words::retired::{Orphan, Retired};
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
 
 impl Catalog for Sqlite {
     fn table(&self, name: &Name) -> Result<TableId, Error> {
         self.find_or_add(|db| rows::table(db, name), |db| rows::add_table(db, name))
     }
-
     fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
         self.find_or_add(
             |db| rows::field(db, table, name, orphan),
             |db| rows::add_field(db, table, name, orphan),
         )
     }
-
     fn store(&self, name: &Name) -> Result<StoreId, Error> {
         self.find_or_add(|db| stores::find(db, name), |db| stores::add(db, name))
     }
     fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
         self.read(stores::all_of_them)
     }
-
     fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
         self.read(|db| rows::find(db, table, name))
     }
     fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
         self.read(|db| rows::by_id(db, row))
     }
-
     fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
         self.read(|db| rows::after(db, table, after, limit))
     }
-
     fn add_row(
         &self,
         table: TableId,
@@ -62,7 +62,6 @@ impl Catalog for Sqlite {
     ) -> Result<RowRecord, Error> {
         self.write(|db| rows::add(db, table, name, access, now))
     }
-
     fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
         self.write(|db| rows::remove(db, row))
     }

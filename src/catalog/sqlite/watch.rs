@@ -39,7 +39,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::catalog::sqlite::Sqlite;
-    use crate::slot::Name;
+    use words::slot::Name;
 
     #[test]
     fn what_another_connection_commits_is_seen_once() {

@@ -8,9 +8,9 @@ use fuser::{
     ReplyData, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
-use crate::blob::Space;
-use crate::slot::NAME_MAX;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Lifetime, Opened, Shown};
+use words::slot::NAME_MAX;
+use words::space::Space;
 
 const LONG: Duration = Duration::from_secs(60 * 60);
 /// Of the unit that `st_blocks` counts in (stat(3type)).
@@ -156,10 +156,10 @@ pub fn file_attr(attr: &Attr) -> FileAttr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, Times};
-    use crate::timestamp::Timestamp;
     use crate::tree::attr::Stored;
     use crate::tree::{Fh, Ino};
+    use words::attachment::{Access, Times};
+    use words::timestamp::Timestamp;
 
     #[test]
     fn stat_shows_the_exact_size_and_whole_blocks() {

@@ -4,11 +4,11 @@
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 
-use crate::attachment::Amendment;
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{AttributeMode, Mode, OpenFlags, RenameMode};
 use crate::tree::ops::Seek;
 use crate::tree::{Caller, Error, Fh, Ino, Result};
+use words::attachment::Amendment;
+use words::timestamp::Timestamp;
 
 /// Without set-user-ID and set-group-ID: what is kept here is never run with anybody's rights (the mount is `nosuid`), and
 /// whoever keeps them must take them away at every write.

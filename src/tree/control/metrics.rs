@@ -3,9 +3,9 @@
 
 use std::fmt::{Display, Write};
 
-use crate::timestamp::Timestamp;
 use crate::tree::activity::{BOUNDS, Done, Operation, Queue};
 use crate::tree::{Result, Tree};
+use words::timestamp::Timestamp;
 
 /// What is written so far.
 #[derive(Default)]

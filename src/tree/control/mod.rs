@@ -6,17 +6,17 @@ mod status;
 
 use std::sync::Arc;
 
-use crate::attachment::{Access, Times};
 use crate::library::kept::{Kept, REASON};
-use crate::refusal::RefusalId;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Opened};
 use crate::tree::handles::{Handle, Holds};
 use crate::tree::node::Node;
 use crate::tree::ops::files::failed;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::attachment::{Access, Times};
+use words::refusal::RefusalId;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 impl Tree {
     pub(in crate::tree) fn lookup_control(

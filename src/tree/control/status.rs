@@ -7,10 +7,10 @@ use crate::fence::Fenced;
 use crate::library::downloads::Progress;
 use crate::library::expire::ScratchStatus;
 use crate::library::stores::StoreStatus;
-use crate::quota::{Account, Quota, Usage};
-use crate::timestamp::Timestamp;
 use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
+use words::quota::{Account, Quota, Usage};
+use words::timestamp::Timestamp;
 
 impl Tree {
     pub(super) fn status_text(&self) -> Result<String> {

@@ -1,15 +1,15 @@
 //! What a name in a row means.
 
 use super::*;
-use crate::attachment::Access;
-use crate::attachment::{AttachmentId, BlobKey, Content, RowId, StoreId, TableId, Times};
-use crate::digest::Digest;
 use crate::library::Table;
-use crate::media_type::Format;
-use crate::rule::Rules;
-use crate::schema::{IdRule, Sizes};
-use crate::timestamp::Timestamp;
 use crate::tree::node::Node;
+use words::attachment::Access;
+use words::attachment::{AttachmentId, BlobKey, Content, RowId, StoreId, TableId, Times};
+use words::digest::Digest;
+use words::media_type::Format;
+use words::rule::Rules;
+use words::schema::{IdRule, Sizes};
+use words::timestamp::Timestamp;
 
 fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
@@ -24,7 +24,7 @@ fn table() -> Table {
         id: TableId(1),
         name: name("user"),
         rule: IdRule::Integer,
-        access: crate::access::Policy::default(),
+        access: words::access::Policy::default(),
         fields: vec![
             field("avatar", Collection::One),
             field("photos", Collection::List),

@@ -3,19 +3,22 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::access::FILE_MODE;
-use crate::catalog::{Link, Place, Published, ScratchRecord};
+use crate::catalog::Published;
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::scratch::Attached;
-use crate::refusal::RefusalId;
-use crate::schema::Collection;
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::access::FILE_MODE;
+use words::link::Link;
+use words::place::Place;
+use words::refusal::RefusalId;
+use words::schema::Collection;
+use words::scratch::ScratchRecord;
 
 impl Tree {
     /// What scratch is about to displace, if the mode and the collection let it in and the kernel may go on knowing its name.
@@ -142,7 +145,7 @@ impl Tree {
         // Expired scratch may still be open for writing.
         let sent = self.library.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let times = crate::attachment::Times::all(crate::timestamp::Timestamp::now());
+        let times = words::attachment::Times::all(words::timestamp::Timestamp::now());
         let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
         let published = self.library.publish(raw, target, author, &metadata)?;

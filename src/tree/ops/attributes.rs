@@ -5,8 +5,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::attachment::{Attachment, AttachmentId, ScratchId};
-use crate::catalog::Place;
 use crate::library::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
 use crate::library::refuse::Author;
 use crate::library::scratch;
@@ -14,6 +12,8 @@ use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
+use words::attachment::{Attachment, AttachmentId, ScratchId};
+use words::place::Place;
 
 const REFUSAL: &str = "user.mediafs.error";
 /// `XATTR_NAME_MAX`

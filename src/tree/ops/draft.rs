@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::access::FILE_MODE;
-use crate::attachment::{Access, Attachment, AttachmentId};
-use crate::catalog::{Link, Place};
 use crate::library::damage::unreadable;
 use crate::library::draft::{Draft, Start};
 use crate::library::promise::Promise;
@@ -13,13 +10,17 @@ use crate::library::quota::Room;
 use crate::library::refuse::Author;
 use crate::library::settle::{End, Verdict};
 use crate::library::{self, Target};
-use crate::schema::{Field, OnRefuse, Report};
-use crate::slot::Name;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
 use crate::tree::ops::files::failed;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::access::FILE_MODE;
+use words::attachment::{Access, Attachment, AttachmentId};
+use words::link::Link;
+use words::place::Place;
+use words::schema::{Field, OnRefuse, Report};
+use words::slot::Name;
 
 /// Drafts that may be open at a time.
 const MAX_DRAFTS: usize = 16_384;

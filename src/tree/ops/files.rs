@@ -9,7 +9,6 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
-use crate::attachment::BlobKey;
 use crate::library;
 use crate::library::refuse::Author;
 use crate::library::staging;
@@ -17,6 +16,7 @@ use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
+use words::attachment::BlobKey;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;

@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
-use crate::attachment::{Attachment, AttachmentId, RowId, TableId};
-use crate::catalog::{Folder, Link, Place, RowRecord};
 use crate::library::Table;
-use crate::schema::Field;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Ino, Result, Tree, name};
+use words::attachment::{Attachment, AttachmentId, RowId, TableId};
+use words::link::Link;
+use words::place::{Folder, Place};
+use words::row::RowRecord;
+use words::schema::Field;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
 pub(in crate::tree) const PATIENCE: Duration = Duration::from_millis(50);

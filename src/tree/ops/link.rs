@@ -3,13 +3,13 @@
 
 use std::ffi::OsStr;
 
-use crate::attachment::{AttachmentId, ScratchId};
 use crate::library::Target;
 use crate::tree::attr::Entry;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::{Goal, check_owner};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
+use words::attachment::{AttachmentId, ScratchId};
 
 impl Tree {
     /// A second name for an attachment, or an attachment made of scratch.

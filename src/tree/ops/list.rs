@@ -3,21 +3,22 @@
 
 use std::collections::HashMap;
 
-use crate::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId, Times};
-use crate::catalog::{Link, Place, RowRecord, VariantRecord};
 use crate::library::Table;
-use crate::schema::{Collection, Field};
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::listing::Page;
 use crate::tree::mark::Mark;
-use crate::tree::name;
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting, lasting, variant_attr};
 use crate::tree::side::Side;
-use crate::tree::{Caller, Error, Ino, Result, Tree, node};
+use crate::tree::{Caller, Error, Ino, Result, Tree, name, node};
+use words::attachment::{Access, Attachment, AttachmentId, FieldId, RowId, TableId, Times};
+use words::link::Link;
+use words::place::Place;
+use words::row::RowRecord;
+use words::schema::{Collection, Field};
+use words::timestamp::Timestamp;
 
 /// Entries that one query reads. The kernel's buffer takes some 170 with their attributes.
 const PAGE: usize = 512;
@@ -97,7 +98,6 @@ impl Tree {
         listed.extend(page.into_iter().map(|child| self.listed(child)));
         Ok(Page::part(listed))
     }
-
     fn list_rows(
         &self,
         table: TableId,
@@ -116,7 +116,6 @@ impl Tree {
         };
         Ok(rows.into_iter().map(listed).collect())
     }
-
     fn list(&self, source: Ino) -> Result<Vec<Listed>> {
         let found = match node(source)? {
             Node::Root => fixed(self.list_root()),
@@ -144,7 +143,6 @@ impl Tree {
         all.extend(shown.map(|child| self.listed(child)));
         Ok(all)
     }
-
     fn listed(&self, child: Child) -> Listed {
         let Child { node, name, place, entry } = child;
         let kind = match node {
@@ -155,7 +153,6 @@ impl Tree {
         let entry = entry.map(|it| Entry { generation: self.generation_of(&it.attr), ..it });
         Listed { ino: node.ino(), kind, name: name.into(), next: place, entry }
     }
-
     fn list_root(&self) -> Vec<(Node, String)> {
         let boxes = (!self.library.boxes().is_empty()).then_some((Node::Drop, "drop"));
         let always = [
@@ -257,8 +254,8 @@ impl Tree {
     }
 
     fn list_box(&self, id: RowId) -> Result<Vec<Child>> {
-        let files = self.library.scratches(&crate::catalog::Folder::row(id))?;
-        let child = |it: crate::catalog::ScratchRecord| {
+        let files = self.library.scratches(&words::place::Folder::row(id))?;
+        let child = |it: words::scratch::ScratchRecord| {
             child(Node::Scratch(it.id), it.name.to_string(), SCRATCH | it.id.0)
         };
         Ok(files.into_iter().map(child).collect())
@@ -302,7 +299,7 @@ impl Tree {
         &self,
         attachment: &Attachment,
         field: &Field,
-    ) -> Result<Vec<VariantRecord>> {
+    ) -> Result<Vec<words::rendition::VariantRecord>> {
         let mut rendered = self.library.variants(attachment.blob)?;
         let size = attachment.content.dimensions;
         rendered.retain(|it| size.is_some_and(|size| field.allows(it.variant, size)));

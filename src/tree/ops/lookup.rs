@@ -4,11 +4,6 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
-use crate::catalog::Place;
-use crate::dimensions::Dimensions;
-use crate::schema::{Collection, Field};
-use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
@@ -20,7 +15,12 @@ use crate::tree::permission::READ;
 use crate::tree::redirect::Seeks;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
-use crate::variant::Variant;
+use words::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
+use words::dimensions::Dimensions;
+use words::place::Place;
+use words::schema::{Collection, Field};
+use words::slot::Name;
+use words::variant::Variant;
 
 /// The answer to a lookup.
 #[derive(Debug)]

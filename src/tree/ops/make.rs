@@ -4,19 +4,20 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::TableId;
-use crate::catalog::{Link, Place};
 use crate::library::draft::Start;
-use crate::media_type::MediaType;
-use crate::refusal::{Rule, Violation};
-use crate::schema::{Field, OnRefuse};
-use crate::slot::Name;
 use crate::tree::attr::{Entry, OpenFlags, Opened};
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::{draft_attr, fleeting};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node};
+use words::attachment::TableId;
+use words::link::Link;
+use words::media_type::MediaType;
+use words::place::Place;
+use words::refusal::{Rule, Violation};
+use words::schema::{Field, OnRefuse};
+use words::slot::Name;
 
 impl Tree {
     /// A new file, open. On a field it is a draft; any other name in a row is scratch.
@@ -194,7 +195,7 @@ impl Tree {
 
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
         let table = self.table(table)?;
-        let refusal = crate::refusal::Refusal {
+        let refusal = words::refusal::Refusal {
             id: self.library.refusals().next_id(),
             path: format!("{}/{name}", table.name),
             field: table.name.to_string(),

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use crate::attachment::{Attachment, AttachmentId, ScratchId, VariantId};
-use crate::catalog::{Place, ScratchRecord};
 use crate::library::sidecar::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
@@ -16,6 +14,9 @@ use crate::tree::ops::files::failed;
 use crate::tree::redirect::{Seeks, Step};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
+use words::attachment::{Attachment, AttachmentId, ScratchId, VariantId};
+use words::place::Place;
+use words::scratch::ScratchRecord;
 
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {

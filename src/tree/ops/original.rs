@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{Amendment, Attachment, AttachmentId};
-use crate::catalog::Place;
 use crate::library::Table;
 use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
 use crate::tree::mark::Mark;
@@ -12,6 +10,8 @@ use crate::tree::node::Node;
 use crate::tree::ops::stat::brief;
 use crate::tree::side::{Edition, Side, as_sent};
 use crate::tree::{Caller, Error, Result, Tree};
+use words::attachment::{Amendment, Attachment, AttachmentId};
+use words::place::Place;
 
 impl Tree {
     /// Whether any field keeps what was sent.

@@ -1,10 +1,6 @@
 //! From an inode to the name that is meant: never to 'its' place, for an attachment may have several (`mark.rs`).
 //! Does not change anything.
 
-use crate::attachment::AttachmentId;
-use crate::catalog::{Link, Place};
-use crate::schema::Field;
-use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry};
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;
@@ -12,6 +8,11 @@ use crate::tree::ops::stat::fleeting;
 use crate::tree::redirect::{Seeks, Step};
 use crate::tree::side::{Side, as_sent};
 use crate::tree::{Caller, Error, Result, Scope, Tree};
+use words::attachment::AttachmentId;
+use words::link::Link;
+use words::place::Place;
+use words::schema::Field;
+use words::slot::Name;
 
 impl Tree {
     /// The answer to a lookup that led to a link that was shown. What has several names is asked for anew each time, so that

@@ -3,14 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::attachment::{RowId, ScratchId};
-use crate::catalog::{Folder, ScratchRecord};
 use crate::library::sidecar;
-use crate::slot::Name;
 use crate::tree::attr::{Attr, Entry, Lifetime};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::directory_attr;
 use crate::tree::{Error, Result, Tree, name};
+use words::attachment::{RowId, ScratchId};
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
 
 impl Tree {
     pub(in crate::tree) fn lookup_box(&self, name: &Name) -> Result<Entry> {

@@ -3,17 +3,18 @@
 
 use std::ffi::OsStr;
 
-use crate::attachment::{AttachmentId, BlobKey};
-use crate::catalog::{Link, Place};
-use crate::schema::{Collection, Field};
-use crate::slot::Name;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
 use crate::tree::name::{self, Meaning};
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node, sought};
-use crate::variant::Variant;
+use words::attachment::{AttachmentId, BlobKey};
+use words::link::Link;
+use words::place::Place;
+use words::schema::{Collection, Field};
+use words::slot::Name;
+use words::variant::Variant;
 
 impl Tree {
     pub fn unlink(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {

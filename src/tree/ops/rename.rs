@@ -4,11 +4,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::attachment::{RowId, TableId};
-use crate::catalog::{Collision, Folder, Link, Place, ScratchRecord};
 use crate::library::Target;
-use crate::schema::Field;
-use crate::slot::Name;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
@@ -18,6 +14,12 @@ use crate::tree::ops::attach::outlives;
 use crate::tree::permission::owned;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
+use words::attachment::{RowId, TableId};
+use words::link::{Collision, Link};
+use words::place::{Folder, Place};
+use words::schema::Field;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
 
 /// What a rename moves.
 enum Source {

@@ -1,17 +1,18 @@
 //! Trying again where what the quarantine keeps was going (`mediafs refused --retry`).
 //! Does not list the quarantine.
 
-use crate::catalog::{Folder, RowRecord};
 use crate::library::kept::Kept;
 use crate::library::{Table, Target};
-use crate::refusal::RefusalId;
-use crate::slot::Name;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::Goal;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::place::Folder;
+use words::refusal::RefusalId;
+use words::row::RowRecord;
+use words::slot::Name;
 
 impl Tree {
     /// Tries again where an entry of the quarantine was going, for the user who sent it.

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{RowId, TableId, Times};
-use crate::catalog::{Folder, RowRecord, ScratchRecord};
 use crate::library::refuse::Author;
 use crate::library::row::Revised;
-use crate::slot::Name;
 use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::collision;
 use crate::tree::{Caller, Error, Result, Tree};
+use words::attachment::{RowId, TableId, Times};
+use words::place::Folder;
+use words::row::RowRecord;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
 
 impl Tree {
     pub(in crate::tree) fn row_json_attr(&self, table: TableId, id: RowId) -> Result<Attr> {

@@ -3,8 +3,6 @@
 
 use std::sync::PoisonError;
 
-use crate::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
-use crate::catalog::RowRecord;
 use crate::library::draft::Draft;
 use crate::library::refuse::Author;
 use crate::library::sidecar::is_report;
@@ -16,6 +14,8 @@ use crate::tree::node::Node;
 use crate::tree::ops::stat::{attachment_attr, brief, of_attachment};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
+use words::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
+use words::row::RowRecord;
 
 impl Tree {
     pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: Change) -> Result<Shown> {

@@ -3,12 +3,7 @@
 
 use std::mem::discriminant;
 
-use crate::access::{Fixed, Policy};
-use crate::attachment::{Access, Attachment, AttachmentId, FieldId, ScratchId, Times};
-use crate::catalog::{Link, RowRecord, ScratchRecord, VariantRecord};
 use crate::library::scratch::{ScratchStat, private};
-use crate::schema::Collection;
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::document::{Document, View};
 use crate::tree::drafts::OpenDraft;
@@ -17,6 +12,14 @@ use crate::tree::mark::Mark;
 use crate::tree::node::Node;
 use crate::tree::ops::url::writing_attr;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, name, node};
+use words::access::{Fixed, Policy};
+use words::attachment::{Access, Attachment, AttachmentId, FieldId, ScratchId, Times};
+use words::link::Link;
+use words::rendition::VariantRecord;
+use words::row::RowRecord;
+use words::schema::Collection;
+use words::scratch::ScratchRecord;
+use words::timestamp::Timestamp;
 
 impl Tree {
     /// The attributes of an inode. One that has lost its name is [`Error::Stale`] unless a handle is open on it.
@@ -270,7 +273,7 @@ pub(in crate::tree) fn attachment_attr(attachment: &Attachment) -> Attr {
 pub(in crate::tree) fn link_entry(
     link: &Link,
     collection: Collection,
-    asked: &crate::slot::Name,
+    asked: &words::slot::Name,
 ) -> Entry {
     let listed = name::listed(link, collection) == *asked;
     Entry {

@@ -3,12 +3,12 @@
 
 use std::fs::File;
 
-use crate::slot::Name;
 use crate::tree::attr::Stored;
 use crate::tree::node::Node;
 use crate::tree::ops::files::read_fully;
 use crate::tree::side::{Side, as_sent};
 use crate::tree::{Error, Ino, Result, Tree, node};
+use words::slot::Name;
 
 impl Tree {
     /// The bytes of an inode, also of one that has lost its name and is not swept yet.

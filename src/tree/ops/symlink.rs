@@ -5,14 +5,8 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::FILE_MODE;
-use crate::attachment::{Access, Times};
-use crate::catalog::{Folder, Link, Place};
 use crate::fetch::Url;
 use crate::library::Target;
-use crate::schema::Field;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
 use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
@@ -23,6 +17,13 @@ use crate::tree::ops::url::Written;
 use crate::tree::pending::{Lead, Pending};
 use crate::tree::permission::owned;
 use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
+use words::access::FILE_MODE;
+use words::attachment::{Access, Times};
+use words::link::Link;
+use words::place::{Folder, Place};
+use words::schema::Field;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// What becomes of a symbolic link.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
-use crate::blob::Space;
 use crate::library::sweep::Patience;
-use crate::timestamp::Timestamp;
 use crate::tree::{Result, Tree};
+use words::space::Space;
+use words::timestamp::Timestamp;
 
 impl Tree {
     /// Called about once a second by a thread of the daemon. Takes no longer than a look at what is open.

@@ -3,14 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::attachment::{Access, Attachment, AttachmentId, Times};
-use crate::catalog::{Collision, Link, Retired};
-use crate::day::Day;
 use crate::library::Target;
 use crate::library::refuse::Author;
 use crate::library::trash::Position;
-use crate::slot::Name;
-use crate::timestamp::Timestamp;
 use crate::tree::attr::{Attr, Entry, Opened, RenameMode};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
@@ -18,6 +13,12 @@ use crate::tree::ops::rename::collision;
 use crate::tree::ops::stat::{attachment_attr, fleeting};
 use crate::tree::permission::{SEARCH, owned};
 use crate::tree::{Caller, Error, Result, Tree};
+use words::attachment::{Access, Attachment, AttachmentId, Times};
+use words::day::Day;
+use words::link::{Collision, Link};
+use words::retired::Retired;
+use words::slot::Name;
+use words::timestamp::Timestamp;
 
 /// A day may be written to, for what a rename takes away is an entry of it; the sticky bit leaves that to the owner of
 /// the file and to root.

@@ -4,17 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::access::FILE_MODE;
-use crate::attachment::{Access, Times};
-use crate::catalog::{Link, Place, ScratchRecord};
 use crate::fetch::{Url, UrlError, shortcut};
 use crate::library::Target;
 use crate::library::attach_url::Order;
 use crate::library::promise::Promise;
 use crate::library::refuse::Author;
 use crate::library::settle::Verdict;
-use crate::refusal::{Rule, Violation};
-use crate::schema::Field;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, OpenFlags, Opened};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -22,6 +17,13 @@ use crate::tree::node::Node;
 use crate::tree::ops::stat::fleeting;
 use crate::tree::urls::Writing;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
+use words::access::FILE_MODE;
+use words::attachment::{Access, Times};
+use words::link::Link;
+use words::place::Place;
+use words::refusal::{Rule, Violation};
+use words::schema::Field;
+use words::scratch::ScratchRecord;
 
 /// A URL's way into a field, but for the URL.
 #[derive(Debug, Clone)]

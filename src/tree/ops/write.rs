@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::rule::Kind;
 use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::name;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
+use words::rule::Kind;
 
 /// Above this a publication is worth a thread of the pool (33 us) rather than the request's own.
 const SMALL: u64 = 256 << 10;

@@ -7,7 +7,6 @@ use super::{Sent, send};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::installed;
 use crate::mount::{picture, read};
-use crate::samples;
 
 /// ERANGE, EBADMSG, EMEDIUMTYPE.
 const VERDICTS: [i32; 3] = [34, 74, 124];

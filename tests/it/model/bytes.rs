@@ -1,7 +1,7 @@
 //! The reference's bytes: what is read, written and cut through a descriptor.
 //! Does not judge whole files.
 
-use mediafs::refusal::Rule;
+use words::refusal::Rule;
 
 use super::kernel::{Answer, Refusal};
 use super::reference::{Expected, Open, Reference, Stage, broken, most};

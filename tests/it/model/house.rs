@@ -6,24 +6,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mediafs::access::Policy;
 use mediafs::blob::{self, BlobStore};
-use mediafs::byte_count::ByteCount;
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{self, Catalog};
 use mediafs::fence::Fence;
 use mediafs::library::home::Home;
 use mediafs::library::quarantine::Bounds;
 use mediafs::library::{Library, Parts, Settings};
-use mediafs::media_type::TypePattern;
-use mediafs::pipeline::{self, Pipeline};
-use mediafs::quota::Quotas;
-use mediafs::rule::Rules;
-use mediafs::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
-use mediafs::slot::Name;
 use mediafs::tree::Tree;
 use mediafs::tree::process::Processes;
+use pipeline::{self, Pipeline};
 use tempfile::TempDir;
+use words::access::Policy;
+use words::byte_count::ByteCount;
+use words::media_type::TypePattern;
+use words::quota::Quotas;
+use words::rule::Rules;
+use words::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
+use words::slot::Name;
 
 use crate::limits;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use mediafs::refusal::Rule;
+use words::refusal::Rule;
 
 use super::kernel::{At, Refusal, process};
 use super::reference::{

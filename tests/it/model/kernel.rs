@@ -3,10 +3,10 @@
 
 use std::ffi::OsStr;
 
-use mediafs::refusal::Rule;
 use mediafs::tree::attr::{Attr, Change, Entry, Kind, Mode, OpenFlags, Opened, RenameMode};
 use mediafs::tree::ops::Lookup;
 use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
+use words::refusal::Rule;
 
 const ROOT: Ino = Ino(1);
 

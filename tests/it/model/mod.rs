@@ -21,8 +21,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use mediafs::pipeline::Pipeline;
 use mediafs::tree::attr::RenameMode;
+use pipeline::Pipeline;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use mediafs::refusal::Rule;
+use words::refusal::Rule;
 
 use super::house::LIST_MAX;
 use super::reference::{Expected, Place, Reference};

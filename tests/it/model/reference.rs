@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mediafs::refusal::Rule;
+use words::refusal::Rule;
 
 use super::house::{DOC_MAX, DOC_MIN, NOTE_MAX};
 use super::kernel::{Answer, At, How, Refusal, process};

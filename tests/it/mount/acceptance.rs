@@ -9,7 +9,6 @@ use super::daemon::Mount;
 use super::server::Server;
 use super::tool::{Done, installed, run, shell};
 use super::{EBADMSG, errno, names, picture, read, rest};
-use crate::samples;
 
 pub fn sample() -> Option<Mount> {
     sample_with(|config| config)

@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::slot::Name;
 use crate::tree::Ino;
 use crate::tree::attr::{Attr, Kind};
+use words::slot::Name;
 
 /// What the kernel holds, and nothing else.
 #[derive(Debug)]
@@ -168,9 +168,9 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::{Access, Times};
-    use crate::timestamp::Timestamp;
     use crate::tree::attr::{Entry, Lifetime};
+    use words::attachment::{Access, Times};
+    use words::timestamp::Timestamp;
 
     fn entry(ino: u64, kind: Kind, at: i64) -> Entry {
         let access = Access { uid: 0, gid: 0, mode: 0o644 };

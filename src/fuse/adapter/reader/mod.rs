@@ -26,11 +26,11 @@ use crate::fuse::adapter::work::{Asked, Workshop};
 use crate::fuse::adapter::{decode, transfer};
 use crate::fuse::inval::Names;
 use crate::fuse::vigil::Vigil;
-use crate::slot::Name;
 use crate::tree::activity::Operation;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
 use crate::tree::ops::Lookup;
 use crate::tree::{Error, Ino, Result, Tree};
+use words::slot::Name;
 
 /// An answer is held up for this long at most while the kernel forgets names that have changed.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -1,0 +1,354 @@
+//! What bytes are: their media type, told from the bytes alone and never from a name.
+//! Does not know rules, dimensions or whether the rest of the file keeps what its beginning promises.
+//!
+//! The markup and text rules follow the WHATWG's MIME sniffing standard; the rest are the formats' own signatures.
+
+use serde::de::IgnoredAny;
+
+use words::media_type::MediaType;
+
+/// How many bytes identification looks at; more change nothing.
+pub const IDENTIFY_MAX: usize = 64 << 10;
+
+/// Where a signature lies, the signature, and the type.
+const SIGNATURES: &[(usize, &[u8], &str)] = &[
+    (0, b"\xFF\xD8\xFF", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1A\n", "image/png"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0", "image/tiff"),
+    (0, b"MM\0+", "image/tiff"),
+    (0, b"\0\0\0\x0CJXL \r\n\x87\n", "image/jxl"),
+    (0, b"\xFF\x0A", "image/jxl"),
+    (0, b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
+    (0, b"8BPS\0\x02", "image/vnd.adobe.photoshop"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"{\\rtf", "application/rtf"),
+    (0, b"\x1F\x8B\x08", "application/gzip"),
+    (0, b"7z\xBC\xAF\x27\x1C", "application/x-7z-compressed"),
+    (0, b"Rar!\x1A\x07", "application/vnd.rar"),
+    (0, b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", OLE),
+    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (0, b"PK\x05\x06", ZIP),
+    (0, b"OggS\0", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"ID3", "audio/mpeg"),
+    (257, b"ustar", "application/x-tar"),
+];
+
+const ZIP: &str = "application/zip";
+const OLE: &str = "application/x-ole-storage";
+const HTML: &str = "text/html";
+const JSON: &str = "application/json";
+const SVG: &str = "image/svg+xml";
+const XML: &str = "application/xml";
+
+const OFFICE: [(&str, &str); 3] = [
+    ("word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ("xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+];
+
+/// What an archive's first entry, an uncompressed file called `mimetype`, may declare (OCF 4.3, ODF part 3).
+const DECLARED: [&str; 3] = [
+    "application/epub+zip",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.spreadsheet",
+];
+
+/// The extensions that may say more of text, a zip archive or an OLE file than their bytes do.
+const TEXT_REFINEMENTS: [&str; 5] = ["text/csv", "text/markdown", "text/css", HTML, JSON];
+const ZIP_REFINEMENTS: [&str; 6] =
+    [OFFICE[0].1, OFFICE[1].1, OFFICE[2].1, DECLARED[0], DECLARED[1], DECLARED[2]];
+const OLE_REFINEMENTS: [&str; 3] =
+    ["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
+
+/// Tags that make text HTML when it begins with one (WHATWG MIME sniffing, 7.1).
+const HTML_TAGS: [&str; 16] = [
+    "!doctype html",
+    "html",
+    "head",
+    "script",
+    "iframe",
+    "h1",
+    "div",
+    "font",
+    "table",
+    "a",
+    "style",
+    "title",
+    "b",
+    "body",
+    "br",
+    "p",
+];
+
+/// Identifies bytes by their beginning. Never fails: what nothing is known of is `application/octet-stream`.
+pub fn identify(prefix: &[u8]) -> MediaType {
+    let prefix = prefix.get(..IDENTIFY_MAX).unwrap_or(prefix);
+    let name = signature(prefix)
+        .or_else(|| container(prefix))
+        .or_else(|| text(prefix))
+        .unwrap_or("application/octet-stream");
+    MediaType::from_static(name)
+}
+
+/// Lets the name of a file say more of what its bytes leave open: text may be `text/csv`, a zip archive may be a
+/// document. It never makes an image of what is none.
+pub fn refine_by_extension(found: MediaType, extension: &str) -> MediaType {
+    let Some(named) = MediaType::of_extension(extension) else { return found };
+    let allowed = refinements(&found).contains(&named.as_str());
+    if allowed { named } else { found }
+}
+
+fn refinements(found: &MediaType) -> &'static [&'static str] {
+    match found.as_str() {
+        "text/plain" => &TEXT_REFINEMENTS,
+        ZIP => &ZIP_REFINEMENTS,
+        OLE => &OLE_REFINEMENTS,
+        _ => &[],
+    }
+}
+
+/// What a type that was found in a beginning may turn into when the rest, or the file's name, is known.
+/// Empty for a type that stays what it is.
+pub fn may_become(found: &MediaType) -> Vec<MediaType> {
+    let open: &[&str] = match found.as_str() {
+        "text/plain" | JSON | XML => &[JSON, XML, SVG, HTML, "text/plain"],
+        _ => &[],
+    };
+    let binary = (!open.is_empty()).then_some(MediaType::OCTET_STREAM);
+    let refined = refinements(found).iter().chain(open).copied().map(MediaType::from_static);
+    refined.chain(binary).collect()
+}
+
+fn signature(bytes: &[u8]) -> Option<&'static str> {
+    let hit = |at: usize, magic: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    SIGNATURES.iter().find(|(at, magic, _)| hit(*at, magic)).map(|(_, _, name)| *name)
+}
+
+fn container(bytes: &[u8]) -> Option<&'static str> {
+    match bytes.get(..4)? {
+        b"RIFF" => riff(bytes),
+        b"PK\x03\x04" => Some(zip(bytes)),
+        b"\x1A\x45\xDF\xA3" => Some(matroska(bytes)),
+        b"\0\0\x01\0" => icon(bytes),
+        [b'B', b'M', ..] => bitmap(bytes),
+        [0xFF, ..] => mpeg_audio(bytes),
+        _ => media(bytes),
+    }
+}
+
+fn riff(bytes: &[u8]) -> Option<&'static str> {
+    match bytes.get(8..12)? {
+        b"WEBP" => Some("image/webp"),
+        b"WAVE" => Some("audio/wav"),
+        b"AVI " => Some("video/x-msvideo"),
+        _ => None,
+    }
+}
+
+/// An ISO base media file: the major brand decides, then the compatible ones (ISO/IEC 14496-12, 4.3).
+fn media(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.get(4..8)? != b"ftyp" {
+        return None;
+    }
+    let size: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
+    let end = usize::try_from(u32::from_be_bytes(size)).ok()?.clamp(12, 256).min(bytes.len());
+    let compatible =
+        |brand: &[u8]| bytes.get(16..end).is_some_and(|all| all.chunks(4).any(|one| one == brand));
+    Some(match bytes.get(8..12)? {
+        b"avif" | b"avis" => "image/avif",
+        b"mif1" | b"msf1" if compatible(b"avif") || compatible(b"avis") => "image/avif",
+        b"mif1" | b"msf1" | b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => {
+            "image/heic"
+        }
+        b"qt  " => "video/quicktime",
+        b"M4A " | b"M4B " => "audio/mp4",
+        _ => "video/mp4",
+    })
+}
+
+fn matroska(bytes: &[u8]) -> &'static str {
+    let head = &bytes[..bytes.len().min(4096)];
+    if contains(head, b"webm") { "video/webm" } else { "video/x-matroska" }
+}
+
+fn icon(bytes: &[u8]) -> Option<&'static str> {
+    // One to 255 images, and the reserved byte of the first entry is zero.
+    matches!(bytes.get(4..10)?, [count, 0, _, _, _, 0] if *count > 0).then_some("image/x-icon")
+}
+
+/// `BM` begins many a text; a bitmap's next header has one of few sizes.
+fn bitmap(bytes: &[u8]) -> Option<&'static str> {
+    matches!(bytes.get(14..18)?, [12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
+        .then_some("image/bmp")
+}
+
+/// A frame of MPEG audio, layer III, and, as far as the bytes reach, one more behind it.
+fn mpeg_audio(bytes: &[u8]) -> Option<&'static str> {
+    let size = mpeg_frame(bytes)?;
+    let next = bytes.get(size..size + 4);
+    next.is_none_or(|next| mpeg_frame(next).is_some()).then_some("audio/mpeg")
+}
+
+fn mpeg_frame(bytes: &[u8]) -> Option<usize> {
+    const KILOBITS_1: [usize; 15] =
+        [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+    const KILOBITS_2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    let &[0xFF, second, third, _] = bytes.get(..4)? else { return None };
+    let layer_three = second & 0b1110_0110 == 0b1110_0010;
+    let version = (second >> 3) & 0b11;
+    let (rate, kilobits, scale) = match version {
+        0 => ([11_025, 12_000, 8_000], KILOBITS_2, 72_000),
+        2 => ([22_050, 24_000, 16_000], KILOBITS_2, 72_000),
+        3 => ([44_100, 48_000, 32_000], KILOBITS_1, 144_000),
+        _ => return None,
+    };
+    let rate = rate.get(usize::from((third >> 2) & 0b11))?;
+    let kilobits = *kilobits.get(usize::from(third >> 4))?;
+    let padding = usize::from((third >> 1) & 1);
+    (layer_three && kilobits > 0).then(|| scale * kilobits / rate + padding)
+}
+
+fn zip(bytes: &[u8]) -> &'static str {
+    let names: Vec<&[u8]> = entries(bytes).map(|(name, _)| name).collect();
+    let declared = entries(bytes).next().filter(|(name, _)| *name == b"mimetype");
+    if let Some(known) = declared.and_then(|(_, content)| {
+        DECLARED
+            .into_iter()
+            .filter(|kind| content.starts_with(kind.as_bytes()))
+            .max_by_key(|kind| kind.len())
+    }) {
+        return known;
+    }
+    let has = |wanted: &str| names.iter().any(|name| name.starts_with(wanted.as_bytes()));
+    if has("[Content_Types].xml") || has("_rels/") {
+        return OFFICE.into_iter().find(|(folder, _)| has(folder)).map_or(ZIP, |(_, kind)| kind);
+    }
+    ZIP
+}
+
+/// The local entries whose headers begin in these bytes: name, and what follows it.
+fn entries(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    const SIGNATURE: &[u8] = b"PK\x03\x04";
+    let starts = bytes.windows(4).enumerate().filter(|(_, window)| *window == SIGNATURE);
+    starts.filter_map(|(at, _)| {
+        let short = |offset: usize| {
+            let pair: [u8; 2] = bytes.get(at + offset..at + offset + 2)?.try_into().ok()?;
+            Some(usize::from(u16::from_le_bytes(pair)))
+        };
+        let name_end = at + 30 + short(26)?;
+        let content = name_end + short(28)?;
+        Some((bytes.get(at + 30..name_end)?, bytes.get(content..).unwrap_or_default()))
+    })
+}
+
+fn text(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.is_empty() {
+        return None;
+    }
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        return Some("text/plain");
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let binary = |byte: &u8| matches!(byte, 0..=8 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
+    // Most of what is no text has one of these near its beginning; the rest is for what has none.
+    if bytes.iter().any(binary) || !(is_utf8(bytes) || is_latin1(bytes)) {
+        return None;
+    }
+    let start = bytes.trim_ascii_start();
+    markup(start).or_else(|| json(start)).or(Some("text/plain"))
+}
+
+/// A character that the end of the prefix cuts in two is no error.
+fn is_utf8(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
+}
+
+/// Mostly ASCII, and nothing that is a control character in ISO 8859-1.
+fn is_latin1(bytes: &[u8]) -> bool {
+    let ascii = bytes.iter().filter(|byte| byte.is_ascii()).count();
+    let controls = bytes.iter().any(|byte| (0x7F..=0x9F).contains(byte));
+    !controls && ascii * 10 >= bytes.len() * 7
+}
+
+fn markup(start: &[u8]) -> Option<&'static str> {
+    if !start.starts_with(b"<") {
+        return None;
+    }
+    let root = root(start);
+    let is_xml = start.starts_with(b"<?xml");
+    match root.split(|byte| *byte == b':').next_back() {
+        Some(b"svg") => Some(SVG),
+        Some(name) if is_xml && !name.eq_ignore_ascii_case(b"html") => Some(XML),
+        _ if is_xml => Some(HTML),
+        _ => is_html(start).then_some(HTML),
+    }
+}
+
+fn is_html(start: &[u8]) -> bool {
+    let after = &start[1..];
+    let tag = |tag: &&str| {
+        let head =
+            after.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()));
+        head && matches!(after.get(tag.len()), Some(b' ' | b'>' | b'\t' | b'\n' | b'\r' | b'/'))
+    };
+    after.starts_with(b"!--") || HTML_TAGS.iter().any(tag)
+}
+
+/// The name of the root element, behind the declaration, comments and a document type with its entities.
+fn root(mut rest: &[u8]) -> &[u8] {
+    while let Some(inside) = rest.trim_ascii_start().strip_prefix(b"<") {
+        let end = match inside {
+            [b'?', ..] => after(inside, b"?>"),
+            [b'!', b'-', b'-', ..] => after(inside, b"-->"),
+            [b'!', ..] => doctype_end(inside),
+            _ => {
+                let name = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/');
+                let length = inside.iter().position(name).unwrap_or(inside.len());
+                return &inside[..length];
+            }
+        };
+        let Some(next) = end else { return &[] };
+        rest = next;
+    }
+    &[]
+}
+
+fn doctype_end(inside: &[u8]) -> Option<&[u8]> {
+    let close = inside.iter().position(|byte| *byte == b'>')?;
+    // Looked for before the first `>` only: to the end each time, hostile markup would make this quadratic.
+    match inside[..close].iter().position(|byte| *byte == b'[') {
+        Some(subset) => after(after(&inside[subset..], b"]")?, b">"),
+        None => inside.get(close + 1..),
+    }
+}
+
+fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    bytes.get(at + mark.len()..)
+}
+
+fn contains(bytes: &[u8], mark: &[u8]) -> bool {
+    after(bytes, mark).is_some()
+}
+
+/// An object or an array that parses, or that parses as far as the bytes reach when they were cut.
+fn json(start: &[u8]) -> Option<&'static str> {
+    if !matches!(start.first(), Some(b'{' | b'[')) {
+        return None;
+    }
+    match serde_json::from_slice::<IgnoredAny>(start) {
+        Ok(_) => Some(JSON),
+        Err(error) => (error.is_eof() && start.len() > IDENTIFY_MAX / 2).then_some(JSON),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What becomes of images of several frames.
+//! Does not know containers.
+
+use super::{SCENES, animated, animated_gif, decoded, refine, render, size};
+use crate::decode;
+use crate::decode::{Frame, FrameSink, Repeat, Source};
+use crate::job::{Fault, Limits, Outcome};
+use words::media_type::Format;
+use words::rule::Normal;
+use words::variant::Variant;
+
+#[test]
+fn an_animated_png_is_kept_whole_and_shown_by_its_default_image() {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_animated(3, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    for value in [10, 20, 30] {
+        writer.write_image_data(&[value; 64]).unwrap();
+    }
+    writer.finish().unwrap();
+    let outcome = refine(Format::Png, &bytes, &Normal::default()).0;
+    assert_eq!(outcome, Outcome::Untouched { dimensions: size(8, 8) });
+    let (small, _) = render(Format::Png, &bytes, "w4.png");
+    assert_eq!(decoded(Format::Png, &small).pixels(), [10; 16]);
+    let last = bytes.windows(4).rposition(|kind| kind == b"fdAT").unwrap();
+    bytes[last + 10] ^= 0x55;
+    let outcome = refine(Format::Png, &bytes, &Normal::default()).0;
+    assert!(matches!(outcome, Outcome::Fault(_)), "{outcome:?}");
+}
+
+/// Remembers what it is given.
+#[derive(Default)]
+struct Recording {
+    repeat: Option<Repeat>,
+    frames: Vec<Frame>,
+}
+
+impl FrameSink for Recording {
+    fn begin(&mut self, repeat: Repeat) -> Result<(), Fault> {
+        self.repeat = Some(repeat);
+        Ok(())
+    }
+
+    fn add(&mut self, frame: Frame) -> Result<(), Fault> {
+        self.frames.push(frame);
+        Ok(())
+    }
+}
+
+fn recorded(format: Format, bytes: &[u8]) -> Recording {
+    let limits = Limits::default();
+    let survey = decode::survey(format, bytes, &limits).unwrap();
+    let mut recording = Recording::default();
+    let source = Source { format, bytes, survey: &survey, limits: &limits };
+    decode::frames(&source, &mut recording).unwrap();
+    recording
+}
+
+fn assert_scenes(recording: &Recording, what: &str) {
+    assert_eq!(recording.frames.len(), SCENES.len(), "{what}");
+    for (at, (frame, (colour, duration))) in recording.frames.iter().zip(SCENES).enumerate() {
+        assert_eq!(frame.duration, duration, "{what}");
+        let (pixels, _) = frame.raster.pixels().as_chunks::<4>();
+        let third = pixels.len() / 3;
+        for scene in 0..3 {
+            let pixel = pixels[third * scene + third / 2 + 3];
+            if scene == at {
+                assert!(pixel[3] < 12, "{what}: frame {at} shows an older one");
+            } else {
+                let near = pixel.into_iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 12);
+                assert!(near && pixel[3] > 243, "{what}: frame {at} {pixel:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_animation_keeps_frames_times_and_loops_through_a_resize() {
+    for (from, to) in [
+        (Format::Gif, "w20.gif"),
+        (Format::Gif, "w20.webp"),
+        (Format::Webp, "w20.gif"),
+        (Format::Webp, "w20.webp"),
+    ] {
+        for repeat in [Repeat::Forever, Repeat::Times(4), Repeat::Times(1)] {
+            let bytes = animated(from, repeat);
+            let (output, dimensions) = render(from, &bytes, to);
+            assert_eq!(dimensions, size(20, 15));
+            let what = format!("{from:?} to {to}");
+            let recording = recorded(Variant::parse(to).unwrap().format, &output);
+            assert_eq!(recording.repeat, Some(repeat), "{what}");
+            assert_scenes(&recording, &what);
+        }
+    }
+}
+
+#[test]
+fn an_animation_that_needs_nothing_is_untouched() {
+    for format in [Format::Gif, Format::Webp] {
+        let bytes = animated(format, Repeat::Times(2));
+        let outcome = refine(format, &bytes, &Normal::default()).0;
+        assert_eq!(outcome, Outcome::Untouched { dimensions: size(40, 30) }, "{format:?}");
+        for end in (0..bytes.len()).step_by(7) {
+            let outcome = refine(format, &bytes[..end], &Normal::default()).0;
+            assert!(matches!(outcome, Outcome::Fault(_)), "{format:?} of {end} bytes");
+        }
+    }
+}
+
+#[test]
+fn an_animation_becomes_its_first_frame_where_the_format_holds_one() {
+    let bytes = animated_gif(Repeat::Forever);
+    let (output, _) = render(Format::Gif, &bytes, "full.png");
+    let raster = decoded(Format::Png, &output);
+    let (pixels, _) = raster.pixels().as_chunks::<4>();
+    assert_eq!((pixels[0][3], pixels[1199]), (0, [200, 30, 30, 255]));
+    // A fault behind the first frame is a fault of the file all the same.
+    let normal = Normal { format: Some(Format::Png), ..Normal::default() };
+    let (outcome, _) = refine(Format::Gif, &bytes[..bytes.len() - 20], &normal);
+    assert!(matches!(outcome, Outcome::Fault(_)), "{outcome:?}");
+}
+
+#[test]
+fn frames_of_a_gif_are_disposed_of_as_they_say() {
+    let mut out = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut out, 2, 1, &[255, 0, 0, 0, 0, 255]).unwrap();
+    let mut frame = |index, left, dispose| {
+        let mut frame = gif::Frame::from_indexed_pixels(1, 1, vec![index], None);
+        (frame.left, frame.dispose) = (left, dispose);
+        encoder.write_frame(&frame).unwrap();
+    };
+    frame(0, 0, gif::DisposalMethod::Keep);
+    frame(1, 1, gif::DisposalMethod::Previous);
+    frame(1, 0, gif::DisposalMethod::Background);
+    frame(1, 1, gif::DisposalMethod::Keep);
+    // Half of it lies outside the canvas.
+    let mut wide = gif::Frame::from_indexed_pixels(2, 1, vec![0, 0], None);
+    wide.left = 1;
+    encoder.write_frame(&wide).unwrap();
+    drop(encoder);
+    let frames = recorded(Format::Gif, &out).frames;
+    let (red, blue, none) = ([255, 0, 0, 255], [0, 0, 255, 255], [0; 4]);
+    let expected = [[red, none], [red, blue], [blue, none], [none, blue], [none, red]];
+    let shown: Vec<_> = frames.into_iter().map(|frame| frame.raster.into_pixels()).collect();
+    assert_eq!(shown, expected.map(|pixels| pixels.concat()));
+}
+
+#[test]
+fn a_frame_beside_its_canvas_shows_nothing() {
+    let mut bytes = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut bytes, 8, 8, &[]).unwrap();
+    for left in [0, 9, u16::MAX] {
+        let mut frame = gif::Frame::from_rgb(8, 8, &[200; 192]);
+        frame.left = left;
+        frame.dispose = gif::DisposalMethod::Background;
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    let frames = recorded(Format::Gif, &bytes).frames;
+    let shown: Vec<u8> = frames.iter().map(|frame| frame.raster.pixels()[3]).collect();
+    assert_eq!(shown, [255, 0, 0]);
+}

@@ -1,0 +1,132 @@
+//! Tests of whole jobs over small images that are made here, then damaged, and over the corpus.
+
+mod animation;
+mod avif;
+mod corpus;
+mod faults;
+mod formats;
+mod metadata;
+mod pixels;
+mod quality;
+
+use std::io::{Cursor, Read, Seek, Write};
+
+use crate::decode::{Chroma, Frame, FrameSink, Repeat, Source};
+use crate::encode::{Animation, Purpose, Target};
+use crate::exif::Orientation;
+use crate::job::{Job, Limits, Outcome};
+use crate::raster::{Channels, Raster};
+use crate::work::run;
+use crate::{container, decode, encode, exif};
+use words::dimensions::Dimensions;
+use words::media_type::Format;
+use words::rule::Normal;
+use words::variant::Variant;
+
+fn size(width: u32, height: u32) -> Dimensions {
+    Dimensions::new(width, height)
+}
+
+/// A picture that is different everywhere.
+fn picture(size: Dimensions, channels: Channels) -> Raster {
+    let shade = |value: u32, length: u32| u8::try_from(value * 255 / length).unwrap();
+    let pixels = (0..size.height)
+        .flat_map(|y| (0..size.width).map(move |x| (x, y)))
+        .flat_map(|(x, y)| {
+            let (x, y) = (shade(x, size.width), shade(y, size.height));
+            let all = [x, y, 255 - x, 255];
+            match channels {
+                Channels::GrayAlpha => vec![x / 2 + y / 2, 255],
+                _ => all[..channels.count()].to_vec(),
+            }
+        })
+        .collect();
+    Raster::new(size, channels, pixels).unwrap()
+}
+
+fn encoded(format: Format, size: Dimensions) -> Vec<u8> {
+    let target = Target { chroma: Chroma::Full, ..Target::new(format, None, Purpose::Stored) };
+    encode::still(picture(size, Channels::Rgb), target).unwrap()
+}
+
+fn perform(job: &Job, bytes: &[u8]) -> (Outcome, Vec<u8>) {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(bytes).unwrap();
+    let mut output = tempfile::tempfile().unwrap();
+    let outcome = run(job, &input, &output);
+    let mut bytes = Vec::new();
+    output.rewind().unwrap();
+    output.read_to_end(&mut bytes).unwrap();
+    (outcome, bytes)
+}
+
+fn refine(format: Format, bytes: &[u8], normal: &Normal) -> (Outcome, Vec<u8>) {
+    let limits = Limits::default();
+    perform(&Job::Refine { format, normal: normal.clone(), limits }, bytes)
+}
+
+/// The bytes and size of a job that must have written something.
+fn written((outcome, bytes): (Outcome, Vec<u8>)) -> (Vec<u8>, Dimensions) {
+    match outcome {
+        Outcome::Written { dimensions, length, .. } => {
+            assert_eq!(length, bytes.len() as u64);
+            (bytes, dimensions)
+        }
+        other => panic!("nothing was written: {other:?}"),
+    }
+}
+
+fn render(format: Format, bytes: &[u8], variant: &str) -> (Vec<u8>, Dimensions) {
+    let variant = Variant::parse(variant).unwrap();
+    let limits = Limits::default();
+    written(perform(&Job::Render { format, variant, quality: None, limits }, bytes))
+}
+
+fn decoded(format: Format, bytes: &[u8]) -> Raster {
+    let limits = Limits::default();
+    let survey = decode::survey(format, bytes, &limits).unwrap();
+    let source = Source { format, bytes, survey: &survey, limits: &limits };
+    decode::still(&source, survey.size).unwrap().raster
+}
+
+fn orientation(format: Format, bytes: &[u8]) -> Orientation {
+    decode::survey(format, bytes, &Limits::default()).unwrap().orientation()
+}
+
+fn oriented(format: Format, bytes: Vec<u8>, turn: Orientation) -> Vec<u8> {
+    container::with_exif(format, bytes, &exif::minimal(turn)).unwrap()
+}
+
+const STILL: [Format; 4] = [Format::Jpeg, Format::Png, Format::Gif, Format::Webp];
+const WITH_EXIF: [Format; 3] = [Format::Jpeg, Format::Png, Format::Webp];
+
+const SCENES: [([u8; 3], u32); 3] = [([200, 30, 30], 120), ([30, 200, 30], 250), ([0, 0, 0], 70)];
+
+/// Three frames of 40x30: each scene's colour with a transparent hole that moves.
+fn animated(format: Format, repeat: Repeat) -> Vec<u8> {
+    let target = Target::new(format, Some(100), Purpose::Stored);
+    let mut animation = Animation::new(target, size(40, 30), &Ok);
+    animation.begin(repeat).unwrap();
+    for (at, ([r, g, b], duration)) in SCENES.into_iter().enumerate() {
+        let mut raster = Raster::blank(size(40, 30), Channels::Rgba);
+        let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
+        pixels.fill([r, g, b, 255]);
+        pixels[at * 400..][..400].fill([0; 4]);
+        animation.add(Frame { raster, duration }).unwrap();
+    }
+    animation.finish().unwrap()
+}
+
+fn animated_gif(repeat: Repeat) -> Vec<u8> {
+    animated(Format::Gif, repeat)
+}
+
+fn uncommon(format: Format) -> Vec<u8> {
+    let raster = picture(size(40, 30), Channels::Rgb);
+    let image = image::RgbImage::from_raw(40, 30, raster.into_pixels()).unwrap();
+    let kind =
+        if format == Format::Bmp { image::ImageFormat::Bmp } else { image::ImageFormat::Tiff };
+    let mut out = Cursor::new(Vec::new());
+    image.write_to(&mut out, kind).unwrap();
+    out.into_inner()
+}

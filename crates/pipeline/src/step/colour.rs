@@ -1,0 +1,125 @@
+//! Colours by their profile (ICC.1), turned into sRGB.
+//! Does not know where a profile was embedded; one that cannot be read counts as sRGB, as browsers treat it.
+
+use std::sync::Arc;
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+
+use crate::job::Fault;
+use crate::raster::{Channels, Raster};
+
+/// The same picture in sRGB. Gray stays gray; four inks become three colours, with or without a profile.
+pub fn to_srgb(raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> {
+    let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
+    match (raster.channels(), profile) {
+        (Channels::Cmyk, Some(profile)) if profile.color_space == DataColorSpace::Cmyk => {
+            inks_by_profile(&raster, &profile)
+        }
+        (Channels::Cmyk, _) => Ok(inks(&raster)),
+        (Channels::Rgb | Channels::Rgba, Some(profile))
+            if profile.color_space == DataColorSpace::Rgb =>
+        {
+            Ok(colours(raster, &profile))
+        }
+        (Channels::Gray | Channels::GrayAlpha, Some(profile))
+            if profile.color_space == DataColorSpace::Gray =>
+        {
+            Ok(grays(raster, &profile))
+        }
+        _ => Ok(raster),
+    }
+}
+
+type Transform = Arc<dyn TransformExecutor<u8> + Send + Sync>;
+
+fn transform(profile: &ColorProfile, from: Layout, to: Layout) -> Option<Transform> {
+    let srgb = ColorProfile::new_srgb();
+    profile.create_transform_8bit(from, &srgb, to, TransformOptions::default()).ok()
+}
+
+/// Row by row through a buffer of one row, so that there is no second copy of the picture.
+fn colours(mut raster: Raster, profile: &ColorProfile) -> Raster {
+    let layout = if raster.channels() == Channels::Rgba { Layout::Rgba } else { Layout::Rgb };
+    let Some(transform) = transform(profile, layout, layout) else {
+        return raster;
+    };
+    let pitch = raster.pitch();
+    let mut row = vec![0; pitch];
+    for pixels in raster.pixels_mut().chunks_exact_mut(pitch) {
+        if transform.transform(pixels, &mut row).is_ok() {
+            pixels.copy_from_slice(&row);
+        }
+    }
+    raster
+}
+
+/// A table of all 256 grays is converted instead of the pixels.
+fn grays(mut raster: Raster, profile: &ColorProfile) -> Raster {
+    let ramp: Vec<u8> = (0..=u8::MAX).collect();
+    let mut table = vec![0; 3 * ramp.len()];
+    let converted = transform(profile, Layout::Gray, Layout::Rgb)
+        .is_some_and(|transform| transform.transform(&ramp, &mut table).is_ok());
+    if converted {
+        let count = raster.channels().count();
+        for gray in raster.pixels_mut().iter_mut().step_by(count) {
+            *gray = table[3 * usize::from(*gray) + 1];
+        }
+    }
+    raster
+}
+
+fn inks_by_profile(raster: &Raster, profile: &ColorProfile) -> Result<Raster, Fault> {
+    let Some(transform) = transform(profile, Layout::Rgba, Layout::Rgb) else {
+        return Ok(inks(raster));
+    };
+    let mut out = Raster::blank(raster.size(), Channels::Rgb);
+    let (from, to) = (raster.pitch(), out.pitch());
+    let rows = raster.pixels().chunks_exact(from).zip(out.pixels_mut().chunks_exact_mut(to));
+    for (inks, colours) in rows {
+        let failed = |error| Fault::Corrupt(format!("the colour profile: {error:?}"));
+        transform.transform(inks, colours).map_err(failed)?;
+    }
+    Ok(out)
+}
+
+/// Without a profile, each ink takes its part of the light away.
+fn inks(raster: &Raster) -> Raster {
+    let light = |ink: u8, black: u8| {
+        let light = u16::from(255 - ink) * u16::from(255 - black);
+        u8::try_from((light + 127) / 255).unwrap_or(u8::MAX)
+    };
+    raster.map(Channels::Rgb, |[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use words::dimensions::Dimensions;
+
+    fn raster(channels: Channels, pixels: &[u8]) -> Raster {
+        Raster::new(Dimensions::new(1, 1), channels, pixels.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn ink_without_a_profile_is_light_taken_away() {
+        let converted = to_srgb(raster(Channels::Cmyk, &[0, 255, 0, 0]), None).unwrap();
+        assert_eq!(converted.pixels(), [255, 0, 255]);
+        let converted = to_srgb(raster(Channels::Cmyk, &[0, 0, 0, 255]), None).unwrap();
+        assert_eq!(converted.pixels(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_wide_colour_becomes_its_srgb_number() {
+        let profile = ColorProfile::new_display_p3().encode().unwrap();
+        let wide = raster(Channels::Rgb, &[200, 100, 50]);
+        let converted = to_srgb(wide, Some(&profile)).unwrap();
+        let [r, g, b] = converted.pixels().try_into().unwrap();
+        assert!(r > 205 && g < 100 && b < 45, "{r} {g} {b}");
+    }
+
+    #[test]
+    fn an_unreadable_profile_changes_nothing() {
+        let pixels = raster(Channels::Rgba, &[200, 100, 50, 7]);
+        assert_eq!(to_srgb(pixels.clone(), Some(b"no profile")), Ok(pixels));
+    }
+}

@@ -1,0 +1,23 @@
+//! Cutting a rectangle out of a raster.
+//! Does not know where its edges come from.
+
+use super::Part;
+use crate::raster::{Raster, index};
+
+/// The part alone; it must lie inside. Works in place.
+pub fn cut(mut raster: Raster, part: Part) -> Raster {
+    if part == Part::whole(raster.size()) {
+        return raster;
+    }
+    let (count, pitch) = (raster.channels().count(), raster.pitch());
+    let width = index(part.size.width) * count;
+    let first = index(part.top) * pitch + index(part.left) * count;
+    let channels = raster.channels();
+    for row in 0..index(part.size.height) {
+        let from = first + row * pitch;
+        raster.pixels_mut().copy_within(from..from + width, row * width);
+    }
+    let mut pixels = raster.into_pixels();
+    pixels.truncate(width * index(part.size.height));
+    Raster::new(part.size, channels, pixels).expect("the part was copied row by row")
+}

@@ -1,0 +1,62 @@
+//! Channels that a format cannot hold, turned into ones that it can.
+//! Does not know the formats.
+
+use crate::raster::{Channels, Raster};
+
+/// Without alpha: what shines through is white, as on paper.
+pub fn flattened(raster: Raster) -> Raster {
+    match raster.channels() {
+        Channels::Rgba => raster.map(Channels::Rgb, |[r, g, b, a]| {
+            [over_white(r, a), over_white(g, a), over_white(b, a)]
+        }),
+        Channels::GrayAlpha => raster.map(Channels::Gray, |[gray, a]| [over_white(gray, a)]),
+        _ => raster,
+    }
+}
+
+fn over_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u16::from(value), u16::from(alpha));
+    let mixed = (value * alpha + 255 * (255 - alpha) + 127) / 255;
+    u8::try_from(mixed).unwrap_or(u8::MAX)
+}
+
+/// With three colours where there was one gray.
+pub fn without_gray(raster: Raster) -> Raster {
+    match raster.channels() {
+        Channels::Gray => raster.map(Channels::Rgb, |[gray]| [gray; 3]),
+        Channels::GrayAlpha => {
+            raster.map(Channels::Rgba, |[gray, alpha]| [gray, gray, gray, alpha])
+        }
+        _ => raster,
+    }
+}
+
+/// In four channels of which the last is either 0 or 255.
+pub fn with_hard_alpha(raster: Raster) -> Raster {
+    let raster = without_gray(raster);
+    match raster.channels() {
+        Channels::Rgb => raster.map(Channels::Rgba, |[r, g, b]| [r, g, b, 255]),
+        Channels::Rgba => {
+            raster.map(
+                Channels::Rgba,
+                |[r, g, b, alpha]| {
+                    if alpha < 128 { [0; 4] } else { [r, g, b, 255] }
+                },
+            )
+        }
+        _ => raster,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use words::dimensions::Dimensions;
+
+    #[test]
+    fn what_is_transparent_becomes_white() {
+        let pixels = vec![10, 20, 30, 0, 10, 20, 30, 255];
+        let raster = Raster::new(Dimensions::new(2, 1), Channels::Rgba, pixels).unwrap();
+        assert_eq!(flattened(raster).pixels(), [255, 255, 255, 10, 20, 30]);
+    }
+}

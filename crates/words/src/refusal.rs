@@ -1,0 +1,251 @@
+//! A refusal: why a file was not taken, in words that a person can act on.
+//! Does not know errnos (`fuse::errno` does) nor where refusals are kept (`library::refuse` does).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::slot::Slot;
+use crate::timestamp::Timestamp;
+
+/// The rule that was broken. Serialises as the key of the configuration where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    MaxSize,
+    MinSize,
+    ContentTypes,
+    /// The extension names a type that the field never takes.
+    Extension,
+    MinWidth,
+    MinHeight,
+    MaxWidth,
+    MaxHeight,
+    MinRatio,
+    MaxRatio,
+    MaxPixels,
+    /// The bytes end before the image does.
+    Truncated,
+    /// The bytes are not what their format says.
+    Corrupt,
+    /// Decoding would take more memory, time, frames or scans than allowed.
+    Bomb,
+    /// The name or the row's id is not one.
+    Name,
+    /// The row went away while the file was written.
+    RowGone,
+    /// The daemon or the writer ended before the file was closed.
+    Interrupted,
+    /// Scratch that nobody fetched within its time.
+    Expired,
+    /// Bytes in the quarantine whose reason cannot be read: no refusal has this rule.
+    Unreadable,
+    /// A file was closed under a name that no field has: a notice, nothing is refused.
+    NotAField,
+    /// What was written to `row.json` is no patch of the row's metadata.
+    Json,
+    /// The collection is full.
+    MaxItems,
+    /// A quota of bytes, files or open drafts is used up.
+    Quota,
+    /// The extended attributes of a file are too many, or too long.
+    Attributes,
+    /// What was to be attached by its URL is none, or cannot be read as one.
+    Url,
+    /// The URL, or an address behind it, is none that may be fetched from.
+    UrlPolicy,
+    /// The URL's host is not found, or cannot be reached.
+    UrlHost,
+    /// The URL's host was not quick enough.
+    UrlTimeout,
+    /// The URL's host answered with something else than a file.
+    UrlAnswer,
+}
+
+impl Rule {
+    /// The key as it stands in messages, `errors.jsonl` and the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::MaxSize => "max_size",
+            Self::MinSize => "min_size",
+            Self::ContentTypes => "content_types",
+            Self::Extension => "extension",
+            Self::MinWidth => "min_width",
+            Self::MinHeight => "min_height",
+            Self::MaxWidth => "max_width",
+            Self::MaxHeight => "max_height",
+            Self::MinRatio => "min_ratio",
+            Self::MaxRatio => "max_ratio",
+            Self::MaxPixels => "max_pixels",
+            Self::Truncated => "truncated",
+            Self::Corrupt => "corrupt",
+            Self::Bomb => "bomb",
+            Self::Name => "name",
+            Self::RowGone => "row_gone",
+            Self::Interrupted => "interrupted",
+            Self::Expired => "expired",
+            Self::Unreadable => "unreadable",
+            Self::NotAField => "not_a_field",
+            Self::Json => "json",
+            Self::MaxItems => "max_items",
+            Self::Quota => "quota",
+            Self::Attributes => "attributes",
+            Self::Url => "url",
+            Self::UrlPolicy => "url_policy",
+            Self::UrlHost => "url_host",
+            Self::UrlTimeout => "url_timeout",
+            Self::UrlAnswer => "url_answer",
+        }
+    }
+}
+
+/// What the rule found: said without knowing where the file was going.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    pub rule: Rule,
+    /// The fact, as a clause: `image is 40x40`.
+    pub fact: String,
+    /// The measured value alone: `40x40`.
+    pub measured: String,
+    /// What the field does, as a predicate: `takes at least 64x64`.
+    pub allows: String,
+    /// The allowed value alone: `64x64`.
+    pub allowed: String,
+    /// The way out, as an imperative: `send a larger image`.
+    pub hint: String,
+}
+
+#[doc(hidden)]
+impl Violation {
+    /// An image of 40x40 where 64x64 is the least: an example for tests.
+    pub fn small_image() -> Self {
+        Self {
+            rule: Rule::MinWidth,
+            fact: "image is 40x40".into(),
+            measured: "40x40".into(),
+            allows: "takes at least 64x64".into(),
+            allowed: "64x64".into(),
+            hint: "send a larger image".into(),
+        }
+    }
+}
+
+/// A violation at its place. Prints as
+/// `user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: RefusalId,
+    /// The path below `/models`, `user/42/avatar`.
+    pub path: String,
+    /// The field's name, `avatar`.
+    pub field: String,
+    pub violation: Violation,
+}
+
+/// Names one refusal in every layer: errno's log line, `errors.jsonl`, the quarantine's directory.
+/// 55 bits, written as eleven characters of Crockford's base 32: milliseconds since 2020 and a counter, so that ids sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RefusalId(u64);
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const DIGITS: u32 = 11;
+const COUNTER_BITS: u32 = 12;
+const EPOCH_2020_MILLIS: i64 = 1_577_836_800_000;
+
+impl RefusalId {
+    /// The first id at this time; ids of one millisecond follow by [`RefusalId::next`].
+    pub fn at(time: Timestamp) -> Self {
+        let millis = (time.0 / 1_000_000).saturating_sub(EPOCH_2020_MILLIS);
+        let mask = (1_u64 << (DIGITS * 5)) - 1;
+        Self((u64::try_from(millis).unwrap_or(0) << COUNTER_BITS) & mask)
+    }
+
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Accepts exactly what `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != DIGITS as usize {
+            return None;
+        }
+        let mut digits = text.bytes().map(|byte| ALPHABET.iter().position(|&digit| digit == byte));
+        digits
+            .try_fold(0, |number, digit| Some(number << 5 | u64::try_from(digit?).ok()?))
+            .map(Self)
+    }
+}
+
+impl Refusal {
+    pub fn new(id: RefusalId, slot: &Slot, violation: Violation) -> Self {
+        Self { id, path: slot.to_string(), field: slot.field.to_string(), violation }
+    }
+
+    pub fn rule(&self) -> Rule {
+        self.violation.rule
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { rule, fact, allows, .. } = &self.violation;
+        write!(out, "{}: {fact}; {} {allows} ({})", self.path, self.field, rule.key())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for RefusalId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..DIGITS).rev().try_for_each(|place| {
+            let digit = (self.0 >> (place * 5)) & 31;
+            write!(out, "{}", char::from(ALPHABET[usize::try_from(digit).unwrap_or(0)]))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::{Name, Row};
+
+    #[test]
+    fn a_refusal_names_the_fact_and_the_rule() {
+        let name = |text| Name::parse(text).expect("a name");
+        let slot = Slot {
+            row: Row { table: name("user"), id: name("42") },
+            field: name("avatar"),
+            item: None,
+        };
+        let violation = Violation::small_image();
+        let refusal = Refusal::new(RefusalId::from_number(0), &slot, violation);
+        assert_eq!(
+            refusal.to_string(),
+            "user/42/avatar: image is 40x40; avatar takes at least 64x64 (min_width)"
+        );
+    }
+
+    #[test]
+    fn refusal_ids_print_as_eleven_characters_and_sort_by_time() {
+        let early = RefusalId::at(Timestamp(1_763_833_507_000_000_000));
+        let late = RefusalId::at(Timestamp(1_763_833_507_001_000_000));
+        assert!(early < early.next() && early.next() < late);
+        assert!(early.to_string() < late.to_string());
+        assert_eq!(RefusalId::parse(&late.to_string()), Some(late));
+        assert_eq!(RefusalId::parse("../../../.."), None);
+    }
+
+    #[test]
+    fn a_rule_is_written_in_json_as_its_key() {
+        let json = serde_json::to_string(&Rule::MaxSize).expect("JSON");
+        assert_eq!(json, format!("{:?}", Rule::MaxSize.key()));
+    }
+}
