@@ -1,5 +1,5 @@
 //! Real clients and servers over a mount: what each says when a file is taken, and when it is refused early and late.
-//! The table of README.md is what they are held to. Does not repeat what `mount` shows of the tools themselves.
+//! The table of docs/CLIENTS.md is what they are held to. Does not repeat what `mount` shows of the tools themselves.
 
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]

@@ -1,11 +1,11 @@
-//! The table of clients in README.md as what tests expect: what a client says there is what it must say here.
+//! The table of clients in docs/CLIENTS.md as what tests expect: what a client says there is what it must say here.
 //! Does not run clients.
 
 use std::fs;
 
 use crate::mount::tool::Done;
 
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CLIENTS.md");
 
 /// What the client tried.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub struct Client {
 impl Client {
     pub fn named(name: &str) -> Self {
         let row = rows().into_iter().find(|row| row.name == name);
-        row.unwrap_or_else(|| panic!("README.md has no row for {name}"))
+        row.unwrap_or_else(|| panic!("docs/CLIENTS.md has no row for {name}"))
     }
 
     /// The exit code is the cell's, if it names one, and every quoted text was said. A cell that quotes nothing but an exit
@@ -51,7 +51,7 @@ impl Client {
 }
 
 fn rows() -> Vec<Client> {
-    let text = fs::read_to_string(TABLE).expect("README.md");
+    let text = fs::read_to_string(TABLE).expect("docs/CLIENTS.md");
     let from_the_table = text.lines().skip_while(|line| !line.starts_with("| client | accepted |"));
     let lines = from_the_table.skip(2).take_while(|line| line.starts_with("| "));
     lines

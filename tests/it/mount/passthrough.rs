@@ -33,7 +33,7 @@ keep_original = true
 [tables.user.fields.clip]
 type = \"file\"
 ";
-/// How often an `open` is tried that many writers of one file turn away (README, Limits).
+/// How often an `open` is tried that many writers of one file turn away (docs/SEMANTICS.md, Limits).
 const TRIES: usize = 3;
 /// Well above the least length.
 const LENGTH: usize = 3 << 20;

@@ -9,7 +9,7 @@ use super::tool;
 const LOOP: &str = "
 import sys, os, mmap, subprocess
 def fresh(path, tries):
-    # The limit that README tells of: emptying what others read, while it is replaced, is rarely ESTALE.
+    # A limit of docs/SEMANTICS.md: emptying what others read, while it is replaced, is rarely ESTALE.
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     except OSError as error:
