@@ -1,6 +1,5 @@
 //! The tests that need more than one room: one binary, so that the crate is linked once.
 
-mod blows;
 mod calls;
 mod cli;
 mod clients;
@@ -9,10 +8,8 @@ mod compare;
 mod crash;
 mod disk;
 mod draft;
-mod durability;
 mod faults;
 mod floors;
-mod kills;
 mod licences;
 mod limits;
 mod model;

@@ -17,9 +17,10 @@ use std::time::Duration;
 use rustix::fs::{Advice, fadvise};
 
 use self::failing::FailingDisk;
+use crate::crash::writer;
 use crate::limits::until;
 use crate::mount::daemon::Mount;
-use crate::mount::tool::{installed, run};
+use crate::mount::tool::run;
 use crate::mount::{errno, names};
 
 const EIO: i32 = 5;
@@ -27,53 +28,41 @@ const EIO: i32 = 5;
 /// How many rounds of chance are played.
 const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
 
-/// Writes, renames and unlinks until so many operations in a row have failed; says what it begins, and what became of it.
-const WRITER: &str = "
-import os, sys
-rows, first, patience = sys.argv[1].split(':'), int(sys.argv[2]), int(sys.argv[3])
+/// How often the text of a number may be repeated.
+const LONGEST: u64 = 40_000;
 
-def text(n):
-    return b'%d ' % n * (1 + n * 7919 % 40000)
-
-def put(path, data):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        sent = 0
-        while sent < len(data):
-            sent += os.write(fd, data[sent:sent + 100000])
-    except BaseException:
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-        raise
-    os.close(fd)
-
-def step(path, n):
-    if n % 7 == 6 and os.path.exists(path):
-        os.unlink(path)
-    elif n % 7 == 5:
-        part = '%s/.%d.part' % (os.path.dirname(path), n)
-        put(part, text(n))
-        os.rename(part, path)
-    else:
-        put(path, text(n))
-
-failed = 0
-for n in range(first, first + 400):
-    path = rows[n % len(rows)] + '/memo'
-    gone = n % 7 == 6 and os.path.exists(path)
-    print('begin', n % len(rows), '-' if gone else n, flush=True)
-    try:
-        step(path, n)
-        failed = 0
-        print('end', n % len(rows), '-' if gone else n, flush=True)
-    except OSError as error:
-        failed += 1
-        print('failed', n % len(rows), error.errno, flush=True)
-    if failed == patience:
-        break
-";
+/// The child: writes, renames and unlinks until so many operations in a row have failed, or 400 were tried.
+#[test]
+#[ignore = "is the writer that the tests start"]
+fn writer() {
+    let Some(arguments) = writer::arguments() else { return };
+    let [first, patience, rows @ ..] = &arguments[..] else { panic!("{arguments:?}") };
+    let (first, patience): (u64, u32) =
+        (first.parse().expect("one"), patience.parse().expect("one"));
+    let mut failed = 0;
+    for number in first..first + 400 {
+        let row = usize::try_from(number).expect("few") % rows.len();
+        let path = Path::new(&rows[row]).join("memo");
+        let gone = number % 7 == 6 && path.exists();
+        let value = if gone { "-".into() } else { number.to_string() };
+        let done = writer::tell(&row.to_string(), &value, || match number % 7 {
+            6 if gone => fs::remove_file(&path),
+            5 => {
+                let part = path.with_file_name(format!(".{number}.part"));
+                writer::put(&part, &text(number))?;
+                fs::rename(part, &path)
+            }
+            _ => writer::put(&path, &text(number)),
+        });
+        failed = if done.is_ok() { 0 } else { failed + 1 };
+        if let Err(error) = done {
+            writer::say(&format!("failed {row} {}", error.raw_os_error().expect("an errno")));
+        }
+        if failed == patience {
+            break;
+        }
+    }
+}
 
 const ROWS: usize = 6;
 
@@ -101,17 +90,11 @@ impl Field {
 }
 
 fn text(number: u64) -> Vec<u8> {
-    let times = usize::try_from(1 + number * 7919 % 40_000).expect("a count");
-    format!("{number} ").repeat(times).into_bytes()
+    writer::text(number, LONGEST)
 }
 
-/// The number of a text that is whole, or what is wrong with it.
-fn number_of(bytes: &[u8]) -> Result<u64, String> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number = String::from_utf8_lossy(&bytes[..digits]).parse().ok();
-    number
-        .filter(|number| text(*number) == bytes)
-        .ok_or_else(|| format!("{} bytes that nobody wrote", bytes.len()))
+fn number_of(bytes: &[u8]) -> Option<u64> {
+    writer::number_of(bytes, LONGEST)
 }
 
 struct House {
@@ -122,7 +105,7 @@ struct House {
 
 impl House {
     fn new(chance: u64) -> Option<Self> {
-        let disk = FailingDisk::new(chance).filter(|_| installed("python3"))?;
+        let disk = FailingDisk::new(chance)?;
         let mut mount = Mount::prepared(&config(&disk))?;
         mount.restart();
         let house = Self { disk, mount, fields: BTreeMap::new() };
@@ -140,14 +123,12 @@ impl House {
 
     /// A writer writes until nothing of what it does succeeds any more.
     fn write(&mut self, first: u64, patience: u32) -> Vec<i32> {
-        let rows: Vec<_> = self.rows().iter().map(|row| row.display().to_string()).collect();
-        let done = run(
-            "python3",
-            &["-c", WRITER, &rows.join(":"), &first.to_string(), &patience.to_string()],
-        );
+        let mut arguments = vec![first.to_string(), patience.to_string()];
+        arguments.extend(self.rows().iter().map(|row| row.display().to_string()));
+        let done = writer::run("disk::writer", &arguments);
         done.succeeded();
         let mut failures = Vec::new();
-        for line in done.stdout.lines() {
+        for line in done.stderr.lines() {
             let [word, row, value] = line.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("{line}")
             };
@@ -168,17 +149,16 @@ impl House {
     fn check(&mut self, or_eio: bool) {
         for (row, field) in &mut self.fields {
             let path = self.mount.path("models/user").join(row.to_string()).join("memo");
-            let found =
-                match fs::read(&path) {
-                    // Made by a write that came to nothing, and not let go of yet.
-                    Ok(bytes) if or_eio && bytes.is_empty() => None,
-                    Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|wrong| {
-                        panic!("{}: {wrong} after {field:?}", path.display())
-                    })),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                    Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
-                    Err(error) => panic!("{}: {error} after {field:?}", path.display()),
-                };
+            let found = match fs::read(&path) {
+                // Made by a write that came to nothing, and not let go of yet.
+                Ok(bytes) if or_eio && bytes.is_empty() => None,
+                Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|| {
+                    panic!("{}: {} bytes that nobody wrote", path.display(), bytes.len())
+                })),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
+                Err(error) => panic!("{}: {error} after {field:?}", path.display()),
+            };
             assert!(field.allows(found), "{} holds {found:?} after {field:?}", path.display());
             if !or_eio {
                 *field = Field { acknowledged: found, ..Field::default() };
@@ -266,7 +246,7 @@ fn what_is_acknowledged_after_the_next_start_survives_the_power_though_the_kerne
 
 #[test]
 fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() {
-    let Some(disk) = FailingDisk::new(7).filter(|_| installed("python3")) else { return };
+    let Some(disk) = FailingDisk::new(7) else { return };
     let Some(mut mount) = Mount::as_service(&config(&disk)) else { return };
     let manager = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
     manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
@@ -304,7 +284,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     let set = run("setfattr", &["-n", "user.a", "-v", "b", other.to_str().expect("UTF-8")]);
     assert!(set.stderr.contains("Input/output error"), "{set}");
     for (path, number) in [(&memo, 1), (&other, 2)] {
-        assert_eq!(number_of(&fs::read(path).expect("it is read")), Ok(number));
+        assert_eq!(number_of(&fs::read(path).expect("it is read")), Some(number));
     }
     assert_eq!(names(&mount.path("models/user")), ["42", "43"]);
     check_channels(&mount, &manager, &other);
@@ -315,7 +295,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1, "the bytes that were refused");
     for (path, number) in [(&memo, 1), (&other, 2)] {
         let found = number_of(&fs::read(path).expect("it is read"));
-        assert!(found == Ok(number) || (number == 1 && found == Ok(3)), "{found:?}");
+        assert!(found == Some(number) || (number == 1 && found == Some(3)), "{found:?}");
     }
     fs::write(&other, text(4)).expect("it is taken again");
 }

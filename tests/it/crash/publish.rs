@@ -12,7 +12,7 @@ use std::fs::{OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Instant;
 
 use mediafs::blob::{BlobStore, dir};
@@ -25,13 +25,8 @@ use words::place::Place;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
+use super::writer;
 use crate::limits::is_log;
-
-/// Tells this binary, run again, to be the writer, and where.
-const LIBRARY: &str = "MEDIAFS_CRASH_LIBRARY";
-
-/// Which numbers the writer begins with.
-const START: &str = "MEDIAFS_CRASH_START";
 
 const SLOTS: u64 = 7;
 const ROUNDS: u64 = 40;
@@ -161,9 +156,9 @@ fn sent(number: u64) -> Vec<u8> {
 #[test]
 #[ignore = "is the writer that the crash test starts and kills"]
 fn writer() {
-    let Some(root) = std::env::var_os(LIBRARY) else { return };
-    let start: u64 = std::env::var(START).expect("a start").parse().expect("a number");
-    let library = Library::open(Path::new(&root));
+    let Some(arguments) = writer::arguments() else { return };
+    let start: u64 = arguments[1].parse().expect("a number");
+    let library = Library::open(Path::new(&arguments[0]));
     let mut said = std::io::stderr().lock();
     for number in start.. {
         let key = library.publish(number);
@@ -174,15 +169,8 @@ fn writer() {
     }
 }
 
-fn start_writer(root: &Path, start: u64) -> Child {
-    Command::new(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "crash::writer", "--ignored", "--nocapture"])
-        .env(LIBRARY, root)
-        .env(START, start.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the writer")
+fn start(root: &Path, start: u64) -> Child {
+    writer::start("crash::publish::writer", &[root.display().to_string(), start.to_string()])
 }
 
 /// Kills the writer some time after it has said `lines` lines; returns all that it said, by number.
@@ -195,12 +183,8 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
     for _ in 0..lines {
         assert!(said.read_line(&mut text).expect("a line") > 0, "the writer ended: {text}");
     }
-    // The blow falls at another part of a publication each time: none of its steps may be the safe one. No event tells
-    // where the writer is, so this spins for that part of the time that its publications took.
-    let blow = Instant::now() + begun.elapsed() / u32::try_from(lines).expect("few") * part / PARTS;
-    while Instant::now() < blow {
-        std::hint::spin_loop();
-    }
+    // Each kill falls into another part of a publication, so that it hits every step.
+    writer::spin(begun, u32::try_from(lines).expect("few"), part, PARTS);
     writer.kill().expect("killed");
     writer.wait().expect("reaped");
     said.read_to_string(&mut text).expect("the rest");
@@ -292,7 +276,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
     let mut hit = 0;
     for round in 0..ROUNDS {
         let part = u32::try_from(round * 7).expect("few") % PARTS;
-        let said = kill_after(start_writer(folder.path(), next), 5 + round * 3 % 17, part);
+        let said = kill_after(start(folder.path(), next), 5 + round * 3 % 17, part);
         hit += cut_power(folder.path());
         let library = Library::open(folder.path());
         let found = linked(&library);
@@ -300,7 +284,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
         for (number, key) in &said {
             newest.insert(library.place(*number).field, *key);
         }
-        // The publication that the blow hit may have happened without being acknowledged.
+        // The publication that the kill hit may have happened without being acknowledged.
         let hit = library.place(last + 1).field;
         for (field, key) in &newest {
             let digest = found.get(field).map(|key| key.digest);

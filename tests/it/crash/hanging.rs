@@ -4,9 +4,6 @@
 //! Without the guard some nine of ten kills hang every client for ever, with a thread of the dead daemon that cannot be killed
 //! either (`fuse::daemons`). `scripts/crash kill N` runs as many kills as are asked for.
 
-// Tests fail by panicking.
-#![allow(clippy::panic)]
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
