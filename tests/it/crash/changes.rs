@@ -1,7 +1,6 @@
-//! kill -9 of the daemon in the middle of what is no plain write: an item is replaced, `row.json` is written, a list is put in
-//! order, a file moves between stores, comes back from the trash, arrives in a box. Each is done whole or not at all, and what
-//! was acknowledged is there after the next start.
-//! Does not repeat what `writes` shows of writes, renames and removals in single fields.
+//! kill -9 of the daemon during operations other than plain writes: an item is replaced, `row.json` is written, a list is put
+//! in order, a file moves between stores, comes back from the trash, arrives in a box. Each operation happens whole or not at
+//! all, and what was acknowledged is there after the next start. `writes` covers writes, renames and removals in single fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,57 +10,34 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::writer::{self, DEAD, PARTS, Said, Writers, number_of, put, tell, text};
-use crate::limits::{files, until};
+use crate::config::Config;
+use crate::limits::files;
 use crate::mount::daemon::Mount;
 use crate::mount::{names, read};
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-trash = "1h"
-hold = "0"
-
-[stores.cold]
-path = "cold"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.here]
-type = "file"
-
-[tables.user.fields.there]
-type = "file"
-store = "cold"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.note]
-type = "file"
-
-[tables.user.fields.papers]
-type = "file"
-collection = "list"
-
-[tables.page]
-id = "integer"
-
-[tables.page.fields.scan]
-type = "file"
-
-[boxes.in]
-into = "page.scan"
-id = "{counter}"
-settle = "0s"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("library.trash = '1h'")
+        .with("library.hold = '0'")
+        .with("stores.cold.path = 'cold'")
+        .table("user", "integer")
+        .field("here", "file")
+        .field("there", "file, store = 'cold'")
+        .field("memo", "file")
+        .field("note", "file")
+        .field("papers", "file, collection = 'list'")
+        .table("page", "integer")
+        .field("scan", "file")
+        .with("boxes.in = { into = 'page.scan', id = '{counter}', settle = '0s' }")
+}
 
 const ROUNDS: usize = 12;
 const KINDS: [&str; 6] = ["item", "order", "json", "move", "trash", "box"];
-/// How often the text of a number may be repeated.
+/// The most repetitions in the text of a number.
 const LONGEST: u64 = 20_000;
 
-/// The child: does one kind of thing, again and again.
+/// The child process: repeats one kind of operation.
 #[test]
 #[ignore = "is the writer that the test starts, and whose daemon it kills"]
 fn writer() {
@@ -110,7 +86,7 @@ fn step(tree: &Path, kind: &str, number: u64) -> io::Result<()> {
     }
 }
 
-/// What was said of one thing: the value that was acknowledged last, and the one that was begun since.
+/// The value of one thing that was acknowledged last, and the one that was begun since.
 #[derive(Debug, Default)]
 struct Known {
     ended: Option<String>,
@@ -134,7 +110,7 @@ fn hear(all: &mut All, said: Said) {
     }
 }
 
-/// The number that a text is made of, which must be whole.
+/// The number that a text repeats. The text must be whole.
 fn number(path: &Path) -> String {
     let number = number_of(&read(path), LONGEST);
     number.unwrap_or_else(|| panic!("{}: not whole", path.display())).to_string()
@@ -146,7 +122,7 @@ fn holds(all: &mut All, what: &str, found: &str) {
     *known = Known { ended: Some(found.to_owned()), begun: None };
 }
 
-/// What is in the trash of the memo.
+/// The files in the trash that were the memo.
 fn lost(trash: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for day in fs::read_dir(trash)? {
@@ -193,7 +169,7 @@ fn check_row(mount: &Mount, all: &mut All) {
     assert_eq!(listed, ["memo", "note", "papers"], "nothing is left behind");
 }
 
-/// The numbers of the files that became rows, with none for a row that has no file yet.
+/// The numbers of the files that became rows; `None` for a row without a file.
 fn arrived(mount: &Mount) -> Vec<Option<String>> {
     let pages = mount.path("models/page");
     let file = |id| {
@@ -203,11 +179,11 @@ fn arrived(mount: &Mount) -> Vec<Option<String>> {
     names(&pages).into_iter().map(file).collect()
 }
 
-/// Every file that arrived is one row, whose file is whole.
+/// Checks that every file that arrived is one row with the whole file.
 fn check_box(mount: &Mount, all: &All) {
     let sent = all.iter().filter(|(what, _)| what.starts_with("box-"));
     let sent: BTreeSet<_> = sent.filter_map(|(_, known)| known.ended.clone()).collect();
-    // What the last run did not come to is taken up after the start.
+    // The new daemon receives what the killed one had not received.
     until("every file that was sent became a row", || {
         let rows: BTreeSet<_> = arrived(mount).into_iter().flatten().collect();
         rows.is_superset(&sent) && mount.status()["open"]["arrivals"] == 0
@@ -217,13 +193,13 @@ fn check_box(mount: &Mount, all: &All) {
     assert_eq!(once.len(), found.len(), "none became two rows: {found:?}");
 }
 
-/// Each store has the blobs of what has a name, and no other.
+/// Checks that each store has the blobs that have a name, and no others.
 fn check_blobs(mount: &Mount) {
     let done = mount.command(&["gc", "--now", "--empty-trash"]);
     done.succeeded();
     let cold = mount.library().with_file_name("cold");
     let stored = files(&mount.library().join("blobs")).len() + files(&cold).len();
-    // The store's own mark lies there, too.
+    // The store's marker file lies there, too.
     let linked = mount.status()["tables"]
         .as_object()
         .expect("tables")
@@ -234,7 +210,7 @@ fn check_blobs(mount: &Mount) {
 
 #[test]
 fn a_kill_in_the_middle_of_anything_leaves_it_whole_or_undone() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let row = mount.row();
     let mut all = All::new();
     for (item, number) in [("a", 1), ("b", 2), ("c", 3_u64)] {

@@ -1,5 +1,5 @@
-//! kill -9 in the middle of things: of a writer of the library, and of the daemon under its clients. What was acknowledged is
-//! there after the next start, and nothing else stays behind.
+//! kill -9 of a writer of the library, and of the daemon under its clients. What
+//! was acknowledged is there after the next start, and nothing else stays behind.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]

@@ -1,4 +1,5 @@
-//! Writers that say what they begin and what was acknowledged: ignored tests of this binary, run again in processes of their own.
+//! Writers in processes of their own, which say what they begin and what was
+//! acknowledged. Each is an ignored test of this binary, which runs again for it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,22 +14,22 @@ use std::time::{Duration, Instant};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{self, Done};
 
-/// The variable that has the arguments of a writer, a line each.
+/// The environment variable with the arguments of a writer, a line each.
 const ARGUMENTS: &str = "MEDIAFS_WRITER";
 
-/// The time of one operation is cut into so many parts, and a kill falls into each of them in turn.
+/// The time of one operation is divided into so many parts, and the kills fall into each of them in turn.
 pub const PARTS: u32 = 7;
 
-/// ENOTCONN and ECONNABORTED: what a program is told when the daemon has died.
+/// ENOTCONN and ECONNABORTED: the errors of programs after the death of the daemon.
 pub const DEAD: [i32; 2] = [107, 103];
 
 /// One line of a writer.
 #[derive(Debug)]
 pub struct Said {
-    /// The position of the writer among those that were started.
+    /// The position of the writer among those that were started together.
     pub writer: usize,
     pub acknowledged: bool,
-    /// The thing that is changed, and what it becomes.
+    /// The name of the thing that is changed, and its new value.
     pub what: String,
     pub value: String,
 }
@@ -73,7 +74,7 @@ impl Writers {
     }
 }
 
-/// Starts an ignored test of this binary, which finds its arguments by [`arguments`] and is heard at stderr.
+/// Starts an ignored test of this binary as a writer. It reads its arguments with [`arguments`] and talks on stderr.
 pub fn start(test: &str, arguments: &[String]) -> Child {
     Command::new("env")
         .args(command(test, arguments))
@@ -83,12 +84,12 @@ pub fn start(test: &str, arguments: &[String]) -> Child {
         .expect("the writer starts")
 }
 
-/// Runs such a writer to its end.
+/// Runs a writer to its end.
 pub fn run(test: &str, arguments: &[String]) -> Done {
     tool::run("env", &command(test, arguments))
 }
 
-/// What env(1) is given.
+/// The arguments of env(1).
 fn command(test: &str, arguments: &[String]) -> [OsString; 6] {
     let this = std::env::current_exe().expect("this binary").into_os_string();
     let arguments = format!("{ARGUMENTS}={}", arguments.join("\n"));
@@ -96,13 +97,13 @@ fn command(test: &str, arguments: &[String]) -> [OsString; 6] {
     [arguments.into(), this, exact, test.into(), ignored, aloud]
 }
 
-/// What a writer was started with; nothing if all ignored tests are run.
+/// The arguments of this writer; nothing if the ignored tests run without one.
 pub fn arguments() -> Option<Vec<String>> {
     let arguments = std::env::var(ARGUMENTS).ok()?;
     Some(arguments.lines().map(str::to_owned).collect())
 }
 
-/// Returns when a part of the time has passed that each of `count` operations took. No event tells how far a writer is in one.
+/// Waits for a part of the average time of `count` operations. No event tells how far a writer is in an operation.
 pub fn spin(begun: Instant, count: u32, part: u32, parts: u32) {
     let end = Instant::now() + begun.elapsed() / count * part / parts;
     while Instant::now() < end {
@@ -110,7 +111,7 @@ pub fn spin(begun: Instant, count: u32, part: u32, parts: u32) {
     }
 }
 
-/// Does something, and says so before and afterwards.
+/// Does something, and says so before and after.
 pub fn tell<T>(what: &str, value: &str, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     say(&format!("begin {what} {value}"));
     let done = work()?;
@@ -118,14 +119,14 @@ pub fn tell<T>(what: &str, value: &str, work: impl FnOnce() -> io::Result<T>) ->
     Ok(done)
 }
 
-/// Takes one step after another, from this number on, until one fails with one of these errors.
+/// Runs `step` with one number after another, from `first` on, until it fails. The error must be one of `told`.
 pub fn until_killed(first: u64, told: &[i32], mut step: impl FnMut(u64) -> io::Result<()>) {
     let error = (first..).find_map(|number| step(number).err()).expect("it goes on for ever");
     let errno = error.raw_os_error();
     assert!(errno.is_some_and(|errno| told.contains(&errno)), "the writer was told {error}");
 }
 
-/// Writes a line at once.
+/// Prints a line at once.
 pub fn say(line: &str) {
     writeln!(io::stderr(), "{line}").expect("somebody listens");
 }
@@ -135,7 +136,7 @@ fn parse(writer: usize, line: &str) -> Said {
     Said { writer, acknowledged: word == "end", what: what.into(), value: value.into() }
 }
 
-/// Replaces a file, in pieces.
+/// Writes a file anew, in pieces.
 pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     for piece in bytes.chunks(50_000) {
@@ -144,23 +145,23 @@ pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     close(file)
 }
 
-/// Closes a file and returns the answer, which the standard library drops.
+/// Closes a file and returns the answer, which the standard library ignores.
 #[allow(unsafe_code)] // The standard library and rustix have no close(2) that answers.
 fn close(file: File) -> io::Result<()> {
     unsafe extern "C" {
         fn close(fd: RawFd) -> i32;
     }
-    // SAFETY: the descriptor is the file's own, and nobody has it now.
+    // SAFETY: the file has given its descriptor up, so nothing else closes it.
     if unsafe { close(file.into_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A text that its number is known by, with up to `most` repetitions.
+/// A text that repeats a number, from 1 to `most` times.
 pub fn text(number: u64, most: u64) -> Vec<u8> {
     let times = usize::try_from(1 + number * 7919 % most).expect("a count");
     format!("{number} ").repeat(times).into_bytes()
 }
 
-/// The number of a text that is whole.
+/// The number of such a text; nothing if the text is not whole.
 pub fn number_of(bytes: &[u8], most: u64) -> Option<u64> {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number = str::from_utf8(&bytes[..digits]).ok()?.parse().ok()?;

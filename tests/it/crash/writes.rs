@@ -1,11 +1,10 @@
-//! kill -9 of the daemon while programs write through the mount: what a close, rename or unlink acknowledged is there
-//! after the next start, and nothing else stays behind.
-//! Does not cut the power: what the kernel was given survives here.
+//! kill -9 of the daemon while programs write through the mount: what a close, rename or unlink acknowledged is there after the
+//! next start, and nothing else stays behind. The kernel keeps what it was given, so this is no power cut.
 //!
-//! Shown to fail on mutants, within a few rounds of every run: with close answered before the draft is published (lost),
-//! with the blob stored after it is linked (a link to nothing), with a start that drops interrupted drafts (not in the
-//! quarantine). In some runs only: with a start that does not sweep reservations (a blob that stays), since the kill must
-//! fall between the store and the link.
+//! Shown to fail on mutants, within a few rounds of every run: with close answered before the draft is
+//! published (lost), with the blob stored after it is linked (a link to nothing), with a start that
+//! drops interrupted drafts (not in the quarantine). In some runs only: with a start that does not
+//! sweep reservations (a blob that stays), since the kill must fall between the store and the link.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,10 +20,10 @@ use crate::mount::{names, picture, read};
 const ROUNDS: u64 = 16;
 const WRITERS: u64 = 3;
 const PICTURES: u32 = 6;
-/// How often the text of a number may be repeated.
+/// The most repetitions in the text of a number.
 const LONGEST: u64 = 60_000;
 
-/// The child: writes, renames and removes in the fields of one row.
+/// The child process: writes, renames and removes in the fields of one row.
 #[test]
 #[ignore = "is the writer that the test starts, and whose daemon it kills"]
 fn writer() {
@@ -50,16 +49,16 @@ fn writer() {
     });
 }
 
-/// What hangs from a field: the number of a text or of a picture, or nothing.
+/// The content of a field: the number of a text or of a picture, or nothing.
 type Value = Option<u64>;
 
-/// What one field may hold.
+/// The values that one field may have.
 #[derive(Debug, Clone, Copy, Default)]
 struct Field {
     /// The last value that was acknowledged, and the one before it.
     ended: Value,
     before: Value,
-    /// What was begun and not acknowledged.
+    /// The value that was begun and not acknowledged.
     begun: Option<Value>,
 }
 
@@ -74,13 +73,13 @@ impl Field {
     }
 
     fn allows(&self, found: Value) -> bool {
-        // What its writer unlinked before a write that was interrupted is put back (CONTRACT 2.11).
+        // A file that its writer unlinked before an interrupted write is put back (CONTRACT 2.11).
         let put_back = self.ended.is_none() && matches!(self.begun, Some(Some(_)));
         found == self.ended || self.begun == Some(found) || (put_back && found == self.before)
     }
 }
 
-/// What a field holds. Anything but one of the values that were written to it, whole, is a failure.
+/// The content of a field. Fails on anything but one of the written values, whole.
 fn found(path: &Path) -> (Value, Option<Vec<u8>>) {
     if !path.exists() {
         return (None, None);
@@ -96,7 +95,7 @@ fn found(path: &Path) -> (Value, Option<Vec<u8>>) {
     (value, Some(bytes))
 }
 
-/// Sees that every field holds what it may, and takes what it holds for what it held. Returns the contents.
+/// Checks every field and returns the contents. What a field holds now is what it must hold in the next round.
 fn check_fields(mount: &Mount, known: &mut HashMap<(usize, String), Field>) -> Vec<Vec<u8>> {
     let mut contents = Vec::new();
     for ((writer, name), field) in known {
@@ -108,7 +107,7 @@ fn check_fields(mount: &Mount, known: &mut HashMap<(usize, String), Field>) -> V
     contents
 }
 
-/// The quarantine holds the interrupted draft of this round, and nothing that was not interrupted.
+/// Checks that the quarantine has the interrupted draft of this round, and only interrupted drafts.
 fn check_quarantine(mount: &Mount, interrupted: &[u8]) {
     let quarantine = mount.path(".mediafs/quarantine");
     let mut bytes = Vec::new();
@@ -122,7 +121,7 @@ fn check_quarantine(mount: &Mount, interrupted: &[u8]) {
     assert!(bytes.iter().any(|bytes| bytes == interrupted), "the interrupted draft is kept");
 }
 
-/// Scratch on the disk is scratch in a row.
+/// Checks that every scratch file on the disk is listed in a row.
 fn check_scratch(mount: &Mount) {
     let rows = names(&mount.path("models/user"));
     let listed: usize = rows

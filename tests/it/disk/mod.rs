@@ -1,7 +1,7 @@
-//! A library on a disk that fails: what was acknowledged is there after the next start, also when the power went; nothing is
-//! acknowledged once the disk has failed; nothing is shown that was not written; and every channel says so.
+//! A library on a disk that fails: what was acknowledged is there after the next start, also after a power cut. Once the disk
+//! has failed, nothing is acknowledged and nothing is shown that was not written, and every channel reports the failure.
 //!
-//! `scripts/crash disk N` plays more rounds than a test does.
+//! `scripts/crash disk N` runs more rounds than the test does.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -17,21 +17,22 @@ use std::time::Duration;
 use rustix::fs::{Advice, fadvise};
 
 use self::failing::FailingDisk;
+use crate::config::Config;
 use crate::crash::writer;
-use crate::limits::until;
 use crate::mount::daemon::Mount;
 use crate::mount::tool::run;
 use crate::mount::{errno, names};
+use crate::wait::until;
 
 const EIO: i32 = 5;
 
-/// How many rounds of chance are played.
+/// The environment variable with the number of random rounds.
 const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
 
-/// How often the text of a number may be repeated.
+/// The most repetitions in the text of a number.
 const LONGEST: u64 = 40_000;
 
-/// The child: writes, renames and unlinks until so many operations in a row have failed, or 400 were tried.
+/// The child process: writes, renames and unlinks until this many operations in a row have failed, or 400 were tried.
 #[test]
 #[ignore = "is the writer that the tests start"]
 fn writer() {
@@ -66,22 +67,22 @@ fn writer() {
 
 const ROWS: usize = 6;
 
-/// What hangs from a field: the number of a text, or nothing.
+/// The content of a field: the number of a text, or nothing.
 type Value = Option<u64>;
 
-/// What a field may hold.
+/// The values that a field may have.
 #[derive(Debug, Clone, Default)]
 struct Field {
-    /// What was acknowledged last, and what before that.
+    /// The value that was acknowledged last, and the one before it.
     acknowledged: Value,
     before: Value,
-    /// What was begun since and came to nothing, as far as its writer knows.
+    /// The values that were begun since and not acknowledged.
     begun: Vec<Value>,
 }
 
 impl Field {
     fn allows(&self, found: Value) -> bool {
-        // What its writer unlinked before a write that was interrupted is put back (CONTRACT 2.11).
+        // A file that its writer unlinked before an interrupted write is put back (CONTRACT 2.11).
         let put_back = self.acknowledged.is_none() && !self.begun.is_empty();
         found == self.acknowledged
             || self.begun.contains(&found)
@@ -97,20 +98,19 @@ fn number_of(bytes: &[u8]) -> Option<u64> {
     writer::number_of(bytes, LONGEST)
 }
 
-struct House {
+struct Setup {
     disk: FailingDisk,
     mount: Mount,
     fields: BTreeMap<usize, Field>,
 }
 
-impl House {
+impl Setup {
     fn new(chance: u64) -> Option<Self> {
         let disk = FailingDisk::new(chance)?;
-        let mut mount = Mount::prepared(&config(&disk))?;
-        mount.restart();
-        let house = Self { disk, mount, fields: BTreeMap::new() };
-        house.rows();
-        Some(house)
+        let mount = config(&disk).mount()?;
+        let setup = Self { disk, mount, fields: BTreeMap::new() };
+        setup.rows();
+        Some(setup)
     }
 
     fn rows(&self) -> Vec<PathBuf> {
@@ -121,7 +121,7 @@ impl House {
         self.disk.path().join("library")
     }
 
-    /// A writer writes until nothing of what it does succeeds any more.
+    /// Runs a writer until this many of its operations in a row have failed. Returns their errors.
     fn write(&mut self, first: u64, patience: u32) -> Vec<i32> {
         let mut arguments = vec![first.to_string(), patience.to_string()];
         arguments.extend(self.rows().iter().map(|row| row.display().to_string()));
@@ -145,12 +145,12 @@ impl House {
         failures
     }
 
-    /// Every field holds what it may, whole; with `EIO` in its place only where `or_eio`.
+    /// Checks that every field holds a whole value that it may have. With `or_eio`, EIO is allowed instead.
     fn check(&mut self, or_eio: bool) {
         for (row, field) in &mut self.fields {
             let path = self.mount.path("models/user").join(row.to_string()).join("memo");
             let found = match fs::read(&path) {
-                // Made by a write that came to nothing, and not let go of yet.
+                // The placeholder of a failed write, which is not released yet.
                 Ok(bytes) if or_eio && bytes.is_empty() => None,
                 Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|| {
                     panic!("{}: {} bytes that nobody wrote", path.display(), bytes.len())
@@ -166,7 +166,7 @@ impl House {
         }
     }
 
-    /// The kernel lets go of what it remembers of all files of the library.
+    /// Drops the kernel's cached pages of all files of the library.
     fn evict(&self) {
         let found = run("find", &[self.library().as_os_str(), "-type".as_ref(), "f".as_ref()]);
         for file in found.stdout.lines().filter_map(|path| File::open(path).ok()) {
@@ -186,12 +186,12 @@ impl House {
     }
 }
 
-fn config(disk: &FailingDisk) -> String {
-    format!(
-        "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
-         [tables.user.fields.avatar]\ntype = \"image\"\n[tables.user.fields.memo]\ntype = \"file\"\n",
-        disk.path().join("library").display()
-    )
+fn config(disk: &FailingDisk) -> Config {
+    Config::new()
+        .with(&format!("library.path = '{}'", disk.path().join("library").display()))
+        .table("user", "integer")
+        .field("avatar", "image")
+        .field("memo", "file")
 }
 
 #[test]
@@ -199,30 +199,30 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
     let rounds = std::env::var(ROUNDS).ok().map_or(3, |rounds| rounds.parse().expect("a number"));
     let (mut failed, mut fenced_rounds) = (0, 0);
     for round in 0..rounds {
-        let Some(mut house) = House::new(round * 7919 + 1) else { return };
-        house.write(1 + round * 1000, 1);
-        house.disk.fail(20 + round * 40 % 280);
-        for errno in house.write(401 + round * 1000, 8) {
+        let Some(mut setup) = Setup::new(round * 7919 + 1) else { return };
+        setup.write(1 + round * 1000, 1);
+        setup.disk.fail(20 + round * 40 % 280);
+        for errno in setup.write(401 + round * 1000, 8) {
             assert_eq!(errno, EIO, "round {round}");
         }
-        failed += house.disk.failures();
-        let fenced = house.is_fenced();
-        house.evict();
-        house.check(true);
-        house.disk.fail(0);
+        failed += setup.disk.failures();
+        let fenced = setup.is_fenced();
+        setup.evict();
+        setup.check(true);
+        setup.disk.fail(0);
         if fenced {
             fenced_rounds += 1;
-            assert_eq!(errno(fs::create_dir(house.mount.path("models/user/99"))), EIO);
+            assert_eq!(errno(fs::create_dir(setup.mount.path("models/user/99"))), EIO);
         }
-        if round.is_multiple_of(2) && house.disk.is_writable() {
-            // Started again with all that the kernel remembers, it acknowledges what the disk has.
-            house.mount.kill9();
-            house.mount.restart();
-            house.check(false);
-            house.write(801 + round * 1000, 1);
+        if round.is_multiple_of(2) && setup.disk.is_writable() {
+            // With the kernel's caches still there, a new daemon acknowledges only what the disk has.
+            setup.mount.kill9();
+            setup.mount.restart();
+            setup.check(false);
+            setup.write(801 + round * 1000, 1);
         }
-        house.cut_power();
-        house.check(false);
+        setup.cut_power();
+        setup.check(false);
     }
     say(&format!("{rounds} rounds, {failed} failed writes, {fenced_rounds} fences, nothing lost"));
     assert!(failed > 0 && fenced_rounds > 0, "the disk failed nobody");
@@ -230,24 +230,24 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
 
 #[test]
 fn what_is_acknowledged_after_the_next_start_survives_the_power_though_the_kernel_remembers_more() {
-    let Some(mut house) = House::new(3) else { return };
-    let row = |house: &House, id: &str| house.mount.path("models/user").join(id);
-    fs::create_dir(row(&house, "101")).expect("a row");
-    // Of the catalogue's log, which the kernel takes for written from then on.
-    house.disk.fail_next();
-    assert_eq!(errno(fs::create_dir(row(&house, "102"))), EIO);
-    assert!(house.is_fenced());
-    house.mount.kill9();
-    house.mount.restart();
-    fs::create_dir(row(&house, "103")).expect("a row");
-    house.cut_power();
-    assert!(row(&house, "101").is_dir() && row(&house, "103").is_dir());
+    let Some(mut setup) = Setup::new(3) else { return };
+    let row = |setup: &Setup, id: &str| setup.mount.path("models/user").join(id);
+    fs::create_dir(row(&setup, "101")).expect("a row");
+    // The write to the catalogue's log that fails. The kernel takes its page for written from then on.
+    setup.disk.fail_next();
+    assert_eq!(errno(fs::create_dir(row(&setup, "102"))), EIO);
+    assert!(setup.is_fenced());
+    setup.mount.kill9();
+    setup.mount.restart();
+    fs::create_dir(row(&setup, "103")).expect("a row");
+    setup.cut_power();
+    assert!(row(&setup, "101").is_dir() && row(&setup, "103").is_dir());
 }
 
 #[test]
 fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() {
     let Some(disk) = FailingDisk::new(7) else { return };
-    let Some(mut mount) = Mount::as_service(&config(&disk)) else { return };
+    let Some(mut mount) = Mount::as_service(config(&disk)) else { return };
     let manager = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
     manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     mount.restart();
@@ -256,7 +256,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     assert!(mount.status()["fenced"].is_null());
 
     disk.fail(1000);
-    // std tells nothing of a close.
+    // std ignores the answer of close(2).
     let written = |path: &Path| {
         let made = File::create(path)?;
         std::io::Write::write_all(&mut &made, &text(3))?;
