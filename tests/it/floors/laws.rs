@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arrows::{Arrow, Tests, arrows};
 use super::circles::circles;
 use super::plan::{self, Parts};
+use super::said::{Import, Said};
 use super::source::{File, Floor};
 use super::text::{self, Kind, Token};
 
@@ -47,12 +48,13 @@ fn text_laws(file: &File) -> Vec<String> {
     let tokens = text::tokens(&file.text);
     let code = text::code(&tokens);
     let product = text::product(&code);
+    let imports = Said::read(&code).imports;
     let mut broken = Vec::new();
     if file.floor().is_none() {
         broken.push("stands on no floor".to_owned());
     }
     for (name, door) in plan::DOORS {
-        if !file.place.starts_with(door) && names_crate(&code, name) {
+        if !file.place.starts_with(door) && names_crate(&code, &imports, name) {
             broken.push(format!("names {name}, which enters by {door} only"));
         }
     }
@@ -177,7 +179,7 @@ fn names(files: &[File]) -> Vec<Breach> {
         .into_iter()
         .filter(|(name, families)| families.len() > 1 && !plan::is_shared(name))
         .map(|(name, families)| Breach {
-            law: format!("{name}.rs: the name of {} files", families.len()),
+            law: format!("{name}.rs: the name of several files"),
             places: families.into_values().map(str::to_owned).collect(),
         })
         .collect()
@@ -188,15 +190,19 @@ fn place(files: &[File], arrow: &Arrow) -> String {
     format!("{}:{} names {} of {}", from.path, arrow.line, arrow.by, to.path)
 }
 
-/// Whether `name::` begins a path here, or `use name` is said.
-fn names_crate(code: &[Token<'_>], name: &str) -> bool {
+/// Whether a path begins with this name, or `use name` is said, and the name is no other module's.
+fn names_crate(code: &[Token<'_>], imports: &[Import], name: &str) -> bool {
+    let is_module =
+        imports.iter().any(|import| import.name == name && import.target.path != [name]);
     (0..code.len()).filter(|at| code[*at].is(name)).any(|at| {
-        let before = at.checked_sub(1).map(|before| &code[before]);
-        let after = code.get(at + 1);
-        let imported = before.is_some_and(|before| before.is("use"))
-            && after.is_some_and(|after| after.is(";") || after.is("as"));
-        let begins = !before.is_some_and(|before| before.is("::"));
-        begins && (imported || after.is_some_and(|after| after.is("::")))
+        let before = |back| at.checked_sub(back).map(|at| &code[at]);
+        let is = |token: Option<&Token<'_>>, text| token.is_some_and(|token| token.is(text));
+        let joined = before(2).is_some_and(|token| token.kind == Kind::Word || token.is(">"));
+        let absolute = is(before(1), "::") && !joined;
+        let imported =
+            is(before(1), "use") && (is(code.get(at + 1), ";") || is(code.get(at + 1), "as"));
+        let begins = !is(before(1), "::") && !is_module && is(code.get(at + 1), "::");
+        imported || absolute || begins
     })
 }
 

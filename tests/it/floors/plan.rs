@@ -21,7 +21,7 @@ const DEEPER: [(&str, &[&str]); 3] = [
     ("http", &["library"]),
 ];
 
-/// A room and its parts, bottom up: folders and files. `error` is below them all, `mod` above.
+/// A room and its parts, bottom up: its folders and files. `error` is below them all.
 pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
@@ -86,9 +86,8 @@ pub fn may_name(room: &str, named: &str) -> bool {
 
 /// How high a part stands in its room.
 pub fn height(parts: &[&str], part: &str) -> Option<usize> {
-    match part {
-        "error" => Some(0),
-        "mod" => Some(parts.len() + 1),
-        _ => parts.iter().position(|name| *name == part).map(|at| at + 1),
+    if part == "error" {
+        return Some(0);
     }
+    parts.iter().position(|name| *name == part).map(|at| at + 1)
 }

@@ -77,7 +77,11 @@ impl Said {
     /// Reads the path that begins here, if one does, and returns the position after it.
     fn path(&mut self, code: &[Token<'_>], at: usize) -> usize {
         let (mut path, end) = path_at(code, at);
-        if path.len() > 1 && !at.checked_sub(1).is_some_and(|before| code[before].is("::")) {
+        let before = &code[at.saturating_sub(2)..at];
+        let goes_on = before.last().is_some_and(|token| token.is("::"));
+        // `pub(in crate::tree)` says who may name the item, and names nothing.
+        let is_visibility = before.len() == 2 && before[0].is("(") && before[1].is("in");
+        if path.len() > 1 && !goes_on && !is_visibility {
             self.leave_inline(&mut path);
             self.paths.push(Named { path, line: code[at].line });
         }

@@ -5,7 +5,7 @@ use super::source::{File, mark_tests};
 use super::text::{Kind, tokens};
 
 /// The plan of a room, bottom up.
-const PARTS: [(&str, &[&str]); 1] = [("http", &["answer", "page"])];
+const PARTS: [(&str, &[&str]); 1] = [("http", &["answer", "page", "mod"])];
 
 /// What is broken in a house of these files and an empty root, a breach a line.
 fn breaches(files: &[(&str, &str)]) -> String {
@@ -135,6 +135,8 @@ fn an_outside_crate_away_from_its_door_is_found() {
     assert_eq!(alone("src/tree/x.rs", "use rusqlite::Connection;\n"), wrong);
     assert_eq!(alone("src/tree/x.rs", "fn f(c: rusqlite::Connection) {}\n"), wrong);
     assert_eq!(alone("src/tree/x.rs", "use rusqlite as sql;\n"), wrong);
+    assert_eq!(alone("src/tree/x.rs", "fn f(c: ::rusqlite::Connection) {}\n"), wrong);
+    assert_eq!(alone("src/tree/x.rs", "use crate::tree::url;\nfn f(u: url::Url) {}\n"), "");
     assert_eq!(alone("src/catalog/sqlite/link.rs", "use rusqlite::Connection;\n"), "");
     assert_eq!(alone("src/fuse/x.rs", "use crate::tree::image::Image;\n"), "");
     assert_eq!(alone("src/catalog/memory.rs", "use rusqlite::Row;\n").lines().count(), 1);
@@ -189,6 +191,8 @@ fn files_that_lead_back_to_themselves_are_found() {
         house("mod url;\npub use url::{Url as Address};\n", "fn f(e: super::Error) {}"),
         circle
     );
+    let private = "pub(in crate::fetch) fn f() {}";
+    assert_eq!(house("mod url;\nuse url::Url;\n", private), "");
     let tests = "#[cfg(test)]\nmod tests {\n    use super::url::Url;\n}\n";
     assert_eq!(house(&format!("mod url;\n{tests}"), "use super::Error;\n"), "");
 }
@@ -227,9 +231,9 @@ fn methods_of_one_type_that_call_one_another_across_files_are_found() {
 #[test]
 fn a_file_name_with_two_meanings_is_found() {
     let two = [("src/tree/attach.rs", ""), ("src/cli/attach.rs", "")];
-    assert_eq!(breaches(&two), "attach.rs: the name of 2 files");
+    assert_eq!(breaches(&two), "attach.rs: the name of several files");
     let folder = [("src/tree/attach/mod.rs", ""), ("src/cli/attach.rs", "")];
-    assert_eq!(breaches(&folder), "attach.rs: the name of 2 files");
+    assert_eq!(breaches(&folder), "attach.rs: the name of several files");
     assert_eq!(breaches(&[("src/tree/error.rs", ""), ("src/cli/error.rs", "")]), "");
     assert_eq!(breaches(&[("src/catalog/rows.rs", ""), ("src/catalog/sqlite/rows.rs", "")]), "");
     let tests = "#[cfg(test)]\nmod attach;\n";
