@@ -2,6 +2,7 @@
 //! The rooms and their floors are described in `docs/ARCHITECTURE.md`; nothing is re-exported here.
 
 pub mod fence;
+pub mod file;
 
 pub mod blob;
 pub mod catalog;
