@@ -7,7 +7,7 @@ use super::control::{self, Request, Response};
 use super::{Error, library, say};
 use crate::config::Config;
 use crate::library::Library;
-use crate::library::sweep::{Patience, Swept};
+use crate::library::keep::sweeper::{Patience, Swept};
 
 /// Delete blobs that no name leads to any more
 #[derive(Debug, Args)]

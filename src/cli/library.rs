@@ -9,11 +9,12 @@ use crate::blob::dir;
 use crate::catalog::sqlite::{Loss, Sqlite};
 use crate::config::{self, Config};
 use crate::fence::Fence;
-use crate::library::depot::Depot;
+use crate::library::blobs::store_names::Store;
+use crate::library::home::settings::Settings;
+use crate::library::home::store_dir::Depot;
 use crate::library::home::{self, Home};
-use crate::library::stores::Store;
-use crate::library::variant::Renderer;
-use crate::library::{Library, Parts, Settings};
+use crate::library::read::variants::Renderer;
+use crate::library::{Library, Parts};
 use words::attachment::BlobKey;
 use words::schema::Schema;
 

@@ -8,7 +8,7 @@ use super::{Error, descriptors, library};
 use crate::catalog::sqlite::Watch;
 use crate::config::Config;
 use crate::fuse::{self, Mounted};
-use crate::library::variant::Renderer;
+use crate::library::read::variants::Renderer;
 use crate::tree::process::Processes;
 use crate::tree::{Scope, Tree};
 use words::attachment::AttachmentId;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::control::{self, Request, Response};
 use super::{Error, library, say};
 use crate::config::Config;
-use crate::library::kept::Kept;
+use crate::library::refuse::kept::Kept;
 use crate::tree::Tree;
 use crate::tree::process::Processes;
 use words::byte_count::ByteCount;

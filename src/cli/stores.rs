@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, StoreRecord};
 use crate::config::{self, Config};
 use crate::fence::Fence;
 use crate::fuse::mountpoint::absolute;
-use crate::library::depot::Depot;
+use crate::library::home::store_dir::Depot;
 use crate::library::home::{self, Home};
 use words::slot::Name;
 

@@ -1,109 +1,54 @@
 //! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
 //! Does not know inodes, handles, paths below a mount, or errnos.
 
-mod access;
-mod annotate;
-pub mod attach_url;
-pub mod attributes;
-mod backup;
-pub mod boxes;
+pub mod arrive;
+pub mod blobs;
 pub mod counts;
-pub mod damage;
-pub mod depot;
-mod describe;
-pub mod downloads;
 pub mod draft;
-mod early;
-pub mod expire;
-mod extent;
+mod error;
 pub mod home;
-pub mod kept;
-mod lately;
-pub mod open;
-mod patch;
-pub mod promise;
+pub mod json;
+pub mod keep;
+pub mod limit;
+pub mod lookup;
+pub mod names;
 pub mod publish;
-pub mod quarantine;
-pub mod quota;
-pub mod reads;
-pub mod recover;
+pub mod read;
 pub mod refuse;
-mod rehome;
-pub mod reserve;
-pub mod row;
-pub mod rows;
 pub mod scratch;
-mod settings;
-pub mod settle;
-mod share;
-pub mod sidecar;
-pub mod staging;
-pub mod stores;
-pub mod sweep;
-pub mod tally;
-pub mod transfer;
-pub mod trash;
-pub mod variant;
-mod writeback;
 
-use std::io;
 use std::sync::Arc;
 
-use crate::blob::{self, BlobStore};
-use crate::catalog::{self, Catalog};
-use crate::fence::{Fence, Fenced};
+use crate::blob::BlobStore;
+use crate::catalog::Catalog;
+use crate::fence::Fence;
 use crate::fetch::Fetcher;
-use crate::library::boxes::DropBox;
+use crate::library::arrive::boxes::{self, DropBox};
+use crate::library::arrive::downloads::Downloads;
+use crate::library::blobs::damage::Damage;
+use crate::library::blobs::store_names::Stores;
 use crate::library::counts::Counts;
-use crate::library::damage::Damage;
-use crate::library::downloads::Downloads;
-use crate::library::expire::Told;
 use crate::library::home::Home;
-use crate::library::open::Lent;
-use crate::library::promise::{Promise, Promises};
-use crate::library::quarantine::Quarantine;
-use crate::library::reads::Reads;
-use crate::library::refuse::Refusals;
-use crate::library::reserve::Reserve;
-use crate::library::staging::Staging;
-use crate::library::stores::Stores;
-use crate::library::tally::Tally;
-use crate::library::variant::{Renderer, Renders};
+use crate::library::home::reserve::Reserve;
+use crate::library::home::settings::Settings;
+use crate::library::home::staging::Staging;
+use crate::library::keep::expiry::Told;
+use crate::library::keep::promises::{Promise, Promises};
+use crate::library::keep::variant_reads::Reads;
+use crate::library::limit::tally::Tally;
+use crate::library::lookup::table::Table;
+use crate::library::read::opener::Lent;
+use crate::library::read::variants::{Renderer, Renders};
+use crate::library::refuse::journal::Refusals;
+use crate::library::refuse::quarantine::Quarantine;
 use pipeline::{self, Pipeline};
 use words::access::Policy;
-use words::attachment::{AttachmentId, BlobKey, FieldId, TableId};
-use words::place::Place;
-use words::quota::{Excess, Limits, Quotas};
-use words::refusal::Refusal;
+use words::attachment::{AttachmentId, FieldId, TableId};
+use words::quota::{Limits, Quotas};
 use words::retired::Orphan;
-use words::schema::{Collection, Field, IdRule, Schema};
-use words::slot::{Name, Slot};
-use words::variant::Variant;
+use words::schema::{Field, Schema};
 
-pub use crate::library::settings::Settings;
-
-/// A table as it is used: the catalogue's number beside the configuration's rules.
-#[derive(Debug)]
-pub struct Table {
-    pub id: TableId,
-    pub name: Name,
-    pub rule: IdRule,
-    /// Owner, group and modes that it fixes.
-    pub access: Policy,
-    pub fields: Vec<Arc<Field>>,
-    /// The catalogue's number of each field, in the same order.
-    pub numbers: Vec<FieldId>,
-}
-
-/// Where bytes are going, and by which rules.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub place: Place,
-    pub slot: Slot,
-    pub field: Arc<Field>,
-    /// The name that the client wrote: `avatar`, `avatar.JPG`.
-    pub written: Name,
-}
+pub use error::Error;
 
 pub struct Library {
     fence: Fence,
@@ -294,96 +239,5 @@ fn limits(tables: &[Table], quotas: &Quotas) -> Limits {
         tables: tables.iter().filter_map(number).collect(),
         uid: quotas.uid,
         uids: quotas.uids.clone(),
-    }
-}
-
-impl Table {
-    pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
-        self.fields.iter().find(|field| field.name.as_str() == name)
-    }
-
-    /// The fields that are directories, with their numbers.
-    pub fn collections(&self) -> impl Iterator<Item = (FieldId, &Arc<Field>)> {
-        let numbered = self.numbers.iter().copied().zip(&self.fields);
-        numbered.filter(|(_, field)| field.collection != Collection::One)
-    }
-
-    /// The catalogue's number of a field.
-    pub fn number(&self, field: &Name) -> Option<FieldId> {
-        let at = self.fields.iter().position(|known| known.name == *field)?;
-        self.numbers.get(at).copied()
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("there is no such entry")]
-    Missing,
-    #[error("the name is taken")]
-    Taken,
-    #[error("the directory is not empty")]
-    NotEmpty,
-    #[error("the target's rules would change the bytes; copy the file instead")]
-    WouldChange,
-    #[error(transparent)]
-    Quota(Excess),
-    #[error("no space is left")]
-    NoSpace,
-    #[error("too much is waiting already")]
-    Busy,
-    #[error(transparent)]
-    Fenced(#[from] Fenced),
-    #[error("the catalogue failed")]
-    Catalog(#[source] catalog::Error),
-    #[error("blob {key} {fact}")]
-    Damaged { key: BlobKey, fact: String },
-    #[error("the blob store failed")]
-    Blob(#[source] blob::Error),
-    #[error("the image pipeline failed")]
-    Pipeline(#[source] pipeline::Error),
-    #[error("cannot {action}")]
-    Io {
-        action: &'static str,
-        #[source]
-        source: io::Error,
-    },
-    #[error("variant {variant} of blob {original} cannot be rendered: {fact}")]
-    Unrendered { original: BlobKey, variant: Variant, fact: String },
-}
-
-impl Error {
-    /// Wraps an I/O error; a full disk stays recognisable.
-    pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
-            _ => Self::Io { action, source },
-        }
-    }
-}
-
-impl From<catalog::Error> for Error {
-    fn from(error: catalog::Error) -> Self {
-        match error {
-            catalog::Error::Taken => Self::Taken,
-            catalog::Error::Missing => Self::Missing,
-            catalog::Error::NotEmpty => Self::NotEmpty,
-            catalog::Error::Quota(excess) => Self::Quota(excess),
-            catalog::Error::Shared => Self::WouldChange,
-            catalog::Error::Full => Self::NoSpace,
-            catalog::Error::Fenced(fenced) => Self::Fenced(fenced),
-            other => Self::Catalog(other),
-        }
-    }
-}
-
-impl From<blob::Error> for Error {
-    fn from(error: blob::Error) -> Self {
-        match error {
-            blob::Error::Full => Self::NoSpace,
-            blob::Error::Fenced(fenced) => Self::Fenced(fenced),
-            other => Self::Blob(other),
-        }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::{Library, Table};
+use crate::library::Library;
+use crate::library::lookup::table::Table;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use words::attachment::RowId;

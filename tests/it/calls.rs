@@ -9,7 +9,7 @@ use mediafs::blob;
 use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
 use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::house::House;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::{AttributeMode, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 use words::refusal::Rule;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mediafs::blob::router::{Door, Router};
 use mediafs::blob::{self, BlobStore};
 use mediafs::catalog::{self, Catalog, Publication};
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use words::digest::Digest;
 use words::media_type::MediaType;

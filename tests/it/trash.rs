@@ -9,7 +9,7 @@ use std::thread;
 use mediafs::blob;
 use mediafs::catalog::memory::Memory;
 use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
 use mediafs::tree::attr::RenameMode;
 

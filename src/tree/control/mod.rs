@@ -6,7 +6,7 @@ mod status;
 
 use std::sync::Arc;
 
-use crate::library::kept::{Kept, REASON};
+use crate::library::refuse::kept::{Kept, REASON};
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Opened};
 use crate::tree::handles::{Handle, Holds};
 use crate::tree::node::Node;

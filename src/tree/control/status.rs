@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::fence::Fenced;
-use crate::library::downloads::Progress;
-use crate::library::expire::ScratchStatus;
-use crate::library::stores::StoreStatus;
+use crate::library::arrive::downloads::Progress;
+use crate::library::blobs::store_names::StoreStatus;
+use crate::library::keep::expiry::ScratchStatus;
 use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 use words::quota::{Account, Quota, Usage};
@@ -101,7 +101,7 @@ impl Tree {
 
     /// What each table has, and what it may have.
     fn tables(&self) -> Result<Map<String, Value>> {
-        let usage = |table: &crate::library::Table| {
+        let usage = |table: &crate::library::lookup::table::Table| {
             let account = Account::Table(table.id);
             let Usage { files, bytes } = self.library.usage(account)?;
             let (_, drafts) = self.drafts.count(0, &table.name);

@@ -4,8 +4,8 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::catalog::Published;
-use crate::library::Target;
 use crate::library::draft::Draft;
+use crate::library::lookup::target::Target;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::scratch::Attached;
 use crate::tree::attr::RenameMode;
@@ -96,7 +96,7 @@ impl Tree {
             Attached::Quarantined => None,
         };
         let access = attachment.map_or(scratch.access, |attachment| attachment.access);
-        let author = crate::library::refuse::Author { uid: access.uid, pid: scratch.opener.pid() };
+        let author = words::author::Author { uid: access.uid, pid: scratch.opener.pid() };
         let target = target.clone();
         let draft = match attachment {
             Some(attachment) => Draft::committed(target, author, attachment.id, access, sent),

@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::library::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
-use crate::library::refuse::Author;
+use crate::library::names::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
 use crate::library::scratch;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 use words::attachment::{Attachment, AttachmentId, ScratchId};
+use words::author::Author;
 use words::place::Place;
 
 const REFUSAL: &str = "user.mediafs.error";

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::library::damage::unreadable;
+use crate::library;
+use crate::library::blobs::damage::unreadable;
+use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
-use crate::library::promise::Promise;
-use crate::library::quota::Room;
-use crate::library::refuse::Author;
-use crate::library::settle::{End, Verdict};
-use crate::library::{self, Target};
+use crate::library::keep::promises::Promise;
+use crate::library::limit::quotas::Room;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
@@ -17,6 +17,7 @@ use crate::tree::ops::files::failed;
 use crate::tree::{Caller, Error, Result, Tree};
 use words::access::FILE_MODE;
 use words::attachment::{Access, Attachment, AttachmentId};
+use words::author::Author;
 use words::link::Link;
 use words::place::Place;
 use words::schema::{Field, OnRefuse, Report};
@@ -301,7 +302,7 @@ impl Tree {
     pub fn abandon_drafts(&self) {
         drop(self.handles.drain());
         for open in self.drafts.all() {
-            open.draft.interrupt(&self.library, library::recover::interrupted());
+            open.draft.interrupt(&self.library, library::arrive::recovery::interrupted());
             self.put_back(&open);
         }
     }

@@ -10,13 +10,13 @@ use std::sync::{Arc, PoisonError};
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
-use crate::library::refuse::Author;
-use crate::library::staging;
+use crate::library::home::staging;
 use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 use words::attachment::BlobKey;
+use words::author::Author;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;

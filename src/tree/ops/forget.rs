@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 
-use crate::library::Target;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::Entry;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::{Goal, check_owner};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;

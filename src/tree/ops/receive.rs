@@ -1,9 +1,9 @@
 //! Drop boxes as the tree sees them: listed, filled, and emptied into rows when their files are finished.
-//! Does not attach: `library::boxes` does.
+//! Does not attach: `library::arrive::boxes` does.
 
 use std::time::{Duration, Instant};
 
-use crate::library::sidecar;
+use crate::library::scratch::report_name;
 use crate::tree::attr::{Attr, Entry, Lifetime};
 use crate::tree::node::Node;
 use crate::tree::ops::stat::directory_attr;
@@ -81,7 +81,7 @@ impl Tree {
     }
 
     fn arrived(&self, record: &ScratchRecord, settle: Duration) -> Result<()> {
-        let under_way = name::is_temporary(&record.name) || sidecar::has_suffix(&record.name);
+        let under_way = name::is_temporary(&record.name) || report_name::has_suffix(&record.name);
         if under_way || self.library.stat_scratch(record)?.size == 0 || self.is_written(record.id) {
             return Ok(());
         }

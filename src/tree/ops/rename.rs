@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::library::Target;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;

@@ -1,8 +1,9 @@
 //! Trying again where what the quarantine keeps was going (`mediafs refused --retry`).
 //! Does not list the quarantine.
 
-use crate::library::kept::Kept;
-use crate::library::{Table, Target};
+use crate::library::lookup::table::Table;
+use crate::library::lookup::target::Target;
+use crate::library::refuse::kept::Kept;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;

@@ -1,10 +1,9 @@
 //! `row.json`: a row as a document, looked up, opened, written, replaced and moved away.
-//! Does not know what the document says: that is `library::row`.
+//! Does not know what the document says: that is `library::json`.
 
 use std::sync::Arc;
 
-use crate::library::refuse::Author;
-use crate::library::row::Revised;
+use crate::library::json::Revised;
 use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -12,6 +11,7 @@ use crate::tree::node::Node;
 use crate::tree::ops::rename::collision;
 use crate::tree::{Caller, Error, Result, Tree};
 use words::attachment::{RowId, TableId, Times};
+use words::author::Author;
 use words::place::Folder;
 use words::row::RowRecord;
 use words::scratch::ScratchRecord;

@@ -4,8 +4,7 @@
 use std::sync::PoisonError;
 
 use crate::library::draft::Draft;
-use crate::library::refuse::Author;
-use crate::library::sidecar::is_report;
+use crate::library::scratch::report_name::is_report;
 use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -15,6 +14,7 @@ use crate::tree::ops::stat::{attachment_attr, brief, of_attachment};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 use words::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
+use words::author::Author;
 use words::row::RowRecord;
 
 impl Tree {
@@ -184,7 +184,9 @@ impl Tree {
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
         draft.truncate(&self.library, length)?;
         let verdict = draft.settle(&self.library)?;
-        if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
+        if let crate::library::draft::close::Verdict::Committed { displaced: Some(lost), .. } =
+            verdict
+        {
             self.displaced(&place, &lost, Some(&link));
         }
         self.row_changed(&place);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::fetch::Url;
-use crate::library::Target;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
 use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};

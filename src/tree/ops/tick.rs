@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::library::sweep::Patience;
+use crate::library::keep::sweeper::Patience;
 use crate::tree::{Result, Tree};
 use words::space::Space;
 use words::timestamp::Timestamp;

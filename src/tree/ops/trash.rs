@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::Target;
-use crate::library::refuse::Author;
-use crate::library::trash::Position;
+use crate::library::keep::trash::Position;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Entry, Opened, RenameMode};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
@@ -14,6 +13,7 @@ use crate::tree::ops::stat::{attachment_attr, fleeting};
 use crate::tree::permission::{SEARCH, owned};
 use crate::tree::{Caller, Error, Result, Tree};
 use words::attachment::{Access, Attachment, AttachmentId, Times};
+use words::author::Author;
 use words::day::Day;
 use words::link::{Collision, Link};
 use words::retired::Retired;

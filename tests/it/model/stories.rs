@@ -1,7 +1,7 @@
 //! What went wrong once: each failure that the model or a reader of the code found, told as the shortest program.
 //! Does not repeat the laws of `draft`.
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::RenameMode;
 
 use super::house::{Backing, House};

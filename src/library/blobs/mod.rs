@@ -1,0 +1,4 @@
+//! Stored bytes: whole or damaged, and in which store.
+
+pub mod damage;
+pub mod store_names;

@@ -1,0 +1,5 @@
+//! Reading: open files and rendered variants.
+
+pub mod open_files;
+pub mod opener;
+pub mod variants;
