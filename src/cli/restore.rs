@@ -207,7 +207,7 @@ fn target(
     written: Name,
 ) -> Result<(Row, Target), Error> {
     let unknown = |what| Error::Refused(format!("{slot}: there is no such {what}; name a TARGET"));
-    let table = library.tables().iter().find(|table| table.name == slot.row.table);
+    let table = library.lookup.tables().iter().find(|table| table.name == slot.row.table);
     let table = table.ok_or_else(|| unknown("table any more"))?;
     let field = table.field(slot.field.as_str()).ok_or_else(|| unknown("field any more"))?;
     if (field.collection == Collection::One) != slot.item.is_none() {
@@ -217,8 +217,8 @@ fn target(
     let place = Place { row: row.record().id, field: field.name.clone(), item: slot.item.clone() };
     let field = std::sync::Arc::clone(field);
     if let (Some(most), Some(_)) = (field.max_items, &place.item)
-        && library.count_items(&place)? >= most
-        && library.find(&place)?.is_none()
+        && library.lookup.count_items(&place)? >= most
+        && library.lookup.link(&place)?.is_none()
     {
         return Err(Error::Refused(format!("{slot}: {} has {most} items (max_items)", field.name)));
     }
@@ -227,14 +227,14 @@ fn target(
 
 /// The row, made again for the owner of what is put back if it was removed.
 fn row(library: &Library, retired: &Retired, table: TableId, id: &Name) -> Result<Row, Error> {
-    if let Some(row) = library.row(table, id)? {
+    if let Some(row) = library.lookup.row(table, id)? {
         return Ok(Row::Found(row));
     }
     let access = retired.attachment.access;
     match library.make_row(table, id, Access { mode: DIR_MODE, ..access }) {
         // Somebody was quicker.
         Err(room::Error::Taken) => {
-            let row = library.row(table, id)?;
+            let row = library.lookup.row(table, id)?;
             Ok(Row::Found(row.ok_or(room::Error::Missing)?))
         }
         made => Ok(Row::Made(made?)),

@@ -23,7 +23,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::fence::Fence;
 use crate::fetch::Fetcher;
-use crate::library::arrive::boxes::{self, DropBox};
+use crate::library::arrive::boxes::BoxState;
 use crate::library::arrive::downloads::Downloads;
 use crate::library::blobs::damage::Damage;
 use crate::library::blobs::store_names::Stores;
@@ -36,17 +36,16 @@ use crate::library::keep::expiry::Told;
 use crate::library::keep::promises::{Promise, Promises};
 use crate::library::keep::variant_reads::Reads;
 use crate::library::limit::tally::Tally;
+use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::read::opener::Lent;
 use crate::library::read::variants::{Renderer, Renders};
 use crate::library::refuse::journal::Refusals;
 use crate::library::refuse::quarantine::Quarantine;
 use pipeline::{self, Pipeline};
-use words::access::Policy;
-use words::attachment::{AttachmentId, FieldId, TableId};
+use words::attachment::AttachmentId;
 use words::quota::{Limits, Quotas};
-use words::retired::Orphan;
-use words::schema::{Field, Schema};
+use words::schema::Schema;
 
 pub use error::Error;
 
@@ -56,9 +55,8 @@ pub struct Library {
     catalog: Arc<dyn Catalog>,
     blobs: Arc<dyn BlobStore>,
     pipeline: Arc<Pipeline>,
-    tables: Vec<Table>,
-    box_table: Table,
-    boxes: Vec<DropBox>,
+    pub lookup: Arc<Lookup>,
+    boxes: Vec<BoxState>,
     settings: Settings,
     limits: Limits,
     tally: Tally,
@@ -120,9 +118,8 @@ impl Library {
         renderer: Renderer,
     ) -> Result<Self, Error> {
         let Parts { fence, home, catalog, blobs, pipeline, schema, settings } = parts;
-        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
-        let tables = declare(&*catalog, schema.tables, settings.access)?;
-        let limits = limits(&tables, &settings.quotas);
+        let lookup = Lookup::declare(Arc::clone(&catalog), schema, settings.access)?;
+        let limits = limits(lookup.tables(), &settings.quotas);
         catalog.limit(limits.clone());
         Ok(Self {
             staging: Staging::new(home.staging()),
@@ -130,9 +127,8 @@ impl Library {
             refusals,
             reserve: Reserve::new(home.reserve()),
             stores: Stores::open(&*catalog, &settings.stores)?,
-            box_table,
-            boxes,
-            tables,
+            boxes: BoxState::all(&lookup),
+            lookup: Arc::new(lookup),
             limits,
             tally: Tally::default(),
             told: Told::default(),
@@ -167,26 +163,6 @@ impl Library {
         &self.settings
     }
 
-    pub fn tables(&self) -> &[Table] {
-        &self.tables
-    }
-
-    pub fn table_named(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name.as_str() == name)
-    }
-
-    pub fn table(&self, id: TableId) -> Option<&Table> {
-        self.tables.iter().find(|table| table.id == id)
-    }
-
-    /// A field by its number, with the table that has it.
-    pub fn field(&self, id: FieldId) -> Option<(&Table, &Arc<Field>)> {
-        self.tables.iter().find_map(|table| {
-            let at = table.numbers.iter().position(|number| *number == id)?;
-            Some((table, table.fields.get(at)?))
-        })
-    }
-
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine
     }
@@ -211,25 +187,6 @@ impl Library {
     pub fn promise(&self, id: AttachmentId) -> Promise {
         self.promises.make(id)
     }
-}
-
-fn declare(
-    catalog: &dyn Catalog,
-    tables: Vec<words::schema::Table>,
-    mount: Policy,
-) -> Result<Vec<Table>, Error> {
-    let number = |table: words::schema::Table| {
-        let id = catalog.table(&table.name)?;
-        let declare = |field: &Field| {
-            let orphan = if field.delete_orphan { Orphan::Delete } else { Orphan::Keep };
-            catalog.field(id, &field.name, orphan)
-        };
-        let numbers = table.fields.iter().map(declare).collect::<Result<_, _>>()?;
-        let fields = table.fields.into_iter().map(Arc::new).collect();
-        let (name, access) = (table.name, table.access.or(mount));
-        Ok(Table { id, name, rule: table.id, access, fields, numbers })
-    };
-    tables.into_iter().map(number).collect()
 }
 
 /// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.

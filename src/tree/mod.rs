@@ -261,11 +261,11 @@ impl Tree {
     }
 
     fn table(&self, id: TableId) -> Result<&Table> {
-        self.library.table(id).ok_or(Error::NotFound)
+        self.library.lookup.table(id).ok_or(Error::NotFound)
     }
 
     fn row(&self, id: RowId) -> Result<RowRecord> {
-        self.library.row_by_id(id)?.ok_or(Error::NotFound)
+        self.library.lookup.row_by_id(id)?.ok_or(Error::NotFound)
     }
 
     /// The directory behind an inode, for operations on files in it.
@@ -291,7 +291,7 @@ impl Tree {
 
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {
         let row = self.row(place.row)?;
-        let slot = self.library.slot(&row, place).ok_or(Error::NotFound)?;
+        let slot = self.library.lookup.slot(&row, place).ok_or(Error::NotFound)?;
         Ok(Target {
             place: place.clone(),
             slot,

@@ -10,8 +10,10 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::catalog::{self, Catalog};
+use crate::catalog;
 use crate::library::error::Error;
+use crate::library::lookup::Lookup;
+use crate::library::lookup::drop_box::DropBox;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::library::publish::{Metadata, Raw};
@@ -19,7 +21,7 @@ use crate::library::refuse::reports;
 use crate::library::scratch::ScratchStat;
 use crate::library::scratch::report_name::report_name;
 use crate::library::{Library, scratch};
-use words::access::{DIR_MODE, Policy};
+use words::access::DIR_MODE;
 use words::attachment::{Access, RowId, ScratchId};
 use words::author::Author;
 use words::digest::Digest;
@@ -28,25 +30,33 @@ use words::row::RowRecord;
 use words::scratch::ScratchRecord;
 
 use words::refusal::{Refusal, Rule, Violation};
-use words::schema::{self, Collection, Field, IdRule};
+use words::schema::{Collection, Field};
 use words::slot::Name;
 use words::template::Arrival;
 use words::timestamp::Timestamp;
 
-/// The internal table. No configured one has a `$` in its name.
-const TABLE: &str = "$drop";
 /// Ids that are tried for one file before it is refused.
 const MAX_ATTEMPTS: u32 = 1_000;
 
-/// A box with what has become of its files in this run of the daemon.
+/// What has become of a box's files in this run of the daemon.
 #[derive(Debug)]
-pub struct DropBox {
-    pub row: RowId,
-    pub rule: schema::DropBox,
+pub struct BoxState {
+    row: RowId,
     /// Guards the number given out last, and what stands around it; held over the query that finds it.
     counter: Mutex<Counter>,
     taken: AtomicU64,
     refused: AtomicU64,
+}
+
+impl BoxState {
+    pub fn all(lookup: &Lookup) -> Vec<Self> {
+        let new = |drop_box: &DropBox| {
+            let (counter, taken, refused) =
+                (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+            Self { row: drop_box.row, counter, taken, refused }
+        };
+        lookup.boxes().iter().map(new).collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,48 +65,16 @@ struct Counter {
     last: Option<u64>,
 }
 
-/// Declares the boxes of the configuration to the catalogue.
-pub(crate) fn declare(
-    catalog: &dyn Catalog,
-    boxes: Vec<schema::DropBox>,
-) -> Result<(Table, Vec<DropBox>), Error> {
-    let name = Name::parse(TABLE).map_err(|_| Error::Missing)?;
-    let table = catalog.table(&name)?;
-    let (fields, numbers) = (Vec::new(), Vec::new());
-    let (rule, open) = (IdRule::Name, Policy::default());
-    let internal = Table { id: table, name, rule, access: open, fields, numbers };
-    let access = Access { uid: 0, gid: 0, mode: DIR_MODE };
-    let declare = |rule: schema::DropBox| {
-        let row = match catalog.row(table, &rule.name)? {
-            Some(row) => row,
-            None => catalog.add_row(table, &rule.name, access, Timestamp::now())?,
-        };
-        let (counter, taken, refused) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(DropBox { row: row.id, rule, counter, taken, refused })
-    };
-    Ok((internal, boxes.into_iter().map(declare).collect::<Result<_, Error>>()?))
-}
-
-impl DropBox {
-    /// How many files became rows since the start, and how many were refused.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.taken.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
-    }
-}
-
 impl Library {
-    pub fn boxes(&self) -> &[DropBox] {
-        &self.boxes
+    /// How many files of a box became rows since the start, and how many were refused.
+    pub fn box_counts(&self, row: RowId) -> (u64, u64) {
+        let state = self.boxes.iter().find(|it| it.row == row);
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        state.map_or((0, 0), |it| (read(&it.taken), read(&it.refused)))
     }
 
-    /// The internal table of boxes: without fields, so that every name in a box is scratch.
-    pub fn box_table(&self) -> &Table {
-        &self.box_table
-    }
-
-    /// The box whose files are scratch of this row.
-    pub fn drop_box(&self, row: RowId) -> Option<&DropBox> {
-        self.boxes.iter().find(|drop_box| drop_box.row == row)
+    fn box_state(&self, drop_box: &DropBox) -> Result<&BoxState, Error> {
+        self.boxes.iter().find(|it| it.row == drop_box.row).ok_or(Error::Missing)
     }
 
     /// Notes durably that a file of a box is finished and to be looked at.
@@ -113,7 +91,7 @@ impl Library {
     /// taken with it: it is looked at again when it has changed. Any other error leaves it offered.
     pub fn receive(&self, id: ScratchId) -> Result<(), Error> {
         let Some(record) = self.catalog.scratch_by_id(id)? else { return Ok(()) };
-        let Some(drop_box) = self.drop_box(record.folder.row) else { return Ok(()) };
+        let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
         let file = self.open_scratch(&record, false)?;
         let before = self.stat_scratch(&record)?;
         let sent = self.snapshot(&file, before.size)?;
@@ -140,12 +118,12 @@ impl Library {
     ) -> Result<bool, Error> {
         match self.attach_arrival(drop_box, record, sent) {
             Ok(()) => {
-                drop_box.taken.fetch_add(1, Ordering::Relaxed);
+                self.box_state(drop_box)?.taken.fetch_add(1, Ordering::Relaxed);
                 self.take_reason(record)?;
                 Ok(true)
             }
             Err(Error::Refused(refusal)) => {
-                drop_box.refused.fetch_add(1, Ordering::Relaxed);
+                self.box_state(drop_box)?.refused.fetch_add(1, Ordering::Relaxed);
                 self.lay_reason(record, &refusal)?;
                 Ok(self.quarantine.find(refusal.id).is_some())
             }
@@ -173,8 +151,7 @@ impl Library {
         record: &ScratchRecord,
         sent: &File,
     ) -> Result<(), Error> {
-        let named = |table: &&Table| table.name == drop_box.rule.table;
-        let table = self.tables.iter().find(named).ok_or(Error::Missing)?;
+        let table = self.lookup.table_named(drop_box.rule.table.as_str()).ok_or(Error::Missing)?;
         let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
         // Judged first: what is refused makes no row.
         let refined = match self.refine(Raw::new(sent)?, field, &record.name) {
@@ -184,7 +161,8 @@ impl Library {
             }
             Err(error) => return Err(error.into()),
         };
-        let noted = record.arrival.becomes.map(|row| self.row_by_id(row)).transpose()?.flatten();
+        let noted =
+            record.arrival.becomes.map(|row| self.lookup.row_by_id(row)).transpose()?.flatten();
         let row = match &noted {
             Some(row) => row.clone(),
             None => self.enrol(drop_box, table, (record, sent))?,
@@ -242,7 +220,8 @@ impl Library {
         table: &Table,
         around: (String, String),
     ) -> Result<u64, Error> {
-        let mut counter = drop_box.counter.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.box_state(drop_box)?;
+        let mut counter = state.counter.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match counter.last.filter(|_| counter.around == around) {
             Some(last) => last.saturating_add(1),
             None => self.number_behind(table, &around)?,
@@ -274,7 +253,7 @@ impl Library {
             }
         };
         let place = Place { row: row.id, field: field.name.clone(), item };
-        let slot = self.slot(row, &place).ok_or(Error::Missing)?;
+        let slot = self.lookup.slot(row, &place).ok_or(Error::Missing)?;
         Ok(Target { place, slot, field: Arc::clone(field), written })
     }
 

@@ -152,8 +152,8 @@ impl Library {
     }
 
     fn path_of(&self, place: &Place) -> Result<String, Error> {
-        let row = self.row_by_id(place.row)?;
-        let slot = row.and_then(|row| self.slot(&row, place));
+        let row = self.lookup.row_by_id(place.row)?;
+        let slot = row.and_then(|row| self.lookup.slot(&row, place));
         Ok(slot
             .map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
     }

@@ -34,7 +34,7 @@ impl Library {
     /// record; bytes that came whole are in the quarantine.
     pub fn attach_url(&self, order: &Order) -> Result<Verdict, Error> {
         let Order { url, target, author, access, deadline, replaced } = order;
-        let room = self.room(target, self.fixed(target).of(*access).uid)?;
+        let room = self.room(target, self.lookup.fixed(target).of(*access).uid)?;
         if let Some(excess) = &room.full {
             return Err(self.refuse_over_quota(target, *author, excess).into());
         }

@@ -59,7 +59,7 @@ impl Library {
     /// Whether the catalogue still leads to the bytes: else a sweep was quicker than who opens them.
     fn is_needed(&self, attachment: &Attachment) -> Result<bool, Error> {
         let same = |blob| blob == attachment.blob;
-        let found = self.attachment(attachment.id)?;
+        let found = self.lookup.attachment(attachment.id)?;
         Ok(found.is_some_and(|it| same(it.blob) || it.original.is_some_and(|sent| same(sent.blob))))
     }
 
@@ -92,10 +92,11 @@ impl Library {
 
     /// A path that leads to the attachment, for people.
     fn a_slot_of(&self, attachment: &Attachment) -> String {
-        let place = self.places(attachment.id).ok().and_then(|places| places.into_iter().next());
+        let place =
+            self.lookup.places(attachment.id).ok().and_then(|places| places.into_iter().next());
         let slot = place.and_then(|place| {
-            let row = self.row_by_id(place.row).ok()??;
-            self.slot(&row, &place)
+            let row = self.lookup.row_by_id(place.row).ok()??;
+            self.lookup.slot(&row, &place)
         });
         slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
     }

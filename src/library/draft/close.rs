@@ -152,7 +152,7 @@ impl Draft {
             _ => return Ok(None),
         };
         drop(work);
-        Ok(Some(library.attachment(id)?.map_or(0, |attachment| attachment.links)))
+        Ok(Some(library.lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
     /// Lets go of refused bytes. What nobody heard of and the quarantine could not take stays staged for the next start.

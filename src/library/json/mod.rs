@@ -46,7 +46,7 @@ impl Library {
     /// The document: each field by name, `null` where nothing is attached, a list as an array in its order, a dict as an
     /// object by key. `drafts` are the places that somebody is writing to, with the bytes so far.
     pub fn row_json(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String, Error> {
-        let table = self.table(row.table).ok_or(Error::Missing)?;
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.catalog.links(row.id)?;
         let mut document = Map::new();
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
@@ -115,7 +115,7 @@ impl Library {
         text: &[u8],
         author: Author,
     ) -> Result<Revised, Error> {
-        let table = self.table(row.table).ok_or(Error::Missing)?;
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.catalog.links(row.id)?;
             let revisions = match Patch::read(self, table, &links, text) {

@@ -78,7 +78,7 @@ impl Library {
         let rows: BTreeSet<_> = found.iter().map(|record| record.folder.row).collect();
         let mut named = Vec::new();
         for row in rows.iter().take(NAMED_ROWS) {
-            named.push(self.folder_path(&Folder::row(*row))?);
+            named.push(self.lookup.folder_path(&Folder::row(*row))?);
         }
         tracing::warn!(
             files = found.len(),
@@ -106,7 +106,7 @@ impl Library {
         }
         let mut stuck = Vec::new();
         for record in &old {
-            let path = self.folder_path(&record.folder)?;
+            let path = self.lookup.folder_path(&record.folder)?;
             match self.keep_scratch(record, &path) {
                 Ok(moved) => self.forget_scratch(record, moved)?,
                 Err(error) => stuck.push((path, &record.name, error)),
@@ -178,7 +178,7 @@ impl Library {
     /// already; of the reason beside it nobody needs a copy.
     fn is_dealt_with(&self, record: &ScratchRecord) -> bool {
         let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
-        taken || (self.drop_box(record.folder.row).is_some() && has_suffix(&record.name))
+        taken || (self.lookup.drop_box(record.folder.row).is_some() && has_suffix(&record.name))
     }
 
     /// Whether the bytes that a file has now were dealt with: somebody may be writing others.
@@ -192,9 +192,9 @@ impl Library {
 
     /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
     pub fn notice_scratch(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
-        let Some(row) = self.row_by_id(record.folder.row)? else { return Ok(()) };
-        let Some(table) = self.table(row.table) else { return Ok(()) };
-        let path = self.folder_path(&record.folder)?;
+        let Some(row) = self.lookup.row_by_id(record.folder.row)? else { return Ok(()) };
+        let Some(table) = self.lookup.table(row.table) else { return Ok(()) };
+        let path = self.lookup.folder_path(&record.folder)?;
         let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
         let violation = not_a_field(record, &fields.join(", "), self.settings.scratch);
         let refusal = self.scratch_refusal(record, &path, violation);

@@ -14,8 +14,7 @@ use words::link::Collision;
 use words::media_type::MediaType;
 use words::retired::Retired;
 use words::rule::Rules;
-use words::schema::Field;
-use words::slot::{NAME_MAX, Name, Slot};
+use words::slot::{NAME_MAX, Name};
 use words::timestamp::Timestamp;
 
 /// Where a page of a day's trash begins.
@@ -107,12 +106,12 @@ impl Library {
     ) -> Result<Option<Attachment>, Error> {
         // Of a field that is not configured any more nothing is known but that it held files.
         let unknown = Rules::file();
-        let field = self.field_of(&retired.slot);
+        let field = self.lookup.field_of(&retired.slot);
         let source = field.map_or(&unknown, |field| &field.rules);
         self.check_transfer(&retired.attachment, source, target, author)?;
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
-        let fixed = self.fixed(target);
+        let fixed = self.lookup.fixed(target);
         let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
         match self.even_when_full(share) {
             Err(Error::Quota(excess)) => {
@@ -124,12 +123,6 @@ impl Library {
                 Ok(displaced)
             }
         }
-    }
-
-    /// The field of a slot, if it is configured.
-    fn field_of(&self, slot: &Slot) -> Option<&Field> {
-        let table = self.tables.iter().find(|table| table.name == slot.row.table)?;
-        table.field(slot.field.as_str()).map(AsRef::as_ref)
     }
 
     /// Who has a plain name on a day. An item may bring its own extension, so that two slots may ask for one name.
@@ -187,6 +180,7 @@ mod tests {
     use words::attachment::{Access, BlobKey, Content, StoreId, Times};
     use words::digest::Digest;
     use words::retired::Orphan;
+    use words::slot::Slot;
 
     fn retired(slot: &str, extension: &str) -> Retired {
         let media_type = MediaType::of_extension(extension).unwrap_or(MediaType::OCTET_STREAM);

@@ -121,7 +121,7 @@ impl Library {
     ) -> Result<Refusal, Error> {
         let record = self.catalog.scratch_by_id(id)?;
         let place = match record {
-            Some(record) => (self.folder_path(&record.folder)?, record.name.to_string()),
+            Some(record) => (self.lookup.folder_path(&record.folder)?, record.name.to_string()),
             None => ("?".to_owned(), "a file without a name".to_owned()),
         };
         Ok(self.refuse_growth(place, author, violation))
@@ -144,8 +144,10 @@ impl Library {
         let (who, section) = match account {
             Account::Uid(uid) => (format!("user {uid}"), "uid".to_owned()),
             Account::Table(id) => {
-                let name =
-                    self.table(id).map_or_else(|| id.0.to_string(), |it| it.name.to_string());
+                let name = self
+                    .lookup
+                    .table(id)
+                    .map_or_else(|| id.0.to_string(), |it| it.name.to_string());
                 (format!("table {name}"), format!("tables.{name}"))
             }
         };
@@ -184,7 +186,7 @@ impl Library {
         let charge = self.scratch_charge(record)?;
         let Err(excess) = charge.grow(length, self.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
-        let path = self.folder_path(&record.folder)?;
+        let path = self.lookup.folder_path(&record.folder)?;
         let violation = self.over_quota(&excess);
         Err(self.refuse_growth((path, name.to_string()), author, violation).into())
     }
@@ -209,12 +211,12 @@ impl Library {
         if !self.limits.count_scratch_by_table() {
             return Ok(None);
         }
-        Ok(self.row_by_id(folder.row)?.map(|row| row.table))
+        Ok(self.lookup.row_by_id(folder.row)?.map(|row| row.table))
     }
 
     fn table_of(&self, target: &Target) -> Option<TableId> {
         let name = &target.slot.row.table;
-        self.tables.iter().find(|table| table.name == *name).map(|table| table.id)
+        self.lookup.table_named(name.as_str()).map(|table| table.id)
     }
 }
 

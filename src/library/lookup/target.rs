@@ -6,12 +6,12 @@ use words::place::Place;
 use words::schema::Field;
 use words::slot::{Name, Slot};
 
-/// Where bytes are going, and by which rules.
+/// The place that bytes go to, with the rules of its field.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub place: Place,
     pub slot: Slot,
     pub field: Arc<Field>,
-    /// The name that the client wrote: `avatar`, `avatar.JPG`.
+    /// The name as the client wrote it: `avatar`, `avatar.JPG`.
     pub written: Name,
 }

@@ -25,7 +25,7 @@ pub const MAX_BYTES: usize = 64 << 10;
 impl Library {
     pub fn attribute(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>, Error> {
         if name == ORIGIN {
-            let source = self.attachment(id)?.and_then(|attachment| attachment.source);
+            let source = self.lookup.attachment(id)?.and_then(|attachment| attachment.source);
             return Ok(source.map(String::into_bytes));
         }
         let all = self.catalog.attributes(id)?;
@@ -53,7 +53,8 @@ impl Library {
             let there = self.catalog.attributes(id)?;
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = fits(there, name, value) {
-                let target = meant().map(|place| self.target_of(place)).transpose()?.flatten();
+                let target =
+                    meant().map(|place| self.lookup.target_of(place)).transpose()?.flatten();
                 return Err(self.refuse_attribute(target.as_ref(), author, excess));
             }
         }
@@ -73,9 +74,9 @@ impl Library {
 
     /// Notes where an attachment came from. What lies in the trash stays as it is.
     fn trace(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool, Error> {
-        let before = self.attachment(id)?.ok_or(Error::Missing)?.source.is_some();
+        let before = self.lookup.attachment(id)?.ok_or(Error::Missing)?.source.is_some();
         // The source is the attachment's: whichever name leads to it.
-        let Some(place) = self.places(id)?.into_iter().next() else { return Ok(before) };
+        let Some(place) = self.lookup.places(id)?.into_iter().next() else { return Ok(before) };
         let (row, source) = (place.row, source.and_then(as_source));
         self.catalog.revise(row, &[Revision::Trace { place, source }], Timestamp::now())?;
         Ok(before)
@@ -93,16 +94,6 @@ impl Library {
         // The file itself was not refused: no report lies beside it.
         self.refusals().record(&refusal, Some(place), author, None);
         refusal.into()
-    }
-
-    fn target_of(&self, place: Place) -> Result<Option<Target>, Error> {
-        let Some(row) = self.row_by_id(place.row)? else { return Ok(None) };
-        let field = self.table(row.table).and_then(|table| table.field(place.field.as_str()));
-        let (Some(slot), Some(field)) = (self.slot(&row, &place), field.cloned()) else {
-            return Ok(None);
-        };
-        let written = place.name().clone();
-        Ok(Some(Target { place, slot, field, written }))
     }
 }
 

@@ -25,7 +25,7 @@ impl Library {
         author: Author,
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
-        let fixed = self.fixed(target);
+        let fixed = self.lookup.fixed(target);
         // One attachment has one blob, and that is in one store; it has one owner and one mode.
         if self.is_elsewhere(&from.attachment, target)? || !fixed.agrees(from.attachment.access) {
             return Err(Error::WouldChange);
@@ -53,7 +53,7 @@ impl Library {
         author: Author,
     ) -> Result<Option<Attachment>, Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
-        let terms = Terms { there: self.fixed(target), back };
+        let terms = Terms { there: self.lookup.fixed(target), back };
         self.check_terms(from, target, (collision, terms))?;
         let Target { place, written, .. } = target;
         let moved = if self.is_elsewhere(&from.attachment, target)? {
@@ -89,7 +89,7 @@ impl Library {
             attachment.links == 1 || fixed.agrees(attachment.access)
         };
         let other = match collision {
-            Collision::Exchange => self.find(&target.place)?,
+            Collision::Exchange => self.lookup.link(&target.place)?,
             Collision::Replace | Collision::Refuse => None,
         };
         let back = other.is_none_or(|other| stays(&other.attachment, terms.back));

@@ -38,7 +38,7 @@ impl Library {
         loop {
             let now = Timestamp::now();
             // It may have been replaced, or rehomed, since it was looked up.
-            let attachment = self.find(&from.place)?.ok_or(Error::Missing)?.attachment;
+            let attachment = self.lookup.link(&from.place)?.ok_or(Error::Missing)?.attachment;
             if attachment.id != from.attachment.id {
                 return Err(Error::Missing);
             }
@@ -55,7 +55,7 @@ impl Library {
                 collision,
                 blob: blob.key(),
                 original: original.map(Reservation::key),
-                fixed: self.fixed(target),
+                fixed: self.lookup.fixed(target),
                 now,
             };
             match self.catalog.rehome(&rehoming) {

@@ -171,7 +171,7 @@ impl Library {
                 written: target.written.clone(),
                 blob,
                 content: refined.content().clone(),
-                access: self.fixed(target).of(metadata.access),
+                access: self.lookup.fixed(target).of(metadata.access),
                 times: metadata.times,
                 original_filename: metadata.original_filename(target).to_string(),
                 source: metadata.source.clone(),

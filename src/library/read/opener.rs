@@ -6,15 +6,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::blob;
-use crate::catalog::Totals;
 use crate::library::Library;
 use crate::library::error::Error;
 use crate::library::read::open_files::Lately;
-use words::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};
-use words::link::Link;
-use words::place::Place;
+use words::attachment::{Attachment, AttachmentId, BlobKey, StoreId, VariantId};
 use words::rendition::VariantRecord;
-use words::slot::Name;
 use words::space::Space;
 
 pub use crate::library::read::open_files::Stored;
@@ -32,38 +28,6 @@ impl Lent {
 }
 
 impl Library {
-    /// One query of the catalogue.
-    pub fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
-        Ok(self.catalog.find(place)?)
-    }
-
-    pub fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
-        Ok(self.catalog.links(row)?)
-    }
-
-    /// The links of a row's fields that hold one file, by field name. One query.
-    pub fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
-        Ok(self.catalog.singles(row)?)
-    }
-
-    /// The items of a collection, in its order.
-    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
-        Ok(self.catalog.items(row, field)?)
-    }
-
-    /// How many items the collection holds that a place is in.
-    pub fn count_items(&self, place: &Place) -> Result<u64, Error> {
-        Ok(self.catalog.count_items(place.row, &place.field)?)
-    }
-
-    pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
-        Ok(self.catalog.attachment(id)?)
-    }
-
-    pub fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
-        Ok(self.catalog.places(id)?)
-    }
-
     /// The bytes of a blob that is open, where they are certain: after the disk has failed that may be the store's log.
     pub fn reopen_blob(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
         match self.blobs.open(key) {
@@ -79,7 +43,7 @@ impl Library {
         &self,
         id: AttachmentId,
     ) -> Result<Option<Arc<Stored<Attachment>>>, Error> {
-        let find = || Ok(self.attachment(id)?.filter(|attachment| attachment.links > 0));
+        let find = || Ok(self.lookup.attachment(id)?.filter(|attachment| attachment.links > 0));
         self.lend(&self.lent.attachments, id, find, |attachment| self.open_bytes(attachment))
     }
 
@@ -142,9 +106,5 @@ impl Library {
 
     pub fn space(&self) -> Result<Space, Error> {
         Ok(self.blobs.space(StoreId::default())?)
-    }
-
-    pub fn totals(&self) -> Result<Totals, Error> {
-        Ok(self.catalog.totals()?)
     }
 }

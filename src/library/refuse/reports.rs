@@ -39,7 +39,7 @@ impl Library {
     /// failing to is logged, never fatal.
     pub(crate) fn report(&self, target: &Target, author: Author, line: &Line) {
         let Some((folder, name)) = of(target) else { return };
-        let fixed = Fixed { mode: Some(MODE), ..self.fixed(target) };
+        let fixed = Fixed { mode: Some(MODE), ..self.lookup.fixed(target) };
         let uid = fixed.uid.unwrap_or(author.uid);
         let access = fixed.of(Access { uid, gid: uid, mode: MODE });
         if let Err(error) = self.write_report(&folder, &name, access, &line.text()) {
@@ -96,9 +96,9 @@ impl Library {
     }
 
     fn reports_to(&self, folder: &Folder) -> Result<bool, Error> {
-        let Some(row) = self.row_by_id(folder.row)? else { return Ok(false) };
+        let Some(row) = self.lookup.row_by_id(folder.row)? else { return Ok(false) };
         let field = folder.field.as_ref().map_or("", Name::as_str);
-        let field = self.table(row.table).and_then(|table| table.field(field));
+        let field = self.lookup.table(row.table).and_then(|table| table.field(field));
         Ok(field.is_some_and(|field| field.report == Report::Sidecar))
     }
 }

@@ -138,7 +138,7 @@ impl Library {
     /// Owner and mode as `stat` shows them: nobody but its owner reads scratch that is not a report.
     pub fn scratch_access(&self, record: &ScratchRecord) -> Access {
         let told = is_report(record)
-            || (has_suffix(&record.name) && self.drop_box(record.folder.row).is_some());
+            || (has_suffix(&record.name) && self.lookup.drop_box(record.folder.row).is_some());
         if told { record.access } else { private(record.access) }
     }
 

@@ -70,8 +70,8 @@ impl Tree {
             text.sample("refusals_total", &[("rule", rule.key())], count);
         }
         text.metric("box_files_total", "counter", "Files in drop boxes since the start.");
-        for drop_box in self.library.boxes() {
-            let (taken, refused) = drop_box.counts();
+        for drop_box in self.library.lookup.boxes() {
+            let (taken, refused) = self.library.box_counts(drop_box.row);
             let name = ("box", drop_box.rule.name.as_str());
             text.sample("box_files_total", &[name, ("became", "row")], taken);
             text.sample("box_files_total", &[name, ("became", "refusal")], refused);
@@ -80,7 +80,7 @@ impl Tree {
     }
 
     fn tell_library(&self, text: &mut Text) -> Result<()> {
-        let totals = self.library.totals()?;
+        let totals = self.library.lookup.totals()?;
         text.gauge("rows", "Rows of all tables.", totals.rows);
         text.gauge("attachments", "Attachments that have a name.", totals.attachments);
         text.gauge("blobs", "Stored blobs, variants among them.", totals.blobs);

@@ -19,7 +19,7 @@ impl Tree {
 
     /// As `mediafs status` shows it.
     pub fn status(&self) -> Result<Value> {
-        let totals = self.library.totals()?;
+        let totals = self.library.lookup.totals()?;
         let awaiting = self.library.awaiting_quarantine();
         let workers = self.library.pipeline().status();
         let refusals: Map<_, _> = self
@@ -92,8 +92,8 @@ impl Tree {
     }
 
     fn boxes_status(&self) -> Map<String, Value> {
-        let boxes = self.library.boxes().iter().map(|drop_box| {
-            let (taken, refused) = drop_box.counts();
+        let boxes = self.library.lookup.boxes().iter().map(|drop_box| {
+            let (taken, refused) = self.library.box_counts(drop_box.row);
             (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
         });
         boxes.collect()
@@ -109,7 +109,7 @@ impl Tree {
             let used = json!({ "files": files, "bytes": bytes, "drafts": drafts, "quota": quota });
             Ok((table.name.to_string(), used))
         };
-        self.library.tables().iter().map(usage).collect()
+        self.library.lookup.tables().iter().map(usage).collect()
     }
 }
 

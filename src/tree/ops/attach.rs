@@ -28,7 +28,7 @@ impl Tree {
         (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<Option<Link>> {
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
             (RenameMode::Exchange, _) => {

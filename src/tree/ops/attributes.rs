@@ -181,7 +181,7 @@ impl Tree {
     ) -> Result<Option<Vec<u8>>> {
         let attachment = match self.handles.open_attachment(id) {
             // As it is now: it may have been amended, or moved to another store, since it was opened.
-            Some(open) => self.library.attachment(id)?.unwrap_or(open),
+            Some(open) => self.library.lookup.attachment(id)?.unwrap_or(open),
             None => self.living_at(who, node, id)?,
         };
         let attachment = Side::of(node).face(attachment);

@@ -92,7 +92,7 @@ impl Tree {
         let owner = self.processes.owner(who.tid);
         let replaced = self.take_unlinked(who, &target.place);
         let author = Self::author(who, &owner);
-        let eventual = self.library.fixed(&target).of(access).uid;
+        let eventual = self.library.lookup.fixed(&target).of(access).uid;
         let room = match self.admit(&target, author, eventual) {
             Ok(room) => room,
             Err(error) => {
@@ -192,7 +192,7 @@ impl Tree {
 
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.
     fn end_empty(&self, open: &Arc<OpenDraft>) {
-        match self.library.find(open.place()) {
+        match self.library.lookup.link(open.place()) {
             Ok(Some(link)) if open.draft.is_truncated() => {
                 let uid = open.draft.author().uid;
                 self.emptied.note((link.place, link.attachment.id, uid), ());
@@ -260,7 +260,7 @@ impl Tree {
         if !open.draft.is_dirty() {
             return Ok(None);
         }
-        Ok(self.library.find(open.place())?)
+        Ok(self.library.lookup.link(open.place())?)
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {

@@ -46,10 +46,10 @@ impl Tree {
         (node, id): (Node, AttachmentId),
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
-        let from = self.library.find(&self.place_of(who, node)?)?.ok_or(Error::Stale)?;
+        let from = self.library.lookup.link(&self.place_of(who, node)?)?.ok_or(Error::Stale)?;
         let source = self.field_at(&from.place)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let taken = self.library.find(&target.place)?.is_some();
+        let taken = self.library.lookup.link(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
         self.library.share(&from, &source.rules, target, author)?;
         if from.attachment.links == 1 {
@@ -68,7 +68,7 @@ impl Tree {
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
         let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-        if self.library.find(&target.place)?.is_some() {
+        if self.library.lookup.link(&target.place)?.is_some() {
             return Err(Error::Exists);
         }
         check_owner(&record, who)?;
@@ -80,7 +80,7 @@ impl Tree {
     }
 
     fn entry_of(&self, target: &Target, side: Side) -> Result<Entry> {
-        let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(&target.place)?.ok_or(Error::NotFound)?;
         Ok(self.entry(side, &side.show(link), &target.field, &target.written))
     }
 }

@@ -69,7 +69,7 @@ impl Tree {
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
-        let over = self.library.find(place)?.map(|link| side.show(link));
+        let over = self.library.lookup.link(place)?.map(|link| side.show(link));
         let visible = |link: &Link| name::resolves(link, field.collection, name);
         if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
@@ -142,10 +142,10 @@ impl Tree {
     /// Why a collection takes no new item at this place.
     fn overflow(&self, place: &Place, field: &Field) -> Result<Option<Violation>> {
         let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
-        let mut held = self.library.count_items(place)?;
+        let mut held = self.library.lookup.count_items(place)?;
         for begun in self.drafts.begun_beside(place) {
             // Another draft of it may have been committed since.
-            if held < most && self.library.find(&begun)?.is_none() {
+            if held < most && self.library.lookup.link(&begun)?.is_none() {
                 held += 1;
             }
         }

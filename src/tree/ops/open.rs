@@ -107,7 +107,7 @@ impl Tree {
     /// handle alone, on the inode that was opened, past the page cache of that inode.
     fn reopen(&self, who: Caller, side: Side, place: &Place, flags: OpenFlags) -> Result<Opened> {
         let field = self.field_at(place)?;
-        let link = self.library.find(place)?.map(|link| side.show(link));
+        let link = self.library.lookup.link(place)?.map(|link| side.show(link));
         let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
@@ -154,7 +154,7 @@ impl Tree {
     /// Nobody but its writer reads a byte that has not passed the rules.
     fn open_others_draft(&self, who: Caller, open: &Arc<OpenDraft>) -> Result<Opened> {
         // The path leads to an attachment, or does since a commit.
-        if self.library.find(open.place())?.is_some() {
+        if self.library.lookup.link(open.place())?.is_some() {
             self.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
             return Err(Error::Stale);
         }
@@ -216,7 +216,7 @@ impl Tree {
         node: Node,
         id: AttachmentId,
     ) -> Result<Attachment> {
-        let found = self.library.attachment(id)?;
+        let found = self.library.lookup.attachment(id)?;
         if let Some(attachment) = &found
             && attachment.links > 0
         {

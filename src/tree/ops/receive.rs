@@ -15,7 +15,7 @@ use words::slot::Name;
 
 impl Tree {
     pub(in crate::tree) fn lookup_box(&self, name: &Name) -> Result<Entry> {
-        let boxes = self.library.boxes();
+        let boxes = self.library.lookup.boxes();
         let found = boxes.iter().find(|found| found.rule.name == *name).ok_or(Error::NotFound)?;
         let attr = self.box_attr(found.row)?;
         Ok(Entry { attr, name: Lifetime::Long, attributes: Lifetime::None, generation: 0 })
@@ -24,14 +24,14 @@ impl Tree {
     /// A box looks like the table that its files go to.
     pub(in crate::tree) fn box_attr(&self, id: RowId) -> Result<Attr> {
         let row = self.row(id)?;
-        let rule = self.library.drop_box(id).map(|drop_box| &drop_box.rule);
-        let table = rule.and_then(|rule| self.library.table_named(rule.table.as_str()));
+        let rule = self.library.lookup.drop_box(id).map(|drop_box| &drop_box.rule);
+        let table = rule.and_then(|rule| self.library.lookup.table_named(rule.table.as_str()));
         let access = table.ok_or(Error::NotFound)?.directory(self.daemon());
         Ok(Attr { access, ..directory_attr(Node::DropBox(id), &row) })
     }
 
     pub(in crate::tree) fn list_boxes(&self) -> Vec<(Node, String)> {
-        let boxes = self.library.boxes().iter();
+        let boxes = self.library.lookup.boxes().iter();
         boxes.map(|found| (Node::DropBox(found.row), found.rule.name.to_string())).collect()
     }
 
@@ -43,7 +43,7 @@ impl Tree {
     }
 
     fn take_up_arrivals(&self) -> Result<()> {
-        for drop_box in self.library.boxes() {
+        for drop_box in self.library.lookup.boxes() {
             for record in self.library.scratches(&Folder::row(drop_box.row))? {
                 let untold = record.arrival.taken.is_none() || record.arrival.waiting;
                 if untold {
@@ -61,7 +61,7 @@ impl Tree {
         }
         let named = self.arrivals.was_named(id);
         let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
-        let Some(drop_box) = self.library.drop_box(record.folder.row) else { return Ok(()) };
+        let Some(drop_box) = self.library.lookup.drop_box(record.folder.row) else { return Ok(()) };
         let settle = if named { Duration::ZERO } else { drop_box.rule.settle };
         self.arrived(&record, settle)
     }
@@ -69,7 +69,7 @@ impl Tree {
     /// A file has got its name by a rename, which is the end of an upload.
     pub(in crate::tree) fn renamed_in_box(&self, id: ScratchId) -> Result<()> {
         let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
-        if self.library.drop_box(record.folder.row).is_none() {
+        if self.library.lookup.drop_box(record.folder.row).is_none() {
             self.arrivals.forget(id);
             return Ok(());
         }
@@ -121,9 +121,9 @@ impl Tree {
                 "a file in a box could not be attached; it will be tried again"
             );
         }
-        for drop_box in self.library.boxes() {
+        for drop_box in self.library.lookup.boxes() {
             if let Some(table) =
-                self.library.tables().iter().find(|it| it.name == drop_box.rule.table)
+                self.library.lookup.tables().iter().find(|it| it.name == drop_box.rule.table)
             {
                 self.table_changed(table.id);
             }

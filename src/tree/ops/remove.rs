@@ -45,7 +45,7 @@ impl Tree {
                 Ok(())
             }
             Meaning::Variant(place, _, Some(variant)) => {
-                let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+                let link = self.library.lookup.link(&place)?.ok_or(Error::NotFound)?;
                 self.purge(link.attachment.blob, variant)
             }
             Meaning::RowJson => Err(Error::NotPermitted),
@@ -57,7 +57,7 @@ impl Tree {
 
     fn purge_thumb(&self, id: AttachmentId, name: &Name) -> Result<()> {
         let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
-        let original = self.library.attachment(id)?.ok_or(Error::Stale)?;
+        let original = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
         self.purge(original.blob, variant)
     }
 
@@ -92,7 +92,7 @@ impl Tree {
             return Ok(());
         }
         let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
-        match self.library.find(place)? {
+        match self.library.lookup.link(place)? {
             Some(link) if leads(&link) => {
                 let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
                 self.drafts.of(place).iter().for_each(|open| open.unlink());
@@ -137,7 +137,7 @@ impl Tree {
         let node = node(parent)?;
         match node.as_model() {
             Node::Table(table) => {
-                let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
+                let row = self.library.lookup.row(table, &name)?.ok_or(Error::NotFound)?;
                 self.library.remove_row(&row)?;
                 self.row_renamed(table, row.id, &[]);
                 if Side::of(node) == Side::Originals {
@@ -168,8 +168,8 @@ impl Tree {
     fn remove_thumbs(&self, parent: Node, name: &Name) -> Result<()> {
         let (directory, links) = match parent {
             Node::ThumbTable(table) => {
-                let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-                (Node::ThumbRow(table, row.id), self.library.links(row.id)?)
+                let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
+                (Node::ThumbRow(table, row.id), self.library.lookup.links(row.id)?)
             }
             Node::ThumbRow(table, row) => {
                 let table = self.table(table)?;
@@ -178,10 +178,10 @@ impl Tree {
                     return self.remove_images_thumbs(&Place::one(row, name.clone()));
                 }
                 let number = table.number(name).ok_or(Error::NotFound)?;
-                (Node::ThumbCollection(number, row), self.library.items(row, name)?)
+                (Node::ThumbCollection(number, row), self.library.lookup.items(row, name)?)
             }
             Node::ThumbCollection(field, row) => {
-                let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+                let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
                 let (field, item) = (field.name.clone(), Some(name.clone()));
                 return self.remove_images_thumbs(&Place { row, field, item });
             }
@@ -191,7 +191,7 @@ impl Tree {
     }
 
     fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
-        let link = self.library.find(place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(place)?.ok_or(Error::NotFound)?;
         self.clear_thumbs(Node::thumbs_of(&link.attachment, Mark::among(&link)), &[link])
     }
 

@@ -88,7 +88,7 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        let before = self.library.find(&place)?;
+                        let before = self.library.lookup.link(&place)?;
                         self.restore_by_name(who, (day, &name), &target, mode)?;
                         if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
                             self.forget_link(&before);
@@ -140,7 +140,7 @@ impl Tree {
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
+        let row = self.library.lookup.row(table.id, name)?.ok_or(Error::NotFound)?;
         self.library.rename_row(row.id, to, collision)?;
         self.table_changed(table.id);
         self.row_renamed(table.id, row.id, &[name, to]);
@@ -153,7 +153,7 @@ impl Tree {
                 let side = parent.side();
                 let leads =
                     |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
-                match self.library.find(&place)?.filter(leads) {
+                match self.library.lookup.link(&place)?.filter(leads) {
                     Some(link) => {
                         if side == Side::Models {
                             self.forget_listed(&link, &field, name);
@@ -236,7 +236,7 @@ impl Tree {
             }
             (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
-                let before = self.library.find(&place)?;
+                let before = self.library.lookup.link(&place)?;
                 self.move_link(who, &link, &from, &target, mode)?;
                 if (own, side) != (Side::Models, Side::Models) {
                     [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
@@ -276,7 +276,7 @@ impl Tree {
             return Ok(());
         }
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         // rename(2): of two names of one file neither goes.
         if before.as_ref().is_some_and(|before| before.attachment.id == link.attachment.id) {
             // But the kernel takes the inode of the one along to the other.

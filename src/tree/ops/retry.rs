@@ -31,8 +31,8 @@ impl Tree {
         let names: Option<Vec<_>> =
             kept.path.split('/').map(|part| Name::parse(part).ok()).collect();
         let Some([table, id, rest @ ..]) = names.as_deref() else { return Err(Error::NotFound) };
-        let table = self.library.table_named(table.as_str()).ok_or(Error::NotFound)?;
-        let row = self.library.row(table.id, id)?.ok_or(Error::NotFound)?;
+        let table = self.library.lookup.table_named(table.as_str()).ok_or(Error::NotFound)?;
+        let row = self.library.lookup.row(table.id, id)?.ok_or(Error::NotFound)?;
         let written = Name::parse(&kept.name).map_err(|_| Error::NotFound)?;
         let (field, name) = match rest {
             [field] => (None, field),

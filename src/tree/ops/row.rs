@@ -37,7 +37,7 @@ impl Tree {
     /// The latest change of what is attached. Not the row's times: an editor's own swap file moves those, and it would find
     /// that the file has changed under it.
     fn row_json_times(&self, row: &RowRecord) -> Result<Times> {
-        let links = self.library.links(row.id)?;
+        let links = self.library.lookup.links(row.id)?;
         let latest = links.iter().map(|link| link.attachment.times.changed).max();
         Ok(Times::all(latest.unwrap_or(row.times.accessed)))
     }

@@ -152,7 +152,7 @@ impl Tree {
             self.truncate_attachment(who, (node, id), size)?;
         }
         let attachment = if change.amendment == Amendment::default() {
-            self.library.attachment(id)?.ok_or(Error::Stale)?
+            self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         } else {
             let amended = self.library.amend(id, change.amendment)?;
             // The kernel has the attributes from the answer; who may read is said in the directory of the variants, too.
@@ -177,7 +177,7 @@ impl Tree {
             return Ok(());
         }
         let field = self.field_at(&place)?;
-        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
         let attachment = Side::of(node).show(link.clone()).attachment;
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));

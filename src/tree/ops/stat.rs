@@ -49,20 +49,20 @@ impl Tree {
                 Ok(kept(Attr { links, ..variant_attr(&record) }))
             }
             Node::Row(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(kept(self.row_attr(&row)))
             }
             Node::OriginalRow(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(brief(Attr { ino, ..self.row_attr(&row) }))
             }
             Node::OriginalCollection(field, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
                 Ok(brief(Attr { ino, ..self.collection_attr(field, &row) }))
             }
             Node::Collection(field, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
                 Ok(kept(self.collection_attr(field, &row)))
             }
@@ -105,7 +105,7 @@ impl Tree {
     fn stat_attachment(&self, who: Caller, (node, id): (Node, AttachmentId)) -> Result<Attr> {
         if let Some(open) = self.handles.open_attachment(id) {
             let lost = Attachment { links: 0, ..open };
-            return Ok(attachment_attr(&self.library.attachment(id)?.unwrap_or(lost)));
+            return Ok(attachment_attr(&self.library.lookup.attachment(id)?.unwrap_or(lost)));
         }
         Ok(attachment_attr(&self.living_at(who, node, id)?))
     }
@@ -127,7 +127,7 @@ impl Tree {
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
         Ok(match node {
             Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 kept(self.thumb_view(node, &row, row.times))
             }
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
@@ -160,7 +160,7 @@ impl Tree {
 
     /// The attachment whose variants an inode shows: it hangs somewhere, and who may read it has not changed.
     pub(in crate::tree) fn thumbed(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
-        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let same = |found: &Attachment| {
             discriminant(&Node::thumbs_of(found, Mark::SOLE)) == discriminant(&node)
         };
@@ -181,7 +181,8 @@ impl Tree {
     }
 
     pub(in crate::tree) fn row_attr(&self, row: &RowRecord) -> Attr {
-        let collections = self.library.table(row.table).map_or(0, |it| it.collections().count());
+        let collections =
+            self.library.lookup.table(row.table).map_or(0, |it| it.collections().count());
         // Like any directory: `.`, its name, and `..` of each directory in it.
         let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
         let times = self.stamps.shown(row.id, None, row.times);
@@ -190,7 +191,7 @@ impl Tree {
 
     /// A collection has its row's owner, mode and times, and those of the first drafts in it.
     pub(in crate::tree) fn collection_attr(&self, field: FieldId, row: &RowRecord) -> Attr {
-        let name = self.library.field(field).map(|(_, field)| &field.name);
+        let name = self.library.lookup.field(field).map(|(_, field)| &field.name);
         let times = self.stamps.shown(row.id, name, row.times);
         Attr { times, ..directory_attr(Node::Collection(field, row.id), row) }
     }
@@ -204,7 +205,7 @@ impl Tree {
     pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
         let mut attr = self.view(node, Times::all(self.started));
         if let Node::Table(table) | Node::ThumbTable(table) = node.as_model() {
-            if let Some(table) = self.library.table(table) {
+            if let Some(table) = self.library.lookup.table(table) {
                 attr.access = table.directory(self.daemon());
             }
             attr.times = Times::all(self.table_time(table));

@@ -16,11 +16,11 @@ impl Tree {
         let asked = node(ino)?;
         let (opened, length) = match asked {
             Node::Attachment(id, _) => {
-                let found = self.library.attachment(id)?.ok_or(Error::Stale)?;
+                let found = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
                 (self.library.open_bytes(&found), found.content.length)
             }
             Node::Original(id, _) => {
-                let sent = as_sent(self.library.attachment(id)?.ok_or(Error::Stale)?);
+                let sent = as_sent(self.library.lookup.attachment(id)?.ok_or(Error::Stale)?);
                 if Side::Originals.file(&sent) != asked {
                     return Err(Error::Stale);
                 }
@@ -63,7 +63,7 @@ impl Tree {
     pub fn name_of(&self, ino: Ino) -> Result<Option<Name>> {
         Ok(match node(ino)? {
             Node::Row(_, id) | Node::OriginalRow(_, id) | Node::ThumbRow(_, id) => {
-                self.library.row_by_id(id)?.map(|row| row.name)
+                self.library.lookup.row_by_id(id)?.map(|row| row.name)
             }
             _ => None,
         })
@@ -82,7 +82,7 @@ impl Tree {
     fn is_gone(&self, asked: Node) -> Result<bool> {
         Ok(match asked {
             Node::Attachment(id, _) | Node::Original(id, _) => {
-                self.library.attachment(id)?.is_none()
+                self.library.lookup.attachment(id)?.is_none()
             }
             Node::Variant(id) => self.library.variant_by_id(id)?.is_none(),
             _ => true,

@@ -77,7 +77,7 @@ impl Tree {
         lead: Lead,
     ) -> Result<Linked> {
         self.check_extension(who, place, field, name)?;
-        if self.library.find(place)?.is_some() {
+        if self.library.lookup.link(place)?.is_some() {
             return Err(Error::Exists);
         }
         self.check_items(who, place, field, name)?;

@@ -118,7 +118,7 @@ impl Tree {
         }
         let retired = self.library.find_trashed(day, name)?.ok_or(Error::NotFound)?;
         let author = self.restorer(who, &retired.attachment)?;
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         self.check_arrival(who, target, before.is_some(), None)?;
         let before = before.filter(|link| outlives(link, target));
         self.hang(&retired, target, (collision(mode), author), before.as_ref())
@@ -133,7 +133,7 @@ impl Tree {
     ) -> Result<()> {
         let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;
-        let taken = self.library.find(&target.place)?.is_some();
+        let taken = self.library.lookup.link(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
         self.hang(&retired, target, (Collision::Refuse, author), None)
     }
@@ -146,7 +146,7 @@ impl Tree {
         collision: Collision,
         author: Author,
     ) -> Result<()> {
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         self.hang(retired, target, (collision, author), before.as_ref())
     }
 
@@ -176,8 +176,8 @@ impl Tree {
         if owned.is_ok() {
             return Ok(());
         }
-        let table = self.library.table_named(slot.row.table.as_str());
-        let row = table.map(|table| self.library.row(table.id, &slot.row.id)).transpose()?;
+        let table = self.library.lookup.table_named(slot.row.table.as_str());
+        let row = table.map(|table| self.library.lookup.row(table.id, &slot.row.id)).transpose()?;
         match row.flatten() {
             Some(row) if self.may(who, row.access, SEARCH) => Ok(()),
             _ => owned,

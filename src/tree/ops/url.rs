@@ -47,7 +47,7 @@ impl Tree {
 
     pub(in crate::tree) fn stat_url(&self, view: u64) -> Result<Attr> {
         let place = self.urls.place(view).ok_or(Error::Stale)?;
-        match (self.library.find(&place)?, self.urls.writer(view)) {
+        match (self.library.lookup.link(&place)?, self.urls.writer(view)) {
             (Some(link), _) => {
                 let Link { attachment, .. } = &link;
                 let size = self.public_url(&link).len() as u64;
@@ -84,7 +84,7 @@ impl Tree {
             let field = self.field_at(&place)?;
             return self.begin_url((who, FILE_MODE), &place, &field).map(|(_, opened)| opened);
         }
-        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
         let text = self.public_url(&link).into_bytes();
         Ok(Opened { fh: self.handles.add(Handle::Text(text)), caching: Caching::Never })
     }
@@ -100,7 +100,7 @@ impl Tree {
         let author = Self::author(who, &opener);
         let number = self.urls.number(place);
         let replaced = self.made_room(who, place);
-        let link = self.library.find(place)?;
+        let link = self.library.lookup.link(place)?;
         let access = link.as_ref().map_or(who.makes(mode), |link| link.attachment.access);
         let target = self.url_target(place, field, link.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
@@ -119,7 +119,7 @@ impl Tree {
 
     /// Fetches what was written since the last verdict.
     pub(in crate::tree) fn attach_written(&self, writing: &Writing, text: &[u8]) -> Result<()> {
-        let before = self.library.find(&writing.target.place)?;
+        let before = self.library.lookup.link(&writing.target.place)?;
         let written = Written {
             target: writing.target.clone(),
             author: writing.author,
@@ -161,7 +161,7 @@ impl Tree {
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<()> {
-        let before = self.library.find(place)?;
+        let before = self.library.lookup.link(place)?;
         let target = self.url_target(place, field, before.as_ref())?;
         let text =
             self.library.read_scratch(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;

@@ -133,7 +133,7 @@ impl Tree {
         }
         if let Handle::Scratch(scratch) = &*handle
             && scratch.writes
-            && !self.library.boxes().is_empty()
+            && !self.library.lookup.boxes().is_empty()
             && let Err(error) = self.closed_in_box(scratch.id)
         {
             tracing::warn!(%error, "a file in a box is looked at only after the next start");
