@@ -9,9 +9,9 @@ use crate::blob::dir;
 use crate::catalog::sqlite::{Loss, Sqlite};
 use crate::config::{self, Config};
 use crate::fence::Fence;
-use crate::library::blobs::store_names::Store;
 use crate::library::home::settings::Settings;
-use crate::library::home::store_dir::Depot;
+use crate::library::home::settings::Store;
+use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
 use crate::library::read::variants::Renderer;
 use crate::library::{Library, Parts};
@@ -23,14 +23,14 @@ const LOOKS: usize = 10_000;
 
 /// Opens the library, alone: a second opener is told who has it. Makes nothing that is not there.
 pub fn open(config: &Config) -> Result<Library, Error> {
-    assemble(config, Home::find(&config.library.path)?, Loss::Refused, Depot::find)
+    assemble(config, Home::find(&config.library.path)?, Loss::Refused, StoreDir::find)
 }
 
 /// Opens the library for a mount, alone: one that is not there is made, and the log says that it is new.
 pub fn open_or_make(config: &Config, loss: Loss) -> Result<Library, Error> {
     let home = Home::open(&config.library.path)?;
     let made = home.is_new().then(|| home.root().display().to_string());
-    let library = assemble(config, home, loss, Depot::open)?;
+    let library = assemble(config, home, loss, StoreDir::open)?;
     if let Some(path) = made {
         tracing::info!("made a new library in {path}");
     }
@@ -75,7 +75,7 @@ pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Erro
 fn check(config: &Config, home: &Home, loss: Loss) -> Result<Option<BlobKey>, Error> {
     let looks = if loss == Loss::Refused { LOOKS } else { usize::MAX };
     let others = config.stores.iter().map(|store| store.path.clone());
-    let ours = others.filter(|path| Depot::is_of(home, path));
+    let ours = others.filter(|path| StoreDir::is_of(home.identity(), path));
     let mut last = None;
     for path in ours.chain([home.blobs()]) {
         let failed = |source| Error::File { action: "read", path: path.clone(), source };

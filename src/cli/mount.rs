@@ -82,7 +82,7 @@ impl Mount {
         library.warm();
         // What clients have open needs descriptors too.
         library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
-        let (root, fence) = (library.home().root().to_owned(), library.fence().clone());
+        let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());

@@ -22,7 +22,7 @@ pub fn mount(config: &Config, settings: &fuse::Settings) -> Result<Mounted, Erro
         matches!(control::ask(&root, &request), Ok(Some(Response::Shown(_))))
     };
     let library = Arc::new(library::open_to_read(config, Renderer::Other(Box::new(ask)))?);
-    let mut watch = Watch::open(&library.home().catalog())?;
+    let mut watch = Watch::open(&library.home.catalog())?;
     let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
     let look: fuse::Look = Box::new(move || Ok(watch.look()?));
     Ok(fuse::mount_to_read(tree, settings, descriptors::raise(), look)?)

@@ -105,7 +105,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
         }
         Request::Drop { id } => {
             find(tree, id)?;
-            let path = tree.library().home().quarantine();
+            let path = tree.library().home.quarantine();
             let failed = |source| Error::File { action: "empty", path, source };
             quarantine.remove(parse(id)?).map_err(failed)?;
             Ok(Response::Shown(json!({ "dropped": id })))

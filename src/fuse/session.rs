@@ -154,7 +154,7 @@ impl Mounted {
         let adapter = Adapter::new(tree, Arc::clone(&backings), vigil(&device)?);
         let adapter = adapter.map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        backings.probe(&session, nameless(&self.tree.library().home().staging()));
+        backings.probe(&session, nameless(&self.tree.library().home.staging()));
         tell(&backings.delivery());
         let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
         let kernel = kernel.map_err(Error::Thread)?;

@@ -50,22 +50,22 @@ use words::schema::Schema;
 pub use error::Error;
 
 pub struct Library {
-    fence: Fence,
-    home: Home,
+    pub fence: Fence,
+    pub home: Home,
     catalog: Arc<dyn Catalog>,
     blobs: Arc<dyn BlobStore>,
-    pipeline: Arc<Pipeline>,
+    pub pipeline: Arc<Pipeline>,
     pub lookup: Arc<Lookup>,
     boxes: Vec<BoxState>,
-    settings: Settings,
+    pub settings: Settings,
     limits: Limits,
     tally: Tally,
     told: Told,
     stores: Stores,
-    staging: Staging,
+    pub staging: Arc<Staging>,
     quarantine: Quarantine,
     refusals: Refusals,
-    reserve: Reserve,
+    reserve: Arc<Reserve>,
     renders: Renders,
     renderer: Renderer,
     fetcher: Fetcher,
@@ -74,7 +74,7 @@ pub struct Library {
     reads: Reads,
     lent: Lent,
     damage: Damage,
-    counts: Counts,
+    pub counts: Counts,
 }
 
 /// The parts that a library is made of.
@@ -122,10 +122,10 @@ impl Library {
         let limits = limits(lookup.tables(), &settings.quotas);
         catalog.limit(limits.clone());
         Ok(Self {
-            staging: Staging::new(home.staging()),
+            staging: Arc::new(Staging::new(home.staging(), fence.clone())),
             quarantine,
             refusals,
-            reserve: Reserve::new(home.reserve()),
+            reserve: Arc::new(Reserve::new(home.reserve())),
             stores: Stores::open(&*catalog, &settings.stores)?,
             boxes: BoxState::all(&lookup),
             lookup: Arc::new(lookup),
@@ -150,33 +150,12 @@ impl Library {
         })
     }
 
-    /// To be asked before a change is acknowledged that neither the catalogue nor a store makes.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
-    pub fn home(&self) -> &Home {
-        &self.home
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine
     }
 
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
-    }
-
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
-    pub fn counts(&self) -> &Counts {
-        &self.counts
     }
 
     pub fn downloads(&self) -> &Downloads {

@@ -211,7 +211,7 @@ impl Tree {
     pub fn of(library: Arc<Library>, processes: Processes, scope: Scope) -> Self {
         Self {
             scope,
-            unlinked: Memory::new(library.settings().hold),
+            unlinked: Memory::new(library.settings.hold),
             emptied: Memory::new(EMPTIED),
             sole: Memory::new(SOLE),
             removed: Memory::new(REMOVED),

@@ -458,7 +458,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
 
 /// While the quarantine cannot take anything.
 fn without_quarantine(house: &House, during: impl FnOnce()) {
-    let folder = house.library().home().quarantine();
+    let folder = house.library().home.quarantine();
     fs::rename(&folder, folder.with_extension("away")).expect("out of the way");
     during();
     fs::rename(folder.with_extension("away"), &folder).expect("back");
@@ -505,7 +505,7 @@ fn bytes_whose_writer_was_told_that_they_are_refused_wait_for_nothing() {
 fn scratch_that_cannot_be_opened_is_not_taken_for_gone() {
     let house = occupied();
     Kernel(house.tree()).send(writer(), TMP, NEW).expect("scratch");
-    let folder = house.library().home().scratch();
+    let folder = house.library().home.scratch();
     let file = fs::read_dir(&folder).expect("listed").next().expect("one").expect("it").path();
     let aside = folder.with_extension("aside");
     fs::rename(&file, &aside).and_then(|()| symlink(&file, &file)).expect("a loop");

@@ -6,11 +6,11 @@
 //! attached or refused. A crash between any two of these is gone on with at the next start, in the same row.
 
 use std::fs::File;
-use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog;
+use crate::fd;
 use crate::library::error::Error;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::drop_box::DropBox;
@@ -94,7 +94,7 @@ impl Library {
         let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
         let file = self.open_scratch(&record, false)?;
         let before = self.stat_scratch(&record)?;
-        let sent = self.snapshot(&file, before.size)?;
+        let sent = self.staging.snapshot(&file, before.size)?;
         let read = Error::io("read a file in a box");
         let digest = pipeline::digest(&sent, before.size).map_err(read)?;
         let safe = record.arrival.taken == Some(digest) || self.admit(drop_box, &record, &sent)?;
@@ -294,7 +294,5 @@ fn author(record: &ScratchRecord) -> Author {
 }
 
 fn random() -> Result<[u8; 16], Error> {
-    let mut bytes = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map(|()| bytes).map_err(Error::io("read random bytes"))
+    fd::random().map_err(Error::io("read random bytes"))
 }

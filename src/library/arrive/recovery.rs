@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use crate::fd;
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::home::staging;
 use crate::library::home::staging::{Leftover, Note};
 use crate::library::scratch::report_name::is_report;
 use words::author::Author;
@@ -171,7 +171,7 @@ fn size_of(path: &Path) -> u64 {
 }
 
 fn trim(file: &File) {
-    if let Err(error) = staging::trim(file) {
+    if let Err(error) = fd::trim(file) {
         tracing::warn!(%error, "a file that was interrupted keeps room that it does not need");
     }
 }

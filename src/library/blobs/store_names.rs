@@ -5,20 +5,12 @@ use crate::blob;
 use crate::catalog::{Catalog, StoreRecord};
 use crate::library::Library;
 use crate::library::error::Error;
+use crate::library::home::settings::Store;
 use words::attachment::{BlobKey, StoreId};
 use words::schema::Field;
-use words::slot::Name;
 
 /// What the library's own store is called.
 const OWN: &str = "default";
-
-/// A store beside the library's own, as it is configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    pub name: Name,
-    /// In front of a blob's path in public URLs, without a slash at the end.
-    pub base_url: Option<String>,
-}
 
 /// What there is to say of a store in `status.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::fs::File;
 
 use rustix::fs::FallocateFlags;
 
+use crate::fd;
 use crate::library::Library;
 use crate::library::draft::{Draft, Stage, Start, Work};
 use crate::library::error::Error;
-use crate::library::home::staging;
 
 impl Draft {
     /// `ftruncate`. To 0 it forgives a refusal and starts anew.
@@ -90,7 +90,7 @@ impl Work {
         if let Stage::Open(staged) = &self.stage
             && self.reserved
         {
-            staging::trim(staged.file()).map_err(Error::io("give back space"))?;
+            fd::trim(staged.file()).map_err(Error::io("give back space"))?;
             self.reserved = false;
         }
         Ok(())

@@ -12,11 +12,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::fd;
 use crate::fetch::Url;
 use crate::library::Library;
 use crate::library::draft::writeback::Writeback;
 use crate::library::error::Error;
-use crate::library::home::staging;
 use crate::library::home::staging::{Frozen, Note, Staged};
 use crate::library::keep::promises::Promise;
 use crate::library::limit::quotas::Room;
@@ -284,8 +284,8 @@ impl Draft {
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             Stage::Spoiled(_) => Err(Error::NoSpace),
             Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => Ok(()),
-            Stage::Open(staged) => library.make_durable(staged.file()),
-            Stage::Frozen { sent, .. } => library.make_durable(sent),
+            Stage::Open(staged) => library.staging.sync(staged.file()),
+            Stage::Frozen { sent, .. } => library.staging.sync(sent),
         };
         // The next fsync of the same file would answer 0 though nothing reached the disk. Other failures raise the fence.
         if matches!(synced, Err(Error::NoSpace)) {
@@ -326,8 +326,7 @@ impl Draft {
         let source = source.filter(|_| !whole);
         if let Some(source) = source {
             let length = self.size();
-            staging::copy(&source, staged.file(), length)
-                .map_err(Error::io("copy the stored bytes"))?;
+            fd::copy(&source, staged.file(), length).map_err(Error::io("copy the stored bytes"))?;
         } else {
             self.shown().size = 0;
         }

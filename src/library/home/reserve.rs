@@ -1,8 +1,7 @@
 //! The reserve: disk space kept back, so that deleting and putting back work on a full disk.
-//! Does not know what the space is used for.
 //!
-//! Removing a name is a transaction too, and the catalogue's log may have to grow for it. Without a reserve a full disk
-//! could never be emptied through the mount.
+//! Removing a name is a transaction, and the catalogue's write-ahead log may have to grow for it. Without a reserve a full disk
+//! could not be emptied through the mount.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,13 +10,12 @@ use std::path::PathBuf;
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use crate::library::Library;
 use crate::library::error::Error;
 
-/// What `SQLite`'s log grows to before it is folded into the database (1,000 pages of 4 KiB, sqlite.org/wal.html).
+/// The size that `SQLite`'s log grows to before it is folded into the database (1,000 pages of 4 KiB, sqlite.org/wal.html).
 const BYTES: u64 = 4 << 20;
 
-/// A file that is worth nothing but its length.
+/// A file that only takes up space.
 #[derive(Debug)]
 pub struct Reserve {
     path: PathBuf,
@@ -28,7 +26,16 @@ impl Reserve {
         Self { path }
     }
 
-    /// Sets the space aside where it is not. On a disk that is too full for that it sets nothing aside.
+    /// Does work that frees space in the end, or saves what would be lost. On a full disk it releases the reserve and tries once
+    /// more.
+    pub fn even_when_full<T>(&self, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        match work() {
+            Err(Error::NoSpace) if self.release() => work(),
+            other => other,
+        }
+    }
+
+    /// Allocates the space, unless it is allocated already. A disk without enough space gets no reserve, and a warning says so.
     pub fn fill(&self) {
         if let Err(error) = self.try_fill() {
             tracing::warn!(path = %self.path.display(), %error, "no disk space can be kept back for deleting");
@@ -56,19 +63,6 @@ impl Reserve {
 
     fn open(&self, create: bool) -> io::Result<File> {
         OpenOptions::new().write(true).create(create).truncate(false).mode(0o600).open(&self.path)
-    }
-}
-
-impl Library {
-    /// Does what frees space in the end, or saves what would be lost: on a full disk with the help of the reserve.
-    pub(crate) fn even_when_full<T>(
-        &self,
-        work: impl Fn() -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        match work() {
-            Err(Error::NoSpace) if self.reserve.release() => work(),
-            other => other,
-        }
     }
 }
 

@@ -1,62 +1,66 @@
-//! Staging: files on their way into the store, on the store's own disk.
-//! Does not know what the bytes are; a staged file's name says whose they are, so that none is lost by a crash.
+//! Staging: files whose bytes are not stored yet, on the library's own disk.
+//!
+//! A draft's file has a name that says where its bytes belong, so that a crash loses none of them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, RenameFlags};
 
+use crate::fd;
+use crate::fence::Fence;
+use crate::library::error::Error;
 use words::attachment::{AttachmentId, RowId};
 use words::place::Place;
 use words::slot::{NAME_MAX, Name};
 
-/// Where staged files lie.
+/// The folder of staged files.
 #[derive(Debug)]
 pub struct Staging {
     folder: PathBuf,
+    fence: Fence,
     next: AtomicU64,
 }
 
-/// Whose bytes a staged file holds.
+/// Where the bytes of a staged file belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     pub place: Place,
     pub uid: u32,
-    /// The attachment that its writer unlinked before: it is put back if the bytes come to nothing (CONTRACT 2.11).
+    /// The attachment that the writer unlinked before: it is put back if the bytes come to nothing (CONTRACT 2.11).
     pub replaced: Option<AttachmentId>,
 }
 
-/// A file with a name in the staging folder. Dropping it removes the name.
+/// A staged file with a name. Dropping it removes the name.
 #[derive(Debug)]
 pub struct Staged {
     file: File,
     name: Frozen,
 }
 
-/// The name of a staged file that nobody can write to any more. Dropping it removes the name.
+/// The name of a staged file that no descriptor can write to any more. Dropping it removes the name.
 #[derive(Debug)]
 pub struct Frozen {
     path: PathBuf,
 }
 
-/// What a crash left behind. It stays until it is removed.
+/// A staged file that a crash left. It stays until [`Leftover::remove`].
 #[derive(Debug)]
 pub struct Leftover {
-    /// `None` if the name is not one that this program writes.
+    /// None if the file's name is not one that mediafs writes.
     pub note: Option<Note>,
     path: PathBuf,
 }
 
 impl Staging {
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, next: AtomicU64::new(1) }
+    pub fn new(folder: PathBuf, fence: Fence) -> Self {
+        Self { folder, fence, next: AtomicU64::new(1) }
     }
 
-    /// A new empty file that survives a crash of the daemon under a name that says where its bytes belong.
+    /// A new empty file that survives a crash of the daemon, under a name that says where its bytes belong.
     pub fn named(&self, note: &Note) -> io::Result<Staged> {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -73,11 +77,24 @@ impl Staging {
 
     /// A new empty file without a name: gone with its last descriptor unless it is linked into the store.
     pub fn nameless(&self) -> io::Result<File> {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(&self.folder, flags, Mode::RUSR | Mode::WUSR)?.into())
+        fd::nameless(&self.folder, 0o600)
     }
 
-    /// The files that the last run of the daemon left. To be asked once, before any draft is opened.
+    /// Copies the first `length` bytes of a file that can still be written to. Nobody can write to the copy.
+    pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
+        let copy = self.nameless().map_err(Error::io("stage the copy"))?;
+        fd::copy(file, &copy, length).map_err(Error::io("copy what was sent"))?;
+        fd::read_only(&copy).map_err(Error::io("reopen the copy"))
+    }
+
+    /// Makes a staged file durable, with its name.
+    pub fn sync(&self, file: &File) -> Result<(), Error> {
+        sync(&self.fence, file)?;
+        let folder = File::open(&self.folder).map_err(Error::io("open the staging folder"))?;
+        sync(&self.fence, &folder)
+    }
+
+    /// The files that the last run of the daemon left. Only before any draft is opened.
     pub fn leftovers(&self) -> io::Result<Vec<Leftover>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -89,12 +106,20 @@ impl Staging {
     }
 }
 
+/// Makes a file of the library's directory durable. A failure raises the fence, unless the disk is full.
+pub fn sync(fence: &Fence, file: &File) -> Result<(), Error> {
+    fence.check()?;
+    let synced = fence.watch("a file could not be synced", file.sync_all());
+    synced.map_err(Error::io("sync a file"))?;
+    Ok(fence.check()?)
+}
+
 impl Leftover {
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What was to be put back was: after the next start its fate is its users' again.
+    /// Takes the replaced attachment out of the name: it was put back, and the next start must not put it back once more.
     pub fn forget_replaced(&mut self) -> io::Result<()> {
         let Some(note) = self.note.as_mut().filter(|note| note.replaced.is_some()) else {
             return Ok(());
@@ -118,25 +143,30 @@ impl Staged {
         &self.file
     }
 
-    /// The same bytes through a descriptor that cannot write. Drop this value's own before the bytes become a blob.
+    /// The bytes through a descriptor that cannot write. Before they become a blob, [`Staged::freeze`] closes the other one.
     pub fn read_only(&self) -> io::Result<File> {
-        read_only(&self.file)
+        fd::read_only(&self.file)
     }
 
-    /// Takes the name away now; the bytes go with the last descriptor.
+    /// Removes the name now; the bytes go with the last descriptor.
     pub fn unlink(&self) {
         self.name.unlink();
     }
 
-    /// Closes the descriptor that can write; the name stays until the value goes.
+    /// Closes the descriptor that can write. The name stays until the returned value is dropped.
     pub fn freeze(self) -> Frozen {
         self.name
     }
 }
 
 impl Frozen {
+    /// Leaves the name in the folder, for the next start.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+
     fn unlink(&self) {
-        // The name may be gone already: moved to the quarantine, say.
+        // The name may be gone already, for instance because the file was moved to the quarantine.
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -145,79 +175,10 @@ impl Frozen {
     }
 }
 
-impl Frozen {
-    /// Leaves the name where it is.
-    pub fn keep(self) {
-        std::mem::forget(self);
-    }
-}
-
 impl Drop for Frozen {
     fn drop(&mut self) {
         self.unlink();
     }
-}
-
-/// Opens the file behind a descriptor again, for reading only.
-pub fn read_only(file: &File) -> io::Result<File> {
-    File::open(itself(file))
-}
-
-/// The path of an open file, whatever its name.
-fn itself(file: &File) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
-}
-
-/// Gives back what is allocated beyond the end of a file that nobody writes to meanwhile. Its times stay as they are.
-pub fn trim(file: &File) -> io::Result<()> {
-    let meta = file.metadata()?;
-    let writer = OpenOptions::new().write(true).open(itself(file))?;
-    writer.set_len(meta.len())?;
-    writer.set_modified(meta.modified()?)
-}
-
-/// Copies `length` bytes from the start of one file to the start of another: by reflink where the disk can.
-pub fn copy(from: &File, to: &File, length: u64) -> io::Result<()> {
-    if rustix::fs::ioctl_ficlone(to, from).is_ok() {
-        return to.set_len(length);
-    }
-    let (mut read_at, mut write_at) = (0, 0);
-    while read_at < length {
-        let chunk = usize::try_from(length - read_at).unwrap_or(usize::MAX).min(1 << 30);
-        let copied = rustix::fs::copy_file_range(
-            from.as_fd(),
-            Some(&mut read_at),
-            to.as_fd(),
-            Some(&mut write_at),
-            chunk,
-        );
-        match copied {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            // Another filesystem, or one that cannot: by hand from where it stopped.
-            Err(
-                rustix::io::Errno::XDEV | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL,
-            ) => {
-                return copy_by_hand(from, to, read_at, length);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn copy_by_hand(from: &File, to: &File, start: u64, length: u64) -> io::Result<()> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut at = start;
-    while at < length {
-        let count = from.read_at(&mut buffer, at)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        to.write_all_at(&buffer[..count], at)?;
-        at += count as u64;
-    }
-    Ok(())
 }
 
 /// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`: no field has a dot in its name. An item that does not
@@ -252,7 +213,13 @@ fn parse(name: &str) -> Option<Note> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
+
+    fn in_folder(folder: &tempfile::TempDir) -> Staging {
+        Staging::new(folder.path().to_owned(), Fence::default())
+    }
 
     fn note() -> Note {
         let field = Name::parse("avatar").expect("a name");
@@ -273,11 +240,11 @@ mod tests {
     #[test]
     fn a_staged_file_that_a_crash_leaves_says_whose_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
-        let staging = Staging::new(folder.path().to_owned());
+        let staging = in_folder(&folder);
         let staged = staging.named(&note()).expect("a file");
         staged.file().write_all_at(b"bytes", 0).expect("written");
         std::mem::forget(staged);
-        let found = Staging::new(folder.path().to_owned()).leftovers().expect("a list");
+        let found = in_folder(&folder).leftovers().expect("a list");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].note, Some(note()));
     }
@@ -285,7 +252,7 @@ mod tests {
     #[test]
     fn a_staged_file_goes_with_its_value() {
         let folder = tempfile::tempdir().expect("a folder");
-        let staging = Staging::new(folder.path().to_owned());
+        let staging = in_folder(&folder);
         drop(staging.named(&note()).expect("a file"));
         assert_eq!(staging.leftovers().expect("a list").len(), 0);
     }
@@ -293,24 +260,9 @@ mod tests {
     #[test]
     fn a_read_only_descriptor_cannot_write() {
         let folder = tempfile::tempdir().expect("a folder");
-        let staging = Staging::new(folder.path().to_owned());
+        let staging = in_folder(&folder);
         let staged = staging.named(&note()).expect("a file");
         let reader = staged.read_only().expect("a reader");
         assert!(reader.write_at(b"x", 0).is_err());
-    }
-
-    #[test]
-    fn copies_are_whole_whatever_the_filesystems() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let staging = Staging::new(folder.path().to_owned());
-        let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let from = staging.nameless().expect("a file");
-        from.write_all_at(&bytes, 0).expect("written");
-        let to = staging.nameless().expect("a file");
-        copy(&from, &to, bytes.len() as u64).expect("copied");
-        copy_by_hand(&from, &to, 500, bytes.len() as u64).expect("copied");
-        let mut read = vec![0; bytes.len()];
-        to.read_exact_at(&mut read, 0).expect("read");
-        assert_eq!(read, bytes);
     }
 }

@@ -1,5 +1,4 @@
-//! A depot: the folder of a store beside the library's own, its lock, and the mark that says whose it is.
-//! Does not know the blobs in it.
+//! The directory of a store beside the library's own: its lock, and the mark that says which library and store it belongs to.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,21 +6,23 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::library::home::{Error, Home, Site};
+use crate::library::home::error::Error;
+use crate::library::home::identity::Identity;
+use crate::library::home::site::Site;
 use words::slot::Name;
 
-/// The file that marks the folder, and by which it is locked.
+/// The file that marks the directory. It is also the file that is locked.
 const MARK: &str = "mediafs-store";
 
-/// The folder of a store, locked for as long as this value lives.
+/// The directory of a store, locked for as long as this value lives.
 #[derive(Debug)]
-pub struct Depot {
+pub struct StoreDir {
     root: PathBuf,
-    // Held, never read: the kernel drops the lock with the descriptor. None where nothing is written.
+    // Held, never read: the kernel drops the lock with the descriptor. None for a reader.
     _lock: Option<File>,
 }
 
-/// What the file says.
+/// What the mark says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     library: String,
@@ -34,10 +35,11 @@ impl Mark {
     }
 }
 
-impl Depot {
-    /// Makes the folder where it is missing (0700), checks that it can carry a store of this library, and locks it. Where the
-    /// catalogue knows `blobs` of them it must be marked already: an empty folder is where a disk is not mounted.
-    pub fn open(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
+impl StoreDir {
+    /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. `blobs` is
+    /// how many the catalogue knows of the store: above 0 the directory must be marked, since an empty directory is where a
+    /// disk is not mounted.
+    pub fn open(library: &Identity, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
         Site { what: "store", path }.check_filesystem()?;
         if blobs > 0 && !path.join(MARK).exists() {
             return Err(Error::Unmarked { name: name.clone(), path: path.to_owned(), blobs });
@@ -46,40 +48,45 @@ impl Depot {
         let site = Site { what: "store", path: &root };
         site.check_nameless_files()?;
         let lock = site.lock(MARK)?;
-        let mark = Mark { library: home.identity()?, store: name.to_string() };
-        let depot = Self { root, _lock: Some(lock) };
-        depot.check_mark(name, &mark)?;
-        Ok(depot)
+        let mark = Mark { library: library.read_or_make()?, store: name.to_string() };
+        let store = Self { root, _lock: Some(lock) };
+        store.check_mark(name, &mark)?;
+        Ok(store)
     }
 
-    /// Locks the folder of a store that is there: for commands that make none.
-    /// Errors: [`Error::NoStore`], before anything is made; those of [`Depot::open`].
-    pub fn find(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
+    /// Locks the directory of a store that exists, for commands that make none.
+    /// Errors: [`Error::NoStore`], before anything is made; those of [`StoreDir::open`].
+    pub fn find(library: &Identity, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
         Site { what: "store", path }.check_filesystem()?;
         if blobs == 0 && !path.join(MARK).exists() {
             return Err(Error::NoStore { name: name.clone(), path: path.to_owned() });
         }
-        Self::open(home, name, path, blobs)
+        Self::open(library, name, path, blobs)
     }
 
-    /// Whether a folder is marked as a store of this library. Changes nothing.
-    pub fn is_of(home: &Home, path: &Path) -> bool {
+    /// Whether a directory is marked as a store of this library. Changes nothing.
+    pub fn is_of(library: &Identity, path: &Path) -> bool {
         let said = fs::read_to_string(path.join(MARK)).ok();
         let mark: Option<Mark> = said.and_then(|said| serde_json::from_str(&said).ok());
-        mark.is_some_and(|mark| home.is_called(&mark.library))
+        mark.is_some_and(|mark| library.is(&mark.library))
     }
 
-    /// Finds the folder of a store that is there, and neither locks nor changes it. Where the catalogue knows no blobs of it,
-    /// it may be absent.
-    pub fn open_to_read(home: &Home, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
-        let depot = Self { root: path.to_owned(), _lock: None };
+    /// Finds the directory of a store for reading, without a lock or a change. The directory may be absent if the catalogue
+    /// knows no blob of the store.
+    pub fn open_to_read(
+        library: &Identity,
+        name: &Name,
+        path: &Path,
+        blobs: u64,
+    ) -> Result<Self, Error> {
+        let store = Self { root: path.to_owned(), _lock: None };
         if !path.join(MARK).exists() {
             let unmarked = Error::Unmarked { name: name.clone(), path: path.to_owned(), blobs };
-            return if blobs > 0 { Err(unmarked) } else { Ok(depot) };
+            return if blobs > 0 { Err(unmarked) } else { Ok(store) };
         }
-        let mark = Mark { library: home.identity()?, store: name.to_string() };
-        depot.check_mark(name, &mark)?;
-        Ok(depot)
+        let mark = Mark { library: library.read_or_make()?, store: name.to_string() };
+        store.check_mark(name, &mark)?;
+        Ok(store)
     }
 
     pub fn root(&self) -> &Path {
@@ -88,15 +95,15 @@ impl Depot {
 
     fn check_mark(&self, name: &Name, mark: &Mark) -> Result<(), Error> {
         let path = self.root.clone();
-        let at = |source| Error::unusable(Site { what: "store", path: &self.root }, source);
-        let said = fs::read_to_string(self.root.join(MARK)).map_err(at)?;
-        // Empty, or cut short: made by the lock just now, or by a start that did not come further.
-        let whole = mark.text().map_err(|error| at(error.into()))?;
+        let unusable = |source| Error::unusable("store", &self.root, source);
+        let said = fs::read_to_string(self.root.join(MARK)).map_err(unusable)?;
+        // Empty: the lock has just made it. Cut short: a start was interrupted while it wrote the mark.
+        let whole = mark.text().map_err(|error| unusable(error.into()))?;
         if said.len() < whole.len() && whole.starts_with(&said) {
             tracing::info!("made a new store `{name}` in {}", path.display());
-            return self.write(mark).map_err(at);
+            return self.write(mark).map_err(unusable);
         }
-        let found: Mark = serde_json::from_str(&said).map_err(|error| at(error.into()))?;
+        let found: Mark = serde_json::from_str(&said).map_err(|error| unusable(error.into()))?;
         let Mark { library, store } = found;
         if library != mark.library {
             return Err(Error::OfAnother { name: name.clone(), path, found: store });
@@ -107,7 +114,7 @@ impl Depot {
         Ok(())
     }
 
-    /// Into the file that is locked: a new one in its place would not be.
+    /// Writes the mark in place. A new file would not be the one that is locked.
     fn write(&self, mark: &Mark) -> io::Result<()> {
         let mut file = File::options().write(true).open(self.root.join(MARK))?;
         file.write_all(mark.text()?.as_bytes())?;
@@ -121,6 +128,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::library::home::Home;
 
     fn name(text: &str) -> Name {
         Name::parse(text).expect("a name")
@@ -137,24 +145,26 @@ mod tests {
     fn a_store_is_private_and_serves_one_daemon_at_a_time() {
         let (folder, one, _) = homes();
         let path = folder.path().join("deep/cold");
-        let depot = Depot::open(&one, &name("cold"), &path, 0).expect("a store");
-        let mode = fs::metadata(depot.root()).expect("stat").permissions().mode();
+        let store = StoreDir::open(one.identity(), &name("cold"), &path, 0).expect("a store");
+        let mode = fs::metadata(store.root()).expect("stat").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        let again = Depot::open(&one, &name("cold"), &path, 0);
+        let again = StoreDir::open(one.identity(), &name("cold"), &path, 0);
         assert!(matches!(again, Err(Error::InUse { what: "store", .. })), "{again:?}");
-        drop(depot);
-        Depot::open(&one, &name("cold"), &path, 9).expect("the mark is there");
+        drop(store);
+        StoreDir::open(one.identity(), &name("cold"), &path, 9).expect("the mark is there");
     }
 
     #[test]
     fn a_mark_that_a_crash_cut_short_is_written_anew() {
         let (folder, one, _) = homes();
         let path = folder.path().join("cold");
-        drop(Depot::open(&one, &name("cold"), &path, 0).expect("a store"));
+        drop(StoreDir::open(one.identity(), &name("cold"), &path, 0).expect("a store"));
         let mark = fs::read(path.join(MARK)).expect("a mark");
         for length in [0, 1, 20, mark.len() - 1] {
             fs::write(path.join(MARK), &mark[..length]).expect("cut short");
-            drop(Depot::open(&one, &name("cold"), &path, 9).expect("the mark is ours"));
+            drop(
+                StoreDir::open(one.identity(), &name("cold"), &path, 9).expect("the mark is ours"),
+            );
             assert_eq!(fs::read(path.join(MARK)).expect("a mark"), mark, "{length}");
         }
     }
@@ -163,8 +173,10 @@ mod tests {
     fn two_libraries_never_share_a_store_and_two_stores_never_a_folder() {
         let (folder, one, other) = homes();
         let path = folder.path().join("cold");
-        drop(Depot::open(&one, &name("cold"), &path, 0).expect("a store"));
-        let told = |home, store| Depot::open(home, &name(store), &path, 0).expect_err("a refusal");
+        drop(StoreDir::open(one.identity(), &name("cold"), &path, 0).expect("a store"));
+        let told = |home: &Home, store| {
+            StoreDir::open(home.identity(), &name(store), &path, 0).expect_err("a refusal")
+        };
         assert!(told(&other, "cold").to_string().contains("the store `cold` of another library"));
         assert!(told(&one, "hot").to_string().ends_with("and cannot be `hot` too"));
     }
@@ -173,7 +185,9 @@ mod tests {
     fn a_store_whose_disk_is_not_mounted_is_not_begun_anew() {
         let (folder, one, _) = homes();
         let path = folder.path().join("cold");
-        let told = Depot::open(&one, &name("cold"), &path, 3).expect_err("a refusal").to_string();
+        let told = StoreDir::open(one.identity(), &name("cold"), &path, 3)
+            .expect_err("a refusal")
+            .to_string();
         assert!(told.contains("3 files are kept there; is its disk mounted?"), "{told}");
         assert!(!path.exists(), "nothing was made");
     }

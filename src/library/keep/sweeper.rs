@@ -51,7 +51,7 @@ impl Library {
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
         self.note_reads();
         let trim = || Ok(self.catalog.trim_variants(self.settings.cache_bytes, BATCH)?);
-        while self.even_when_full(trim)? == BATCH {}
+        while self.reserve.even_when_full(trim)? == BATCH {}
         let swept = self.sweep_until(|| self.horizons(patience))?;
         self.reserve.fill();
         Ok(swept)
@@ -70,7 +70,7 @@ impl Library {
     /// What the stores say was put and never confirmed is confirmed now, or a reservation that came to nothing.
     fn recall(&self, now: Timestamp) -> Result<(), Error> {
         for keys in self.blobs.pending()?.chunks(BATCH) {
-            let stored = self.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
+            let stored = self.reserve.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
             for key in stored {
                 self.blobs.confirm(key);
             }
@@ -88,7 +88,7 @@ impl Library {
         loop {
             let (retired, reserved) = horizons()?;
             let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
-            let Doomed { blobs, attachments } = self.even_when_full(doom)?;
+            let Doomed { blobs, attachments } = self.reserve.even_when_full(doom)?;
             let done = self.bury(&blobs)?;
             swept.attachments += attachments.len();
             swept.blobs += done.buried;
@@ -134,7 +134,7 @@ impl Library {
             }
         }
         if !gone.is_empty() {
-            self.even_when_full(|| Ok(self.catalog.forget(&gone)?))?;
+            self.reserve.even_when_full(|| Ok(self.catalog.forget(&gone)?))?;
         }
         Ok(done)
     }
@@ -184,7 +184,7 @@ impl Library {
             if retired.as_ref().is_some_and(goes) {
                 // Also where everything is over that was detached until now.
                 let after = Timestamp(now.0.saturating_add(1));
-                self.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
+                self.reserve.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
             }
         }
         Ok(())

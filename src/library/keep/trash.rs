@@ -113,7 +113,7 @@ impl Library {
         let Target { place, written, .. } = target;
         let fixed = self.lookup.fixed(target);
         let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
-        match self.even_when_full(share) {
+        match self.reserve.even_when_full(share) {
             Err(Error::Quota(excess)) => {
                 Err(self.refuse_over_quota(target, author, &excess).into())
             }

@@ -8,9 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::fd;
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::home::staging;
 use crate::library::names::attributes::annotate;
 use words::access::FILE_MODE;
 use words::attachment::{Access, ScratchId, Times};
@@ -37,7 +37,7 @@ impl Library {
         let access = Access { uid, gid, mode: attachment.access.mode };
         let attributes = self.portable_attributes(attachment)?;
         self.lay((folder, name), access, collision, length, |file| {
-            staging::copy(&blob, file, length)?;
+            fd::copy(&blob, file, length)?;
             annotate(file, &attributes);
             keep_times(file, attachment.times)?;
             // The attachment loses its name next, and the copy is then all there is.

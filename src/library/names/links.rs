@@ -98,7 +98,7 @@ impl Library {
 
     /// Takes a name away. What was attached is held for a while.
     pub fn unlink(&self, place: &Place) -> Result<Option<Attachment>, Error> {
-        self.even_when_full(|| Ok(self.catalog.unlink(place, Timestamp::now())?))
+        self.reserve.even_when_full(|| Ok(self.catalog.unlink(place, Timestamp::now())?))
     }
 
     /// Gives a held attachment its name back, unless the slot was taken meanwhile (CONTRACT 2.11).
@@ -115,7 +115,7 @@ impl Library {
             }
             Err(error) => Err(error.into()),
         };
-        self.even_when_full(back)
+        self.reserve.even_when_full(back)
     }
 
     /// Rules that refuse the bytes refuse the transfer; rules that would change them are [`Error::WouldChange`].

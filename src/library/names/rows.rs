@@ -21,7 +21,7 @@ impl Library {
     pub fn remove_row(&self, row: &RowRecord) -> Result<(), Error> {
         let path =
             self.lookup.row_path(row).map_or_else(|| row.name.to_string(), |row| row.to_string());
-        for scratch in self.even_when_full(|| Ok(self.catalog.remove_row(row.id)?))? {
+        for scratch in self.reserve.even_when_full(|| Ok(self.catalog.remove_row(row.id)?))? {
             let field = scratch.folder.field.as_ref();
             let folder = field.map_or_else(|| path.clone(), |field| format!("{path}/{field}"));
             self.retire_scratch(&scratch, &folder);
@@ -38,7 +38,7 @@ impl Library {
         let path = self.lookup.folder_path(&folder)?;
         for scratch in self.catalog.scratches(&folder)? {
             let forget = || Ok(self.catalog.remove_scratch(scratch.id, Timestamp::now())?);
-            if self.even_when_full(forget)?.is_some() {
+            if self.reserve.even_when_full(forget)?.is_some() {
                 self.retire_scratch(&scratch, &path);
             }
         }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::library::Library;
 use crate::library::error::Error;
+use crate::library::home::staging;
 use crate::library::lookup::target::Target;
 use crate::library::names::attributes::{ORIGIN, as_source};
 use crate::library::refuse::kept::Kept;
@@ -332,18 +333,8 @@ impl Library {
         Ok(format!("{}/{name}", refusal.id))
     }
 
-    /// `fsync` of a staged file and of the folder that holds its name.
-    pub(crate) fn make_durable(&self, file: &File) -> Result<(), Error> {
-        self.sync(file)?;
-        self.sync(&File::open(self.home.staging()).map_err(Error::io("open the staging folder"))?)
-    }
-
-    /// `fsync` of a file beside the stores. A failure is the library's: it raises the fence.
     pub fn sync(&self, file: &File) -> Result<(), Error> {
-        self.fence.check()?;
-        let synced = self.fence.watch("a file could not be synced", file.sync_all());
-        synced.map_err(Error::io("sync a file"))?;
-        Ok(self.fence.check()?)
+        staging::sync(&self.fence, file)
     }
 }
 

@@ -53,7 +53,7 @@ impl Library {
         let opened = self.lend(&self.lent.variants, id, || self.variant_by_id(id), open);
         if let Err(Error::Damaged { .. } | Error::Blob(blob::Error::Missing(_))) = opened {
             tracing::warn!(variant = id.0, "a damaged variant is rendered anew");
-            self.even_when_full(|| Ok(self.catalog.remove_variant(id)?))?;
+            self.reserve.even_when_full(|| Ok(self.catalog.remove_variant(id)?))?;
         }
         opened
     }

@@ -89,7 +89,9 @@ impl Library {
     /// it has it rendered anew.
     pub fn purge_variant(&self, original: BlobKey, variant: Variant) -> Result<bool, Error> {
         match self.find_variant(original, variant)? {
-            Some(record) => self.even_when_full(|| Ok(self.catalog.remove_variant(record.id)?)),
+            Some(record) => {
+                self.reserve.even_when_full(|| Ok(self.catalog.remove_variant(record.id)?))
+            }
             None => Ok(false),
         }
     }

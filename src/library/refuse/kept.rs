@@ -6,15 +6,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::library::home::staging;
+use crate::fd;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;
 
@@ -67,20 +65,14 @@ fn write_reason(folder: &Path, kept: &Kept) -> io::Result<()> {
 fn place(bytes: &File, folder: &Path, kept: &Kept) -> io::Result<()> {
     let path = folder.join(&kept.name);
     bytes.sync_all()?;
-    if link(bytes, &path).is_err() {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let copy: File = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR)?.into();
-        staging::copy(bytes, &copy, kept.length)?;
+    if fd::link(bytes, &path).is_err() {
+        let copy = fd::nameless(folder, 0o600)?;
+        fd::copy(bytes, &copy, kept.length)?;
         copy.sync_all()?;
-        link(&copy, &path)?;
+        fd::link(&copy, &path)?;
     }
     File::open(folder)?.sync_all()?;
     folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
-}
-
-fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-    linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// What an entry holds; none if there are no bytes in it.

@@ -13,7 +13,6 @@ use std::time::SystemTime;
 use crate::catalog::Published;
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::home::staging;
 use crate::library::lookup::target::Target;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::scratch::report_name::{has_suffix, is_report};
@@ -190,7 +189,7 @@ impl Library {
 
     pub fn remove_scratch(&self, id: ScratchId) -> Result<(), Error> {
         let forget = || Ok(self.catalog.remove_scratch(id, Timestamp::now())?);
-        let Some(record) = self.even_when_full(forget)? else { return Err(Error::Missing) };
+        let Some(record) = self.reserve.even_when_full(forget)? else { return Err(Error::Missing) };
         self.tally.remove(id);
         remove_file(&self.scratch_path(&record));
         Ok(())
@@ -246,7 +245,7 @@ impl Library {
         let attributes = foreign_attributes(&scratch);
         // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
         // the quarantine too. A stored blob must share its inode with neither.
-        let sent = self.snapshot(&scratch, stat.size)?;
+        let sent = self.staging.snapshot(&scratch, stat.size)?;
         let metadata = Metadata::written(record.access, stat.times, attributes);
         let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
@@ -263,13 +262,6 @@ impl Library {
         let file = self.open_scratch(record, false)?;
         file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
         Ok((bytes.len() <= most).then_some(bytes))
-    }
-
-    /// The first `length` bytes of a file that somebody may write to, in one that nobody can.
-    pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
-        let copy = self.staging.nameless().map_err(Error::io("stage the copy"))?;
-        staging::copy(file, &copy, length).map_err(Error::io("copy what was sent"))?;
-        staging::read_only(&copy).map_err(Error::io("reopen the copy"))
     }
 
     pub(crate) fn scratch_path(&self, record: &ScratchRecord) -> PathBuf {

@@ -60,7 +60,7 @@ impl Tree {
         text.metric("info", "gauge", "The version that runs.");
         text.sample("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         let help = "1 after the disk has failed: nothing is stored any more.";
-        text.gauge("fenced", help, u8::from(self.library.fence().is_raised()));
+        text.gauge("fenced", help, u8::from(self.library.fence.is_raised()));
         self.tell_library(&mut text)?;
         self.tell_work(&mut text);
         self.tell_operations(&mut text);
@@ -128,7 +128,7 @@ impl Tree {
         text.gauge("open_handles", "Open files and directories.", self.handles.count());
         text.gauge("open_drafts", "Open drafts and placeholders.", self.drafts.len());
         text.gauge("arrivals", "Files in drop boxes that wait.", self.arrivals.len());
-        let workers = self.library.pipeline().status();
+        let workers = self.library.pipeline.status();
         text.metric("workers", "gauge", "Worker processes, and callers that wait for one.");
         text.sample("workers", &[("state", "live")], workers.live);
         text.sample("workers", &[("state", "busy")], workers.busy);
@@ -157,7 +157,7 @@ impl Tree {
     }
 
     fn tell_counts(&self, text: &mut Text) {
-        let counts = self.library.counts();
+        let counts = &self.library.counts;
         let attached = "Files that were judged, stored and linked.";
         text.counter("attached_total", attached, counts.attached.total());
         let stored = "Bytes of blobs that were stored.";

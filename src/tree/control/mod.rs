@@ -177,7 +177,7 @@ impl Tree {
 
     /// What a user was told last.
     fn last_error(&self, who: Caller) -> String {
-        let fenced = self.library.fence().raised().map(|fenced| format!("{fenced}\n"));
+        let fenced = self.library.fence.raised().map(|fenced| format!("{fenced}\n"));
         let refused = self.library.refusals().last_of(who.uid).map(|line| line.text());
         [fenced, refused].into_iter().flatten().collect::<Vec<_>>().join("\n")
     }

@@ -21,7 +21,7 @@ impl Tree {
     pub fn status(&self) -> Result<Value> {
         let totals = self.library.lookup.totals()?;
         let awaiting = self.library.awaiting_quarantine();
-        let workers = self.library.pipeline().status();
+        let workers = self.library.pipeline.status();
         let refusals: Map<_, _> = self
             .library
             .refusals()
@@ -37,7 +37,7 @@ impl Tree {
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
-            "fenced": self.library.fence().raised().map(fenced),
+            "fenced": self.library.fence.raised().map(fenced),
             "library": {
                 "rows": totals.rows,
                 "attachments": totals.attachments,

@@ -143,7 +143,7 @@ impl Tree {
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
         let length = kept.metadata().map_err(super::files::failed)?.len();
         // Expired scratch may still be open for writing.
-        let sent = self.library.snapshot(&kept, length)?;
+        let sent = self.library.staging.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let times = words::attachment::Times::all(words::timestamp::Timestamp::now());
         let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());

@@ -26,7 +26,7 @@ impl Tree {
             return Err(Error::NotSupported);
         }
         let node = node(ino)?;
-        if let Some(fenced) = self.library.fence().raised().filter(|_| name == REFUSAL) {
+        if let Some(fenced) = self.library.fence.raised().filter(|_| name == REFUSAL) {
             return Ok(fenced.to_string().into_bytes());
         }
         let value = match node.as_model() {

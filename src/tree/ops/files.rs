@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
+use crate::fd;
 use crate::library;
-use crate::library::home::staging;
 use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -147,7 +147,7 @@ impl Tree {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<usize> {
-        match key.filter(|_| self.library.fence().is_raised()) {
+        match key.filter(|_| self.library.fence.is_raised()) {
             Some(key) => read_fully(&*self.library.reopen_blob(key, file)?, offset, buffer),
             None => read_fully(file, offset, buffer),
         }
@@ -212,7 +212,7 @@ impl Tree {
             return;
         }
         let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
-        match staging::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
+        match fd::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
             Ok(meta) => scratch.charge.set(meta.len()),
             Err(error) => tracing::warn!(%error, "a scratch file keeps room that it does not need"),
         }

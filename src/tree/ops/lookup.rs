@@ -307,7 +307,7 @@ impl Tree {
         }
         Ok(match self.library.find_variant(original.blob, variant)? {
             Some(record) => {
-                self.library.counts().variants_found.add(1);
+                self.library.counts.variants_found.add(1);
                 Lookup::Found(keep(variant_attr(&record)))
             }
             None => Lookup::Render(Rendering { original, variant, keep }),

@@ -21,7 +21,7 @@ use words::scratch::ScratchRecord;
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         if flags.writes() {
-            self.library.fence().check()?;
+            self.library.fence.check()?;
         }
         match node(ino)? {
             node @ Node::Attachment(id, _) => self.open_attachment(who, (node, id), flags),

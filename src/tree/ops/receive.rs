@@ -96,7 +96,7 @@ impl Tree {
 
     /// Files in boxes that are finished now; [`Tree::receive`] must follow for each.
     pub fn arrivals(&self) -> Vec<ScratchId> {
-        if self.library.fence().is_raised() {
+        if self.library.fence.is_raised() {
             return Vec::new();
         }
         self.arrivals.due(Instant::now())

@@ -229,7 +229,7 @@ impl Tree {
     pub(in crate::tree) fn daemon(&self) -> Access {
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
         let own = Access { uid: uid.as_raw(), gid: gid.as_raw(), mode: 0o444 };
-        let Policy { uid, gid, .. } = self.library.settings().access;
+        let Policy { uid, gid, .. } = self.library.settings.access;
         Fixed { uid, gid, mode: None }.of(own)
     }
 

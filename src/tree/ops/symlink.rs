@@ -223,7 +223,7 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let access = who.makes(FILE_MODE);
         let replaced = self.made_room(who, &target.place);
-        let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
+        let deadline = Instant::now() + self.library.settings.fetch.timeout.min(FETCHED);
         Written { target, author, access, deadline, replaced }
     }
 }

@@ -33,7 +33,7 @@ impl Tree {
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
     pub fn sweep(&self) {
-        if self.library.fence().is_raised() {
+        if self.library.fence.is_raised() {
             return;
         }
         match self.library.sweep(Patience::Hold) {
@@ -49,7 +49,7 @@ impl Tree {
 
     fn expire_scratch(&self) {
         let now = Timestamp::now();
-        let before = now.minus(self.library.settings().scratch);
+        let before = now.minus(self.library.settings.scratch);
         let warned = self.library.warn_of_expiry(now);
         match warned.and_then(|()| self.library.expire_scratch(before)) {
             Ok(rows) => rows.into_iter().for_each(|row| self.names_changed(row)),

@@ -124,7 +124,7 @@ impl Tree {
             target: writing.target.clone(),
             author: writing.author,
             access: writing.access,
-            deadline: Instant::now() + self.library.settings().fetch.timeout,
+            deadline: Instant::now() + self.library.settings.fetch.timeout,
             replaced: writing.take_replaced(),
         };
         // `>>` writes behind the URL that is shown, which is not in the text.

@@ -59,7 +59,7 @@ impl Tree {
         if let Handle::Document(document) = &*handle
             && let View::Url(_) = document.view
         {
-            let patience = self.library.settings().fetch.timeout;
+            let patience = self.library.settings.fetch.timeout;
             return if document.is_dirty() { Work::Download { patience } } else { Work::Trifle };
         }
         match draft_of(&handle) {
@@ -107,7 +107,7 @@ impl Tree {
         if !scratch.written.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        self.library.fence().check()?;
+        self.library.fence.check()?;
         let Some(record) = self.library.scratch_by_id(scratch.id)? else { return Ok(()) };
         if !name::is_temporary(&record.name) {
             self.library.notice_scratch(&record, Self::author(who, &scratch.opener))?;
