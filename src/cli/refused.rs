@@ -83,7 +83,7 @@ fn ask(config: &Config, request: &Request) -> Result<Value, Error> {
 
 /// Answers the requests of this command. What is no request of this command is an error.
 pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
-    let quarantine = tree.library().quarantine();
+    let quarantine = &tree.library().quarantine;
     match request {
         Request::Refused { after } => {
             let after = after.as_deref().map(parse).transpose()?;
@@ -116,7 +116,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
 
 fn find(tree: &Tree, id: &str) -> Result<Kept, Error> {
     let nothing = || Error::Refused(format!("{id}: the quarantine has no such entry"));
-    tree.library().quarantine().find(parse(id)?).ok_or_else(nothing)
+    tree.library().quarantine.find(parse(id)?).ok_or_else(nothing)
 }
 
 fn parse(id: &str) -> Result<RefusalId, Error> {

@@ -35,16 +35,18 @@ use crate::library::home::staging::Staging;
 use crate::library::keep::expiry::Told;
 use crate::library::keep::promises::{Promise, Promises};
 use crate::library::keep::variant_reads::Reads;
+use crate::library::limit::quotas::Quotas;
 use crate::library::limit::tally::Tally;
 use crate::library::lookup::Lookup;
-use crate::library::lookup::table::Table;
 use crate::library::read::opener::Lent;
 use crate::library::read::variants::{Renderer, Renders};
-use crate::library::refuse::journal::Refusals;
+use crate::library::refuse::Refusals;
+use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
+use crate::library::refuse::reports::Reports;
+use crate::library::scratch::Scratch;
 use pipeline::{self, Pipeline};
 use words::attachment::AttachmentId;
-use words::quota::{Limits, Quotas};
 use words::schema::Schema;
 
 pub use error::Error;
@@ -58,13 +60,15 @@ pub struct Library {
     pub lookup: Arc<Lookup>,
     boxes: Vec<BoxState>,
     pub settings: Settings,
-    limits: Limits,
-    tally: Tally,
+    pub quotas: Arc<Quotas>,
+    pub scratch: Arc<Scratch>,
     told: Told,
     stores: Stores,
     pub staging: Arc<Staging>,
-    quarantine: Quarantine,
-    refusals: Refusals,
+    pub journal: Arc<Journal>,
+    pub quarantine: Arc<Quarantine>,
+    reports: Arc<Reports>,
+    pub refusals: Refusals,
     reserve: Arc<Reserve>,
     renders: Renders,
     renderer: Renderer,
@@ -74,7 +78,7 @@ pub struct Library {
     reads: Reads,
     lent: Lent,
     damage: Damage,
-    pub counts: Counts,
+    pub counts: Arc<Counts>,
 }
 
 /// The parts that a library is made of.
@@ -93,11 +97,11 @@ impl Library {
     /// Puts the parts together, declares the tables and deals with what a crash left behind.
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let io = |action| move |source| Error::Io { action, source };
-        let home = &parts.home;
-        let quarantine = Quarantine::open(home.quarantine(), parts.settings.quarantine);
-        let refusals = Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?;
-        let kept = (quarantine.map_err(io("read the quarantine"))?, refusals);
-        let library = Self::assemble(parts, kept, Renderer::Own)?;
+        let Parts { home, settings, fence, .. } = &parts;
+        let quarantine = Quarantine::open(home.quarantine(), settings.quarantine, fence.clone());
+        let journal = Journal::open(home.errors()).map_err(io("open errors.jsonl"))?;
+        let quarantine = quarantine.map_err(io("read the quarantine"))?;
+        let library = Self::assemble(parts, journal, quarantine, Renderer::Own)?;
         library.recover()?;
         library.reserve.fill();
         Ok(library)
@@ -106,31 +110,58 @@ impl Library {
     /// Puts the parts together for reading alone, beside the daemon that writes or without one. Changes nothing: of
     /// everything that writes nothing may be called.
     pub fn open_to_read(parts: Parts, renderer: Renderer) -> Result<Self, Error> {
-        let quarantine = Quarantine::none(parts.home.quarantine(), parts.settings.quarantine);
-        let refusals = Refusals::open("/dev/null".into());
-        let refusals = refusals.map_err(|source| Error::Io { action: "open /dev/null", source })?;
-        Self::assemble(parts, (quarantine, refusals), renderer)
+        let Parts { home, settings, fence, .. } = &parts;
+        let quarantine = Quarantine::none(home.quarantine(), settings.quarantine, fence.clone());
+        let journal = Journal::open("/dev/null".into());
+        let journal = journal.map_err(|source| Error::Io { action: "open /dev/null", source })?;
+        Self::assemble(parts, journal, quarantine, renderer)
     }
 
     fn assemble(
         parts: Parts,
-        (quarantine, refusals): (Quarantine, Refusals),
+        journal: Journal,
+        quarantine: Quarantine,
         renderer: Renderer,
     ) -> Result<Self, Error> {
         let Parts { fence, home, catalog, blobs, pipeline, schema, settings } = parts;
         let lookup = Lookup::declare(Arc::clone(&catalog), schema, settings.access)?;
-        let limits = limits(lookup.tables(), &settings.quotas);
-        catalog.limit(limits.clone());
+        let lookup = Arc::new(lookup);
+        let reserve = Arc::new(Reserve::new(home.reserve()));
+        let quotas = Quotas::new(Arc::clone(&catalog), Arc::clone(&lookup), &settings.quotas);
+        let quotas = Arc::new(quotas);
+        let scratch = Arc::new(Scratch {
+            catalog: Arc::clone(&catalog),
+            fence: fence.clone(),
+            folder: home.scratch(),
+            lookup: Arc::clone(&lookup),
+            quotas: Arc::clone(&quotas),
+            reserve: Arc::clone(&reserve),
+            tally: Tally::default(),
+        });
+        let journal = Arc::new(journal);
+        let max_age = quarantine.bounds().age;
+        let quarantine = Arc::new(quarantine);
+        let reports = Arc::new(Reports::new(Arc::clone(&lookup), Arc::clone(&scratch), max_age));
+        let refusals = Refusals {
+            lookup: Arc::clone(&lookup),
+            quotas: Arc::clone(&quotas),
+            scratch: Arc::clone(&scratch),
+            journal: Arc::clone(&journal),
+            quarantine: Arc::clone(&quarantine),
+            reports: Arc::clone(&reports),
+        };
         Ok(Self {
             staging: Arc::new(Staging::new(home.staging(), fence.clone())),
+            quotas,
+            scratch,
+            journal,
             quarantine,
+            reports,
             refusals,
-            reserve: Arc::new(Reserve::new(home.reserve())),
+            reserve,
             stores: Stores::open(&*catalog, &settings.stores)?,
             boxes: BoxState::all(&lookup),
-            lookup: Arc::new(lookup),
-            limits,
-            tally: Tally::default(),
+            lookup,
             told: Told::default(),
             renders: Renders::default(),
             renderer,
@@ -140,7 +171,7 @@ impl Library {
             reads: Reads::default(),
             lent: Lent::new(),
             damage: Damage::default(),
-            counts: Counts::default(),
+            counts: Arc::default(),
             fence,
             home,
             catalog,
@@ -150,14 +181,6 @@ impl Library {
         })
     }
 
-    pub fn quarantine(&self) -> &Quarantine {
-        &self.quarantine
-    }
-
-    pub fn refusals(&self) -> &Refusals {
-        &self.refusals
-    }
-
     pub fn downloads(&self) -> &Downloads {
         &self.downloads
     }
@@ -165,15 +188,5 @@ impl Library {
     /// No sweep takes the attachment while the promise lives.
     pub fn promise(&self, id: AttachmentId) -> Promise {
         self.promises.make(id)
-    }
-}
-
-/// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.
-fn limits(tables: &[Table], quotas: &Quotas) -> Limits {
-    let number = |table: &Table| Some((table.id, *quotas.tables.get(&table.name)?));
-    Limits {
-        tables: tables.iter().filter_map(number).collect(),
-        uid: quotas.uid,
-        uids: quotas.uids.clone(),
     }
 }

@@ -51,7 +51,7 @@ fn stored(house: &House, at: At) -> Result<Vec<u8>, Refusal> {
 }
 
 fn kept(house: &House) -> Vec<Rule> {
-    house.library().quarantine().list().into_iter().map(|(_, kept)| kept.rule).collect()
+    house.library().quarantine.list().into_iter().map(|(_, kept)| kept.rule).collect()
 }
 
 /// The name was free when the program looked, and taken when it created: two who append to one file.
@@ -471,7 +471,7 @@ fn waits_for_the_next_start(end: impl FnOnce(&House, Descriptor)) {
     Kernel(house.tree()).write(fd, 0, b"a text").expect("written");
     without_quarantine(&house, || end(&house, fd));
     assert_eq!((kept(&house), house.files("staging")), (vec![], 1));
-    assert_eq!(house.library().awaiting_quarantine(), (1, 6));
+    assert_eq!(house.library().counts.awaiting_quarantine(), (1, 6));
     house.restart();
     assert_eq!((kept(&house), house.files("staging")), (vec![Rule::Interrupted], 0));
 }
@@ -567,14 +567,14 @@ fn the_attributes_of_a_draft_are_bounded() {
 
 /// `mv` of the only quarantined file onto a field.
 fn retry(house: &House, to: At) -> Result<(), Refusal> {
-    let kept = house.library().quarantine().list();
+    let kept = house.library().quarantine.list();
     assert_eq!(kept.len(), 1, "one file is kept");
     take_from_quarantine(house, &kept[0].1.name, to)
 }
 
 fn take_from_quarantine(house: &House, name: &str, to: At) -> Result<(), Refusal> {
     let kernel = Kernel(house.tree());
-    let entries = house.library().quarantine().list();
+    let entries = house.library().quarantine.list();
     let id = entries.last().expect("something is kept").0.to_string();
     let mut folder = Ino(1);
     for part in [".mediafs", "quarantine", &id] {
@@ -594,7 +594,7 @@ fn nobody_who_holds_scratch_open_reaches_into_what_was_attached_from_the_quarant
     kernel.unlink(writer(), DOC).expect("removed");
     kernel.rmdir(writer(), "1").expect("its scratch goes to the quarantine");
     kernel.mkdir(writer(), "1").expect("made again");
-    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let (id, _) = house.library().quarantine.list().pop().expect("kept");
     let mut entry = Ino(1);
     for name in [".mediafs", "quarantine", &id.to_string()] {
         entry = kernel.lookup(writer(), entry, name).expect("there").attr.ino;
@@ -614,9 +614,9 @@ fn scratch_that_was_refused_and_is_kept_in_the_quarantine_is_another_file_than_t
     assert_eq!(kernel.rename(writer(), TMP, DOC, RenameMode::Replace), Err(TOO_SMALL));
     let fd = open(&house, writer(), TMP, How::Update);
     kernel.write(fd, 0, b"y").expect("written");
-    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let (id, _) = house.library().quarantine.list().pop().expect("kept");
     let mut kept = String::new();
-    let mut bytes = house.library().quarantine().open_bytes(id).expect("there");
+    let mut bytes = house.library().quarantine.open_bytes(id).expect("there");
     bytes.read_to_string(&mut kept).expect("read");
     assert_eq!(kept, "x");
 }

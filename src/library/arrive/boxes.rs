@@ -20,7 +20,8 @@ use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::reports;
 use crate::library::scratch::ScratchStat;
 use crate::library::scratch::report_name::report_name;
-use crate::library::{Library, scratch};
+use crate::library::scratch::xattr;
+use crate::library::Library;
 use words::access::DIR_MODE;
 use words::attachment::{Access, RowId, ScratchId};
 use words::author::Author;
@@ -92,8 +93,8 @@ impl Library {
     pub fn receive(&self, id: ScratchId) -> Result<(), Error> {
         let Some(record) = self.catalog.scratch_by_id(id)? else { return Ok(()) };
         let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
-        let file = self.open_scratch(&record, false)?;
-        let before = self.stat_scratch(&record)?;
+        let file = self.scratch.open(&record)?;
+        let before = self.scratch.stat(&record)?;
         let sent = self.staging.snapshot(&file, before.size)?;
         let read = Error::io("read a file in a box");
         let digest = pipeline::digest(&sent, before.size).map_err(read)?;
@@ -103,7 +104,7 @@ impl Library {
         self.catalog.take(id, if safe { digest } else { Digest::of(&[]) })?;
         // Somebody wrote on meanwhile and may have closed it before it was taken. That it was read is no change.
         let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
-        if changes(self.stat_scratch(&record)?) != changes(before) {
+        if changes(self.scratch.stat(&record)?) != changes(before) {
             self.catalog.offer(id)?;
         }
         Ok(())
@@ -137,12 +138,12 @@ impl Library {
         let hint = &refusal.violation.hint;
         let text = format!("{refusal}\nhint: {hint}\nid: {}\n", refusal.id);
         let access = Access { mode: reports::MODE, ..record.access };
-        self.write_report(&record.folder, &name, access, &text)
+        self.reports.write(&record.folder, &name, access, &text)
     }
 
     fn take_reason(&self, record: &ScratchRecord) -> Result<(), Error> {
         let name = report_name(&record.name);
-        name.map_or(Ok(()), |name| self.remove_report(&record.folder, &name))
+        name.map_or(Ok(()), |name| self.reports.remove(&record.folder, &name))
     }
 
     fn attach_arrival(
@@ -167,8 +168,8 @@ impl Library {
             Some(row) => row.clone(),
             None => self.enrol(drop_box, table, (record, sent))?,
         };
-        let times = self.stat_scratch(record)?.times;
-        let metadata = Metadata::written(record.access, times, scratch::foreign_attributes(sent));
+        let times = self.scratch.stat(record)?.times;
+        let metadata = Metadata::written(record.access, times, xattr::all(sent));
         let target = self.arrival_target(field, &row, &record.name)?;
         match self.store(&refined, &target, &metadata) {
             Err(Error::Quota(excess)) => {
@@ -176,7 +177,7 @@ impl Library {
                 if noted.is_none() {
                     self.catalog.remove_row(row.id)?;
                 }
-                let violation = self.over_quota(&excess);
+                let violation = self.quotas.violation(&excess);
                 Err(self.refuse_arrival(drop_box, record, violation, sent).into())
             }
             stored => stored.map(drop),
@@ -265,14 +266,14 @@ impl Library {
         sent: &File,
     ) -> Refusal {
         let refusal = Refusal {
-            id: self.refusals.next_id(),
+            id: self.journal.next_id(),
             path: format!("drop/{}/{}", drop_box.rule.name, record.name),
             field: drop_box.rule.field.to_string(),
             violation,
         };
         let name = record.name.as_str();
-        let kept = self.keep(&refusal, name, author(record), sent);
-        self.refusals.record(&refusal, None, author(record), kept);
+        let kept = self.quarantine.keep(&refusal, name, author(record), sent);
+        self.journal.record(&refusal, None, author(record), kept);
         refusal
     }
 }

@@ -45,7 +45,7 @@ impl Library {
         }
         drop(promises);
         self.recover_scratch()?;
-        let (files, bytes) = self.awaiting_quarantine();
+        let (files, bytes) = self.counts.awaiting_quarantine();
         if files > 0 {
             tracing::warn!(files, bytes = %ByteCount(bytes), "interrupted files that the quarantine cannot take stay in the library's folders `staging` and `scratch`; the next start tries again");
         }
@@ -80,7 +80,7 @@ impl Library {
     fn keep_found(&self, found: &Found<'_>) -> bool {
         self.send_to_quarantine(found).unwrap_or_else(|error| {
             tracing::debug!(file = %found.file.display(), %error, "an interrupted file stays where it is");
-            self.leave(fs::metadata(found.file).map_or(0, |meta| meta.len()));
+            self.counts.leave(fs::metadata(found.file).map_or(0, |meta| meta.len()));
             false
         })
     }
@@ -99,26 +99,15 @@ impl Library {
         let file = File::open(found.file)?;
         trim(&file);
         let refusal = Refusal {
-            id: self.refusals.next_id(),
+            id: self.journal.next_id(),
             path: found.path.clone(),
             field: found.place.map_or("the library", |place| place.field.as_str()).to_owned(),
             violation: interrupted(),
         };
         let author = Author { uid: found.uid.unwrap_or_else(|| meta.uid()), pid: 0 };
-        let kept = self.try_keep(&refusal, found.name, author, &file)?;
-        self.refusals.record(&refusal, found.place, author, Some(kept));
+        let kept = self.quarantine.try_keep(&refusal, found.name, author, &file)?;
+        self.journal.record(&refusal, found.place, author, Some(kept));
         Ok(true)
-    }
-
-    /// Counts a file that waits for the next start to send it to the quarantine.
-    pub(crate) fn leave(&self, length: u64) {
-        self.counts.awaiting_files.add(1);
-        self.counts.awaiting_bytes.add(length);
-    }
-
-    /// How many files there are that the quarantine could not take, and how large they are.
-    pub fn awaiting_quarantine(&self) -> (u64, u64) {
-        (self.counts.awaiting_files.total(), self.counts.awaiting_bytes.total())
     }
 
     fn restore_replaced(&self, note: &Note) -> Result<(), Error> {
@@ -133,11 +122,10 @@ impl Library {
     fn recover_scratch(&self) -> Result<(), Error> {
         let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
         for record in records.iter().filter(|record| !is_report(record)) {
-            let size = size_of(&self.scratch_path(record));
-            let table = self.scratch_table(&record.folder)?;
-            self.tally.add(record, table, size);
+            let size = size_of(&self.scratch.path(record));
+            self.scratch.count(record, size)?;
         }
-        let known: HashSet<_> = records.iter().map(|record| self.scratch_path(record)).collect();
+        let known: HashSet<_> = records.iter().map(|record| self.scratch.path(record)).collect();
         let read = || Error::io("read the scratch folder");
         for entry in fs::read_dir(self.home.scratch()).map_err(read())? {
             let file = entry.map_err(read())?.path();

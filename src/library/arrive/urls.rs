@@ -34,9 +34,9 @@ impl Library {
     /// record; bytes that came whole are in the quarantine.
     pub fn attach_url(&self, order: &Order) -> Result<Verdict, Error> {
         let Order { url, target, author, access, deadline, replaced } = order;
-        let room = self.room(target, self.lookup.fixed(target).of(*access).uid)?;
+        let room = self.quotas.room(target, self.lookup.fixed(target).of(*access).uid)?;
         if let Some(excess) = &room.full {
-            return Err(self.refuse_over_quota(target, *author, excess).into());
+            return Err(self.refusals.refuse_over_quota(target, *author, excess).into());
         }
         let replaced = replaced.map(|id| self.promise(id));
         let draft = Draft::new(target.clone(), *author, *access, Start::Empty, replaced)
@@ -56,7 +56,8 @@ impl Library {
         };
         let limit = target.field.rules.max_size;
         let fetched = self.fetcher.fetch(url, limit, *deadline, &mut take);
-        let refuse = |violation| Error::from(self.refuse(target, *author, violation, None));
+        let refuse =
+            |violation| Error::from(self.refusals.refuse(target, *author, violation, None));
         match (fetched, unfit) {
             (_, Some(error)) => Err(error),
             (Err(fetch::Error::Busy), None) => Err(Error::Busy),
@@ -68,7 +69,7 @@ impl Library {
 
     /// Puts a text that is no URL on record.
     pub fn refuse_url(&self, target: &Target, author: Author, error: &UrlError) -> Refusal {
-        self.refuse(target, author, unreadable(error), None)
+        self.refusals.refuse(target, author, unreadable(error), None)
     }
 }
 

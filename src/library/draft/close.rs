@@ -107,13 +107,13 @@ impl Draft {
         let size = self.size();
         // The quarantine takes nothing then. The next start finds the bytes where they are, under a name that says whose they are.
         if library.fence.is_raised() && size > 0 && !work.detached {
-            let refusal = Refusal::new(library.refusals.next_id(), &self.target.slot, violation);
+            let refusal = Refusal::new(library.journal.next_id(), &self.target.slot, violation);
             match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
                 Stage::Open(staged) => staged.freeze().keep(),
                 Stage::Frozen { name, .. } => name.keep(),
                 other => work.stage = other,
             }
-            library.leave(size);
+            library.counts.leave(size);
             return;
         }
         if let Err(error) = work.trim() {
@@ -125,7 +125,8 @@ impl Draft {
             _ => return,
         };
         if self.size() > 0 && !work.detached {
-            let refusal = library.refuse(&self.target, self.author, violation, Some(bytes));
+            let refusal =
+                library.refusals.refuse(&self.target, self.author, violation, Some(bytes));
             let stage = std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone()));
             self.let_go(library, (stage, hearer), &refusal);
         }
@@ -166,7 +167,7 @@ impl Draft {
             _ => return,
         };
         tracing::warn!(id = %refusal.id, slot = %self.target.slot, bytes = self.size(), "a file stays in the folder `staging`; the next start tries again to move it to the quarantine");
-        library.leave(self.size());
+        library.counts.leave(self.size());
         name.keep();
     }
 
@@ -175,7 +176,7 @@ impl Draft {
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
             work.unfit.clone_from(&work.condemned);
-            let refusal = library.refuse(&self.target, self.author, violation, Some(sent));
+            let refusal = library.refusals.refuse(&self.target, self.author, violation, Some(sent));
             return self.refused(library, (work, hearer), refusal);
         }
         let raw = Raw::new(sent)?.seen(work.sum.clone());
@@ -205,7 +206,7 @@ impl Draft {
         (work, hearer): (&mut Work, Hearer),
         refusal: Refusal,
     ) -> Result<Verdict, Error> {
-        let silent = library.tells_success(&self.target, &refusal);
+        let silent = library.refusals.tells_success(&self.target, &refusal);
         match std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone())) {
             Stage::Frozen { sent, .. } if silent => {
                 work.stage = Stage::Quarantined { sent };

@@ -44,13 +44,14 @@ impl Draft {
     /// Judges space that is about to be allocated up to here, beyond the end. The refusal is this call's alone: the bytes may
     /// fit all the same.
     pub(crate) fn judge_reserve(&self, library: &Library, end: u64) -> Result<(), Error> {
-        let refuse = |violation| library.refuse(&self.target, self.author, violation, None);
+        let refuse =
+            |violation| library.refusals.refuse(&self.target, self.author, violation, None);
         Ok(self.fits(library, end).map_err(refuse)?)
     }
 
     fn fits(&self, library: &Library, size: u64) -> Result<(), Violation> {
         policy::judge_size_so_far(&self.target.field.rules, size)?;
-        self.room.check(size).map_err(|excess| library.over_quota(&excess))
+        self.room.check(size).map_err(|excess| library.quotas.violation(&excess))
     }
 
     /// Whether what is stored will be what is sent, or both: else its digest is nobody's business.
@@ -103,7 +104,7 @@ impl Draft {
 
     /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
     fn refuse_early(&self, library: &Library, work: &mut Work, violation: Violation) -> Error {
-        let refusal = library.refuse(&self.target, self.author, violation, None);
+        let refusal = library.refusals.refuse(&self.target, self.author, violation, None);
         work.stage = Stage::Refused(refusal.clone());
         refusal.into()
     }

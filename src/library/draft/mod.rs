@@ -19,7 +19,7 @@ use crate::library::draft::writeback::Writeback;
 use crate::library::error::Error;
 use crate::library::home::staging::{Frozen, Note, Staged};
 use crate::library::keep::promises::Promise;
-use crate::library::limit::quotas::Room;
+use crate::library::limit::room::Room;
 use crate::library::lookup::target::Target;
 use pipeline::Sum;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
@@ -137,7 +137,7 @@ impl Draft {
     /// The same draft, with what the quotas leave for it. Without room it is unfit from the start.
     pub fn within(self, library: &Library, room: Room) -> Self {
         if let Some(excess) = &room.full {
-            self.condemn(library.over_quota(excess));
+            self.condemn(library.quotas.violation(excess));
         }
         Self { room, ..self }
     }

@@ -70,7 +70,7 @@ impl Library {
         let writing: Map<_, _> =
             drafts.iter().map(|(place, size)| (path(place), json!(size))).collect();
         let errors: Map<_, _> = self
-            .refusals
+            .journal
             .of_places(row.id)
             .into_iter()
             .map(|(place, line)| (path(&place), json!(line.message)))
@@ -143,8 +143,8 @@ impl Library {
     ) -> Refusal {
         let path = format!("{}/{}/{ROW_JSON}", table.name, row.name);
         let field = ROW_JSON.to_owned();
-        let refusal = Refusal { id: self.refusals.next_id(), path, field, violation };
-        self.refusals.record(&refusal, None, author, None);
+        let refusal = Refusal { id: self.journal.next_id(), path, field, violation };
+        self.journal.record(&refusal, None, author, None);
         refusal
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::scratch::remove_file;
 use crate::library::scratch::report_name::{has_suffix, is_report};
 use words::attachment::RowId;
 use words::author::Author;
@@ -53,7 +52,7 @@ struct Moved {
 impl Library {
     /// Costs as much as there are users.
     pub fn scratch_status(&self) -> ScratchStatus {
-        let (files, bytes, oldest) = self.tally.named();
+        let (files, bytes, oldest) = self.scratch.totals();
         let next_expiry = oldest.map(|created| created.plus(self.settings.scratch));
         ScratchStatus { files, bytes, next_expiry }
     }
@@ -72,8 +71,9 @@ impl Library {
         };
         let new = |it: &ScratchRecord| from.is_none_or(|from| it.created >= from);
         let mut found = self.catalog.scratch_before(until)?;
-        found
-            .retain(|it| new(it) && !is_report(it) && !self.is_dealt_with(it) && self.size(it) > 0);
+        found.retain(|it| {
+            new(it) && !is_report(it) && !self.is_dealt_with(it) && self.scratch.size(it) > 0
+        });
         let Some(first) = found.iter().map(|record| record.created).min() else { return Ok(()) };
         let rows: BTreeSet<_> = found.iter().map(|record| record.folder.row).collect();
         let mut named = Vec::new();
@@ -82,7 +82,7 @@ impl Library {
         }
         tracing::warn!(
             files = found.len(),
-            bytes = %ByteCount(found.iter().map(|record| self.size(record)).sum()),
+            bytes = %ByteCount(found.iter().map(|record| self.scratch.size(record)).sum()),
             rows = rows.len(),
             first = first.plus(life).as_rfc3339(),
             "scratch expires soon and goes to the quarantine then, in {}{}; move it onto fields, or raise [library] scratch",
@@ -92,17 +92,13 @@ impl Library {
         Ok(())
     }
 
-    fn size(&self, record: &ScratchRecord) -> u64 {
-        self.tally.find(record.id).map_or(0, |charge| charge.size())
-    }
-
     /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine. Returns the rows that it was in.
     /// What the quarantine cannot take stays scratch.
     pub fn expire_scratch(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
         let old = self.catalog.scratch_before(before)?;
         let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
         for record in &reports {
-            self.expire_report(record)?;
+            self.reports.expire(record)?;
         }
         let mut stuck = Vec::new();
         for record in &old {
@@ -124,43 +120,41 @@ impl Library {
 
     /// Kept first, forgotten next, removed last: a crash between them loses nothing.
     fn forget_scratch(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<(), Error> {
-        if let Err(error) = self.catalog.remove_scratch(record.id, Timestamp::now()) {
+        if let Err(error) = self.scratch.forget(record) {
             // It is scratch still, and would be kept once more by the next try.
             let undone = moved.map_or(Ok(()), |moved| self.quarantine.remove(moved.refusal.id));
             undone.map_err(Error::io("take expired scratch back"))?;
-            return Err(error.into());
+            return Err(error);
         }
-        self.tally.remove(record.id);
         self.tell_moved(moved);
-        remove_file(&self.scratch_path(record));
+        self.scratch.remove_file(record);
         Ok(())
     }
 
     fn tell_moved(&self, moved: Option<Moved>) {
         if let Some(Moved { refusal, author, kept }) = moved {
-            self.refusals.record(&refusal, None, author, Some(kept));
+            self.journal.record(&refusal, None, author, Some(kept));
         }
     }
 
     /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
     pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
-        let length = self.size(record);
-        self.tally.remove(record.id);
+        let length = self.scratch.uncount(record);
         match self.keep_scratch(record, row_path) {
             Ok(moved) => {
                 self.tell_moved(moved);
-                remove_file(&self.scratch_path(record));
+                self.scratch.remove_file(record);
             }
             Err(error) => {
                 tracing::warn!(path = format!("{row_path}/{}", record.name), %error, "scratch of a removed row stays in the folder `scratch`; the next start tries again to move it to the quarantine");
-                self.leave(length);
+                self.counts.leave(length);
             }
         }
     }
 
     /// Sends scratch with bytes to the quarantine. None: nobody needs its file.
     fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
-        let file = match File::open(self.scratch_path(record)) {
+        let file = match File::open(self.scratch.path(record)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -170,7 +164,7 @@ impl Library {
         }
         let refusal = self.scratch_refusal(record, row_path, expired(record));
         let author = Author { uid: record.access.uid, pid: 0 };
-        let kept = self.try_keep(&refusal, record.name.as_str(), author, &file)?;
+        let kept = self.quarantine.try_keep(&refusal, record.name.as_str(), author, &file)?;
         Ok(Some(Moved { refusal, author, kept }))
     }
 
@@ -198,13 +192,13 @@ impl Library {
         let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
         let violation = not_a_field(record, &fields.join(", "), self.settings.scratch);
         let refusal = self.scratch_refusal(record, &path, violation);
-        self.refusals.record(&refusal, None, author, None);
+        self.journal.record(&refusal, None, author, None);
         Ok(())
     }
 
     fn scratch_refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
         Refusal {
-            id: self.refusals.next_id(),
+            id: self.journal.next_id(),
             path: format!("{row}/{}", record.name),
             field: row.to_owned(),
             violation,

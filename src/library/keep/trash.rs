@@ -115,11 +115,11 @@ impl Library {
         let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
         match self.reserve.even_when_full(share) {
             Err(Error::Quota(excess)) => {
-                Err(self.refuse_over_quota(target, author, &excess).into())
+                Err(self.refusals.refuse_over_quota(target, author, &excess).into())
             }
             Err(error) => Err(error),
             Ok(displaced) => {
-                self.clear_refusal(target);
+                self.refusals.clear(target);
                 Ok(displaced)
             }
         }

@@ -1,5 +1,6 @@
-//! The tally of scratch: how many bytes whose scratch files have, while they have a name or somebody has them open.
-//! Does not touch a file; whoever changes one says how large it becomes.
+//! The tally of scratch: how many bytes of scratch each user and each table has.
+//!
+//! A file counts while it has a name or is open. Nothing here touches a file: the caller says how large a file becomes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -9,9 +10,10 @@ use words::quota::{self, Account, Excess, Limits, Measure};
 use words::scratch::ScratchRecord;
 use words::timestamp::Timestamp;
 
-/// The sizes of all scratch files. Made anew at each start from what the disk holds.
+/// The sizes of all scratch files. Each start counts them anew on the disk.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// Guards the sums of all accounts. Shared with every [`Charge`]. Never held across I/O.
     sums: Arc<Mutex<Sums>>,
     /// Guards the scratch files that have a name, with the times when they were made. Never held across I/O.
     named: Mutex<BTreeMap<ScratchId, (Timestamp, Arc<Charge>)>>,
@@ -22,24 +24,24 @@ struct Sums {
     accounts: HashMap<Account, u64>,
 }
 
-/// One scratch file's part of the tally. It ends with the last who holds it: a file without a name takes its room until it is
-/// closed.
+/// What one scratch file adds to the tally. It ends when the last holder drops it: a file without a name takes its room until
+/// it is closed.
 #[derive(Debug)]
 pub struct Charge {
     /// Guards all sums, so that two writers cannot both take what is left of a quota. Never held across I/O.
     sums: Arc<Mutex<Sums>>,
-    /// Guards whose it is and how large; taken before the sums.
+    /// Guards the owner and the size of the file. Taken before the sums.
     part: Mutex<Part>,
-    /// Held shared by whoever changes the file's bytes or its size, and alone by whoever needs them to stand still: while they
-    /// are copied to be judged, and until its handles are a draft's, or while space is given back. Held across I/O for that
-    /// reason.
+    /// Guards the file's bytes and size. Whoever changes them holds it shared. It is held alone while the bytes must not change:
+    /// while they are copied to be judged, until the file's handles are a draft's, and while space is given back. For that
+    /// reason it is held across I/O.
     pub gate: RwLock<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Part {
     uid: u32,
-    /// None where no table has a quota of scratch: nobody asks for it then.
+    /// None if no table has a quota of scratch.
     table: Option<TableId>,
     size: u64,
 }
@@ -52,7 +54,7 @@ impl Tally {
         charge
     }
 
-    /// Counts a scratch file for as long as the answer is held.
+    /// Counts a scratch file without a name, until the returned charge is dropped.
     pub fn open(&self, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
         let part = Part { uid, table, size };
         part.accounts().for_each(|account| lock(&self.sums).add(account, size));
@@ -64,7 +66,7 @@ impl Tally {
         lock(&self.named).get(&id).map(|(_, charge)| Arc::clone(charge))
     }
 
-    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made: numbers follow time.
+    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made. Numbers follow time.
     pub fn named(&self) -> (usize, u64, Option<Timestamp>) {
         let of_user = |(account, size)| matches!(account, Account::Uid(_)).then_some(size);
         let bytes = self.all().into_iter().filter_map(of_user).sum();
@@ -72,19 +74,15 @@ impl Tally {
         (named.len(), bytes, named.first_key_value().map(|(_, (created, _))| *created))
     }
 
-    /// A scratch file has lost its name.
+    /// Takes the name off a scratch file. It counts on while somebody has it open.
     pub fn remove(&self, id: ScratchId) {
         let charge = lock(&self.named).remove(&id);
-        // Not under the lock: the last holder takes the sums'.
+        // Dropped outside of the lock: a last holder takes the lock of the sums.
         drop(charge);
     }
 
-    pub fn of(&self, account: Account) -> u64 {
-        lock(&self.sums).of(account)
-    }
-
-    /// What each account has, in no order.
-    pub fn all(&self) -> Vec<(Account, u64)> {
+    /// The bytes of each account, in no order.
+    fn all(&self) -> Vec<(Account, u64)> {
         lock(&self.sums).accounts.iter().map(|(account, size)| (*account, *size)).collect()
     }
 }
@@ -94,7 +92,7 @@ impl Charge {
         lock(&self.part).size
     }
 
-    /// Makes room for the file to have `size` bytes, if it has fewer; keeps to the quotas.
+    /// Lets the file grow to `size` bytes. A smaller `size` changes nothing. Errors: the quota that it would exceed.
     pub fn grow(&self, size: u64, limits: &Limits) -> Result<(), Excess> {
         let mut part = lock(&self.part);
         let Some(more) = size.checked_sub(part.size).filter(|more| *more > 0) else {
@@ -111,12 +109,12 @@ impl Charge {
         Ok(())
     }
 
-    /// The file has this size now, whatever the quotas say.
+    /// Sets the size that the file has now, without asking the quotas.
     pub fn set(&self, size: u64) {
         self.change(|part| part.size = size);
     }
 
-    /// `chown`, and a move to another table.
+    /// Charges the file to another user or table, after a `chown` or a move.
     pub fn give(&self, uid: u32, table: Option<TableId>) {
         self.change(|part| (part.uid, part.table) = (uid, table));
     }
@@ -180,6 +178,10 @@ mod tests {
 
     const ME: Account = Account::Uid(7);
 
+    fn of(tally: &Tally, account: Account) -> u64 {
+        lock(&tally.sums).of(account)
+    }
+
     fn limits(scratch: u64) -> Limits {
         let uid = Quota { scratch: Some(scratch), ..Quota::default() };
         Limits { uid, ..Limits::default() }
@@ -217,7 +219,7 @@ mod tests {
         let tally = Tally::default();
         let open = tally.add(&scratch(1, 7), Some(TableId(2)), 50);
         tally.remove(ScratchId(1));
-        assert_eq!((tally.of(ME), tally.of(Account::Table(TableId(2)))), (50, 50));
+        assert_eq!((of(&tally, ME), of(&tally, Account::Table(TableId(2)))), (50, 50));
         drop(open);
         assert_eq!(tally.all(), []);
     }
@@ -226,15 +228,15 @@ mod tests {
     fn what_is_given_away_counts_for_its_new_owner() {
         let tally = Tally::default();
         tally.add(&scratch(1, 7), None, 50).give(8, Some(TableId(2)));
-        assert_eq!((tally.of(ME), tally.of(Account::Uid(8))), (0, 50));
-        assert_eq!(tally.of(Account::Table(TableId(2))), 50);
+        assert_eq!((of(&tally, ME), of(&tally, Account::Uid(8))), (0, 50));
+        assert_eq!(of(&tally, Account::Table(TableId(2))), 50);
     }
 
     #[test]
     fn root_is_counted_and_held_to_nothing() {
         let tally = Tally::default();
         assert_eq!(tally.add(&scratch(1, 0), None, 0).grow(500, &limits(100)), Ok(()));
-        assert_eq!(tally.of(Account::Uid(0)), 500);
+        assert_eq!(of(&tally, Account::Uid(0)), 500);
     }
 
     #[test]

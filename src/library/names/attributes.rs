@@ -1,7 +1,6 @@
 //! Foreign attributes (`user.note`): kept with the attachment, up to 64 KiB in all (CONTRACT 6).
 //! Does not know our own, which are answered and not kept, but for the one that says where a file came from.
 
-use std::fs::File;
 
 use crate::catalog::Revision;
 use crate::library::Library;
@@ -90,20 +89,10 @@ impl Library {
         excess: Violation,
     ) -> Error {
         let Some(Target { slot, place, .. }) = target else { return Error::NoSpace };
-        let refusal = Refusal::new(self.refusals().next_id(), slot, excess);
+        let refusal = Refusal::new(self.journal.next_id(), slot, excess);
         // The file itself was not refused: no report lies beside it.
-        self.refusals().record(&refusal, Some(place), author, None);
+        self.journal.record(&refusal, Some(place), author, None);
         refusal.into()
-    }
-}
-
-/// Gives attributes to a file of the backing disk, as far as that takes them.
-pub(crate) fn annotate(file: &File, attributes: &[(String, Vec<u8>)]) {
-    for (name, value) in attributes {
-        let flags = rustix::fs::XattrFlags::empty();
-        if let Err(error) = rustix::fs::fsetxattr(file, name, value, flags) {
-            tracing::debug!(name, %error, "an attribute does not fit on the backing disk");
-        }
     }
 }
 

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::fd;
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::names::attributes::annotate;
+use crate::library::scratch::xattr;
 use words::access::FILE_MODE;
 use words::attachment::{Access, ScratchId, Times};
+use words::author::Author;
 use words::link::{Collision, Link};
 use words::place::Folder;
+use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -38,7 +40,7 @@ impl Library {
         let attributes = self.portable_attributes(attachment)?;
         self.lay((folder, name), access, collision, length, |file| {
             fd::copy(&blob, file, length)?;
-            annotate(file, &attributes);
+            xattr::set_all(file, &attributes);
             keep_times(file, attachment.times)?;
             // The attachment loses its name next, and the copy is then all there is.
             self.fence.watch("a backup could not be synced", file.sync_all())
@@ -66,18 +68,28 @@ impl Library {
         length: u64,
         copy: impl Fn(&File) -> io::Result<()>,
     ) -> Result<ScratchId, Error> {
-        let (record, file) = self.make_scratch(folder, &under_way()?, access)?;
-        let laid = self.charge_scratch(&record, name, length).and_then(|()| {
+        let (record, file) = self.scratch.make(folder, &under_way()?, access)?;
+        let laid = self.make_room(&record, name, length).and_then(|()| {
             copy(&file).map_err(Error::io("copy the bytes"))?;
-            self.rename_scratch(record.id, folder, name, collision)
+            self.scratch.rename(record.id, folder, name, collision)
         });
         match laid {
             Ok(()) => Ok(record.id),
             Err(error) => {
-                self.remove_scratch(record.id)?;
+                self.scratch.remove(record.id)?;
                 Err(error)
             }
         }
+    }
+
+    /// Makes room for what new scratch is to hold, which will be called so.
+    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<(), Error> {
+        let charge = self.scratch.charge(record)?;
+        let Err(excess) = charge.grow(length, self.quotas.limits()) else { return Ok(()) };
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let path = self.lookup.folder_path(&record.folder)?;
+        let violation = self.quotas.violation(&excess);
+        Err(self.refusals.refuse_named(&path, name.to_string(), author, violation).into())
     }
 }
 
@@ -85,7 +97,7 @@ impl Library {
 fn under_way() -> Result<Name, Error> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!(".{:x}-{number:x}.tmp", Timestamp::now().0);
-    Name::parse(&name).map_err(|_| Error::Missing)
+    Ok(Name::parse(&name).expect("hexadecimal digits make a name"))
 }
 
 fn keep_times(file: &File, times: Times) -> io::Result<()> {

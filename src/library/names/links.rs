@@ -34,11 +34,11 @@ impl Library {
         let (id, now) = (from.attachment.id, Timestamp::now());
         match self.catalog.share(id, place, written, (Collision::Refuse, fixed), now) {
             Err(catalog::Error::Quota(excess)) => {
-                return Err(self.refuse_over_quota(target, author, &excess).into());
+                return Err(self.refusals.refuse_over_quota(target, author, &excess).into());
             }
             answer => answer?,
         };
-        self.clear_refusal(target);
+        self.refusals.clear(target);
         Ok(())
     }
 
@@ -66,11 +66,11 @@ impl Library {
         };
         let displaced = match moved {
             Err(Error::Quota(excess)) => {
-                return Err(self.refuse_over_quota(target, author, &excess).into());
+                return Err(self.refusals.refuse_over_quota(target, author, &excess).into());
             }
             answer => answer?,
         };
-        self.clear_refusal(target);
+        self.refusals.clear(target);
         Ok(displaced)
     }
 
@@ -131,7 +131,7 @@ impl Library {
         if let Err(violation) =
             policy::judge_final(rules, content.length, &content.media_type, content.dimensions)
         {
-            return Err(self.refuse(target, author, violation, None).into());
+            return Err(self.refusals.refuse(target, author, violation, None).into());
         }
         if keeps_as_is(source, rules, content) { Ok(()) } else { Err(Error::WouldChange) }
     }

@@ -3,24 +3,22 @@
 //!
 //! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
 
-use std::fs::File;
-use std::io;
+pub mod scratch_publisher;
 
-use rustix::io::Errno;
+use std::fs::File;
+
 
 use crate::catalog::{self, Publication, Published, Reservation};
 use crate::library::Library;
 use crate::library::error::Error;
-use crate::library::home::staging;
 use crate::library::lookup::target::Target;
 use crate::library::names::attributes::{ORIGIN, as_source};
-use crate::library::refuse::kept::Kept;
 use pipeline::{self, Candidate, Refined, Sent, Sum};
 use words::attachment::{Access, Original, StoreId, Times};
 use words::author::Author;
 use words::digest::Digest;
-use words::refusal::{Refusal, RefusalId, Rule, Violation};
-use words::schema::{Field, OnRefuse};
+use words::refusal::{RefusalId, Rule, Violation};
+use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -115,8 +113,8 @@ impl Library {
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let kept = raw.kept.clone();
         let refuse = |violation| match kept {
-            Some(kept) => Error::from(self.refuse_again(target, author, violation, kept)),
-            None => Error::from(self.refuse(target, author, violation, Some(&sent))),
+            Some(kept) => Error::from(self.refusals.refuse_kept(target, author, violation, kept)),
+            None => Error::from(self.refusals.refuse(target, author, violation, Some(&sent))),
         };
         let product = match self.refine(raw, &target.field, metadata.telling_name(target)) {
             Ok(product) => product,
@@ -126,13 +124,13 @@ impl Library {
         match self.store(&product, target, metadata) {
             Ok(published) => {
                 self.counts.attached.add(1);
-                self.clear_refusal(target);
+                self.refusals.clear(target);
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
             }
             // The row went away while the file was written (CONTRACT 2.12).
             Err(Error::Missing) => Err(refuse(row_gone(target))),
-            Err(Error::Quota(excess)) => Err(refuse(self.over_quota(&excess))),
+            Err(Error::Quota(excess)) => Err(refuse(self.quotas.violation(&excess))),
             Err(error) => Err(error),
         }
     }
@@ -239,102 +237,6 @@ impl Library {
                 self.blobs.confirm(key);
             }
         }
-    }
-
-    /// Puts a refusal on record: log, last error, and the complete bytes in the quarantine.
-    pub fn refuse(
-        &self,
-        target: &Target,
-        author: Author,
-        violation: Violation,
-        complete: Option<&File>,
-    ) -> Refusal {
-        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        let kept =
-            complete.and_then(|bytes| self.keep(&refusal, target.written.as_str(), author, bytes));
-        self.make_known(target, author, &refusal, kept);
-        refusal
-    }
-
-    /// Log, last error, and the report beside the name.
-    fn make_known(&self, target: &Target, author: Author, refusal: &Refusal, kept: Option<String>) {
-        self.refusals.record(refusal, Some(&target.place), author, kept);
-        if let Some(line) = self.refusals.of_place(&target.place) {
-            self.report(target, author, &line);
-        }
-    }
-
-    /// The slot took a file.
-    pub(crate) fn clear_refusal(&self, target: &Target) {
-        self.refusals.clear(&target.place);
-        self.withdraw_report(target);
-    }
-
-    /// Puts the refusal of bytes that the quarantine keeps already on record.
-    fn refuse_again(
-        &self,
-        target: &Target,
-        author: Author,
-        violation: Violation,
-        kept: String,
-    ) -> Refusal {
-        let refusal = Refusal::new(self.refusals.next_id(), &target.slot, violation);
-        self.make_known(target, author, &refusal, Some(kept));
-        refusal
-    }
-
-    /// Whether the writer of bytes that were refused is told success: if its field says so, and the bytes are in the
-    /// quarantine, on disk.
-    pub fn tells_success(&self, target: &Target, refusal: &Refusal) -> bool {
-        target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
-    }
-
-    /// Moves bytes to the quarantine; returns where they are below it. If that fails the log says so.
-    pub(crate) fn keep(
-        &self,
-        refusal: &Refusal,
-        name: &str,
-        author: Author,
-        bytes: &File,
-    ) -> Option<String> {
-        let kept = self.try_keep(refusal, name, author, bytes);
-        kept.inspect_err(|error| {
-            if Errno::from_io_error(error) == Some(Errno::IO) {
-                self.fence.raise("the quarantine could not be written", error);
-            }
-            tracing::warn!(id = %refusal.id, path = refusal.path, %error, "refused bytes cannot be quarantined");
-        })
-        .ok()
-    }
-
-    pub(crate) fn try_keep(
-        &self,
-        refusal: &Refusal,
-        name: &str,
-        author: Author,
-        bytes: &File,
-    ) -> io::Result<String> {
-        if self.fence.is_raised() {
-            return Err(io::Error::other("the library's disk has failed"));
-        }
-        let length = bytes.metadata()?.len();
-        let kept = Kept {
-            id: refusal.id.to_string(),
-            name: name.to_owned(),
-            path: refusal.path.clone(),
-            uid: author.uid,
-            rule: refusal.rule(),
-            message: refusal.to_string(),
-            hint: refusal.violation.hint.clone(),
-            length,
-            time: Timestamp::now(),
-        };
-        let name = self.quarantine.keep(refusal.id, bytes, kept)?;
-        Ok(format!("{}/{name}", refusal.id))
-    }
-
-    pub fn sync(&self, file: &File) -> Result<(), Error> {
-        staging::sync(&self.fence, file)
     }
 }
 

@@ -1,24 +1,24 @@
-//! Refusals, remembered: the last one of each user and each field, and every one in `errors.jsonl`.
-//! Does not judge and chooses no errno; it makes sure that a person can find out why.
+//! The journal of refusals: every one in `errors.jsonl`, and the last one of each user and each place in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use words::attachment::RowId;
 use words::author::Author;
 use words::place::{Folder, Place};
 use words::refusal::{Refusal, RefusalId, Rule};
 use words::timestamp::Timestamp;
 
-/// `errors.jsonl` is renamed to `errors.jsonl.1` beyond this size.
-pub const MAX_LOG_BYTES: u64 = 16 << 20;
-/// Users and fields whose last refusal is remembered; the oldest refusals are forgotten first.
-pub const MAX_REMEMBERED: usize = 4_096;
+/// Beyond this size `errors.jsonl` is renamed to `errors.jsonl.1` and a new one begun.
+const MAX_LOG_BYTES: u64 = 16 << 20;
+/// Refusals that are remembered. The oldest are forgotten first.
+const MAX_REMEMBERED: usize = 4_096;
 /// How much of the log's end is read at the start.
 const TAIL_BYTES: u64 = 256 << 10;
 
@@ -35,12 +35,28 @@ pub struct Line {
     pub allowed: String,
     pub message: String,
     pub hint: String,
-    /// Where the bytes are, below `/.mediafs/quarantine/`; none if they were not complete.
+    /// Where the bytes are, below `/.mediafs/quarantine/`; none if they are not kept.
     pub quarantine: Option<String>,
 }
 
 impl Line {
-    /// The text of `last-error`: message, hint, and where the bytes are.
+    fn new(refusal: &Refusal, author: Author, quarantine: Option<String>) -> Self {
+        Self {
+            id: refusal.id.to_string(),
+            time: Timestamp::now().as_rfc3339(),
+            path: refusal.path.clone(),
+            uid: author.uid,
+            pid: author.pid,
+            rule: refusal.rule(),
+            measured: refusal.violation.measured.clone(),
+            allowed: refusal.violation.allowed.clone(),
+            message: refusal.to_string(),
+            hint: refusal.violation.hint.clone(),
+            quarantine,
+        }
+    }
+
+    /// The text of `last-error`: the message, the hint, and where the bytes are.
     pub fn text(&self) -> String {
         let kept = match &self.quarantine {
             Some(path) => format!("kept: .mediafs/quarantine/{path}\n"),
@@ -53,9 +69,11 @@ impl Line {
     }
 }
 
+/// The log of refusals, and the refusals that are remembered.
 #[derive(Debug)]
-pub struct Refusals {
+pub struct Journal {
     path: PathBuf,
+    /// Guards the log and what is remembered. Held while a line is written: lines must not mix, and refusals are rare.
     state: Mutex<State>,
 }
 
@@ -70,8 +88,8 @@ struct State {
     by_rule: HashMap<Rule, u64>,
 }
 
-impl Refusals {
-    /// Opens the log and remembers what each user was told last; new ids are larger than those in it.
+impl Journal {
+    /// Opens the log, and reads from it what each user was told last. New ids are larger than those in it.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let log = open_log(&path)?;
         let mut state = State {
@@ -100,7 +118,8 @@ impl Refusals {
         state.last
     }
 
-    /// Remembers a refusal and appends it to the log. A log that cannot be written is said once per refusal, never fatal.
+    /// Appends a refusal to the log and remembers it. `quarantine` says where the bytes are kept. A line that cannot be written
+    /// is a warning, never an error.
     pub fn record(
         &self,
         refusal: &Refusal,
@@ -108,8 +127,8 @@ impl Refusals {
         author: Author,
         quarantine: Option<String>,
     ) {
-        let line = line(refusal, author, quarantine);
-        // The user's fault, not ours: never above info.
+        let line = Line::new(refusal, author, quarantine);
+        // The user's fault, not the daemon's: never above info.
         tracing::info!(
             id = line.id,
             uid = line.uid,
@@ -132,14 +151,14 @@ impl Refusals {
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
-    /// The last refusal of a field, until its next success.
+    /// The last refusal at a place, until it takes a file.
     pub fn of_place(&self, place: &Place) -> Option<Line> {
         let state = self.lock();
         let id = state.by_place.get(place)?;
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
-    /// The newest refusal among a row's fields and items, or among a collection's items.
+    /// The newest refusal among the fields and items of a row, or among the items of a collection.
     pub fn of_folder(&self, folder: &Folder) -> Option<Line> {
         let state = self.lock();
         let inside = |place: &Place| {
@@ -149,16 +168,16 @@ impl Refusals {
         ids.max().and_then(|id| state.lines.get(id)).map(|(line, _)| line.clone())
     }
 
-    /// The last refusals of a row's fields and items, until the next success of each.
-    pub fn of_places(&self, row: words::attachment::RowId) -> Vec<(Place, Line)> {
+    /// The last refusal of each field and item of a row, until it takes a file.
+    pub fn of_places(&self, row: RowId) -> Vec<(Place, Line)> {
         let state = self.lock();
         let own = state.by_place.iter().filter(|(place, _)| place.row == row);
-        let told =
+        let lines =
             own.filter_map(|(place, id)| Some((place.clone(), state.lines.get(id)?.0.clone())));
-        told.collect()
+        lines.collect()
     }
 
-    /// A field took a file: what it was refused before no longer matters.
+    /// Forgets the last refusal at a place, which has taken a file.
     pub fn clear(&self, place: &Place) {
         self.lock().by_place.remove(place);
     }
@@ -175,8 +194,7 @@ impl Refusals {
         File::open(&self.path)
     }
 
-    /// One `write` per line, so that a reader never sees half of one. The lock is held over it: lines must not mix, and
-    /// refusals are rare.
+    /// One `write` a line, so that no reader sees half of one.
     fn append(&self, state: &mut State, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
@@ -215,24 +233,8 @@ impl State {
     }
 }
 
-fn line(refusal: &Refusal, author: Author, quarantine: Option<String>) -> Line {
-    Line {
-        id: refusal.id.to_string(),
-        time: Timestamp::now().as_rfc3339(),
-        path: refusal.path.clone(),
-        uid: author.uid,
-        pid: author.pid,
-        rule: refusal.rule(),
-        measured: refusal.violation.measured.clone(),
-        allowed: refusal.violation.allowed.clone(),
-        message: refusal.to_string(),
-        hint: refusal.violation.hint.clone(),
-        quarantine,
-    }
-}
-
-/// A line that a crash cut short is ended, so that the next one is a line of its own.
-fn open_log(path: &std::path::Path) -> io::Result<File> {
+/// Opens the log for appending. A line that a crash cut short is ended, so that the next one stands alone.
+fn open_log(path: &Path) -> io::Result<File> {
     let mut log = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let mut last = [b'\n'];
     if log.metadata()?.len() > 0 {
@@ -245,13 +247,14 @@ fn open_log(path: &std::path::Path) -> io::Result<File> {
     Ok(log)
 }
 
-fn tail(path: &std::path::Path) -> io::Result<Vec<Line>> {
+/// The lines at the end of the log.
+fn tail(path: &Path) -> io::Result<Vec<Line>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
     let mut text = Vec::new();
     file.take(TAIL_BYTES).read_to_end(&mut text)?;
-    // A line that is cut by the start of the tail or by a crash is no JSON: skipped.
+    // A line that begins before the tail, or was cut short by a crash, is no JSON and is skipped.
     let lines = text.split(|byte| *byte == b'\n');
     Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
@@ -259,7 +262,6 @@ fn tail(path: &std::path::Path) -> io::Result<Vec<Line>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use words::attachment::RowId;
     use words::refusal::Violation;
     use words::slot::{Name, Row, Slot};
 
@@ -279,12 +281,12 @@ mod tests {
     fn the_last_refusal_of_a_user_is_known_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("errors.jsonl");
-        let refusals = Refusals::open(path.clone()).expect("a log");
-        let (refusal, place) = refusal(refusals.next_id());
-        refusals.record(&refusal, Some(&place), Author { uid: 1000, pid: 7 }, None);
-        assert_eq!(refusals.of_place(&place), refusals.last_of(1000));
-        let again = Refusals::open(path).expect("a log");
-        assert_eq!(again.last_of(1000), refusals.last_of(1000));
+        let journal = Journal::open(path.clone()).expect("a log");
+        let (refusal, place) = refusal(journal.next_id());
+        journal.record(&refusal, Some(&place), Author { uid: 1000, pid: 7 }, None);
+        assert_eq!(journal.of_place(&place), journal.last_of(1000));
+        let again = Journal::open(path).expect("a log");
+        assert_eq!(again.last_of(1000), journal.last_of(1000));
         assert_eq!(again.last_of(0), None);
         assert!(again.next_id() > refusal.id);
     }
@@ -294,38 +296,38 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("errors.jsonl");
         let record = |uid| {
-            let refusals = Refusals::open(path.clone()).expect("a log");
-            let (refusal, place) = refusal(refusals.next_id());
-            refusals.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
+            let journal = Journal::open(path.clone()).expect("a log");
+            let (refusal, place) = refusal(journal.next_id());
+            journal.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
         };
         record(1000);
         let mut log = OpenOptions::new().append(true).open(&path).expect("a log");
         log.write_all(b"{\"id\":\"\xff\xfe").expect("a line that a crash cut short");
         record(1001);
-        let again = Refusals::open(path).expect("a log");
+        let again = Journal::open(path).expect("a log");
         assert!(again.last_of(1000).is_some() && again.last_of(1001).is_some());
     }
 
     #[test]
     fn a_success_clears_the_field_but_not_the_users_last_error() {
         let folder = tempfile::tempdir().expect("a folder");
-        let refusals = Refusals::open(folder.path().join("errors.jsonl")).expect("a log");
-        let (refusal, place) = refusal(refusals.next_id());
-        refusals.record(&refusal, Some(&place), Author { uid: 1000, pid: 7 }, None);
-        refusals.clear(&place);
-        assert_eq!(refusals.of_place(&place), None);
-        assert!(refusals.last_of(1000).is_some());
+        let journal = Journal::open(folder.path().join("errors.jsonl")).expect("a log");
+        let (refusal, place) = refusal(journal.next_id());
+        journal.record(&refusal, Some(&place), Author { uid: 1000, pid: 7 }, None);
+        journal.clear(&place);
+        assert_eq!(journal.of_place(&place), None);
+        assert!(journal.last_of(1000).is_some());
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let folder = tempfile::tempdir().expect("a folder");
-        let refusals = Refusals::open(folder.path().join("errors.jsonl")).expect("a log");
+        let journal = Journal::open(folder.path().join("errors.jsonl")).expect("a log");
         for uid in 0..5_000 {
-            let (refusal, place) = refusal(refusals.next_id());
-            refusals.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
+            let (refusal, place) = refusal(journal.next_id());
+            journal.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
         }
-        let state = refusals.lock();
+        let state = journal.lock();
         assert_eq!(state.lines.len(), MAX_REMEMBERED);
         assert!(state.by_uid.len() <= MAX_REMEMBERED);
     }

@@ -1,8 +1,8 @@
-//! One entry of the quarantine on the disk: a directory with the bytes and, beside them, why they are there.
+//! One entry of the quarantine on the disk: a directory with the bytes and the reason why they are there.
 //!
-//! The reason is written first and the bytes come last, by one link: an entry with bytes has its reason, also after a crash, and
-//! what has no bytes is nobody's. A reason that cannot be read all the same (of a newer mediafs, on a bad disk) takes no bytes
-//! with it: the entry says what is known.
+//! The reason is written first. The bytes come last, by one link, so that an entry with bytes has its reason even after a crash;
+//! an entry without bytes is removed at the next start. If the reason cannot be read (a newer mediafs wrote it, or the disk is
+//! bad), the bytes stay, and the entry says what is known.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,18 +16,19 @@ use crate::fd;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;
 
+/// The name of the reason beside the bytes.
 pub const REASON: &str = "reason.json";
 
-/// Kept bytes with the reason they are here.
+/// Kept bytes, with the reason why they are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     pub id: String,
-    /// The file's name in the quarantine: the field's, with the extension it was written with.
+    /// The file's name in the quarantine: the field's, with the extension that the client wrote.
     pub name: String,
-    /// Where it was going, `user/42/avatar`.
+    /// The slot that the file was sent to, `user/42/avatar`.
     pub path: String,
     pub uid: u32,
-    /// [`Rule::Unreadable`] where `reason.json` does not tell.
+    /// [`Rule::Unreadable`] if `reason.json` cannot be read.
     pub rule: Rule,
     pub message: String,
     pub hint: String,
@@ -36,19 +37,19 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// `reason.json`, which the mount shows also where that on the disk cannot be read.
+    /// The text of `reason.json`, as the mount shows it even if the file on the disk cannot be read.
     pub fn reason(&self) -> String {
-        // Texts and numbers: there is nothing in it that JSON cannot have.
+        // Texts and numbers alone: JSON can have all of them.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 }
 
-/// Makes the entry in `folder`, which must not be there. Durable when it returns; on an error the bytes have no name there.
-pub(crate) fn lay(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
+/// Makes an entry in `folder`, which must not exist. Durable when it returns; on an error the bytes have no name there.
+pub(super) fn make(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(folder)?;
-    let laid = write_reason(folder, kept).and_then(|()| place(bytes, folder, kept));
-    laid.inspect_err(|_| {
-        // The bytes are still where they came from. What remains here is tidied up at the next start.
+    let made = write_reason(folder, kept).and_then(|()| place(bytes, folder, kept));
+    made.inspect_err(|_| {
+        // The bytes are still where they came from. The next start removes what remains here.
         let _ = fs::remove_dir_all(folder);
     })
 }
@@ -75,8 +76,8 @@ fn place(bytes: &File, folder: &Path, kept: &Kept) -> io::Result<()> {
     folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
 }
 
-/// What an entry holds; none if there are no bytes in it.
-pub(crate) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
+/// Reads an entry. None if there are no bytes in it.
+pub(super) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     let text = fs::read_to_string(folder.join(REASON));
     if let Ok(text) = &text
         && let Ok(kept) = serde_json::from_str::<Kept>(text)
@@ -94,9 +95,10 @@ pub(crate) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
             Err(error) => (Value::Null, error.to_string()),
         },
     };
-    let told = |key: &str| known.get(key).and_then(Value::as_str).map(str::to_owned);
-    let path = told("path").unwrap_or_else(|| format!("?/{name}"));
-    let said = told("message").map_or_else(String::new, |message| format!("; it says: {message}"));
+    let text_of = |key: &str| known.get(key).and_then(Value::as_str).map(str::to_owned);
+    let path = text_of("path").unwrap_or_else(|| format!("?/{name}"));
+    let said =
+        text_of("message").map_or_else(String::new, |message| format!("; it says: {message}"));
     let uid = known.get("uid").and_then(Value::as_u64).and_then(|uid| uid.try_into().ok());
     Ok(Some(Kept {
         id: id.to_string(),
@@ -111,7 +113,7 @@ pub(crate) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     }))
 }
 
-/// The file beside the reason; should there be several, the largest.
+/// The file beside the reason; of several, the largest.
 fn largest_file(folder: &Path) -> io::Result<Option<(String, u64)>> {
     let mut largest: Option<(String, u64)> = None;
     for entry in fs::read_dir(folder)? {
@@ -125,16 +127,16 @@ fn largest_file(folder: &Path) -> io::Result<Option<(String, u64)>> {
     Ok(largest)
 }
 
-/// Removes an entry: the bytes first, so that none are left without their reason.
-pub(crate) fn remove(folder: &Path, kept: &Kept) -> io::Result<()> {
+/// Removes an entry: the bytes first, so that no bytes are left without their reason.
+pub(super) fn remove(folder: &Path, kept: &Kept) -> io::Result<()> {
     match fs::remove_file(folder.join(&kept.name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => fs::remove_dir_all(folder),
     }
 }
 
-/// Removes what is left of an entry without bytes. Whatever else lies there keeps it.
-pub(crate) fn tidy(folder: &Path) -> io::Result<()> {
+/// Removes an entry without bytes. Errors: `DirectoryNotEmpty` if anything but a reason lies in it.
+pub(super) fn tidy(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         if entry?.file_name() != REASON {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());

@@ -1,29 +1,33 @@
 //! The quarantine: refused, interrupted and expired bytes, kept for a while so that nothing is lost.
-//! Does not judge; what it deletes it says in the log.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::library::refuse::kept;
-use crate::library::refuse::kept::{Kept, REASON};
+use rustix::io::Errno;
+
+use crate::fence::Fence;
+use crate::library::refuse::kept::{self, Kept, REASON};
 use crate::library::refuse::shares::{Bound, Entries};
+use words::author::Author;
 use words::quarantine::Bounds;
-use words::refusal::{RefusalId, Rule};
+use words::refusal::{Refusal, RefusalId, Rule};
 use words::timestamp::Timestamp;
 
+/// The quarantine's folder, and a list of its entries.
 #[derive(Debug)]
 pub struct Quarantine {
     folder: PathBuf,
     bounds: Bounds,
-    /// Guards the list of what is kept; files are moved in before they are listed and out after.
+    fence: Fence,
+    /// Guards the list of entries. Files are moved in before they are listed, and out after they are struck off.
     entries: Mutex<Entries>,
 }
 
 impl Quarantine {
-    /// Reads what is there. Nothing that has bytes is removed, whatever else of it can be read.
-    pub fn open(folder: PathBuf, bounds: Bounds) -> io::Result<Self> {
+    /// Lists what is in the folder. Bytes are never removed, even if nothing else of their entry can be read.
+    pub fn open(folder: PathBuf, bounds: Bounds, fence: Fence) -> io::Result<Self> {
         let mut entries = Entries::default();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
@@ -46,27 +50,72 @@ impl Quarantine {
                 "reasons in the quarantine cannot be read; their files are kept, see `mediafs refused`"
             );
         }
-        Ok(Self { folder, bounds, entries: Mutex::new(entries) })
+        Ok(Self { folder, bounds, fence, entries: Mutex::new(entries) })
     }
 
-    /// One that shows nothing, whatever the folder holds.
-    pub fn none(folder: PathBuf, bounds: Bounds) -> Self {
-        Self { folder, bounds, entries: Mutex::default() }
+    /// A quarantine for a reader, which lists nothing.
+    pub fn none(folder: PathBuf, bounds: Bounds, fence: Fence) -> Self {
+        Self { folder, bounds, fence, entries: Mutex::default() }
     }
 
     pub fn bounds(&self) -> Bounds {
         self.bounds
     }
 
-    /// Takes bytes in: links the file if it lies on the same disk, else copies it. Refused files make room for another.
-    /// Durable when it returns; returns the name that the file has there. Errors: `StorageFull` if there is no room for it.
-    pub fn keep(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<String> {
+    /// Keeps the bytes of a refused file. Returns their path below the quarantine; none, with a warning in the log, if they
+    /// cannot be kept.
+    pub(in crate::library) fn keep(
+        &self,
+        refusal: &Refusal,
+        name: &str,
+        author: Author,
+        bytes: &File,
+    ) -> Option<String> {
+        let kept = self.try_keep(refusal, name, author, bytes);
+        kept.inspect_err(|error| {
+            if Errno::from_io_error(error) == Some(Errno::IO) {
+                self.fence.raise("the quarantine could not be written", error);
+            }
+            tracing::warn!(id = %refusal.id, path = refusal.path, %error, "refused bytes cannot be quarantined");
+        })
+        .ok()
+    }
+
+    /// Keeps the bytes of a file under `name`. Returns their path below the quarantine.
+    pub(in crate::library) fn try_keep(
+        &self,
+        refusal: &Refusal,
+        name: &str,
+        author: Author,
+        bytes: &File,
+    ) -> io::Result<String> {
+        if self.fence.is_raised() {
+            return Err(io::Error::other("the library's disk has failed"));
+        }
+        let kept = Kept {
+            id: refusal.id.to_string(),
+            name: name.to_owned(),
+            path: refusal.path.clone(),
+            uid: author.uid,
+            rule: refusal.rule(),
+            message: refusal.to_string(),
+            hint: refusal.violation.hint.clone(),
+            length: bytes.metadata()?.len(),
+            time: Timestamp::now(),
+        };
+        let name = self.take_in(refusal.id, bytes, kept)?;
+        Ok(format!("{}/{name}", refusal.id))
+    }
+
+    /// Links the bytes if they lie on the same disk, else copies them; then deletes what is over a bound. Durable when it
+    /// returns. Returns the file's name. Errors: `StorageFull` if there is no room for it.
+    fn take_in(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<String> {
         if !self.lock().has_room(&kept, self.bounds) {
             let full = "the quarantine has no room for it ([quarantine] size and count)";
             return Err(io::Error::new(io::ErrorKind::StorageFull, full));
         }
         let kept = Kept { name: file_name(&kept.name), ..kept };
-        kept::lay(&self.place(id), bytes, &kept)?;
+        kept::make(&self.entry(id), bytes, &kept)?;
         let name = kept.name.clone();
         self.lock().insert(id, kept);
         self.prune(Timestamp::now());
@@ -77,29 +126,29 @@ impl Quarantine {
         self.lock().all().get(&id).cloned()
     }
 
-    /// Everything that is kept, oldest first.
+    /// All entries, oldest first.
     pub fn list(&self) -> Vec<(RefusalId, Kept)> {
         self.lock().all().iter().map(|(id, kept)| (*id, kept.clone())).collect()
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn count(&self) -> usize {
         self.lock().all().len()
     }
 
     pub fn open_bytes(&self, id: RefusalId) -> io::Result<File> {
         let name = self.find(id).ok_or(io::ErrorKind::NotFound)?.name;
-        File::open(self.place(id).join(name))
+        File::open(self.entry(id).join(name))
     }
 
-    /// Removes what somebody has taken out or does not want back.
+    /// Removes an entry that a user has moved out or does not want back.
     pub fn remove(&self, id: RefusalId) -> io::Result<()> {
         let Some(kept) = self.lock().remove(id) else { return Ok(()) };
         tracing::info!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, "a file was taken out of the quarantine");
-        kept::remove(&self.place(id), &kept)
+        kept::remove(&self.entry(id), &kept)
     }
 
-    /// Deletes what is over a bound.
+    /// Deletes the entries that are over a bound.
     pub fn prune(&self, now: Timestamp) {
         let old = self.lock().old(self.bounds, now);
         for id in old {
@@ -115,12 +164,13 @@ impl Quarantine {
     fn delete(&self, id: RefusalId, bound: Bound) {
         let Some(kept) = self.lock().remove(id) else { return };
         tracing::warn!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, rule = kept.rule.key(), "a file in the quarantine is deleted: {bound}");
-        if let Err(error) = kept::remove(&self.place(id), &kept) {
+        if let Err(error) = kept::remove(&self.entry(id), &kept) {
             tracing::warn!(%id, %error, "a quarantined file cannot be removed");
         }
     }
 
-    fn place(&self, id: RefusalId) -> PathBuf {
+    /// The directory of an entry.
+    fn entry(&self, id: RefusalId) -> PathBuf {
         self.folder.join(id.to_string())
     }
 
@@ -129,7 +179,7 @@ impl Quarantine {
     }
 }
 
-/// The reason has its own name beside the bytes.
+/// The name of the bytes. `reason.json` is taken: the reason stands beside them.
 fn file_name(wanted: &str) -> String {
     if wanted == REASON { format!("file-{REASON}") } else { wanted.to_owned() }
 }
@@ -163,7 +213,7 @@ mod tests {
     }
 
     fn open(folder: &Path, bounds: Bounds) -> Quarantine {
-        Quarantine::open(folder.to_owned(), bounds).expect("a quarantine")
+        Quarantine::open(folder.to_owned(), bounds, Fence::default()).expect("a quarantine")
     }
 
     #[test]
@@ -171,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let quarantine = open(folder.path(), Bounds::default());
         let id = RefusalId::at(Timestamp::now());
-        quarantine.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
+        quarantine.take_in(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
         let again = open(folder.path(), Bounds::default());
         assert_eq!(again.find(id), quarantine.find(id));
         assert_eq!(
@@ -188,7 +238,7 @@ mod tests {
         for age in [7_200, 3_600, 0] {
             let time = now.minus(Duration::from_secs(age));
             let id = RefusalId::at(time);
-            quarantine.keep(id, &bytes(b"ten bytes!"), kept(id, 10, time)).expect("kept");
+            quarantine.take_in(id, &bytes(b"ten bytes!"), kept(id, 10, time)).expect("kept");
             assert!(quarantine.find(id).is_some(), "the newest stays, however large");
         }
         assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), quarantine.list().len());
@@ -222,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let id = RefusalId::at(Timestamp::now());
         let first = open(folder.path(), Bounds::default());
-        first.keep(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
+        first.take_in(id, &bytes(b"hello"), kept(id, 5, Timestamp::now())).expect("kept");
         reason(&folder.path().join(id.to_string()).join(REASON));
         (open(folder.path(), Bounds::default()), id, folder)
     }
@@ -297,7 +347,7 @@ mod tests {
         let id = last.next().max(RefusalId::at(Timestamp::now()));
         let entry = Kept { uid, rule, ..kept(id, length, Timestamp::now()) };
         let content = vec![0; usize::try_from(length).expect("few")];
-        quarantine.keep(id, &bytes(&content), entry).ok().map(|_| id)
+        quarantine.take_in(id, &bytes(&content), entry).ok().map(|_| id)
     }
 
     fn has(quarantine: &Quarantine, id: Option<RefusalId>) -> bool {

@@ -1,5 +1,4 @@
-//! Shares of the quarantine: what is counted with what, and which entries make room for others.
-//! Does not touch a file.
+//! Shares of the quarantine: which entries are counted together, and which are deleted for others. Touches no file.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -11,17 +10,17 @@ use words::quota::Usage;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;
 
-/// Entries of expired scratch: each is known in memory.
+/// Entries of expired scratch. Each takes memory.
 const MAX_EXPIRED: u64 = 1_000_000;
 
-/// What an entry is counted with. Nothing makes room for an entry of another share.
+/// The entries that one is counted with. No entry is deleted for one of another share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Share {
-    /// Writers were told of these: who has most makes room, with the oldest that is theirs.
+    /// Refused files, whose writers were told. The oldest entry of the user who has most is deleted first.
     Refused,
-    /// Drafts that nobody closed. None makes room: one that finds none stays where it is.
+    /// Drafts that nobody closed. None is deleted for another: a draft that finds no room stays where it is.
     Interrupted,
-    /// Scratch, whose writers were told success: bounded by age alone.
+    /// Expired scratch, whose writers were told success. Bounded by age alone.
     Expired,
 }
 
@@ -53,9 +52,9 @@ impl fmt::Display for Bound {
     }
 }
 
-/// All entries, oldest first, with the sums of each share.
+/// All entries, oldest first, with what each share has.
 #[derive(Debug, Default)]
-pub(crate) struct Entries {
+pub(super) struct Entries {
     kept: BTreeMap<RefusalId, Kept>,
     used: BTreeMap<Share, Usage>,
 }
@@ -80,7 +79,7 @@ impl Entries {
         Some(kept)
     }
 
-    /// Whether one more may come. A refused file always may: others make room for it.
+    /// Whether there is room for one more. For a refused file there always is: others are deleted for it.
     pub fn has_room(&self, kept: &Kept, bounds: Bounds) -> bool {
         let share = Share::of(kept.rule);
         let (files, bytes) = match share {
@@ -92,19 +91,19 @@ impl Entries {
         used.files < files && used.bytes.saturating_add(kept.length) <= bytes
     }
 
-    /// The entries that are too old; the newest of all stays: it is what its writer looks for.
+    /// The entries that are too old. The newest of all stays, since its writer may be looking for it.
     pub fn old(&self, bounds: Bounds, now: Timestamp) -> Vec<RefusalId> {
         let newest = self.kept.last_key_value().map(|(id, _)| *id);
         let is_old = |kept: &Kept| now.since(kept.time) > bounds.age;
-        // Ids follow time, but for entries whose time is their directory's.
+        // Ids follow time, except for unreadable entries: their time is that of their directory.
         let first = self.kept.iter();
         let first = first.take_while(|(_, it)| is_old(it) || it.rule == Rule::Unreadable);
         let old = first.filter(|(id, kept)| is_old(kept) && Some(**id) != newest);
         old.map(|(id, _)| *id).collect()
     }
 
-    /// The refused file that is to go next, if there are too many or too large ones. The newest stays, and if it is larger
-    /// than all may be the others do not go for it.
+    /// The refused file to delete next, if there are too many or they are too large. The newest stays; if it alone exceeds the
+    /// size, the others are not deleted for it.
     pub fn surplus(&self, bounds: Bounds) -> Option<(RefusalId, Bound)> {
         let used = self.used(Share::Refused);
         if used.files <= bounds.count as u64 && used.bytes <= bounds.bytes {

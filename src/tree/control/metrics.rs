@@ -66,7 +66,7 @@ impl Tree {
         self.tell_operations(&mut text);
         self.tell_counts(&mut text);
         text.metric("refusals_total", "counter", "Refusals since the start, by rule.");
-        for (rule, count) in self.library.refusals().counts() {
+        for (rule, count) in self.library.journal.counts() {
             text.sample("refusals_total", &[("rule", rule.key())], count);
         }
         text.metric("box_files_total", "counter", "Files in drop boxes since the start.");
@@ -116,9 +116,9 @@ impl Tree {
             let left = expiry.since(Timestamp::now()).as_secs();
             text.sample("scratch_next_expiry_seconds", &[], left);
         }
-        let quarantined = self.library.quarantine().count();
+        let quarantined = self.library.quarantine.count();
         text.gauge("quarantine_entries", "Files that the quarantine keeps.", quarantined);
-        let (files, bytes) = self.library.awaiting_quarantine();
+        let (files, bytes) = self.library.counts.awaiting_quarantine();
         let help = "Interrupted files that the quarantine cannot take before the next start.";
         text.gauge("awaiting_quarantine_files", help, files);
         text.gauge("awaiting_quarantine_bytes", "Bytes of those.", bytes);

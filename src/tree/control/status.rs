@@ -20,11 +20,11 @@ impl Tree {
     /// As `mediafs status` shows it.
     pub fn status(&self) -> Result<Value> {
         let totals = self.library.lookup.totals()?;
-        let awaiting = self.library.awaiting_quarantine();
+        let awaiting = self.library.counts.awaiting_quarantine();
         let workers = self.library.pipeline.status();
         let refusals: Map<_, _> = self
             .library
-            .refusals()
+            .journal
             .counts()
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
@@ -68,7 +68,7 @@ impl Tree {
             "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
-            "quarantine": self.library.quarantine().count(),
+            "quarantine": self.library.quarantine.count(),
         }))
     }
 
@@ -103,9 +103,9 @@ impl Tree {
     fn tables(&self) -> Result<Map<String, Value>> {
         let usage = |table: &crate::library::lookup::table::Table| {
             let account = Account::Table(table.id);
-            let Usage { files, bytes } = self.library.usage(account)?;
+            let Usage { files, bytes } = self.library.quotas.usage(account)?;
             let (_, drafts) = self.drafts.count(0, &table.name);
-            let quota = quota(self.library.limits().of(account));
+            let quota = quota(self.library.quotas.limits().of(account));
             let used = json!({ "files": files, "bytes": bytes, "drafts": drafts, "quota": quota });
             Ok((table.name.to_string(), used))
         };

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use crate::catalog::Published;
 use crate::library::draft::Draft;
 use crate::library::lookup::target::Target;
+use crate::library::publish::scratch_publisher::Attached;
 use crate::library::publish::{Metadata, Raw};
-use crate::library::scratch::Attached;
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
@@ -66,7 +66,7 @@ impl Tree {
         before: Option<&Link>,
     ) -> Result<()> {
         // What is written until the handles have become a draft's belongs to that.
-        let charge = self.library.scratch_charge(record)?;
+        let charge = self.library.scratch.charge(record)?;
         let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = Self::author(who, &self.processes.owner(who.tid));
         let (outcome, sent) = self.library.attach_scratch(record, target, author)?;
@@ -138,7 +138,7 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         let before = self.way_in(who, (target, side), mode)?;
-        let quarantine = self.library.quarantine();
+        let quarantine = &self.library.quarantine;
         let entry = quarantine.find(id).ok_or(Error::NotFound)?;
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
         let length = kept.metadata().map_err(super::files::failed)?.len();

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::library::names::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
-use crate::library::scratch;
+use crate::library::scratch::xattr;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
@@ -39,10 +39,10 @@ impl Tree {
                     _ => open.draft.attribute(&self.library, name)?,
                 }
             }
-            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
+            Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name),
             Node::Row(..) | Node::Collection(..) | Node::DropBox(_) if name == REFUSAL => {
                 let folder = self.directory(ino)?.folder();
-                self.library.refusals().of_folder(&folder).map(|line| line.message.into_bytes())
+                self.library.journal.of_folder(&folder).map(|line| line.message.into_bytes())
             }
             _ => None,
         };
@@ -58,7 +58,7 @@ impl Tree {
                 open.draft.attribute_names(&self.library)?
             }
             Node::Scratch(id) => {
-                let names = scratch::attribute_names(&self.scratch_file(id)?).into_iter();
+                let names = xattr::names(&self.scratch_file(id)?).into_iter();
                 names.filter(|name| name != ORIGIN).collect()
             }
             _ => Vec::new(),
@@ -143,7 +143,7 @@ impl Tree {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 open.draft.attribute(&self.library, name)?.is_some()
             }
-            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name).is_some(),
+            Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name).is_some(),
             _ => false,
         })
     }
@@ -158,18 +158,18 @@ impl Tree {
     ) -> Result<bool> {
         let file = self.scratch_file(id)?;
         if let Some(value) = value {
-            let there = scratch::foreign_attributes(&file);
+            let there = xattr::all(&file);
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = attributes::fits(there, name, value) {
-                return Err(self.library.refuse_scratch(id, author, excess)?.into());
+                return Err(self.library.refusals.refuse_scratch(id, author, excess)?.into());
             }
         }
         set_file_attribute(&file, name, value)
     }
 
     fn scratch_file(&self, id: ScratchId) -> Result<File> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-        Ok(self.library.open_scratch(&record, false)?)
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
+        Ok(self.library.scratch.open(&record)?)
     }
 
     fn attachment_attribute(
@@ -220,7 +220,7 @@ impl Tree {
     }
 
     fn refusal_of(&self, place: &Place) -> Option<Vec<u8>> {
-        self.library.refusals().of_place(place).map(|line| line.message.into_bytes())
+        self.library.journal.of_place(place).map(|line| line.message.into_bytes())
     }
 
     /// `user.mediafs.<fact>`, as text.
@@ -260,7 +260,7 @@ fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
 }
 
 fn set_file_attribute(file: &File, name: &str, value: Option<&[u8]>) -> Result<bool> {
-    let there = scratch::attribute(file, name).is_some();
+    let there = xattr::value(file, name).is_some();
     let changed = match value {
         Some(value) => rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty()),
         None if there => rustix::fs::fremovexattr(file, name),

@@ -8,7 +8,7 @@ use crate::library::blobs::damage::unreadable;
 use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
 use crate::library::keep::promises::Promise;
-use crate::library::limit::quotas::Room;
+use crate::library::limit::room::Room;
 use crate::library::lookup::target::Target;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
@@ -113,10 +113,10 @@ impl Tree {
     /// What is known of the quotas before a byte is sent. A field whose refusals are not told takes bytes all the same, for
     /// the quarantine.
     fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
-        let drafts = self.drafts.count(author.uid, &target.slot.row.table);
-        let refuse = |excess| self.library.refuse_over_quota(target, author, &excess);
-        self.library.may_draft(target, author.uid, drafts).map_err(refuse)?;
-        let room = self.library.room(target, owner)?;
+        let (of_user, of_table) = self.drafts.count(author.uid, &target.slot.row.table);
+        let refuse = |excess| self.library.refusals.refuse_over_quota(target, author, &excess);
+        self.library.quotas.may_draft(target, author.uid, of_user, of_table).map_err(refuse)?;
+        let room = self.library.quotas.room(target, owner)?;
         match room.full {
             Some(excess) if target.field.on_refuse == OnRefuse::Refuse => {
                 Err(refuse(excess).into())

@@ -54,7 +54,7 @@ impl Tree {
             Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => Ok(open.draft.sync(&self.library)?),
-                None => Ok(self.library.sync(&scratch.file)?),
+                None => Ok(self.library.scratch.sync(&scratch.file)?),
             },
             // A URL is durable once it is attached: whoever asks for that hears its verdict.
             Handle::Document(document) => match &document.view {
@@ -173,13 +173,15 @@ impl Tree {
 impl Tree {
     /// Makes room for an open scratch file to have `size` bytes.
     pub(in crate::tree) fn grow_scratch(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
-        let Err(excess) = scratch.charge.grow(size, self.library.limits()) else { return Ok(()) };
+        let Err(excess) = scratch.charge.grow(size, self.library.quotas.limits()) else {
+            return Ok(());
+        };
         if let Some(refusal) = scratch.refused.get() {
             return Err(refusal.clone().into());
         }
         let author = Author { uid: scratch.access.uid, pid: scratch.opener.pid() };
-        let violation = self.library.over_quota(&excess);
-        let refusal = self.library.refuse_scratch(scratch.id, author, violation)?;
+        let violation = self.library.quotas.violation(&excess);
+        let refusal = self.library.refusals.refuse_scratch(scratch.id, author, violation)?;
         Err(scratch.refused.get_or_init(|| refusal).clone().into())
     }
 

@@ -67,7 +67,7 @@ impl Tree {
         id: ScratchId,
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
         if self.library.lookup.link(&target.place)?.is_some() {
             return Err(Error::Exists);
         }

@@ -249,7 +249,7 @@ impl Tree {
         found.extend(
             links.into_iter().map(|it| child(Node::Link(it.id), it.name.to_string(), LINK | it.id)),
         );
-        let scratch = self.library.scratches(&directory.folder())?;
+        let scratch = self.library.scratch.list(&directory.folder())?;
         found.extend(
             scratch
                 .into_iter()
@@ -259,7 +259,7 @@ impl Tree {
     }
 
     fn list_box(&self, id: RowId) -> Result<Vec<Child>> {
-        let files = self.library.scratches(&words::place::Folder::row(id))?;
+        let files = self.library.scratch.list(&words::place::Folder::row(id))?;
         let child = |it: words::scratch::ScratchRecord| {
             child(Node::Scratch(it.id), it.name.to_string(), SCRATCH | it.id.0)
         };

@@ -166,7 +166,7 @@ impl Tree {
                     return Ok(Lookup::Found(fleeting(self.stat_link(link.id)?)));
                 }
                 let record =
-                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
             }
         }

@@ -42,7 +42,7 @@ impl Tree {
             }
             Meaning::Scratch => {
                 let (record, file) =
-                    self.library.make_scratch(&parent.folder(), &name, who.makes(mode))?;
+                    self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
                 self.scratch_changed(&parent);
                 let entry = fleeting(self.scratch_attr(&record)?);
                 let opened = self.hold_scratch(who, &record, file, true)?;
@@ -122,7 +122,7 @@ impl Tree {
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let violation = wrong_extension(field, extension);
-        Err(self.library.refuse(&target, author, violation, None).into())
+        Err(self.library.refusals.refuse(&target, author, violation, None).into())
     }
 
     /// A collection that is full takes no new item; what is under way on free slots counts (CONTRACT 3).
@@ -136,7 +136,7 @@ impl Tree {
         let Some(violation) = self.overflow(place, field)? else { return Ok(()) };
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        Err(self.library.refuse(&target, author, violation, None).into())
+        Err(self.library.refusals.refuse(&target, author, violation, None).into())
     }
 
     /// Why a collection takes no new item at this place.
@@ -196,7 +196,7 @@ impl Tree {
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
         let table = self.table(table)?;
         let refusal = words::refusal::Refusal {
-            id: self.library.refusals().next_id(),
+            id: self.library.journal.next_id(),
             path: format!("{}/{name}", table.name),
             field: table.name.to_string(),
             violation: Violation {
@@ -209,7 +209,7 @@ impl Tree {
             },
         };
         let author = Self::author(who, &self.processes.owner(who.tid));
-        self.library.refusals().record(&refusal, None, author, None);
+        self.library.journal.record(&refusal, None, author, None);
         Ok(())
     }
 }

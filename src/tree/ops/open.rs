@@ -168,16 +168,21 @@ impl Tree {
     }
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
         if flags.changes() && is_report(&record) {
             return Err(Error::ReadOnly);
         }
-        let file = self.library.open_scratch(&record, flags.changes())?;
+        let scratch = &self.library.scratch;
+        let file = if flags.changes() {
+            scratch.open_to_write(&record)?
+        } else {
+            scratch.open(&record)?
+        };
         if flags.changes() {
             self.arrivals.forget(id);
         }
         if flags.truncate {
-            let charge = self.library.scratch_charge(&record)?;
+            let charge = self.library.scratch.charge(&record)?;
             let _gate = charge.gate.read().unwrap_or_else(PoisonError::into_inner);
             file.set_len(0).map_err(failed)?;
             charge.set(0);
@@ -195,7 +200,7 @@ impl Tree {
     ) -> Result<Opened> {
         let scratch = OpenScratch {
             id: record.id,
-            charge: self.library.scratch_charge(record)?,
+            charge: self.library.scratch.charge(record)?,
             refused: OnceLock::new(),
             access: record.access,
             file,

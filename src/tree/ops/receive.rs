@@ -44,7 +44,7 @@ impl Tree {
 
     fn take_up_arrivals(&self) -> Result<()> {
         for drop_box in self.library.lookup.boxes() {
-            for record in self.library.scratches(&Folder::row(drop_box.row))? {
+            for record in self.library.scratch.list(&Folder::row(drop_box.row))? {
                 let untold = record.arrival.taken.is_none() || record.arrival.waiting;
                 if untold {
                     self.arrived(&record, drop_box.rule.settle)?;
@@ -60,7 +60,7 @@ impl Tree {
             return Ok(());
         }
         let named = self.arrivals.was_named(id);
-        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
+        let Some(record) = self.library.scratch.by_id(id)? else { return Ok(()) };
         let Some(drop_box) = self.library.lookup.drop_box(record.folder.row) else { return Ok(()) };
         let settle = if named { Duration::ZERO } else { drop_box.rule.settle };
         self.arrived(&record, settle)
@@ -68,7 +68,7 @@ impl Tree {
 
     /// A file has got its name by a rename, which is the end of an upload.
     pub(in crate::tree) fn renamed_in_box(&self, id: ScratchId) -> Result<()> {
-        let Some(record) = self.library.scratch_by_id(id)? else { return Ok(()) };
+        let Some(record) = self.library.scratch.by_id(id)? else { return Ok(()) };
         if self.library.lookup.drop_box(record.folder.row).is_none() {
             self.arrivals.forget(id);
             return Ok(());
@@ -82,7 +82,7 @@ impl Tree {
 
     fn arrived(&self, record: &ScratchRecord, settle: Duration) -> Result<()> {
         let under_way = name::is_temporary(&record.name) || report_name::has_suffix(&record.name);
-        if under_way || self.library.stat_scratch(record)?.size == 0 || self.is_written(record.id) {
+        if under_way || self.library.scratch.stat(record)?.size == 0 || self.is_written(record.id) {
             return Ok(());
         }
         self.library.offer(record.id)?;
@@ -129,7 +129,7 @@ impl Tree {
             }
         }
         // The row may have been listed between its making and the attachment.
-        if let Ok(Some(record)) = self.library.scratch_by_id(id)
+        if let Ok(Some(record)) = self.library.scratch.by_id(id)
             && let Some(row) = record.arrival.becomes
         {
             self.names_changed(row);

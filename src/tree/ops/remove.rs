@@ -38,9 +38,9 @@ impl Tree {
                     return Ok(());
                 }
                 let record =
-                    self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);
-                self.library.remove_scratch(record.id)?;
+                self.library.scratch.remove(record.id)?;
                 self.scratch_changed(&parent);
                 Ok(())
             }

@@ -72,7 +72,7 @@ impl Tree {
                 Node::QuarantineEntry(id),
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
             ) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+                let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
                 if kept.name != name.as_str() {
                     return Err(Error::NotPermitted);
                 }
@@ -166,7 +166,7 @@ impl Tree {
             }
             Meaning::Scratch => {
                 let record =
-                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
@@ -187,7 +187,7 @@ impl Tree {
         if let Some(link) = self.links.named(folder, name) {
             owned(link.lead.uid, who)?;
         }
-        let displaced = self.library.find_scratch(folder, name)?;
+        let displaced = self.library.scratch.find(folder, name)?;
         displaced.map_or(Ok(()), |record| check_owner(&record, who))
     }
 
@@ -218,7 +218,7 @@ impl Tree {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
                 self.check_displaced(who, &folder, name)?;
-                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.library.scratch.rename(record.id, &folder, name, collision(mode))?;
                 self.renamed_in_box(record.id)
             }
             (Source::Scratch(record), Goal::File(place, field)) => {

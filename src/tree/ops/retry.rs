@@ -19,7 +19,7 @@ impl Tree {
     /// Tries again where an entry of the quarantine was going, for the user who sent it.
     /// Errors: [`Error::NotFound`] if there is no such entry, row or field any more; [`Error::Refused`] leaves the entry.
     pub fn retry_refused(&self, id: RefusalId) -> Result<()> {
-        let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+        let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
         let (target, row) = self.target_of(&kept)?;
         // Its group is not on record: that of the row is as near as one comes.
         let who = Caller { uid: kept.uid, gid: row.access.gid, tid: 0 };

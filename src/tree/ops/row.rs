@@ -107,10 +107,10 @@ impl Tree {
         record: &ScratchRecord,
         id: RowId,
     ) -> Result<()> {
-        let text = self.library.read_scratch(record, crate::tree::document::MAX_BYTES)?;
+        let text = self.library.scratch.read(record, crate::tree::document::MAX_BYTES)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         self.patch_row(author, id, &text.ok_or(Error::TooLarge)?)?;
-        Ok(self.library.remove_scratch(record.id)?)
+        Ok(self.library.scratch.remove(record.id)?)
     }
 
     /// `row.json` renamed to a scratch name leaves a copy there (editors' backups) and stays.

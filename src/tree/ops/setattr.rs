@@ -211,23 +211,23 @@ impl Tree {
 
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
         if let Some(size) = change.size {
-            let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
             if is_report(&record) {
                 return Err(Error::ReadOnly);
             }
-            let file = self.library.open_scratch(&record, true)?;
-            let part = self.library.scratch_charge(&record)?;
+            let file = self.library.scratch.open_to_write(&record)?;
+            let part = self.library.scratch.charge(&record)?;
             let _gate = part.gate.read().unwrap_or_else(PoisonError::into_inner);
-            if let Err(excess) = part.grow(size, self.library.limits()) {
+            if let Err(excess) = part.grow(size, self.library.quotas.limits()) {
                 let author = Author { uid: record.access.uid, pid: 0 };
-                let violation = self.library.over_quota(&excess);
-                return Err(self.library.refuse_scratch(id, author, violation)?.into());
+                let violation = self.library.quotas.violation(&excess);
+                return Err(self.library.refusals.refuse_scratch(id, author, violation)?.into());
             }
             file.set_len(size).map_err(super::files::failed)?;
             part.set(size);
         }
         if change.amendment != Amendment::default() {
-            self.library.amend_scratch(id, change.amendment)?;
+            self.library.scratch.amend(id, change.amendment)?;
         }
         Ok(brief(self.stat_scratch(id)?))
     }

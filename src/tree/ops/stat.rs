@@ -112,7 +112,7 @@ impl Tree {
 
     /// Scratch that has lost its name is still what its open handles show.
     pub(in crate::tree) fn stat_scratch(&self, id: ScratchId) -> Result<Attr> {
-        if let Some(record) = self.library.scratch_by_id(id)? {
+        if let Some(record) = self.library.scratch.by_id(id)? {
             return self.scratch_attr(&record);
         }
         let handles = self.handles.open_scratch(id);
@@ -234,8 +234,8 @@ impl Tree {
     }
 
     pub(in crate::tree) fn scratch_attr(&self, record: &ScratchRecord) -> Result<Attr> {
-        let stat = self.library.stat_scratch(record)?;
-        Ok(scratch_attr(record.id, self.library.scratch_access(record), 1, stat))
+        let stat = self.library.scratch.stat(record)?;
+        Ok(scratch_attr(record.id, self.library.scratch.access(record), 1, stat))
     }
 }
 

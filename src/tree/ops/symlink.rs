@@ -89,7 +89,7 @@ impl Tree {
     /// A link under a scratch name.
     fn link_scratch_name(&self, folder: &Folder, name: &Name, lead: Lead) -> Result<Linked> {
         let taken = self.links.named(folder, name).is_some()
-            || self.library.find_scratch(folder, name)?.is_some();
+            || self.library.scratch.find(folder, name)?.is_some();
         if taken {
             return Err(Error::Exists);
         }
@@ -188,13 +188,13 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
-        let scratch = self.library.find_scratch(folder, name)?;
+        let scratch = self.library.scratch.find(folder, name)?;
         let taken = scratch.is_some() || self.links.named(folder, name).is_some();
         self.check_displaced(who, folder, name)?;
         match (mode, scratch) {
             (RenameMode::Exchange, _) => return Err(Error::Invalid("links cannot be exchanged")),
             (RenameMode::NoReplace, _) if taken => return Err(Error::Exists),
-            (_, Some(scratch)) => self.library.remove_scratch(scratch.id)?,
+            (_, Some(scratch)) => self.library.scratch.remove(scratch.id)?,
             (_, None) => {}
         }
         self.links.rename(link, folder, name);

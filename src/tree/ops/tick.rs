@@ -58,7 +58,7 @@ impl Tree {
                 "scratch could not be expired"
             ),
         }
-        self.library.quarantine().prune(Timestamp::now());
+        self.library.quarantine.prune(Timestamp::now());
     }
 
     /// The backing disk's.

@@ -148,7 +148,7 @@ impl Tree {
             && let View::Url(writing) = &document.view
             && matches!(document.take(), Ok(Some(_)))
         {
-            self.library.refuse(&writing.target, writing.author, crowded(), None);
+            self.library.refusals.refuse(&writing.target, writing.author, crowded(), None);
         }
         self.release(fh);
     }
@@ -164,11 +164,11 @@ impl Tree {
         let before = self.library.lookup.link(place)?;
         let target = self.url_target(place, field, before.as_ref())?;
         let text =
-            self.library.read_scratch(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
+            self.library.scratch.read(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
         let written = self.written(who, target);
         let access = before.as_ref().map_or(written.access, |link| link.attachment.access);
         self.attach_text(&text, Written { access, ..written }, before.as_ref())?;
-        Ok(self.library.remove_scratch(record.id)?)
+        Ok(self.library.scratch.remove(record.id)?)
     }
 
     /// Attaches from a text that has a URL in it. `before` is as for [`Tree::fetch`].

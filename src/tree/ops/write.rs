@@ -108,7 +108,7 @@ impl Tree {
             return Ok(());
         }
         self.library.fence.check()?;
-        let Some(record) = self.library.scratch_by_id(scratch.id)? else { return Ok(()) };
+        let Some(record) = self.library.scratch.by_id(scratch.id)? else { return Ok(()) };
         if !name::is_temporary(&record.name) {
             self.library.notice_scratch(&record, Self::author(who, &scratch.opener))?;
         }

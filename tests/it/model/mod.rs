@@ -234,7 +234,7 @@ impl Bench {
             }
         }
         self.compare_trash()?;
-        let kept = self.house.library().quarantine().list().len();
+        let kept = self.house.library().quarantine.list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())
     }

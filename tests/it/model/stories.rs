@@ -187,5 +187,5 @@ fn an_unlinked_draft_that_is_written_to_leaves_nothing_to_a_crash() {
     kernel.unlink(process(0), DOC).expect("discarded");
     kernel.truncate(process(0), fd, 1).expect("truncated");
     house.crash();
-    assert_eq!(house.library().quarantine().list().len(), 0);
+    assert_eq!(house.library().quarantine.list().len(), 0);
 }
