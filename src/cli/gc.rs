@@ -61,7 +61,11 @@ pub fn patience(now: bool, empty_trash: bool) -> Patience {
 
 /// Sweeps, or counts what a sweep would delete.
 pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Response, Error> {
-    let swept = if dry_run { library.sweepable(patience)? } else { library.sweep(patience)? };
+    let swept = if dry_run {
+        library.sweeper.sweepable(patience)?
+    } else {
+        library.sweeper.sweep(patience)?
+    };
     let Swept { attachments, blobs, bytes } = swept;
     Ok(Response::Swept { attachments: attachments as u64, blobs: blobs as u64, bytes })
 }

@@ -79,9 +79,9 @@ impl Mount {
         }
         let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
         let library = Arc::new(library::open_or_make(config, loss)?);
-        library.warm();
+        library.pipeline.warm();
         // What clients have open needs descriptors too.
-        library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
+        library.opener.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
         let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));

@@ -82,7 +82,7 @@ impl Restore {
 /// Without a daemon, and so without a kernel that must be told.
 fn alone(library: &Library, schema: &Schema, wish: &Wish) -> Result<Response, Error> {
     restore(library, schema, wish, |it| {
-        library.restore(&it.retired, &it.target, it.collision, it.author)?;
+        library.links.restore(&it.retired, &it.target, it.collision, it.author)?;
         Ok(())
     })
 }
@@ -107,7 +107,7 @@ pub fn restore(
         Err(error) => {
             // What was made for nothing goes; if somebody has put something there meanwhile, it stays.
             if let Row::Made(record) = row {
-                let _ = library.remove_row(&record);
+                let _ = library.rows.remove(&record);
             }
             Err(explain(error, &wish.what, &restored))
         }
@@ -149,9 +149,9 @@ fn gone(what: &str) -> Error {
 /// By path, key or number.
 fn find(library: &Library, what: &str) -> Result<Retired, Error> {
     let found = if let Ok(id) = what.parse() {
-        library.trashed_by_id(AttachmentId(id))?
+        library.trash.by_id(AttachmentId(id))?
     } else if let Some((day, name)) = trash_path(what) {
-        library.find_trashed(day, &name)?
+        library.trash.find(day, &name)?
     } else if what.contains('/') {
         return Err(Error::Usage(format!(
             "{what}: a path in the trash is written as trash/DATE/NAME"
@@ -173,10 +173,10 @@ fn trash_path(path: &str) -> Option<(Day, Name)> {
 fn find_by_key(library: &Library, key: &str) -> Result<Option<Retired>, Error> {
     let mut found = None;
     let mut from = Day(0);
-    while let Some(day) = library.trash_day(from)? {
+    while let Some(day) = library.trash.first_day(from)? {
         let mut position = Position { at: day.start(), skip: 0 };
         loop {
-            let page = library.trashed(day, position, PAGE)?;
+            let page = library.trash.list(day, position, PAGE)?;
             let Some(last) = page.last() else { break };
             position = last.next;
             let same = |it: &Retired| it.attachment.blob.to_string() == key;
@@ -231,7 +231,7 @@ fn row(library: &Library, retired: &Retired, table: TableId, id: &Name) -> Resul
         return Ok(Row::Found(row));
     }
     let access = retired.attachment.access;
-    match library.make_row(table, id, Access { mode: DIR_MODE, ..access }) {
+    match library.rows.make(table, id, Access { mode: DIR_MODE, ..access }) {
         // Somebody was quicker.
         Err(room::Error::Taken) => {
             let row = library.lookup.row(table, id)?;

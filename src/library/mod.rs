@@ -1,5 +1,24 @@
-//! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
-//! Does not know inodes, handles, paths below a mount, or errnos.
+//! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion. Inodes, handles, paths below a mount and
+//! errnos are unknown here.
+//!
+//! Each folder holds the parts for one kind of work. A part is handed the parts that it needs when the library is opened, and
+//! knows only those that stand above it in this table:
+//!
+//! | folder  | what happens there                                                              |
+//! |---------|---------------------------------------------------------------------------------|
+//! | home    | the directory: layout, lock, identity; staged files, reserve, settings          |
+//! | lookup  | declared tables, fields and boxes; rows, links and places                       |
+//! | limit   | quotas, and the tally of scratch                                                |
+//! | scratch | unvalidated files in a row                                                      |
+//! | refuse  | the journal of refusals, reports beside files, the quarantine                   |
+//! | keep    | promises, the sweep, the trash, scratch that expires                            |
+//! | blobs   | stored bytes: opened, put, named by their store                                 |
+//! | publish | the one way in which bytes become an attachment                                 |
+//! | names   | rows, links, attributes and backups change                                      |
+//! | draft   | a write, until it is judged                                                     |
+//! | read    | open files, and variants                                                        |
+//! | json    | `row.json`                                                                      |
+//! | arrive  | drop boxes, URLs, and what a crash left                                         |
 
 pub mod arrive;
 pub mod blobs;
@@ -16,177 +35,281 @@ pub mod publish;
 pub mod read;
 pub mod refuse;
 pub mod scratch;
+mod wiring;
 
 use std::sync::Arc;
 
-use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::fence::Fence;
 use crate::fetch::Fetcher;
-use crate::library::arrive::boxes::BoxState;
+use crate::library::arrive::box_rows::BoxRows;
+use crate::library::arrive::boxes::{BoxCounts, Boxes};
 use crate::library::arrive::downloads::Downloads;
-use crate::library::blobs::damage::Damage;
-use crate::library::blobs::store_names::Stores;
+use crate::library::arrive::recovery::Recovery;
+use crate::library::arrive::urls::Urls;
+use crate::library::blobs::Blobs;
+use crate::library::blobs::store_names::StoreNames;
 use crate::library::counts::Counts;
+use crate::library::draft::Drafts;
 use crate::library::home::Home;
-use crate::library::home::reserve::Reserve;
 use crate::library::home::settings::Settings;
 use crate::library::home::staging::Staging;
-use crate::library::keep::expiry::Told;
-use crate::library::keep::promises::{Promise, Promises};
-use crate::library::keep::variant_reads::Reads;
+use crate::library::json::describe::Describer;
+use crate::library::json::row_document::RowDocuments;
+use crate::library::keep::expiry::Expiry;
+use crate::library::keep::promises::Promises;
+use crate::library::keep::sweeper::Sweeper;
+use crate::library::keep::trash::Trash;
 use crate::library::limit::quotas::Quotas;
-use crate::library::limit::tally::Tally;
 use crate::library::lookup::Lookup;
-use crate::library::read::opener::Lent;
-use crate::library::read::variants::{Renderer, Renders};
+use crate::library::names::attributes::Attributes;
+use crate::library::names::backups::Backups;
+use crate::library::names::links::Links;
+use crate::library::names::rows::Rows;
+use crate::library::names::store_change::StoreChange;
+use crate::library::publish::Publisher;
+use crate::library::publish::scratch_publisher::ScratchPublisher;
+use crate::library::read::opener::{Cache, Opener};
+use crate::library::read::renders::Renders;
+use crate::library::read::variants::{Renderer, Variants};
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
-use crate::library::refuse::reports::Reports;
 use crate::library::scratch::Scratch;
-use pipeline::{self, Pipeline};
-use words::attachment::AttachmentId;
-use words::schema::Schema;
+use crate::library::wiring::{Base, Keeping, Refusing, Storing};
+use pipeline::Pipeline;
 
 pub use error::Error;
+pub use wiring::Parts;
 
+/// The parts of an open library.
 pub struct Library {
+    /// Checked before a change is acknowledged that neither the catalogue nor a store makes.
     pub fence: Fence,
     pub home: Home,
-    catalog: Arc<dyn Catalog>,
-    blobs: Arc<dyn BlobStore>,
+    pub settings: Arc<Settings>,
     pub pipeline: Arc<Pipeline>,
+    pub counts: Arc<Counts>,
+    pub staging: Arc<Staging>,
     pub lookup: Arc<Lookup>,
-    boxes: Vec<BoxState>,
-    pub settings: Settings,
     pub quotas: Arc<Quotas>,
     pub scratch: Arc<Scratch>,
-    told: Told,
-    stores: Stores,
-    pub staging: Arc<Staging>,
     pub journal: Arc<Journal>,
     pub quarantine: Arc<Quarantine>,
-    reports: Arc<Reports>,
-    pub refusals: Refusals,
-    reserve: Arc<Reserve>,
-    renders: Renders,
-    renderer: Renderer,
-    fetcher: Fetcher,
-    downloads: Downloads,
-    promises: Promises,
-    reads: Reads,
-    lent: Lent,
-    damage: Damage,
-    pub counts: Arc<Counts>,
-}
-
-/// The parts that a library is made of.
-pub struct Parts {
-    /// The fence that the catalogue and every store were opened with.
-    pub fence: Fence,
-    pub home: Home,
-    pub catalog: Arc<dyn Catalog>,
-    pub blobs: Arc<dyn BlobStore>,
-    pub pipeline: Arc<Pipeline>,
-    pub schema: Schema,
-    pub settings: Settings,
+    pub refusals: Arc<Refusals>,
+    pub promises: Arc<Promises>,
+    pub sweeper: Arc<Sweeper>,
+    pub trash: Trash,
+    pub expiry: Arc<Expiry>,
+    pub blobs: Arc<Blobs>,
+    pub store_names: Arc<StoreNames>,
+    pub publisher: Arc<Publisher>,
+    pub scratch_publisher: ScratchPublisher,
+    pub rows: Rows,
+    pub links: Arc<Links>,
+    pub attributes: Arc<Attributes>,
+    pub backups: Backups,
+    pub drafts: Arc<Drafts>,
+    pub opener: Opener,
+    pub variants: Variants,
+    pub describer: Arc<Describer>,
+    pub row_documents: RowDocuments,
+    pub boxes: Boxes,
+    pub urls: Urls,
+    pub downloads: Arc<Downloads>,
 }
 
 impl Library {
-    /// Puts the parts together, declares the tables and deals with what a crash left behind.
+    /// Declares the tables, and deals with what a crash left.
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let io = |action| move |source| Error::Io { action, source };
         let Parts { home, settings, fence, .. } = &parts;
         let quarantine = Quarantine::open(home.quarantine(), settings.quarantine, fence.clone());
         let journal = Journal::open(home.errors()).map_err(io("open errors.jsonl"))?;
         let quarantine = quarantine.map_err(io("read the quarantine"))?;
-        let library = Self::assemble(parts, journal, quarantine, Renderer::Own)?;
-        library.recover()?;
-        library.reserve.fill();
+        let base = Base::new(parts)?;
+        let (catalog, reserve) = (base.catalog.clone(), base.reserve.clone());
+        let library = Self::wire(base, journal, quarantine, Renderer::Own)?;
+        library.recover(catalog)?;
+        reserve.fill();
         Ok(library)
     }
 
-    /// Puts the parts together for reading alone, beside the daemon that writes or without one. Changes nothing: of
-    /// everything that writes nothing may be called.
+    /// Opens a library for reading alone, while a daemon may write to it. Nothing may be called that writes.
     pub fn open_to_read(parts: Parts, renderer: Renderer) -> Result<Self, Error> {
         let Parts { home, settings, fence, .. } = &parts;
         let quarantine = Quarantine::none(home.quarantine(), settings.quarantine, fence.clone());
         let journal = Journal::open("/dev/null".into());
         let journal = journal.map_err(|source| Error::Io { action: "open /dev/null", source })?;
-        Self::assemble(parts, journal, quarantine, renderer)
+        Self::wire(Base::new(parts)?, journal, quarantine, renderer)
     }
 
-    fn assemble(
-        parts: Parts,
+    fn recover(&self, catalog: Arc<dyn Catalog>) -> Result<(), Error> {
+        let recovery = Recovery {
+            catalog,
+            staging: self.staging.clone(),
+            lookup: self.lookup.clone(),
+            scratch: self.scratch.clone(),
+            journal: self.journal.clone(),
+            quarantine: self.quarantine.clone(),
+            promises: self.promises.clone(),
+            sweeper: self.sweeper.clone(),
+            links: self.links.clone(),
+            counts: self.counts.clone(),
+        };
+        recovery.run()
+    }
+
+    fn wire(
+        base: Base,
         journal: Journal,
         quarantine: Quarantine,
         renderer: Renderer,
     ) -> Result<Self, Error> {
-        let Parts { fence, home, catalog, blobs, pipeline, schema, settings } = parts;
-        let lookup = Lookup::declare(Arc::clone(&catalog), schema, settings.access)?;
-        let lookup = Arc::new(lookup);
-        let reserve = Arc::new(Reserve::new(home.reserve()));
-        let quotas = Quotas::new(Arc::clone(&catalog), Arc::clone(&lookup), &settings.quotas);
-        let quotas = Arc::new(quotas);
-        let scratch = Arc::new(Scratch {
-            catalog: Arc::clone(&catalog),
-            fence: fence.clone(),
-            folder: home.scratch(),
-            lookup: Arc::clone(&lookup),
-            quotas: Arc::clone(&quotas),
-            reserve: Arc::clone(&reserve),
-            tally: Tally::default(),
-        });
-        let journal = Arc::new(journal);
-        let max_age = quarantine.bounds().age;
-        let quarantine = Arc::new(quarantine);
-        let reports = Arc::new(Reports::new(Arc::clone(&lookup), Arc::clone(&scratch), max_age));
-        let refusals = Refusals {
-            lookup: Arc::clone(&lookup),
-            quotas: Arc::clone(&quotas),
-            scratch: Arc::clone(&scratch),
-            journal: Arc::clone(&journal),
-            quarantine: Arc::clone(&quarantine),
-            reports: Arc::clone(&reports),
-        };
+        let refusing = Refusing::new(&base, journal, quarantine);
+        let keeping = Keeping::new(&base, &refusing);
+        let storing = Storing::new(&base, &refusing)?;
+        let describer = Describer::new(base.catalog.clone(), storing.store_names.clone());
+        let describer = Arc::new(describer);
+        let downloads: Arc<Downloads> = Arc::default();
         Ok(Self {
-            staging: Arc::new(Staging::new(home.staging(), fence.clone())),
-            quotas,
-            scratch,
-            journal,
-            quarantine,
-            reports,
-            refusals,
-            reserve,
-            stores: Stores::open(&*catalog, &settings.stores)?,
-            boxes: BoxState::all(&lookup),
-            lookup,
-            told: Told::default(),
-            renders: Renders::default(),
-            renderer,
-            fetcher: Fetcher::new(settings.fetch.clone()),
-            downloads: Downloads::default(),
-            promises: Promises::default(),
-            reads: Reads::default(),
-            lent: Lent::new(),
-            damage: Damage::default(),
-            counts: Arc::default(),
-            fence,
-            home,
-            catalog,
-            blobs,
-            pipeline,
-            settings,
+            trash: Trash::new(base.catalog.clone()),
+            scratch_publisher: scratch_publisher(&base, &refusing, &storing),
+            rows: rows(&base, &keeping),
+            links: Arc::new(links(&base, &refusing, &storing)),
+            backups: backups(&base, &refusing, &storing),
+            opener: opener(&base, &storing),
+            variants: variants(&base, &keeping, &storing, renderer),
+            row_documents: row_documents(&base, &refusing, &describer),
+            boxes: boxes(&base, &refusing, &storing),
+            urls: Urls {
+                lookup: base.lookup.clone(),
+                quotas: base.quotas.clone(),
+                refusals: refusing.refusals.clone(),
+                promises: keeping.promises.clone(),
+                drafts: storing.drafts.clone(),
+                fetcher: Fetcher::new(base.settings.fetch.clone()),
+                downloads: downloads.clone(),
+            },
+            downloads,
+            describer,
+            journal: refusing.journal,
+            quarantine: refusing.quarantine,
+            refusals: refusing.refusals,
+            promises: keeping.promises,
+            sweeper: keeping.sweeper,
+            expiry: keeping.expiry,
+            blobs: storing.blobs,
+            store_names: storing.store_names,
+            publisher: storing.publisher,
+            attributes: storing.attributes,
+            drafts: storing.drafts,
+            fence: base.fence,
+            home: base.home,
+            settings: base.settings,
+            pipeline: base.pipeline,
+            counts: base.counts,
+            staging: base.staging,
+            lookup: base.lookup,
+            quotas: base.quotas,
+            scratch: base.scratch,
         })
     }
+}
 
-    pub fn downloads(&self) -> &Downloads {
-        &self.downloads
+fn scratch_publisher(base: &Base, refusing: &Refusing, storing: &Storing) -> ScratchPublisher {
+    ScratchPublisher {
+        staging: base.staging.clone(),
+        scratch: base.scratch.clone(),
+        quarantine: refusing.quarantine.clone(),
+        refusals: refusing.refusals.clone(),
+        publisher: storing.publisher.clone(),
     }
+}
 
-    /// No sweep takes the attachment while the promise lives.
-    pub fn promise(&self, id: AttachmentId) -> Promise {
-        self.promises.make(id)
+fn rows(base: &Base, keeping: &Keeping) -> Rows {
+    Rows {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        expiry: keeping.expiry.clone(),
+    }
+}
+
+fn links(base: &Base, refusing: &Refusing, storing: &Storing) -> Links {
+    let store_change = StoreChange {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        blobs: storing.blobs.clone(),
+        store_names: storing.store_names.clone(),
+    };
+    Links {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        refusals: refusing.refusals.clone(),
+        store_change,
+    }
+}
+
+fn backups(base: &Base, refusing: &Refusing, storing: &Storing) -> Backups {
+    Backups {
+        fence: base.fence.clone(),
+        lookup: base.lookup.clone(),
+        quotas: base.quotas.clone(),
+        scratch: base.scratch.clone(),
+        refusals: refusing.refusals.clone(),
+        blobs: storing.blobs.clone(),
+        attributes: storing.attributes.clone(),
+    }
+}
+
+fn opener(base: &Base, storing: &Storing) -> Opener {
+    Opener {
+        catalog: base.catalog.clone(),
+        fence: base.fence.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        blobs: storing.blobs.clone(),
+        cache: Cache::default(),
+    }
+}
+
+fn variants(base: &Base, keeping: &Keeping, storing: &Storing, renderer: Renderer) -> Variants {
+    Variants {
+        catalog: base.catalog.clone(),
+        pipeline: base.pipeline.clone(),
+        staging: base.staging.clone(),
+        reserve: base.reserve.clone(),
+        blobs: storing.blobs.clone(),
+        reads: keeping.reads.clone(),
+        counts: base.counts.clone(),
+        renderer,
+        renders: Renders::default(),
+    }
+}
+
+fn row_documents(base: &Base, refusing: &Refusing, describer: &Arc<Describer>) -> RowDocuments {
+    RowDocuments {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        journal: refusing.journal.clone(),
+        describer: describer.clone(),
+    }
+}
+
+fn boxes(base: &Base, refusing: &Refusing, storing: &Storing) -> Boxes {
+    Boxes {
+        catalog: base.catalog.clone(),
+        staging: base.staging.clone(),
+        lookup: base.lookup.clone(),
+        quotas: base.quotas.clone(),
+        scratch: base.scratch.clone(),
+        journal: refusing.journal.clone(),
+        quarantine: refusing.quarantine.clone(),
+        reports: refusing.reports.clone(),
+        publisher: storing.publisher.clone(),
+        rows: BoxRows::new(base.catalog.clone(), &base.lookup),
+        counts: BoxCounts::new(&base.lookup),
     }
 }

@@ -113,7 +113,7 @@ fn a_handle_that_was_opened_before_the_commit_keeps_its_bytes() {
     let kernel = Kernel(house.tree());
     let reader = open(&house, other(), DOC, How::Read);
     kernel.send(writer(), DOC, NEW).expect("taken");
-    house.library().sweep(Patience::None).expect("swept");
+    house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(reader), Ok(OLD.to_vec()));
     assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
 }
@@ -450,7 +450,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
     let kernel = Kernel(house.tree());
     let fd = open(&house, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     retry(&house, DOC).expect("taken");
     kernel.write(fd, 0, b"changed").expect("an open file takes bytes");
     assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
@@ -509,10 +509,10 @@ fn scratch_that_cannot_be_opened_is_not_taken_for_gone() {
     let file = fs::read_dir(&folder).expect("listed").next().expect("one").expect("it").path();
     let aside = folder.with_extension("aside");
     fs::rename(&file, &aside).and_then(|()| symlink(&file, &file)).expect("a loop");
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("told in the log");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("told in the log");
     fs::remove_file(&file).and_then(|()| fs::rename(&aside, &file)).expect("back");
     assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()));
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     assert_eq!((kept(&house), house.files("scratch")), (vec![Rule::Expired], 0));
 }
 
@@ -523,7 +523,7 @@ fn what_is_written_to_a_file_of_a_row_while_it_expires_is_kept() {
     let fd = open(&house, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
     without_quarantine(&house, || {
-        house.library().expire_scratch(Timestamp(i64::MAX)).expect("nothing is lost");
+        house.library().expiry.expire(Timestamp(i64::MAX)).expect("nothing is lost");
     });
     kernel.close(writer(), fd).expect("closed");
     assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()), "it is scratch still");

@@ -1,108 +1,111 @@
-//! Drop boxes: a file that is finished in one becomes a new row, once.
-//! Does not know when a file is finished: whoever sees its writers tells.
+//! Drop boxes: a finished file in a box becomes a new row, once.
 //!
-//! To the catalogue a box is a row of an internal table, and its files are scratch of that row. A file is offered when it is
-//! finished; its row is made and noted on it in one transaction; it is taken, by the digest of its bytes, after they were
-//! attached or refused. A crash between any two of these is gone on with at the next start, in the same row.
+//! A file is offered when it is finished. Its row is made and noted on its record in one transaction. It is taken, by the digest
+//! of its bytes, after they were attached or refused. After a crash between any two of these steps the next start goes on, in the
+//! same row. When a file is finished is decided by the caller, who knows its writers.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::catalog;
-use crate::fd;
+use crate::catalog::Catalog;
+use crate::library::arrive::box_rows::BoxRows;
+use crate::library::counts::Count;
 use crate::library::error::Error;
+use crate::library::home::staging::Staging;
+use crate::library::limit::quotas::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::drop_box::DropBox;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
-use crate::library::publish::{Metadata, Raw};
-use crate::library::refuse::reports;
-use crate::library::scratch::ScratchStat;
+use crate::library::publish::Publisher;
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
+use crate::library::refuse::reports::{self, Reports};
 use crate::library::scratch::report_name::report_name;
-use crate::library::scratch::xattr;
-use crate::library::Library;
-use words::access::DIR_MODE;
+use crate::library::scratch::{Scratch, ScratchStat, xattr};
 use words::attachment::{Access, RowId, ScratchId};
 use words::author::Author;
 use words::digest::Digest;
 use words::place::Place;
-use words::row::RowRecord;
-use words::scratch::ScratchRecord;
-
 use words::refusal::{Refusal, Rule, Violation};
+use words::row::RowRecord;
 use words::schema::{Collection, Field};
+use words::scratch::ScratchRecord;
 use words::slot::Name;
-use words::template::Arrival;
-use words::timestamp::Timestamp;
 
-/// Ids that are tried for one file before it is refused.
-const MAX_ATTEMPTS: u32 = 1_000;
-
-/// What has become of a box's files in this run of the daemon.
-#[derive(Debug)]
-pub struct BoxState {
-    row: RowId,
-    /// Guards the number given out last, and what stands around it; held over the query that finds it.
-    counter: Mutex<Counter>,
-    taken: AtomicU64,
-    refused: AtomicU64,
+/// Attaches the files of drop boxes.
+pub struct Boxes {
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
+    pub(in crate::library) staging: Arc<Staging>,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) quotas: Arc<Quotas>,
+    pub(in crate::library) scratch: Arc<Scratch>,
+    pub(in crate::library) journal: Arc<Journal>,
+    pub(in crate::library) quarantine: Arc<Quarantine>,
+    pub(in crate::library) reports: Arc<Reports>,
+    pub(in crate::library) publisher: Arc<Publisher>,
+    pub(in crate::library) rows: BoxRows,
+    pub(in crate::library) counts: BoxCounts,
 }
 
-impl BoxState {
-    pub fn all(lookup: &Lookup) -> Vec<Self> {
-        let new = |drop_box: &DropBox| {
-            let (counter, taken, refused) =
-                (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
-            Self { row: drop_box.row, counter, taken, refused }
-        };
-        lookup.boxes().iter().map(new).collect()
-    }
-}
+/// What has become of the files of each box since the start.
+pub(in crate::library) struct BoxCounts(Vec<(RowId, BoxCount)>);
 
 #[derive(Debug, Default)]
-struct Counter {
-    around: (String, String),
-    last: Option<u64>,
+struct BoxCount {
+    taken: Count,
+    refused: Count,
 }
 
-impl Library {
+impl BoxCounts {
+    pub fn new(lookup: &Lookup) -> Self {
+        let count = |drop_box: &DropBox| (drop_box.row, BoxCount::default());
+        Self(lookup.boxes().iter().map(count).collect())
+    }
+
+    fn of(&self, row: RowId) -> Option<&BoxCount> {
+        self.0.iter().find(|(known, _)| *known == row).map(|(_, count)| count)
+    }
+}
+
+/// A file of a box whose bytes are being dealt with.
+struct Arrived<'a> {
+    drop_box: &'a DropBox,
+    record: &'a ScratchRecord,
+    /// A copy of the bytes that nobody can write to.
+    sent: &'a File,
+}
+
+impl Boxes {
     /// How many files of a box became rows since the start, and how many were refused.
-    pub fn box_counts(&self, row: RowId) -> (u64, u64) {
-        let state = self.boxes.iter().find(|it| it.row == row);
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        state.map_or((0, 0), |it| (read(&it.taken), read(&it.refused)))
+    pub fn counts(&self, row: RowId) -> (u64, u64) {
+        let count = self.counts.of(row);
+        count.map_or((0, 0), |count| (count.taken.total(), count.refused.total()))
     }
 
-    fn box_state(&self, drop_box: &DropBox) -> Result<&BoxState, Error> {
-        self.boxes.iter().find(|it| it.row == drop_box.row).ok_or(Error::Missing)
-    }
-
-    /// Notes durably that a file of a box is finished and to be looked at.
+    /// Notes durably that a file of a box is finished.
     pub fn offer(&self, id: ScratchId) -> Result<(), Error> {
         Ok(self.catalog.offer(id)?)
     }
 
-    /// Files that were finished and not taken.
-    pub fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
-        Ok(self.catalog.offered(after, limit)?)
-    }
-
-    /// Makes a row of a finished file, unless these bytes were dealt with already. A refusal is on record, and the file is
-    /// taken with it: it is looked at again when it has changed. Any other error leaves it offered.
+    /// Makes a row of a finished file, unless its bytes were dealt with already. A refusal is recorded, and the file is taken with
+    /// it: it is looked at again when it has changed. After any other error it stays offered.
     pub fn receive(&self, id: ScratchId) -> Result<(), Error> {
-        let Some(record) = self.catalog.scratch_by_id(id)? else { return Ok(()) };
+        let Some(record) = self.scratch.by_id(id)? else { return Ok(()) };
         let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
         let file = self.scratch.open(&record)?;
         let before = self.scratch.stat(&record)?;
         let sent = self.staging.snapshot(&file, before.size)?;
         let read = Error::io("read a file in a box");
         let digest = pipeline::digest(&sent, before.size).map_err(read)?;
-        let safe = record.arrival.taken == Some(digest) || self.admit(drop_box, &record, &sent)?;
-        // Bytes that were refused and found no room in the quarantine are told from those that were dealt with: they go
-        // there when they expire.
+        let arrived = Arrived { drop_box, record: &record, sent: &sent };
+        let safe = record.arrival.taken == Some(digest) || self.admit(&arrived)?;
+        // Refused bytes that found no room in the quarantine are not dealt with: taken by another digest, they go to the
+        // quarantine when they expire.
         self.catalog.take(id, if safe { digest } else { Digest::of(&[]) })?;
-        // Somebody wrote on meanwhile and may have closed it before it was taken. That it was read is no change.
+        // The file may have been written to, and closed, before it was taken. Reading it is no change.
         let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
         if changes(self.scratch.stat(&record)?) != changes(before) {
             self.catalog.offer(id)?;
@@ -110,30 +113,26 @@ impl Library {
         Ok(())
     }
 
-    /// Whether the bytes are attached, or in the quarantine.
-    fn admit(
-        &self,
-        drop_box: &DropBox,
-        record: &ScratchRecord,
-        sent: &File,
-    ) -> Result<bool, Error> {
-        match self.attach_arrival(drop_box, record, sent) {
+    /// Attaches or refuses the bytes. Returns whether they are attached, or in the quarantine.
+    fn admit(&self, arrived: &Arrived<'_>) -> Result<bool, Error> {
+        let count = self.counts.of(arrived.drop_box.row).ok_or(Error::Missing)?;
+        match self.attach(arrived) {
             Ok(()) => {
-                self.box_state(drop_box)?.taken.fetch_add(1, Ordering::Relaxed);
-                self.take_reason(record)?;
+                count.taken.add(1);
+                self.remove_report(arrived.record)?;
                 Ok(true)
             }
             Err(Error::Refused(refusal)) => {
-                self.box_state(drop_box)?.refused.fetch_add(1, Ordering::Relaxed);
-                self.lay_reason(record, &refusal)?;
+                count.refused.add(1);
+                self.write_report(arrived.record, &refusal)?;
                 Ok(self.quarantine.find(refusal.id).is_some())
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Lays the reason beside a refused file: the one channel of a scanner.
-    fn lay_reason(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
+    /// Writes the reason beside a refused file: a scanner has no other way to be told.
+    fn write_report(&self, record: &ScratchRecord, refusal: &Refusal) -> Result<(), Error> {
         let Some(name) = report_name(&record.name) else { return Ok(()) };
         let hint = &refusal.violation.hint;
         let text = format!("{refusal}\nhint: {hint}\nid: {}\n", refusal.id);
@@ -141,109 +140,50 @@ impl Library {
         self.reports.write(&record.folder, &name, access, &text)
     }
 
-    fn take_reason(&self, record: &ScratchRecord) -> Result<(), Error> {
+    fn remove_report(&self, record: &ScratchRecord) -> Result<(), Error> {
         let name = report_name(&record.name);
         name.map_or(Ok(()), |name| self.reports.remove(&record.folder, &name))
     }
 
-    fn attach_arrival(
-        &self,
-        drop_box: &DropBox,
-        record: &ScratchRecord,
-        sent: &File,
-    ) -> Result<(), Error> {
+    fn attach(&self, arrived: &Arrived<'_>) -> Result<(), Error> {
+        let Arrived { drop_box, record, sent } = *arrived;
         let table = self.lookup.table_named(drop_box.rule.table.as_str()).ok_or(Error::Missing)?;
         let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
-        // Judged first: what is refused makes no row.
-        let refined = match self.refine(Raw::new(sent)?, field, &record.name) {
-            Ok(refined) => refined,
+        // Judged before the row is made: a refused file makes none.
+        let product = match self.publisher.refine(Raw::new(sent)?, field, &record.name) {
+            Ok(product) => product,
             Err(pipeline::Error::Refused(violation)) => {
-                return Err(self.refuse_arrival(drop_box, record, violation, sent).into());
+                return Err(self.refuse(arrived, violation).into());
             }
             Err(error) => return Err(error.into()),
         };
-        let noted =
-            record.arrival.becomes.map(|row| self.lookup.row_by_id(row)).transpose()?.flatten();
-        let row = match &noted {
-            Some(row) => row.clone(),
-            None => self.enrol(drop_box, table, (record, sent))?,
-        };
+        let known = record.arrival.becomes.map(|row| self.lookup.row_by_id(row));
+        let known = known.transpose()?.flatten();
+        let is_new = known.is_none();
+        let row = known.map_or_else(|| self.make_row(arrived, table), Ok)?;
         let times = self.scratch.stat(record)?.times;
         let metadata = Metadata::written(record.access, times, xattr::all(sent));
-        let target = self.arrival_target(field, &row, &record.name)?;
-        match self.store(&refined, &target, &metadata) {
+        let target = self.target(field, &row, &record.name)?;
+        match self.publisher.store(&product, &target, &metadata) {
             Err(Error::Quota(excess)) => {
-                // What is refused makes no row; one that is kept nevertheless is only empty.
-                if noted.is_none() {
+                // A row from before a crash is kept; it is only empty.
+                if is_new {
                     self.catalog.remove_row(row.id)?;
                 }
-                let violation = self.quotas.violation(&excess);
-                Err(self.refuse_arrival(drop_box, record, violation, sent).into())
+                Err(self.refuse(arrived, self.quotas.violation(&excess)).into())
             }
             stored => stored.map(drop),
         }
     }
 
-    /// A row that nobody has, by the box's template.
-    fn enrol(
-        &self,
-        drop_box: &DropBox,
-        table: &Table,
-        (record, sent): (&ScratchRecord, &File),
-    ) -> Result<RowRecord, Error> {
-        let template = &drop_box.rule.id;
-        let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
-        for attempt in 0..MAX_ATTEMPTS {
-            let at = Timestamp::now();
-            let arrival = Arrival { file: &record.name, at, random: random()? };
-            let around = template.around(&arrival);
-            let number = match attempt {
-                _ if template.counts() => Some(self.next_number(drop_box, table, around)?),
-                0 => None,
-                _ if template.is_random() => None,
-                _ => Some(self.number_behind(table, &around)?.max(2)),
-            };
-            let id = template.id(&arrival, number).filter(|id| table.rule.allows(id));
-            let Some(id) = id else { break };
-            match self.catalog.enrol(record.id, table.id, &id, access, at) {
-                Err(catalog::Error::Taken) => {}
-                made => return Ok(made?),
-            }
-        }
-        let violation = no_id(drop_box, &record.name);
-        Err(self.refuse_arrival(drop_box, record, violation, sent).into())
-    }
-
-    /// The next whole number. Numbers that others have taken since are stepped over by trying.
-    fn next_number(
-        &self,
-        drop_box: &DropBox,
-        table: &Table,
-        around: (String, String),
-    ) -> Result<u64, Error> {
-        let state = self.box_state(drop_box)?;
-        let mut counter = state.counter.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match counter.last.filter(|_| counter.around == around) {
-            Some(last) => last.saturating_add(1),
-            None => self.number_behind(table, &around)?,
-        };
-        *counter = Counter { around, last: Some(next) };
-        Ok(next)
-    }
-
-    /// One more than the largest number that a row has there.
-    fn number_behind(&self, table: &Table, around: &(String, String)) -> Result<u64, Error> {
-        let largest = self.catalog.largest_number(table.id, (&around.0, &around.1))?;
-        Ok(largest.saturating_add(1))
+    fn make_row(&self, arrived: &Arrived<'_>, table: &Table) -> Result<RowRecord, Error> {
+        let Arrived { drop_box, record, .. } = *arrived;
+        let made = self.rows.make(drop_box, table, record)?;
+        made.ok_or_else(|| self.refuse(arrived, no_id(drop_box, &record.name)).into())
     }
 
     /// Where a file goes in its row.
-    fn arrival_target(
-        &self,
-        field: &Arc<Field>,
-        row: &RowRecord,
-        file: &Name,
-    ) -> Result<Target, Error> {
+    fn target(&self, field: &Arc<Field>, row: &RowRecord, file: &Name) -> Result<Target, Error> {
         let (_, extension) = file.split_extension();
         let (item, written) = match (field.collection, extension) {
             (Collection::List | Collection::Dict, _) => (Some(field.item(file)), file.clone()),
@@ -258,22 +198,18 @@ impl Library {
         Ok(Target { place, slot, field: Arc::clone(field), written })
     }
 
-    fn refuse_arrival(
-        &self,
-        drop_box: &DropBox,
-        record: &ScratchRecord,
-        violation: Violation,
-        sent: &File,
-    ) -> Refusal {
+    fn refuse(&self, arrived: &Arrived<'_>, violation: Violation) -> Refusal {
+        let Arrived { drop_box, record, sent } = *arrived;
         let refusal = Refusal {
             id: self.journal.next_id(),
             path: format!("drop/{}/{}", drop_box.rule.name, record.name),
             field: drop_box.rule.field.to_string(),
             violation,
         };
-        let name = record.name.as_str();
-        let kept = self.quarantine.keep(&refusal, name, author(record), sent);
-        self.journal.record(&refusal, None, author(record), kept);
+        // The process of the writer has ended.
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let kept = self.quarantine.keep(&refusal, record.name.as_str(), author, sent);
+        self.journal.record(&refusal, None, author, kept);
         refusal
     }
 }
@@ -287,13 +223,4 @@ fn no_id(drop_box: &DropBox, file: &Name) -> Violation {
         allowed: drop_box.rule.table.to_string(),
         hint: "give the file another name".into(),
     }
-}
-
-/// Whoever owns the file; its process has ended.
-fn author(record: &ScratchRecord) -> Author {
-    Author { uid: record.access.uid, pid: 0 }
-}
-
-fn random() -> Result<[u8; 16], Error> {
-    fd::random().map_err(Error::io("read random bytes"))
 }

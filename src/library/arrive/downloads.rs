@@ -1,5 +1,4 @@
-//! The downloads under way, for whoever wants to know how far they are.
-//! Does not fetch; a download that has ended is forgotten.
+//! The downloads under way, and how far each has come.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,20 +8,20 @@ use std::time::{Duration, Instant};
 use crate::fetch::{Piece, Url};
 use words::slot::Slot;
 
-/// How far a download is.
+/// How far a download has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Where it goes, `user/42/avatar`.
+    /// The slot that it is for, `user/42/avatar`.
     pub path: String,
-    /// Where it comes from. Not the whole URL: that may carry a secret, and everybody may ask.
+    /// The host that it comes from. Not the whole URL: that may contain a secret, and everybody may read this.
     pub host: String,
     pub received: u64,
-    /// What the server announced.
+    /// The length that the server announced.
     pub expected: Option<u64>,
     pub running: Duration,
 }
 
-/// Everything that is being downloaded. As many as there are threads that download.
+/// The downloads under way. There are at most as many as there are threads that download.
 #[derive(Debug, Default)]
 pub struct Downloads {
     next: AtomicU64,
@@ -36,7 +35,7 @@ struct Counters {
     host: String,
     since: Instant,
     received: AtomicU64,
-    /// 0: not announced.
+    /// 0 if the server announced none.
     expected: AtomicU64,
 }
 

@@ -1,25 +1,49 @@
-//! Recovery: what the last run of the daemon left unfinished, dealt with before anything is opened.
-//! Does not ask how it ended: a clean stop leaves nothing to do here.
+//! Recovery: what the last run of the daemon left unfinished, dealt with before anything is opened. After a clean stop there is
+//! nothing to do.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::catalog::Catalog;
 use crate::fd;
-use crate::library::Library;
+use crate::library::counts::Counts;
+use crate::library::draft::close::interrupted;
 use crate::library::error::Error;
-use crate::library::home::staging::{Leftover, Note};
+use crate::library::home::staging::{Leftover, Note, Staging};
+use crate::library::keep::promises::Promises;
+use crate::library::keep::sweeper::Sweeper;
+use crate::library::lookup::Lookup;
+use crate::library::names::links::Links;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
+use crate::library::scratch::Scratch;
 use crate::library::scratch::report_name::is_report;
 use words::author::Author;
 use words::byte_count::ByteCount;
 use words::place::Place;
-use words::refusal::{Refusal, Rule, Violation};
+use words::refusal::Refusal;
 use words::timestamp::Timestamp;
 
-/// What `st_blocks` counts (stat(3type)).
+/// The unit of `st_blocks` (stat(3type)).
 const BLOCK: u64 = 512;
+
+/// Deals with what a crash left.
+pub(in crate::library) struct Recovery {
+    pub catalog: Arc<dyn Catalog>,
+    pub staging: Arc<Staging>,
+    pub lookup: Arc<Lookup>,
+    pub scratch: Arc<Scratch>,
+    pub journal: Arc<Journal>,
+    pub quarantine: Arc<Quarantine>,
+    pub promises: Arc<Promises>,
+    pub sweeper: Arc<Sweeper>,
+    pub links: Arc<Links>,
+    pub counts: Arc<Counts>,
+}
 
 /// A file that a crash left, and where its bytes belong.
 struct Found<'f> {
@@ -27,19 +51,18 @@ struct Found<'f> {
     name: &'f str,
     path: String,
     place: Option<&'f Place>,
-    /// Its owner on the disk where nobody is known.
+    /// The writer; if it is unknown, the file's owner on the disk counts.
     uid: Option<u32>,
 }
 
-impl Library {
-    /// Interrupted drafts go to the quarantine, what their writers unlinked is put back, reservations that came to
-    /// nothing are swept, and scratch files without a record are removed. Bytes that the quarantine cannot take stay
-    /// where they are.
-    pub(crate) fn recover(&self) -> Result<(), Error> {
+impl Recovery {
+    /// Moves interrupted drafts to the quarantine, puts back what their writers unlinked, sweeps reservations that came to nothing,
+    /// and removes scratch files without a record. Bytes that the quarantine cannot take stay where they are.
+    pub fn run(&self) -> Result<(), Error> {
         let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
         let replaced = leftovers.iter().filter_map(|leftover| leftover.note.as_ref()?.replaced);
-        let promises: Vec<_> = replaced.map(|id| self.promise(id)).collect();
-        self.sweep_leftovers()?;
+        let promises: Vec<_> = replaced.map(|id| self.promises.make(id)).collect();
+        self.sweeper.sweep_leftovers()?;
         for leftover in leftovers {
             self.recover_draft(leftover)?;
         }
@@ -62,37 +85,37 @@ impl Library {
             place,
             uid: leftover.note.as_ref().map(|note| note.uid),
         };
-        let is_safe = self.keep_found(&found);
+        let is_safe = self.keep(&found);
         if let Some(note) = &leftover.note {
-            self.restore_replaced(note)?;
+            self.put_back_replaced(note)?;
         }
         if is_safe {
             leftover.remove();
         } else {
-            // Else it would be put back once more, whatever its users made of it meanwhile.
+            // Otherwise the next start would put it back once more, whatever its users did with it meanwhile.
             let renamed = leftover.forget_replaced();
             renamed.inspect_err(|error| tracing::warn!(path = %leftover.path().display(), %error, "a staged file keeps its name")).ok();
         }
         Ok(())
     }
 
-    /// Whether the bytes of a file, if it has any, are safe under another name.
-    fn keep_found(&self, found: &Found<'_>) -> bool {
-        self.send_to_quarantine(found).unwrap_or_else(|error| {
+    /// Keeps the bytes of a file, if it has any. Returns whether they are safe under another name.
+    fn keep(&self, found: &Found<'_>) -> bool {
+        self.quarantine(found).unwrap_or_else(|error| {
             tracing::debug!(file = %found.file.display(), %error, "an interrupted file stays where it is");
             self.counts.leave(fs::metadata(found.file).map_or(0, |meta| meta.len()));
             false
         })
     }
 
-    fn send_to_quarantine(&self, found: &Found<'_>) -> io::Result<bool> {
+    fn quarantine(&self, found: &Found<'_>) -> io::Result<bool> {
         let meta = fs::symlink_metadata(found.file)?;
         if !meta.is_file() {
-            // Nobody of ours made it, and to open a fifo would wait for whoever writes to it.
+            // mediafs did not make it, and opening a fifo would wait for its writer.
             tracing::warn!(path = %found.file.display(), "this is no file, and stays where it is");
             return Ok(false);
         }
-        // With another name it is stored, or in the quarantine, already: only this name outlived the crash.
+        // A second name is that of a blob or of an entry of the quarantine: only this name outlived the crash.
         if meta.len() == 0 || meta.nlink() > 1 {
             return Ok(true);
         }
@@ -110,46 +133,47 @@ impl Library {
         Ok(true)
     }
 
-    fn restore_replaced(&self, note: &Note) -> Result<(), Error> {
+    /// Puts back what the writer of a draft unlinked before it began.
+    fn put_back_replaced(&self, note: &Note) -> Result<(), Error> {
         let Some(id) = note.replaced else { return Ok(()) };
         let Some(retired) = self.catalog.retired_by_id(id)? else { return Ok(()) };
-        // The note may have had no room for the whole name of an item.
+        // The name of a staged file may have had no room for the whole name of an item.
         let place = Place { item: retired.slot.item, ..note.place.clone() };
-        self.put_back(id, &place, &retired.written)?;
+        self.links.put_back(id, &place, &retired.written)?;
         Ok(())
     }
 
+    /// Counts all scratch, and keeps the bytes of scratch files without a record.
     fn recover_scratch(&self) -> Result<(), Error> {
-        let records = self.catalog.scratch_before(Timestamp(i64::MAX))?;
+        let records = self.scratch.made_before(Timestamp(i64::MAX))?;
         for record in records.iter().filter(|record| !is_report(record)) {
-            let size = size_of(&self.scratch.path(record));
-            self.scratch.count(record, size)?;
+            self.scratch.count(record, size_of(&self.scratch.path(record)))?;
         }
         let known: HashSet<_> = records.iter().map(|record| self.scratch.path(record)).collect();
         let read = || Error::io("read the scratch folder");
-        for entry in fs::read_dir(self.home.scratch()).map_err(read())? {
+        for entry in fs::read_dir(&self.scratch.folder).map_err(read())? {
             let file = entry.map_err(read())?.path();
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             let path = format!("?/{name}");
             let found = Found { file: &file, name: &name, path, place: None, uid: None };
-            if !known.contains(&file) && self.keep_found(&found) {
+            if !known.contains(&file) && self.keep(&found) {
                 fs::remove_file(&file).map_err(read())?;
             }
         }
         Ok(())
     }
 
+    /// The path of a place, for people; with the row's number if the row has no path any more.
     fn path_of(&self, place: &Place) -> Result<String, Error> {
-        let row = self.lookup.row_by_id(place.row)?;
-        let slot = row.and_then(|row| self.lookup.slot(&row, place));
-        Ok(slot
-            .map_or_else(|| format!("?/{}/{}", place.row.0, place.field), |slot| slot.to_string()))
+        let slot = self.lookup.slot_of(place)?;
+        let numbered = || format!("?/{}/{}", place.row.0, place.field);
+        Ok(slot.map_or_else(numbered, |slot| slot.to_string()))
     }
 }
 
-/// The size of a scratch file. What a crash left allocated beyond its end is given back.
+/// The size of a scratch file. Space that a crash left allocated beyond its end is given back.
 fn size_of(path: &Path) -> u64 {
-    let Ok(meta) = std::fs::metadata(path) else { return 0 };
+    let Ok(meta) = fs::metadata(path) else { return 0 };
     if meta.blocks().saturating_mul(BLOCK) > meta.len().next_multiple_of(meta.blksize())
         && let Ok(file) = File::open(path)
     {
@@ -161,17 +185,5 @@ fn size_of(path: &Path) -> u64 {
 fn trim(file: &File) {
     if let Err(error) = fd::trim(file) {
         tracing::warn!(%error, "a file that was interrupted keeps room that it does not need");
-    }
-}
-
-/// The violation of a draft that ended before its close.
-pub fn interrupted() -> Violation {
-    Violation {
-        rule: Rule::Interrupted,
-        fact: "the upload ended before the file was closed".into(),
-        measured: "not closed".into(),
-        allows: "takes files that were closed".into(),
-        allowed: "closed".into(),
-        hint: "send it again, or move it onto the field from the quarantine".into(),
     }
 }

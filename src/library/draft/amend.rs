@@ -1,27 +1,18 @@
-//! The metadata of a draft: owner, mode, times and foreign attributes, kept with the attachment that it is or becomes.
-//! Does not touch bytes.
+//! The metadata of a draft: owner, mode, times and foreign attributes. They are kept with the attachment that the draft still is
+//! or has become, else until it is published.
 
 use std::collections::BTreeMap;
 
-use crate::fetch::Url;
-use crate::library::Library;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
 use crate::library::error::Error;
-use crate::library::json::describe::FREE;
-use crate::library::names::attributes;
-use crate::library::publish::Metadata;
+use crate::library::names::attributes::{self, Attributes, Values};
+use crate::library::publish::metadata::{Metadata, ORIGIN};
 use words::attachment::{Amendment, AttachmentId};
 use words::timestamp::Timestamp;
 
 impl Draft {
-    /// A draft whose bytes come from a URL.
-    pub fn fetched_from(mut self, url: Url) -> Self {
-        self.origin = Some(url);
-        self
-    }
-
-    /// `chmod`, `chown`, `utimens` through the draft: kept with the attachment that it is or becomes.
-    pub fn amend(&self, library: &Library, amendment: Amendment) -> Result<(), Error> {
+    /// `chmod`, `chown`, `utimens` through the draft.
+    pub fn amend(&self, attributes: &Attributes, amendment: Amendment) -> Result<(), Error> {
         let now = Timestamp::now();
         {
             let mut shown = self.shown();
@@ -30,51 +21,51 @@ impl Draft {
         }
         let stored = Self::stored(&self.work());
         if let Some(id) = stored {
-            library.amend(id, amendment)?;
+            attributes.amend(id, amendment)?;
         }
         Ok(())
     }
 
-    /// A foreign attribute (`user.note`).
-    pub fn attribute(&self, library: &Library, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// The value of a foreign attribute.
+    pub fn attribute(&self, attributes: &Attributes, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let own = self.shown().attributes.get(name).cloned();
         let stored = Self::stored(&self.work());
         match (own, stored) {
-            (None, Some(id)) => library.attribute(id, name),
+            (None, Some(id)) => attributes.find(id, name),
             (own, _) => Ok(own),
         }
     }
 
-    pub fn attribute_names(&self, library: &Library) -> Result<Vec<String>, Error> {
+    pub fn attribute_names(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
         let stored = Self::stored(&self.work());
         let mut names: Vec<_> = self.shown().attributes.keys().cloned().collect();
         if let Some(id) = stored {
-            names.extend(library.attribute_names(id)?);
+            names.extend(attributes.names(id)?);
             names.sort();
             names.dedup();
         }
-        names.retain(|name| name != attributes::ORIGIN);
+        names.retain(|name| name != ORIGIN);
         Ok(names)
     }
 
-    /// Sets or removes a foreign attribute; returns whether it was there. Bounded as those of attachments are.
+    /// Sets or removes a foreign attribute. Returns whether it was there. The limit is that of attachments.
     pub fn set_attribute(
         &self,
-        library: &Library,
+        attributes: &Attributes,
         name: &str,
         value: Option<&[u8]>,
     ) -> Result<bool, Error> {
         if let Some(id) = Self::stored(&self.work()) {
             let meant = || Some(self.target.place.clone());
-            return library.set_attribute((id, meant), name, value, self.author);
+            return attributes.set(id, name, value, self.author, meant);
         }
         if let Some(value) = value {
-            let there = Self::inherited(library, &self.work().start)?;
+            let there = Self::inherited(attributes, &self.work().start)?;
             let there = there.into_iter().chain(self.shown().attributes.clone());
             let there: BTreeMap<_, _> = there.collect();
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = attributes::fits(there, name, value) {
-                return Err(library.refuse_attribute(Some(&self.target), self.author, excess));
+                return Err(attributes.refuse(Some(&self.target), self.author, excess));
             }
         }
         let mut shown = self.shown();
@@ -84,7 +75,7 @@ impl Draft {
         })
     }
 
-    /// The attachment whose metadata this draft still is, or has become.
+    /// The attachment whose metadata are the draft's: the one that it has become, or an unchanged one that it started with.
     fn stored(work: &Work) -> Option<AttachmentId> {
         match (&work.stage, &work.start) {
             (Stage::Committed { id, .. }, _) => Some(*id),
@@ -93,21 +84,22 @@ impl Draft {
         }
     }
 
-    /// A file that was changed in place keeps the attributes that it had, but not the keys that were given to what it was:
-    /// those go with the attachment.
-    fn inherited(library: &Library, start: &Start) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    /// The attributes that a file keeps when it is changed in place. The keys that users gave to the old bytes are not kept.
+    fn inherited(attributes: &Attributes, start: &Start) -> Result<Values, Error> {
         let Start::Copy(base, _) = start else { return Ok(Vec::new()) };
-        let kept = library.catalog.attributes(base.id)?.into_iter();
-        Ok(kept.filter(|(name, _)| !name.starts_with(FREE)).collect())
+        attributes.foreign(base.id)
     }
 
-    /// What is published with the bytes.
-    pub(crate) fn metadata(&self, library: &Library, start: &Start) -> Result<Metadata, Error> {
-        let mut attributes: BTreeMap<_, _> = Self::inherited(library, start)?.into_iter().collect();
+    /// The metadata that the bytes are published with.
+    pub(super) fn metadata(
+        &self,
+        attributes: &Attributes,
+        start: &Start,
+    ) -> Result<Metadata, Error> {
+        let mut all: BTreeMap<_, _> = Self::inherited(attributes, start)?.into_iter().collect();
         let shown = self.shown();
-        attributes.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
-        let attributes = attributes.into_iter().collect();
-        let written = Metadata::written(shown.access, shown.times, attributes);
+        all.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
+        let written = Metadata::written(shown.access, shown.times, all.into_iter().collect());
         Ok(match &self.origin {
             Some(url) => Metadata {
                 source: Some(url.as_given().to_owned()),

@@ -1,10 +1,11 @@
 //! The end of a draft: its bytes are judged once and become an attachment, a refusal, or nothing (CONTRACT 2.4 to 2.7).
-//! Does not know who closed it, nor whether that was a verdict.
 
-use crate::library::Library;
-use crate::library::draft::{Draft, Stage, Work};
+use std::error::Error as StdError;
+
+use crate::library::draft::{Draft, Drafts, Stage, Work};
 use crate::library::error::Error;
-use crate::library::publish::Raw;
+use crate::library::lookup::Lookup;
+use crate::library::publish::raw::Raw;
 use words::attachment::{Attachment, AttachmentId};
 use words::refusal::{Refusal, Rule, Violation};
 
@@ -13,16 +14,16 @@ use words::refusal::{Refusal, Rule, Violation};
 pub enum Verdict {
     /// There was nothing to judge.
     Nothing,
-    /// The bytes were refused now and are in the quarantine; their writer is to be told success.
+    /// The bytes were refused now and are in the quarantine. Their writer is told success.
     Quarantined,
-    /// The bytes were committed now. The attachment that lost the name, if any.
+    /// The bytes were committed now. `displaced` is the attachment that lost the name.
     Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
 
-/// Who hears what becomes of bytes.
+/// Who hears of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hearer {
-    /// Whoever closes, and has the bytes still.
+    /// The writer, who closes the file and still has the bytes.
     Writer,
     Nobody,
 }
@@ -30,23 +31,23 @@ enum Hearer {
 /// What a finished draft leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Never a byte and no commit.
+    /// No byte came, and nothing was committed.
     Empty,
     Committed(AttachmentId),
-    /// Refused, in silence or not, or spoiled.
+    /// The bytes were refused, whether or not the writer was told, or could not be written.
     Lost,
-    /// Its owner unlinked it.
+    /// The owner unlinked it.
     Discarded,
 }
 
 impl Draft {
-    /// Judges what no flush has judged yet, and commits it: the verdict of `close`.
-    /// Without new bytes it repeats the last verdict; without any bytes there is none.
-    pub fn settle(&self, library: &Library) -> Result<Verdict, Error> {
-        self.judge(library, Hearer::Writer)
+    /// Judges the bytes that no flush has judged yet, and commits them: the verdict of `close`. Without new bytes it repeats a
+    /// refusal; without any bytes there is no verdict.
+    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict, Error> {
+        self.judge(drafts, Hearer::Writer)
     }
 
-    fn judge(&self, library: &Library, hearer: Hearer) -> Result<Verdict, Error> {
+    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict, Error> {
         let mut work = self.work();
         match &work.stage {
             _ if work.detached => Ok(Verdict::Nothing),
@@ -56,16 +57,16 @@ impl Draft {
                 Ok(Verdict::Nothing)
             }
             Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } => self.commit(library, &mut work, hearer),
+            Stage::Open(_) | Stage::Frozen { .. } => self.commit(drafts, &mut work, hearer),
         }
     }
 
-    /// Ends the draft after its last handle: what is still unjudged is judged, and nobody hears of it but the log.
-    pub fn finish(&self, library: &Library) -> (End, Option<Verdict>) {
-        // A flush that failed has told its writer, and left the bytes frozen.
+    /// Ends the draft after its last handle. Bytes that are not judged yet are judged, and only the log hears of it.
+    pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
+        // Frozen bytes are those of a flush that failed, and that told its writer.
         let told = matches!(self.work().stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
-        let verdict = match self.judge(library, hearer) {
+        let verdict = match self.judge(drafts, hearer) {
             Ok(verdict) => Some(verdict),
             Err(Error::Refused(_)) => None,
             Err(Error::NoSpace) => {
@@ -73,19 +74,19 @@ impl Draft {
                 None
             }
             Err(error @ Error::Fenced(_)) => {
-                self.interrupt(library, failed(&error));
+                self.give_up(drafts, failed(&error), Hearer::Nobody);
                 None
             }
             Err(error) => {
-                tracing::error!(slot = %self.target.slot, error = &error as &dyn std::error::Error, "a file could not be stored");
-                // Nobody tries again after the last handle: the bytes are kept, and their writer is told where.
-                self.give_up(library, failed(&error), hearer);
+                tracing::error!(slot = %self.target.slot, error = &error as &dyn StdError, "a file could not be stored");
+                // There is no further flush: the bytes are kept, and their writer is told where.
+                self.give_up(drafts, failed(&error), hearer);
                 None
             }
         };
         let mut work = self.work();
         if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
-            // The staged file goes, with what is allocated for it.
+            // The staged file goes, with the space that is allocated for it.
             work.stage = Stage::Untouched;
         }
         let end = match &work.stage {
@@ -97,23 +98,24 @@ impl Draft {
         (end, verdict)
     }
 
-    /// Gives up bytes that nobody will judge: they go to the quarantine for this reason, or stay staged.
-    pub fn interrupt(&self, library: &Library, violation: Violation) {
-        self.give_up(library, violation, Hearer::Nobody);
+    /// Gives up the bytes of an upload that ends before its close. They go to the quarantine, or stay staged.
+    pub fn interrupt(&self, drafts: &Drafts) {
+        self.give_up(drafts, interrupted(), Hearer::Nobody);
     }
 
-    fn give_up(&self, library: &Library, violation: Violation, hearer: Hearer) {
+    fn give_up(&self, drafts: &Drafts, violation: Violation, hearer: Hearer) {
         let mut work = self.work();
         let size = self.size();
-        // The quarantine takes nothing then. The next start finds the bytes where they are, under a name that says whose they are.
-        if library.fence.is_raised() && size > 0 && !work.detached {
-            let refusal = Refusal::new(library.journal.next_id(), &self.target.slot, violation);
+        // Behind a raised fence the quarantine takes nothing. The next start finds the bytes where they are, under a name that
+        // says where they belong.
+        if drafts.fence.is_raised() && size > 0 && !work.detached {
+            let refusal = Refusal::new(drafts.journal.next_id(), &self.target.slot, violation);
             match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
                 Stage::Open(staged) => staged.freeze().keep(),
                 Stage::Frozen { name, .. } => name.keep(),
                 other => work.stage = other,
             }
-            library.counts.leave(size);
+            drafts.counts.leave(size);
             return;
         }
         if let Err(error) = work.trim() {
@@ -125,15 +127,14 @@ impl Draft {
             _ => return,
         };
         if self.size() > 0 && !work.detached {
-            let refusal =
-                library.refusals.refuse(&self.target, self.author, violation, Some(bytes));
+            let refusal = drafts.refusals.refuse(&self.target, self.author, violation, Some(bytes));
             let stage = std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone()));
-            self.let_go(library, (stage, hearer), &refusal);
+            self.let_go(drafts, stage, hearer, &refusal);
         }
     }
 
-    /// The owner unlinked the name: open handles go on as with any unlinked file, nothing will be judged, and a crash
-    /// leaves nothing.
+    /// Detaches the draft, whose owner unlinked the name. Open handles go on as with any unlinked file, nothing will be judged,
+    /// and a crash leaves nothing.
     pub fn detach(&self) {
         let mut work = self.work();
         work.detached = true;
@@ -143,9 +144,9 @@ impl Draft {
         }
     }
 
-    /// How many names its bytes have, where their owner or the catalogue says so: none once it is detached, and once it is
-    /// committed those of the attachment. Never waits for a judgement.
-    pub fn names(&self, library: &Library) -> Result<Option<u32>, Error> {
+    /// How many names the bytes have: none after [`Draft::detach`], those of the attachment after the commit, else unknown. Never
+    /// waits for a judgement.
+    pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>, Error> {
         let Ok(work) = self.work.try_lock() else { return Ok(None) };
         let id = match work.stage {
             _ if work.detached => return Ok(Some(0)),
@@ -153,12 +154,13 @@ impl Draft {
             _ => return Ok(None),
         };
         drop(work);
-        Ok(Some(library.lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
+        Ok(Some(lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
-    /// Lets go of refused bytes. What nobody heard of and the quarantine could not take stays staged for the next start.
-    fn let_go(&self, library: &Library, (stage, hearer): (Stage, Hearer), refusal: &Refusal) {
-        if hearer == Hearer::Writer || library.quarantine.find(refusal.id).is_some() {
+    /// Lets go of refused bytes. If nobody heard of the refusal and the quarantine could not take them, they stay staged for the
+    /// next start.
+    fn let_go(&self, drafts: &Drafts, stage: Stage, hearer: Hearer, refusal: &Refusal) {
+        if hearer == Hearer::Writer || drafts.quarantine.find(refusal.id).is_some() {
             return;
         }
         let name = match stage {
@@ -167,25 +169,25 @@ impl Draft {
             _ => return,
         };
         tracing::warn!(id = %refusal.id, slot = %self.target.slot, bytes = self.size(), "a file stays in the folder `staging`; the next start tries again to move it to the quarantine");
-        library.counts.leave(self.size());
+        drafts.counts.leave(self.size());
         name.keep();
     }
 
-    fn commit(&self, library: &Library, work: &mut Work, hearer: Hearer) -> Result<Verdict, Error> {
-        Self::freeze(work)?;
+    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict, Error> {
+        work.freeze()?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
             work.unfit.clone_from(&work.condemned);
-            let refusal = library.refusals.refuse(&self.target, self.author, violation, Some(sent));
-            return self.refused(library, (work, hearer), refusal);
+            let refusal = drafts.refusals.refuse(&self.target, self.author, violation, Some(sent));
+            return self.refused(drafts, work, hearer, refusal);
         }
         let raw = Raw::new(sent)?.seen(work.sum.clone());
-        let metadata = self.metadata(library, &work.start)?;
-        match library.publish(raw, &self.target, self.author, &metadata) {
+        let metadata = self.metadata(&drafts.attributes, &work.start)?;
+        match drafts.publisher.publish(raw, &self.target, self.author, &metadata) {
             Ok(published) => {
                 let id = published.attachment.id;
                 work.replaced = None;
-                // The staging name goes with the stage: the bytes have their key now, or are not needed any more.
+                // The staged name goes with the stage: the bytes have their key now, or are not needed.
                 if let Stage::Frozen { sent, .. } =
                     std::mem::replace(&mut work.stage, Stage::Untouched)
                 {
@@ -193,45 +195,60 @@ impl Draft {
                 }
                 Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
             }
-            Err(Error::Refused(refusal)) => self.refused(library, (work, hearer), refusal),
-            // Ours, not the writer's fault: the bytes stay for another flush.
+            Err(Error::Refused(refusal)) => self.refused(drafts, work, hearer, refusal),
+            // The daemon's fault, not the writer's: the bytes stay for another flush.
             Err(error) => Err(error),
         }
     }
 
-    /// The writer hears of it, unless the field says otherwise and the bytes are safe.
+    /// Ends a judgement that refused the bytes. The writer hears of it, unless the field says otherwise and the bytes are safe.
     fn refused(
         &self,
-        library: &Library,
-        (work, hearer): (&mut Work, Hearer),
+        drafts: &Drafts,
+        work: &mut Work,
+        hearer: Hearer,
         refusal: Refusal,
     ) -> Result<Verdict, Error> {
-        let silent = library.refusals.tells_success(&self.target, &refusal);
+        let silent = drafts.refusals.tells_success(&self.target, &refusal);
         match std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone())) {
             Stage::Frozen { sent, .. } if silent => {
                 work.stage = Stage::Quarantined { sent };
                 Ok(Verdict::Quarantined)
             }
             stage => {
-                self.let_go(library, (stage, hearer), &refusal);
+                self.let_go(drafts, stage, hearer, &refusal);
                 Err(refusal.into())
             }
         }
     }
+}
 
-    /// From here on no descriptor can write to these bytes; a later write copies them first.
-    fn freeze(work: &mut Work) -> Result<(), Error> {
-        work.trim()?;
-        let Stage::Open(staged) = &work.stage else { return Ok(()) };
+impl Work {
+    /// Closes every descriptor that can write to the bytes. A later write copies them first.
+    fn freeze(&mut self) -> Result<(), Error> {
+        self.trim()?;
+        let Stage::Open(staged) = &self.stage else { return Ok(()) };
         let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
-        if let Stage::Open(staged) = std::mem::replace(&mut work.stage, Stage::Untouched) {
-            work.stage = Stage::Frozen { sent, name: staged.freeze() };
+        if let Stage::Open(staged) = std::mem::replace(&mut self.stage, Stage::Untouched) {
+            self.stage = Stage::Frozen { sent, name: staged.freeze() };
         }
         Ok(())
     }
 }
 
-/// The violation of bytes that were sent whole when the library itself failed.
+/// The violation of an upload that ended before its close.
+pub(in crate::library) fn interrupted() -> Violation {
+    Violation {
+        rule: Rule::Interrupted,
+        fact: "the upload ended before the file was closed".into(),
+        measured: "not closed".into(),
+        allows: "takes files that were closed".into(),
+        allowed: "closed".into(),
+        hint: "send it again, or move it onto the field from the quarantine".into(),
+    }
+}
+
+/// The violation of a whole file that the library failed to store.
 fn failed(error: &Error) -> Violation {
     Violation {
         rule: Rule::Interrupted,

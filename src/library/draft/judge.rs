@@ -1,12 +1,10 @@
-//! Judging while bytes are still coming: by the size so far, by the header, by what the quotas leave.
-//! Does not judge what only the whole file tells.
+//! Judging while bytes are still coming: by the size so far, by the header, and by what the quotas leave.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::library::Library;
-use crate::library::draft::{Draft, Stage, Work};
+use crate::library::draft::{Draft, Drafts, Stage, Work};
 use crate::library::error::Error;
 use pipeline::header::End as Bytes;
 use pipeline::policy::{self, PREFIX_MAX, Prefix};
@@ -15,55 +13,54 @@ use words::refusal::{Rule, Violation};
 use words::rule::Kind;
 use words::schema::{Field, OnRefuse};
 
-/// How long the prefix must have grown before the header is looked at again.
+/// How much the prefix must grow before the header is judged again.
 const PROBE_STEP: u64 = 16 << 10;
 
 impl Draft {
     /// Judges a size that the draft is about to have.
-    pub(crate) fn judge_size(
+    pub(super) fn judge_size(
         &self,
-        library: &Library,
+        drafts: &Drafts,
         work: &mut Work,
         size: u64,
     ) -> Result<(), Error> {
         if work.unfit.is_none()
-            && let Err(violation) = self.fits(library, size)
+            && let Err(violation) = self.fits(drafts, size)
         {
-            self.unfit(library, work, violation)?;
+            self.unfit(drafts, work, violation)?;
         }
-        let most = library.quarantine.bounds().bytes;
+        let most = drafts.quarantine.bounds().bytes;
         match work.unfit {
             Some(_) if size > most => {
                 let violation = beyond_quarantine(size, most);
-                Err(self.refuse_early(library, work, violation))
+                Err(self.refuse_early(drafts, work, violation))
             }
             _ => Ok(()),
         }
     }
 
-    /// Judges space that is about to be allocated up to here, beyond the end. The refusal is this call's alone: the bytes may
-    /// fit all the same.
-    pub(crate) fn judge_reserve(&self, library: &Library, end: u64) -> Result<(), Error> {
-        let refuse =
-            |violation| library.refusals.refuse(&self.target, self.author, violation, None);
-        Ok(self.fits(library, end).map_err(refuse)?)
+    /// Judges space that is about to be allocated beyond the end, up to `end`. Only this call is refused: the bytes may still
+    /// fit.
+    pub(super) fn judge_reserve(&self, drafts: &Drafts, end: u64) -> Result<(), Error> {
+        let refuse = |violation| drafts.refusals.refuse(&self.target, self.author, violation, None);
+        Ok(self.fits(drafts, end).map_err(refuse)?)
     }
 
-    fn fits(&self, library: &Library, size: u64) -> Result<(), Violation> {
+    fn fits(&self, drafts: &Drafts, size: u64) -> Result<(), Violation> {
         policy::judge_size_so_far(&self.target.field.rules, size)?;
-        self.room.check(size).map_err(|excess| library.quotas.violation(&excess))
+        self.room.check(size).map_err(|excess| drafts.quotas.violation(&excess))
     }
 
-    /// Whether what is stored will be what is sent, or both: else its digest is nobody's business.
-    pub(crate) fn is_kept_as_sent(&self) -> bool {
+    /// Whether the bytes are stored as they are sent. If not, their digest is not needed.
+    pub(super) fn is_kept_as_sent(&self) -> bool {
         let Field { rules, keep_original, .. } = &*self.target.field;
         rules.kind == Kind::File || *keep_original
     }
 
-    /// Looks at the header once enough of it is there.
-    pub(crate) fn probe(
+    /// Judges the header once enough of it has come. `data` was just written at `offset`.
+    pub(super) fn probe(
         &self,
-        library: &Library,
+        drafts: &Drafts,
         work: &mut Work,
         offset: u64,
         data: &[u8],
@@ -85,16 +82,16 @@ impl Draft {
             Prefix::Passed => work.probe_at = None,
             Prefix::Undecided if length >= PREFIX_MAX as u64 => work.probe_at = None,
             Prefix::Undecided => work.probe_at = Some(length + PROBE_STEP.min(length.max(64))),
-            Prefix::Refused(violation) => self.unfit(library, work, violation)?,
+            Prefix::Refused(violation) => self.unfit(drafts, work, violation)?,
         }
         Ok(())
     }
 
-    /// The bytes will not be taken, whatever follows. Where their writer is not to hear of it (`on_refuse`) the rest is
-    /// awaited: the close sends all of it to the quarantine.
-    fn unfit(&self, library: &Library, work: &mut Work, violation: Violation) -> Result<(), Error> {
+    /// Refuses the bytes, whatever follows. If the writer must not hear of it (`on_refuse`), the rest is awaited, and the close
+    /// sends all of it to the quarantine.
+    fn unfit(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Result<(), Error> {
         match self.target.field.on_refuse {
-            OnRefuse::Refuse => Err(self.refuse_early(library, work, violation)),
+            OnRefuse::Refuse => Err(self.refuse_early(drafts, work, violation)),
             OnRefuse::Quarantine => {
                 work.unfit = Some(violation);
                 Ok(())
@@ -102,27 +99,15 @@ impl Draft {
         }
     }
 
-    /// Refuses while bytes are still coming: what is there is not complete, so it is not kept.
-    fn refuse_early(&self, library: &Library, work: &mut Work, violation: Violation) -> Error {
-        let refusal = library.refusals.refuse(&self.target, self.author, violation, None);
+    /// Refuses while bytes are still coming. They are not complete, so they are not kept.
+    fn refuse_early(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Error {
+        let refusal = drafts.refusals.refuse(&self.target, self.author, violation, None);
         work.stage = Stage::Refused(refusal.clone());
         refusal.into()
     }
 }
 
-impl Work {
-    /// These bytes were written: they are hashed, and on their way to the disk once they are many.
-    pub(crate) fn passed(&mut self, hashed: bool, offset: u64, data: &[u8]) {
-        if hashed {
-            self.sum.wrote(offset, data);
-        }
-        if let Stage::Open(staged) = &self.stage {
-            self.writeback.written_to(staged.file(), offset.saturating_add(data.len() as u64));
-        }
-    }
-}
-
-/// What is refused in silence is awaited up to the size of the whole quarantine, which could not keep more.
+/// Bytes that are refused without telling are awaited up to the size of the whole quarantine, which could not keep more.
 fn beyond_quarantine(size: u64, most: u64) -> Violation {
     let (size, most) = (ByteCount(size), ByteCount(most));
     Violation {

@@ -1,102 +1,122 @@
-//! A draft: the bytes that one writer is sending to one slot, and the state machine that judges them (CONTRACT 2).
-//! Does not know processes, handles or inodes: who may flush, and when, is decided by the tree.
+//! A draft: the bytes that one writer sends to one slot, and where they stand until they are judged (CONTRACT 2).
+//!
+//! Processes, handles and inodes are unknown here: the tree decides who may flush, and when.
 
 pub mod amend;
 pub mod close;
-pub mod data;
-pub mod judge;
-pub mod writeback;
+mod data;
+mod judge;
+mod writeback;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fd;
+use crate::fence::Fence;
 use crate::fetch::Url;
-use crate::library::Library;
+use crate::library::counts::Counts;
 use crate::library::draft::writeback::Writeback;
 use crate::library::error::Error;
-use crate::library::home::staging::{Frozen, Note, Staged};
+use crate::library::home::staging::{Frozen, Staged, Staging};
 use crate::library::keep::promises::Promise;
+use crate::library::limit::quotas::Quotas;
 use crate::library::limit::room::Room;
 use crate::library::lookup::target::Target;
+use crate::library::names::attributes::Attributes;
+use crate::library::publish::Publisher;
+use crate::library::refuse::Refusals;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
 use pipeline::Sum;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::author::Author;
 use words::refusal::{Refusal, Violation};
 use words::timestamp::Timestamp;
 
+/// Where drafts are staged, and by what they are judged, refused and published.
+pub struct Drafts {
+    pub(super) fence: Fence,
+    pub(super) staging: Arc<Staging>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) quarantine: Arc<Quarantine>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) attributes: Arc<Attributes>,
+    pub(super) counts: Arc<Counts>,
+}
+
 /// What a draft begins with.
 #[derive(Debug)]
 pub enum Start {
     Empty,
-    /// What was there was truncated to 0, and nothing has come since.
+    /// The stored file was truncated to 0, and no byte has come since.
     Truncated,
-    /// The stored bytes (`open` without `O_TRUNC`), copied when first changed. They are held open: the attachment may be
-    /// replaced and swept before that.
+    /// The stored bytes (`open` without `O_TRUNC`). They are copied at the first change, and are open because the attachment may
+    /// be replaced and swept before that.
     Copy(Box<Attachment>, Arc<File>),
 }
 
 #[derive(Debug)]
 pub struct Draft {
-    pub(crate) target: Target,
-    pub(crate) author: Author,
-    /// Where the bytes are fetched from; none if a program writes them.
-    pub(crate) origin: Option<Url>,
-    pub(crate) room: Room,
+    target: Target,
+    author: Author,
+    /// The URL that the bytes are fetched from; none if a program writes them.
+    origin: Option<Url>,
+    room: Room,
     /// Guards what `stat` shows, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
     /// judged must wait, or a blob could be written to.
-    pub(crate) work: Mutex<Work>,
+    work: Mutex<Work>,
 }
 
+/// What `stat` and `listxattr` show.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
-    pub(crate) size: u64,
-    pub(crate) access: Access,
-    pub(crate) times: Times,
-    pub(crate) attributes: BTreeMap<String, Vec<u8>>,
+struct Shown {
+    size: u64,
+    access: Access,
+    times: Times,
+    attributes: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) stage: Stage,
-    pub(crate) start: Start,
-    /// Bytes that the writer sent from offset 0 on without a gap.
-    pub(crate) contiguous: u64,
-    /// What was seen of the staged bytes.
-    pub(crate) sum: Sum,
-    pub(crate) writeback: Writeback,
+struct Work {
+    stage: Stage,
+    start: Start,
+    /// How many bytes were sent from offset 0 on without a gap.
+    contiguous: u64,
+    /// What was computed of the staged bytes.
+    sum: Sum,
+    writeback: Writeback,
     /// Whether space beyond the end of the staged file may be allocated.
-    pub(crate) reserved: bool,
-    /// The header is looked at when `contiguous` reaches this; `None`: it has passed.
-    pub(crate) probe_at: Option<u64>,
-    /// Why the bytes will be refused at close: their writer is not to hear of it before, nor then (`on_refuse`).
-    pub(crate) unfit: Option<Violation>,
-    /// The reason that stays when the draft begins anew.
-    pub(crate) condemned: Option<Violation>,
-    /// The owner unlinked the name: the bytes go with the last handle, nothing is judged.
-    pub(crate) detached: bool,
-    /// What the writer unlinked before it began; put back if nothing comes of the draft.
-    pub(crate) replaced: Option<Promise>,
+    reserved: bool,
+    /// The header is judged when `contiguous` reaches this. None: it has passed.
+    probe_at: Option<u64>,
+    /// Why the bytes will be refused at close. Set only if their writer must not hear of it (`on_refuse`).
+    unfit: Option<Violation>,
+    /// Why whatever is sent will be refused. It stays when the draft begins anew.
+    condemned: Option<Violation>,
+    /// Whether the owner unlinked the name. The bytes go with the last handle, and nothing is judged.
+    detached: bool,
+    /// What the writer unlinked before it began. It is put back if nothing comes of the draft.
+    replaced: Option<Promise>,
 }
 
-/// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, writing returns to it.
+/// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, and writing returns to it.
 #[derive(Debug)]
-pub(crate) enum Stage {
-    /// Nothing was written: it shows what it started with.
+enum Stage {
+    /// Nothing was written: the draft shows what it started with.
     Untouched,
     /// Bytes that no flush has judged.
     Open(Staged),
-    /// Bytes that were to be committed when the catalogue, the store or the disk failed: another flush tries again.
+    /// Bytes that could not be committed because the catalogue, the store or the disk failed. The next flush tries again.
     Frozen { sent: File, name: Frozen },
-    /// Bytes could not be written (a full disk): the rest was given up, nothing must be committed.
+    /// Bytes of which some could not be written (a full disk). They must not be committed.
     Spoiled(Staged),
-    /// Every operation answers the same until the draft is truncated to 0.
+    /// Every operation answers with this refusal, until the draft is truncated to 0.
     Refused(Refusal),
-    /// Refused and in the quarantine, while their writer was told success. The bytes as they were sent.
+    /// Refused and in the quarantine, while the writer was told success. The bytes as they were sent.
     Quarantined { sent: File },
     /// Stored. The bytes as they were sent, for handles that are still open.
     Committed { id: AttachmentId, sent: File },
@@ -134,22 +154,28 @@ impl Draft {
         Self { target, author, room, origin: None, shown, work }
     }
 
-    /// The same draft, with what the quotas leave for it. Without room it is unfit from the start.
-    pub fn within(self, library: &Library, room: Room) -> Self {
+    /// Limits the draft to what the quotas leave. Without room its bytes will be refused.
+    pub fn within(self, quotas: &Quotas, room: Room) -> Self {
         if let Some(excess) = &room.full {
-            self.condemn(library.quotas.violation(excess));
+            self.condemn(quotas.violation(excess));
         }
         Self { room, ..self }
     }
 
-    /// Whatever is sent will be refused, for a reason that its bytes do not change.
+    /// Names the URL that the bytes are fetched from.
+    pub fn fetched_from(mut self, url: Url) -> Self {
+        self.origin = Some(url);
+        self
+    }
+
+    /// Refuses whatever will be sent, for a reason that the bytes cannot change.
     pub fn condemn(&self, violation: Violation) {
         let mut work = self.work();
         work.unfit = Some(violation.clone());
         work.condemned = Some(violation);
     }
 
-    /// A draft whose bytes were committed already: the handle of a scratch file that was renamed onto a field.
+    /// A draft that is committed already: the handle of a scratch file that was renamed onto a field.
     pub fn committed(
         target: Target,
         author: Author,
@@ -158,21 +184,16 @@ impl Draft {
         sent: File,
     ) -> Self {
         let length = sent.metadata().map_or(0, |meta| meta.len());
-        Self::judged(target, author, access, (Stage::Committed { id, sent }, length))
+        Self::judged(target, author, access, Stage::Committed { id, sent }, length)
     }
 
-    /// A draft whose bytes were sent to the quarantine already: the handle of a scratch file that was renamed onto a field.
+    /// A draft that is in the quarantine already: the handle of a scratch file that was renamed onto a field.
     pub fn quarantined(target: Target, author: Author, access: Access, sent: File) -> Self {
         let length = sent.metadata().map_or(0, |meta| meta.len());
-        Self::judged(target, author, access, (Stage::Quarantined { sent }, length))
+        Self::judged(target, author, access, Stage::Quarantined { sent }, length)
     }
 
-    fn judged(
-        target: Target,
-        author: Author,
-        access: Access,
-        (stage, length): (Stage, u64),
-    ) -> Self {
+    fn judged(target: Target, author: Author, access: Access, stage: Stage, length: u64) -> Self {
         let draft = Self::new(target, author, access, Start::Empty, None);
         draft.shown().size = length;
         let mut work = draft.work();
@@ -190,12 +211,12 @@ impl Draft {
         self.author
     }
 
-    /// What is to be put back if nothing comes of the draft. Waits for a judgement.
+    /// The attachment that is put back if nothing comes of the draft. Waits for a judgement.
     pub fn replaced(&self) -> Option<AttachmentId> {
         self.work().replaced.as_ref().map(Promise::id)
     }
 
-    /// It was put back, or cannot be: whatever removes it from here on removes it for good.
+    /// Lets go of the replaced attachment, which was put back or cannot be. From here on a removal is final.
     pub fn forget_replaced(&self) {
         self.work().replaced = None;
     }
@@ -209,14 +230,15 @@ impl Draft {
         (shown.size, shown.access, shown.times)
     }
 
-    /// Whether a flush would have to judge bytes now. Never waits: while they are judged it is true.
+    /// Whether there are bytes that a flush would judge. Never waits: while they are judged it is true.
     pub fn is_dirty(&self) -> bool {
         let Ok(work) = self.work.try_lock() else { return true };
         let unjudged = matches!(work.stage, Stage::Open(_) | Stage::Frozen { .. });
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether its bytes were refused, did not fit, or were committed, and none came since. Never waits: while they are judged it is false.
+    /// Whether the bytes were committed, were refused or did not fit, and none came since. Never waits: while they are judged it
+    /// is false.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
             !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
@@ -224,148 +246,35 @@ impl Draft {
         self.work.try_lock().is_ok_and(|work| judged(&work.stage))
     }
 
-    /// Whether it was truncated to 0 and has got no byte since.
+    /// Whether it was truncated to 0 and no byte came since.
     pub fn is_truncated(&self) -> bool {
         let work = self.work();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
     }
 
-    /// Whether it began with nothing, and has got no byte and lost none.
+    /// Whether it began empty, and no byte came and none was lost.
     pub fn is_blank(&self) -> bool {
         let work = self.work();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
     }
 
-    /// Reads what the writer sees: its own bytes, or what it started with.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
-        let work = self.work();
-        let read = match &work.stage {
-            Stage::Open(staged) | Stage::Spoiled(staged) => staged.file().read_at(buffer, offset),
-            Stage::Committed { sent, .. }
-            | Stage::Quarantined { sent }
-            | Stage::Frozen { sent, .. } => sent.read_at(buffer, offset),
-            Stage::Refused(_) => Ok(0),
-            Stage::Untouched => match &work.start {
-                Start::Empty | Start::Truncated => Ok(0),
-                Start::Copy(_, stored) => stored.read_at(buffer, offset),
-            },
-        };
-        read.map_err(Error::io("read the draft"))
-    }
-
-    /// Takes bytes in any order. Refuses as soon as they tell: past `max_size`, and what the header says.
-    pub fn write_at(&self, library: &Library, offset: u64, data: &[u8]) -> Result<usize, Error> {
-        let mut work = self.work();
-        let end = offset.saturating_add(data.len() as u64);
-        self.open_for_change(library, &mut work, offset == 0 && end >= self.size())?;
-        self.judge_size(library, &mut work, end)?;
-        let staged = work.staged()?;
-        if let Err(error) = staged.file().write_all_at(data, offset) {
-            // The bytes are worth nothing any more, and what their writer unlinked may need the room to be put back.
-            if let Err(error) = staged.file().set_len(0) {
-                tracing::warn!(%error, "incomplete bytes keep their room");
-            }
-            work.spoil();
-            return Err(Error::io("write the draft")(error));
-        }
-        work.passed(self.is_kept_as_sent(), offset, data);
-        if offset <= work.contiguous {
-            work.contiguous = work.contiguous.max(end);
-        }
-        self.grew_to(end);
-        self.probe(library, &mut work, offset, data)?;
-        Ok(data.len())
-    }
-
-    /// `fsync`: what was sent survives a crash of the machine, in the quarantine if it is never closed.
-    pub fn sync(&self, library: &Library) -> Result<(), Error> {
-        let mut work = self.work();
-        let synced = match &work.stage {
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => Ok(()),
-            Stage::Open(staged) => library.staging.sync(staged.file()),
-            Stage::Frozen { sent, .. } => library.staging.sync(sent),
-        };
-        // The next fsync of the same file would answer 0 though nothing reached the disk. Other failures raise the fence.
-        if matches!(synced, Err(Error::NoSpace)) {
-            work.spoil();
-        }
-        synced
-    }
-
-    /// Makes the bytes writable: a new staged file, filled with what the draft shows so far unless all of it is
-    /// about to be replaced.
-    pub(crate) fn open_for_change(
-        &self,
-        library: &Library,
-        work: &mut Work,
-        whole: bool,
-    ) -> Result<(), Error> {
-        let source = match &work.stage {
-            Stage::Open(_) => return Ok(()),
-            Stage::Spoiled(_) => return Err(Error::NoSpace),
-            Stage::Refused(refusal) => return Err(refusal.clone().into()),
-            Stage::Committed { sent, .. }
-            | Stage::Quarantined { sent }
-            | Stage::Frozen { sent, .. } => {
-                Some(sent.try_clone().map_err(Error::io("reopen the draft"))?)
-            }
-            Stage::Untouched => match &work.start {
-                Start::Copy(_, stored) => {
-                    Some(stored.try_clone().map_err(Error::io("reopen the blob"))?)
-                }
-                Start::Empty | Start::Truncated => None,
-            },
-        };
-        let staged =
-            library.staging.named(&self.note(work)).map_err(Error::io("stage the draft"))?;
-        if work.detached {
-            staged.unlink();
-        }
-        let source = source.filter(|_| !whole);
-        if let Some(source) = source {
-            let length = self.size();
-            fd::copy(&source, staged.file(), length).map_err(Error::io("copy the stored bytes"))?;
-        } else {
-            self.shown().size = 0;
-        }
-        // Under way, what is written over old bytes makes a header of both, which nobody meant.
-        work.contiguous = 0;
-        (work.sum, work.writeback) = <_>::default();
-        work.probe_at = Some(1);
-        work.stage = Stage::Open(staged);
-        Ok(())
-    }
-
-    fn note(&self, work: &Work) -> Note {
-        let replaced = work.replaced.as_ref().map(Promise::id);
-        Note { place: self.target.place.clone(), uid: self.author.uid, replaced }
-    }
-
-    fn grew_to(&self, end: u64) {
-        let mut shown = self.shown();
-        shown.size = shown.size.max(end);
-        shown.changed();
-    }
-
-    pub(crate) fn set_size(&self, size: u64) {
+    fn set_size(&self, size: u64) {
         let mut shown = self.shown();
         shown.size = size;
         shown.changed();
     }
 
-    pub(crate) fn shown(&self) -> MutexGuard<'_, Shown> {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn work(&self) -> MutexGuard<'_, Work> {
+    fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shown {
-    /// POSIX: a write marks mtime and ctime for update.
+    /// Marks mtime and ctime for update (POSIX, of a write).
     fn changed(&mut self) {
         let now = Timestamp::now();
         self.times.modified = now;
@@ -374,28 +283,12 @@ impl Shown {
 }
 
 impl Work {
-    pub(crate) fn staged(&self) -> Result<&Staged, Error> {
+    /// The staged file that bytes are written to.
+    fn staged(&self) -> Result<&Staged, Error> {
         match &self.stage {
             Stage::Open(staged) => Ok(staged),
             Stage::Refused(refusal) => Err(refusal.clone().into()),
             _ => Err(Error::NoSpace),
         }
-    }
-
-    fn spoil(&mut self) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Untouched) {
-            Stage::Open(staged) => Stage::Spoiled(staged),
-            other => other,
-        };
-    }
-
-    pub(crate) fn restart(&mut self) {
-        self.stage = Stage::Untouched;
-        self.start = Start::Truncated;
-        self.unfit.clone_from(&self.condemned);
-        self.contiguous = 0;
-        (self.sum, self.writeback) = <_>::default();
-        self.probe_at = Some(1);
-        self.reserved = false;
     }
 }

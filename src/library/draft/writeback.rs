@@ -1,27 +1,27 @@
-//! Write-back: a large draft goes to the disk while it is being sent, so that its close does not wait for all of it.
-//! Does not make anything durable.
+//! Write-back: the bytes of a large draft go to the disk while more are sent, so that its close does not wait for all of them.
+//! Nothing is durable by this.
 
 use std::fs::File;
 use std::num::NonZeroU64;
 
 use rustix::fs::{Advice, fadvise};
 
-/// Bytes that are sent to the disk at a time. What is smaller waits for the sync, which takes no longer for it.
+/// Bytes that are sent to the disk at a time. A smaller file waits for the sync, which takes no longer for it.
 const STRETCH: u64 = 8 << 20;
 
 /// How much of a file was sent to the disk so far.
 #[derive(Debug, Default)]
-pub(crate) struct Writeback {
+pub(super) struct Writeback {
     begun: u64,
 }
 
 impl Writeback {
-    /// The file was written up to there. A stretch that is complete is on its way to the disk when this returns: that a
-    /// range is not needed makes the kernel write it out (`mm/fadvise.c`), and drop of it only what is written already.
+    /// Sends a stretch to the disk once the file is written up to its end. The advice that a range is not needed makes the kernel
+    /// write it out (`mm/fadvise.c`), and drop only what is written already.
     pub fn written_to(&mut self, file: &File, end: u64) {
         let Some(length) = NonZeroU64::new(end.saturating_sub(self.begun)) else { return };
         if length.get() >= STRETCH {
-            // Advice: where it is not taken, the sync has more to do.
+            // Only advice: if it is ignored, the sync has more to do.
             let _ = fadvise(file, self.begun, Some(length), Advice::DontNeed);
             self.begun = end;
         }

@@ -1,23 +1,22 @@
-//! What is told of an attachment, as JSON: sqlalchemy-media's dictionary and what mediafs adds to it (CONTRACT 6).
-//! Does not know rows, nor who asks.
+//! An attachment as JSON: sqlalchemy-media's dictionary, and what mediafs adds to it (CONTRACT 6).
 //!
 //! `key original_filename extension content_type length width height timestamp reproducible thumbnails` are the layout of
-//! sqlalchemy-media 0.17, and so is `store_id`, of blobs in another store than the library's own;
-//! `hash ratio version url source original attributes` are added; any other key is one that a user gave.
+//! sqlalchemy-media 0.17, and so is `store_id`, for blobs in another store than the library's own.
+//! `hash ratio version url source original attributes` are added. Any other key is one that a user gave.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::library::Library;
+use crate::catalog::Catalog;
+use crate::library::blobs::store_names::StoreNames;
 use crate::library::error::Error;
+use crate::library::names::attributes::FREE;
 use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
 use words::rendition::VariantRecord;
 
-/// Keys that users give are kept among the attributes under names of their own, as JSON: a program that lists attributes
-/// sees only `user.*`.
-pub(crate) const FREE: &str = "json.";
-
-/// The keys that say what the bytes are: nobody can set them.
-pub(crate) const FACTS: [&str; 14] = [
+/// The keys that say what the bytes are. Nobody can set them.
+pub(super) const FACTS: [&str; 14] = [
     "key",
     "hash",
     "extension",
@@ -34,35 +33,45 @@ pub(crate) const FACTS: [&str; 14] = [
     "original",
 ];
 
-/// Keys that may have changed since the document was read without anybody's doing: what is written there is passed over.
-pub(crate) const PASSED_OVER: [&str; 2] = ["thumbnails", "url"];
+/// Keys that may change without anybody's doing after the document was read. What is written there is ignored.
+pub(super) const PASSED_OVER: [&str; 2] = ["thumbnails", "url"];
 
-impl Library {
-    /// An attachment as JSON; absent values are absent keys. Two queries, and one for its variants.
+/// Describes attachments.
+pub struct Describer {
+    catalog: Arc<dyn Catalog>,
+    store_names: Arc<StoreNames>,
+}
+
+impl Describer {
+    pub fn new(catalog: Arc<dyn Catalog>, store_names: Arc<StoreNames>) -> Self {
+        Self { catalog, store_names }
+    }
+
+    /// An attachment as JSON, without keys for absent values. Costs one query for its attributes and one for its variants.
     pub fn describe(&self, attachment: &Attachment) -> Result<Map<String, Value>, Error> {
-        let mut told = content(attachment.blob, &attachment.content);
-        told.insert("original_filename".into(), json!(attachment.original_filename));
-        told.insert("timestamp".into(), json!(attachment.committed.as_seconds()));
-        told.insert("reproducible".into(), json!(false));
-        told.insert("version".into(), json!(attachment.version));
-        told.insert("url".into(), json!(self.url(attachment)));
+        let mut object = content(attachment.blob, &attachment.content);
+        object.insert("original_filename".into(), json!(attachment.original_filename));
+        object.insert("timestamp".into(), json!(attachment.committed.as_seconds()));
+        object.insert("reproducible".into(), json!(false));
+        object.insert("version".into(), json!(attachment.version));
+        object.insert("url".into(), json!(self.store_names.url(attachment)));
         if attachment.blob.store != StoreId::default() {
-            told.insert("store_id".into(), json!(self.store_name(attachment.blob)?));
+            object.insert("store_id".into(), json!(self.store_names.of_blob(attachment.blob)?));
         }
         if let Some(sent) = &attachment.original {
-            told.insert("original".into(), content(sent.blob, &sent.content).into());
+            object.insert("original".into(), content(sent.blob, &sent.content).into());
         }
         if let Some(source) = &attachment.source {
-            told.insert("source".into(), json!(source));
+            object.insert("source".into(), json!(source));
         }
         let variants = self.catalog.variants(attachment.blob)?;
-        told.insert("thumbnails".into(), variants.iter().map(thumbnail).collect());
+        object.insert("thumbnails".into(), variants.iter().map(thumbnail).collect());
         let [attributes, free] = self.annotations(attachment.id)?;
         if !attributes.is_empty() {
-            told.insert("attributes".into(), Value::Object(attributes));
+            object.insert("attributes".into(), Value::Object(attributes));
         }
-        told.extend(free);
-        Ok(told)
+        object.extend(free);
+        Ok(object)
     }
 
     /// The foreign attributes of an attachment, and the keys that users gave it.
@@ -95,31 +104,31 @@ fn text(value: Vec<u8>) -> Value {
 }
 
 fn content(blob: BlobKey, content: &Content) -> Map<String, Value> {
-    let mut told = Map::new();
-    told.insert("key".into(), json!(blob.to_string()));
-    told.insert("hash".into(), json!(format!("blake3:{}", blob.digest)));
-    told.insert("content_type".into(), json!(content.media_type));
-    told.insert("length".into(), json!(content.length));
+    let mut object = Map::new();
+    object.insert("key".into(), json!(blob.to_string()));
+    object.insert("hash".into(), json!(format!("blake3:{}", blob.digest)));
+    object.insert("content_type".into(), json!(content.media_type));
+    object.insert("length".into(), json!(content.length));
     if let Some(extension) = content.media_type.extension() {
-        told.insert("extension".into(), json!(format!(".{extension}")));
+        object.insert("extension".into(), json!(format!(".{extension}")));
     }
     if let Some(size) = content.dimensions {
-        told.insert("width".into(), json!(size.width));
-        told.insert("height".into(), json!(size.height));
-        told.insert("ratio".into(), json!(size.ratio()));
+        object.insert("width".into(), json!(size.width));
+        object.insert("height".into(), json!(size.height));
+        object.insert("ratio".into(), json!(size.ratio()));
     }
-    told
+    object
 }
 
 /// `[width, height, ratio, {...}]`
 fn thumbnail(record: &VariantRecord) -> Value {
-    let mut told = content(record.blob, &record.content);
-    told.insert("name".into(), json!(record.variant.to_string()));
-    told.insert("timestamp".into(), json!(record.committed.as_seconds()));
-    told.insert("reproducible".into(), json!(true));
+    let mut object = content(record.blob, &record.content);
+    object.insert("name".into(), json!(record.variant.to_string()));
+    object.insert("timestamp".into(), json!(record.committed.as_seconds()));
+    object.insert("reproducible".into(), json!(true));
     match record.content.dimensions {
-        Some(size) => json!([size.width, size.height, size.ratio(), told]),
-        None => json!([null, null, null, told]),
+        Some(size) => json!([size.width, size.height, size.ratio(), object]),
+        None => json!([null, null, null, object]),
     }
 }
 
@@ -128,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_that_are_no_text_are_told_in_hexadecimal() {
+    fn attributes_that_are_no_text_are_in_hexadecimal() {
         assert_eq!(text(b"hello".to_vec()), json!("hello"));
         assert_eq!(text(vec![0, 255]), json!({ "hex": "00ff" }));
     }

@@ -1,34 +1,33 @@
-//! A merge patch (RFC 7396) of a row's metadata, on its way to the catalogue's revisions.
-//! Does not change anything: what it reads may still be refused.
+//! A merge patch (RFC 7396) of a row's metadata, read into the catalogue's revisions. Nothing is changed here.
 //!
-//! Free keys, attributes and `original_filename` are set and removed; an array gives the order of a list; `null` detaches.
-//! What says what the bytes are must be as it is: a document that was read before the file changed is refused.
+//! Free keys, attributes and `original_filename` are set and removed; an array gives the order of a list; `null` detaches. Keys
+//! that say what the bytes are must have their present values: a document that was read before the file changed is refused.
 
 use serde_json::{Map, Value};
 
-use crate::catalog::Revision;
-use crate::library::Library;
+use crate::catalog::{Catalog, Revision};
 use crate::library::error::Error;
-use crate::library::json::describe::{FACTS, FREE, PASSED_OVER};
+use crate::library::json::describe::{Describer, FACTS, PASSED_OVER};
 use crate::library::json::{FREE_FIELDS, NAME, ROW};
 use crate::library::lookup::table::Table;
-use crate::library::names::attributes::{MAX_BYTES, ORIGIN, is_ours};
+use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
+use crate::library::publish::metadata::ORIGIN;
 use words::link::Link;
 use words::place::Place;
 use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 
-/// Of a key that users give. With `FREE` before it, a name of an attribute stays within its limit.
+/// Bytes of a key that a user gives. With `FREE` before it, it is still within the limit of an attribute's name.
 const MAX_KEY: usize = 240;
 /// Bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
-/// Values in a document: in memory each takes many times the two bytes that it takes on paper. A row of 10,000 items with some
-/// variants each has fewer.
+/// Values in a document. In memory each takes many times the two bytes that it takes in the text. A row of 10,000 items with
+/// some variants each has fewer.
 const MAX_VALUES: usize = 1 << 20;
 
 /// Why a patch is not applied.
-pub(crate) enum Wrong {
+pub(super) enum Wrong {
     /// The document is at fault.
     Document(Violation),
     Library(Error),
@@ -40,30 +39,37 @@ impl From<Error> for Wrong {
     }
 }
 
-/// A document on its way to revisions.
-pub(crate) struct Patch<'a> {
-    library: &'a Library,
+/// What a document is compared with.
+pub(super) struct Present<'a> {
+    pub catalog: &'a dyn Catalog,
+    pub describer: &'a Describer,
+    pub table: &'a Table,
+    /// The links of the row.
+    pub links: &'a [Link],
+}
+
+/// A document that is being read.
+struct Patch<'a> {
+    catalog: &'a dyn Catalog,
+    describer: &'a Describer,
     links: &'a [Link],
     revisions: Vec<Revision>,
-    /// The fields that held nothing when the document was read, where it is a whole one.
+    /// The fields that held nothing when the document was read, if it is a whole one.
     free: Vec<String>,
 }
 
-impl<'a> Patch<'a> {
-    /// What the document asks for. `links` are those of the row.
-    pub(crate) fn read(
-        library: &'a Library,
-        table: &Table,
-        links: &'a [Link],
-        text: &[u8],
-    ) -> Result<Vec<Revision>, Wrong> {
-        let mut patch = Self { library, links, revisions: Vec::new(), free: Vec::new() };
-        patch.document(table, text)?;
-        Ok(patch.revisions)
-    }
+/// Reads what the document asks for.
+pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
+    let &Present { catalog, describer, table, links } = present;
+    let (revisions, free) = (Vec::new(), Vec::new());
+    let mut patch = Patch { catalog, describer, links, revisions, free };
+    patch.document(table, text)?;
+    Ok(patch.revisions)
+}
 
+impl<'a> Patch<'a> {
     fn document(&mut self, table: &Table, text: &[u8]) -> Result<(), Wrong> {
-        // Never fewer than there are, whatever stands in the strings.
+        // Commas and brackets in strings count too: there are never more values than this.
         let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
         if values > MAX_VALUES {
             return Err(wrong("the document has too many values", "up to a million values"));
@@ -114,7 +120,8 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Items by name, or as objects with a name: their order is the list's. Items that are not there keep their order behind.
+    /// Items by name, or objects with a name. Their order becomes that of the list; items that are not mentioned follow in their
+    /// own order.
     fn list(&mut self, field: &Field, items: Vec<Value>) -> Result<(), Wrong> {
         let mut order = Vec::new();
         for value in items {
@@ -154,7 +161,7 @@ impl<'a> Patch<'a> {
     fn item(&mut self, field: &Field, item: &str, value: Value) -> Result<(), Wrong> {
         match value {
             Value::Null => {
-                // Detaching what is not there is done already.
+                // Nothing is there to be detached.
                 if let Ok(link) = self.link(field, Some(item)) {
                     self.revisions.push(Revision::Detach(link.place.clone()));
                 }
@@ -180,12 +187,12 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let told = self.library.describe(&link.attachment)?;
+        let object = self.describer.describe(&link.attachment)?;
         let (place, id) = (&link.place, link.attachment.id);
-        // What is said here is said of this one.
+        // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
         for (key, value) in patch {
-            let before = told.get(&key);
+            let before = object.get(&key);
             if PASSED_OVER.contains(&key.as_str()) || before == Some(&value) || key == NAME {
                 continue;
             }
@@ -227,7 +234,7 @@ impl<'a> Patch<'a> {
         Ok(())
     }
 
-    /// A key that the user gives: objects are merged, `null` removes it.
+    /// Sets a key that the user gives. Objects are merged; `null` removes the key.
     fn free(
         &mut self,
         place: &Place,
@@ -249,9 +256,9 @@ impl<'a> Patch<'a> {
         self.revisions.push(Revision::Annotate { place: place.clone(), name, value });
     }
 
-    /// Attributes and free keys of one attachment share one limit.
+    /// Checks the limit that attributes and free keys of one attachment share.
     fn check_room(&self, link: &Link) -> Result<(), Wrong> {
-        let kept = self.library.catalog.attributes(link.attachment.id).map_err(Error::from)?;
+        let kept = self.catalog.attributes(link.attachment.id).map_err(Error::from)?;
         let mut all: std::collections::BTreeMap<_, _> =
             kept.into_iter().map(|(name, value)| (name, value.len())).collect();
         for revision in &self.revisions {
@@ -283,7 +290,7 @@ fn rename(place: &Place, value: Value) -> Result<Revision, Wrong> {
     }
 }
 
-/// RFC 7396.
+/// Merges a patch into a value (RFC 7396).
 fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;

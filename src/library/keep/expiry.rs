@@ -1,45 +1,60 @@
-//! Scratch that ends under no field: expired, removed with its row, or closed under a mistyped name. Its bytes are kept.
-//! Does not know which scratch is still of use: time and rows decide.
+//! Scratch that ends under no field: it expires, its row is removed, or it was closed under a mistyped name. Its bytes are kept
+//! in the quarantine.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::library::Library;
+use crate::library::counts::Counts;
 use crate::library::error::Error;
+use crate::library::lookup::Lookup;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
+use crate::library::refuse::reports::Reports;
+use crate::library::scratch::Scratch;
 use crate::library::scratch::report_name::{has_suffix, is_report};
 use words::attachment::RowId;
 use words::author::Author;
 use words::byte_count::ByteCount;
 use words::place::Folder;
-use words::scratch::ScratchRecord;
-
 use words::refusal::{Refusal, Rule, Violation};
+use words::scratch::ScratchRecord;
 use words::timestamp::Timestamp;
 
 /// Rows that a warning names.
 const NAMED_ROWS: usize = 5;
 
-/// What the log was told of scratch, so that it is told once.
-#[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// Scratch that was made before this was warned of.
-    warned: Option<Timestamp>,
-    /// How many files could not be moved at the last try.
-    stuck: usize,
-}
-
-/// What there is of scratch.
+/// How much scratch there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScratchStatus {
     pub files: usize,
     pub bytes: u64,
     pub next_expiry: Option<Timestamp>,
+}
+
+/// Ends the life of scratch.
+pub struct Expiry {
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) scratch: Arc<Scratch>,
+    pub(in crate::library) journal: Arc<Journal>,
+    pub(in crate::library) quarantine: Arc<Quarantine>,
+    pub(in crate::library) reports: Arc<Reports>,
+    pub(in crate::library) counts: Arc<Counts>,
+    /// How long scratch lives.
+    pub(in crate::library) life: Duration,
+    /// Guards what the log was told, so that it is told once. Never held across I/O.
+    pub(in crate::library) told: Mutex<Told>,
+}
+
+/// What the log was told of scratch.
+#[derive(Debug, Default)]
+pub(in crate::library) struct Told {
+    /// A warning named all scratch that was made before this.
+    warned: Option<Timestamp>,
+    /// How many files could not be moved at the last try.
+    stuck: usize,
 }
 
 /// An expired file that is in the quarantine.
@@ -49,30 +64,29 @@ struct Moved {
     kept: String,
 }
 
-impl Library {
+impl Expiry {
     /// Costs as much as there are users.
-    pub fn scratch_status(&self) -> ScratchStatus {
+    pub fn status(&self) -> ScratchStatus {
         let (files, bytes, oldest) = self.scratch.totals();
-        let next_expiry = oldest.map(|created| created.plus(self.settings.scratch));
+        let next_expiry = oldest.map(|created| created.plus(self.life));
         ScratchStatus { files, bytes, next_expiry }
     }
 
-    /// Warns once of scratch with bytes that has less than a quarter of its life left. To be asked before it expires; it
-    /// looks at the catalogue 16 times in a life of scratch.
-    pub fn warn_of_expiry(&self, now: Timestamp) -> Result<(), Error> {
-        let life = self.settings.scratch;
-        let (until, step) = (now.minus(life / 4 * 3), life / 16);
+    /// Warns once of scratch with bytes that has less than a quarter of its life left. Called before [`Expiry::expire`]; it
+    /// makes a query 16 times in a life of scratch.
+    pub fn warn(&self, now: Timestamp) -> Result<(), Error> {
+        let (until, step) = (now.minus(self.life / 4 * 3), self.life / 16);
         let from = {
-            let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.told();
             if told.warned.is_some_and(|warned| until.since(warned) < step) {
                 return Ok(());
             }
             told.warned.replace(until)
         };
-        let new = |it: &ScratchRecord| from.is_none_or(|from| it.created >= from);
-        let mut found = self.catalog.scratch_before(until)?;
+        let mut found = self.scratch.made_before(until)?;
         found.retain(|it| {
-            new(it) && !is_report(it) && !self.is_dealt_with(it) && self.scratch.size(it) > 0
+            let is_new = from.is_none_or(|from| it.created >= from);
+            is_new && !is_report(it) && !self.is_dealt_with(it) && self.scratch.size(it) > 0
         });
         let Some(first) = found.iter().map(|record| record.created).min() else { return Ok(()) };
         let rows: BTreeSet<_> = found.iter().map(|record| record.folder.row).collect();
@@ -84,7 +98,7 @@ impl Library {
             files = found.len(),
             bytes = %ByteCount(found.iter().map(|record| self.scratch.size(record)).sum()),
             rows = rows.len(),
-            first = first.plus(life).as_rfc3339(),
+            first = first.plus(self.life).as_rfc3339(),
             "scratch expires soon and goes to the quarantine then, in {}{}; move it onto fields, or raise [library] scratch",
             named.join(", "),
             if rows.len() > NAMED_ROWS { " and others" } else { "" },
@@ -92,10 +106,10 @@ impl Library {
         Ok(())
     }
 
-    /// Removes scratch that nobody fetched in time: what has bytes goes to the quarantine. Returns the rows that it was in.
-    /// What the quarantine cannot take stays scratch.
-    pub fn expire_scratch(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
-        let old = self.catalog.scratch_before(before)?;
+    /// Removes scratch that was made before a time; files with bytes go to the quarantine. Returns the rows that it was in. A
+    /// file that the quarantine cannot take stays scratch.
+    pub fn expire(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
+        let old = self.scratch.made_before(before)?;
         let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
         for record in &reports {
             self.reports.expire(record)?;
@@ -103,46 +117,44 @@ impl Library {
         let mut stuck = Vec::new();
         for record in &old {
             let path = self.lookup.folder_path(&record.folder)?;
-            match self.keep_scratch(record, &path) {
-                Ok(moved) => self.forget_scratch(record, moved)?,
+            match self.quarantine(record, &path) {
+                Ok(moved) => self.forget(record, moved)?,
                 Err(error) => stuck.push((path, &record.name, error)),
             }
         }
-        let before = {
-            let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut told.stuck, stuck.len())
-        };
+        let before = std::mem::replace(&mut self.told().stuck, stuck.len());
         if let Some((path, name, error)) = stuck.first().filter(|_| before != stuck.len()) {
             tracing::warn!(files = stuck.len(), first = format!("{path}/{name}"), %error, "expired scratch cannot be moved to the quarantine, and stays");
         }
         Ok(reports.iter().chain(&old).map(|record| record.folder.row).collect())
     }
 
-    /// Kept first, forgotten next, removed last: a crash between them loses nothing.
-    fn forget_scratch(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<(), Error> {
+    /// Removes an expired record, then its file. The bytes are in the quarantine already, so a crash in between loses nothing.
+    fn forget(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<(), Error> {
         if let Err(error) = self.scratch.forget(record) {
-            // It is scratch still, and would be kept once more by the next try.
+            // It is still scratch, and the next try would keep it a second time.
             let undone = moved.map_or(Ok(()), |moved| self.quarantine.remove(moved.refusal.id));
             undone.map_err(Error::io("take expired scratch back"))?;
             return Err(error);
         }
-        self.tell_moved(moved);
+        self.record(moved);
         self.scratch.remove_file(record);
         Ok(())
     }
 
-    fn tell_moved(&self, moved: Option<Moved>) {
+    fn record(&self, moved: Option<Moved>) {
         if let Some(Moved { refusal, author, kept }) = moved {
             self.journal.record(&refusal, None, author, Some(kept));
         }
     }
 
-    /// Moves the file of forgotten scratch out of the way. One that cannot be kept stays for the next start.
-    pub(crate) fn retire_scratch(&self, record: &ScratchRecord, row_path: &str) {
+    /// Moves the file of scratch out of the way whose record went with its row. A file that cannot be kept stays for the next
+    /// start.
+    pub(in crate::library) fn retire(&self, record: &ScratchRecord, row_path: &str) {
         let length = self.scratch.uncount(record);
-        match self.keep_scratch(record, row_path) {
+        match self.quarantine(record, row_path) {
             Ok(moved) => {
-                self.tell_moved(moved);
+                self.record(moved);
                 self.scratch.remove_file(record);
             }
             Err(error) => {
@@ -152,8 +164,8 @@ impl Library {
         }
     }
 
-    /// Sends scratch with bytes to the quarantine. None: nobody needs its file.
-    fn keep_scratch(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
+    /// Keeps the bytes of scratch in the quarantine. None if nobody needs them.
+    fn quarantine(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
         let file = match File::open(self.scratch.path(record)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
@@ -162,20 +174,21 @@ impl Library {
         if length == 0 || is_report(record) || self.is_spent(record, &file, length)? {
             return Ok(None);
         }
-        let refusal = self.scratch_refusal(record, row_path, expired(record));
+        let refusal = self.refusal(record, row_path, expired(record));
         let author = Author { uid: record.access.uid, pid: 0 };
         let kept = self.quarantine.try_keep(&refusal, record.name.as_str(), author, &file)?;
         Ok(Some(Moved { refusal, author, kept }))
     }
 
-    /// Whether a file of a box was dealt with, as far as its record tells: what was taken is attached, or in the quarantine,
-    /// already; of the reason beside it nobody needs a copy.
+    /// Whether the record says that a file of a box was dealt with. Then its bytes are attached or in the quarantine. A report
+    /// in a box counts as dealt with.
     fn is_dealt_with(&self, record: &ScratchRecord) -> bool {
         let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
-        taken || (self.lookup.drop_box(record.folder.row).is_some() && has_suffix(&record.name))
+        let is_in_box = || self.lookup.drop_box(record.folder.row).is_some();
+        taken || (is_in_box() && has_suffix(&record.name))
     }
 
-    /// Whether the bytes that a file has now were dealt with: somebody may be writing others.
+    /// Whether the bytes that a file has now were dealt with: other bytes may have been written to it since.
     fn is_spent(&self, record: &ScratchRecord, file: &File, length: u64) -> io::Result<bool> {
         let dealt_with = self.is_dealt_with(record);
         match record.arrival.taken {
@@ -184,31 +197,31 @@ impl Library {
         }
     }
 
-    /// Notes that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
-    pub fn notice_scratch(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
+    /// Records that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
+    pub fn notice(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
         let Some(row) = self.lookup.row_by_id(record.folder.row)? else { return Ok(()) };
         let Some(table) = self.lookup.table(row.table) else { return Ok(()) };
         let path = self.lookup.folder_path(&record.folder)?;
         let fields: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
-        let violation = not_a_field(record, &fields.join(", "), self.settings.scratch);
-        let refusal = self.scratch_refusal(record, &path, violation);
+        let violation = not_a_field(record, &fields.join(", "), self.life);
+        let refusal = self.refusal(record, &path, violation);
         self.journal.record(&refusal, None, author, None);
         Ok(())
     }
 
-    fn scratch_refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
-        Refusal {
-            id: self.journal.next_id(),
-            path: format!("{row}/{}", record.name),
-            field: row.to_owned(),
-            violation,
-        }
+    fn refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
+        let path = format!("{row}/{}", record.name);
+        Refusal { id: self.journal.next_id(), path, field: row.to_owned(), violation }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn not_a_field(record: &ScratchRecord, fields: &str, life: Duration) -> Violation {
     let end = record.created.plus(life);
-    // Seconds where minutes would say too little.
+    // With seconds if minutes would say too little.
     let end = if life < Duration::from_secs(3600) { end.as_second() } else { end.as_minute() };
     Violation {
         rule: Rule::NotAField,

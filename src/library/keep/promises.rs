@@ -1,12 +1,11 @@
-//! Promises: what open drafts may put back, and must find until then, however long they are open (CONTRACT 2.11).
-//! Does not put anything back.
+//! Promises: attachments without a name that an open draft may put back, and that no sweep takes until then (CONTRACT 2.11).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use words::attachment::AttachmentId;
 
-/// The attachments without a name that no sweep takes meanwhile.
+/// The promises of all open drafts.
 #[derive(Debug, Default)]
 pub struct Promises {
     made: Arc<Made>,
@@ -14,11 +13,11 @@ pub struct Promises {
 
 #[derive(Debug, Default)]
 struct Made {
-    /// Guards how often each is promised; held for a look or a change.
+    /// Guards how many promises there are for each attachment. Held for one look or change.
     counts: Mutex<HashMap<AttachmentId, usize>>,
 }
 
-/// One attachment that is not swept for as long as this lives.
+/// Keeps one attachment from being swept for as long as this value lives.
 #[derive(Debug)]
 pub struct Promise {
     id: AttachmentId,
@@ -31,7 +30,8 @@ impl Promises {
         Promise { id, made: Arc::clone(&self.made) }
     }
 
-    pub fn all(&self) -> Vec<AttachmentId> {
+    /// The attachments that are promised now.
+    pub(super) fn all(&self) -> Vec<AttachmentId> {
         self.made.lock().keys().copied().collect()
     }
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_promise_lasts_until_the_last_who_has_it_lets_go() {
+    fn a_promise_lasts_until_its_last_holder_drops_it() {
         let promises = Promises::default();
         let (one, two) = (promises.make(AttachmentId(7)), promises.make(AttachmentId(7)));
         drop(one);

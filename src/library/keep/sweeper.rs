@@ -1,21 +1,27 @@
-//! Sweeping: the only place that deletes blobs.
-//! Does not decide what is needed: the catalogue dooms, this deletes, and the catalogue forgets.
+//! The sweep: the only place that deletes blobs.
+//!
+//! The catalogue dooms the blobs that nothing needs, the sweep deletes their bytes, and the catalogue forgets them.
 
+use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blob;
-use crate::catalog::{Doomed, RESERVATION_SPAN};
-use crate::library::Library;
+use crate::blob::{self, BlobStore};
+use crate::catalog::{Catalog, Doomed, RESERVATION_SPAN};
 use crate::library::error::Error;
+use crate::library::home::reserve::Reserve;
+use crate::library::home::settings::Settings;
+use crate::library::keep::promises::Promises;
+use crate::library::keep::variant_reads::VariantReads;
 use words::attachment::BlobKey;
 use words::retired::{Orphan, Retired};
 use words::timestamp::Timestamp;
 
-/// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction: whoever commits meanwhile
-/// waits for one batch at most.
+/// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction. Other commits wait for one
+/// batch at most.
 const BATCH: usize = 256;
 
-/// Which attachments without a name are swept.
+/// The attachments without a name that a sweep takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// Those whose hold and whose time in the trash have passed.
@@ -31,21 +37,38 @@ pub enum Patience {
 pub struct Swept {
     pub attachments: usize,
     pub blobs: usize,
-    /// Of these blobs.
+    /// The bytes of these blobs.
     pub bytes: u64,
+}
+
+/// Attachments that were detached by `retired` and reservations that were made by `reserved` are over.
+#[derive(Debug, Clone, Copy)]
+struct Horizons {
+    retired: Timestamp,
+    reserved: Timestamp,
 }
 
 /// What became of a batch of doomed blobs.
 #[derive(Debug, Default)]
-struct Burials {
-    buried: usize,
-    /// Of those.
+struct Deleted {
+    blobs: usize,
+    /// The bytes of these blobs.
     bytes: u64,
-    /// Those whose store is not configured any more: they wait until it is.
+    /// Blobs of a store that is no longer configured: they wait until it is.
     postponed: usize,
 }
 
-impl Library {
+/// Deletes what nothing needs.
+pub struct Sweeper {
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
+    pub(in crate::library) stores: Arc<dyn BlobStore>,
+    pub(in crate::library) settings: Arc<Settings>,
+    pub(in crate::library) reserve: Arc<Reserve>,
+    pub(in crate::library) promises: Arc<Promises>,
+    pub(in crate::library) reads: Arc<VariantReads>,
+}
+
+impl Sweeper {
     /// Brings the cache of variants within its limit, and deletes the blobs that nothing links any more, with their
     /// variants.
     pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
@@ -57,47 +80,45 @@ impl Library {
         Ok(swept)
     }
 
-    /// At the start, when every reservation without a link is a crash's. Whatever the cache holds.
-    pub(crate) fn sweep_leftovers(&self) -> Result<(), Error> {
+    /// Sweeps at the start, when every reservation without a link is left by a crash. The cache of variants stays as it is.
+    pub(in crate::library) fn sweep_leftovers(&self) -> Result<(), Error> {
         let now = Timestamp::now();
         let retired = now.minus(self.time_of(Patience::Hold));
         self.keep_promises(retired, now)?;
         self.recall(now)?;
-        self.sweep_until(|| Ok((retired, now)))?;
+        self.sweep_until(|| Ok(Horizons { retired, reserved: now }))?;
         Ok(())
     }
 
-    /// What the stores say was put and never confirmed is confirmed now, or a reservation that came to nothing.
+    /// Asks the catalogue about blobs that were put and never confirmed. Linked ones are confirmed now; the others become
+    /// reservations without a link.
     fn recall(&self, now: Timestamp) -> Result<(), Error> {
-        for keys in self.blobs.pending()?.chunks(BATCH) {
+        for keys in self.stores.pending()?.chunks(BATCH) {
             let stored = self.reserve.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
             for key in stored {
-                self.blobs.confirm(key);
+                self.stores.confirm(key);
             }
         }
         Ok(())
     }
 
-    /// Deletes what is over at the times that are asked for before each batch.
-    fn sweep_until(
-        &self,
-        horizons: impl Fn() -> Result<(Timestamp, Timestamp), Error>,
-    ) -> Result<Swept, Error> {
+    /// Deletes what is over, batch by batch. The horizons are asked for before each batch.
+    fn sweep_until(&self, horizons: impl Fn() -> Result<Horizons, Error>) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         let mut limit = BATCH;
         loop {
-            let (retired, reserved) = horizons()?;
+            let Horizons { retired, reserved } = horizons()?;
             let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
             let Doomed { blobs, attachments } = self.reserve.even_when_full(doom)?;
-            let done = self.bury(&blobs)?;
+            let done = self.delete(&blobs)?;
             swept.attachments += attachments.len();
-            swept.blobs += done.buried;
+            swept.blobs += done.blobs;
             swept.bytes += done.bytes;
             let is_full = blobs.len() >= limit || attachments.len() >= limit;
-            // Those of a closed store may be doomed first every time: they stand in nobody's way.
+            // Blobs of a closed store may be doomed first every time: the batch grows by them, so that others come too.
             let next = BATCH + done.postponed;
-            // Without progress the rest cannot be deleted now.
-            if !is_full || (done.buried == 0 && attachments.is_empty() && next <= limit) {
+            // A batch without progress ends the sweep: the rest cannot be deleted now.
+            if !is_full || (done.blobs == 0 && attachments.is_empty() && next <= limit) {
                 break;
             }
             limit = next;
@@ -114,22 +135,22 @@ impl Library {
         Ok(swept)
     }
 
-    /// Deletes doomed blobs and their records. One that the disk does not let go of stays doomed.
-    fn bury(&self, keys: &[BlobKey]) -> Result<Burials, Error> {
-        let mut done = Burials::default();
+    /// Deletes doomed blobs and their records. A blob that cannot be deleted stays doomed.
+    fn delete(&self, keys: &[BlobKey]) -> Result<Deleted, Error> {
+        let mut done = Deleted::default();
         let mut gone = Vec::with_capacity(keys.len());
         for (key, length) in keys.iter().zip(self.catalog.lengths(keys)?) {
-            match self.blobs.delete(*key) {
+            match self.stores.delete(*key) {
                 Ok(()) => {
                     gone.push(*key);
-                    done.buried += 1;
+                    done.blobs += 1;
                     done.bytes += length;
                 }
                 Err(blob::Error::Fenced(fenced)) => return Err(fenced.into()),
-                // The start has said so.
+                // The start has warned of it.
                 Err(blob::Error::Closed(_)) => done.postponed += 1,
                 Err(error) => {
-                    tracing::error!(%key, error = &error as &dyn std::error::Error, "a blob cannot be deleted");
+                    tracing::error!(%key, error = &error as &dyn StdError, "a blob cannot be deleted");
                 }
             }
         }
@@ -139,33 +160,29 @@ impl Library {
         Ok(done)
     }
 
-    /// Which variants go first depends on it, and nothing else.
+    /// Tells the catalogue which variants were read. Only the order in which variants are dropped depends on it.
     fn note_reads(&self) {
         for batch in self.reads.take().chunks(BATCH) {
             if let Err(error) = self.catalog.touch_variants(batch) {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "reads of variants are not noted"
-                );
+                tracing::warn!(error = &error as &dyn StdError, "reads of variants are not noted");
                 return;
             }
         }
     }
 
-    /// What [`Library::sweep`] would delete now, up to a million blobs.
+    /// What [`Sweeper::sweep`] would delete now, up to a million blobs.
     pub fn sweepable(&self, patience: Patience) -> Result<Swept, Error> {
-        let (retired, reserved) = self.horizons(patience)?;
+        let Horizons { retired, reserved } = self.horizons(patience)?;
         let Doomed { blobs, attachments } = self.catalog.doomable(retired, reserved, 1_000_000)?;
         let bytes = self.catalog.lengths(&blobs)?.into_iter().sum();
         Ok(Swept { attachments: attachments.len(), blobs: blobs.len(), bytes })
     }
 
-    /// Attachments that were detached by the first, and reservations that were made by the second, are over.
-    fn horizons(&self, patience: Patience) -> Result<(Timestamp, Timestamp), Error> {
+    fn horizons(&self, patience: Patience) -> Result<Horizons, Error> {
         let now = Timestamp::now();
         let retired = now.minus(self.time_of(patience));
         self.keep_promises(retired, now)?;
-        Ok((retired, now.minus(RESERVATION_SPAN)))
+        Ok(Horizons { retired, reserved: now.minus(RESERVATION_SPAN) })
     }
 
     fn time_of(&self, patience: Patience) -> Duration {
@@ -176,13 +193,13 @@ impl Library {
         }
     }
 
-    /// What an open draft may put back is held anew, whatever its time.
+    /// Holds promised attachments anew that would be over.
     fn keep_promises(&self, over: Timestamp, now: Timestamp) -> Result<(), Error> {
         for id in self.promises.all() {
             let retired = self.catalog.retired_by_id(id)?;
             let goes = |it: &Retired| it.at <= over && it.orphan == Orphan::Delete;
             if retired.as_ref().is_some_and(goes) {
-                // Also where everything is over that was detached until now.
+                // After `now`, for a sweep that takes all that was detached until now.
                 let after = Timestamp(now.0.saturating_add(1));
                 self.reserve.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
             }

@@ -1,19 +1,17 @@
-//! The trash: what was detached and not yet swept, by day and name, and how it is put back.
-//! Does not decide how long anything stays there: a sweep does.
+//! The trash: attachments that have lost their last name and are not swept yet, by day and name.
 //!
-//! The first that a slot lost on a day has the plain name, `user-42-avatar.png`; what followed has its number, too,
-//! `user-42-avatar-17.png`, under which any can be asked for. So a name costs a few queries, however full the day is.
+//! The first attachment that a slot lost on a day has the plain name, `user-42-avatar.png`. Each later one has its number too,
+//! `user-42-avatar-17.png`, and every one can be asked for by that name. So finding a name costs a few queries, however full
+//! the day is.
 
-use crate::library::Library;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
 use crate::library::error::Error;
-use crate::library::lookup::target::Target;
-use words::attachment::{Attachment, AttachmentId};
-use words::author::Author;
+use words::attachment::AttachmentId;
 use words::day::Day;
-use words::link::Collision;
 use words::media_type::MediaType;
 use words::retired::Retired;
-use words::rule::Rules;
 use words::slot::{NAME_MAX, Name};
 use words::timestamp::Timestamp;
 
@@ -21,7 +19,7 @@ use words::timestamp::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub at: Timestamp,
-    /// How many of those that were detached at this very moment come before.
+    /// How many attachments that were detached at exactly this time are left out.
     pub skip: usize,
 }
 
@@ -30,19 +28,28 @@ pub struct Position {
 pub struct Trashed {
     pub name: Name,
     pub retired: Retired,
-    /// Where the page after it begins.
+    /// Where the page after this file begins.
     pub next: Position,
 }
 
-impl Library {
-    /// The first day from this one on that the trash has something of. One query.
-    pub fn trash_day(&self, from: Day) -> Result<Option<Day>, Error> {
+/// Lists and finds what is in the trash.
+pub struct Trash {
+    catalog: Arc<dyn Catalog>,
+}
+
+impl Trash {
+    pub fn new(catalog: Arc<dyn Catalog>) -> Self {
+        Self { catalog }
+    }
+
+    /// The first day from `from` on of which the trash has something. One query.
+    pub fn first_day(&self, from: Day) -> Result<Option<Day>, Error> {
         let first = self.catalog.retired(from.start(), None, 1)?.into_iter().next();
         Ok(first.and_then(|retired| Day::of(retired.at)))
     }
 
-    /// What was detached on a day, in that order.
-    pub fn trashed(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>, Error> {
+    /// The files that were detached on a day, in that order.
+    pub fn list(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>, Error> {
         let found = self.catalog.retired(from.at, None, limit.saturating_add(from.skip))?;
         let mut page = Vec::with_capacity(found.len());
         let mut last = Position { at: from.at, skip: 0 };
@@ -50,19 +57,19 @@ impl Library {
             let before = if retired.at == last.at { last.skip } else { 0 };
             last = Position { at: retired.at, skip: before + 1 };
             if retired.at > from.at || last.skip > from.skip {
-                let name = self.trash_name(&retired)?;
+                let name = self.name_of(&retired)?;
                 page.push(Trashed { name, retired, next: last });
             }
         }
         Ok(page)
     }
 
-    /// What a name in the trash of a day means.
-    pub fn find_trashed(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
+    /// The attachment with this name in the trash of a day.
+    pub fn find(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
         if let Some(holder) = self.plain_holder(day, name)? {
             return Ok(Some(holder));
         }
-        // Without an extension of its own, what looks like one belongs to the slot.
+        // If the file has no extension of its own, the ending that looks like one belongs to the slot.
         for stem in [name.split_extension().0, name.as_str()] {
             let Some(id) = number_of(stem) else { continue };
             let found = self.catalog.retired_by_id(id)?;
@@ -75,17 +82,17 @@ impl Library {
         Ok(None)
     }
 
-    pub fn trashed_by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
+    pub fn by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
         Ok(self.catalog.retired_by_id(id)?)
     }
 
-    /// What fields that keep their orphans have lost, by number from above `after`.
+    /// Attachments that lost their last name in a field that keeps its orphans, by number from above `after`.
     pub fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
         Ok(self.catalog.orphans(after, limit)?)
     }
 
-    /// The name that a day of the trash lists.
-    pub fn trash_name(&self, retired: &Retired) -> Result<Name, Error> {
+    /// The name under which an attachment is listed in the trash.
+    pub fn name_of(&self, retired: &Retired) -> Result<Name, Error> {
         if let (Some(day), Some(plain)) = (Day::of(retired.at), plain_name(retired))
             && let Some(holder) = self.plain_holder(day, &plain)?
             && holder.attachment.id == retired.attachment.id
@@ -95,37 +102,8 @@ impl Library {
         numbered_name(retired).ok_or(Error::Missing)
     }
 
-    /// Hangs a detached attachment from a slot: the same one, with its number and metadata, judged by the slot's rules like
-    /// a move, and with the owner and mode that are fixed there. Returns what was displaced. Errors: [`Error::Missing`] if it was swept meanwhile.
-    pub fn restore(
-        &self,
-        retired: &Retired,
-        target: &Target,
-        collision: Collision,
-        author: Author,
-    ) -> Result<Option<Attachment>, Error> {
-        // Of a field that is not configured any more nothing is known but that it held files.
-        let unknown = Rules::file();
-        let field = self.lookup.field_of(&retired.slot);
-        let source = field.map_or(&unknown, |field| &field.rules);
-        self.check_transfer(&retired.attachment, source, target, author)?;
-        let (id, now) = (retired.attachment.id, Timestamp::now());
-        let Target { place, written, .. } = target;
-        let fixed = self.lookup.fixed(target);
-        let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
-        match self.reserve.even_when_full(share) {
-            Err(Error::Quota(excess)) => {
-                Err(self.refusals.refuse_over_quota(target, author, &excess).into())
-            }
-            Err(error) => Err(error),
-            Ok(displaced) => {
-                self.refusals.clear(target);
-                Ok(displaced)
-            }
-        }
-    }
-
-    /// Who has a plain name on a day. An item may bring its own extension, so that two slots may ask for one name.
+    /// The attachment that has a plain name on a day. An item may bring its own extension, so that two slots may ask for one
+    /// name: both are looked up.
     fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
         for dashed in [name.split_extension().0, name.as_str()] {
             let first = self.catalog.first_retired(dashed, day.start())?;
@@ -144,7 +122,7 @@ fn plain_name(retired: &Retired) -> Option<Name> {
     Name::parse(&format!("{stem}{extension}")).ok()
 }
 
-/// `user-42-avatar-17.png`. A long one is cut: its number says enough.
+/// `user-42-avatar-17.png`. A long name is cut before its number, which says enough.
 fn numbered_name(retired: &Retired) -> Option<Name> {
     let (mut stem, extension) = parts(retired);
     let ending = format!("-{}{extension}", retired.attachment.id.0);
@@ -159,7 +137,8 @@ fn number_of(stem: &str) -> Option<AttachmentId> {
     stem.rsplit_once('-')?.1.parse().ok().map(AttachmentId)
 }
 
-/// The slot with `-` for each `/`, and the extension of what is stored with its dot, as the item has it if it agrees.
+/// The slot with `-` for each `/`, and the extension with its dot: the item's own if it names the type of the stored bytes,
+/// else the usual one of that type.
 fn parts(retired: &Retired) -> (String, String) {
     let media_type = &retired.attachment.content.media_type;
     let dashed = retired.slot.to_string().replace('/', "-");
@@ -177,7 +156,7 @@ fn parts(retired: &Retired) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use words::attachment::{Access, BlobKey, Content, StoreId, Times};
+    use words::attachment::{Access, Attachment, BlobKey, Content, StoreId, Times};
     use words::digest::Digest;
     use words::retired::Orphan;
     use words::slot::Slot;

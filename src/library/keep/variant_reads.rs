@@ -1,5 +1,7 @@
-//! Which variants were read since the last sweep: reading must not mean writing, so the catalogue is told of many at once.
-//! Does not know what a variant is; what a crash loses of this makes one variant look a little older than it is.
+//! Reads of variants since the last sweep.
+//!
+//! Reading must not mean writing, so a sweep tells the catalogue of many reads at once. Reads that a crash loses make a variant
+//! look a little older than it is.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,16 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use words::attachment::VariantId;
 use words::timestamp::Timestamp;
 
-/// Variants that are remembered between two sweeps. What is read beyond them counts as unread.
+/// Variants that are remembered between two sweeps. A read of any other is forgotten.
 const MAX_READS: usize = 65_536;
 
+/// When each variant was read last, since the last sweep.
 #[derive(Debug, Default)]
-pub struct Reads {
-    /// Guards when each variant was read last. Never held across I/O.
+pub struct VariantReads {
+    /// Guards the times. Never held across I/O.
     last: Mutex<HashMap<VariantId, Timestamp>>,
 }
 
-impl Reads {
+impl VariantReads {
     pub fn note(&self, id: VariantId, now: Timestamp) {
         let mut last = self.lock();
         if last.len() < MAX_READS || last.contains_key(&id) {
@@ -24,8 +27,8 @@ impl Reads {
         }
     }
 
-    /// All that were noted, which are forgotten with this.
-    pub fn take(&self) -> Vec<(VariantId, Timestamp)> {
+    /// Returns all reads, and forgets them.
+    pub(super) fn take(&self) -> Vec<(VariantId, Timestamp)> {
         std::mem::take(&mut *self.lock()).into_iter().collect()
     }
 
@@ -39,8 +42,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_read_of_each_variant_is_told_once() {
-        let reads = Reads::default();
+    fn the_last_read_of_each_variant_is_taken_once() {
+        let reads = VariantReads::default();
         reads.note(VariantId(1), Timestamp(5));
         reads.note(VariantId(1), Timestamp(7));
         assert_eq!(reads.take(), [(VariantId(1), Timestamp(7))]);
@@ -49,7 +52,7 @@ mod tests {
 
     #[test]
     fn reads_are_bounded() {
-        let reads = Reads::default();
+        let reads = VariantReads::default();
         for id in 0..MAX_READS as u64 + 9 {
             reads.note(VariantId(id), Timestamp(1));
         }

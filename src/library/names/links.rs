@@ -1,22 +1,49 @@
-//! Transfers: one attachment gets another name, or moves from slot to slot, without its bytes being touched.
-//! Does not copy: what the target's rules would change must be copied by the client.
+//! Links: an attachment gets another name, moves to another slot, loses its name, or is put back. Its bytes are not touched.
 
-use crate::catalog;
-use crate::library::Library;
+use std::sync::Arc;
+
+use crate::catalog::{self, Catalog};
 use crate::library::error::Error;
+use crate::library::home::reserve::Reserve;
+use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
+use crate::library::names::as_is::leaves_as_is;
+use crate::library::names::store_change::StoreChange;
+use crate::library::refuse::Refusals;
 use pipeline::policy;
 use words::access::{Fixed, Terms};
-use words::attachment::Attachment;
+use words::attachment::{Attachment, AttachmentId};
 use words::author::Author;
 use words::link::{Collision, Link};
 use words::place::Place;
-use words::rule::{Kind, Metadata, Normal, Resize, Rules};
+use words::retired::Retired;
+use words::rule::Rules;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-impl Library {
-    /// `link`: the attachment gets a second name. Returns what `Collision::Replace` displaced.
+/// Changes the names of attachments.
+pub struct Links {
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) reserve: Arc<Reserve>,
+    pub(in crate::library) refusals: Arc<Refusals>,
+    pub(in crate::library) store_change: StoreChange,
+}
+
+/// A `rename` of a link to another slot.
+#[derive(Debug)]
+pub struct Move<'m> {
+    pub from: &'m Link,
+    /// The rules of the field that the link comes from.
+    pub rules: &'m Rules,
+    /// The access that is fixed there, for the file that an exchange brings back.
+    pub back: Fixed,
+    pub target: &'m Target,
+    pub collision: Collision,
+}
+
+impl Links {
+    /// `link`: gives the attachment a second name. The slot must be free.
     pub fn share(
         &self,
         from: &Link,
@@ -26,60 +53,45 @@ impl Library {
     ) -> Result<(), Error> {
         self.check_transfer(&from.attachment, source, target, author)?;
         let fixed = self.lookup.fixed(target);
-        // One attachment has one blob, and that is in one store; it has one owner and one mode.
-        if self.is_elsewhere(&from.attachment, target)? || !fixed.agrees(from.attachment.access) {
+        // An attachment has one blob, which is in one store, and it has one owner and one mode.
+        let elsewhere = self.store_change.is_needed(&from.attachment, target)?;
+        if elsewhere || !fixed.agrees(from.attachment.access) {
             return Err(Error::WouldChange);
         }
         let Target { place, written, .. } = target;
         let (id, now) = (from.attachment.id, Timestamp::now());
-        match self.catalog.share(id, place, written, (Collision::Refuse, fixed), now) {
-            Err(catalog::Error::Quota(excess)) => {
-                return Err(self.refusals.refuse_over_quota(target, author, &excess).into());
-            }
-            answer => answer?,
-        };
-        self.refusals.clear(target);
+        let shared = self.catalog.share(id, place, written, (Collision::Refuse, fixed), now);
+        self.finish(shared.map_err(Error::from), target, author)?;
         Ok(())
     }
 
-    /// `rename`: the attachment moves and keeps its inode, also into another store; owner and mode are the target's where that
-    /// fixes them. `back` is what is fixed where it comes from. Returns what was displaced.
-    pub fn move_link(
-        &self,
-        from: &Link,
-        (source, back): (&Rules, Fixed),
-        target: &Target,
-        collision: Collision,
-        author: Author,
-    ) -> Result<Option<Attachment>, Error> {
-        self.check_transfer(&from.attachment, source, target, author)?;
+    /// `rename`: moves a link, also into another store. The attachment keeps its number; owner and mode become the target's
+    /// where the target fixes them. Returns what was displaced.
+    pub fn rename(&self, link: &Move<'_>, author: Author) -> Result<Option<Attachment>, Error> {
+        let Move { from, rules, back, target, collision } = *link;
+        self.check_transfer(&from.attachment, rules, target, author)?;
         let terms = Terms { there: self.lookup.fixed(target), back };
-        self.check_terms(from, target, (collision, terms))?;
+        self.check_terms(from, target, collision, terms)?;
         let Target { place, written, .. } = target;
-        let moved = if self.is_elsewhere(&from.attachment, target)? {
-            self.rehome(from, target, collision)
+        let moved = if self.store_change.is_needed(&from.attachment, target)? {
+            self.store_change.rename(from, target, collision)
         } else {
             let now = Timestamp::now();
             let moved =
                 self.catalog.move_link(&from.place, place, written, (collision, terms), now);
             moved.map_err(Error::from)
         };
-        let displaced = match moved {
-            Err(Error::Quota(excess)) => {
-                return Err(self.refusals.refuse_over_quota(target, author, &excess).into());
-            }
-            answer => answer?,
-        };
-        self.refusals.clear(target);
-        Ok(displaced)
+        self.finish(moved, target, author)
     }
 
-    /// What has other names keeps its owner and mode: they are the other names' too.
+    /// Checks that the fixed owner and mode of the target can be applied. An attachment with other names keeps its owner and
+    /// mode, since the other names share them.
     fn check_terms(
         &self,
         from: &Link,
         target: &Target,
-        (collision, terms): (Collision, Terms),
+        collision: Collision,
+        terms: Terms,
     ) -> Result<(), Error> {
         let Place { row, field, .. } = &target.place;
         if (&from.place.row, &from.place.field) == (row, field) {
@@ -96,18 +108,13 @@ impl Library {
         if back && stays(&from.attachment, terms.there) { Ok(()) } else { Err(Error::WouldChange) }
     }
 
-    /// Takes a name away. What was attached is held for a while.
+    /// Takes a name away. An attachment that has lost its last name is held for a while.
     pub fn unlink(&self, place: &Place) -> Result<Option<Attachment>, Error> {
         self.reserve.even_when_full(|| Ok(self.catalog.unlink(place, Timestamp::now())?))
     }
 
-    /// Gives a held attachment its name back, unless the slot was taken meanwhile (CONTRACT 2.11).
-    pub fn put_back(
-        &self,
-        id: words::attachment::AttachmentId,
-        place: &Place,
-        written: &Name,
-    ) -> Result<bool, Error> {
+    /// Gives a held attachment its name back. False if the slot was taken meanwhile (CONTRACT 2.11).
+    pub fn put_back(&self, id: AttachmentId, place: &Place, written: &Name) -> Result<bool, Error> {
         let back = || match self.catalog.put_back(id, place, written, Timestamp::now()) {
             Ok(()) => Ok(true),
             Err(catalog::Error::Taken | catalog::Error::Missing | catalog::Error::BlobGone(_)) => {
@@ -118,7 +125,50 @@ impl Library {
         self.reserve.even_when_full(back)
     }
 
-    /// Rules that refuse the bytes refuse the transfer; rules that would change them are [`Error::WouldChange`].
+    /// Gives an attachment of the trash a name again. It keeps its number and metadata, is judged by the slot's rules like a
+    /// move, and gets the owner and mode that are fixed there. Returns what was displaced. Errors: [`Error::Missing`] if it was
+    /// swept meanwhile.
+    pub fn restore(
+        &self,
+        retired: &Retired,
+        target: &Target,
+        collision: Collision,
+        author: Author,
+    ) -> Result<Option<Attachment>, Error> {
+        // A field that is no longer configured has no rules; it held files.
+        let unknown = Rules::file();
+        let field = self.lookup.field_of(&retired.slot);
+        let source = field.map_or(&unknown, |field| &field.rules);
+        self.check_transfer(&retired.attachment, source, target, author)?;
+        let (id, now) = (retired.attachment.id, Timestamp::now());
+        let Target { place, written, .. } = target;
+        let fixed = self.lookup.fixed(target);
+        let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
+        self.finish(self.reserve.even_when_full(share), target, author)
+    }
+
+    /// Ends a change that gave the target's slot an attachment: it refuses what exceeds a quota, or forgets the slot's last
+    /// refusal.
+    fn finish(
+        &self,
+        changed: Result<Option<Attachment>, Error>,
+        target: &Target,
+        author: Author,
+    ) -> Result<Option<Attachment>, Error> {
+        match changed {
+            Err(Error::Quota(excess)) => {
+                Err(self.refusals.refuse_over_quota(target, author, &excess).into())
+            }
+            Err(error) => Err(error),
+            Ok(displaced) => {
+                self.refusals.clear(target);
+                Ok(displaced)
+            }
+        }
+    }
+
+    /// Judges stored bytes by the rules of a target, for a transfer without a copy. Rules that refuse the bytes refuse the
+    /// transfer; rules that would change them are [`Error::WouldChange`].
     pub fn check_transfer(
         &self,
         attachment: &Attachment,
@@ -133,76 +183,6 @@ impl Library {
         {
             return Err(self.refusals.refuse(target, author, violation, None).into());
         }
-        if keeps_as_is(source, rules, content) { Ok(()) } else { Err(Error::WouldChange) }
-    }
-}
-
-/// Whether the target's normal form of stored content is that content itself.
-fn keeps_as_is(source: &Rules, target: &Rules, content: &words::attachment::Content) -> bool {
-    match (source.kind, target.kind) {
-        (_, Kind::File) => true,
-        // Never decoded so far: only a copy through the pipeline tells.
-        (Kind::File, Kind::Image) => false,
-        (Kind::Image, Kind::Image) => same_normal(&source.normal, &target.normal, content),
-    }
-}
-
-fn same_normal(source: &Normal, target: &Normal, content: &words::attachment::Content) -> bool {
-    if source == target {
-        return true;
-    }
-    let Some(size) = content.dimensions else { return false };
-    let format = target.format.is_none_or(|format| content.media_type.format() == Some(format));
-    let fits = target.fit.is_none_or(|bounds| size.fit_inside(bounds) == size);
-    let resized = match target.resize {
-        None => true,
-        Some(Resize::Exact(wanted)) => wanted == size,
-        Some(Resize::Width(width)) => width == size.width,
-        Some(Resize::Height(height)) => height == size.height,
-    };
-    // A crop is measured on what was sent; on stored bytes it would cut again.
-    let cropped = target.crop.is_none();
-    let stripped = target.metadata == Metadata::Keep || source.metadata == Metadata::Strip;
-    let oriented = !target.orient || source.orient;
-    format && fits && resized && cropped && stripped && oriented
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use words::attachment::Content;
-    use words::dimensions::Dimensions;
-    use words::media_type::Format;
-
-    fn content(width: u32, height: u32) -> Content {
-        Content {
-            media_type: Format::Jpeg.media_type(),
-            length: 1,
-            dimensions: Some(Dimensions::new(width, height)),
-        }
-    }
-
-    fn image(change: impl FnOnce(&mut Normal)) -> Rules {
-        let mut rules = Rules::image();
-        change(&mut rules.normal);
-        rules
-    }
-
-    #[test]
-    fn an_image_moves_where_the_rules_leave_it_as_it_is() {
-        let plain = image(|_| {});
-        let small = image(|normal| normal.fit = Some(Dimensions::new(100, 100)));
-        let webp = image(|normal| normal.format = Some(Format::Webp));
-        assert!(keeps_as_is(&plain, &small, &content(100, 50)));
-        assert!(!keeps_as_is(&plain, &small, &content(101, 50)));
-        assert!(!keeps_as_is(&plain, &webp, &content(10, 10)));
-    }
-
-    #[test]
-    fn what_was_never_decoded_or_stripped_must_be_copied() {
-        let keeping = image(|normal| normal.metadata = Metadata::Keep);
-        assert!(!keeps_as_is(&keeping, &image(|_| {}), &content(1, 1)));
-        assert!(!keeps_as_is(&Rules::file(), &image(|_| {}), &content(1, 1)));
-        assert!(keeps_as_is(&image(|_| {}), &Rules::file(), &content(1, 1)));
+        if leaves_as_is(source, rules, content) { Ok(()) } else { Err(Error::WouldChange) }
     }
 }

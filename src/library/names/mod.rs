@@ -1,8 +1,8 @@
-//! Changes of names and metadata: rows, links, attributes.
+//! Changes of names and metadata: rows, links, attributes, backups.
 
-pub mod access;
+mod as_is;
 pub mod attributes;
 pub mod backups;
 pub mod links;
-pub mod rehome;
 pub mod rows;
+pub mod store_change;

@@ -1,107 +1,61 @@
-//! Publishing: raw bytes become an attachment of a slot, or a refusal.
-//! Does not know where the bytes come from: a draft, scratch, or the quarantine.
+//! Publishing: the one way in which bytes become an attachment of a slot, or a refusal.
 //!
 //! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
 
+pub mod metadata;
+pub mod raw;
 pub mod scratch_publisher;
 
-use std::fs::File;
+use std::sync::Arc;
 
-
-use crate::catalog::{self, Publication, Published, Reservation};
-use crate::library::Library;
+use crate::catalog::{self, Catalog, Publication, Reservation};
+use crate::fence::Fence;
+use crate::library::blobs::store_names::StoreNames;
+use crate::library::blobs::{Blobs, MAX_TRIES};
+use crate::library::counts::Counts;
 use crate::library::error::Error;
+use crate::library::home::staging::Staging;
+use crate::library::limit::quotas::Quotas;
+use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
-use crate::library::names::attributes::{ORIGIN, as_source};
-use pipeline::{self, Candidate, Refined, Sent, Sum};
-use words::attachment::{Access, Original, StoreId, Times};
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
+use crate::library::refuse::Refusals;
+use pipeline::{Candidate, Pipeline, Refined, Sent};
+use words::attachment::{Original, StoreId};
 use words::author::Author;
-use words::digest::Digest;
-use words::refusal::{RefusalId, Rule, Violation};
+use words::refusal::{Rule, Violation};
 use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// How often a publication is tried again when a sweep took the blob that it was to share.
-pub(crate) const MAX_TRIES: usize = 8;
+pub use crate::catalog::Published;
 
-/// Bytes as they were sent, which nobody can change any more.
-#[derive(Debug)]
-pub struct Raw {
-    file: File,
-    length: u64,
-    /// What was seen of them while they were written.
-    sum: Sum,
-    /// Where they are already, below the quarantine.
-    kept: Option<String>,
+/// Judges, stores and links files.
+pub struct Publisher {
+    pub(super) fence: Fence,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) staging: Arc<Staging>,
+    pub(super) lookup: Arc<Lookup>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) blobs: Arc<Blobs>,
+    pub(super) store_names: Arc<StoreNames>,
+    pub(super) counts: Arc<Counts>,
 }
 
-impl Raw {
-    /// `sent` must be open for reading only.
-    pub fn new(sent: &File) -> Result<Self, Error> {
-        let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
-        let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length, sum: Sum::default(), kept: None })
-    }
-
-    /// The same bytes, of which this was seen while they were written.
-    pub(crate) fn seen(self, sum: Sum) -> Self {
-        Self { sum, ..self }
-    }
-
-    /// Bytes that the quarantine keeps already: refused again they are not kept twice.
-    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self, Error> {
-        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
-    }
-}
-
-/// What is to be stored.
+/// A file in its final form, ready to be stored.
 #[derive(Debug)]
-pub(crate) struct Product {
+pub(super) struct Product {
     refined: Refined,
-    /// Where the field keeps it.
+    /// The bytes as they were sent, if the field keeps them.
     sent: Option<Sent>,
 }
 
-/// What the writer said about the file beside its bytes.
-#[derive(Debug, Clone)]
-pub struct Metadata {
-    /// As the writer has it; the table may fix another.
-    pub access: Access,
-    pub times: Times,
-    pub attributes: Vec<(String, Vec<u8>)>,
-    /// The URL that the bytes were fetched from.
-    pub source: Option<String>,
-    /// The name that they had there.
-    pub filename: Option<Name>,
-}
-
-impl Metadata {
-    /// Of what a program wrote.
-    pub fn written(access: Access, times: Times, mut attributes: Vec<(String, Vec<u8>)>) -> Self {
-        let origin = attributes.iter().find(|(name, _)| name == ORIGIN);
-        let source = origin.and_then(|(_, value)| as_source(value));
-        attributes.retain(|(name, _)| name != ORIGIN);
-        Self { access, times, attributes, source, filename: None }
-    }
-
-    /// The name that tells the user which file it was.
-    fn original_filename<'m>(&'m self, target: &'m Target) -> &'m Name {
-        self.filename.as_ref().unwrap_or(&target.written)
-    }
-
-    /// The name whose extension tells something: a bare `memo` does not, where the file it was fetched from may.
-    fn telling_name<'m>(&'m self, target: &'m Target) -> &'m Name {
-        match target.written.split_extension() {
-            (_, Some(_)) => &target.written,
-            (_, None) => self.original_filename(target),
-        }
-    }
-}
-
-impl Library {
-    /// Judges, normalises, stores, links. On `Ok` the attachment is durable and visible; on a refusal it is on record and
-    /// the bytes are in the quarantine; on any other error nothing has changed.
+impl Publisher {
+    /// Judges, normalises, stores, links. On `Ok` the attachment is durable and visible. On a refusal it is recorded, and the
+    /// bytes are in the quarantine. On any other error nothing has changed.
     pub fn publish(
         &self,
         raw: Raw,
@@ -128,15 +82,15 @@ impl Library {
                 tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
                 Ok(published)
             }
-            // The row went away while the file was written (CONTRACT 2.12).
+            // The row was removed while the file was written (CONTRACT 2.12).
             Err(Error::Missing) => Err(refuse(row_gone(target))),
             Err(Error::Quota(excess)) => Err(refuse(self.quotas.violation(&excess))),
             Err(error) => Err(error),
         }
     }
 
-    /// Judges and normalises, and changes nothing.
-    pub(crate) fn refine(
+    /// Judges and normalises a file by the rules of a field. Changes nothing.
+    pub(super) fn refine(
         &self,
         raw: Raw,
         field: &Field,
@@ -151,24 +105,24 @@ impl Library {
         Ok(Product { refined, sent })
     }
 
-    /// Stores what was refined and links it: blobs first, the link second, of both where what was sent is kept too.
-    pub(crate) fn store(
+    /// Stores a refined file and links it: first the blobs, of the sent bytes too if they are kept, then the link.
+    pub(super) fn store(
         &self,
         product: &Product,
         target: &Target,
         metadata: &Metadata,
     ) -> Result<Published, Error> {
-        let store = self.store_of(&target.field)?;
+        let store = self.store_names.of_field(&target.field)?;
         let mut tries = 0;
         loop {
             let now = Timestamp::now();
             let refined = &product.refined;
-            let kept = self.keep_blob(store, refined.digest(), refined.file(), now)?;
-            let (blob, sent) = (kept.key(), self.keep_original(store, product, kept, now)?);
+            let stored = self.blobs.put(store, refined.digest(), refined.file(), now)?;
+            let sent = self.store_original(store, product, stored, now)?;
             let publication = Publication {
                 place: target.place.clone(),
                 written: target.written.clone(),
-                blob,
+                blob: stored.key(),
                 content: refined.content().clone(),
                 access: self.lookup.fixed(target).of(metadata.access),
                 times: metadata.times,
@@ -182,61 +136,29 @@ impl Library {
                 Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
                 answer => {
                     let published = answer?;
-                    self.confirm([Some(kept), sent.map(|(kept, _)| kept)]);
+                    self.blobs.confirm(stored);
+                    if let Some((original, _)) = sent {
+                        self.blobs.confirm(original);
+                    }
                     return Ok(published);
                 }
             }
         }
     }
 
-    /// What was sent is one blob with what is stored where they are the same bytes.
-    fn keep_original(
+    /// Stores the sent bytes, if they are kept. If they are the refined bytes, both share one blob.
+    fn store_original(
         &self,
         store: StoreId,
         product: &Product,
-        stored: Reservation,
+        refined: Reservation,
         now: Timestamp,
     ) -> Result<Option<(Reservation, Original)>, Error> {
         let Some(sent) = &product.sent else { return Ok(None) };
-        let same = sent.digest() == stored.key().digest;
-        let kept =
-            if same { stored } else { self.keep_blob(store, sent.digest(), sent.file(), now)? };
-        Ok(Some((kept, Original { blob: kept.key(), content: sent.content().clone() })))
-    }
-
-    /// The key under which a store has these bytes from now on. They belong to nobody yet, and are pending where they are new.
-    pub(crate) fn keep_blob(
-        &self,
-        store: StoreId,
-        digest: Digest,
-        bytes: &File,
-        now: Timestamp,
-    ) -> Result<Reservation, Error> {
-        let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
-        let reservation = match self.catalog.reserve(store, digest, now)? {
-            // Whoever shares it gains by this too.
-            Reservation::Stored(key) if !self.has_whole(key, length)? => {
-                self.blobs.delete(key)?;
-                Reservation::New(key)
-            }
-            reservation => reservation,
-        };
-        if let Reservation::New(key) = reservation {
-            self.blobs.put(key, bytes)?;
-            self.counts.stored_bytes.add(length);
-        } else {
-            self.counts.shared_bytes.add(length);
-        }
-        Ok(reservation)
-    }
-
-    /// The catalogue has linked them.
-    pub(crate) fn confirm(&self, kept: impl IntoIterator<Item = Option<Reservation>>) {
-        for reservation in kept.into_iter().flatten() {
-            if let Reservation::New(key) = reservation {
-                self.blobs.confirm(key);
-            }
-        }
+        let same = sent.digest() == refined.key().digest;
+        let stored =
+            if same { refined } else { self.blobs.put(store, sent.digest(), sent.file(), now)? };
+        Ok(Some((stored, Original { blob: stored.key(), content: sent.content().clone() })))
     }
 }
 

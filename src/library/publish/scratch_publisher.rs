@@ -1,32 +1,48 @@
-use crate::catalog::Published;
-use crate::library::Library;
-use crate::library::error::Error;
-use crate::library::lookup::target::Target;
-use crate::library::publish::{Metadata, Raw};
-use crate::library::scratch::xattr;
-use pipeline::policy;
+//! Publishing scratch: a scratch file that is renamed or linked onto a field becomes an attachment (CONTRACT 2.8).
+
 use std::fs::File;
+use std::sync::Arc;
+
+use crate::library::error::Error;
+use crate::library::home::staging::Staging;
+use crate::library::lookup::target::Target;
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
+use crate::library::publish::{Published, Publisher};
+use crate::library::refuse::Refusals;
+use crate::library::refuse::quarantine::Quarantine;
+use crate::library::scratch::{Scratch, xattr};
+use pipeline::policy;
 use words::author::Author;
 use words::scratch::ScratchRecord;
+
+/// Makes attachments of scratch files.
+pub struct ScratchPublisher {
+    pub(in crate::library) staging: Arc<Staging>,
+    pub(in crate::library) scratch: Arc<Scratch>,
+    pub(in crate::library) quarantine: Arc<Quarantine>,
+    pub(in crate::library) refusals: Arc<Refusals>,
+    pub(in crate::library) publisher: Arc<Publisher>,
+}
 
 /// What became of scratch that was renamed onto a field.
 #[derive(Debug)]
 pub enum Attached {
     Published(Box<Published>),
-    /// It was refused, is in the quarantine, and whoever renamed it is told success.
+    /// It was refused and is in the quarantine; the client is told success.
     Quarantined,
 }
 
-impl Library {
-    /// Judges scratch as it stands and attaches it (CONTRACT 2.8). On `Ok` the scratch is gone, and the file holds what was
-    /// judged; on a refusal both names are as they were.
-    pub fn attach_scratch(
+impl ScratchPublisher {
+    /// Judges scratch as it is now and attaches it, for a `rename`. On `Ok` the scratch is gone, and the returned file holds the
+    /// bytes that were judged. On a refusal both names stay as they were.
+    pub fn attach(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
     ) -> Result<(Attached, File), Error> {
-        let attached = match self.publish_scratch(record, target, author) {
+        let attached = match self.publish(record, target, author) {
             Ok((published, sent)) => (Attached::Published(Box::new(published)), sent),
             Err(Error::Refused(refusal)) if self.refusals.tells_success(target, &refusal) => {
                 let kept = self.quarantine.open_bytes(refusal.id);
@@ -34,26 +50,26 @@ impl Library {
             }
             Err(error) => return Err(error),
         };
-        // Published: a scratch record that stays behind is only clutter, and expires.
+        // The file is published. A record that stays behind only takes space until it expires.
         if let Err(error) = self.scratch.remove(record.id) {
             tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
         }
         Ok(attached)
     }
 
-    /// `link` of scratch to a field: like [`Library::attach_scratch`], but the scratch stays.
-    pub fn copy_scratch(
+    /// Attaches scratch like [`ScratchPublisher::attach`], for a `link`: the scratch stays.
+    pub fn copy(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
     ) -> Result<Published, Error> {
-        self.publish_scratch(record, target, author).map(|(published, _)| published)
+        self.publish(record, target, author).map(|(published, _)| published)
     }
 
-    /// A copy is judged and stored, never the file itself: whoever may write to scratch can open it at any moment, also
-    /// while it is judged, and a descriptor that can write would reach into the blob.
-    fn publish_scratch(
+    /// Judges and stores a copy, never the file itself. Its owner can open scratch at any moment, also while it is judged or after
+    /// its bytes went to the quarantine, and a descriptor that can write would reach into the blob.
+    fn publish(
         &self,
         record: &ScratchRecord,
         target: &Target,
@@ -61,16 +77,14 @@ impl Library {
     ) -> Result<(Published, File), Error> {
         let scratch = self.scratch.open(record)?;
         let stat = self.scratch.stat(record)?;
-        // Before it is copied: scratch may be larger than any field takes.
+        // Before the copy: scratch may be larger than any field takes.
         if let Err(violation) = policy::judge_size_so_far(&target.field.rules, stat.size) {
             return Err(self.refusals.refuse(target, author, violation, Some(&scratch)).into());
         }
         let attributes = xattr::all(&scratch);
-        // Always a copy: the name stays writable while the file is judged, and after a refusal, when the same bytes lie in
-        // the quarantine too. A stored blob must share its inode with neither.
         let sent = self.staging.snapshot(&scratch, stat.size)?;
         let metadata = Metadata::written(record.access, stat.times, attributes);
-        let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        let published = self.publisher.publish(Raw::new(&sent)?, target, author, &metadata)?;
         Ok((published, sent))
     }
 }

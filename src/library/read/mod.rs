@@ -1,5 +1,6 @@
-//! Reading: open files and rendered variants.
+//! Reading: open files of attachments and variants, and variants that are rendered when they are asked for.
 
-pub mod open_files;
+mod open_files;
 pub mod opener;
+pub(super) mod renders;
 pub mod variants;

@@ -1,56 +1,55 @@
-//! Reading: what a slot holds, its bytes, and its metadata.
-//! Does not know who reads; a file that it opened stays readable whatever happens to the slot.
+//! Opening attachments and variants for reading. A file that is open stays readable, whatever happens to its slot.
 
 use std::fs::File;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::blob;
-use crate::library::Library;
+use crate::catalog::Catalog;
+use crate::fence::Fence;
+use crate::library::blobs::Blobs;
 use crate::library::error::Error;
-use crate::library::read::open_files::Lately;
-use words::attachment::{Attachment, AttachmentId, BlobKey, StoreId, VariantId};
+use crate::library::home::reserve::Reserve;
+use crate::library::lookup::Lookup;
+use crate::library::read::open_files::{OpenFile, OpenFiles};
+use words::attachment::{Attachment, AttachmentId, VariantId};
 use words::rendition::VariantRecord;
-use words::space::Space;
 
-pub use crate::library::read::open_files::Stored;
-
-/// What was opened to be read a moment ago.
-pub(crate) struct Lent {
-    attachments: Lately<AttachmentId, Attachment>,
-    variants: Lately<VariantId, VariantRecord>,
+/// Opens files for reading, and keeps them open for the next reader.
+pub struct Opener {
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
+    pub(in crate::library) fence: Fence,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) reserve: Arc<Reserve>,
+    pub(in crate::library) blobs: Arc<Blobs>,
+    pub(in crate::library) cache: Cache,
 }
 
-impl Lent {
-    pub fn new() -> Self {
-        Self { attachments: Lately::new(), variants: Lately::new() }
+/// The files that are kept open.
+pub(in crate::library) struct Cache {
+    attachments: OpenFiles<AttachmentId, Attachment>,
+    variants: OpenFiles<VariantId, VariantRecord>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { attachments: OpenFiles::new(), variants: OpenFiles::new() }
     }
 }
 
-impl Library {
-    /// The bytes of a blob that is open, where they are certain: after the disk has failed that may be the store's log.
-    pub fn reopen_blob(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
-        match self.blobs.open(key) {
-            // Swept since it was opened.
-            Err(blob::Error::Missing(_)) => Ok(Arc::clone(open)),
-            opened => Ok(opened?),
-        }
-    }
-
-    /// An attachment that has a name, with its bytes. One query and one open file, or neither for what was opened before and
-    /// has not changed since.
-    pub fn open_attachment(
-        &self,
-        id: AttachmentId,
-    ) -> Result<Option<Arc<Stored<Attachment>>>, Error> {
+impl Opener {
+    /// An attachment that has a name, with its bytes. Costs one query and one open, or neither for a file that is open and has
+    /// not changed.
+    pub fn attachment(&self, id: AttachmentId) -> Result<Option<Arc<OpenFile<Attachment>>>, Error> {
         let find = || Ok(self.lookup.attachment(id)?.filter(|attachment| attachment.links > 0));
-        self.lend(&self.lent.attachments, id, find, |attachment| self.open_bytes(attachment))
+        self.open(&self.cache.attachments, id, find, |attachment| self.blobs.open(attachment))
     }
 
-    /// A rendered variant with its bytes, at the same cost. One that is damaged is dropped: it is rendered anew.
-    pub fn open_variant(&self, id: VariantId) -> Result<Option<Arc<Stored<VariantRecord>>>, Error> {
-        let open = |variant: &VariantRecord| self.open_rendered(variant);
-        let opened = self.lend(&self.lent.variants, id, || self.variant_by_id(id), open);
+    /// A rendered variant with its bytes, at the cost of an attachment. A damaged one is dropped, so that it is rendered anew.
+    pub fn variant(&self, id: VariantId) -> Result<Option<Arc<OpenFile<VariantRecord>>>, Error> {
+        let find = || Ok(self.catalog.variant_by_id(id)?);
+        let open = |variant: &VariantRecord| self.blobs.open_rendered(variant);
+        let opened = self.open(&self.cache.variants, id, find, open);
         if let Err(Error::Damaged { .. } | Error::Blob(blob::Error::Missing(_))) = opened {
             tracing::warn!(variant = id.0, "a damaged variant is rendered anew");
             self.reserve.even_when_full(|| Ok(self.catalog.remove_variant(id)?))?;
@@ -58,53 +57,39 @@ impl Library {
         opened
     }
 
-    /// The bytes of a rendered variant. Asks the store only.
-    pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>, Error> {
-        self.open_whole(variant.blob, variant.content.length)
-    }
-
-    /// How many files may be kept open for who opens them again.
+    /// Sets how many files may be kept open.
     pub fn keep_open(&self, files: usize) {
-        // A page shows thumbnails of a size or two, and whoever walks through a library reads all that is attached.
+        // A page shows thumbnails of one or two sizes; a walk through the library reads everything that is attached.
         let variants = files / 4;
-        self.lent.variants.limit(variants);
-        self.lent.attachments.limit(files - variants);
+        self.cache.variants.limit(variants);
+        self.cache.attachments.limit(files - variants);
     }
 
-    /// Closes what was kept open and may have changed.
+    /// Closes the files that were kept open and may have changed.
     pub fn close_old(&self) {
         let commits = self.catalog.commits();
-        self.lent.attachments.forget_old(commits);
-        self.lent.variants.forget_old(commits);
+        self.cache.attachments.close_old(commits);
+        self.cache.variants.close_old(commits);
     }
 
-    fn lend<K: Copy + Eq + Hash, R>(
+    fn open<K: Copy + Eq + Hash, R>(
         &self,
-        lately: &Lately<K, R>,
+        files: &OpenFiles<K, R>,
         key: K,
         find: impl FnOnce() -> Result<Option<R>, Error>,
         open: impl FnOnce(&R) -> Result<Arc<File>, Error>,
-    ) -> Result<Option<Arc<Stored<R>>>, Error> {
-        // Counted before it is asked: what is committed in between makes the answer old.
+    ) -> Result<Option<Arc<OpenFile<R>>>, Error> {
+        // Counted before the lookup: a commit in between makes the answer old.
         let commits = self.catalog.commits().filter(|_| !self.fence.is_raised());
-        if let Some(stored) = commits.and_then(|commits| lately.get(key, commits)) {
-            return Ok(Some(stored));
+        if let Some(open) = commits.and_then(|commits| files.get(key, commits)) {
+            return Ok(Some(open));
         }
         let Some(record) = find()? else { return Ok(None) };
         let file = open(&record)?;
-        let stored = Arc::new(Stored { record, file });
+        let open = Arc::new(OpenFile { record, file });
         if let Some(commits) = commits {
-            lately.put(key, commits, Arc::clone(&stored));
+            files.put(key, commits, Arc::clone(&open));
         }
-        Ok(Some(stored))
-    }
-
-    /// `base_url/<store path>?_ts=<timestamp>`, percent-encoded; the path alone where no base URL is configured.
-    pub fn url(&self, attachment: &Attachment) -> String {
-        format!("{}?_ts={}", self.address(attachment.blob), attachment.committed.as_seconds())
-    }
-
-    pub fn space(&self) -> Result<Space, Error> {
-        Ok(self.blobs.space(StoreId::default())?)
+        Ok(Some(open))
     }
 }

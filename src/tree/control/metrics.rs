@@ -71,7 +71,7 @@ impl Tree {
         }
         text.metric("box_files_total", "counter", "Files in drop boxes since the start.");
         for drop_box in self.library.lookup.boxes() {
-            let (taken, refused) = self.library.box_counts(drop_box.row);
+            let (taken, refused) = self.library.boxes.counts(drop_box.row);
             let name = ("box", drop_box.rule.name.as_str());
             text.sample("box_files_total", &[name, ("became", "row")], taken);
             text.sample("box_files_total", &[name, ("became", "refusal")], refused);
@@ -87,11 +87,11 @@ impl Tree {
         text.gauge("variants", "Rendered variants.", totals.variants);
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
         let damaged = "Stored files of a wrong length that were come across since the start.";
-        text.gauge("damaged_files", damaged, self.library.damaged());
+        text.gauge("damaged_files", damaged, self.library.blobs.damaged());
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
         self.tell_kept(text);
-        let stores = self.library.store_statuses()?;
+        let stores = self.library.store_names.statuses()?;
         text.metric("store_bytes", "gauge", "Bytes of a store's blobs.");
         for store in &stores {
             text.sample("store_bytes", &[("store", &store.name)], store.bytes);
@@ -107,7 +107,7 @@ impl Tree {
 
     /// What nobody has attached, and how long it is kept.
     fn tell_kept(&self, text: &mut Text) {
-        let scratch = self.library.scratch_status();
+        let scratch = self.library.expiry.status();
         text.gauge("scratch_files", "Scratch files.", scratch.files);
         text.gauge("scratch_bytes", "Bytes of scratch files.", scratch.bytes);
         let help = "Seconds until the first scratch file expires; no sample without scratch.";

@@ -32,8 +32,9 @@ impl Tree {
         let store = |it: StoreStatus| {
             (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
         };
-        let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
-        let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
+        let stores: Map<_, _> =
+            self.library.store_names.statuses()?.into_iter().map(store).collect();
+        let downloads: Vec<_> = self.library.downloads.list().iter().map(shown).collect();
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
@@ -45,7 +46,7 @@ impl Tree {
                 "variants": totals.variants,
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
-                "damaged": self.library.damaged(),
+                "damaged": self.library.blobs.damaged(),
             },
             "stores": stores,
             "scratch": self.scratch(),
@@ -74,7 +75,7 @@ impl Tree {
 
     /// Files that lie under names that are no field's, and when the first of them expires.
     fn scratch(&self) -> Value {
-        let ScratchStatus { files, bytes, next_expiry } = self.library.scratch_status();
+        let ScratchStatus { files, bytes, next_expiry } = self.library.expiry.status();
         json!({
             "files": files,
             "bytes": bytes,
@@ -93,7 +94,7 @@ impl Tree {
 
     fn boxes_status(&self) -> Map<String, Value> {
         let boxes = self.library.lookup.boxes().iter().map(|drop_box| {
-            let (taken, refused) = self.library.box_counts(drop_box.row);
+            let (taken, refused) = self.library.boxes.counts(drop_box.row);
             (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
         });
         boxes.collect()

@@ -3,11 +3,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::catalog::Published;
 use crate::library::draft::Draft;
 use crate::library::lookup::target::Target;
+use crate::library::publish::Published;
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
 use crate::library::publish::scratch_publisher::Attached;
-use crate::library::publish::{Metadata, Raw};
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
@@ -69,7 +70,7 @@ impl Tree {
         let charge = self.library.scratch.charge(record)?;
         let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let (outcome, sent) = self.library.attach_scratch(record, target, author)?;
+        let (outcome, sent) = self.library.scratch_publisher.attach(record, target, author)?;
         match &outcome {
             Attached::Published(published) => self.published(&target.place, published, before),
             Attached::Quarantined => self.row_changed(&target.place),
@@ -148,7 +149,7 @@ impl Tree {
         let times = words::attachment::Times::all(words::timestamp::Timestamp::now());
         let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
-        let published = self.library.publish(raw, target, author, &metadata)?;
+        let published = self.library.publisher.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());
         quarantine.remove(id).map_err(super::files::failed)
     }

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::library::names::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
+use crate::library::names::attributes::{self, MIME_TYPE, OURS, is_ours};
+use crate::library::publish::metadata::ORIGIN;
 use crate::library::scratch::xattr;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
@@ -36,7 +37,7 @@ impl Tree {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 match name {
                     REFUSAL => self.refusal_of(open.place()),
-                    _ => open.draft.attribute(&self.library, name)?,
+                    _ => open.draft.attribute(&self.library.attributes, name)?,
                 }
             }
             Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name),
@@ -52,10 +53,10 @@ impl Tree {
     /// The foreign attributes' names, each followed by a zero byte.
     pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
         let names = match node(ino)?.as_model() {
-            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attribute_names(id)?,
+            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attributes.names(id)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute_names(&self.library)?
+                open.draft.attribute_names(&self.library.attributes)?
             }
             Node::Scratch(id) => {
                 let names = xattr::names(&self.scratch_file(id)?).into_iter();
@@ -119,11 +120,11 @@ impl Tree {
         match node.as_model() {
             Node::Attachment(id, _) => {
                 let meant = || self.place_known(node).ok().flatten();
-                Ok(self.library.set_attribute((id, meant), name, value, author)?)
+                Ok(self.library.attributes.set(id, name, value, author, meant)?)
             }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(open.draft.set_attribute(&self.library, name, value)?)
+                Ok(open.draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.set_scratch_attribute(id, name, value, author),
             Node::Row(..)
@@ -138,10 +139,10 @@ impl Tree {
 
     fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
         Ok(match node(ino)?.as_model() {
-            Node::Attachment(id, _) => self.library.attribute(id, name)?.is_some(),
+            Node::Attachment(id, _) => self.library.attributes.find(id, name)?.is_some(),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute(&self.library, name)?.is_some()
+                open.draft.attribute(&self.library.attributes, name)?.is_some()
             }
             Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name).is_some(),
             _ => false,
@@ -203,7 +204,7 @@ impl Tree {
         id: AttachmentId,
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
-        let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         self.check_row_of(who, &retired)?;
         self.known_attribute(&retired.attachment, name)
     }
@@ -215,7 +216,7 @@ impl Tree {
         }
         match name.strip_prefix(OURS) {
             Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),
-            None => Ok(self.library.attribute(attachment.id, name)?),
+            None => Ok(self.library.attributes.find(attachment.id, name)?),
         }
     }
 
@@ -238,8 +239,8 @@ impl Tree {
             "extension" => format!(".{}", content.media_type.extension()?),
             "original_filename" => attachment.original_filename.clone(),
             "timestamp" => attachment.committed.as_seconds(),
-            "store" => self.library.store_name(attachment.blob).ok()?,
-            "url" => self.library.url(attachment),
+            "store" => self.library.store_names.of_blob(attachment.blob).ok()?,
+            "url" => self.library.store_names.url(attachment),
             "version" => attachment.version.to_string(),
             _ => return None,
         })

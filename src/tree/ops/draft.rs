@@ -70,7 +70,7 @@ impl Tree {
 
     /// What is stored, as the beginning of a draft. What is damaged can be emptied and written anew, but not be read.
     pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
-        let bytes = match self.library.open_bytes(&attachment) {
+        let bytes = match self.library.blobs.open(&attachment) {
             Err(library::Error::Damaged { .. }) => Arc::new(unreadable().map_err(failed)?),
             opened => opened?,
         };
@@ -103,7 +103,7 @@ impl Tree {
         let replaced = replaced.map(|(promise, _)| promise);
         let folder = target.place.folder();
         let draft = Draft::new(target, author, access, start, replaced);
-        let open = self.drafts.add(draft.within(&self.library, room), over, owner);
+        let open = self.drafts.add(draft.within(&self.library.quotas, room), over, owner);
         if over.is_none() {
             self.relist_beyond(folder);
         }
@@ -144,7 +144,7 @@ impl Tree {
     /// hears that it was refused, or did not fit.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
-        let verdict = open.draft.settle(&self.library);
+        let verdict = open.draft.flush(&self.library.drafts);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
             self.reported(open);
@@ -158,7 +158,7 @@ impl Tree {
     pub(in crate::tree) fn end_draft(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
         let was_shown = open.is_shown();
-        let (end, verdict) = open.draft.finish(&self.library);
+        let (end, verdict) = open.draft.finish(&self.library.drafts);
         if let Some(verdict) = verdict {
             self.committed(open, before.as_ref(), &verdict);
         }
@@ -226,7 +226,7 @@ impl Tree {
         }
         let pid = self.processes.group(who.tid).unwrap_or(0);
         let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
-        Some((self.library.promise(id), written))
+        Some((self.library.promises.make(id), written))
     }
 
     /// The same for a draft that cannot begin and a rename that was refused.
@@ -238,7 +238,7 @@ impl Tree {
 
     /// Whether the store could be asked: a slot that was taken meanwhile keeps what it has.
     fn hang_again(&self, id: AttachmentId, (place, written): (&Place, &Name), draft: u64) -> bool {
-        match self.library.put_back(id, place, written) {
+        match self.library.links.put_back(id, place, written) {
             Ok(back) => {
                 if back {
                     self.row_changed(place);
@@ -295,14 +295,14 @@ impl Tree {
     /// Drafts with bytes that nobody has judged, those that are being fetched among them.
     pub fn busy_drafts(&self) -> usize {
         let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
-        dirty + self.library.downloads().list().len()
+        dirty + self.library.downloads.list().len()
     }
 
     /// After the kernel is gone: what is still open and unjudged goes to the quarantine.
     pub fn abandon_drafts(&self) {
         drop(self.handles.drain());
         for open in self.drafts.all() {
-            open.draft.interrupt(&self.library, library::arrive::recovery::interrupted());
+            open.draft.interrupt(&self.library.drafts);
             self.put_back(&open);
         }
     }

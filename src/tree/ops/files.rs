@@ -51,9 +51,9 @@ impl Tree {
     /// `fsync`: durable when it returns; tells a refusal that is known already.
     pub fn fsync(&self, fh: Fh) -> Result<()> {
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
+            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library.drafts)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Ok(open.draft.sync(&self.library)?),
+                Some(open) => Ok(open.draft.sync(&self.library.drafts)?),
                 None => Ok(self.library.scratch.sync(&scratch.file)?),
             },
             // A URL is durable once it is attached: whoever asks for that hears its verdict.
@@ -74,11 +74,12 @@ impl Tree {
             return Err(Error::NotSupported);
         }
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => self
-                .change_extent(open, || open.draft.allocate(&self.library, offset, length, flags)),
+            Handle::Draft { open, writes: true } => self.change_extent(open, || {
+                open.draft.allocate(&self.library.drafts, offset, length, flags)
+            }),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
                 Some(open) => self.change_extent(open, || {
-                    open.draft.allocate(&self.library, offset, length, flags)
+                    open.draft.allocate(&self.library.drafts, offset, length, flags)
                 }),
                 None => self.allocate_scratch(scratch, (offset, length), flags),
             },
@@ -148,7 +149,7 @@ impl Tree {
         buffer: &mut [u8],
     ) -> Result<usize> {
         match key.filter(|_| self.library.fence.is_raised()) {
-            Some(key) => read_fully(&*self.library.reopen_blob(key, file)?, offset, buffer),
+            Some(key) => read_fully(&*self.library.blobs.reopen(key, file)?, offset, buffer),
             None => read_fully(file, offset, buffer),
         }
     }

@@ -51,7 +51,7 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let taken = self.library.lookup.link(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
-        self.library.share(&from, &source.rules, target, author)?;
+        self.library.links.share(&from, &source.rules, target, author)?;
         if from.attachment.links == 1 {
             self.sole.note(id, from.place.clone());
         }
@@ -74,7 +74,7 @@ impl Tree {
         check_owner(&record, who)?;
         self.check_items(who, &target.place, &target.field, &target.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let published = self.library.copy_scratch(&record, target, author)?;
+        let published = self.library.scratch_publisher.copy(&record, target, author)?;
         self.published(&target.place, &published, None);
         self.entry_of(target, side)
     }

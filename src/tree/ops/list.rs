@@ -305,7 +305,7 @@ impl Tree {
         attachment: &Attachment,
         field: &Field,
     ) -> Result<Vec<words::rendition::VariantRecord>> {
-        let mut rendered = self.library.variants(attachment.blob)?;
+        let mut rendered = self.library.variants.list(attachment.blob)?;
         let size = attachment.content.dimensions;
         rendered.retain(|it| size.is_some_and(|size| field.allows(it.variant, size)));
         Ok(rendered)

@@ -87,7 +87,7 @@ impl Tree {
     /// Renders a variant, or waits for whoever is rendering it.
     pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
         let Rendering { original, variant, keep } = rendering;
-        let record = self.library.variant(original, *variant)?;
+        let record = self.library.variants.find_or_render(original, *variant)?;
         self.variants_changed();
         Ok(keep(variant_attr(&record)))
     }
@@ -102,7 +102,7 @@ impl Tree {
         if !self.is_allowed(id, variant, dimensions)? {
             return Err(Error::NotFound);
         }
-        self.library.variant(&original, variant)?;
+        self.library.variants.find_or_render(&original, variant)?;
         self.variants_changed();
         Ok(())
     }
@@ -305,7 +305,7 @@ impl Tree {
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);
         }
-        Ok(match self.library.find_variant(original.blob, variant)? {
+        Ok(match self.library.variants.find(original.blob, variant)? {
             Some(record) => {
                 self.library.counts.variants_found.add(1);
                 Lookup::Found(keep(variant_attr(&record)))

@@ -100,7 +100,7 @@ impl Tree {
             open
         };
         if flags.truncate {
-            open.draft.truncate(&self.library, 0)?;
+            open.draft.truncate(&self.library.drafts, 0)?;
         }
         let opened = self.open_draft(who, &open, true, flags.caching());
         Ok((fleeting(draft_attr(&open)), opened))
@@ -187,7 +187,7 @@ impl Tree {
             self.note_bad_id(who, table, &name)?;
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.make_row(table, &name, who.makes(mode))?;
+        let row = self.library.rows.make(table, &name, who.makes(mode))?;
         self.table_changed(table);
         let side = Side::of(node);
         Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))

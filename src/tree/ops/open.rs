@@ -50,13 +50,13 @@ impl Tree {
         if flags.changes() || self.has_draft_over(who, node)? {
             return self.turn_to_draft(who, node, flags);
         }
-        if let Some(stored) = self.library.open_attachment(id)? {
+        if let Some(stored) = self.library.opener.attachment(id)? {
             self.redirects.end(who.tid);
             return Ok(self.opened_attachment(&stored.record, &stored.file));
         }
         let attachment = self.living_at(who, node, id)?;
         self.redirects.end(who.tid);
-        let file = self.library.open_bytes(&attachment)?;
+        let file = self.library.blobs.open(&attachment)?;
         Ok(self.opened_attachment(&attachment, &file))
     }
 
@@ -67,11 +67,11 @@ impl Tree {
 
     /// One that was trimmed since it was looked up is looked up, and rendered, again. Asks for nothing to be written.
     fn open_variant(&self, id: VariantId) -> Result<Opened> {
-        let stored = match self.library.open_variant(id) {
-            Err(_) if self.library.variant_by_id(id)?.is_none() => return Err(Error::Stale),
+        let stored = match self.library.opener.variant(id) {
+            Err(_) if self.library.variants.by_id(id)?.is_none() => return Err(Error::Stale),
             opened => opened?.ok_or(Error::Stale)?,
         };
-        self.library.variant_read(id);
+        self.library.variants.note_read(id);
         let fh = self.handles.add_variant(&stored.record, Arc::clone(&stored.file));
         Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
     }
@@ -111,7 +111,7 @@ impl Tree {
         let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
-            open.draft.truncate(&self.library, 0)?;
+            open.draft.truncate(&self.library.drafts, 0)?;
         }
         Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
     }
@@ -141,7 +141,7 @@ impl Tree {
         if own || (flags.changes() && open.claim(&self.processes.owner(who.tid))) {
             self.redirects.end(who.tid);
             if flags.truncate {
-                open.draft.truncate(&self.library, 0)?;
+                open.draft.truncate(&self.library.drafts, 0)?;
             }
             return Ok(self.open_draft(who, &open, flags.writes(), flags.caching()));
         }

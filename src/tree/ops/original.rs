@@ -74,7 +74,7 @@ impl Tree {
         let attachment = self.living_original(who, (id, edition))?;
         self.redirects.end(who.tid);
         let sent = as_sent(attachment.clone());
-        let file = self.library.open_bytes(&sent)?;
+        let file = self.library.blobs.open(&sent)?;
         let fh = self.handles.add_attachment(&attachment, sent.blob, Arc::clone(&file));
         Ok(Opened::stored(fh, file, sent.content.length))
     }
@@ -93,7 +93,7 @@ impl Tree {
         let attachment = if change.amendment == Amendment::default() {
             self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         } else {
-            let amended = self.library.amend(id, change.amendment)?;
+            let amended = self.library.attributes.amend(id, change.amendment)?;
             self.forget_attachment(id);
             amended
         };

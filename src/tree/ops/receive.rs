@@ -85,7 +85,7 @@ impl Tree {
         if under_way || self.library.scratch.stat(record)?.size == 0 || self.is_written(record.id) {
             return Ok(());
         }
-        self.library.offer(record.id)?;
+        self.library.boxes.offer(record.id)?;
         self.arrivals.note(record.id, Instant::now() + settle);
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Tree {
         if self.is_written(id) {
             return self.arrivals.received(id, true);
         }
-        let received = self.library.receive(id);
+        let received = self.library.boxes.receive(id);
         if let Err(error) = &received {
             tracing::warn!(
                 error = error as &dyn std::error::Error,

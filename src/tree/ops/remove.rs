@@ -63,7 +63,7 @@ impl Tree {
 
     /// A variant that is not wanted any more, or not as it is: whoever asks for it next has it rendered anew.
     fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
-        if !self.library.purge_variant(original, variant)? {
+        if !self.library.variants.purge(original, variant)? {
             return Err(Error::NotFound);
         }
         self.variants_changed();
@@ -94,7 +94,9 @@ impl Tree {
         let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
         match self.library.lookup.link(place)? {
             Some(link) if leads(&link) => {
-                let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
+                let Some(lost) = self.library.links.unlink(place)? else {
+                    return Err(Error::NotFound);
+                };
                 self.drafts.of(place).iter().for_each(|open| open.unlink());
                 self.note_unlinked(who, &link, &lost);
                 self.row_changed(place);
@@ -138,7 +140,7 @@ impl Tree {
         match node.as_model() {
             Node::Table(table) => {
                 let row = self.library.lookup.row(table, &name)?.ok_or(Error::NotFound)?;
-                self.library.remove_row(&row)?;
+                self.library.rows.remove(&row)?;
                 self.row_renamed(table, row.id, &[]);
                 if Side::of(node) == Side::Originals {
                     self.forget_row(table, row.id, &name);
@@ -212,7 +214,7 @@ impl Tree {
             return Err(Error::NotDirectory);
         };
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
-        self.library.clear_collection(row.row, name)?;
+        self.library.rows.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
         self.links.remove_where(|folder| *folder == collection.folder());
         self.generations.renew(row.side().collection(number, row.row).ino());

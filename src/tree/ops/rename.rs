@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::library::lookup::target::Target;
+use crate::library::names::backups::Destination;
+use crate::library::names::links::Move;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
@@ -141,7 +143,7 @@ impl Tree {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
         let row = self.library.lookup.row(table.id, name)?.ok_or(Error::NotFound)?;
-        self.library.rename_row(row.id, to, collision)?;
+        self.library.rows.rename(row.id, to, collision)?;
         self.table_changed(table.id);
         self.row_renamed(table.id, row.id, &[name, to]);
         Ok(row.id)
@@ -288,14 +290,16 @@ impl Tree {
             let from = self.field_at(&link.place)?;
             let back = self.target(&link.place, &from, &link.written)?;
             let rules = &target.field.rules;
-            self.library.check_transfer(&other.attachment, rules, &back, author)?;
+            self.library.links.check_transfer(&other.attachment, rules, &back, author)?;
         }
         self.check_arrival(who, target, before.is_some(), Some(&link.place))?;
         let before = before.filter(|link| outlives(link, target));
         let table = self.table(self.row(link.place.row)?.table)?;
         let back = table.files(from);
-        let displaced =
-            self.library.move_link(link, (&from.rules, back), target, collision(mode), author)?;
+        let displaced = self.library.links.rename(
+            &Move { from: link, rules: &from.rules, back, target, collision: collision(mode) },
+            author,
+        )?;
         self.moved_sole(link.attachment.id, &link.place, &target.place);
         // The kernel keeps the inode, and another table may have fixed other bits of it.
         self.forget_attributes(Node::Attachment(link.attachment.id, Mark::SOLE));
@@ -323,9 +327,10 @@ impl Tree {
         if mode == RenameMode::Exchange {
             return Err(Error::Invalid("scratch and fields cannot be exchanged"));
         }
-        let owner = (who.uid, who.gid);
-        let backup = self.library.back_up(link, (folder, name), owner, collision(mode))?;
-        if let Some(lost) = self.library.unlink(&link.place)? {
+        let (uid, gid, collision) = (who.uid, who.gid, collision(mode));
+        let to = Destination { folder, name, uid, gid, collision };
+        let backup = self.library.backups.make(link, to)?;
+        if let Some(lost) = self.library.links.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one has not left.
             self.note_unlinked(who, link, &lost);
         }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::json::Revised;
+use crate::library::json::row_document::Revised;
+use crate::library::names::backups::Destination;
 use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -46,7 +47,7 @@ impl Tree {
         let drafts = self.drafts.all();
         let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
         let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
-        Ok(self.library.row_json(row, &writing)?)
+        Ok(self.library.row_documents.read(row, &writing)?)
     }
 
     /// Composed now; what changes afterwards is in the next one.
@@ -88,7 +89,7 @@ impl Tree {
 
     fn patch_row(&self, author: Author, id: RowId, text: &[u8]) -> Result<()> {
         let row = self.row(id)?;
-        let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
+        let Revised { detached, changed } = self.library.row_documents.patch(&row, text, author)?;
         for (before, lost) in &detached {
             self.displaced(&before.place, lost, Some(before));
             self.row_changed(&before.place);
@@ -123,8 +124,9 @@ impl Tree {
     ) -> Result<()> {
         self.check_displaced(who, folder, name)?;
         let text = self.row_json(&self.row(id)?)?;
-        let owner = (who.uid, who.gid);
-        let copy = self.library.back_up_text(&text, (folder, name), owner, collision(mode))?;
+        let (uid, gid, collision) = (who.uid, who.gid, collision(mode));
+        let to = Destination { folder, name, uid, gid, collision };
+        let copy = self.library.backups.make_of_text(&text, to)?;
         self.renamed_in_box(copy)
     }
 }

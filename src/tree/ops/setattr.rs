@@ -41,7 +41,7 @@ impl Tree {
             Node::DropBox(id) if change.size.is_none() => {
                 let Amendment { accessed, modified, .. } = change.amendment;
                 let times = Amendment { accessed, modified, ..Amendment::default() };
-                self.library.amend_row(id, times)?;
+                self.library.rows.amend(id, times)?;
                 Ok(brief(self.box_attr(id)?))
             }
             Node::Row(_, id) if change.size.is_none() => {
@@ -82,7 +82,7 @@ impl Tree {
 
     /// A row and its collections have owner, mode and times in common.
     fn amend_row(&self, id: RowId, change: Change, asked: Ino) -> Result<RowRecord> {
-        let row = self.library.amend_row(id, change.amendment)?;
+        let row = self.library.rows.amend(id, change.amendment)?;
         let Amendment { uid, gid, mode, modified, .. } = change.amendment;
         if modified.is_some() {
             self.stamps.forget(id);
@@ -115,10 +115,10 @@ impl Tree {
             _ => return Ok(None),
         };
         if let Some(size) = change.size {
-            self.change_extent(open, || open.draft.truncate(&self.library, size))?;
+            self.change_extent(open, || open.draft.truncate(&self.library.drafts, size))?;
         }
         if change.amendment != Amendment::default() {
-            open.draft.amend(&self.library, change.amendment)?;
+            open.draft.amend(&self.library.attributes, change.amendment)?;
         }
         Ok(Some(self.draft_shown(open)?))
     }
@@ -154,7 +154,7 @@ impl Tree {
         let attachment = if change.amendment == Amendment::default() {
             self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         } else {
-            let amended = self.library.amend(id, change.amendment)?;
+            let amended = self.library.attributes.amend(id, change.amendment)?;
             // The kernel has the attributes from the answer; who may read is said in the directory of the variants, too.
             self.forget_attributes(Node::ThumbField(id, Mark::SOLE));
             amended
@@ -182,8 +182,8 @@ impl Tree {
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
-        draft.truncate(&self.library, length)?;
-        let verdict = draft.settle(&self.library)?;
+        draft.truncate(&self.library.drafts, length)?;
+        let verdict = draft.flush(&self.library.drafts)?;
         if let crate::library::draft::close::Verdict::Committed { displaced: Some(lost), .. } =
             verdict
         {
@@ -200,12 +200,12 @@ impl Tree {
             if open.has_handles() && !open.belongs_to(self.processes.group(who.tid)) {
                 return Err(Error::Busy);
             }
-            self.change_extent(&open, || open.draft.truncate(&self.library, size))?;
+            self.change_extent(&open, || open.draft.truncate(&self.library.drafts, size))?;
             if size > 0 && !open.has_handles() {
                 self.settle(&open)?;
             }
         }
-        open.draft.amend(&self.library, change.amendment)?;
+        open.draft.amend(&self.library.attributes, change.amendment)?;
         self.draft_shown(&open)
     }
 

@@ -43,7 +43,7 @@ impl Tree {
             Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Variant(id) => {
                 // One that was purged or trimmed is what its open handles show.
-                let found = self.library.variant_by_id(id)?;
+                let found = self.library.variants.by_id(id)?;
                 let links = u32::from(found.is_some());
                 let record = found.or_else(|| self.handles.open_variant(id)).ok_or(Error::Stale)?;
                 Ok(kept(Attr { links, ..variant_attr(&record) }))
@@ -87,7 +87,7 @@ impl Tree {
     pub(in crate::tree) fn draft_shown(&self, open: &OpenDraft) -> Result<Shown> {
         let attr = draft_attr(open);
         let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id, Mark::SOLE).ino());
-        let names = open.draft.names(&self.library)?;
+        let names = open.draft.names(&self.library.lookup)?;
         let links = names.unwrap_or_else(|| u32::from(!open.is_unlinked()));
         Ok(brief(Attr { ino, links, ..attr }))
     }

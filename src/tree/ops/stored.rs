@@ -17,18 +17,18 @@ impl Tree {
         let (opened, length) = match asked {
             Node::Attachment(id, _) => {
                 let found = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
-                (self.library.open_bytes(&found), found.content.length)
+                (self.library.blobs.open(&found), found.content.length)
             }
             Node::Original(id, _) => {
                 let sent = as_sent(self.library.lookup.attachment(id)?.ok_or(Error::Stale)?);
                 if Side::Originals.file(&sent) != asked {
                     return Err(Error::Stale);
                 }
-                (self.library.open_bytes(&sent), sent.content.length)
+                (self.library.blobs.open(&sent), sent.content.length)
             }
             Node::Variant(id) => {
-                let found = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
-                (self.library.open_rendered(&found), found.content.length)
+                let found = self.library.variants.by_id(id)?.ok_or(Error::Stale)?;
+                (self.library.blobs.open_rendered(&found), found.content.length)
             }
             other if other.is_directory() => return Err(Error::IsDirectory),
             _ => return Err(Error::Stale),
@@ -84,7 +84,7 @@ impl Tree {
             Node::Attachment(id, _) | Node::Original(id, _) => {
                 self.library.lookup.attachment(id)?.is_none()
             }
-            Node::Variant(id) => self.library.variant_by_id(id)?.is_none(),
+            Node::Variant(id) => self.library.variants.by_id(id)?.is_none(),
             _ => true,
         })
     }

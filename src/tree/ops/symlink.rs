@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::fetch::Url;
+use crate::library::arrive::urls::Url;
 use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
 use crate::tree::directory::Directory;

@@ -28,7 +28,7 @@ impl Tree {
         self.emptied.forget_old();
         self.sole.forget_old();
         self.removed.forget_old();
-        self.library.close_old();
+        self.library.opener.close_old();
     }
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
@@ -36,7 +36,7 @@ impl Tree {
         if self.library.fence.is_raised() {
             return;
         }
-        match self.library.sweep(Patience::Hold) {
+        match self.library.sweeper.sweep(Patience::Hold) {
             Ok(swept) if swept.blobs > 0 => self.variants_changed(),
             Ok(_) => {}
             Err(error) => tracing::warn!(
@@ -50,8 +50,8 @@ impl Tree {
     fn expire_scratch(&self) {
         let now = Timestamp::now();
         let before = now.minus(self.library.settings.scratch);
-        let warned = self.library.warn_of_expiry(now);
-        match warned.and_then(|()| self.library.expire_scratch(before)) {
+        let warned = self.library.expiry.warn(now);
+        match warned.and_then(|()| self.library.expiry.expire(before)) {
             Ok(rows) => rows.into_iter().for_each(|row| self.names_changed(row)),
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -63,6 +63,6 @@ impl Tree {
 
     /// The backing disk's.
     pub fn statfs(&self) -> Result<Space> {
-        Ok(self.library.space()?)
+        Ok(self.library.blobs.space()?)
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fetch::{Url, UrlError, shortcut};
 use crate::library::arrive::urls::Order;
+use crate::library::arrive::urls::{Url, UrlError, shortcut};
 use crate::library::draft::close::Verdict;
 use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
@@ -60,7 +60,7 @@ impl Tree {
 
     /// Where the attachment is for everybody else, as a line.
     fn public_url(&self, link: &Link) -> String {
-        format!("{}\n", self.library.url(&link.attachment))
+        format!("{}\n", self.library.store_names.url(&link.attachment))
     }
 
     pub(in crate::tree) fn create_url(
@@ -197,7 +197,7 @@ impl Tree {
                 let order = Order { url, target, author, access, deadline, replaced: promised };
                 self.fetch(&order, before)
             }
-            Err(error) => Err(self.library.refuse_url(&target, author, &error).into()),
+            Err(error) => Err(self.library.urls.refuse(&target, author, &error).into()),
         };
         done.inspect_err(|_| self.put_back_unfetched(&slot, replaced))
     }
@@ -205,7 +205,7 @@ impl Tree {
     /// Fetches, attaches, and tells the kernel. `before` is what it may still know by its listed name.
     fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
         let place = &order.target.place;
-        let verdict = self.library.attach_url(order);
+        let verdict = self.library.urls.attach(order);
         let Verdict::Committed { id, displaced } = verdict? else { return Ok(()) };
         self.row_changed(place);
         self.drop_placeholders(place, 0);
@@ -229,7 +229,7 @@ impl Tree {
     ) {
         let Some(promise) = replaced else { return };
         let Target { place, written, slot, .. } = target;
-        match self.library.put_back(promise.id(), place, written) {
+        match self.library.links.put_back(promise.id(), place, written) {
             Ok(_) => self.row_changed(place),
             Err(error) => {
                 tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");

@@ -47,7 +47,7 @@ impl Tree {
     }
 
     fn write_draft(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
-        let written = open.draft.write_at(&self.library, offset, data);
+        let written = open.draft.write_at(&self.library.drafts, offset, data);
         // Refused while the bytes come: from here on no name leads to it.
         self.vanished(open, written.is_err() && open.over.is_none());
         Ok(written?)
@@ -110,7 +110,7 @@ impl Tree {
         self.library.fence.check()?;
         let Some(record) = self.library.scratch.by_id(scratch.id)? else { return Ok(()) };
         if !name::is_temporary(&record.name) {
-            self.library.notice_scratch(&record, Self::author(who, &scratch.opener))?;
+            self.library.expiry.notice(&record, Self::author(who, &scratch.opener))?;
         }
         Ok(())
     }

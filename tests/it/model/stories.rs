@@ -93,7 +93,7 @@ fn a_draft_starts_from_bytes_that_were_swept_since() {
     kernel.send(process(0), DOC, OLD).expect("taken");
     let fd = kernel.open(process(0), DOC, How::Update).expect("opened");
     kernel.send(process(1), DOC, NEW).expect("taken");
-    house.library().sweep(Patience::None).expect("swept");
+    house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(fd), Ok(OLD.to_vec()));
     kernel.write(fd, 0, b"THE").expect("written");
     kernel.close(process(0), fd).expect("taken");
