@@ -9,11 +9,12 @@ use crate::cli::store_folders::{self, Find};
 use crate::cli::workers;
 use crate::config::{self, Config};
 use crate::fence::Fence;
-use crate::library::depot::Depot;
+use crate::library::home::settings::Settings;
+use crate::library::home::settings::Store;
+use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
-use crate::library::stores::Store;
-use crate::library::variant::Renderer;
-use crate::library::{Library, Parts, Settings};
+use crate::library::read::variants::Renderer;
+use crate::library::{Library, Parts};
 use words::attachment::BlobKey;
 use words::schema::Schema;
 
@@ -22,14 +23,14 @@ const NAMES_MAX: usize = 10_000;
 
 /// Opens an existing library for this process alone. A second opener gets an error that names the first.
 pub fn open(config: &Config) -> Result<Library, Error> {
-    assemble(config, Home::find(&config.library.path)?, Loss::Refused, Depot::find)
+    assemble(config, Home::find(&config.library.path)?, Loss::Refused, StoreDir::find)
 }
 
 /// Opens the library for a mount, for this process alone. Makes a library that does not exist, and logs that.
 pub fn open_or_make(config: &Config, loss: Loss) -> Result<Library, Error> {
     let home = Home::open(&config.library.path)?;
     let made = home.is_new().then(|| home.root().display().to_string());
-    let library = assemble(config, home, loss, Depot::open)?;
+    let library = assemble(config, home, loss, StoreDir::open)?;
     if let Some(path) = made {
         tracing::info!("made a new library in {path}");
     }
@@ -73,7 +74,7 @@ pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Erro
 fn check(config: &Config, home: &Home, loss: Loss) -> Result<Option<BlobKey>, Error> {
     let names_max = if loss == Loss::Refused { NAMES_MAX } else { usize::MAX };
     let others = config.stores.iter().map(|store| store.path.clone());
-    let ours = others.filter(|path| Depot::is_of(home, path));
+    let ours = others.filter(|path| StoreDir::is_of(home.identity(), path));
     let mut last = None;
     for path in ours.chain([home.blobs()]) {
         let failed = |source| Error::File { action: "read", path: path.clone(), source };

@@ -10,12 +10,13 @@ use crate::cli::error::Error;
 use crate::config::{self, Config};
 use crate::fence::Fence;
 use crate::fuse::mount::mountpoint::absolute;
-use crate::library::depot::Depot;
+use crate::library::home::identity::Identity;
+use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
 use words::slot::Name;
 
 /// Finds or makes the folder of a store, given how many of its blobs the catalogue knows.
-pub type Find = fn(&Home, &Name, &Path, u64) -> Result<Depot, home::Error>;
+pub type Find = fn(&Identity, &Name, &Path, u64) -> Result<StoreDir, home::Error>;
 
 /// Opens every store, and locks its folder together with the library.
 pub fn open(
@@ -26,9 +27,9 @@ pub fn open(
 ) -> Result<Router, Error> {
     let own = dir::Store::open_behind(&home.blobs(), fence)?;
     route(config, home, catalog, own, |home, store, blobs| {
-        let depot = find(home, &store.name, &store.path, blobs)?;
-        let opened = dir::Store::open_behind(depot.root(), fence)?;
-        home.adopt(depot);
+        let directory = find(home.identity(), &store.name, &store.path, blobs)?;
+        let opened = dir::Store::open_behind(directory.root(), fence)?;
+        home.adopt(directory);
         Ok(opened)
     })
 }
@@ -41,8 +42,8 @@ pub fn open_to_read(
 ) -> Result<Router, Error> {
     let own = dir::Store::open_to_read(&home.blobs())?;
     route(config, home, catalog, own, |home, store, blobs| {
-        let depot = Depot::open_to_read(home, &store.name, &store.path, blobs)?;
-        Ok(dir::Store::open_to_read(depot.root())?)
+        let directory = StoreDir::open_to_read(home.identity(), &store.name, &store.path, blobs)?;
+        Ok(dir::Store::open_to_read(directory.root())?)
     })
 }
 

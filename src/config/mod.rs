@@ -20,9 +20,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::fetch;
-use crate::library::quarantine::Bounds;
 use words::access::Policy;
 use words::byte_count::ByteCount;
+use words::quarantine::Bounds;
 use words::quota::Quotas;
 use words::schema::Schema;
 use words::slot::Name;

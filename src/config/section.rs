@@ -11,8 +11,8 @@ use super::reader::Section;
 use super::{Cache, Config, Library, Mount, access, field, quota, store, value};
 use crate::fetch;
 use crate::fetch::address::Allowed;
-use crate::library::quarantine::Bounds;
 use words::byte_count::ByteCount;
+use words::quarantine::Bounds;
 use words::schema::{IdRule, Schema, Table};
 use words::slot::Name;
 

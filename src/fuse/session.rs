@@ -1,17 +1,15 @@
 //! A session with the kernel, from the mount to its end.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fuser::{Session, SessionACL};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
+use crate::fd;
 use crate::fuse::adapter::Adapter;
 use crate::fuse::backing::Backings;
 use crate::fuse::busy_poll::BusyPoll;
@@ -133,7 +131,7 @@ impl Mounted {
         let adapter = Adapter::new(tree, Arc::clone(&backings), busy_poll(&device)?);
         let adapter = adapter.map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        backings.probe(&session, unnamed(&self.tree.library().home().staging()));
+        backings.probe(&session, fd::nameless(&self.tree.library().home.staging(), 0o600));
         log(&backings.delivery());
         let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
         let kernel = kernel.map_err(Error::Thread)?;
@@ -184,12 +182,6 @@ fn config(settings: &Settings) -> (SessionACL, fuser::Config) {
 
 fn busy_poll(device: &OwnedFd) -> Result<BusyPoll, Error> {
     device.try_clone().map(BusyPoll::over).map_err(Error::Session)
-}
-
-/// Opens a file without a name on the filesystem that holds the blobs.
-fn unnamed(folder: &Path) -> io::Result<File> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(open(folder, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
 fn log(delivery: &Delivery) {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fetch::shortcut;
+use crate::library::arrive::urls::shortcut;
 use crate::tree::process::Owner;
 use crate::tree::urls::Writing;
 use crate::tree::{Error, Result};

@@ -9,7 +9,7 @@ use mediafs::blob;
 use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
 use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::house::House;
@@ -357,7 +357,7 @@ fn opening_a_variant_waits_for_no_writer() {
     });
     assert_eq!(catalog, Calls::from([("variant_by_id", 1)]), "and asked for once");
     let (catalog, _) = counted.calls(|| {
-        counted.house.library().sweep(Patience::Hold).expect("swept");
+        counted.house.library().sweeper.sweep(Patience::Hold).expect("swept");
     });
     assert_eq!(catalog.get("touch_variants"), Some(&1), "noted once, by the sweep");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::{AttributeMode, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 use words::refusal::Rule;
@@ -51,7 +51,7 @@ fn stored(house: &House, at: At) -> Result<Vec<u8>, Refusal> {
 }
 
 fn kept(house: &House) -> Vec<Rule> {
-    house.library().quarantine().list().into_iter().map(|(_, kept)| kept.rule).collect()
+    house.library().quarantine.list().into_iter().map(|(_, kept)| kept.rule).collect()
 }
 
 /// The name was free when the program looked, and taken when it created: two who append to one file.
@@ -113,7 +113,7 @@ fn a_handle_that_was_opened_before_the_commit_keeps_its_bytes() {
     let kernel = Kernel(house.tree());
     let reader = open(&house, other(), DOC, How::Read);
     kernel.send(writer(), DOC, NEW).expect("taken");
-    house.library().sweep(Patience::None).expect("swept");
+    house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(reader), Ok(OLD.to_vec()));
     assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
 }
@@ -450,7 +450,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
     let kernel = Kernel(house.tree());
     let fd = open(&house, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     retry(&house, DOC).expect("taken");
     kernel.write(fd, 0, b"changed").expect("an open file takes bytes");
     assert_eq!(stored(&house, DOC), Ok(NEW.to_vec()));
@@ -458,7 +458,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
 
 /// While the quarantine cannot take anything.
 fn without_quarantine(house: &House, during: impl FnOnce()) {
-    let folder = house.library().home().quarantine();
+    let folder = house.library().home.quarantine();
     fs::rename(&folder, folder.with_extension("away")).expect("out of the way");
     during();
     fs::rename(folder.with_extension("away"), &folder).expect("back");
@@ -471,7 +471,7 @@ fn waits_for_the_next_start(end: impl FnOnce(&House, Descriptor)) {
     Kernel(house.tree()).write(fd, 0, b"a text").expect("written");
     without_quarantine(&house, || end(&house, fd));
     assert_eq!((kept(&house), house.files("staging")), (vec![], 1));
-    assert_eq!(house.library().awaiting_quarantine(), (1, 6));
+    assert_eq!(house.library().counts.awaiting_quarantine(), (1, 6));
     house.restart();
     assert_eq!((kept(&house), house.files("staging")), (vec![Rule::Interrupted], 0));
 }
@@ -505,14 +505,14 @@ fn bytes_whose_writer_was_told_that_they_are_refused_wait_for_nothing() {
 fn scratch_that_cannot_be_opened_is_not_taken_for_gone() {
     let house = occupied();
     Kernel(house.tree()).send(writer(), TMP, NEW).expect("scratch");
-    let folder = house.library().home().scratch();
+    let folder = house.library().home.scratch();
     let file = fs::read_dir(&folder).expect("listed").next().expect("one").expect("it").path();
     let aside = folder.with_extension("aside");
     fs::rename(&file, &aside).and_then(|()| symlink(&file, &file)).expect("a loop");
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("told in the log");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("told in the log");
     fs::remove_file(&file).and_then(|()| fs::rename(&aside, &file)).expect("back");
     assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()));
-    house.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    house.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     assert_eq!((kept(&house), house.files("scratch")), (vec![Rule::Expired], 0));
 }
 
@@ -523,7 +523,7 @@ fn what_is_written_to_a_file_of_a_row_while_it_expires_is_kept() {
     let fd = open(&house, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
     without_quarantine(&house, || {
-        house.library().expire_scratch(Timestamp(i64::MAX)).expect("nothing is lost");
+        house.library().expiry.expire(Timestamp(i64::MAX)).expect("nothing is lost");
     });
     kernel.close(writer(), fd).expect("closed");
     assert_eq!(stored(&house, TMP), Ok(NEW.to_vec()), "it is scratch still");
@@ -567,14 +567,14 @@ fn the_attributes_of_a_draft_are_bounded() {
 
 /// `mv` of the only quarantined file onto a field.
 fn retry(house: &House, to: At) -> Result<(), Refusal> {
-    let kept = house.library().quarantine().list();
+    let kept = house.library().quarantine.list();
     assert_eq!(kept.len(), 1, "one file is kept");
     take_from_quarantine(house, &kept[0].1.name, to)
 }
 
 fn take_from_quarantine(house: &House, name: &str, to: At) -> Result<(), Refusal> {
     let kernel = Kernel(house.tree());
-    let entries = house.library().quarantine().list();
+    let entries = house.library().quarantine.list();
     let id = entries.last().expect("something is kept").0.to_string();
     let mut folder = Ino(1);
     for part in [".mediafs", "quarantine", &id] {
@@ -594,7 +594,7 @@ fn nobody_who_holds_scratch_open_reaches_into_what_was_attached_from_the_quarant
     kernel.unlink(writer(), DOC).expect("removed");
     kernel.rmdir(writer(), "1").expect("its scratch goes to the quarantine");
     kernel.mkdir(writer(), "1").expect("made again");
-    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let (id, _) = house.library().quarantine.list().pop().expect("kept");
     let mut entry = Ino(1);
     for name in [".mediafs", "quarantine", &id.to_string()] {
         entry = kernel.lookup(writer(), entry, name).expect("there").attr.ino;
@@ -614,9 +614,9 @@ fn scratch_that_was_refused_and_is_kept_in_the_quarantine_is_another_file_than_t
     assert_eq!(kernel.rename(writer(), TMP, DOC, RenameMode::Replace), Err(TOO_SMALL));
     let fd = open(&house, writer(), TMP, How::Update);
     kernel.write(fd, 0, b"y").expect("written");
-    let (id, _) = house.library().quarantine().list().pop().expect("kept");
+    let (id, _) = house.library().quarantine.list().pop().expect("kept");
     let mut kept = String::new();
-    let mut bytes = house.library().quarantine().open_bytes(id).expect("there");
+    let mut bytes = house.library().quarantine.open_bytes(id).expect("there");
     bytes.read_to_string(&mut kept).expect("read");
     assert_eq!(kept, "x");
 }

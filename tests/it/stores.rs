@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mediafs::blob::router::{Door, Router};
 use mediafs::blob::{self, BlobStore};
 use mediafs::catalog::{self, Catalog, Publication};
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use words::digest::Digest;
 use words::media_type::MediaType;
@@ -62,10 +62,10 @@ fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
     own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
     let router = Router::new(Arc::clone(&own) as _, [(closed, Door::Closed("old".into()))]);
     let house = House::of(Arc::clone(&catalog) as _, Arc::new(router));
-    let swept = house.library().sweep(Patience::None).expect("swept");
+    let swept = house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(swept.blobs, 1);
     assert!(own.open(last).is_err(), "deleted");
-    assert_eq!(house.library().sweep(Patience::None).expect("swept").blobs, 0);
+    assert_eq!(house.library().sweeper.sweep(Patience::None).expect("swept").blobs, 0);
     let waiting = catalog.doom(Timestamp::now(), Timestamp::now(), usize::MAX >> 1);
     assert_eq!(waiting.expect("doomed").blobs.len(), MANY as usize);
 }

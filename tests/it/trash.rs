@@ -9,7 +9,7 @@ use std::thread;
 use mediafs::blob;
 use mediafs::catalog::memory::Memory;
 use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
 use mediafs::tree::attr::RenameMode;
 
@@ -124,7 +124,7 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
         detach(kernel, 1);
         let lost = kernel.trash().remove(0);
         let restored = thread::scope(|scope| {
-            let sweep = scope.spawn(|| house.library().sweep(Patience::None));
+            let sweep = scope.spawn(|| house.library().sweeper.sweep(Patience::None));
             let restored = Kernel(house.tree()).restore(&lost, NOTE);
             sweep.join().expect("no panic").expect("swept");
             restored
@@ -133,7 +133,7 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
             Ok(()) => {
                 assert_eq!(kernel.cat(process(0), NOTE), Ok(b"document 0".to_vec()), "{round}");
                 kernel.unlink(process(0), NOTE).expect("removed");
-                house.library().sweep(Patience::None).expect("swept");
+                house.library().sweeper.sweep(Patience::None).expect("swept");
             }
             Err(refusal) => assert_eq!(refusal, Refusal::NotFound, "{round}"),
         }

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod attachment;
+pub mod author;
 pub mod byte_count;
 pub mod day;
 pub mod digest;
@@ -9,6 +10,7 @@ pub mod dimensions;
 pub mod link;
 pub mod media_type;
 pub mod place;
+pub mod quarantine;
 pub mod quota;
 pub mod refusal;
 pub mod rendition;

@@ -9,7 +9,7 @@ use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
 use crate::library::Library;
-use crate::library::sweep::{Patience, Swept};
+use crate::library::keep::sweeper::{Patience, Swept};
 
 /// Delete blobs that no name leads to any more
 #[derive(Debug, Args)]
@@ -63,7 +63,11 @@ pub fn patience(now: bool, empty_trash: bool) -> Patience {
 
 /// Sweeps, or counts what a sweep would delete.
 pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Response, Error> {
-    let swept = if dry_run { library.sweepable(patience)? } else { library.sweep(patience)? };
+    let swept = if dry_run {
+        library.sweeper.sweepable(patience)?
+    } else {
+        library.sweeper.sweep(patience)?
+    };
     let Swept { attachments, blobs, bytes } = swept;
     Ok(Response::Swept { attachments: attachments as u64, blobs: blobs as u64, bytes })
 }

@@ -88,10 +88,10 @@ impl Mount {
         }
         let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
         let library = Arc::new(assembly::open_or_make(config, loss)?);
-        library.warm();
+        library.pipeline.warm();
         // The files that clients have open need descriptors too.
-        library.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
-        let (root, fence) = (library.home().root().to_owned(), library.fence().clone());
+        library.opener.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
+        let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
         let socket = control::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());

@@ -67,7 +67,7 @@ impl Orphans {
 
 /// The orphans with numbers above `after`, as many as an answer holds.
 pub fn page(library: &Library, after: u64) -> Result<Response, Error> {
-    let found = library.orphans(AttachmentId(after), PAGE)?;
+    let found = library.trash.orphans(AttachmentId(after), PAGE)?;
     let orphans = found.iter().map(|retired| describe(library, retired)).collect::<Result<_, _>>();
     Ok(Response::Orphans { orphans: orphans? })
 }
@@ -81,6 +81,6 @@ fn describe(library: &Library, retired: &Retired) -> Result<Orphaned, Error> {
         detached: retired.at.as_rfc3339(),
         length: attachment.content.length,
         key: attachment.blob.to_string(),
-        trash: format!("trash/{day}/{}", library.trash_name(retired)?),
+        trash: format!("trash/{day}/{}", library.trash.name_of(retired)?),
     })
 }

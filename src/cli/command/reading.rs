@@ -11,7 +11,7 @@ use crate::cli::error::Error;
 use crate::config::Config;
 use crate::fuse::mount::device::Settings;
 use crate::fuse::{self, Changed, Mounted};
-use crate::library::variant::Renderer;
+use crate::library::read::variants::Renderer;
 use crate::tree::process::Processes;
 use crate::tree::{Scope, Tree};
 use words::attachment::AttachmentId;
@@ -25,7 +25,7 @@ pub fn mount(config: &Config, settings: &Settings) -> Result<Mounted, Error> {
         matches!(control::ask(&root, &request), Ok(Some(Response::Shown(_))))
     };
     let library = Arc::new(assembly::open_to_read(config, Renderer::Other(Box::new(ask)))?);
-    let mut watch = Watch::open(&library.home().catalog())?;
+    let mut watch = Watch::open(&library.home.catalog())?;
     let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
     let look: Changed = Box::new(move || Ok(watch.look()?));
     Ok(fuse::mount_to_read(tree, settings, descriptors::raise(), look)?)

@@ -8,11 +8,12 @@ use crate::cli::control::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
-use crate::library::refuse::Author;
-use crate::library::trash::Position;
-use crate::library::{self as room, Library, Target};
+use crate::library::keep::trash::Position;
+use crate::library::lookup::target::Target;
+use crate::library::{self as room, Library};
 use words::access::DIR_MODE;
 use words::attachment::{Access, AttachmentId, TableId};
+use words::author::Author;
 use words::day::Day;
 use words::link::Collision;
 use words::place::Place;
@@ -83,7 +84,7 @@ impl Restore {
 /// Restores without a daemon: no kernel holds names of this library.
 fn alone(library: &Library, schema: &Schema, wish: &Wish) -> Result<Response, Error> {
     restore(library, schema, wish, |it| {
-        library.restore(&it.retired, &it.target, it.collision, it.author)?;
+        library.links.restore(&it.retired, &it.target, it.collision, it.author)?;
         Ok(())
     })
 }
@@ -108,7 +109,7 @@ pub fn restore(
         Err(error) => {
             // A row that was made in vain is removed, unless it has got files meanwhile.
             if let Row::Made(record) = row {
-                let _ = library.remove_row(&record);
+                let _ = library.rows.remove(&record);
             }
             Err(explain(error, &wish.what, &restored))
         }
@@ -150,9 +151,9 @@ fn gone(what: &str) -> Error {
 /// Finds a removed attachment by path, key or number.
 fn find(library: &Library, what: &str) -> Result<Retired, Error> {
     let found = if let Ok(id) = what.parse() {
-        library.trashed_by_id(AttachmentId(id))?
+        library.trash.by_id(AttachmentId(id))?
     } else if let Some((day, name)) = trash_path(what) {
-        library.find_trashed(day, &name)?
+        library.trash.find(day, &name)?
     } else if what.contains('/') {
         return Err(Error::Usage(format!(
             "{what}: a path in the trash is written as trash/DATE/NAME"
@@ -174,10 +175,10 @@ fn trash_path(path: &str) -> Option<(Day, Name)> {
 fn find_by_key(library: &Library, key: &str) -> Result<Option<Retired>, Error> {
     let mut found = None;
     let mut from = Day(0);
-    while let Some(day) = library.trash_day(from)? {
+    while let Some(day) = library.trash.first_day(from)? {
         let mut position = Position { at: day.start(), skip: 0 };
         loop {
-            let page = library.trashed(day, position, PAGE)?;
+            let page = library.trash.list(day, position, PAGE)?;
             let Some(last) = page.last() else { break };
             position = last.next;
             let same = |it: &Retired| it.attachment.blob.to_string() == key;
@@ -208,7 +209,7 @@ fn target(
     written: Name,
 ) -> Result<(Row, Target), Error> {
     let unknown = |what| Error::Refused(format!("{slot}: there is no such {what}; name a TARGET"));
-    let table = library.tables().iter().find(|table| table.name == slot.row.table);
+    let table = library.lookup.tables().iter().find(|table| table.name == slot.row.table);
     let table = table.ok_or_else(|| unknown("table any more"))?;
     let field = table.field(slot.field.as_str()).ok_or_else(|| unknown("field any more"))?;
     if (field.collection == Collection::One) != slot.item.is_none() {
@@ -218,8 +219,8 @@ fn target(
     let place = Place { row: row.record().id, field: field.name.clone(), item: slot.item.clone() };
     let field = std::sync::Arc::clone(field);
     if let (Some(most), Some(_)) = (field.max_items, &place.item)
-        && library.count_items(&place)? >= most
-        && library.find(&place)?.is_none()
+        && library.lookup.count_items(&place)? >= most
+        && library.lookup.link(&place)?.is_none()
     {
         return Err(Error::Refused(format!("{slot}: {} has {most} items (max_items)", field.name)));
     }
@@ -228,14 +229,14 @@ fn target(
 
 /// Finds the row, or makes it again for the attachment's owner.
 fn row(library: &Library, retired: &Retired, table: TableId, id: &Name) -> Result<Row, Error> {
-    if let Some(row) = library.row(table, id)? {
+    if let Some(row) = library.lookup.row(table, id)? {
         return Ok(Row::Found(row));
     }
     let access = retired.attachment.access;
-    match library.make_row(table, id, Access { mode: DIR_MODE, ..access }) {
+    match library.rows.make(table, id, Access { mode: DIR_MODE, ..access }) {
         // Another process has made the row meanwhile.
         Err(room::Error::Taken) => {
-            let row = library.row(table, id)?;
+            let row = library.lookup.row(table, id)?;
             Ok(Row::Found(row.ok_or(room::Error::Missing)?))
         }
         made => Ok(Row::Made(made?)),

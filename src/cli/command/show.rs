@@ -45,15 +45,15 @@ impl Show {
 pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, Error> {
     let slot = parse(path, schema)?;
     let nothing = || Error::Refused(format!("{slot}: nothing is attached"));
-    let table = library.tables().iter().find(|table| table.name == slot.row.table);
+    let table = library.lookup.tables().iter().find(|table| table.name == slot.row.table);
     let row = match table {
-        Some(table) => library.row(table.id, &slot.row.id)?,
+        Some(table) => library.lookup.row(table.id, &slot.row.id)?,
         None => None,
     };
     let row = row.ok_or_else(nothing)?.id;
     let place = Place { row, field: slot.field.clone(), item: slot.item.clone() };
-    let link = library.find(&place)?.ok_or_else(nothing)?;
-    let mut told = library.describe(&link.attachment)?;
+    let link = library.lookup.link(&place)?.ok_or_else(nothing)?;
+    let mut told = library.describer.describe(&link.attachment)?;
     told.extend(place_and_owner(&slot, &link.attachment));
     Ok(Response::Shown(told.into()))
 }

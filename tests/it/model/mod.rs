@@ -234,7 +234,7 @@ impl Bench {
             }
         }
         self.compare_trash()?;
-        let kept = self.house.library().quarantine().list().len();
+        let kept = self.house.library().quarantine.list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())
     }
@@ -262,7 +262,7 @@ impl Bench {
         // What was stored for a row that went away meanwhile is reserved until its time or a start.
         self.call(&Call::Restart)?;
         self.sweep()?;
-        let totals = self.house.library().totals().expect("totals");
+        let totals = self.house.library().lookup.totals().expect("totals");
         prop_assert_eq!(totals.blobs, self.reference.contents() as u64);
         prop_assert_eq!(self.house.files("staging"), 0, "staged files");
         prop_assert_eq!(self.house.files("scratch"), self.reference.scratch_files());

@@ -1,7 +1,7 @@
 //! What went wrong once: each failure that the model or a reader of the code found, told as the shortest program.
 //! Does not repeat the laws of `draft`.
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::RenameMode;
 
 use super::house::{Backing, House};
@@ -93,7 +93,7 @@ fn a_draft_starts_from_bytes_that_were_swept_since() {
     kernel.send(process(0), DOC, OLD).expect("taken");
     let fd = kernel.open(process(0), DOC, How::Update).expect("opened");
     kernel.send(process(1), DOC, NEW).expect("taken");
-    house.library().sweep(Patience::None).expect("swept");
+    house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(fd), Ok(OLD.to_vec()));
     kernel.write(fd, 0, b"THE").expect("written");
     kernel.close(process(0), fd).expect("taken");
@@ -187,5 +187,5 @@ fn an_unlinked_draft_that_is_written_to_leaves_nothing_to_a_crash() {
     kernel.unlink(process(0), DOC).expect("discarded");
     kernel.truncate(process(0), fd, 1).expect("truncated");
     house.crash();
-    assert_eq!(house.library().quarantine().list().len(), 0);
+    assert_eq!(house.library().quarantine.list().len(), 0);
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::RenameMode;
 use mediafs::tree::{Caller, Ino};
 use proptest::prelude::*;
@@ -112,7 +112,7 @@ impl Bench {
     }
 
     pub(super) fn sweep(&mut self) -> Judged {
-        let swept = self.house.library().sweep(Patience::None);
+        let swept = self.house.library().sweeper.sweep(Patience::None);
         prop_assert!(swept.is_ok(), "{swept:?}");
         self.reference.sweep();
         Ok(())
