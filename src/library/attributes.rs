@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-use crate::catalog::Revision;
+use crate::catalog::slots::Revision;
 use crate::library::describe::FREE;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};

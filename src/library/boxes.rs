@@ -249,7 +249,7 @@ impl Library {
 
     /// One more than the largest number that a row has there.
     fn number_behind(&self, table: &Table, around: &(String, String)) -> Result<u64, Error> {
-        let largest = self.catalog.largest_number(table.id, (&around.0, &around.1))?;
+        let largest = self.catalog.largest_number(table.id, &around.0, &around.1)?;
         Ok(largest.saturating_add(1))
     }
 

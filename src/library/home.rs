@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, statfs};
 
 use crate::blob::dir;
-use crate::catalog::sqlite::Sqlite;
+use crate::catalog::sqlite;
 use crate::library::depot::Depot;
 use crate::library::reserve::Reserve;
 use words::attachment::BlobKey;
@@ -168,7 +168,7 @@ fn is_library(root: &Path) -> Result<bool, Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
         _ => {}
     }
-    let was_there = Sqlite::was_there(&catalog)
+    let was_there = sqlite::was_there(&catalog)
         || root.join(IDENTITY).exists()
         || dir::last_blob(&root.join(BLOBS), 1).map_err(at)?.is_some();
     if was_there { Err(Error::CatalogGone { path: root.to_owned() }) } else { Ok(false) }

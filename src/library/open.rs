@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::blob;
-use crate::catalog::Totals;
+use crate::catalog::summary::Totals;
 use crate::library::lately::Lately;
 use crate::library::{Error, Library};
 use words::attachment::{Attachment, AttachmentId, BlobKey, RowId, StoreId, VariantId};

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::Revision;
+use crate::catalog::slots::Revision;
 use crate::library::attributes::{MAX_BYTES, ORIGIN, is_ours};
 use crate::library::describe::{FACTS, FREE, PASSED_OVER};
 use crate::library::row::{FREE_FIELDS, NAME, ROW};

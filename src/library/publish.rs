@@ -8,7 +8,9 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::catalog::{self, Publication, Published, Reservation};
+use crate::catalog;
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::{Publication, Published};
 use crate::library::attributes::{ORIGIN, as_source};
 use crate::library::kept::Kept;
 use crate::library::refuse::Author;

@@ -1,7 +1,9 @@
 //! Rehoming: an attachment moves to a field of another store, and its bytes with it.
 //! Does not judge: the transfer was allowed.
 
-use crate::catalog::{self, Rehoming, Reservation};
+use crate::catalog;
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::Rehoming;
 use crate::library::publish::MAX_TRIES;
 use crate::library::{Error, Library, Target};
 use words::attachment::{Attachment, BlobKey, Content, Original, StoreId};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{self, Revision};
+use crate::catalog;
+use crate::catalog::slots::Revision;
 use crate::library::patch::{Patch, Wrong};
 use crate::library::publish::MAX_TRIES;
 use crate::library::refuse::Author;

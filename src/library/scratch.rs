@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::catalog::Published;
+use crate::catalog::slots::Published;
 use crate::library::publish::{Metadata, Raw};
 use crate::library::refuse::Author;
 use crate::library::sidecar::{has_suffix, is_report};

@@ -2,7 +2,8 @@
 //! Does not know where any of them lies.
 
 use crate::blob;
-use crate::catalog::{Catalog, StoreRecord};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::StoreRecord;
 use crate::library::{Error, Library};
 use words::attachment::{BlobKey, StoreId};
 use words::schema::Field;

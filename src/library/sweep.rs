@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::blob;
-use crate::catalog::{Doomed, RESERVATION_SPAN};
+use crate::catalog::blobs::{Doomed, RESERVATION_SPAN};
 use crate::library::{Error, Library};
 use words::attachment::BlobKey;
 use words::retired::{Orphan, Retired};

@@ -2,6 +2,7 @@
 //! Does not copy: what the target's rules would change must be copied by the client.
 
 use crate::catalog;
+use crate::catalog::slots::Destination;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use pipeline::policy;
@@ -30,7 +31,12 @@ impl Library {
         }
         let Target { place, written, .. } = target;
         let (id, now) = (from.attachment.id, Timestamp::now());
-        match self.catalog.share(id, place, written, (Collision::Refuse, fixed), now) {
+        match self.catalog.share(
+            id,
+            Destination { place, written, collision: Collision::Refuse },
+            fixed,
+            now,
+        ) {
             Err(catalog::Error::Quota(excess)) => {
                 return Err(self.refuse_over_quota(target, author, &excess).into());
             }
@@ -58,8 +64,12 @@ impl Library {
             self.rehome(from, target, collision)
         } else {
             let now = Timestamp::now();
-            let moved =
-                self.catalog.move_link(&from.place, place, written, (collision, terms), now);
+            let moved = self.catalog.move_link(
+                &from.place,
+                Destination { place, written, collision },
+                terms,
+                now,
+            );
             moved.map_err(Error::from)
         };
         let displaced = match moved {

@@ -4,6 +4,7 @@
 //! The first that a slot lost on a day has the plain name, `user-42-avatar.png`; what followed has its number, too,
 //! `user-42-avatar-17.png`, under which any can be asked for. So a name costs a few queries, however full the day is.
 
+use crate::catalog::slots::Destination;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
 use words::attachment::{Attachment, AttachmentId};
@@ -36,13 +37,13 @@ pub struct Trashed {
 impl Library {
     /// The first day from this one on that the trash has something of. One query.
     pub fn trash_day(&self, from: Day) -> Result<Option<Day>, Error> {
-        let first = self.catalog.retired(from.start(), None, 1)?.into_iter().next();
+        let first = self.catalog.retired(from.start(), 1)?.into_iter().next();
         Ok(first.and_then(|retired| Day::of(retired.at)))
     }
 
     /// What was detached on a day, in that order.
     pub fn trashed(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>, Error> {
-        let found = self.catalog.retired(from.at, None, limit.saturating_add(from.skip))?;
+        let found = self.catalog.retired(from.at, limit.saturating_add(from.skip))?;
         let mut page = Vec::with_capacity(found.len());
         let mut last = Position { at: from.at, skip: 0 };
         for retired in found.into_iter().take_while(|retired| day.has(retired.at)) {
@@ -111,7 +112,8 @@ impl Library {
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
         let fixed = self.fixed(target);
-        let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
+        let share =
+            || Ok(self.catalog.share(id, Destination { place, written, collision }, fixed, now)?);
         match self.even_when_full(share) {
             Err(Error::Quota(excess)) => {
                 Err(self.refuse_over_quota(target, author, &excess).into())

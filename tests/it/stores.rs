@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use mediafs::blob::router::{Door, Router};
 use mediafs::blob::{self, BlobStore};
-use mediafs::catalog::{self, Catalog, Publication};
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::{self, Catalog};
 use mediafs::library::sweep::Patience;
 use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use words::digest::Digest;
@@ -50,7 +51,7 @@ fn detached(catalog: &dyn Catalog, row: RowId, store: StoreId, number: u32) -> B
 
 #[test]
 fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
-    let catalog = Arc::new(catalog::memory::Memory::new());
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog::memory::Memory::new());
     let own = Arc::new(blob::memory::Memory::new());
     let table = catalog.table(&name("user")).expect("a table");
     let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;

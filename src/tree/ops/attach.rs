@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::catalog::Published;
+use crate::catalog::slots::Published;
 use crate::library::Target;
 use crate::library::draft::Draft;
 use crate::library::publish::{Metadata, Raw};
