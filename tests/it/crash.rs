@@ -248,7 +248,7 @@ fn cut_power(root: &Path) -> usize {
     keys.filter(|key| hit(*key)).count()
 }
 
-/// The keys of the records that a log begins with: a mark, a lap, digest, generation and length, and the bytes, in whole pages.
+/// The keys of the records that a log begins with: a magic number, an epoch, digest, generation and length, and the bytes, in whole pages.
 fn logged(log: &[u8]) -> Vec<BlobKey> {
     let mut keys = Vec::new();
     let mut rest = log;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mediafs::blob::router::{Door, Router};
+use mediafs::blob::router::{Route, Router};
 use mediafs::blob::{self, BlobStore};
 use mediafs::catalog::slots::Publication;
 use mediafs::catalog::{self, Catalog};
@@ -61,7 +61,7 @@ fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
     }
     let last = detached(&*catalog, row, StoreId::default(), MANY);
     own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
-    let router = Router::new(Arc::clone(&own) as _, [(closed, Door::Closed("old".into()))]);
+    let router = Router::new(Arc::clone(&own) as _, [(closed, Route::Closed("old".into()))]);
     let house = House::of(Arc::clone(&catalog) as _, Arc::new(router));
     let swept = house.library().sweep(Patience::None).expect("swept");
     assert_eq!(swept.blobs, 1);

@@ -1,59 +1,58 @@
-//! The settler: makes the blobs of the log durable where they lie, many at a time, in a thread of its own.
-//! Does not know who waits for them: nobody does.
+//! The checkpointer: a thread that makes the blobs of full segments durable at their paths.
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::checkpoint;
 use super::folders::Folders;
 use super::log::Log;
-use super::whole;
 use words::attachment::BlobKey;
 
-/// Ends with this value, when all is settled.
-pub(super) struct Settler {
+/// The thread. Dropping this closes the log, waits for its last checkpoint and removes its segments.
+pub(super) struct Checkpointer {
     log: Arc<Log>,
-    /// None only while it is dropped.
+    /// None only while this is dropped.
     thread: Option<JoinHandle<()>>,
 }
 
-impl Settler {
+impl Checkpointer {
     pub fn start(folders: Arc<Folders>, log: Arc<Log>) -> io::Result<Self> {
         let root = File::open(folders.root())?;
         let work = Arc::clone(&log);
-        let settle = move || {
+        let run = move || {
             while let Some(keys) = work.next_batch() {
-                // A store that is being closed waits for no bytes but its own.
-                let settled = if work.is_closed() {
-                    folders.settle(&keys)
+                // A store that is being closed does not wait for the bytes of other programs.
+                let durable = if work.is_closed() {
+                    folders.sync_blobs(&keys)
                 } else {
-                    whole::make_durable(&folders, &root, &keys)
+                    checkpoint::make_durable(&folders, &root, &keys)
                 };
-                if let Err(error) = settled {
+                if let Err(error) = durable {
                     folders.disk.raise_fence(&error);
-                    return told(&keys, &error);
+                    return report(&keys, &error);
                 }
-                work.settled();
+                work.checkpointed();
             }
         };
-        let thread = thread::Builder::new().name("settler".into()).spawn(settle)?;
+        let thread = thread::Builder::new().name("checkpointer".into()).spawn(run)?;
         Ok(Self { log, thread: Some(thread) })
     }
 }
 
-impl Drop for Settler {
+impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.log.close();
         if let Some(thread) = self.thread.take() {
-            // It ends without a panic.
+            // The thread does not panic.
             let _ = thread.join();
         }
         self.log.remove();
     }
 }
 
-fn told(keys: &[BlobKey], error: &io::Error) {
+fn report(keys: &[BlobKey], error: &io::Error) {
     let files = keys.len();
     tracing::error!(
         %error,
