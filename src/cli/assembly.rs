@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::blob::dir;
-use crate::catalog::sqlite::{Loss, Sqlite};
+use crate::catalog::sql::SqlCatalog;
+use crate::catalog::sqlite::{self, Loss, Sqlite};
 use crate::cli::error::Error;
 use crate::cli::store_folders::{self, Find};
 use crate::cli::workers;
@@ -40,10 +41,11 @@ pub fn open_or_make(config: &Config, loss: Loss) -> Result<Library, Error> {
 fn assemble(config: &Config, mut home: Home, loss: Loss, find: Find) -> Result<Library, Error> {
     let beyond = if home.is_new() { None } else { check(config, &home, loss)? };
     let fence = Fence::default();
-    let catalog = Arc::new(Sqlite::open_behind(&home.catalog(), &fence)?);
+    let engine = Sqlite::open_behind(&home.catalog(), &fence)?;
     if let Some(key) = beyond {
-        catalog.skip_numbers(key.generation)?;
+        engine.skip_blob_numbers(key.generation)?;
     }
+    let catalog = Arc::new(SqlCatalog::new(engine));
     let blobs = Arc::new(store_folders::open(config, &mut home, &*catalog, (&fence, find))?);
     let pipeline = Arc::new(workers::pipeline()?);
     let (schema, settings) = (config.schema.clone(), settings(config));
@@ -58,7 +60,8 @@ pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Erro
         tracing::error!(%error, "the library is not what it was; what can be read of it is shown");
     }
     let catalog = Sqlite::open_to_read(&home.catalog());
-    let catalog = Arc::new(catalog.map_err(|error| unsound.unwrap_or_else(|| error.into()))?);
+    let engine = catalog.map_err(|error| unsound.unwrap_or_else(|| error.into()))?;
+    let catalog = Arc::new(SqlCatalog::new(engine));
     let blobs = Arc::new(store_folders::open_to_read(config, &mut home, &*catalog)?);
     let pipeline = Arc::new(workers::pipeline()?);
     // Drop boxes are not shown, because their files are not stored yet.
@@ -82,7 +85,7 @@ fn check(config: &Config, home: &Home, loss: Loss) -> Result<Option<BlobKey>, Er
         last = last.into_iter().chain(found).max_by_key(|key: &BlobKey| key.generation);
     }
     // The catalogue is read after the blobs, because a running daemon may be storing more of them.
-    let known = Sqlite::check(&home.catalog(), loss)?.last_blob;
+    let known = sqlite::check(&home.catalog(), loss)?.last_blob;
     match last.filter(|key| key.generation > known) {
         Some(key) if loss == Loss::Refused => {
             Err(home::Error::CatalogOlder { path: home.root().to_owned(), key }.into())

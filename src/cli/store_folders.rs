@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::blob::dir;
-use crate::blob::router::{Door, Router};
-use crate::catalog::{Catalog, StoreRecord};
+use crate::blob::router::{Route, Router};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::StoreRecord;
 use crate::cli::error::Error;
 use crate::config::{self, Config};
 use crate::fence::Fence;
@@ -56,18 +57,18 @@ fn route(
 ) -> Result<Router, Error> {
     check(config)?;
     let known = catalog.stores()?;
-    let mut doors = Vec::new();
+    let mut routes = Vec::new();
     for store in &config.stores {
         let id = catalog.store(&store.name)?;
         let blobs = known.iter().find(|it| it.id == id).map_or(0, |it| it.blobs);
-        doors.push((id, Door::Open(Arc::new(open(home, store, blobs)?))));
+        routes.push((id, Route::Open(Arc::new(open(home, store, blobs)?))));
     }
     let closed = |StoreRecord { id, name, .. }: StoreRecord| {
-        let here = doors.iter().any(|(open, _)| *open == id);
-        Some((id, Door::Closed(name?.to_string()))).filter(|_| !here)
+        let here = routes.iter().any(|(open, _)| *open == id);
+        Some((id, Route::Closed(name?.to_string()))).filter(|_| !here)
     };
     let closed: Vec<_> = known.into_iter().filter_map(closed).collect();
-    Ok(Router::new(Arc::new(own), doors.into_iter().chain(closed)))
+    Ok(Router::new(Arc::new(own), routes.into_iter().chain(closed)))
 }
 
 /// Checks that no store's folder lies in another store's or the library's, or contains one of them.

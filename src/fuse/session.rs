@@ -1,6 +1,5 @@
 //! A session with the kernel, from the mount to its end.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;

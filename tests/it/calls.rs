@@ -6,9 +6,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use mediafs::blob;
-use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
-use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::{Caller, Error, Ino};
 
@@ -24,14 +22,14 @@ type Calls = BTreeMap<&'static str, usize>;
 /// A library with one row, whose stores count.
 struct Counted {
     house: House,
-    catalog: Arc<RecordingCatalog<catalog::memory::Memory>>,
-    blobs: Arc<RecordingStore<blob::memory::Memory>>,
+    catalog: Arc<catalog::memory::Memory>,
+    blobs: Arc<blob::memory::Memory>,
     who: Caller,
 }
 
 fn counted() -> Counted {
-    let catalog = Arc::new(RecordingCatalog::new(catalog::memory::Memory::new()));
-    let blobs = Arc::new(RecordingStore::new(blob::memory::Memory::new()));
+    let catalog = Arc::new(catalog::memory::Memory::new());
+    let blobs = Arc::new(blob::memory::Memory::new());
     let house = House::of(Arc::clone(&catalog) as _, Arc::clone(&blobs) as _);
     let counted = Counted { house, catalog, blobs, who: process(0) };
     counted.kernel().mkdir(counted.who, "1").expect("a row");

@@ -16,8 +16,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use mediafs::blob::{BlobStore, dir};
+use mediafs::catalog::Catalog;
+use mediafs::catalog::blobs::Reservation;
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Publication, Reservation};
 use words::attachment::{Access, BlobKey, Content, Original, RowId, StoreId, Times};
 use words::digest::Digest;
 use words::media_type::MediaType;
@@ -41,14 +44,15 @@ const ACCESS: Access = Access { uid: 0, gid: 0, mode: 0o644 };
 struct Library {
     root: PathBuf,
     blobs: dir::Store,
-    catalog: Sqlite,
+    catalog: Box<dyn Catalog>,
     row: RowId,
 }
 
 impl Library {
     fn open(root: &Path) -> Self {
         let blobs = dir::Store::open(&root.join("blobs")).expect("a blob store");
-        let catalog = Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue");
+        let engine = Sqlite::open(&root.join("catalog.sqlite")).expect("a database");
+        let catalog: Box<dyn Catalog> = Box::new(SqlCatalog::new(engine));
         let (user, id) = (name("user"), name("42"));
         let table = catalog.table(&user).expect("a table");
         let known = catalog.row(table, &id).expect("an answer").map(|row| row.id);
@@ -244,7 +248,7 @@ fn cut_power(root: &Path) -> usize {
     keys.filter(|key| hit(*key)).count()
 }
 
-/// The keys of the records that a log begins with: a mark, a lap, digest, generation and length, and the bytes, in whole pages.
+/// The keys of the records that a log begins with: a magic number, an epoch, digest, generation and length, and the bytes, in whole pages.
 fn logged(log: &[u8]) -> Vec<BlobKey> {
     let mut keys = Vec::new();
     let mut rest = log;

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use mediafs::blob::router::{Door, Router};
+use mediafs::blob::router::{Route, Router};
 use mediafs::blob::{self, BlobStore};
-use mediafs::catalog::{self, Catalog, Publication};
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::{self, Catalog};
 use mediafs::library::keep::sweeper::Patience;
 use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use words::digest::Digest;
@@ -50,7 +51,7 @@ fn detached(catalog: &dyn Catalog, row: RowId, store: StoreId, number: u32) -> B
 
 #[test]
 fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
-    let catalog = Arc::new(catalog::memory::Memory::new());
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog::memory::Memory::new());
     let own = Arc::new(blob::memory::Memory::new());
     let table = catalog.table(&name("user")).expect("a table");
     let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;
@@ -60,7 +61,7 @@ fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
     }
     let last = detached(&*catalog, row, StoreId::default(), MANY);
     own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
-    let router = Router::new(Arc::clone(&own) as _, [(closed, Door::Closed("old".into()))]);
+    let router = Router::new(Arc::clone(&own) as _, [(closed, Route::Closed("old".into()))]);
     let house = House::of(Arc::clone(&catalog) as _, Arc::new(router));
     let swept = house.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(swept.blobs, 1);

@@ -8,7 +8,6 @@ use std::thread;
 
 use mediafs::blob;
 use mediafs::catalog::memory::Memory;
-use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
 use mediafs::tree::attr::RenameMode;
@@ -67,7 +66,7 @@ fn reading_a_day_goes_on_where_it_was_whatever_is_put_back_or_swept_meanwhile() 
 
 #[test]
 fn a_name_costs_a_few_queries_however_full_the_day_is() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
+    let catalog = Arc::new(Memory::new());
     let house = House::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
     let kernel = Kernel(house.tree());
     kernel.mkdir(process(0), "1").expect("a row");
@@ -88,7 +87,7 @@ fn a_name_costs_a_few_queries_however_full_the_day_is() {
 
 #[test]
 fn a_day_is_listed_with_all_that_stat_shows_of_what_is_in_it() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
+    let catalog = Arc::new(Memory::new());
     let house = House::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
     let kernel = Kernel(house.tree());
     kernel.mkdir(process(0), "1").expect("a row");

@@ -90,7 +90,7 @@ impl BoxRows {
 
     /// One more than the largest number in an id with this text around it.
     fn first_unused(&self, table: &Table, around: &(String, String)) -> Result<u64, Error> {
-        let largest = self.catalog.largest_number(table.id, (&around.0, &around.1))?;
+        let largest = self.catalog.largest_number(table.id, &around.0, &around.1)?;
         Ok(largest.saturating_add(1))
     }
 }

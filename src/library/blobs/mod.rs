@@ -7,7 +7,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::blob::{self, BlobStore};
-use crate::catalog::{Catalog, Reservation};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::Reservation;
 use crate::library::blobs::damage::Damage;
 use crate::library::counts::Counts;
 use crate::library::error::Error;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::blob::{self, BlobStore};
-use crate::catalog::{Catalog, StoreRecord};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::StoreRecord;
 use crate::library::error::Error;
 use crate::library::home::settings::{Settings, Store};
 use words::attachment::{Attachment, BlobKey, StoreId};

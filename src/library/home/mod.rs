@@ -14,7 +14,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::blob::dir;
-use crate::catalog::sqlite::Sqlite;
+use crate::catalog::sqlite;
 use crate::library::home::identity::Identity;
 use crate::library::home::reserve::Reserve;
 use crate::library::home::site::Site;
@@ -142,7 +142,7 @@ fn is_library(root: &Path) -> Result<bool, Error> {
         }
         _ => {}
     }
-    let was_used = Sqlite::was_there(&catalog)
+    let was_used = sqlite::was_there(&catalog)
         || Identity::in_directory(root).exists()
         || dir::last_blob(&root.join(BLOBS), 1).map_err(site.unusable())?.is_some();
     if was_used { Err(Error::CatalogGone { path: root.to_owned() }) } else { Ok(false) }

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, Revision};
+use crate::catalog::Catalog;
+use crate::catalog::slots::Revision;
 use crate::library::error::Error;
 use crate::library::json::describe::{Describer, FACTS, PASSED_OVER};
 use crate::library::json::{FREE_FIELDS, NAME, ROW};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{self, Catalog, Revision};
+use crate::catalog::slots::Revision;
+use crate::catalog::{self, Catalog};
 use crate::library::error::Error;
 use crate::library::json::describe::Describer;
 use crate::library::json::patch::{self, Present, Wrong};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blob::{self, BlobStore};
-use crate::catalog::{Catalog, Doomed, RESERVATION_SPAN};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::{Doomed, RESERVATION_SPAN};
 use crate::library::error::Error;
 use crate::library::home::reserve::Reserve;
 use crate::library::home::settings::Settings;

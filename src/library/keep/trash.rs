@@ -44,13 +44,13 @@ impl Trash {
 
     /// The first day from `from` on of which the trash has something. One query.
     pub fn first_day(&self, from: Day) -> Result<Option<Day>, Error> {
-        let first = self.catalog.retired(from.start(), None, 1)?.into_iter().next();
+        let first = self.catalog.retired(from.start(), 1)?.into_iter().next();
         Ok(first.and_then(|retired| Day::of(retired.at)))
     }
 
     /// The files that were detached on a day, in that order.
     pub fn list(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>, Error> {
-        let found = self.catalog.retired(from.at, None, limit.saturating_add(from.skip))?;
+        let found = self.catalog.retired(from.at, limit.saturating_add(from.skip))?;
         let mut page = Vec::with_capacity(found.len());
         let mut last = Position { at: from.at, skip: 0 };
         for retired in found.into_iter().take_while(|retired| day.has(retired.at)) {

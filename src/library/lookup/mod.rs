@@ -8,7 +8,8 @@ pub mod target;
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Totals};
+use crate::catalog::Catalog;
+use crate::catalog::summary::Totals;
 use crate::library::error::Error;
 use crate::library::lookup::drop_box::DropBox;
 use crate::library::lookup::table::Table;

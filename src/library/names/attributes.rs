@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Revision};
+use crate::catalog::Catalog;
+use crate::catalog::slots::Revision;
 use crate::library::error::Error;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;

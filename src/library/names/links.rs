@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::slots::Destination;
 use crate::catalog::{self, Catalog};
 use crate::library::error::Error;
 use crate::library::home::reserve::Reserve;
@@ -60,7 +61,12 @@ impl Links {
         }
         let Target { place, written, .. } = target;
         let (id, now) = (from.attachment.id, Timestamp::now());
-        let shared = self.catalog.share(id, place, written, (Collision::Refuse, fixed), now);
+        let shared = self.catalog.share(
+            id,
+            Destination { place, written, collision: Collision::Refuse },
+            fixed,
+            now,
+        );
         self.finish(shared.map_err(Error::from), target, author)?;
         Ok(())
     }
@@ -77,8 +83,12 @@ impl Links {
             self.store_change.rename(from, target, collision)
         } else {
             let now = Timestamp::now();
-            let moved =
-                self.catalog.move_link(&from.place, place, written, (collision, terms), now);
+            let moved = self.catalog.move_link(
+                &from.place,
+                Destination { place, written, collision },
+                terms,
+                now,
+            );
             moved.map_err(Error::from)
         };
         self.finish(moved, target, author)
@@ -143,7 +153,8 @@ impl Links {
         let (id, now) = (retired.attachment.id, Timestamp::now());
         let Target { place, written, .. } = target;
         let fixed = self.lookup.fixed(target);
-        let share = || Ok(self.catalog.share(id, place, written, (collision, fixed), now)?);
+        let share =
+            || Ok(self.catalog.share(id, Destination { place, written, collision }, fixed, now)?);
         self.finish(self.reserve.even_when_full(share), target, author)
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{self, Catalog, Rehoming, Reservation};
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::Rehoming;
+use crate::catalog::{self, Catalog};
 use crate::library::blobs::store_names::StoreNames;
 use crate::library::blobs::{Blobs, MAX_TRIES};
 use crate::library::error::Error;

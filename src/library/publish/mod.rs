@@ -8,7 +8,9 @@ pub mod scratch_publisher;
 
 use std::sync::Arc;
 
-use crate::catalog::{self, Catalog, Publication, Reservation};
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::Publication;
+use crate::catalog::{self, Catalog};
 use crate::fence::Fence;
 use crate::library::blobs::store_names::StoreNames;
 use crate::library::blobs::{Blobs, MAX_TRIES};
@@ -29,7 +31,7 @@ use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-pub use crate::catalog::Published;
+pub use crate::catalog::slots::Published;
 
 /// Judges, stores and links files.
 pub struct Publisher {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediafs::blob::{self, BlobStore};
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{self, Catalog};
 use mediafs::fence::Fence;
@@ -146,7 +147,9 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
             (Arc::new(catalog::memory::Memory::new()), Arc::new(blob::memory::Memory::new()))
         }
         Backing::Disk => (
-            Arc::new(Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue")),
+            Arc::new(SqlCatalog::new(
+                Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue"),
+            )),
             Arc::new(blob::dir::Store::open(&root.join("blobs")).expect("a store")),
         ),
     }
