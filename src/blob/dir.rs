@@ -24,12 +24,11 @@ pub use folders::last_blob;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, OFlags, linkat};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::blob::dir::disk::{Disk, Reach};
@@ -39,6 +38,7 @@ use crate::blob::dir::record::{LARGEST, Record};
 use crate::blob::dir::replay::Missing;
 use crate::blob::dir::settler::Settler;
 use crate::blob::{BlobStore, Error};
+use crate::fd;
 use crate::fence::Fence;
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
@@ -175,7 +175,7 @@ impl Store {
 
     /// Copies the file into an unnamed one of this store's filesystem.
     fn copy(directory: &Path, file: &File) -> io::Result<File> {
-        let copy = nameless(directory)?;
+        let copy = fd::nameless(directory, BLOB_MODE)?;
         let mut chunk = vec![0; COPY_CHUNK];
         let mut offset = 0;
         // At offsets, so that the cursor of a file that is still its writer's stays where it is.
@@ -283,30 +283,16 @@ fn open_to_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(no_follow).open(path)
 }
 
-/// A file that gets the names of a blob later.
-fn nameless(directory: &Path) -> io::Result<File> {
-    let unnamed = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(BLOB_MODE).custom_flags(unnamed).open(directory)
-}
-
 fn check_not_lost(file: &File) -> io::Result<()> {
     let mode = file.metadata()?.permissions().mode() & 0o7777;
     if mode == LOST_MODE { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 fn name(file: &File, path: &Path) -> Result<(), Unsettled> {
-    link(file, path).map_err(|errno| match errno {
+    fd::link(file, path).map_err(|errno| match errno {
         Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK => Unsettled::NotLinkable,
         errno => Unsettled::Failed("link it into place", errno.into()),
     })
-}
-
-/// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on
-/// `O_TMPFILE`).
-fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-    linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
 }
 
 fn failure(key: BlobKey, action: &'static str, source: io::Error) -> Error {

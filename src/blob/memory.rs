@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::blob::{BlobStore, Error};
+use crate::fd;
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
 
@@ -85,7 +85,7 @@ impl BlobStore for Memory {
         let held = self.held();
         let (file, _) = held.files.get(&key).ok_or(Error::Missing(key))?;
         // Opened anew, so that each reader has a cursor of its own and none can write.
-        let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let own = fd::read_only(file);
         own.map(Arc::new).map_err(|source| Error::Io { key, action: "open it", source })
     }
 

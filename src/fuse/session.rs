@@ -1,19 +1,17 @@
 //! A mounted tree: the session with the kernel from the mount to its end.
 //! Does not know what a request means.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fuser::{Notifier, Session, SessionACL};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
+use crate::fd;
 use crate::fuse::adapter::{Adapter, Desk, Reader};
 use crate::fuse::attach::{Attached, attach};
 use crate::fuse::backing::Backings;
@@ -154,7 +152,8 @@ impl Mounted {
         let adapter = Adapter::new(tree, Arc::clone(&backings), vigil(&device)?);
         let adapter = adapter.map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        backings.probe(&session, nameless(&self.tree.library().home.staging()));
+        let staging = self.tree.library().home.staging();
+        backings.probe(&session, fd::nameless(&staging, 0o600));
         tell(&backings.delivery());
         let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
         let kernel = kernel.map_err(Error::Thread)?;
@@ -344,12 +343,6 @@ fn watch(tree: &Tree, (desk, notifier): (&Desk, &Notifier), course: &Course, mut
 
 fn vigil(device: &OwnedFd) -> Result<Vigil, Error> {
     device.try_clone().map(Vigil::over).map_err(Error::Session)
-}
-
-/// A file where the blobs are, without a name.
-fn nameless(folder: &Path) -> io::Result<File> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(open(folder, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
 fn tell(delivery: &Delivery) {

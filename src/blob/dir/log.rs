@@ -3,7 +3,7 @@
 //! Does not know where the blobs lie, nor how they are made durable there: the settler sees to that, and the log is begun anew.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::folders::Folders;
 use super::part::{self, Part};
 use super::record::{Lap, Record};
 use super::scan::{Held, Scan};
+use crate::fd;
 use words::attachment::BlobKey;
 
 /// How much stays in the log alone, and how long.
@@ -78,9 +79,8 @@ impl State {
 
 impl Log {
     pub fn new(folders: Arc<Folders>, bounds: Bounds) -> io::Result<Self> {
-        let mut lap = [0; 16];
-        File::open("/dev/urandom")?.read_exact(&mut lap)?;
-        let state = State { lap: Lap::from_le_bytes(lap), ..State::default() };
+        let lap = Lap::from_le_bytes(fd::random()?);
+        let state = State { lap, ..State::default() };
         let (written, called) = (Condvar::new(), Condvar::new());
         Ok(Self { folders, bounds, state: Mutex::new(state), written, called })
     }

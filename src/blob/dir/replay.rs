@@ -14,8 +14,9 @@ use super::folders::Folders;
 use super::part::SUFFIX;
 use super::scan::{Held, Scan};
 use super::whole::{FEW, is_whole, make_durable};
-use super::{is_full, link, nameless, open_to_read};
+use super::{BLOB_MODE, is_full, open_to_read};
 use crate::blob::Error;
+use crate::fd;
 use words::attachment::BlobKey;
 
 /// Blobs that only a log has.
@@ -122,7 +123,7 @@ fn restore(folders: &Folders, held: &Held, is_written: bool) -> io::Result<bool>
         return Ok(false);
     };
     tracing::info!(%key, "a blob is put back from the log");
-    let file = nameless(&folders.pending())?;
+    let file = fd::nameless(&folders.pending(), BLOB_MODE)?;
     file.write_all_at(&bytes, 0)?;
     for name in [&own, &pending] {
         remove(name)?;
@@ -138,7 +139,7 @@ fn sync(folders: &Folders, path: &Path) -> io::Result<()> {
 
 /// Gives it a name that it may have already.
 fn name(file: &File, path: &Path) -> io::Result<()> {
-    match link(file, path) {
+    match fd::link(file, path) {
         Err(Errno::EXIST) => Ok(()),
         named => Ok(named?),
     }
