@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::blob::{BlobStore, Error};
+use crate::fd;
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
 
@@ -94,7 +94,7 @@ impl BlobStore for Memory {
         let held = self.held("open");
         let (file, _) = held.files.get(&key).ok_or(Error::Missing(key))?;
         // A new open file description: each reader has its own cursor, and none can write.
-        let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let own = fd::read_only(file);
         own.map(Arc::new).map_err(|source| Error::Io { key, action: "open it", source })
     }
 

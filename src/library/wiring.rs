@@ -44,7 +44,7 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// What every use case stands on.
+/// The parts that every use case stands on.
 pub(super) struct Base {
     pub fence: Fence,
     pub home: Home,
@@ -94,7 +94,7 @@ impl Base {
     }
 }
 
-/// What refuses files.
+/// The parts that refuse files.
 pub(super) struct Refusing {
     pub journal: Arc<Journal>,
     pub quarantine: Arc<Quarantine>,
@@ -120,7 +120,7 @@ impl Refusing {
     }
 }
 
-/// What decides how long something is kept.
+/// The parts that decide how long something is kept.
 pub(super) struct Keeping {
     pub promises: Arc<Promises>,
     pub reads: Arc<VariantReads>,
@@ -154,7 +154,7 @@ impl Keeping {
     }
 }
 
-/// What stores files.
+/// The parts that store files.
 pub(super) struct Storing {
     pub blobs: Arc<Blobs>,
     pub store_names: Arc<StoreNames>,

@@ -1,12 +1,13 @@
-//! Files of a store: opened, made without a name, linked, and copied.
+//! Files of a store: opened, copied, and dropped from the page cache.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{Advice, AtFlags, CWD, OFlags, fadvise, linkat};
+use rustix::fs::{Advice, OFlags, fadvise};
+
+use crate::fd;
 
 /// The mode of a stored blob: read-only to its owner too, so that a program that opens it for writing by mistake fails.
 pub(super) const BLOB_MODE: u32 = 0o400;
@@ -20,24 +21,10 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(no_follow).open(path)
 }
 
-/// Makes a file without a name on the filesystem of a directory.
-pub(super) fn nameless(directory: &Path) -> io::Result<File> {
-    let unnamed = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(BLOB_MODE).custom_flags(unnamed).open(directory)
-}
-
-/// Gives an open file a name. It goes through `/proc`, since to link a descriptor itself takes a privilege (`open(2)`, on
-/// `O_TMPFILE`).
-pub(super) fn link(file: &File, path: &Path) -> rustix::io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-    linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
-}
-
 /// Copies a file into one without a name on the filesystem of a directory. Reads at offsets, since the cursor of the file may be
 /// its writer's.
 pub(super) fn copy(directory: &Path, file: &File) -> io::Result<File> {
-    let copy = nameless(directory)?;
+    let copy = fd::nameless(directory, BLOB_MODE)?;
     let mut chunk = vec![0; COPY_CHUNK];
     let mut offset = 0;
     loop {

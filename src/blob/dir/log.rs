@@ -4,7 +4,7 @@
 //! blobs durable at their paths, and it is used again, in a new epoch, when the other one is full.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::folders::Folders;
 use super::record::{Epoch, Record};
 use super::scan::{Logged, Scan};
 use super::segment::{self, Segment};
+use crate::fd;
 use words::attachment::BlobKey;
 
 /// How much is in the log alone at most, and for how long.
@@ -83,9 +84,7 @@ impl State {
 
 impl Log {
     pub fn new(folders: Arc<Folders>, bounds: Bounds) -> io::Result<Self> {
-        let mut epoch = [0; 16];
-        File::open("/dev/urandom")?.read_exact(&mut epoch)?;
-        let state = State { epoch: Epoch::from_le_bytes(epoch), ..State::default() };
+        let state = State { epoch: Epoch::from_le_bytes(fd::random()?), ..State::default() };
         let (written, work) = (Condvar::new(), Condvar::new());
         Ok(Self { folders, bounds, state: Mutex::new(state), written, work })
     }

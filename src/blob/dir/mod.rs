@@ -35,10 +35,11 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::blob::{BlobStore, Error};
+use crate::fd;
 use crate::fence::Fence;
 use checkpointer::Checkpointer;
 use disk::{Disk, Reach};
-use file::{BLOB_MODE, copy, is_full, link, open_to_read};
+use file::{BLOB_MODE, copy, is_full, open_to_read};
 use folders::Folders;
 use log::{Bounds, Log};
 use record::{LARGEST, Record};
@@ -269,7 +270,7 @@ fn check_not_lost(file: &File) -> io::Result<()> {
 }
 
 fn name(file: &File, path: &Path) -> Result<(), NotStored> {
-    link(file, path).map_err(|errno| match errno {
+    fd::link(file, path).map_err(|errno| match errno {
         Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK => NotStored::NotLinkable,
         errno => NotStored::Failed("link it into place", errno.into()),
     })

@@ -10,11 +10,12 @@ use rustix::io::Errno;
 
 use super::checkpoint::{FEW, is_intact, make_durable};
 use super::disk::Reach;
-use super::file::{is_full, link, nameless, open_to_read};
+use super::file::{BLOB_MODE, is_full, open_to_read};
 use super::folders::Folders;
 use super::scan::{Logged, Scan};
 use super::segment::SUFFIX;
 use crate::blob::Error;
+use crate::fd;
 use words::attachment::BlobKey;
 
 /// Blobs that only the log has.
@@ -123,7 +124,7 @@ fn restore(folders: &Folders, logged: &Logged, is_synced: bool) -> io::Result<bo
         return Ok(false);
     };
     tracing::info!(%key, "a blob is put back from the log");
-    let file = nameless(&folders.pending())?;
+    let file = fd::nameless(&folders.pending(), BLOB_MODE)?;
     file.write_all_at(&bytes, 0)?;
     for name in [&own, &pending] {
         remove(name)?;
@@ -139,7 +140,7 @@ fn sync(folders: &Folders, path: &Path) -> io::Result<()> {
 
 /// Gives a file a name, unless something has it.
 fn name(file: &File, path: &Path) -> io::Result<()> {
-    match link(file, path) {
+    match fd::link(file, path) {
         Err(Errno::EXIST) => Ok(()),
         named => Ok(named?),
     }

@@ -87,7 +87,7 @@ impl Blobs {
     ) -> Result<Reservation, Error> {
         let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         let reservation = match self.catalog.reserve(store, digest, now)? {
-            // A damaged blob is put anew under its key. That mends all who share it.
+            // A damaged blob is put anew under its key, which repairs every attachment that shares it.
             Reservation::Stored(key) if !self.has_whole(key, length)? => {
                 self.stores.delete(key)?;
                 Reservation::New(key)

@@ -172,7 +172,7 @@ impl Draft {
         } else {
             self.shown().size = 0;
         }
-        // Bytes that are written over old ones make a header of both, which nobody meant: it is not judged before the close.
+        // Only new bytes are judged as a header while they come: old and new ones together may be none.
         work.contiguous = 0;
         (work.sum, work.writeback) = <_>::default();
         work.probe_at = Some(1);

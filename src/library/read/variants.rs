@@ -131,7 +131,7 @@ impl Variants {
                 Err(catalog::Error::BlobGone(_)) => return Err(Error::Missing),
                 answer => {
                     let record = answer?;
-                    // If another daemon was quicker, the blob belongs to nobody and stays pending until it is swept.
+                    // If the variant was there already, the new blob is not linked, and stays pending until it is swept.
                     if record.blob == blob {
                         self.blobs.confirm(stored);
                     }

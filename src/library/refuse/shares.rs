@@ -15,7 +15,7 @@ const MAX_EXPIRED: u64 = 1_000_000;
 
 /// The entries that one is counted with. No entry is deleted for one of another share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Share {
+enum Share {
     /// Refused files, whose writers were told. The oldest entry of the user who has most is deleted first.
     Refused,
     /// Drafts that nobody closed. None is deleted for another: a draft that finds no room stays where it is.
@@ -26,7 +26,7 @@ pub enum Share {
 
 /// Why an entry is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
+pub(super) enum Bound {
     Age,
     Count,
     Size,

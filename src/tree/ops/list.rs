@@ -167,12 +167,8 @@ impl Tree {
     }
 
     fn list_tables(&self, node: fn(TableId) -> Node) -> Vec<(Node, String)> {
-        self.library
-            .lookup
-            .tables()
-            .iter()
-            .map(|table| (node(table.id), table.name.to_string()))
-            .collect()
+        let tables = self.library.lookup.tables().iter();
+        tables.map(|table| (node(table.id), table.name.to_string())).collect()
     }
 
     /// Fields and collections by name, first drafts and placeholders among them, then scratch. One query for all fields.
