@@ -160,6 +160,20 @@ impl Rehoming {
     pub(super) fn terms(&self) -> Terms {
         Terms { there: self.fixed, back: Fixed::default() }
     }
+
+    /// Fails unless the attachment has no other link, and the new blobs have the bytes of the old ones.
+    pub(super) fn check(&self, moved: &Attachment) -> Result<(), Error> {
+        if moved.links != 1 {
+            return Err(Error::Shared);
+        }
+        let original = moved.original.as_ref().map(|original| original.blob);
+        for (old, new) in [(Some(moved.blob), Some(self.blob)), (original, self.original)] {
+            if old.map(|key| key.digest) != new.map(|key| key.digest) {
+                return Err(Error::BlobGone(old.unwrap_or(moved.blob)));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One change to the metadata of a row.

@@ -3,18 +3,14 @@
 use super::State;
 use crate::catalog::Error;
 use crate::catalog::slots::Rehoming;
-use words::attachment::{Attachment, BlobKey, Original};
+use words::attachment::{Attachment, Original};
 
 impl State {
     pub(super) fn rehome(&mut self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
         let Rehoming { from, blob, original, now, .. } = rehoming;
         let moved = self.find(from).ok_or(Error::Missing)?.attachment;
-        if moved.links != 1 {
-            return Err(Error::Shared);
-        }
+        rehoming.check(&moved)?;
         let old_original = moved.original.as_ref().map(|original| original.blob);
-        check_bytes(Some(moved.blob), Some(*blob), moved.blob)?;
-        check_bytes(old_original, *original, moved.blob)?;
         let mut after = self.clone();
         let displaced = after.move_link(from, rehoming.destination(), rehoming.terms(), *now)?;
         let contents = moved.original.as_ref().map(|original| &original.content);
@@ -42,10 +38,4 @@ impl State {
             entry.attachment.original = original;
         }
     }
-}
-
-/// Fails with [`Error::BlobGone`] unless the new blob has the bytes of the old one, or neither exists.
-fn check_bytes(old: Option<BlobKey>, new: Option<BlobKey>, of: BlobKey) -> Result<(), Error> {
-    let same = old.map(|key| key.digest) == new.map(|key| key.digest);
-    if same { Ok(()) } else { Err(Error::BlobGone(old.unwrap_or(of))) }
 }

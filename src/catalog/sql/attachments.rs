@@ -4,7 +4,7 @@ use super::columns::{
     access_values, attachment, attachment_columns, attachment_tables, number, or_empty, place,
     set_access,
 };
-use super::{Db, Error, SqlCatalog, Value, blobs, values};
+use super::{Db, Error, SqlCatalog, blobs, values};
 use crate::catalog::attachments::Attachments;
 use crate::catalog::slots::Publication;
 use words::access::Fixed;

@@ -3,7 +3,7 @@
 use super::columns::{content_values, key, name, number};
 use super::linking::note;
 use super::reservations::Reserved;
-use super::{Db, Error, SqlCatalog, Value, sweep, values};
+use super::{Db, Error, SqlCatalog, sweep, values};
 use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
 use words::attachment::{BlobKey, Content, StoreId};
 use words::digest::Digest;

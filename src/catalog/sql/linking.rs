@@ -2,7 +2,7 @@
 
 use super::columns::content_values;
 use super::reservations::Reserved;
-use super::{Db, Error, SqlCatalog, Value, values};
+use super::{Db, Error, SqlCatalog, values};
 use words::attachment::{BlobKey, Content};
 use words::timestamp::Timestamp;
 

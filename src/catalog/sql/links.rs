@@ -1,7 +1,7 @@
 //! The links of slots in SQL: found, added, moved and removed.
 
 use super::columns::{attachment_columns, attachment_tables, link, or_empty};
-use super::{Db, Error, Value, attachments, rows, values};
+use super::{Db, Error, attachments, rows, values};
 use crate::catalog::slots::{Destination, VACANCY};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId};

@@ -1,8 +1,10 @@
 //! The catalogue over an SQL engine: its statements, and what they mean.
 //!
 //! A file implements a noun beside the statements of that noun. What a statement needs of the engine is in the `use` below: a
-//! connection, its rows and values, and transactions. The statements are in the SQL that `SQLite` and `PostgreSQL` share, with
-//! numbered parameters (`?1`) and `max` of two values; the rest is the engine's dialect.
+//! connection, its rows and values, and transactions.
+//!
+//! The statements are in the SQL that `SQLite` and `PostgreSQL` share, but for two things that an engine has to translate or to
+//! define: parameters (`?`, `?1`), and `max` of two values. What else differs is a function of the engine (`sqlite/dialect.rs`).
 
 mod attachments;
 mod blobs;

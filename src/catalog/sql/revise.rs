@@ -1,7 +1,7 @@
 //! Several changes to the metadata of a row, in one transaction.
 
 use super::columns::name;
-use super::{Db, Error, Value, attachments, links, rows, values};
+use super::{Db, Error, attachments, links, rows, values};
 use crate::catalog::slots::Revision;
 use words::attachment::{Attachment, AttachmentId, RowId};
 use words::place::Place;

@@ -4,7 +4,7 @@ use super::columns::{
     access_values, name, number, row_columns, row_record, scratch_columns, scratch_record,
     set_access,
 };
-use super::{Db, Error, SqlCatalog, Value, values};
+use super::{Db, Error, SqlCatalog, values};
 use crate::catalog::rows::Rows;
 use words::attachment::{Access, Amendment, FieldId, RowId, TableId};
 use words::link::Collision;
@@ -114,7 +114,7 @@ fn add_table(db: &Db, name: &Name) -> Result<TableId, Error> {
     db.first(sql, values![name], |row| number(row, 0).map(TableId))?.ok_or(Error::Missing)
 }
 
-/// The field, if what it does with orphans is noted too.
+/// The field, if it is stored with this policy for orphans.
 fn field(db: &Db, table: TableId, name: &Name, orphan: Orphan) -> Result<Option<FieldId>, Error> {
     let sql = "SELECT id FROM fields WHERE tab = ? AND name = ? AND keep = ?";
     let keep = orphan == Orphan::Keep;

@@ -1,7 +1,7 @@
 //! Scratch files in SQL.
 
 use super::columns::{or_empty, scratch_columns, scratch_record};
-use super::{Db, Error, SqlCatalog, Value, rows, values};
+use super::{Db, Error, SqlCatalog, rows, values};
 use crate::catalog::scratch::Scratch;
 use words::attachment::{Access, Amendment, ScratchId, TableId, Times};
 use words::digest::Digest;

@@ -6,7 +6,7 @@ use super::links::{self, link_query};
 use super::quotas::{of_move, of_publication, of_share};
 use super::rehome::rehome;
 use super::revise::revise;
-use super::{Db, Error, SqlCatalog, Value, attachments, blobs, rows, values};
+use super::{Db, Error, SqlCatalog, attachments, blobs, rows, values};
 use crate::catalog::slots::{Destination, Publication, Published, Rehoming, Revision, Slots};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId, RowId};

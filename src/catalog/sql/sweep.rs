@@ -1,7 +1,7 @@
 //! One step of a sweep in SQL: finds blobs that nothing uses, and dooms them.
 
 use super::columns::{key, number, optional};
-use super::{Db, Error, Row, Value, values};
+use super::{Db, Error, Row, values};
 use crate::catalog::blobs::Doomed;
 use words::attachment::{AttachmentId, BlobKey};
 use words::timestamp::Timestamp;
@@ -18,13 +18,13 @@ const EXPIRED: &str = "\
     WHERE a.retired IS NOT NULL AND a.keep = 0 AND a.retired <= ? \
     ORDER BY a.retired, a.id LIMIT ?";
 
-/// Whether an attachment has the blob, linked or retired.
+/// Finds an attachment of the blob, linked or retired.
 const ATTACHED: &str = "SELECT 1 FROM attachments WHERE blob = ? LIMIT 1";
 
-/// Whether an attachment has the blob as its original.
+/// Finds an attachment whose original the blob is.
 const SENT: &str = "SELECT 1 FROM attachments WHERE original = ? LIMIT 1";
 
-/// Whether another blob has it as a variant. A blob that is its own variant does not keep itself.
+/// Finds another blob whose variant the blob is. A blob that is its own variant does not keep itself.
 const RENDERED: &str = "SELECT 1 FROM variants WHERE blob = ?1 AND original <> ?1 LIMIT 1";
 
 const VARIANTS: &str = "\
@@ -110,6 +110,7 @@ fn remove_variants(db: &Db, original: BlobKey) -> Result<Vec<BlobKey>, Error> {
 mod tests {
     use super::*;
     use crate::catalog::contract::open;
+    use crate::catalog::sqlite::Value;
 
     /// The steps of a plan.
     fn plan(db: &Db, sql: &str) -> Vec<String> {

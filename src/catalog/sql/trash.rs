@@ -3,7 +3,7 @@
 use super::columns::{
     AFTER_ATTACHMENT, attachment, attachment_columns, attachment_tables, corrupt, name,
 };
-use super::{Error, Row, SqlCatalog, Value, values};
+use super::{Error, Row, SqlCatalog, values};
 use crate::catalog::trash::Trash;
 use words::attachment::AttachmentId;
 use words::retired::{Orphan, Retired};

@@ -2,7 +2,7 @@
 
 use super::columns::{number, variant_columns, variant_record};
 use super::linking::Linked;
-use super::{Db, Error, SqlCatalog, Value, blobs, values};
+use super::{Db, Error, SqlCatalog, blobs, values};
 use crate::catalog::variants::{TOUCH_PRECISION, Variants};
 use words::attachment::{BlobKey, Content, VariantId};
 use words::rendition::VariantRecord;
@@ -67,7 +67,7 @@ impl Variants for SqlCatalog {
     }
 
     fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error> {
-        // Most sweeps find the variants within their limit, and need no turn of the writer to learn that.
+        // Most sweeps find the variants within their limit. They need not wait for the writer to learn that.
         let is_within = self.engine.read(total)? <= bytes;
         if is_within { Ok(0) } else { self.engine.write(|db| trim(db, bytes, limit)) }
     }

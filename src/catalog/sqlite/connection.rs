@@ -1,4 +1,4 @@
-//! Connections: how each is opened, and what it is told first.
+//! Connections: how they are opened and configured.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! One connection of `SQLite`, as statements use it: values go in by position, and columns come out by position.
 //!
-//! The statements in `catalog/sql` know this file alone and no type of `rusqlite`, so that another engine can stand in its place.
+//! The statements in `catalog/sql` know this file alone and no type of `rusqlite`, so that another engine can provide the same.
 
 use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter};
@@ -73,7 +73,7 @@ pub enum Value<'v> {
 /// The values of a statement's parameters, in their order.
 macro_rules! values {
     ($($value:expr),* $(,)?) => {
-        &[$(Value::from($value)),*]
+        &[$($crate::catalog::sqlite::Value::from($value)),*]
     };
 }
 pub(in crate::catalog) use values;

@@ -1,6 +1,6 @@
 //! What the catalogue asks of an engine that each engine says in SQL of its own.
 
-use super::db::{Db, Value, values};
+use super::db::{Db, values};
 use crate::catalog::error::Error;
 use words::attachment::TableId;
 

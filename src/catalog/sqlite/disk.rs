@@ -1,4 +1,4 @@
-//! A failing disk: which errors of `SQLite` tell of one, and what a start must not believe after one.
+//! A failing disk: the errors of `SQLite` that show one, and what a start does about the page cache.
 
 use std::fs::File;
 use std::io;

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::db::{Db, Row, Value, values};
+use super::db::{Db, Row, values};
 use super::disk::sync_directory;
 use crate::catalog::error::Error;
 

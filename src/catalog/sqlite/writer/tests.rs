@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use rusqlite::Connection;
 
 use super::*;
-use crate::catalog::sqlite::db::{Value, values};
+use crate::catalog::sqlite::db::values;
 
 type Work<'c> = &'c (dyn Fn(&Db) -> Result<i64, Error> + Sync);
 
