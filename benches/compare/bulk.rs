@@ -1,9 +1,9 @@
-//! Libraries of many rows, made in seconds: through the mount a million rows would take hours.
-//! Does not make blobs: these libraries are for names, whose files nobody opens.
+//! Libraries of many rows, made in seconds; through the mount a million rows would
+//! take hours. They have no blobs: only names are looked at, and no file is opened.
 //!
-//! The product itself makes the catalogue, the first row and what hangs from it. That row is then copied by SQL, column by
-//! column whatever columns there are, with numbers and digests of its own for each copy: the catalogue is as large, and its
-//! indexes are as deep, as if each file had been written.
+//! The product itself makes the catalogue, the first row and its attachments. SQL then
+//! copies that row, every column of it, with numbers and digests of its own for each copy.
+//! The catalogue is as large, and its indexes are as deep, as if each file had been written.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ use words::timestamp::Timestamp;
 
 use crate::failure::{Outcome, While};
 
-/// What each file is said to have.
+/// The length that the catalogue has for each file.
 const LENGTH: u64 = 50_000;
 
 /// Fills the library of `home` with rows 1 to `rows` of `item`, each with these fields.
@@ -37,7 +37,7 @@ pub fn fill(home: &Path, rows: u64, fields: &[&str]) -> Outcome<()> {
     copy(&home.catalog(), rows, fields.len()).during("copy the first row")
 }
 
-/// Row 1, whose parts have the numbers from 1 on: the catalogue is new.
+/// Makes row 1. The catalogue is new, so all numbers begin at 1.
 fn first(catalog: &dyn Catalog, table: TableId, fields: &[&str]) -> Outcome<()> {
     let now = Timestamp::now();
     let access = Access {
@@ -72,8 +72,8 @@ fn first(catalog: &dyn Catalog, table: TableId, fields: &[&str]) -> Outcome<()> 
     Ok(())
 }
 
-/// The tables that are copied, and the columns that differ in a copy. `i` is the copy's row, `f` how many fields a row has,
-/// `t` what is copied.
+/// The tables that are copied, and the columns that differ in a copy. In them `i` is the
+/// number of the copy, `f` the number of fields of a row, `t` the copied row of the table.
 const TABLES: [(&str, &[(&str, &str)]); 4] = [
     ("rows", &[("id", "i"), ("name", "CAST(i AS TEXT)")]),
     (
@@ -86,7 +86,7 @@ const TABLES: [(&str, &[(&str, &str)]); 4] = [
 
 fn copy(catalog: &Path, rows: u64, fields: usize) -> Outcome<()> {
     let mut db = Connection::open(catalog)?;
-    // The file is new: if this is interrupted, it is made again.
+    // The file is new, and an interrupted run makes it again.
     db.pragma_update(None, "journal_mode", "OFF")?;
     db.pragma_update(None, "synchronous", "OFF")?;
     let transaction = db.transaction()?;

@@ -1,4 +1,5 @@
-//! A library that is not what it was: nothing is written to it, and whoever starts it is told what is wrong and what to do.
+//! A library whose catalogue is missing, older or damaged: nothing is
+//! written to it, and the daemon says what is wrong and what to do.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -7,34 +8,24 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::absent::seen;
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 use crate::mount::read;
 use crate::mount::tool::run;
 
 const EIO: i32 = 5;
 
-/// Rows of the library that bits are flipped in, each with as many files as there are names.
+/// The number of rows of the library whose bits are flipped, with a file of each name.
 const ROWS: u32 = 10;
 const NAMES: [&str; 4] = ["memo", "photos/one.txt", "photos/two.txt", "papers/deed.txt"];
-const LISTS: &str = r#"
-[library]
-path = "library"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.photos]
-type = "file"
-collection = "list"
-
-[tables.user.fields.papers]
-type = "file"
-collection = "dict"
-"#;
-/// Bits that are flipped at once, and how often that is tried with each library.
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("memo", "file")
+        .field("photos", "file, collection = 'list'")
+        .field("papers", "file, collection = 'dict'")
+}
+/// The number of bits that each try flips.
 const BITS: [u32; 8] = [1, 1, 1, 2, 4, 20, 20, 20];
 
 impl Mount {
@@ -46,7 +37,7 @@ impl Mount {
         self.kept("catalog.sqlite-wal")
     }
 
-    /// kill -9, with the library left as that leaves it.
+    /// Kills the daemon with SIGKILL.
     fn crash(&mut self) {
         self.kill9();
         self.unmount();
@@ -75,7 +66,7 @@ impl Mount {
         }
     }
 
-    /// Folds the log into the database, as the end of any other program does.
+    /// Checkpoints the log into the database, as any program does that ends.
     fn fold(&self) {
         let other = Connection::open(self.kept("catalog.sqlite")).expect("a connection");
         let count = other.query_row("SELECT count(*) FROM links", [], |row| row.get::<_, i64>(0));
@@ -84,7 +75,7 @@ impl Mount {
         assert!(!self.wal().exists(), "it is folded");
     }
 
-    /// The mount fails with exit code 1 and says this, and the catalogue is as it was.
+    /// Checks that the mount fails with exit code 1 and this message, and leaves the catalogue as it is.
     fn refuses(&self, said: &[&str]) {
         let catalog = || [self.kept("catalog.sqlite"), self.wal()].map(|path| fs::read(path).ok());
         let before = catalog().map(Option::unwrap_or_default);
@@ -138,7 +129,7 @@ fn a_library_without_its_catalogue_is_not_begun_anew() {
     assert!(done.code == 1 && done.stderr.contains(told), "{done}");
     fs::write(&catalog, b"").expect("an empty file");
     mount.refuses(&[told]);
-    // As an older mediafs left it.
+    // An older mediafs left no such file.
     fs::remove_file(mount.kept("commits")).expect("removed");
     mount.refuses(&[told]);
     fs::write(&catalog, saved).expect("put back");
@@ -170,7 +161,7 @@ fn a_flipped_bit_anywhere_in_the_log_is_told() {
     let memo = mount.row().join("memo");
     mount.crash();
     let end = length(&mount.wal());
-    // The header, the first transactions, and the last.
+    // In the header, in the first transactions, and in the last.
     for at in [9, 5_000, end / 2, end - 100] {
         flip(&mount.wal(), at, 3);
         mount.refuses(&["has lost commits", "catalog.sqlite-wal, is damaged"]);
@@ -274,7 +265,7 @@ fn a_damaged_catalogue_is_shown_to_readers_and_not_written_to() {
     assert!(mount.log().contains("the library is not what it was"), "{}", mount.log());
 }
 
-/// As George Marsaglia's 'Xorshift RNGs' (2003) has it.
+/// The generator of George Marsaglia, 'Xorshift RNGs' (2003).
 struct Chance(u64);
 
 impl Chance {
@@ -286,7 +277,7 @@ impl Chance {
     }
 }
 
-/// Flips bits somewhere in the catalogue and its log.
+/// Flips bits at random offsets of the catalogue and its log.
 fn damage(mount: &Mount, chance: &mut Chance, bits: u32) {
     let (catalog, log) = (mount.kept("catalog.sqlite"), mount.wal());
     for _ in 0..bits {
@@ -303,7 +294,7 @@ fn content(row: u32, name: &str) -> String {
     format!("{name} of {row}")
 }
 
-/// Each file is there with its bytes, or an EIO that the log tells of.
+/// Checks that each file is there with its bytes, or is an EIO that the log reports.
 fn holds_all(mount: &Mount, what: &str) {
     let mut damaged = 0;
     for row in 1..=ROWS {
@@ -321,7 +312,7 @@ fn holds_all(mount: &Mount, what: &str) {
 
 #[test]
 fn flipped_bits_in_the_catalogue_lose_no_file_in_silence() {
-    let Some(mut mount) = Mount::with(LISTS) else { return };
+    let Some(mut mount) = config().mount() else { return };
     for row in 1..=ROWS {
         let folder = mount.row_of(&row.to_string());
         for name in NAMES {

@@ -1,5 +1,5 @@
-//! Opens and closes that empty a file, and those that do not (CONTRACT 2.6): `O_TRUNC` however a file is opened, and files that are opened and
-//! closed without a byte.
+//! Opens and closes that empty a file, and those that do not (CONTRACT 2.6): `O_TRUNC`
+//! however a file is opened, and files that are opened and closed without a byte.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
@@ -10,37 +10,23 @@ use super::peer::Peer;
 use super::tool::shell;
 use super::user::{OWNER, may_become_others};
 use super::{EROFS, names, picture, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-trash = "1d"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.avatar]
-type = "image"
-thumbnails = ["w64"]
-
-[tables.user.fields.papers]
-type = "file"
-collection = "list"
-
-[tables.user.fields.sides]
-type = "image"
-collection = "dict"
-keep_original = true
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("library.trash = '1d'")
+        .table("user", "integer")
+        .field("memo", "file")
+        .field("avatar", "image, thumbnails = ['w64']")
+        .field("papers", "file, collection = 'list'")
+        .field("sides", "image, collection = 'dict', keep_original = true")
+}
 
 const READ_AND_TRUNCATE: &str = "os.O_RDONLY | os.O_TRUNC";
 const OLD: &[u8] = b"the old memo\n";
 
 fn started() -> Option<Mount> {
-    Mount::with(CONFIG)
+    config().mount()
 }
 
 fn with_peer() -> Option<(Mount, Peer)> {
@@ -75,7 +61,7 @@ fn a_placeholder_that_is_opened_to_read_and_truncated_stays_one() {
     }
 }
 
-/// The kernel emptied the inode and its pages for everybody: whoever looked saw no byte of a file that nobody had changed.
+/// The kernel had emptied the inode and its pages for everybody: readers saw no byte of a file that was not changed.
 #[test]
 fn an_attachment_that_is_opened_to_read_and_truncated_is_empty_to_its_opener_alone() {
     let Some((mount, mut peer)) = with_peer() else { return };
@@ -119,7 +105,7 @@ fn what_cannot_be_changed_cannot_be_truncated_by_opening_it() {
     assert_eq!(read(&trashed), OLD);
 }
 
-/// A blank draft of the field counted as one that was truncated: the next that opened it to add to it began with nothing.
+/// A blank draft counted as a truncation: the next writer, which opened the field to append, began with nothing.
 #[test]
 fn a_file_that_is_opened_and_closed_under_another_extension_changes_nothing() {
     let Some(mount) = started() else { return };
@@ -188,9 +174,7 @@ fn another_users_touch_under_another_extension_changes_nothing() {
     if !may_become_others() {
         return;
     }
-    let config = format!("{CONFIG}\n[mount]\nallow_other = true\n");
-    let Some(mut mount) = Mount::with(&config) else { return };
-    mount.open_to_all();
+    let Some(mount) = config().with("mount.allow_other = true").mount() else { return };
     let memo = mount.attach("memo.txt", OLD);
     shell("chmod 777 $1 && chmod 666 $2", &[&mount.row(), &memo]).succeeded();
     let row = mount.row();

@@ -1,5 +1,4 @@
-//! The reference's closes: what a flush, a release, an unlink and an end of the daemon do to drafts.
-//! Does not know how bytes came into a draft.
+//! Drafts in the reference: the effect of a flush, a release, an unlink and an end of the daemon.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +10,7 @@ use super::reference::{
 };
 
 impl Reference {
-    /// A flush by a process: a verdict only from the opener.
+    /// A flush by a process. Only the opener gets a verdict.
     pub fn flush(&mut self, who: u32, fd: usize) -> Expected {
         let handle = &self.handles[&fd];
         let Open::Draft(id) = handle.open else { return Expected::Done };
@@ -62,7 +61,7 @@ impl Reference {
         Expected::Done
     }
 
-    /// The same bytes again make no new attachment.
+    /// Attaches bytes. Equal bytes make no new attachment.
     pub(super) fn publish(&mut self, place: Place, bytes: Vec<u8>) -> u32 {
         self.drop_placeholders(place);
         if let Some(id) = self.slots.get(&place)
@@ -84,7 +83,7 @@ impl Reference {
         }
     }
 
-    /// After the last handle.
+    /// Ends a draft after its last handle is closed.
     fn end(&mut self, id: usize) {
         self.settle(id);
         let draft = &mut self.drafts[id];
@@ -110,7 +109,7 @@ impl Reference {
         self.drafts[id].path = Path::Nobody;
     }
 
-    /// What was put back is not put back again.
+    /// Puts back what the draft unlinked, at most once.
     fn put_back(&mut self, id: usize) {
         let Draft { place, replaced, .. } = self.drafts[id];
         self.drafts[id].replaced = None;
@@ -145,7 +144,7 @@ impl Reference {
         }
         let Some(id) = self.take_down(place) else { return self.unlink_first_draft(place) };
         self.unlinked.insert((place, who), id);
-        // Also what was judged: it may be emptied and written again.
+        // Committed drafts, too: they may be emptied and written again.
         for draft in self.drafts.iter_mut().filter(|draft| draft.place == place) {
             draft.hide(Path::Owner);
         }
@@ -164,7 +163,7 @@ impl Reference {
     }
 
     pub fn sweep(&mut self) {
-        // What a live draft may put back is held for as long as it lives.
+        // A live draft holds what it may put back.
         let live =
             |draft: &&Draft| draft.handles > 0 || (draft.placeholder && draft.path != Path::Nobody);
         let live = self.drafts.iter().filter(live);
@@ -173,8 +172,8 @@ impl Reference {
         self.attachments.retain(|id, _| named.contains(id));
     }
 
-    /// An end of the daemon. After a clean one the interrupted bytes are kept and what their writers unlinked is put
-    /// back; after a crash the same holds for what had reached the staging folder.
+    /// Stops the daemon. After a clean stop the interrupted bytes are kept, and what their writers unlinked is put back. After
+    /// a crash, the same for what had reached the staging folder.
     pub fn stop(&mut self, crashed: bool) {
         for id in 0..self.drafts.len() {
             let draft = &self.drafts[id];

@@ -1,18 +1,19 @@
-//! Sentences of the contract that no other family has: each on a real mount, each named after its sentence.
+//! Sentences of the contract that belong to no other file. Each test is named after its sentence.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::{installed, run};
 use super::{
-    CONFIG, EINVAL, EMEDIUMTYPE, ENOENT, EPERM, ERANGE, EROFS, EXDEV, errno, names, picture, read,
+    EINVAL, EMEDIUMTYPE, ENOENT, EPERM, ERANGE, EROFS, EXDEV, config, errno, names, picture, read,
 };
+use crate::config::Config;
+use crate::wait::until;
 
 const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
 
@@ -42,15 +43,16 @@ fn unlisted_names_keep_no_directory_from_being_removed() {
 
 #[test]
 fn an_id_is_checked_by_the_rule_of_its_table() {
-    let config = "[library]\npath = \"library\"\n\
-        [tables.number]\nid = \"integer\"\n[tables.number.fields.f]\ntype = \"file\"\n\
-        [tables.key]\nid = \"uuid\"\n[tables.key.fields.f]\ntype = \"file\"\n\
-        [tables.word]\nid = \"name\"\n[tables.word.fields.f]\ntype = \"file\"\n";
-    let Some(mount) = Mount::with(config) else { return };
+    let table = |config: Config, id: &str| config.table(id, id).field("f", "file");
+    let config = ["integer", "uuid", "name"].into_iter().fold(Config::new(), table);
+    let Some(mount) = config.mount() else { return };
     let uuid = "6f1f3c1e-7f0a-4f5e-9d4b-0c2a4f6e8d10";
-    for (table, good, bad) in
-        [("number", "42", "042"), ("number", "0", "x"), ("key", uuid, "42"), ("word", "a b", ".a")]
-    {
+    for (table, good, bad) in [
+        ("integer", "42", "042"),
+        ("integer", "0", "x"),
+        ("uuid", uuid, "42"),
+        ("name", "a b", ".a"),
+    ] {
         let table = mount.path("models").join(table);
         fs::create_dir(table.join(good)).expect(good);
         assert_eq!(errno(fs::create_dir(table.join(bad))), EINVAL, "{bad}");
@@ -75,9 +77,7 @@ fn what_a_directory_lists_never_depends_on_who_asks() {
         return;
     }
     let Some(mut writer) = Peer::start() else { return };
-    let open = CONFIG.replace("[tables.user]", "[mount]\nallow_other = true\n[tables.user]");
-    let Some(mut mount) = Mount::with(&open) else { return };
-    mount.open_to_all();
+    let Some(mount) = config().with("mount.allow_other = true").mount() else { return };
     let row = mount.row();
     mount.attach("avatar", &picture::good(1));
     fs::write(row.join(".memo.part"), "root's alone to read").expect("scratch");
@@ -109,20 +109,13 @@ fn any_other_name_in_a_row_is_an_ordinary_file_of_its_user() {
 
 #[test]
 fn scratch_that_expires_goes_to_the_quarantine_and_never_to_nothing() {
-    let config = "[library]\npath = \"library\"\nscratch = \"1s\"\n\
-        [tables.user]\nid = \"integer\"\n[tables.user.fields.memo]\ntype = \"file\"\n";
-    let Some(mut mount) = Mount::with(config) else { return };
+    let Some(mut mount) = config().with("library.scratch = '1s'").mount() else { return };
     fs::write(mount.row().join("lost.txt"), "bytes").expect("scratch");
-    std::thread::sleep(Duration::from_millis(1_100));
-    // What has expired is looked for once a minute, and at every start.
+    // The daemon looks for expired scratch once a minute and at every start. It keeps the bytes before it removes the name.
     mount.stop();
     mount.restart();
+    until("it has expired", || names(&mount.row()).is_empty());
     let quarantine = mount.path(".mediafs/quarantine");
-    let deadline = Instant::now() + Duration::from_secs(90);
-    // Kept first, removed then.
-    while !names(&mount.row()).is_empty() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(50));
-    }
     let entry = names(&quarantine).pop().expect("an entry");
     assert_eq!(read(&quarantine.join(entry).join("lost.txt")).0, b"bytes");
     assert_eq!(names(&mount.row()), [""; 0]);
@@ -318,7 +311,7 @@ fn a_directory_of_many_rows_streams() {
     let mut seen = BTreeMap::new();
     for (count, entry) in fs::read_dir(&table).expect("it opens").enumerate() {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        // Rows that go and come while the directory is read: those that stay are listed once.
+        // Rows are removed and made while the directory is read. Those that stay are listed once.
         if count == 1_000 {
             fs::remove_dir(table.join("2999")).expect("removed");
             fs::create_dir(table.join("5000")).expect("made");
@@ -388,7 +381,7 @@ fn a_draft_that_outlasts_the_end_is_in_the_quarantine() {
     writer.open(&row.join("memo"), FRESH).expect("opened");
     writer.write(&source, ":").expect("written");
     mount.terminate();
-    // It is open for longer than the 30 s that it is given.
+    // The draft is open for longer than the 30 s that the daemon waits.
     assert_eq!(mount.wait().code(), Some(0), "a clean end");
     mount.restart();
     let quarantine = mount.path(".mediafs/quarantine");

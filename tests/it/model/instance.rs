@@ -1,5 +1,4 @@
-//! A library with its tree, as the daemon puts them together, that can be stopped, killed and opened again.
-//! Does not mount anything.
+//! A library with its tree, assembled as in the daemon but not mounted, which can be stopped, killed and opened again.
 
 use std::fs;
 use std::path::Path;
@@ -29,21 +28,21 @@ use words::slot::Name;
 
 use crate::limits;
 
-/// Bytes that `doc` takes at least and at most, and `note` at most.
+/// The least and the most bytes that `doc` takes, and the most that `note` takes.
 pub const DOC_MIN: u64 = 4;
 pub const DOC_MAX: u64 = 64;
 pub const NOTE_MAX: u64 = 32;
-/// Items that `list` takes.
+/// The most items that `list` takes.
 pub const LIST_MAX: u64 = 2;
 
-/// Where a library keeps its things.
+/// Where the library is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backing {
     Disk,
     Memory,
 }
 
-pub struct House {
+pub struct Instance {
     backing: Backing,
     pipeline: Arc<Pipeline>,
     catalog: Arc<dyn Catalog>,
@@ -52,7 +51,7 @@ pub struct House {
     root: TempDir,
 }
 
-impl House {
+impl Instance {
     pub fn new(backing: Backing) -> Self {
         Self::with(backing, pipeline())
     }
@@ -75,9 +74,9 @@ impl House {
         root: TempDir,
         (catalog, blobs): (Arc<dyn Catalog>, Arc<dyn BlobStore>),
     ) -> Self {
-        let mut house = Self { backing, pipeline, catalog, blobs, tree: None, root };
-        house.open();
-        house
+        let mut instance = Self { backing, pipeline, catalog, blobs, tree: None, root };
+        instance.open();
+        instance
     }
 
     pub fn tree(&self) -> &Tree {
@@ -92,15 +91,15 @@ impl House {
         self.tree().library()
     }
 
-    /// A clean stop and a start: what is open is given up first, as the daemon does after the kernel has gone.
+    /// Stops and starts. Gives up open files first, as the daemon does after an unmount.
     pub fn restart(&mut self) {
         self.tree().abandon_drafts();
         self.tree = None;
         self.reopen();
     }
 
-    /// kill -9 and a start: what the disk holds at this moment is all that there is. A library in memory cannot be
-    /// killed; returns whether it was.
+    /// Starts from what the disk has at this moment, as after kill -9.
+    /// Returns false for a library in memory, which cannot be killed.
     pub fn crash(&mut self) -> bool {
         if self.backing == Backing::Memory {
             self.restart();
@@ -135,7 +134,7 @@ impl House {
         self.tree = Some(Tree::new(library, Processes::Simulated));
     }
 
-    /// The files below a part of the library.
+    /// The number of files below a part of the library.
     pub fn files(&self, part: &str) -> usize {
         limits::files(&self.root.path().join(part)).len()
     }
@@ -155,7 +154,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
     }
 }
 
-/// Workers are this program's own; one is enough, and none is started before the first image.
+/// The pipeline. Its one worker is this program, and starts with the first image.
 pub fn pipeline() -> Arc<Pipeline> {
     let settings = pipeline::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
@@ -205,7 +204,7 @@ fn field(name: &str, rules: Rules) -> Field {
     Field { sizes: Sizes::Any, ..Field::new(Name::parse(name).expect("a name"), rules) }
 }
 
-/// The shared-memory index of `SQLite` holds locks, not data: it is made again.
+/// Copies a folder without the shared-memory index of `SQLite`, which holds locks and is made again.
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");

@@ -1,11 +1,8 @@
-//! The daemon is killed while sixteen clients write, rename and remove in one list: each gets its errno, and nothing that is
-//! left of the old daemon keeps the next one out.
+//! kill -9 of the daemon while sixteen clients write, rename and remove
+//! in one list. Each client gets an error, and the next daemon starts.
 //!
-//! Without the guard some nine of ten kills hang every client for ever, with a thread of the dead daemon that cannot be killed
-//! either (`fuse::daemons`). `scripts/crash kill N` runs as many kills as are asked for.
-
-// Tests fail by panicking.
-#![allow(clippy::panic)]
+//! Without the guard, nine of ten kills hang every client for ever, with a thread of the dead daemon that cannot be killed
+//! either (`fuse::daemons`). `scripts/crash kill N` runs N kills.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,14 +11,16 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 
-const CONFIG: &str = "[library]\npath = \"library\"\n[tables.album]\nid = \"name\"\n\
-                      [tables.album.fields.files]\ntype = \"file\"\ncollection = \"list\"\n";
+fn config() -> Config {
+    Config::new().table("album", "name").field("files", "file, collection = 'list'")
+}
 
 const CLIENTS: usize = 16;
 
-/// Threads of a process of their own: what hangs in the kernel must not hang the tests.
+/// The clients are threads of a process of their own: a thread that hangs in the kernel must not hang the tests.
 const CLIENT: &str = r#"
 import errno, os, sys, threading
 directory, gone = sys.argv[1], (errno.ENOTCONN, errno.ECONNABORTED)
@@ -39,17 +38,18 @@ def work(n):
 for n in range(int(sys.argv[2])): threading.Thread(target=work, args=(n,)).start()
 "#;
 
-/// What counts as for ever. What a user is promised, two seconds, is what `scripts/crash kill` counts beyond.
+/// A client that waits so long counts as hanging. Users are promised
+/// two seconds; `scripts/crash kill` counts the kills that take longer.
 const FOR_EVER: Duration = Duration::from_secs(20);
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// How long the kills go on where nobody says how many there are to be.
+/// How long the kills go on without a number of kills.
 const SPAN: Duration = Duration::from_secs(60);
 
 struct Clients(Child);
 
 impl Clients {
-    /// Returns when all of them are at work.
+    /// Returns when all clients have begun.
     fn start(mount: &Mount) -> Self {
         let row = mount.path("models/album/holiday");
         if !row.exists() {
@@ -69,7 +69,7 @@ impl Clients {
         Self(process)
     }
 
-    /// Waits until every client was told that the mount is gone: how long that took, or nothing if it is for ever.
+    /// Waits until every client has got its error. Returns how long that took; nothing if they hang.
     fn told(&mut self, patience: Duration) -> Option<Duration> {
         let begun = Instant::now();
         while begun.elapsed() < patience {
@@ -96,7 +96,7 @@ fn say(figure: &str) {
 
 #[test]
 fn no_kill_of_the_daemon_leaves_a_client_hanging() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let asked = std::env::var("MEDIAFS_KILLS").ok().map(|kills| kills.parse().expect("a number"));
     let (begun, mut kills, mut hangs, mut late) = (Instant::now(), 0_u32, 0, 0);
     let (mut slowest, mut slowest_start) = (Duration::ZERO, Duration::ZERO);
@@ -124,11 +124,11 @@ fn no_kill_of_the_daemon_leaves_a_client_hanging() {
     mount.stop();
 }
 
-/// The guard is killed first, as by whoever kills all processes of a service: the proof that a hang would be seen, and that each
-/// of these commands ends it.
+/// The guard is killed first, as a kill of all processes of a service does.
+/// Shows that this harness sees a hang, and that each of these commands ends it.
 #[test]
 fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     for command in ["status", "unmount", "mount"] {
         let mut clients = hang(&mut mount);
         match command {
@@ -141,7 +141,7 @@ fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
         if command != "mount" {
             assert!(clients.told(FOR_EVER).is_some(), "`mediafs {command}` frees nobody");
         }
-        // Not waited for before: the parent of a daemon need not look after it.
+        // Not reaped before the restart: the parent of a daemon need not reap it.
         let dead = mount.leave();
         mount.restart();
         assert!(clients.told(FOR_EVER).is_some(), "`mediafs {command}` frees nobody");
@@ -150,7 +150,7 @@ fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
     mount.stop();
 }
 
-/// A daemon is dead, and its clients hang.
+/// Kills the daemon and its guard until the clients hang.
 fn hang(mount: &mut Mount) -> Clients {
     for _ in 0..40 {
         let clients = Clients::start(mount);
@@ -165,8 +165,8 @@ fn hang(mount: &mut Mount) -> Clients {
     panic!("no kill hangs anybody: this harness would not see it");
 }
 
-/// Whether a killed process has a thread that does not end. Any mount of another test may free it, so this is not looked at for
-/// long.
+/// Whether a killed process has a thread that does not end. Watches for
+/// a short time only: another test's mount may free it at any moment.
 fn is_stuck(pid: u32) -> bool {
     let is_zombie = || {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("not reaped");
@@ -191,10 +191,10 @@ fn kill_guard(mount: &Mount) {
     crate::mount::tool::run("kill", &["-KILL", &guard.to_string()]).succeeded();
 }
 
-/// A crash that the daemon does not survive, but that is no `SIGKILL`: other threads are awaited before its first one ends.
+/// A crash by another signal than `SIGKILL`: the kernel waits for the other threads before the first one ends.
 #[test]
 fn a_crash_of_the_daemon_leaves_no_client_hanging() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     for _ in 0..3 {
         let mut clients = Clients::start(&mount);
         mount.signal("ABRT");
@@ -205,8 +205,8 @@ fn a_crash_of_the_daemon_leaves_no_client_hanging() {
     mount.stop();
 }
 
-/// A connection of root's that nobody serves, and a process of somebody else's that says that it does, and is half dead: its first
-/// thread has ended. Prints what became of the connection after a command has looked for dead daemons.
+/// Opens a FUSE connection of root that nobody serves. A process of another user claims to serve it, and looks dead: its first
+/// thread has ended. Prints the state of the connection after a command has looked for dead daemons.
 const IMPOSTOR: &str = r#"
 import os, subprocess, sys
 program, config, library_mount, directory = sys.argv[1:]
@@ -237,7 +237,7 @@ fn nobody_ends_the_mount_of_somebody_else_by_posing_as_its_dead_daemon() {
     if !crate::limits::is_root() {
         return;
     }
-    let Some(mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let directory = mount.mountpoint().with_file_name("foreign");
     fs::create_dir(&directory).expect("a directory");
     let directory = directory.canonicalize().expect("a path");

@@ -1,13 +1,13 @@
-//! The daemon's life: what outlasts a restart, a crash and an unmount.
+//! A restart, a crash and an unmount: what is there afterwards.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
 
 use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::run;
 use super::{names, picture, read};
+use crate::wait::until;
 
 const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
 
@@ -107,16 +107,7 @@ fn a_second_daemon_over_the_same_library_is_refused() {
     assert!(done.stderr.contains("in use"), "{done}");
 }
 
-/// Waits for what another process does; the contract gives no event for it.
-fn until(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}: not within 30 s");
-        std::thread::yield_now();
-    }
-}
-
-/// A fifo that is opened waits for whoever writes to it: the daemon never came up.
+/// An open of a fifo waits for a writer, and the daemon never started.
 #[test]
 fn what_is_no_file_in_the_librarys_folders_keeps_no_daemon_from_starting() {
     let Some(mut mount) = Mount::start() else { return };

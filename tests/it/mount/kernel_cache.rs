@@ -1,4 +1,4 @@
-//! What the kernel may keep of names, attributes and listings, and that it never shows what is not so any more.
+//! The kernel's caches of names, attributes and listings: what they spare the daemon, and that they show nothing old.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -8,44 +8,28 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::run;
 use super::{EBADMSG, ENOENT, errno, names, picture, read};
-use crate::limits::{is_root, until};
+use crate::config::Config;
+use crate::limits::is_root;
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
+fn config() -> Config {
+    Config::new()
+        .with("mount.allow_other = true")
+        .table("user", "integer")
+        .field("avatar", "image, keep_original = true, thumbnails = ['w64']")
+        .field("cover", "image, sizes = 'any'")
+        .field("memo", "file")
+        .field("photos", "image, collection = 'list', report = 'sidecar'")
+}
 
-[mount]
-allow_other = true
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "image"
-keep_original = true
-thumbnails = ["w64"]
-
-[tables.user.fields.cover]
-type = "image"
-sizes = "any"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-report = "sidecar"
-"#;
-
-/// System calls with which the daemon has read so far (proc(5), `syscr`): each request is one at least.
+/// The read system calls of the daemon so far (proc(5), `syscr`). Each request needs one at least.
 fn reads(mount: &Mount) -> u64 {
     let io = fs::read_to_string(format!("/proc/{}/io", mount.pid())).expect("its counters");
     let line = io.lines().find_map(|line| line.strip_prefix("syscr: ")).expect("syscr");
     line.parse().expect("a number")
 }
 
-/// What the daemon had to read meanwhile, of several tries the least: it looks after itself now and then.
+/// The fewest reads of the daemon during `of`, in several tries: now and then it reads on its own account.
 fn cost(mount: &Mount, of: impl Fn()) -> u64 {
     let costs = (0..5).map(|_| {
         let before = reads(mount);
@@ -69,7 +53,7 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn filled() -> Option<Mount> {
-    let mount = Mount::with(CONFIG)?;
+    let mount = config().mount()?;
     for row in ["1", "2", "3"] {
         let row = mount.row_of(row);
         fs::write(row.join("memo"), "a text").expect("taken");
@@ -95,7 +79,7 @@ fn a_read_of_a_small_file_is_an_open_and_a_release() {
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     for path in [mount.path("models/user/2/memo"), thumb] {
         read(&path);
-        // The catalogue and the blob are read to open it.
+        // An open reads the catalogue and the blob.
         let spent = cost(&mount, || drop(read(&path)));
         assert!(spent <= 8, "{spent} reads for {}", path.display());
     }
@@ -256,8 +240,7 @@ fn who_may_not_read_a_picture_reads_no_thumb_that_somebody_else_has_read() {
     if !is_root() {
         return;
     }
-    let Some(mut mount) = filled() else { return };
-    mount.open_to_all();
+    let Some(mount) = filled() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     let stranger = |readable: bool| {
@@ -316,8 +299,7 @@ fn a_link_that_waits_is_listed_until_it_is_renamed_or_removed() {
 
 #[test]
 fn scratch_that_expires_is_listed_no_more() {
-    let config = CONFIG.replace("[mount]", "scratch = \"1s\"\n\n[mount]");
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = config().with("library.scratch = '1s'").mount() else { return };
     let row = mount.row();
     fs::write(row.join("lost.txt"), "bytes").expect("scratch");
     assert_eq!(names(&row), ["lost.txt", "photos"]);

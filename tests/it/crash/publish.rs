@@ -1,18 +1,18 @@
-//! The publish protocol under kill -9: whatever was acknowledged is there, whatever was not leaves nothing behind.
-//! Does not cut the power: what the kernel was given survives here, so a missing fsync is not seen. What a power cut may do to
-//! blobs that only a log has is done to them by hand.
+//! The publish protocol under kill -9 of its process: what was acknowledged is there, and
+//! nothing else stays behind. The kernel keeps what it was given, so a missing fsync is
+//! not seen here. The effects of a power cut on blobs that are only in a log are imitated.
 //!
-//! The harness was shown to fail on mutants, each in every one of several runs: with the publication made before the
-//! put (a link to nothing), with the acknowledgement said before the publication (lost), and with a `doom` that does
-//! not repeat what was not forgotten (a file that stays), with a start that recalls nothing (the same), and with one that puts
-//! nothing back from the log (a link to nothing).
+//! The harness was shown to fail on mutants, in each of several runs: with the publication before the put (a link to nothing),
+//! with the acknowledgement before the publication (lost), with a
+//! `doom` that does not repeat what was not forgotten (a file that stays), with a start that recalls
+//! nothing (the same), and with a start that restores nothing from the log (a link to nothing).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Instant;
 
 use mediafs::blob::{BlobStore, dir};
@@ -28,13 +28,8 @@ use words::place::Place;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
+use super::writer;
 use crate::limits::is_log;
-
-/// Tells this binary, run again, to be the writer, and where.
-const LIBRARY: &str = "MEDIAFS_CRASH_LIBRARY";
-
-/// Which numbers the writer begins with.
-const START: &str = "MEDIAFS_CRASH_START";
 
 const SLOTS: u64 = 7;
 const ROUNDS: u64 = 40;
@@ -65,7 +60,7 @@ impl Library {
         Place::one(self.row, name(&format!("field{}", number % SLOTS)))
     }
 
-    /// The key under which the bytes are stored.
+    /// Stores bytes and returns their key.
     fn store(&self, bytes: &[u8], now: Timestamp) -> (BlobKey, Content) {
         let digest = Digest::of(bytes);
         let reservation = self.catalog.reserve(StoreId::default(), digest, now);
@@ -80,7 +75,7 @@ impl Library {
         (reservation.key(), content)
     }
 
-    /// Publishes the bytes of a number, every third time with what was sent, in the order of the protocol; returns the key.
+    /// Publishes the bytes of a number in the order of the protocol, every third time with an original. Returns the key.
     fn publish(&self, number: u64) -> BlobKey {
         let now = Timestamp::now();
         let (blob, content) = self.store(&bytes(number), now);
@@ -107,7 +102,7 @@ impl Library {
         published.blob
     }
 
-    /// What a start does with what the last run put and did not confirm.
+    /// Confirms the blobs that the last run put and did not confirm, as a start does.
     fn recall(&self) {
         let pending = self.blobs.pending().expect("what is pending");
         let stored = self.catalog.recall(&pending, Timestamp::now()).expect("recalled");
@@ -116,7 +111,7 @@ impl Library {
         }
     }
 
-    /// One sweep that waits for nothing.
+    /// Sweeps without a waiting time.
     fn sweep(&self) {
         let now = Timestamp::now();
         for key in self.catalog.doom(now, now, 1000).expect("doomed").blobs {
@@ -125,7 +120,7 @@ impl Library {
         }
     }
 
-    /// Every file of the store but its log, by its name; one that is pending is none that is needed.
+    /// The names of all files of the store except its log. A pending blob counts as a file of another name.
     fn files(&self) -> BTreeSet<String> {
         let pending = self.blobs.pending().expect("what is pending").into_iter();
         let mut found: BTreeSet<_> = pending.map(|key| format!("pending {key}")).collect();
@@ -149,25 +144,25 @@ fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-/// Other bytes for each number, of sizes from nothing to 150 KB; every fifth number repeats an earlier one.
+/// Bytes that differ for each number, from 0 to 150 KB. Every fifth number repeats an earlier one.
 fn bytes(number: u64) -> Vec<u8> {
     let content = if number.is_multiple_of(5) { number / 2 } else { number };
     let length = usize::try_from(content * 7919 % 150_000).expect("a length");
     content.to_le_bytes().into_iter().cycle().take(length).collect()
 }
 
-/// What the bytes of a number were made of.
+/// The original of the bytes of a number.
 fn sent(number: u64) -> Vec<u8> {
     [bytes(number).as_slice(), b"and what was left out"].concat()
 }
 
-/// The child: publishes one number after another, sweeps now and then, and says what it has acknowledged.
+/// The child process: publishes one number after another, sweeps now and then, and says what was acknowledged.
 #[test]
 #[ignore = "is the writer that the crash test starts and kills"]
 fn writer() {
-    let Some(root) = std::env::var_os(LIBRARY) else { return };
-    let start: u64 = std::env::var(START).expect("a start").parse().expect("a number");
-    let library = Library::open(Path::new(&root));
+    let Some(arguments) = writer::arguments() else { return };
+    let start: u64 = arguments[1].parse().expect("a number");
+    let library = Library::open(Path::new(&arguments[0]));
     let mut said = std::io::stderr().lock();
     for number in start.. {
         let key = library.publish(number);
@@ -178,18 +173,11 @@ fn writer() {
     }
 }
 
-fn start_writer(root: &Path, start: u64) -> Child {
-    Command::new(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "crash::writer", "--ignored", "--nocapture"])
-        .env(LIBRARY, root)
-        .env(START, start.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the writer")
+fn start(root: &Path, start: u64) -> Child {
+    writer::start("crash::publish::writer", &[root.display().to_string(), start.to_string()])
 }
 
-/// Kills the writer some time after it has said `lines` lines; returns all that it said, by number.
+/// Kills the writer after `lines` lines and a part of the next publication. Returns all that it said, by number.
 fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey> {
     let mut said = BufReader::new(writer.stderr.take().expect("a pipe"));
     let mut text = String::new();
@@ -199,12 +187,8 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
     for _ in 0..lines {
         assert!(said.read_line(&mut text).expect("a line") > 0, "the writer ended: {text}");
     }
-    // The blow falls at another part of a publication each time: none of its steps may be the safe one. No event tells
-    // where the writer is, so this spins for that part of the time that its publications took.
-    let blow = Instant::now() + begun.elapsed() / u32::try_from(lines).expect("few") * part / PARTS;
-    while Instant::now() < blow {
-        std::hint::spin_loop();
-    }
+    // Each kill falls into another part of a publication, so that every step is hit.
+    writer::spin(begun, u32::try_from(lines).expect("few"), part, PARTS);
     writer.kill().expect("killed");
     writer.wait().expect("reaped");
     said.read_to_string(&mut text).expect("the rest");
@@ -218,7 +202,7 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
         .collect()
 }
 
-/// The bytes of a key are there, and are those of its digest.
+/// Checks that the blob of a key is there, with the bytes of its digest.
 fn check(library: &Library, key: BlobKey) {
     let mut bytes = Vec::new();
     let blob = library.blobs.open(key).expect("a link leads to a blob");
@@ -226,7 +210,7 @@ fn check(library: &Library, key: BlobKey) {
     assert_eq!(Digest::of(&bytes), key.digest, "the bytes of {key}");
 }
 
-/// Does to the blobs that a log has what a power cut may do: they are gone, or half of them is. Returns how many there were.
+/// Does to the blobs in a log what a power cut may do: removes some and cuts the others in half. Returns their number.
 fn cut_power(root: &Path) -> usize {
     let blobs = root.join("blobs");
     let entries = std::fs::read_dir(blobs.join("pending")).expect("a folder");
@@ -248,7 +232,8 @@ fn cut_power(root: &Path) -> usize {
     keys.filter(|key| hit(*key)).count()
 }
 
-/// The keys of the records that a log begins with: a magic number, an epoch, digest, generation and length, and the bytes, in whole pages.
+/// The keys of the records at the beginning of a log. A record has a mark, an
+/// epoch, a digest, a generation, a length and the bytes, and fills whole pages.
 fn logged(log: &[u8]) -> Vec<BlobKey> {
     let mut keys = Vec::new();
     let mut rest = log;
@@ -265,7 +250,7 @@ fn logged(log: &[u8]) -> Vec<BlobKey> {
     keys
 }
 
-/// The files that a library needs: the blobs of its links, and what was sent for them.
+/// The names of the files that a library needs: the blobs of its links, and their originals.
 fn needed(library: &Library) -> BTreeSet<String> {
     let links = library.catalog.links(library.row).expect("links").into_iter();
     let attachments = links.map(|link| link.attachment);
@@ -273,7 +258,7 @@ fn needed(library: &Library) -> BTreeSet<String> {
     keys.flatten().map(|key| key.to_string()).collect()
 }
 
-/// Every link leads to a blob whose bytes are those of its digest, and to those that were sent where they are kept.
+/// Checks the blob and the original of every link. Returns the keys by field.
 fn linked(library: &Library) -> BTreeMap<Name, BlobKey> {
     let links = library.catalog.links(library.row).expect("links");
     let mut found = BTreeMap::new();
@@ -296,7 +281,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
     let mut hit = 0;
     for round in 0..ROUNDS {
         let part = u32::try_from(round * 7).expect("few") % PARTS;
-        let said = kill_after(start_writer(folder.path(), next), 5 + round * 3 % 17, part);
+        let said = kill_after(start(folder.path(), next), 5 + round * 3 % 17, part);
         hit += cut_power(folder.path());
         let library = Library::open(folder.path());
         let found = linked(&library);
@@ -304,7 +289,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
         for (number, key) in &said {
             newest.insert(library.place(*number).field, *key);
         }
-        // The publication that the blow hit may have happened without being acknowledged.
+        // The publication that was interrupted may have happened without an acknowledgement.
         let hit = library.place(last + 1).field;
         for (field, key) in &newest {
             let digest = found.get(field).map(|key| key.digest);
