@@ -22,7 +22,7 @@ use toml::de::DeTable;
 use crate::fetch;
 use words::access::Policy;
 use words::byte_count::ByteCount;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::schema::Schema;
 use words::slot::Name;

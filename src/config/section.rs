@@ -12,7 +12,7 @@ use super::{Cache, Config, Library, Mount, access, field, quota, store, value};
 use crate::fetch;
 use crate::fetch::address::Allowed;
 use words::byte_count::ByteCount;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::schema::{IdRule, Schema, Table};
 use words::slot::Name;
 

@@ -10,7 +10,7 @@ pub mod dimensions;
 pub mod link;
 pub mod media_type;
 pub mod place;
-pub mod quarantine;
+pub mod quarantine_bounds;
 pub mod quota;
 pub mod refusal;
 pub mod rendition;

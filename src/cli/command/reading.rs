@@ -11,7 +11,7 @@ use crate::cli::error::Error;
 use crate::config::Config;
 use crate::fuse::mount::device::Settings;
 use crate::fuse::{self, Changed, Mounted};
-use crate::library::read::variants::Renderer;
+use crate::library::read::variant_files::Renderer;
 use crate::tree::process::Processes;
 use crate::tree::{Scope, Tree};
 use words::attachment::AttachmentId;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fetch;
 use words::access::Policy;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::slot::Name;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::fence::Fenced;
 use crate::library::arrive::downloads::Progress;
-use crate::library::blobs::store_names::StoreStatus;
+use crate::library::blob_files::store_names::StoreStatus;
 use crate::library::keep::expiry::ScratchStatus;
 use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};

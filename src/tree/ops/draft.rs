@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::library;
-use crate::library::blobs::damage::unreadable;
+use crate::library::blob_files::damage::unreadable;
 use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
 use crate::library::keep::promises::Promise;

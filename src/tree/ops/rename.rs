@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::library::lookup::target::Target;
 use crate::library::names::backups::Destination;
-use crate::library::names::links::Move;
+use crate::library::names::naming::Move;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;

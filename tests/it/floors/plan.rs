@@ -71,8 +71,15 @@ const FAMILIES: [&str; 2] = [
     "pipeline/format/",
 ];
 
+/// Folders whose files have names that others have chosen: commands theirs, FUSE its operations'.
+const NAMED_ELSEWHERE: [&str; 2] = ["cli/command/", "tree/ops/"];
+
 pub fn is_shared(name: &str) -> bool {
     SHARED.iter().any(|(shared, _)| *shared == name)
+}
+
+pub fn is_named_elsewhere(place: &str) -> bool {
+    NAMED_ELSEWHERE.iter().any(|folder| place.starts_with(folder))
 }
 
 /// The folder in which a file may share its name.

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::media_type::TypePattern;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::rule::Rules;
 use words::schema::{Collection, Field, IdRule, Schema, Sizes, Table};

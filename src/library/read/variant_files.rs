@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::catalog::{self, Catalog};
-use crate::library::blobs::{Blobs, MAX_TRIES};
+use crate::library::blob_files::{Blobs, MAX_TRIES};
 use crate::library::counts::Counts;
 use crate::library::error::Error;
 use crate::library::home::reserve::Reserve;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
 use crate::catalog::blobs::Reservation;
-use crate::library::blobs::damage::Damage;
+use crate::library::blob_files::damage::Damage;
 use crate::library::counts::Counts;
 use crate::library::error::Error;
 use crate::library::lookup::Lookup;
