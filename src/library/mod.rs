@@ -4,21 +4,21 @@
 //! Each folder holds the parts for one kind of work. A part is handed the parts that it needs when the library is opened, and
 //! knows only those that stand above it in this table:
 //!
-//! | folder  | what happens there                                                              |
-//! |---------|---------------------------------------------------------------------------------|
-//! | home    | the directory: layout, lock, identity; staged files, reserve, settings          |
-//! | lookup  | declared tables, fields and boxes; rows, links and places                       |
-//! | limit   | quotas, and the tally of scratch                                                |
-//! | scratch | unvalidated files in a row                                                      |
-//! | refuse  | the journal of refusals, reports beside files, the quarantine                   |
-//! | keep    | promises, the sweep, the trash, scratch that expires                            |
-//! | blobs   | stored bytes: opened, put, named by their store                                 |
-//! | publish | the one way in which bytes become an attachment                                 |
-//! | names   | rows, links, attributes and backups change                                      |
-//! | draft   | a write, until it is judged                                                     |
-//! | read    | open files, and variants                                                        |
-//! | json    | `row.json`                                                                      |
-//! | arrive  | drop boxes, URLs, and what a crash left                                         |
+//! | folder     | what happens there                                                     |
+//! |------------|------------------------------------------------------------------------|
+//! | home       | the directory: layout, lock, identity; staged files, reserve, settings |
+//! | lookup     | declared tables, fields and boxes; rows, links and places              |
+//! | limit      | quotas, and the tally of scratch                                       |
+//! | scratch    | unvalidated files in a row                                             |
+//! | refuse     | the journal of refusals, reports beside files, the quarantine          |
+//! | keep       | promises, the sweep, the trash, scratch that expires                   |
+//! | blob_files | stored bytes: opened, put, named by their store                        |
+//! | publish    | the one way in which bytes become an attachment                        |
+//! | names      | rows, links, attributes and backups change                             |
+//! | draft      | a write, until it is judged                                            |
+//! | read       | open files, and variants                                               |
+//! | json       | `row.json`                                                             |
+//! | arrive     | drop boxes, URLs, and what a crash left                                |
 
 pub mod arrive;
 pub mod blob_files;

@@ -25,7 +25,13 @@ const DEEPER: [(&str, &[&str]); 3] = [
 pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
-pub const PARTS: [Parts; 0] = [];
+pub const PARTS: [Parts; 1] = [(
+    "library",
+    &[
+        "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
+        "names", "draft", "read", "json", "arrive", "wiring",
+    ],
+)];
 
 /// Outside crates, and where in the house they may be named.
 pub const DOORS: [(&str, &str); 21] = [
