@@ -9,7 +9,7 @@ use crate::catalog::sqlite::Watch;
 use crate::config::Config;
 use crate::fuse::{self, Mounted};
 use crate::library::variant::Renderer;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use crate::tree::{Scope, Tree};
 use words::attachment::AttachmentId;
 use words::variant::Variant;

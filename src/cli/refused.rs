@@ -9,7 +9,7 @@ use super::{Error, library, say};
 use crate::config::Config;
 use crate::library::kept::Kept;
 use crate::tree::Tree;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use words::byte_count::ByteCount;
 use words::refusal::RefusalId;
 

@@ -11,7 +11,7 @@ use super::control::{self, Request, Response};
 use super::{Error, library, say};
 use crate::config::Config;
 use crate::tree::Tree;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use words::byte_count::ByteCount;
 
 /// Show what the library holds and what the daemon is at

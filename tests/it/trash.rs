@@ -11,7 +11,7 @@ use mediafs::catalog::memory::Memory;
 use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::sweep::Patience;
 use mediafs::tree::Error;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 
 use super::model::house::{Backing, House};
 use super::model::kernel::{At, Kernel, Refusal, process};

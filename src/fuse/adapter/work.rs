@@ -17,7 +17,7 @@ use crate::fuse::pool::{Pool, said_by};
 use crate::fuse::vigil::Vigil;
 use crate::tree::Tree;
 use crate::tree::activity::{Operation, Queue};
-use crate::tree::ops::Work;
+use crate::tree::ops::cost::Work;
 use crate::tree::{Error, Result};
 
 /// Publications that wait; beyond them a thread of the session publishes by itself, and new requests wait.

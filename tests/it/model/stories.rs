@@ -2,7 +2,7 @@
 //! Does not repeat the laws of `draft`.
 
 use mediafs::library::sweep::Patience;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 
 use super::house::{Backing, House};
 use super::kernel::{Answer, At, How, Kernel, Refusal, process};

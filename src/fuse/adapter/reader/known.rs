@@ -9,7 +9,8 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::tree::Ino;
-use crate::tree::attr::{Attr, Kind};
+use crate::tree::node::Kind;
+use crate::tree::show::attr::Attr;
 use words::slot::Name;
 
 /// What the kernel holds, and nothing else.
@@ -168,7 +169,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::attr::{Entry, Lifetime};
+    use crate::tree::show::attr::{Entry, Lifetime};
     use words::attachment::{Access, Times};
     use words::timestamp::Timestamp;
 
