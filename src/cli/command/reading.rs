@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::fuse::mount::device::Settings;
 use crate::fuse::{self, Changed, Mounted};
 use crate::library::read::variant_files::Renderer;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use crate::tree::{Scope, Tree};
 use words::attachment::AttachmentId;
 use words::variant::Variant;

@@ -28,8 +28,21 @@ pub type Parts = (&'static str, &'static [&'static str]);
 pub const PARTS: [Parts; 1] = [(
     "library",
     &[
-        "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
-        "names", "draft", "read", "json", "arrive", "wiring",
+        "home",
+        "counts",
+        "lookup",
+        "limit",
+        "scratch",
+        "refuse",
+        "keep",
+        "blob_files",
+        "publish",
+        "names",
+        "draft",
+        "read",
+        "json",
+        "arrive",
+        "wiring",
     ],
 )];
 

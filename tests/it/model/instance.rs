@@ -14,7 +14,7 @@ use mediafs::library::home::Home;
 use mediafs::library::home::settings::Settings;
 use mediafs::library::{Library, Parts};
 use mediafs::tree::Tree;
-use mediafs::tree::process::Processes;
+use mediafs::tree::open::processes::Processes;
 use pipeline::{self, Pipeline};
 use tempfile::TempDir;
 use words::access::Policy;
