@@ -10,7 +10,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{Error, say, workers};
 use crate::config::Config;
-use pipeline::{self, Candidate, Pipeline};
+use pipeline::candidate::Candidate;
+use pipeline::{self, Pipeline};
 use words::attachment::Content;
 use words::byte_count::ByteCount;
 use words::refusal::Violation;

@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::Error;
 use crate::fuse;
-use pipeline::{Pipeline, Settings, worker};
+use pipeline::worker::pool::Settings;
+use pipeline::{Pipeline, worker};
 
 /// Address space of a worker: an image of 100 megapixels at 4 bytes, its result, and room to turn it.
 const MEMORY: u64 = 2 << 30;
@@ -24,7 +25,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn run(&self) -> ExitCode {
-        worker::serve(self.memory)
+        worker::serve::serve(self.memory)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::library::refuse::Author;
 use crate::library::staging::{self, Frozen, Note, Staged};
 use crate::library::writeback::Writeback;
 use crate::library::{Error, Library, Target};
-use pipeline::Sum;
+use pipeline::running_digest::RunningDigest;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::refusal::{Refusal, Violation};
 use words::timestamp::Timestamp;
@@ -58,7 +58,7 @@ pub(super) struct Work {
     /// Bytes that the writer sent from offset 0 on without a gap.
     pub(super) contiguous: u64,
     /// What was seen of the staged bytes.
-    pub(super) sum: Sum,
+    pub(super) sum: RunningDigest,
     pub(super) writeback: Writeback,
     /// Whether space beyond the end of the staged file may be allocated.
     pub(super) reserved: bool,
@@ -111,7 +111,7 @@ impl Draft {
             stage: Stage::Untouched,
             start,
             contiguous: 0,
-            sum: Sum::default(),
+            sum: RunningDigest::default(),
             writeback: Writeback::default(),
             reserved: false,
             probe_at: Some(1),

@@ -13,7 +13,8 @@ use crate::library::attributes::{ORIGIN, as_source};
 use crate::library::kept::Kept;
 use crate::library::refuse::Author;
 use crate::library::{Error, Library, Target};
-use pipeline::{self, Candidate, Refined, Sent, Sum};
+use pipeline::candidate::{Candidate, Refined, Sent};
+use pipeline::running_digest::RunningDigest;
 use words::attachment::{Access, Original, StoreId, Times};
 use words::digest::Digest;
 use words::refusal::{Refusal, RefusalId, Rule, Violation};
@@ -30,7 +31,7 @@ pub struct Raw {
     file: File,
     length: u64,
     /// What was seen of them while they were written.
-    sum: Sum,
+    sum: RunningDigest,
     /// Where they are already, below the quarantine.
     kept: Option<String>,
 }
@@ -40,11 +41,11 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length, sum: Sum::default(), kept: None })
+        Ok(Self { file, length, sum: RunningDigest::default(), kept: None })
     }
 
     /// The same bytes, of which this was seen while they were written.
-    pub(super) fn seen(self, sum: Sum) -> Self {
+    pub(super) fn seen(self, sum: RunningDigest) -> Self {
         Self { sum, ..self }
     }
 
@@ -143,7 +144,7 @@ impl Library {
     ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
-        let candidate = Candidate::identify(raw.file, raw.length, extension)?.seen(raw.sum);
+        let candidate = Candidate::identify(raw.file, raw.length, extension)?.hashed(raw.sum);
         let admitted = candidate.admit(rules)?;
         let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
         let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;

@@ -153,7 +153,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
 
 /// Workers are this program's own; one is enough, and none is started before the first image.
 pub fn pipeline() -> Arc<Pipeline> {
-    let settings = pipeline::Settings {
+    let settings = pipeline::worker::pool::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),

@@ -1,4 +1,4 @@
-//! What headers say, and what those that lie or end too soon do not.
+//! Tests of headers: good ones, cut-off ones and hostile ones.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ fn whole(Sample { name, bytes }: &Sample) -> Header {
 
 fn image(format: Format, width: u32, height: u32) -> Header {
     let dimensions = Dimensions::new(width, height);
-    Header::Image { format, dimensions, turn: Turn::Settled }
+    Header::Image { format, dimensions, sides: Sides::Final }
 }
 
 fn jpeg_with(segments: &[(u8, &[u8])]) -> Vec<u8> {
@@ -49,7 +49,7 @@ fn a_turned_jpeg_is_measured_as_it_is_shown_wherever_its_exif_lies() {
 fn a_size_whose_orientation_may_still_come_is_marked_open() {
     let bytes = jpeg_with(&[(0xC0, FRAME), (0xE1, TURNED)]);
     let dimensions = Dimensions::new(40, 30);
-    let open = Header::Image { format: Format::Jpeg, dimensions, turn: Turn::Open };
+    let open = Header::Image { format: Format::Jpeg, dimensions, sides: Sides::MaySwap };
     assert_eq!(of_prefix(&bytes[..20], End::Open), open);
     assert_eq!(of_prefix(&bytes[..10], End::Open), Header::NeedMore);
     assert_eq!(of_prefix(&bytes[..10], End::Whole), Header::Broken(Flaw::Truncated));
@@ -75,15 +75,15 @@ fn a_tiff_directory_is_read_in_both_orders_and_widths() {
 }
 
 #[test]
-fn every_photo_of_the_corpus_has_a_size() {
+fn every_photo_of_the_corpus_has_a_final_size() {
     for photo in samples::all("photos") {
         let header = whole(&photo);
-        assert!(matches!(header, Header::Image { turn: Turn::Settled, .. }), "{header:?}");
+        assert!(matches!(header, Header::Image { sides: Sides::Final, .. }), "{header:?}");
     }
 }
 
 #[test]
-fn hostile_headers_are_told_as_they_are() {
+fn hostile_headers_have_their_known_findings() {
     let expected = [
         ("bmp_huge.bmp", image(Format::Bmp, 60_000, 60_000)),
         ("bomb_50k_gray1.png", image(Format::Png, 50_000, 50_000)),
@@ -102,15 +102,15 @@ fn hostile_headers_are_told_as_they_are() {
 }
 
 #[test]
-fn no_prefix_says_what_the_whole_denies() {
+fn no_prefix_contradicts_the_whole_file() {
     for Sample { name, bytes } in ["photos", "hostile"].into_iter().flat_map(samples::all) {
         let all = of_prefix(&bytes, End::Whole);
-        // Every length where headers lie, then in strides: behind the header nothing changes.
+        // Every length up to where headers end, then every 9973rd: nothing changes behind the header.
         let lengths = (0..bytes.len().min(2048)).chain((2048..bytes.len()).step_by(9973));
         for length in lengths.take_while(|length| *length < 256 << 10) {
             let found = of_prefix(&bytes[..length], End::Open);
-            let settled = matches!(found, Header::Image { turn: Turn::Settled, .. });
-            assert!(!settled || found == all, "{name} at {length}: {found:?}, {all:?}");
+            let final_ = matches!(found, Header::Image { sides: Sides::Final, .. });
+            assert!(!final_ || found == all, "{name} at {length}: {found:?}, {all:?}");
         }
     }
 }
