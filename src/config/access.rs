@@ -1,25 +1,24 @@
-//! The keys that fix owner, group and modes, of a table and of the mount.
-//! Does not know what they do (`words::access` does), nor how users are looked up (`owner` does).
+//! The keys of `[mount]` and of tables that fix owner, group and modes.
 
 use toml::de::DeValue;
 
-use super::reader::Section;
-use super::{owner, value};
+use super::section::Section;
+use super::{users, value};
 use words::access::Policy;
 
-/// `[mount]` has one word for user and group.
+/// The policy of the mount, which has one key for user and group.
 pub(super) fn of_mount(section: &Section<'_>) -> Policy {
-    let (uid, gid) = section.key("owner", whole).unzip();
+    let (uid, gid) = section.key("owner", user_and_group).unzip();
     Policy { uid, gid, ..modes(section) }
 }
 
-/// Of a table a group may be fixed alone, for users who share one.
+/// The policy of a table, which may fix a group alone, for users who share it.
 pub(super) fn of_table(section: &Section<'_>) -> Policy {
     let group = section.key("group", group);
     let (uid, gid) = if section.has("group") {
-        (section.key("owner", alone), group)
+        (section.key("owner", user_alone), group)
     } else {
-        section.key("owner", whole).unzip()
+        section.key("owner", user_and_group).unzip()
     };
     Policy { uid, gid, ..modes(section) }
 }
@@ -33,17 +32,17 @@ fn modes(section: &Section<'_>) -> Policy {
 }
 
 /// A user with a group: the one that is written, or the user's own.
-fn whole(value: &DeValue<'_>) -> Result<(u32, u32), String> {
-    owner::resolve(user(value)?)
+fn user_and_group(value: &DeValue<'_>) -> Result<(u32, u32), String> {
+    users::resolve(user(value)?)
 }
 
-/// A user whose group is said elsewhere.
-fn alone(value: &DeValue<'_>) -> Result<u32, String> {
+/// A user whose group is the value of another key.
+fn user_alone(value: &DeValue<'_>) -> Result<u32, String> {
     let written = user(value)?;
     if written.contains(':') {
         return Err(format!("\"{written}\" names a group, and so does `group`; say it once"));
     }
-    owner::user(written)
+    users::user(written)
 }
 
 fn user<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
@@ -51,5 +50,5 @@ fn user<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
 }
 
 fn group(value: &DeValue<'_>) -> Result<u32, String> {
-    owner::group(value::string(value, "a group such as \"www-data\" or \"1000\"")?)
+    users::group(value::string(value, "a group such as \"www-data\" or \"1000\"")?)
 }

@@ -1,16 +1,14 @@
-//! `[boxes.<name>]`: which folders below `/drop` there are, and what becomes of the files in them.
-//! Does not know how a template is written: `words::template` does.
+//! `[boxes.<name>]`: the drop boxes, which are directories below `/drop`.
 
 use std::time::Duration;
 
-use super::reader::Section;
-use super::section::checked_name;
-use super::value;
+use super::section::Section;
+use super::{name, value};
 use words::schema::{DropBox, Table};
 use words::slot::Name;
 use words::template::Template;
 
-/// How long nobody must have written to a file, unless a box says otherwise.
+/// The default time after which a file that nobody writes to is complete.
 const SETTLE: Duration = Duration::from_secs(5);
 
 pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Vec<DropBox> {
@@ -19,7 +17,7 @@ pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Vec<DropBox> {
 }
 
 fn one(name: &str, section: &Section<'_>, tables: &[Table]) -> Option<DropBox> {
-    let name = checked_name(name, section);
+    let name = name::checked(name, section);
     let into = section.key("into", |value| {
         let written = value::text(value)?;
         find(&written, tables).ok_or_else(|| unknown(&written, tables))
@@ -49,7 +47,7 @@ fn one(name: &str, section: &Section<'_>, tables: &[Table]) -> Option<DropBox> {
     })
 }
 
-/// `table.field`
+/// The table and field that `table.field` stands for.
 fn find<'a>(written: &str, tables: &'a [Table]) -> Option<(&'a Table, &'a Name)> {
     let (table, field) = written.split_once('.')?;
     let table = tables.iter().find(|known| known.name.as_str() == table)?;

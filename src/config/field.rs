@@ -1,21 +1,21 @@
-//! The rules of one field: which keys it has, and which of them contradict one another.
-//! Does not know how a value is written (`value`) nor how a rule is judged (`pipeline`).
+//! `[tables.<table>.fields.<name>]`: the keys of a field, and which of them contradict one another.
 
 use std::fmt::Display;
 
 use toml::de::DeValue;
 
-use super::reader::Section;
+use super::section::Section;
 use super::{quota, store, value};
+use words::dimensions::Dimensions;
 use words::media_type::{Format, TypePattern};
 use words::rule::{Crop, Edge, Kind, Metadata, Normal, Resize, Rules};
 use words::schema::{Collection, Field, OnRefuse, Report};
 use words::slot::Name;
 
-/// Items that a collection takes unless it is configured: each listing reads them all.
+/// The default number of items of a collection. A listing reads them all.
 const MAX_ITEMS: u64 = 10_000;
 
-/// Keys that mean nothing where bytes are not looked into.
+/// Keys that only image fields have.
 const OF_IMAGES: [&str; 17] = [
     "min_width",
     "min_height",
@@ -36,7 +36,7 @@ const OF_IMAGES: [&str; 17] = [
     "keep_original",
 ];
 
-/// Reads a field's section. `None` if its type is not told; the problems say what else is wrong.
+/// Reads the section of a field. `None` if its type is missing or wrong.
 pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option<Field> {
     let kind = kind(section);
     let rules = match kind {
@@ -56,13 +56,13 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
         delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
         on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
-        report: reports(section, collection),
+        report: report(section, collection),
         ..Field::new(name, rules)
     };
-    unsupported(section);
+    quota::elsewhere(section);
     section.finish();
     match kind? {
-        Kind::File => foreign_to_files(section),
+        Kind::File => refuse_image_keys(section),
         Kind::Image => {
             contradictions(section, &field.rules);
             types(section, &field.rules);
@@ -77,8 +77,8 @@ fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
     value::one_of(value, &choices)
 }
 
-/// There is nowhere else to lay it: a row's names are the configuration's.
-fn reports(section: &Section<'_>, collection: Collection) -> Report {
+/// A sidecar needs a collection: the names in a row are those of its fields.
+fn report(section: &Section<'_>, collection: Collection) -> Report {
     let choices = [("log", Report::Log), ("sidecar", Report::Sidecar)];
     let report = section.key("report", |value| value::one_of(value, &choices));
     if report == Some(Report::Sidecar) && collection == Collection::One {
@@ -147,27 +147,27 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
     }
 }
 
-fn unsupported(section: &Section<'_>) {
-    quota::elsewhere(section);
-}
-
-fn foreign_to_files(section: &Section<'_>) {
+fn refuse_image_keys(section: &Section<'_>) {
     for key in OF_IMAGES.into_iter().filter(|key| section.has(key)) {
         section.complain(key, "only images have this; say type = \"image\" or remove the key");
     }
 }
 
 fn sizes(section: &Section<'_>, rules: &Rules) {
-    ordered(section, ("min_size", Some(rules.min_size)), ("max_size", Some(rules.max_size)));
+    let least = Bound { key: "min_size", value: Some(rules.min_size) };
+    ordered(section, &least, &Bound { key: "max_size", value: Some(rules.max_size) });
     if rules.max_size.0 == 0 {
         section.complain("max_size", "nothing could ever be written to the field");
     }
 }
 
+/// Complains of rules that no image can meet together.
 fn contradictions(section: &Section<'_>, rules: &Rules) {
-    ordered(section, ("min_width", rules.min_width), ("max_width", rules.max_width));
-    ordered(section, ("min_height", rules.min_height), ("max_height", rules.max_height));
-    ordered(section, ("min_ratio", rules.min_ratio), ("max_ratio", rules.max_ratio));
+    let side = |key, value| Bound { key, value };
+    ordered(section, &side("min_width", rules.min_width), &side("max_width", rules.max_width));
+    ordered(section, &side("min_height", rules.min_height), &side("max_height", rules.max_height));
+    let ratio = |key, value| Bound { key, value };
+    ordered(section, &ratio("min_ratio", rules.min_ratio), &ratio("max_ratio", rules.max_ratio));
     let least = u64::from(rules.min_width.unwrap_or(1)) * u64::from(rules.min_height.unwrap_or(1));
     if rules.max_pixels.is_some_and(|most| least > most) {
         section
@@ -179,13 +179,13 @@ fn contradictions(section: &Section<'_>, rules: &Rules) {
             .complain("resize", "an exact size and `fit` exclude one another; remove one of them");
     }
     if let (Some(Resize::Exact(size)), Some(crop)) = (rules.normal.resize, rules.normal.crop)
-        && outside(crop, (size.width, size.height))
+        && outside(crop, size)
     {
         section.complain("crop", &format!("reaches out of the {size} that `resize` makes"));
     }
 }
 
-/// The sides may leave no image whose ratio is allowed.
+/// Complains of sides that leave no image with an allowed ratio.
 fn ratios(section: &Section<'_>, rules: &Rules) {
     let ratio =
         |width: Option<u32>, height: Option<u32>| Some(f64::from(width?) / f64::from(height?));
@@ -205,18 +205,23 @@ fn ratios(section: &Section<'_>, rules: &Rules) {
     }
 }
 
-fn outside(crop: Crop, (width, height): (u32, u32)) -> bool {
+/// Whether a crop reaches out of an image of this size.
+fn outside(crop: Crop, size: Dimensions) -> bool {
     let beyond = |edge, side| matches!(edge, Edge::Pixels(pixels) if pixels > side);
-    beyond(crop.right, width) || beyond(crop.bottom, height)
+    beyond(crop.right, size.width) || beyond(crop.bottom, size.height)
 }
 
-fn ordered<T: PartialOrd + Display>(
-    section: &Section<'_>,
-    (low, least): (&str, Option<T>),
-    (high, most): (&str, Option<T>),
-) {
-    let (Some(least), Some(most)) = (least, most) else { return };
+/// A bound and the key that sets it.
+struct Bound<T> {
+    key: &'static str,
+    value: Option<T>,
+}
+
+/// Complains of a lower bound above the upper one.
+fn ordered<T: PartialOrd + Display>(section: &Section<'_>, low: &Bound<T>, high: &Bound<T>) {
+    let (Some(least), Some(most)) = (&low.value, &high.value) else { return };
     if least > most {
+        let (low, high) = (low.key, high.key);
         let default = if section.has(high) { "" } else { " (its default)" };
         let key = if section.has(low) { low } else { high };
         section.complain(key, &format!("{low} {least} is above {high} {most}{default}"));
@@ -231,7 +236,7 @@ fn types(section: &Section<'_>, rules: &Rules) {
     }
 }
 
-/// Why no image field, or not this one, can take a type.
+/// Why this field, or any image field, can never accept a type.
 fn never_taken(pattern: &TypePattern, stored: Option<Format>) -> Option<&'static str> {
     let media_type = match pattern {
         TypePattern::Any(top) if top == "image" => return None,

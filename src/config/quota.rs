@@ -1,16 +1,15 @@
 //! `[quotas]`: what tables and users may have.
-//! Does not know what anybody has.
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::reader::Section;
-use super::{owner, value};
+use super::section::Section;
+use super::{users, value};
 use words::quota::{Quota, Quotas};
 use words::schema::Table;
 
-/// `[quotas.tables.user]`, `[quotas.uid]` for each user, `[quotas.uids.1000]` for one.
+/// `[quotas.tables.user]` is the quota of a table, `[quotas.uid]` of each user, `[quotas.uids.1000]` of one.
 pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Quotas {
     let quotas = Quotas {
         tables: section.section("tables").map(|all| of_tables(&all, tables)).unwrap_or_default(),
@@ -21,7 +20,7 @@ pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Quotas {
     quotas
 }
 
-/// Where one looks for a quota first, there is none: says where it stands.
+/// Complains of a quota in another section, with the sections that have quotas.
 pub(super) fn elsewhere(section: &Section<'_>) {
     for key in ["quota", "quotas"] {
         if section.known(key) {
@@ -38,7 +37,7 @@ fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<words::slot::N
     for (name, child) in section.sections() {
         match tables.iter().find(|table| table.name.as_str() == name) {
             Some(table) => drop(quotas.insert(table.name.clone(), quota(&child))),
-            None => child.misnamed("no table of this name is declared"),
+            None => child.reject("no table of this name is declared"),
         }
     }
     quotas
@@ -47,12 +46,12 @@ fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<words::slot::N
 fn of_users(section: &Section<'_>) -> BTreeMap<u32, Quota> {
     let mut quotas = BTreeMap::new();
     for (name, child) in section.sections() {
-        // Only the number of the user is wanted: its group may be unknown.
-        let uid = name.parse().or_else(|_| owner::resolve(name).map(|(uid, _)| uid));
+        // The number of a user need not be in /etc/passwd.
+        let uid = name.parse().or_else(|_| users::resolve(name).map(|(uid, _)| uid));
         match uid {
-            Ok(0) => child.misnamed("root is held to no quota of users"),
+            Ok(0) => child.reject("root is held to no quota of users"),
             Ok(uid) => drop(quotas.insert(uid, quota(&child))),
-            Err(reason) => child.misnamed(&reason),
+            Err(reason) => child.reject(&reason),
         }
     }
     quotas

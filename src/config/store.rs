@@ -1,22 +1,31 @@
-//! The stores beside the library's own: which keys each has, and which fields may name it.
-//! Does not look at the directories.
+//! `[stores.<name>]`: the stores beside the library's own, and the fields that name them.
 
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::reader::Section;
-use super::section::{base_url, checked_name, directory};
-use super::{Library, Store, value};
+use super::library::Library;
+use super::section::Section;
+use super::{name, value};
 use words::slot::Name;
 
-/// What the library's own store is called where a store is told.
+/// The name of the library's own store in messages.
 const OWN: &str = "default";
+
+/// A directory for the blobs of the fields that name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    pub name: Name,
+    /// A relative path counts from the directory of the configuration file.
+    pub path: PathBuf,
+    /// Without a trailing slash.
+    pub base_url: Option<String>,
+}
 
 /// The stores of a configuration.
 pub(super) struct Declared {
     pub stores: Vec<Store>,
-    /// Also of those in whose sections something is wrong: a field that names one is right to.
+    /// The names of all stores, also of those whose sections have mistakes, so that fields may name them.
     pub names: Vec<Name>,
 }
 
@@ -28,9 +37,9 @@ impl Declared {
     ) -> Self {
         let mut declared = Self { stores: Vec::new(), names: Vec::new() };
         for (name, section) in sections {
-            let name = checked_name(name, &section);
+            let name = name::checked(name, &section);
             if name.as_ref().is_some_and(|name| name.as_str() == OWN) {
-                section.misnamed("the library's own store is called so; choose another name");
+                section.reject("the library's own store is called so; choose another name");
             }
             declared.names.extend(name.clone());
             let Some((path, base_url)) = store(&section, base) else { continue };
@@ -52,16 +61,16 @@ impl Declared {
 }
 
 fn store(section: &Section<'_>, base: &Path) -> Option<(PathBuf, Option<String>)> {
-    let path = section.key("path", directory);
+    let path = section.key("path", value::directory);
     if !section.has("path") {
         section.missing("path", "say where its files are kept, such as path = \"/mnt/archive\"");
     }
-    let base_url = section.key("base_url", base_url);
+    let base_url = section.key("base_url", value::base_url);
     section.finish();
     Some((base.join(path?).components().collect(), base_url))
 }
 
-/// The store that a field names, which must be one of these.
+/// The store that a field names. Errors: it is not one of these.
 pub(super) fn named(value: &DeValue<'_>, stores: &[Name]) -> Result<Name, String> {
     let written = value::text(value)?;
     let found = stores.iter().find(|name| name.as_str() == written);

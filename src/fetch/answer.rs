@@ -1,35 +1,21 @@
-//! The answer of a server: a body to be read, a redirect to be followed, or neither.
-//! Does not ask; believes nothing that the server says of its body but what would make it refuse the body.
-
-use std::io::{self, Read};
-use std::ops::ControlFlow;
+//! The answer of a server: a body to be read, a redirect to be followed, or an error.
 
 use ureq::http::{HeaderMap, HeaderName, Response, header};
-use ureq::{Body as Stream, BodyReader};
 
-use crate::fetch::locator::Url;
-use crate::fetch::{Error, Fetched, Piece};
+use crate::fetch::body::Body;
+use crate::fetch::error::Error;
 use words::byte_count::ByteCount;
+use words::url::Url;
 
-const CHUNK: usize = 64 << 10;
-
-/// What came back.
+/// An answer that is no error.
 pub(super) enum Answer {
     Body(Body),
     Redirect(Url),
 }
 
-/// A body that has not been read.
-pub(super) struct Body {
-    reader: BodyReader<'static>,
-    expected: Option<u64>,
-    limit: ByteCount,
-    content_type: Option<String>,
-}
-
 impl Answer {
     pub(super) fn of(
-        response: Response<Stream>,
+        response: Response<ureq::Body>,
         url: &Url,
         limit: ByteCount,
     ) -> Result<Self, Error> {
@@ -63,7 +49,7 @@ fn redirect(headers: &HeaderMap, url: &Url) -> Result<Url, Error> {
     Ok(next)
 }
 
-/// An encoding that would have to be undone before the bytes are the file's: a bomb's door.
+/// An encoding that the server used although it was asked not to. Decoding it could expand a small body without bounds.
 fn foreign_encoding(headers: &HeaderMap) -> Option<String> {
     let plain = |name: &HeaderName, usual: &str| {
         let value = text(headers, name)?.trim().to_ascii_lowercase();
@@ -73,7 +59,7 @@ fn foreign_encoding(headers: &HeaderMap) -> Option<String> {
         .or_else(|| plain(&header::TRANSFER_ENCODING, "chunked"))
 }
 
-/// The values of a header, as one list.
+/// The values of a header, joined by commas.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<_> = headers
         .get_all(name)
@@ -81,47 +67,4 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         .collect();
     (!values.is_empty()).then(|| values.join(", "))
-}
-
-impl Body {
-    pub(super) fn read(
-        mut self,
-        url: Url,
-        take: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
-    ) -> Result<Fetched, Error> {
-        let (expected, limit) = (self.expected, self.limit);
-        let mut buffer = vec![0; CHUNK];
-        let mut length = 0;
-        loop {
-            let count = match self.reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(&url, length, expected, error)),
-            };
-            let piece = Piece { offset: length, bytes: &buffer[..count], expected };
-            length += count as u64;
-            if length > limit.0 {
-                return Err(Error::TooLarge { length, limit });
-            }
-            if take(piece).is_break() {
-                return Err(Error::Stopped);
-            }
-        }
-        if expected.is_some_and(|expected| expected != length) {
-            return Err(Error::Truncated { host: url.host(), received: length, expected });
-        }
-        Ok(Fetched { length, url, content_type: self.content_type })
-    }
-}
-
-fn broken(url: &Url, received: u64, expected: Option<u64>, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted => {
-            Error::Truncated { host: url.host(), received, expected }
-        }
-        _ => Error::of(url, ureq::Error::from(error)),
-    }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::fetch::Url;
 use crate::library::attributes;
 use crate::library::describe::FREE;
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
@@ -11,6 +10,7 @@ use crate::library::publish::Metadata;
 use crate::library::{Error, Library};
 use words::attachment::{Amendment, AttachmentId};
 use words::timestamp::Timestamp;
+use words::url::Url;
 
 impl Draft {
     /// A draft whose bytes come from a URL.

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::fetch::{self, Url, UrlError};
+use crate::fetch;
 use crate::library::draft::{Draft, Start};
 use crate::library::refuse::Author;
 use crate::library::settle::Verdict;
@@ -13,6 +13,7 @@ use pipeline::policy;
 use words::attachment::{Access, AttachmentId};
 use words::byte_count::ByteCount;
 use words::refusal::{Refusal, Rule, Violation};
+use words::url::{Url, UrlError};
 
 /// What is to be fetched, and where it goes.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ impl Library {
             .fetched_from(url.clone());
         let download = self.downloads.begin(&target.slot, url);
         let mut unfit = None;
-        let mut take = |piece: fetch::Piece<'_>| {
+        let mut take = |piece: fetch::body::Piece<'_>| {
             download.advance(&piece);
             match draft.write_at(self, piece.offset, piece.bytes) {
                 Ok(_) => ControlFlow::Continue(()),

@@ -26,7 +26,7 @@ use words::scratch::ScratchRecord;
 use words::refusal::{Refusal, Rule, Violation};
 use words::schema::{self, Collection, Field, IdRule};
 use words::slot::Name;
-use words::template::Arrival;
+use words::template::Values;
 use words::timestamp::Timestamp;
 
 /// The internal table. No configured one has a `$` in its name.
@@ -212,7 +212,7 @@ impl Library {
         let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
         for attempt in 0..MAX_ATTEMPTS {
             let at = Timestamp::now();
-            let arrival = Arrival { file: &record.name, at, random: random()? };
+            let arrival = Values { file: &record.name, at, random: random()? };
             let around = template.around(&arrival);
             let number = match attempt {
                 _ if template.counts() => Some(self.next_number(drop_box, table, around)?),

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fetch::{Piece, Url};
+use crate::fetch::body::Piece;
 use words::slot::Slot;
+use words::url::Url;
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fetch::Url;
 use crate::library::promise::Promise;
 use crate::library::quota::Room;
 use crate::library::refuse::Author;
@@ -17,6 +16,7 @@ use pipeline::running_digest::RunningDigest;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::refusal::{Refusal, Violation};
 use words::timestamp::Timestamp;
+use words::url::Url;
 
 /// What a draft begins with.
 #[derive(Debug)]

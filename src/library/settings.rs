@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::fetch;
 use crate::library::quarantine::Bounds;
 use crate::library::stores::Store;
 use words::access::Policy;
@@ -28,5 +27,5 @@ pub struct Settings {
     /// Owner, group and modes where no table has a word of its own.
     pub access: Policy,
     /// Where files may be fetched from.
-    pub fetch: fetch::Policy,
+    pub fetch: words::download::Policy,
 }

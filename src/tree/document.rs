@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fetch::shortcut;
 use crate::tree::process::Owner;
 use crate::tree::urls::Writing;
 use crate::tree::{Error, Result};
 use words::attachment::{RowId, TableId};
 use words::refusal::Refusal;
+use words::shortcut;
 
 /// The longest document. A row of 10,000 items has some 8 MiB.
 pub const MAX_BYTES: usize = 32 << 20;

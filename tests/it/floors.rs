@@ -36,7 +36,7 @@ const DOORS: [(&str, &str); 21] = [
     ("tracing_subscriber", "src/cli/"),
     ("turbojpeg", "src/pipeline/"),
     ("ureq", "src/fetch/"),
-    ("url", "src/fetch/"),
+    ("url", "src/url.rs"),
 ];
 
 const MAX_LINES: usize = 400;

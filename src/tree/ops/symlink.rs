@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::fetch::Url;
 use crate::library::Target;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
 use crate::tree::directory::Directory;
@@ -24,6 +23,7 @@ use words::place::{Folder, Place};
 use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
+use words::url::Url;
 
 /// What becomes of a symbolic link.
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fetch::{Url, UrlError, shortcut};
 use crate::library::Target;
 use crate::library::attach_url::Order;
 use crate::library::promise::Promise;
@@ -24,6 +23,8 @@ use words::place::Place;
 use words::refusal::{Rule, Violation};
 use words::schema::Field;
 use words::scratch::ScratchRecord;
+use words::shortcut;
+use words::url::{Url, UrlError};
 
 /// A URL's way into a field, but for the URL.
 #[derive(Debug, Clone)]

@@ -169,7 +169,7 @@ fn settings() -> Settings {
         trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
-        fetch: mediafs::fetch::Policy::default(),
+        fetch: words::download::Policy::default(),
         quarantine: Bounds::default(),
         quotas: Quotas::default(),
         base_url: None,

@@ -1,13 +1,13 @@
-//! The texts in which URLs come: a line, or the shortcut file of a browser or a desktop.
-//! Does not fetch; what it reads may be hostile, is bounded, and is looked through once.
+//! Texts that carry a URL: a plain line, or the shortcut file of a browser or a desktop. A hostile text costs one pass over at
+//! most 64 KiB.
 
-use crate::fetch::locator::{Url, UrlError};
+use crate::url::{Url, UrlError};
 
-/// The longest text that is looked into.
+/// The longest text that is read.
 pub const MAX_BYTES: usize = 64 << 10;
 
-/// The URL in a text: its first line, or what `[InternetShortcut]` (Windows), a `.webloc` (macOS) or a `.desktop` of
-/// `Type=Link` (freedesktop.org) name.
+/// The URL in a text: its first line, or the URL of an `[InternetShortcut]` (Windows), a `.webloc` (macOS) or a `.desktop` file
+/// with `Type=Link` (freedesktop.org).
 pub fn read(text: &[u8]) -> Result<Url, UrlError> {
     if text.len() > MAX_BYTES {
         return Err(UrlError::TooLong(text.len()));
@@ -15,7 +15,7 @@ pub fn read(text: &[u8]) -> Result<Url, UrlError> {
     if text.starts_with(b"bplist") {
         return Err(UrlError::Binary);
     }
-    // Other lines of a shortcut may be in any encoding; an URL with a replacement character is refused as one.
+    // Other lines of a shortcut may have any encoding. A URL that is not UTF-8 gets a replacement character, which is refused.
     let text = String::from_utf8_lossy(text);
     let text = text.trim_start_matches('\u{feff}').trim();
     let url = match text.as_bytes().first() {
@@ -27,7 +27,7 @@ pub fn read(text: &[u8]) -> Result<Url, UrlError> {
     Url::parse(&url.ok_or(UrlError::Missing)?)
 }
 
-/// What lines of an INI file stand under.
+/// The section of an INI file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Heading {
     Shortcut,
@@ -53,7 +53,7 @@ fn ini(text: &str) -> Option<String> {
             Heading::Shortcut if key.eq_ignore_ascii_case("URL") => {
                 shortcut.get_or_insert(value);
             }
-            // KDE marks values that the shell would expand: `URL[$e]`.
+            // KDE writes `URL[$e]` for values in which variables are expanded.
             Heading::Desktop if key == "URL" || key == "URL[$e]" => {
                 desktop.get_or_insert(value);
             }
@@ -64,7 +64,7 @@ fn ini(text: &str) -> Option<String> {
     shortcut.or(desktop.filter(|_| is_link)).map(str::to_owned)
 }
 
-/// The string that follows the key `URL`. No entities but the five of XML and numbers, so that none can grow.
+/// The string behind the key `URL`. Of entities only the five of XML and numbers are known, so that none can expand.
 fn property_list(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("<key>URL</key>")?;
     let rest = rest.trim_start().strip_prefix("<string>")?;

@@ -1,5 +1,5 @@
-//! Who owns what is new: `user[:group]` by name or number, looked up in the texts of `/etc/passwd` and `/etc/group`.
-//! Does not know directories of users beyond those two files; numbers work where a name does not.
+//! Users and groups by name or number, looked up in `/etc/passwd` and `/etc/group`. Those of other directories, such as LDAP, must be
+//! given by number.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ pub(super) fn group(written: &str) -> Result<u32, String> {
     group_id(written, &groups())
 }
 
-/// A machine without the files has no names to give; the numbers still work.
+/// The text of the file. Without it numbers still work.
 fn passwd() -> String {
     fs::read_to_string("/etc/passwd").unwrap_or_default()
 }
@@ -66,12 +66,12 @@ fn columns(line: &str) -> Vec<&str> {
     line.split(':').collect()
 }
 
-/// Whether a line of passwd is about this user, by name or by number.
+/// Whether a line of passwd describes this user, given by name or by number.
 fn names(columns: &[&str], user: &str) -> bool {
     columns.first() == Some(&user) || (number(user).is_some() && columns.get(2) == Some(&user))
 }
 
-/// Digits only; the largest number means 'unchanged' to chown(2) and names nobody.
+/// Accepts digits only, and not the largest number, which stands for 'unchanged' in chown(2).
 fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && *number != u32::MAX)
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_is_nobody_is_named() {
+    fn an_unknown_owner_is_named() {
         let reason = |written| look_up(written, PASSWD, GROUP).expect_err("a reason");
         assert!(reason("mary").contains("no user \"mary\""));
         assert!(reason("root:wheel").contains("no group \"wheel\""));

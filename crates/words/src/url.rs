@@ -1,15 +1,17 @@
-//! A URL that may be fetched: http or https, without credentials, encoded as servers expect it.
-//! Does not know which addresses its host has.
+//! A URL of the web: http or https, without credentials, encoded as servers expect it.
 
 use std::fmt;
 
-use words::slot::Name;
+use crate::slot::Name;
 
-/// The longest URL that is taken, in bytes as it was given.
+/// The longest URL that is accepted, in bytes as it was given.
 pub const MAX_BYTES: usize = 8 << 10;
 
-/// An absolute URL of the web. Invariants: its scheme is http or https, it has a host, no user, no password, no fragment;
-/// what a URL may not hold as it stands, such as spaces and letters beyond ASCII, is percent-encoded.
+/// An absolute URL.
+///
+/// - its scheme is http or https
+/// - it has a host, and no user, password or fragment
+/// - characters that a URL may not contain, such as spaces and letters beyond ASCII, are encoded
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     given: String,
@@ -17,22 +19,22 @@ pub struct Url {
 }
 
 impl Url {
-    /// Accepts what people paste into a browser's address line, with its scheme (WHATWG URL standard).
+    /// Accepts what people paste into the address line of a browser, with a scheme (WHATWG URL standard).
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let given = text.trim();
         check_text(given)?;
         admit(given, ::url::Url::parse(given))
     }
 
-    /// Where a redirect leads: an absolute or a relative reference (RFC 9110, 10.2.2).
-    pub(super) fn follow(&self, location: &str) -> Result<Self, UrlError> {
+    /// The target of a redirect: an absolute or a relative reference (RFC 9110, 10.2.2).
+    pub fn follow(&self, location: &str) -> Result<Self, UrlError> {
         let location = location.trim();
         check_text(location)?;
         let target = admit(location, self.parsed.join(location))?;
         Ok(Self { given: target.parsed.to_string(), ..target })
     }
 
-    /// Whether this text claims to be a URL of the web at all.
+    /// Whether a text begins like a URL of the web.
     pub fn is_meant(text: &[u8]) -> bool {
         let begins = |scheme: &[u8]| {
             text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -40,12 +42,12 @@ impl Url {
         begins(b"http://") || begins(b"https://")
     }
 
-    /// As it was given, without the blanks around it.
+    /// The text as it was given, without blanks around it.
     pub fn as_given(&self) -> &str {
         &self.given
     }
 
-    /// As it is asked for.
+    /// The encoded URL, as it is sent to the server.
     pub fn as_str(&self) -> &str {
         self.parsed.as_str()
     }
@@ -54,7 +56,7 @@ impl Url {
         self.parsed.scheme() == "https"
     }
 
-    /// The host with its port, where that is not the scheme's own: `example.org:8080`.
+    /// The host, with its port if that is not the default of the scheme: `example.org:8080`.
     pub fn host(&self) -> String {
         let host = self.parsed.host_str().unwrap_or_default();
         match self.parsed.port() {
@@ -63,14 +65,19 @@ impl Url {
         }
     }
 
-    /// The last segment of the path, decoded, where it is a name that a file may have.
+    /// The last segment of the path, decoded. `None` if it is not valid as the name of a file.
     pub fn file_name(&self) -> Option<Name> {
         let segment = self.parsed.path_segments()?.rfind(|segment| !segment.is_empty())?;
         Name::parse_bytes(&decoded(segment)).ok()
     }
 }
 
-/// Before it is parsed: the parser drops control characters silently, which would make another URL of it.
+/// A host as it is written in a parsed URL: in lower case, in ASCII, numbers as addresses.
+pub fn host(text: &str) -> Option<String> {
+    ::url::Host::parse(text).ok().map(|host| host.to_string())
+}
+
+/// Checks a text before it is parsed: the parser would drop control characters silently and return another URL.
 fn check_text(text: &str) -> Result<(), UrlError> {
     if text.is_empty() {
         return Err(UrlError::Missing);
@@ -99,7 +106,7 @@ fn admit(given: &str, parsed: Result<::url::Url, ::url::ParseError>) -> Result<U
     Ok(Url { given: given.to_owned(), parsed })
 }
 
-/// Percent-decodes; what is no escape stays as it is.
+/// Percent-decodes a segment. A `%` without two hexadecimal digits stays as it is.
 fn decoded(segment: &str) -> Vec<u8> {
     let bytes = segment.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -122,7 +129,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Why a text is no URL that may be fetched.
+/// Why a text is not accepted as a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     #[error("no URL is in the text")]
