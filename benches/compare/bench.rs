@@ -1,5 +1,4 @@
-//! One run: where its files are, how long it may take, and the libraries and lists that it makes or finds there.
-//! Does not know the workloads.
+//! One run: its folder, its rounds, and the libraries and lists of files that it makes or finds there.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,22 +9,22 @@ use crate::failure::{Outcome, While};
 
 /// The configuration of every library.
 const CONFIG: &str = include_str!("mediafs.toml");
-/// Where what is not needed any more lies until the end.
+/// Folder for what is not needed any more, until the run ends.
 const PUT_AWAY: &str = "old";
-/// The fields of a row of `item`, as many as are used.
+/// The fields of a row of `item`; a library uses the first few.
 pub const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
 
 pub struct Bench {
-    /// Where everything is, absolute.
+    /// The absolute path of the folder of this run.
     pub dir: PathBuf,
     pub pace: Pace,
-    /// The pictures to use; without them some are made.
+    /// Folder of the pictures to use; without it some are made.
     pub corpus: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Fewer files and rounds: what is far from a target shows all the same.
+    /// Fewer files and rounds. Shows only what is far from a target.
     Quick,
     Full,
 }
@@ -35,23 +34,23 @@ impl Bench {
         if self.pace == Pace::Quick { quick } else { full }
     }
 
-    /// How often what takes less than a second is measured on each side.
+    /// The number of rounds for work that takes less than a second.
     pub fn rounds(&self) -> usize {
         self.pick(5, 9)
     }
 
-    /// Whether a further round of a comparison may begin.
+    /// Whether another round of a comparison may begin.
     pub fn has_time(&self, rounds_before: usize, spent: Duration) -> bool {
         let (enough, patience) = self.pick((2, 6), (3, 60));
         rounds_before < enough || spent < Duration::from_secs(patience)
     }
 
-    /// How often what takes seconds is.
+    /// The number of rounds for work that takes seconds.
     pub fn few_rounds(&self) -> usize {
         self.pick(2, 5)
     }
 
-    /// A directory that `fill` fills, unless a run before did, with these same `words`.
+    /// Returns a directory that `fill` fills, or the one that an earlier run filled with the same `words`.
     pub fn kept(
         &self,
         name: &str,
@@ -71,7 +70,7 @@ impl Bench {
         Ok(dir)
     }
 
-    /// An empty directory with a configuration: a library that nobody has mounted yet.
+    /// An empty directory with a configuration, for a library that was never mounted.
     pub fn fresh(&self, name: &str) -> Outcome<PathBuf> {
         let dir = self.empty(name)?;
         fs::write(dir.join("mediafs.toml"), CONFIG)?;
@@ -87,8 +86,9 @@ impl Bench {
         Ok(dir)
     }
 
-    /// What was left there is deleted when all is measured: ext4 without a journal gives nobody the inode of a file that was
-    /// deleted within a minute (`recently_deleted` in `fs/ext4/ialloc.c`), and whoever makes a file looks at each of them first.
+    /// Moves a directory aside, to be deleted after all measurements. ext4 without a journal
+    /// does not reuse the inode of a file that was deleted less than a minute ago, and looks
+    /// at each of them whenever a file is made (`recently_deleted` in `fs/ext4/ialloc.c`).
     fn put_away(&self, dir: &Path) -> Outcome<()> {
         let put_away = self.dir.join(PUT_AWAY);
         fs::create_dir_all(&put_away)?;
@@ -96,7 +96,7 @@ impl Bench {
         Ok(fs::rename(dir, put_away.join(count.to_string()))?)
     }
 
-    /// Deletes what was put away.
+    /// Deletes what was moved aside.
     pub fn tidy(&self) -> Outcome<()> {
         let put_away = self.dir.join(PUT_AWAY);
         if put_away.exists() {
@@ -105,20 +105,20 @@ impl Bench {
         Ok(())
     }
 
-    /// A file with a path on each line.
+    /// Writes a file with a path on each line.
     pub fn list(&self, paths: &[PathBuf]) -> Outcome<PathBuf> {
         let pairs: Vec<_> = paths.iter().map(|path| path.display()).collect();
         self.lines(&pairs)
     }
 
-    /// A file with a source, a tab and a target on each line.
+    /// Writes a file with a source, a tab and a target on each line.
     pub fn pairs(&self, pairs: &[(PathBuf, PathBuf)]) -> Outcome<PathBuf> {
         let line =
             |(from, to): &(PathBuf, PathBuf)| format!("{}\t{}", from.display(), to.display());
         self.lines(&pairs.iter().map(line).collect::<Vec<_>>())
     }
 
-    /// Called by what is in it: no two lists have one name, and one list is written once.
+    /// Writes a list. Its name is the hash of its content, so two lists never share one and the same list is written once.
     fn lines(&self, lines: &[impl std::fmt::Display]) -> Outcome<PathBuf> {
         let mut text = String::new();
         for line in lines {
@@ -133,12 +133,12 @@ impl Bench {
     }
 }
 
-/// Rows of a table, by number.
+/// The directories of rows, by number.
 pub fn rows(table: &Path, numbers: impl Iterator<Item = u64>) -> Vec<PathBuf> {
     numbers.map(|number| table.join(number.to_string())).collect()
 }
 
-/// The fields of rows.
+/// The paths of these fields of these rows.
 pub fn fields(rows: &[PathBuf], names: &[&str]) -> Vec<PathBuf> {
     rows.iter().flat_map(|row| names.iter().map(|name| row.join(name))).collect()
 }
@@ -148,7 +148,7 @@ pub fn make_all(directories: &[PathBuf]) -> Outcome<()> {
     directories.iter().try_for_each(|it| fs::create_dir_all(it).during(it.display()))
 }
 
-/// Parts of about equal size, at most `count` of them.
+/// At most `count` parts of about equal size.
 pub fn parts<T>(all: &[T], count: usize) -> impl Iterator<Item = &[T]> {
     all.chunks(all.len().div_ceil(count).max(1))
 }

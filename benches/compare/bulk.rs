@@ -1,15 +1,17 @@
-//! Libraries of many rows, made in seconds: through the mount a million rows would take hours.
-//! Does not make blobs: these libraries are for names, whose files nobody opens.
+//! Libraries of many rows, made in seconds; through the mount a million rows would
+//! take hours. They have no blobs: only names are looked at, and no file is opened.
 //!
-//! The product itself makes the catalogue, the first row and what hangs from it. That row is then copied by SQL, column by
-//! column whatever columns there are, with numbers and digests of its own for each copy: the catalogue is as large, and its
-//! indexes are as deep, as if each file had been written.
+//! The product itself makes the catalogue, the first row and its attachments. SQL then
+//! copies that row, every column of it, with numbers and digests of its own for each copy.
+//! The catalogue is as large, and its indexes are as deep, as if each file had been written.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
+use mediafs::catalog::Catalog;
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Publication};
 use mediafs::library::home::Home;
 use rusqlite::Connection;
 use words::attachment::{Access, Content, StoreId, TableId, Times};
@@ -22,21 +24,21 @@ use words::timestamp::Timestamp;
 
 use crate::failure::{Outcome, While};
 
-/// What each file is said to have.
+/// The length that the catalogue has for each file.
 const LENGTH: u64 = 50_000;
 
 /// Fills the library of `home` with rows 1 to `rows` of `item`, each with these fields.
 pub fn fill(home: &Path, rows: u64, fields: &[&str]) -> Outcome<()> {
     let home = Home::open(&home.join("library"))?;
-    let catalog = Sqlite::open(&home.catalog())?;
+    let catalog: Box<dyn Catalog> = Box::new(SqlCatalog::new(Sqlite::open(&home.catalog())?));
     let table = catalog.table(&Name::parse("item")?)?;
-    first(&catalog, table, fields)?;
+    first(&*catalog, table, fields)?;
     drop(catalog);
     copy(&home.catalog(), rows, fields.len()).during("copy the first row")
 }
 
-/// Row 1, whose parts have the numbers from 1 on: the catalogue is new.
-fn first(catalog: &Sqlite, table: TableId, fields: &[&str]) -> Outcome<()> {
+/// Makes row 1. The catalogue is new, so all numbers begin at 1.
+fn first(catalog: &dyn Catalog, table: TableId, fields: &[&str]) -> Outcome<()> {
     let now = Timestamp::now();
     let access = Access {
         uid: rustix::process::geteuid().as_raw(),
@@ -70,8 +72,8 @@ fn first(catalog: &Sqlite, table: TableId, fields: &[&str]) -> Outcome<()> {
     Ok(())
 }
 
-/// The tables that are copied, and the columns that differ in a copy. `i` is the copy's row, `f` how many fields a row has,
-/// `t` what is copied.
+/// The tables that are copied, and the columns that differ in a copy. In them `i` is the
+/// number of the copy, `f` the number of fields of a row, `t` the copied row of the table.
 const TABLES: [(&str, &[(&str, &str)]); 4] = [
     ("rows", &[("id", "i"), ("name", "CAST(i AS TEXT)")]),
     (
@@ -84,7 +86,7 @@ const TABLES: [(&str, &[(&str, &str)]); 4] = [
 
 fn copy(catalog: &Path, rows: u64, fields: usize) -> Outcome<()> {
     let mut db = Connection::open(catalog)?;
-    // The file is new: if this is interrupted, it is made again.
+    // The file is new, and an interrupted run makes it again.
     db.pragma_update(None, "journal_mode", "OFF")?;
     db.pragma_update(None, "synchronous", "OFF")?;
     let transaction = db.transaction()?;

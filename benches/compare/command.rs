@@ -1,12 +1,11 @@
-//! Programs that are run and waited for.
-//! Does not know what they are for.
+//! Programs that run to their end.
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 
 use crate::failure::{Failure, Outcome, While};
 
-/// Runs a program to its end. Fails with its own words if it does.
+/// Runs a program to its end and returns what it printed. An error has the program's own message.
 pub fn run(program: impl AsRef<OsStr>, arguments: &[impl AsRef<OsStr>]) -> Outcome<String> {
     let program = program.as_ref();
     let mut command = Command::new(program);
@@ -16,7 +15,7 @@ pub fn run(program: impl AsRef<OsStr>, arguments: &[impl AsRef<OsStr>]) -> Outco
     )
 }
 
-/// What a program printed, if it ended well.
+/// The output of a program that ended with success.
 pub fn finish(program: &OsStr, output: &Output) -> Outcome<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if !output.status.success() {
@@ -26,7 +25,7 @@ pub fn finish(program: &OsStr, output: &Output) -> Outcome<String> {
     Ok(text(&output.stdout))
 }
 
-/// The first line that a program says, on stdout or else on stderr, if it is there.
+/// The first line that a program prints, on stdout or else on stderr; nothing if the program is missing.
 pub fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();

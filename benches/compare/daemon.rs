@@ -1,5 +1,4 @@
-//! What serves a tree: mediafs itself, its second mount for readers, and bindfs.
-//! Does not know what is in the tree.
+//! The servers of a tree: mediafs, its read-only second mount, and bindfs.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -13,26 +12,26 @@ use crate::command;
 use crate::failure::{Failure, Outcome, While};
 use crate::process;
 
-/// The program that is measured, built with this one.
+/// The mediafs program of the same build.
 pub const MEDIAFS: &str = env!("CARGO_BIN_EXE_mediafs");
 
-/// What a daemon gets to end by itself.
+/// How long a daemon may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A mounted library, served until this value is dropped.
+/// A mounted library. Dropping this ends the daemon.
 pub struct Daemon {
     process: Child,
     mountpoint: PathBuf,
-    /// From its start to the first answer.
+    /// The time from the start of the daemon to its first answer.
     pub ready: Duration,
 }
 
-/// How a library is mounted.
+/// The kind of mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The daemon that holds the library.
+    /// The daemon that owns the library.
     Writing,
-    /// Another mount of the same library, for those who only read.
+    /// A second mount of the same library, for reading only.
     Reading,
 }
 
@@ -63,7 +62,7 @@ impl Daemon {
         Err(Failure::new(fs::read_to_string(home.join("log"))?.trim()))
     }
 
-    /// Where the rows of a table are.
+    /// The directory of the rows of a table.
     pub fn table(&self, table: &str) -> PathBuf {
         self.mountpoint.join("models").join(table)
     }
@@ -72,12 +71,12 @@ impl Daemon {
         self.mountpoint.join(below)
     }
 
-    /// Seconds of processor time so far, workers included.
+    /// Seconds of processor time so far, with the workers'.
     pub fn cpu(&self) -> Outcome<f64> {
         process::cpu(self.process.id())
     }
 
-    /// Bytes of memory now, workers included.
+    /// Bytes of memory now, with the workers'.
     pub fn memory(&self) -> Outcome<f64> {
         process::memory(self.process.id())
     }
@@ -98,14 +97,14 @@ impl Drop for Daemon {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Nothing may stay mounted whatever happened.
+        // Kills the daemon and unmounts in any case.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = clear(&self.mountpoint);
     }
 }
 
-/// bindfs over a directory, as it is without options, until this value is dropped.
+/// bindfs over a directory, with its default options. Dropping this unmounts.
 pub struct Bindfs {
     mountpoint: PathBuf,
 }
@@ -132,10 +131,10 @@ impl Drop for Bindfs {
     }
 }
 
-/// Leaves a directory that nothing is mounted on, also where a run before was killed.
+/// Leaves a directory without a mount, also after an earlier run was killed.
 fn clear(mountpoint: &Path) -> Outcome<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
-    // As the kernel writes it; what cannot be resolved is not there, or a dead mount that was named in full.
+    // The path as the kernel writes it. One that cannot be resolved is missing, or a dead mount whose path was absolute.
     let place = fs::canonicalize(mountpoint).unwrap_or_else(|_| mountpoint.to_owned());
     let place = place.to_string_lossy();
     if mounts.lines().any(|line| line.split(' ').nth(1) == Some(&*place)) {

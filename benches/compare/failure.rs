@@ -1,12 +1,11 @@
-//! What ends a measurement: words for a person, with the cause joined to them.
-//! Does not know which row of the table it ends.
+//! The error of a measurement: a message, with its causes joined to it.
 
 use std::error::Error;
 use std::fmt::{self, Display};
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// Not an `Error` itself, so that every error can become one by `?`.
+/// Does not implement `Error`, so that `?` can turn any error into one.
 #[derive(Debug, Clone)]
 pub struct Failure(String);
 
@@ -34,7 +33,7 @@ impl<E: Error> From<E> for Failure {
     }
 }
 
-/// Says what was being done when it failed.
+/// Adds what was being done to an error.
 pub trait While<T> {
     fn during(self, doing: impl Display) -> Outcome<T>;
 }

@@ -1,9 +1,9 @@
-//! The table's arithmetic: medians, ratios, how a figure is written, and whether a target is met.
-//! Does not measure. Compiled into the tests as well, which hold it to its words.
+//! The arithmetic of the table: medians, ratios, how a figure is written, and
+//! whether a target is met. The tests compile this file too and check it.
 
 use std::fmt;
 
-/// The middle of the values; of an even number, the mean of the two in the middle. `None` of nothing.
+/// The middle value; for an even number of values, the mean of the middle two. `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -12,7 +12,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(*low, *high))
 }
 
-/// A median with the least and the greatest beside it.
+/// A median, with the least and the greatest value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     pub median: f64,
@@ -27,7 +27,7 @@ impl Spread {
         Some(Self { median: median(values)?, least, greatest })
     }
 
-    /// Of the ratios round by round, so that what slows a whole round down slows both sides.
+    /// The ratios of the rounds. What slows a whole round down slows both sides.
     pub fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Self> {
         let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our / their).collect();
         Self::of(&ratios)
@@ -41,7 +41,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Seconds,
@@ -51,7 +51,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A value in this unit as people read it: three digits that count.
+    /// A value in this unit for people, with three significant digits.
     pub fn write(self, value: f64) -> String {
         const TIMES: [(f64, &str); 4] = [(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")];
         const SIZES: [(f64, &str); 3] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
@@ -64,7 +64,7 @@ impl Unit {
     }
 }
 
-/// In the largest unit that the value has one of.
+/// A value in the largest unit that it is at least one of.
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
     let fitting = units.iter().find(|(size, _)| value >= *size).or(units.last());
     fitting.map_or_else(String::new, |(size, name)| format!("{} {name}", digits(value / size)))
@@ -75,19 +75,19 @@ fn digits(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// What a row is to reach.
+/// The target of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
-    /// Of the ratio.
+    /// For the ratio.
     AtMost(f64),
-    /// Of the ratio.
+    /// For the ratio.
     AtLeast(f64),
-    /// Of the figure itself, in its unit.
+    /// For the figure itself, in its unit.
     Within(f64),
 }
 
 impl Target {
-    /// `None` where there is nothing to judge by.
+    /// Whether a figure meets the target. `None` without a ratio, if the target needs one.
     pub fn is_met(self, figure: f64, ratio: Option<f64>) -> Option<bool> {
         match self {
             Self::AtMost(bound) => ratio.map(|ratio| ratio <= bound),
@@ -105,7 +105,7 @@ impl Target {
     }
 }
 
-/// A count as a number to divide by. Nothing here counts as far as 2^53.
+/// A count as a divisor. No count here reaches 2^53.
 #[allow(clippy::cast_precision_loss)]
 pub fn float(count: u64) -> f64 {
     count as f64

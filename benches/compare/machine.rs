@@ -1,5 +1,4 @@
-//! The machine that the figures are from, as /proc and the tools tell it.
-//! Does not measure.
+//! The machine of the measurements, as /proc and its tools describe it.
 
 use std::fs;
 use std::path::Path;
@@ -12,21 +11,21 @@ use crate::command::said;
 use crate::failure::{Outcome, While};
 use crate::figure::float;
 
-/// Above this part of the processors the machine was not quiet: somebody else had it.
+/// The machine counts as busy if other programs use more than this part of the processors.
 const QUIET: f64 = 0.1;
-/// How long others are watched before a row.
+/// How long the processors are watched before a row.
 const WATCH: Duration = Duration::from_millis(300);
 
-/// What a reader must know to compare the table with another.
+/// What a reader must know to compare this table with another.
 pub struct Machine {
     pub date: String,
     pub kernel: String,
     pub processor: String,
     pub cores: usize,
     pub backing: String,
-    /// The mean of the last minute, before the first row was measured.
+    /// The load average over one minute before the first row.
     pub load: f64,
-    /// The most that others had of the processors when a row began, from 0 to 1.
+    /// The most that other programs used of the processors when a row began, from 0 to 1.
     pub busy: f64,
 }
 
@@ -45,7 +44,7 @@ impl Machine {
         })
     }
 
-    /// Looks at what others do now; to be called while nothing is measured.
+    /// Watches the other programs. Nothing may be measured meanwhile.
     pub fn watch(&mut self) -> Outcome<()> {
         let (busy, all) = ticks()?;
         thread::sleep(WATCH);
@@ -66,14 +65,14 @@ fn processor() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// What all processors have done, and all that they could have (man 5 proc: `/proc/stat`).
+/// The ticks of all processors in use, and all ticks (proc(5), `/proc/stat`).
 fn ticks() -> Outcome<(u64, u64)> {
     let text = fs::read_to_string("/proc/stat").during("watch the processors")?;
     let line = text.lines().next().unwrap_or_default();
     let ticks = line.split_whitespace().skip(1).take(8).map(str::parse);
     let ticks = ticks.collect::<Result<Vec<u64>, _>>()?;
     let all = ticks.iter().sum();
-    // Idle, and idle while a disk works.
+    // Idle, and idle with disk I/O outstanding.
     let idle: u64 = ticks.iter().skip(3).take(2).sum();
     Ok((all - idle, all))
 }
@@ -83,19 +82,19 @@ fn load() -> Outcome<f64> {
     Ok(text.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
-/// Has the kernel forget the dentries and inodes that nothing holds. Whether it may be asked: only root may.
+/// Drops the kernel's unused dentries and inodes. Returns false if the caller is not root.
 pub fn forget_names() -> bool {
     forget("2")
 }
 
-/// The same of the pages of files: they are read from the disk again.
+/// Drops the kernel's unused file pages, so that the next read goes to the disk. Returns false if the caller is not root.
 pub fn forget_pages() -> bool {
     forget("1")
 }
 
-/// See `drop_caches` in the kernel's `vm.rst`.
+/// Writes to `drop_caches` (the kernel's `vm.rst`).
 fn forget(what: &str) -> bool {
-    // What is dirty cannot be forgotten.
+    // Dirty pages cannot be dropped.
     rustix::fs::sync();
     fs::write("/proc/sys/vm/drop_caches", what).is_ok()
 }

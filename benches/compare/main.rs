@@ -1,8 +1,8 @@
-//! `scripts/bench`: mediafs beside the disk itself and the tools that a user would pick instead, in one table.
-//! Judges nothing by its exit code: that tells only whether everything could be measured.
+//! `scripts/bench`: compares mediafs with the disk itself and the tools that a user would pick instead, in one table.
+//! The exit code says only whether everything could be measured.
 //!
-//! Sides are measured in turns, and the ratio is the median of the rounds' ratios. The same loop, in client processes of
-//! its own, runs against every tree.
+//! The sides are measured in turns, and the ratio of a row is the median of the
+//! ratios of its rounds. The same loop runs against every tree, in client processes.
 
 mod bench;
 mod bulk;
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything that was asked for could be measured.
+/// Measures the rows, and returns whether all of them could be measured.
 fn run(options: &Options) -> Outcome<bool> {
     let wanted: Vec<&Workload> = workload::ALL.iter().filter(|it| is_wanted(it, options)).collect();
     if options.list || wanted.is_empty() {
@@ -87,7 +87,7 @@ fn run(options: &Options) -> Outcome<bool> {
     }
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     fs::create_dir_all(&dir)?;
-    // Lists of files that no run will name again.
+    // Removes lists of files; no other run uses them.
     let _ = fs::remove_dir_all(dir.join("lists"));
     let mut machine = Machine::look(&dir)?;
     let pace = if options.quick { Pace::Quick } else { Pace::Full };
@@ -112,7 +112,7 @@ fn is_wanted(workload: &Workload, options: &Options) -> bool {
     options.rows.is_empty() || options.rows.iter().any(|row| workload.name.contains(row.as_str()))
 }
 
-/// What fails is in the table, too.
+/// The rows of a workload. A failure becomes a row of the table, too.
 fn measured(workload: &Workload, bench: &Bench) -> Vec<Row> {
     let begun = Instant::now();
     let rows = (workload.measure)(bench).unwrap_or_else(|failure| {
@@ -120,7 +120,7 @@ fn measured(workload: &Workload, bench: &Bench) -> Vec<Row> {
         vec![Row::missing(workload.name, None, Some("failed".into()))]
     });
     tell(&format!("{}, {:.1} s", workload.name, begun.elapsed().as_secs_f64()));
-    // A run that is interrupted has told what it knew.
+    // Prints each row at once, so that an interrupted run has shown some.
     for row in &rows {
         tell(&row.line());
     }
@@ -145,7 +145,7 @@ fn print(text: &str) -> Outcome<()> {
     Ok(out.flush()?)
 }
 
-/// How far it is. If nobody hears it, the table must do.
+/// Prints progress. A failure to print is ignored: the table has everything.
 fn tell(words: &str) {
     let _ = writeln!(io::stderr().lock(), "{words}");
 }

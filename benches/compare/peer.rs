@@ -1,5 +1,4 @@
-//! The image tools that a user would pick instead, run by small programs in Python (`peers/`).
-//! Does not install them: `scripts/bench` does.
+//! The image tools that a user would pick instead, in small Python programs (`peers/`). `scripts/bench` installs them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,19 +10,19 @@ use crate::failure::{Failure, Outcome, While};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peers");
 
-/// Seconds that sqlalchemy-media needs for the files of a list, with so many processes.
+/// Seconds that sqlalchemy-media needs for the files of a list in this many processes.
 pub fn ingest(bench: &Bench, list: &Path, processes: usize) -> Outcome<f64> {
     let directory = bench.empty("sqlalchemy-media")?;
     let directory = directory.to_string_lossy();
     python(bench, "ingest.py", &[&directory, &processes.to_string()], list)
 }
 
-/// Processor time that pyvips needs for each picture of a list. The task is told in the words of `render.py`.
+/// Processor time that pyvips needs for each picture of a list. `render.py` defines the tasks.
 pub fn render(bench: &Bench, task: &str, quality: u8, list: &Path) -> Outcome<f64> {
     python(bench, "render.py", &[task, &quality.to_string()], list)
 }
 
-/// The versions of all peers, Debian's first.
+/// The versions of the tools, Debian's first.
 pub fn versions(bench: &Bench) -> Vec<(&'static str, String)> {
     let names = ["mediafs", "bindfs", "vipsthumbnail"];
     let programs = [crate::daemon::MEDIAFS, "bindfs", "vipsthumbnail"];
@@ -44,7 +43,7 @@ fn interpreter(bench: &Bench) -> PathBuf {
     bench.dir.join("venv/bin/python")
 }
 
-/// The number that a script prints.
+/// The number that a Python program prints.
 fn python(bench: &Bench, script: &str, arguments: &[&str], list: &Path) -> Outcome<f64> {
     let interpreter = interpreter(bench);
     let output = Command::new(&interpreter)

@@ -1,5 +1,4 @@
-//! Photographs as files to be sent, and libraries that have taken some.
-//! Does not know what is measured with them.
+//! Photographs as source files, and libraries that hold some.
 
 use std::fs;
 use std::ops::Range;
@@ -11,10 +10,10 @@ use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::picture::{Picture, numbered};
 
-/// Files of one picture, each in bytes of its own.
+/// Files of one picture, with different bytes each.
 pub fn sources(bench: &Bench, picture: Picture, numbers: Range<u32>) -> Outcome<Vec<PathBuf>> {
     let bytes = picture.bytes(bench.corpus.as_deref(), &bench.dir)?;
-    // Of another picture there may be files of the same numbers.
+    // Files of another picture may have the same numbers.
     let dir = bench.dir.join("numbered").join(format!("{}-{}", picture.name(), bytes.len()));
     fs::create_dir_all(&dir)?;
     let mut found = Vec::new();
@@ -28,7 +27,7 @@ pub fn sources(bench: &Bench, picture: Picture, numbers: Range<u32>) -> Outcome<
     Ok(found)
 }
 
-/// Writes files into a field of new rows of a mounted library, by several clients at once. Rows are made before.
+/// Makes new rows and writes a file into a field of each, with several clients at once.
 pub fn attach(
     bench: &Bench,
     table: &Path,
@@ -46,13 +45,13 @@ pub fn attach(
     client::run(&loops)
 }
 
-/// Integers have no leading zeros, and the first row is 1.
+/// The row's directory under its integer id, which has no leading zeros and begins at 1.
 fn renumbered(row: &Path) -> PathBuf {
     let number = row.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
     row.with_file_name((number.unwrap_or(0) + 1).to_string())
 }
 
-/// A library that keeps so many files of a picture whole, mounted, and the names of its rows.
+/// A mounted library with `count` files of a picture stored as sent, and the names of its rows.
 pub fn library(bench: &Bench, picture: Picture, count: u32) -> Outcome<(PathBuf, Vec<String>)> {
     let length = picture.bytes(bench.corpus.as_deref(), &bench.dir)?.len();
     let name = format!("photos-{}", picture.name());
@@ -64,16 +63,16 @@ pub fn library(bench: &Bench, picture: Picture, count: u32) -> Outcome<(PathBuf,
     Ok((home, (1..=count).map(|number| number.to_string()).collect()))
 }
 
-/// Where variants of a library's pictures are.
+/// The paths of a variant of the pictures of a library.
 pub fn variants(daemon: &Daemon, rows: &[String], spec: &str) -> Vec<PathBuf> {
     let table = daemon.path("thumbs/photo");
     rows.iter().map(|row| table.join(row).join("whole").join(spec)).collect()
 }
 
-/// Has a library forget variants, and their bytes.
+/// Deletes variants of a library, and their blobs.
 pub fn forget(home: &Path, variants: &[PathBuf]) -> Outcome<()> {
     for path in variants {
-        // What was never rendered is not there to be removed.
+        // A variant that was not rendered yet is not there.
         match fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -82,7 +81,7 @@ pub fn forget(home: &Path, variants: &[PathBuf]) -> Outcome<()> {
     collect(home)
 }
 
-/// Deletes what a library has no name for any more.
+/// Deletes the blobs that have no name any more.
 pub fn collect(home: &Path) -> Outcome<()> {
     let config = home.join("mediafs.toml");
     let words = ["--config", &config.to_string_lossy(), "gc", "--now"];

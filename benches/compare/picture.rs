@@ -1,5 +1,4 @@
-//! The pictures that are ingested and rendered: from a folder where there is one, else made, with about as many bytes a pixel.
-//! Does not know what is done to them.
+//! The pictures that are ingested and rendered: from a folder if there is one, else made, with about as many bytes per pixel.
 
 use std::fs;
 use std::path::Path;
@@ -10,21 +9,21 @@ use crate::failure::{Failure, Outcome, While};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Picture {
-    /// A JPEG of 2 megapixels that stands upright.
+    /// A JPEG of 2 megapixels, upright.
     Small,
-    /// A JPEG of 12 megapixels that is to be turned.
+    /// A JPEG of 12 megapixels that must be turned.
     Medium,
-    /// A JPEG of 24 megapixels that is to be turned.
+    /// A JPEG of 24 megapixels that must be turned.
     Large,
     /// A PNG of 4 megapixels with alpha.
     Png,
 }
 
-/// EXIF orientations: as it is, and 90 degrees clockwise.
+/// EXIF orientations: upright, and 90 degrees clockwise.
 const UPRIGHT: u8 = 1;
 const TURNED: u8 = 6;
 
-/// How strong the grain is that gives a made picture 1.5 bits a pixel at this quality, as photographs have.
+/// The strength of the grain. With this quality it gives a made picture 1.5 bits per pixel, as photographs have.
 const GRAIN: u32 = 14;
 const QUALITY: i32 = 85;
 
@@ -38,7 +37,7 @@ impl Picture {
         }
     }
 
-    /// Its bytes: those of the file of its name in the folder, else made and kept in `dir`.
+    /// The file of its name in the folder, else a made picture, which is kept in `dir`.
     pub fn bytes(self, corpus: Option<&Path>, dir: &Path) -> Outcome<Vec<u8>> {
         let path = match corpus {
             Some(folder) => folder.join(self.name()),
@@ -61,9 +60,9 @@ impl Picture {
     }
 }
 
-/// The same picture in bytes, and pixels, that no other number gives: some steps of its first quantisation table differ by some
-/// units, which hardly an eye sees, no stripping of metadata undoes, and no coding anew: those of the finest detail might be
-/// used by no block. Equal pictures would be stored once, and cost nothing.
+/// The same picture with bytes and pixels of its own for each number, since equal pictures would be stored once, at no cost.
+/// Some steps of the first quantisation table differ by a few units. That is hardly visible, and survives stripping and
+/// transcoding. The steps of the finest detail stay: no block might use them.
 pub fn numbered(jpeg: &[u8], number: u32) -> Outcome<Vec<u8>> {
     const FIRST: usize = 8;
     const DIGITS: usize = 8;
@@ -78,7 +77,7 @@ pub fn numbered(jpeg: &[u8], number: u32) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where the 64 steps of the first table of one byte a step begin.
+/// The position of the 64 steps of the first quantisation table with 8-bit steps.
 fn first_table(jpeg: &[u8]) -> Option<usize> {
     let mut at = 2;
     loop {
@@ -90,7 +89,7 @@ fn first_table(jpeg: &[u8]) -> Option<usize> {
     }
 }
 
-/// Slopes and grain: every pixel of it costs a decoder what a pixel of a photograph does.
+/// Slopes and grain: a pixel costs a decoder as much as that of a photograph.
 fn pixels(width: u32, height: u32, channels: u32) -> Vec<u8> {
     let mut noise = 0x2545_F491_u32;
     let mut pixels = Vec::new();
@@ -125,7 +124,7 @@ fn jpeg(width: u32, height: u32, orientation: u8) -> Outcome<Vec<u8>> {
     compressor.set_quality(QUALITY)?;
     compressor.set_subsamp(Subsamp::Sub2x2)?;
     let bytes = compressor.compress_to_owned(image)?;
-    // SOI, then a segment that says only how the picture is held.
+    // SOI, then an Exif segment with nothing but the orientation.
     let exif = [
         0xFF,
         0xE1,

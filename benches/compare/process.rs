@@ -1,5 +1,4 @@
-//! What a process and all its descendants have used: processor time and memory, as /proc tells.
-//! Does not know what they do.
+//! Processor time and memory of a process and its descendants, from /proc.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,17 +6,17 @@ use std::fs;
 use crate::failure::{Failure, Outcome, While};
 use crate::figure::float;
 
-/// `USER_HZ`, which is 100 on every architecture that Linux runs mediafs on (man 5 proc).
+/// `USER_HZ`: 100 on every architecture that Linux runs mediafs on (proc(5)).
 const TICKS: f64 = 100.0;
 
-/// What /proc/PID/stat has of a process.
+/// Fields of /proc/PID/stat.
 struct Stat {
     parent: u32,
-    /// User and system time, with that of children that ended and were waited for.
+    /// User and system time, with that of children that have ended and were waited for.
     ticks: u64,
 }
 
-/// Seconds of processor time, user and system, of a process, its descendants, and those that have ended.
+/// Seconds of user and system time of a process, its descendants, and those that have ended.
 pub fn cpu(root: u32) -> Outcome<f64> {
     let processes = processes()?;
     let family = family(root, &processes);
@@ -25,13 +24,13 @@ pub fn cpu(root: u32) -> Outcome<f64> {
     Ok(float(ticks) / TICKS)
 }
 
-/// Bytes of memory of a process and its descendants, what they share counted once (PSS).
+/// Bytes of memory of a process and its descendants, with shared pages counted once (PSS).
 pub fn memory(root: u32) -> Outcome<f64> {
     let pages = family(root, &processes()?);
     Ok(float(pages.into_iter().filter_map(proportional).sum()))
 }
 
-/// The version in which a kernel's own word for a process's memory is asked: a process that has just ended has none.
+/// The PSS of a process in bytes; nothing if it has just ended.
 fn proportional(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -56,7 +55,7 @@ fn processes() -> Outcome<BTreeMap<u32, Stat>> {
     for entry in fs::read_dir("/proc").during("list the processes")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that ended meanwhile is not there any more.
+        // A process may have ended since it was listed.
         if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) {
             found.insert(pid, stat(&text).ok_or_else(|| Failure::new("/proc/PID/stat is odd"))?);
         }
@@ -64,7 +63,7 @@ fn processes() -> Outcome<BTreeMap<u32, Stat>> {
     Ok(found)
 }
 
-/// The fields behind the name, which may hold anything, by their numbers in man 5 proc less 3.
+/// The fields after the name, which may contain anything. Field N of proc(5) is at N - 3.
 fn stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();

@@ -1,5 +1,4 @@
-//! What was measured, a row for each workload, as people and as programs read it.
-//! Does not measure.
+//! The results, a row for each workload, for people and for programs.
 
 use std::fmt::Write as _;
 
@@ -14,17 +13,17 @@ pub struct Row {
     pub workload: String,
     pub unit: Unit,
     pub ours: Option<f64>,
-    /// What it is compared with: its figure, and its name.
+    /// The figure and the name of the other side.
     pub theirs: Option<f64>,
     pub peer: String,
     pub ratio: Option<Spread>,
     pub target: Option<Target>,
-    /// Why there is no figure.
+    /// The reason why there is no figure.
     pub missing: Option<String>,
 }
 
 impl Row {
-    /// Two sides, measured in turns.
+    /// A row for two sides that were measured in turns.
     pub fn compared(
         workload: impl Into<String>,
         unit: Unit,
@@ -45,7 +44,7 @@ impl Row {
         })
     }
 
-    /// A figure that stands alone.
+    /// A row for a figure that is compared with nothing.
     pub fn alone(
         workload: impl Into<String>,
         unit: Unit,
@@ -55,7 +54,7 @@ impl Row {
         Self { unit, ours: Some(ours), ..Self::missing(workload, target, None) }
     }
 
-    /// What cannot be measured here, and why.
+    /// A row for what cannot be measured here, with the reason.
     pub fn missing(
         workload: impl Into<String>,
         target: Option<Target>,
@@ -107,13 +106,13 @@ impl Row {
     }
 }
 
-/// All that one run has to say.
+/// All results of one run.
 pub struct Table {
     pub rows: Vec<Row>,
     pub machine: Machine,
-    /// What the figures were compared with, by name and version.
+    /// The tools that were compared with, by name and version.
     pub versions: Vec<(&'static str, String)>,
-    /// What must be known of this run beside the machine.
+    /// Circumstances of this run beside those of the machine.
     pub remarks: Vec<String>,
 }
 

@@ -1,5 +1,4 @@
-//! The log: structured lines on stderr, or in the journal when that is where stderr goes.
-//! Does not decide what is worth a line.
+//! The log: structured lines on stderr, without times if stderr goes to the journal.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -12,24 +11,24 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::outlet::Log;
+use crate::cli::stream::Log;
 
-/// Starts logging for this process: information, with `-v` what happens, with `-vv` every step.
+/// Starts logging for this process: information, with `-v` debug lines, with `-vv` trace lines.
 pub fn start(verbosity: u8) {
-    // systemd sets JOURNAL_STREAM when stderr is the journal, which writes the time itself.
+    // systemd sets JOURNAL_STREAM when stderr is the journal, which adds the time itself.
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     let colour = !journal && env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
     let (ours, others) = levels(verbosity);
     let targets = Targets::new().with_default(others).with_target("mediafs", ours);
     let log =
         fmt().with_max_level(ours).with_writer(|| Log).with_target(verbosity > 1).with_ansi(colour);
-    // A second start in one process would change nothing, which is what it should do.
+    // A second start in one process is refused, and the first stays in force.
     let _ = if journal {
         log.without_time().finish().with(targets).try_init()
     } else {
         log.finish().with(targets).try_init()
     };
-    // The standard hook would wait for a stderr that nobody reads.
+    // The standard hook would block on a stderr without a reader.
     panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
         tracing::error!("a thread panicked: {panic}");

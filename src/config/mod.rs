@@ -1,21 +1,21 @@
 //! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column. Of the machine
 //! only the names of users and groups are asked for.
 
-mod access;
-mod boxes;
-mod cache;
-mod download;
+mod access_keys;
+mod box_section;
+mod cache_section;
 mod error;
-mod field;
-mod library;
-mod mount;
-mod name;
+mod fetch_section;
+mod field_section;
+mod library_section;
+mod mount_section;
 mod problem;
-mod quarantine;
-mod quota;
+mod quarantine_section;
+mod quota_section;
 mod section;
-pub mod store;
-mod table;
+mod section_name;
+pub mod store_section;
+mod table_section;
 mod users;
 mod value;
 
@@ -25,15 +25,15 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use self::cache::Cache;
-use self::library::Library;
-use self::mount::Mount;
+use self::cache_section::Cache;
+use self::library_section::Library;
+use self::mount_section::Mount;
 use self::problem::{Errors, Problems};
 use self::section::Section;
-use self::store::Store;
-use crate::library::quarantine::Bounds;
+use self::store_section::Store;
 use words::byte_count::ByteCount;
 use words::download::Policy;
+use words::quarantine::Bounds;
 use words::quota::Quotas;
 use words::schema::Schema;
 
@@ -98,27 +98,27 @@ fn read(text: &str, file_name: &str, base: &Path) -> Result<Config, Errors> {
 
 /// Reads all sections. `None` if a value without a default is missing, which is then among the problems.
 fn sections(root: &Section<'_>, base: &Path) -> Option<Config> {
-    let library = root.section("library").and_then(|section| library::read(&section, base));
+    let library = root.section("library").and_then(|section| library_section::read(&section, base));
     if !root.has("library") {
         root.missing("[library]", "it needs at least `path`, where everything is kept");
     }
-    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount::read);
-    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache::read);
+    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount_section::read);
+    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache_section::read);
     let quarantine =
-        root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine::read);
+        root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine_section::read);
     let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
-    let stores = store::Declared::read(stores, base, library.as_ref());
+    let stores = store_section::Declared::read(stores, base, library.as_ref());
     let tables = root
         .section("tables")
-        .map_or_else(Vec::new, |section| table::read(&section, &stores.names));
+        .map_or_else(Vec::new, |section| table_section::read(&section, &stores.names));
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    let quotas = root.section("quotas").map(|section| quota::read(&section, &tables));
+    let quotas = root.section("quotas").map(|section| quota_section::read(&section, &tables));
     let quotas = quotas.unwrap_or_default();
-    let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
+    let boxes = root.section("boxes").map(|section| box_section::read(&section, &tables));
     let boxes = boxes.unwrap_or_default();
-    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, download::read);
+    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch_section::read);
     root.finish();
     let (stores, schema) = (stores.stores, Schema { tables, boxes });
     Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, SAMPLE, load, parse};
-use crate::library::quarantine::Bounds;
 use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
 use words::media_type::Format;
+use words::quarantine::Bounds;
 use words::quota::Quota;
 use words::rule::{Crop, Edge, Kind, Resize};
 use words::schema::{Collection, IdRule, OnRefuse, Report, Sizes};

@@ -1,4 +1,4 @@
-//! The body of an answer, read piece by piece.
+//! The body of a response, read piece by piece.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -7,7 +7,7 @@ use ureq::BodyReader;
 
 use crate::fetch::error::Error;
 use words::byte_count::ByteCount;
-use words::url::Url;
+use words::locator::Url;
 
 const CHUNK: usize = 64 << 10;
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 
 use words::byte_count::ByteCount;
-use words::url::{Url, UrlError};
+use words::locator::{Url, UrlError};
 
 /// How many redirects are followed.
 pub const MAX_REDIRECTS: usize = 5;

@@ -3,10 +3,10 @@
 //! Redirects are followed here and not by the HTTP client, so that every hop is parsed, checked and resolved like the first.
 
 mod address;
-mod answer;
 pub mod body;
 mod error;
 mod resolve;
+mod response;
 #[cfg(test)]
 mod tests;
 
@@ -18,13 +18,13 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::fetch::answer::Answer;
 use crate::fetch::body::{Fetched, Piece};
 use crate::fetch::error::MAX_REDIRECTS;
 use crate::fetch::resolve::{CheckedResolver, Lookup};
+use crate::fetch::response::Response;
 use words::byte_count::ByteCount;
 use words::download::{Allowed, Policy};
-use words::url::Url;
+use words::locator::Url;
 
 pub use error::Error;
 
@@ -69,15 +69,15 @@ impl Fetcher {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             match self.ask(&url, limit, deadline)? {
-                Answer::Body(body) => return body.read(url, take),
-                Answer::Redirect(next) => url = next,
+                Response::Body(body) => return body.read(url, take),
+                Response::Redirect(next) => url = next,
             }
         }
         Err(Error::Redirects { host: url.host() })
     }
 
     /// Sends one request on a connection of its own.
-    fn ask(&self, url: &Url, limit: ByteCount, deadline: Instant) -> Result<Answer, Error> {
+    fn ask(&self, url: &Url, limit: ByteCount, deadline: Instant) -> Result<Response, Error> {
         let wrong = |error| Error::of(url, error);
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -85,7 +85,7 @@ impl Fetcher {
         }
         let request = self.agent(left, deadline).get(url.as_str());
         let response = request.header("accept-encoding", "identity").call().map_err(wrong)?;
-        Answer::of(response, url, limit)
+        Response::of(response, url, limit)
     }
 
     /// An agent for one connection, so that no cookie and no socket is kept for the next.

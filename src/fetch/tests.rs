@@ -12,7 +12,7 @@ use server::{Server, hang, redirect, send};
 
 use super::error::Wait;
 use super::*;
-use words::url::UrlError;
+use words::locator::UrlError;
 
 fn local(allow: &[&str]) -> Policy {
     let allow = allow.iter().map(|text| Allowed::parse(text).expect("a range")).collect();

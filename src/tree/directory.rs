@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::{Library, Table};
+use crate::library::Library;
+use crate::library::lookup::table::Table;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use words::attachment::RowId;
@@ -25,16 +26,16 @@ impl<'l> Directory<'l> {
     pub fn of(library: &'l Library, node: Node) -> Option<Self> {
         match node.as_model() {
             Node::Row(table, row) => {
-                Some(Self { table: library.table(table)?, row, field: None, node })
+                Some(Self { table: library.lookup.table(table)?, row, field: None, node })
             }
             Node::Collection(field, row) => {
-                let (table, field) = library.field(field)?;
+                let (table, field) = library.lookup.field(field)?;
                 let many = field.collection != Collection::One && Side::of(node).has(field);
                 many.then_some(Self { table, row, field: Some(field), node })
             }
             Node::DropBox(row) => {
-                let table = library.box_table();
-                library.drop_box(row).map(|_| Self { table, row, field: None, node })
+                let table = library.lookup.box_table();
+                library.lookup.drop_box(row).map(|_| Self { table, row, field: None, node })
             }
             _ => None,
         }

@@ -344,11 +344,11 @@ impl Drafts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::library::Target;
     use crate::library::draft::Start;
-    use crate::library::refuse::Author;
+    use crate::library::lookup::target::Target;
     use crate::tree::process::Processes;
     use words::attachment::Access;
+    use words::author::Author;
     use words::rule::Rules;
     use words::schema::Field;
     use words::slot::Slot;

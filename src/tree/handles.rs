@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::library::tally::Charge;
+use crate::library::limit::tally::Charge;
 use crate::tree::document::Document;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::process::Owner;

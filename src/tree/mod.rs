@@ -37,9 +37,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::fence::Fenced;
-use crate::library::kept::Kept;
-use crate::library::refuse::Author;
-use crate::library::{self, Library, Table, Target};
+use crate::library::lookup::table::Table;
+use crate::library::lookup::target::Target;
+use crate::library::refuse::kept::Kept;
+use crate::library::{self, Library};
 use crate::tree::activity::Activity;
 use crate::tree::arrivals::Arrivals;
 use crate::tree::directory::Directory;
@@ -58,6 +59,7 @@ use crate::tree::redirect::Redirects;
 use crate::tree::stamps::Stamps;
 use crate::tree::urls::Urls;
 use words::attachment::{Access, AttachmentId, RowId, TableId};
+use words::author::Author;
 use words::place::Place;
 use words::quota::Excess;
 use words::refusal::{Refusal, RefusalId};
@@ -209,7 +211,7 @@ impl Tree {
     pub fn of(library: Arc<Library>, processes: Processes, scope: Scope) -> Self {
         Self {
             scope,
-            unlinked: Memory::new(library.settings().hold),
+            unlinked: Memory::new(library.settings.hold),
             emptied: Memory::new(EMPTIED),
             sole: Memory::new(SOLE),
             removed: Memory::new(REMOVED),
@@ -259,11 +261,11 @@ impl Tree {
     }
 
     fn table(&self, id: TableId) -> Result<&Table> {
-        self.library.table(id).ok_or(Error::NotFound)
+        self.library.lookup.table(id).ok_or(Error::NotFound)
     }
 
     fn row(&self, id: RowId) -> Result<RowRecord> {
-        self.library.row_by_id(id)?.ok_or(Error::NotFound)
+        self.library.lookup.row_by_id(id)?.ok_or(Error::NotFound)
     }
 
     /// The directory behind an inode, for operations on files in it.
@@ -289,7 +291,7 @@ impl Tree {
 
     fn target(&self, place: &Place, field: &Arc<Field>, written: &Name) -> Result<Target> {
         let row = self.row(place.row)?;
-        let slot = self.library.slot(&row, place).ok_or(Error::NotFound)?;
+        let slot = self.library.lookup.slot(&row, place).ok_or(Error::NotFound)?;
         Ok(Target {
             place: place.clone(),
             slot,

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::row::ROW_JSON;
-use crate::library::sidecar::{has_suffix, is_report_name};
+use crate::library::json::ROW_JSON;
+use crate::library::scratch::report_name::{has_suffix, is_report_name};
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
 use crate::tree::side::Side;

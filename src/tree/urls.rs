@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::library::Target;
-use crate::library::promise::Promise;
-use crate::library::refuse::Author;
+use crate::library::keep::promises::Promise;
+use crate::library::lookup::target::Target;
 use crate::tree::document::Document;
 use words::attachment::{Access, Times};
+use words::author::Author;
 use words::place::Place;
 use words::timestamp::Timestamp;
 

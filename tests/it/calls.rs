@@ -1,18 +1,15 @@
-//! How often the catalogue and the store are asked: the costs of what programs do most, as laws.
-//! Does not measure time.
+//! The number of calls to the catalogue and the stores that common operations cost.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
 use mediafs::blob;
-use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
-use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::{Caller, Error, Ino};
 
-use super::model::house::House;
+use super::model::instance::Instance;
 use super::model::kernel::{At, Descriptor, How, Kernel, Refusal, process};
 use super::mount::picture;
 
@@ -21,26 +18,26 @@ const PIC: At = At { row: "1", name: "pic" };
 
 type Calls = BTreeMap<&'static str, usize>;
 
-/// A library with one row, whose stores count.
+/// A library with one row, and stores that count their calls.
 struct Counted {
-    house: House,
-    catalog: Arc<RecordingCatalog<catalog::memory::Memory>>,
-    blobs: Arc<RecordingStore<blob::memory::Memory>>,
+    instance: Instance,
+    catalog: Arc<catalog::memory::Memory>,
+    blobs: Arc<blob::memory::Memory>,
     who: Caller,
 }
 
 fn counted() -> Counted {
-    let catalog = Arc::new(RecordingCatalog::new(catalog::memory::Memory::new()));
-    let blobs = Arc::new(RecordingStore::new(blob::memory::Memory::new()));
-    let house = House::of(Arc::clone(&catalog) as _, Arc::clone(&blobs) as _);
-    let counted = Counted { house, catalog, blobs, who: process(0) };
+    let catalog = Arc::new(catalog::memory::Memory::new());
+    let blobs = Arc::new(blob::memory::Memory::new());
+    let instance = Instance::of(Arc::clone(&catalog) as _, Arc::clone(&blobs) as _);
+    let counted = Counted { instance, catalog, blobs, who: process(0) };
     counted.kernel().mkdir(counted.who, "1").expect("a row");
     counted
 }
 
 impl Counted {
     fn kernel(&self) -> Kernel<'_> {
-        Kernel(self.house.tree())
+        Kernel(self.instance.tree())
     }
 
     fn row(&self) -> Ino {
@@ -51,7 +48,7 @@ impl Counted {
         self.kernel().open(self.who, at, how).expect("opened")
     }
 
-    /// What the catalogue and the store were asked meanwhile.
+    /// The calls to the catalogue and to the store during `of`.
     fn calls(&self, of: impl FnOnce()) -> (Calls, Calls) {
         self.catalog.take_calls();
         self.blobs.take_calls();
@@ -84,7 +81,7 @@ fn opening_to_read_asks_for_the_key_once_and_for_the_file_once() {
     counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
     let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
     let calls = counted.calls(|| {
-        counted.house.tree().open(counted.who, ino, How::Read.flags()).expect("opened");
+        counted.instance.tree().open(counted.who, ino, How::Read.flags()).expect("opened");
     });
     assert_eq!(calls, (Calls::from([("attachment", 1)]), Calls::from([("open", 1)])));
 }
@@ -95,7 +92,7 @@ fn opening_again_asks_nothing_until_something_changes() {
     counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
     let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
     let read = || {
-        let opened = counted.house.tree().open(counted.who, ino, How::Read.flags());
+        let opened = counted.instance.tree().open(counted.who, ino, How::Read.flags());
         let fd = Descriptor { fh: opened.expect("opened").fh, ino };
         assert_eq!(counted.kernel().read(fd), Ok(b"a document".to_vec()));
         counted.kernel().close(counted.who, fd).expect("closed");
@@ -113,7 +110,7 @@ fn what_has_lost_its_name_is_not_opened_again() {
     let counted = counted();
     counted.kernel().send(counted.who, DOC, b"a document").expect("taken");
     let ino = counted.kernel().stat(counted.who, DOC).expect("there").ino;
-    let open = || counted.house.tree().open(counted.who, ino, How::Read.flags()).map(drop);
+    let open = || counted.instance.tree().open(counted.who, ino, How::Read.flags()).map(drop);
     open().expect("opened");
     counted.kernel().unlink(counted.who, DOC).expect("removed");
     assert!(matches!(open(), Err(Error::Stale)), "the inode leads nowhere");
@@ -131,7 +128,7 @@ fn a_stat_is_one_query() {
     assert_eq!(looked_up, (Calls::from([("find", 1)]), Calls::new()));
     let ino = ino.expect("found");
     let asked = counted.calls(|| {
-        counted.house.tree().getattr(counted.who, ino, None).expect("there");
+        counted.instance.tree().getattr(counted.who, ino, None).expect("there");
     });
     assert_eq!(asked, (Calls::from([("attachment", 1)]), Calls::new()));
 }
@@ -208,10 +205,10 @@ fn an_item_costs_the_same_however_many_there_are() {
     });
     assert_eq!(looked_up, (Calls::from([("find", 1)]), Calls::new()));
     let listed = counted.calls(|| {
-        let page = counted.house.tree().readdir(list, 0).expect("listed");
+        let page = counted.instance.tree().readdir(list, 0).expect("listed");
         assert_eq!(page.entries().len(), 4);
         let end = page.entries()[3].next;
-        assert!(counted.house.tree().readdir(list, end).expect("the end").entries().is_empty());
+        assert!(counted.instance.tree().readdir(list, end).expect("the end").entries().is_empty());
     });
     assert_eq!(listed, (Calls::from([("items", 1), ("scratches", 1)]), Calls::new()));
 }
@@ -247,7 +244,7 @@ fn a_name_that_is_no_variant_is_refused_by_parsing_alone() {
     assert_eq!(calls, nothing());
 }
 
-/// One variant has one name: what could be read as another way to write it is no name at all.
+/// A variant has one name. Any other spelling of it is an unknown name.
 #[test]
 fn only_the_canonical_name_of_a_variant_is_looked_at() {
     let counted = counted();
@@ -327,7 +324,7 @@ fn removing_a_variant_that_was_never_rendered_finds_nothing() {
     let (kernel, who) = (counted.kernel(), counted.who);
     let (thumbs, row) = (thumbs(&counted), counted.row());
     let unlink = |parent, name: &str| {
-        counted.house.tree().unlink(who, parent, OsStr::new(name)).map_err(Refusal::from)
+        counted.instance.tree().unlink(who, parent, OsStr::new(name)).map_err(Refusal::from)
     };
     for (parent, name) in [
         (thumbs, "w16.png"),
@@ -351,13 +348,13 @@ fn opening_a_variant_waits_for_no_writer() {
     let ino = kernel.lookup(who, thumbs, "w16.png").expect("rendered").attr.ino;
     let (catalog, _) = counted.calls(|| {
         for _ in 0..3 {
-            let opened = counted.house.tree().open(who, ino, How::Read.flags()).expect("opened");
-            counted.house.tree().release(opened.fh);
+            let opened = counted.instance.tree().open(who, ino, How::Read.flags()).expect("opened");
+            counted.instance.tree().release(opened.fh);
         }
     });
     assert_eq!(catalog, Calls::from([("variant_by_id", 1)]), "and asked for once");
     let (catalog, _) = counted.calls(|| {
-        counted.house.library().sweep(Patience::Hold).expect("swept");
+        counted.instance.library().sweeper.sweep(Patience::Hold).expect("swept");
     });
     assert_eq!(catalog.get("touch_variants"), Some(&1), "noted once, by the sweep");
 }
@@ -399,10 +396,10 @@ fn a_row_is_listed_with_all_that_stat_shows_by_one_query_for_its_fields() {
     let (kernel, who, row) = (counted.kernel(), counted.who, counted.row());
     kernel.send(who, DOC, b"a document").expect("taken");
     kernel.send(who, PIC, &picture::png(20, 20, 1)).expect("a picture");
-    let tree = counted.house.tree();
+    let tree = counted.instance.tree();
     let (catalog, blobs) = counted.calls(|| {
         let page = tree.readdir(row, 0).expect("listed");
-        // The dots among them, whose attributes nobody takes from here.
+        // With the dots, which carry no attributes.
         let sizes: Vec<_> = page
             .entries()
             .iter()

@@ -1,4 +1,4 @@
-//! The command line as a program: exit codes and what is printed where. Needs no mount.
+//! The command line as a program, without a mount: exit codes, stdout and stderr.
 
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -168,7 +168,7 @@ fn try_says_what_would_be_refused_and_why() {
 
 #[test]
 fn a_mount_whose_daemon_died_is_cleared_by_unmount() {
-    // Only root can leave a stale mount behind without a daemon.
+    // Only root can leave a stale mount without a daemon.
     if !is_root() || !present("/dev/fuse", Path::new("/dev/fuse").exists()) {
         return;
     }

@@ -1,4 +1,4 @@
-//! `try`, `show` and `gc` beside a real mount: they say what the mount does, with the daemon and without it.
+//! `try`, `show` and `gc` beside a real mount: they agree with the mount, with the daemon and without it.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -15,7 +15,7 @@ use crate::mount::picture;
 use crate::mount::read;
 use crate::mount::tool::run;
 
-/// What `try` says of each photo for the sample's `user.avatar`, without the sizes of files.
+/// The verdict of `try` on each photo for `user.avatar` of the sample, without file sizes.
 const FORETOLD: [(&str, &str); 13] = [
     ("alpha.png", "image/png 320x240 -> image/jpeg 320x240"),
     ("anim.gif", "refused: content_types"),
@@ -32,7 +32,7 @@ const FORETOLD: [(&str, &str); 13] = [
     (TOO_LONG, "refused: max_size"),
 ];
 
-/// Made here.
+/// A picture that the tests make.
 const TOO_LONG: &str = "too-long.png";
 
 fn photo(mount: &Mount, name: &str) -> PathBuf {
@@ -42,14 +42,14 @@ fn photo(mount: &Mount, name: &str) -> PathBuf {
     }
 }
 
-/// What `try` says of a file, after its name.
+/// The output of `try` on a file, after the name.
 fn verdict(mount: &Mount, path: &Path) -> String {
     let done = mount.command(&["try", "--field", "user.avatar", &path.to_string_lossy()]);
     let line = done.stdout.strip_prefix(&format!("{}: ", path.display()));
     line.unwrap_or_else(|| panic!("{done}")).trim_end().to_owned()
 }
 
-/// The verdict without the sizes of files, or the rule that refused.
+/// The verdict without file sizes, or the rule that refused.
 fn outline(verdict: &str) -> String {
     if let Some(refusal) = verdict.strip_prefix("refused: ") {
         let rule = refusal.split_once("; avatar ").and_then(|(_, rest)| rest.split_once(" ("));
@@ -87,7 +87,7 @@ fn what_try_foretells_is_what_the_mount_does() {
         let done = run("cp", &[path.as_path(), &avatar]);
         if let Some(refusal) = foretold.strip_prefix("refused: ") {
             assert_eq!(done.code, 1, "{foretold}\n{done}");
-            // A write is refused once it is too long, without knowing how long it would have been.
+            // A write is refused when it gets too long. The whole length is not known then.
             let fact = refusal.split_once("; ").expect("a fact").1;
             assert!(
                 mount.last_error().contains(rule_of(fact)),
@@ -115,7 +115,7 @@ fn what_try_foretells_is_what_the_mount_does() {
     }
 }
 
-/// `avatar takes at most 5 MiB (max_size)` of what follows the fact.
+/// `avatar takes at most 5 MiB (max_size)`, from the text after the fact.
 fn rule_of(rest: &str) -> &str {
     rest.split_once("; ").map_or(rest, |(rule, _)| rule)
 }
@@ -144,15 +144,14 @@ fn show_of_nothing_says_so_with_the_daemon_and_without_it() {
     assert_eq!((alone.code, alone.stderr.as_str()), (1, said));
 }
 
-/// Files below a directory, however deep.
-/// What `gc` says of two blobs of one attachment.
+/// The output of `gc` for two blobs of one attachment.
 fn both(verb: &str, bytes: u64) -> String {
     format!("{verb} 2 blobs of 1 attachment, {bytes} bytes\n")
 }
 
 const NOTHING: &str = "deleted 0 blobs of 0 attachments, 0 bytes\n";
 
-/// The bytes of all files below a directory.
+/// The number of bytes in all files below a directory.
 fn bytes(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).expect("a directory");
     let entries = entries.map(|entry| entry.expect("an entry").path());
@@ -172,7 +171,7 @@ fn gc(mount: &Mount, arguments: &[&str]) -> String {
     done.stdout
 }
 
-/// Attaches a picture and looks at one variant, so that there are two blobs; returns where blobs are kept.
+/// Attaches a picture and reads one variant, so that there are two blobs. Returns the folder of the blobs.
 fn two_blobs(mount: &Mount) -> PathBuf {
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::read(mount.path("thumbs/user/42/avatar/w64.png")).expect("a variant");

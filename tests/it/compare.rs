@@ -1,5 +1,4 @@
-//! The arithmetic of `scripts/bench`: what its table says must be what was measured.
-//! The measurements themselves are in `benches/compare`, and judge nothing.
+//! The arithmetic of the table of `scripts/bench`.
 
 #[path = "../../benches/compare/figure.rs"]
 mod figure;
@@ -15,7 +14,7 @@ fn a_median_is_the_middle_and_of_an_even_number_the_mean_of_two() {
 
 #[test]
 fn a_ratio_is_the_median_of_the_rounds_ratios_with_the_least_and_the_greatest() {
-    // The second round was slow for both sides alike.
+    // The second round was slow for both sides.
     let ratio = Spread::of_ratios(&[2.0, 40.0, 3.0], &[1.0, 20.0, 1.0]).expect("three rounds");
     assert_eq!(ratio, Spread { median: 2.0, least: 2.0, greatest: 3.0 });
     assert_eq!(ratio.to_string(), "2.00 (2.00-3.00)");

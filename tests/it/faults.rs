@@ -1,5 +1,5 @@
-//! What goes wrong beside the writer: a worker that dies in the middle of a job, readers that all want the same, an end
-//! in the middle of an upload.
+//! Failures beside the writer: a worker that dies during a job, readers
+//! that all wait for one variant, a daemon that ends during an upload.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -8,16 +8,17 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use crate::limits::{Sent, holds_exactly, is_root, send, until};
+use crate::limits::{Sent, holds_exactly, is_root, send};
 use crate::mount::daemon::Mount;
 use crate::mount::peer::Peer;
 use crate::mount::tool::{installed, run};
 use crate::mount::{names, picture, read};
+use crate::wait::until;
 
 const EIO: i32 = 5;
 const EBADMSG: i32 = 74;
 
-/// The worker processes of a daemon.
+/// The process ids of the workers of a daemon.
 fn workers(mount: &Mount) -> Vec<u32> {
     mount.children("worker")
 }
@@ -30,7 +31,7 @@ fn busy(mount: &Mount) -> u64 {
     mount.status()["workers"]["busy"].as_u64().expect("a count")
 }
 
-/// Attaches a picture and stops the worker that looked at it, so that the next job stays where it is.
+/// Attaches a picture and stops the worker that looked at it. The next job stays with that worker.
 fn with_a_stopped_worker() -> Option<(Mount, u32)> {
     let mount = Mount::start()?;
     mount.attach("avatar", &picture::good(1));
@@ -84,7 +85,7 @@ fn a_worker_killed_while_it_renders_costs_that_one_look() {
     assert_eq!(mount.status()["workers"]["killed"], 1);
 }
 
-/// How many requests of a mount the kernel waits for.
+/// The number of requests of a mount that wait for an answer.
 fn requests_waiting(connections: &Path, mount: &Mount) -> u32 {
     use std::os::unix::fs::MetadataExt;
     let device = fs::metadata(mount.mountpoint().parent().expect("a parent")).expect("stat").dev();
@@ -105,7 +106,7 @@ fn eight_readers_of_one_thumbnail_cost_one_render() {
     let connections = control.path().join("connections");
     fs::create_dir(&connections).expect("a folder");
     run("mount", &["-t", "fusectl", "fusectl", connections.to_str().expect("UTF-8")]).succeeded();
-    // Two names of one variant: of one name the kernel itself sends a single lookup.
+    // Two names of one variant, since the kernel sends a single lookup for one name.
     let paths = [mount.path("thumbs/user/42/avatar/w96.png"), mount.row().join("avatar@w96.png")];
     let pictures: Vec<_> = thread::scope(|scope| {
         let readers: Vec<_> = (0..8)

@@ -1,4 +1,5 @@
-//! Every dependency's licence is one that deny.toml allows. `cargo deny check` says the same and more; this runs anywhere.
+//! Every dependency has a licence that deny.toml allows. `cargo deny check`
+//! checks this and more, and must be installed; this test runs anywhere.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,7 +25,7 @@ fn every_dependency_has_a_licence_that_is_allowed() {
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        // Only what is compiled here was downloaded here.
+        // Only the packages of this platform were downloaded.
         .args(["--filter-platform", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()
@@ -33,7 +34,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The strings of `allow = [...]` in `[licenses]`.
+/// The strings in `allow = [...]` of `[licenses]`.
 fn allowed(deny: &str) -> Vec<String> {
     let (_, list) = deny.split_once("\nallow = [").expect("a list of licences");
     let (list, _) = list.split_once(']').expect("the list's end");
@@ -41,7 +42,7 @@ fn allowed(deny: &str) -> Vec<String> {
     quoted.map(str::to_owned).collect()
 }
 
-/// An SPDX expression: `OR`, `AND` (which binds closer), `WITH`, parentheses, and the old `/` for `OR`.
+/// Evaluates an SPDX expression: `OR`, `AND` (which binds closer), `WITH`, parentheses, and the old `/` for `OR`.
 fn satisfies(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -53,7 +54,7 @@ fn any(words: &[&str], at: &mut usize, allowed: &[String]) -> bool {
     let mut good = all(words, at, allowed);
     while words.get(*at) == Some(&"OR") {
         *at += 1;
-        // Both sides are read, whichever is good.
+        // The right side must be parsed in any case.
         good |= all(words, at, allowed);
     }
     good

@@ -1,18 +1,16 @@
-//! The tests that need more than one room: one binary, so that the crate is linked once.
+//! The tests that need more than one room. They are one binary, so that the crates are linked once.
 
-mod blows;
 mod calls;
 mod cli;
 mod clients;
 mod commands;
 mod compare;
+mod config;
 mod crash;
 mod disk;
 mod draft;
-mod durability;
 mod faults;
 mod floors;
-mod kills;
 mod licences;
 mod limits;
 mod model;
@@ -21,4 +19,5 @@ mod output;
 mod service;
 mod stores;
 mod trash;
+mod wait;
 mod worker;

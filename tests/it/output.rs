@@ -1,4 +1,4 @@
-//! The mount outlives output that nobody reads, and signals that are not meant for it.
+//! The mount survives output that nobody reads, and signals that are not meant for it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,17 +6,19 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{run, shell};
 
-const CONFIG: &str = "[library]\npath = \"library\"\n[tables.user]\nid = \"integer\"\n\
-                      [tables.user.fields.memo]\ntype = \"file\"\nmax_size = \"1 KiB\"\n";
+fn config() -> Config {
+    Config::new().table("user", "integer").field("memo", "file, max_size = '1 KiB'")
+}
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
 
 const UNTIL_UNMOUNTED: &str = "while mountpoint -q \"$1\"; do sleep 0.05; done";
 
-/// The daemon as a child of this process, with stderr as it is told, and what it says on stdout.
+/// Starts the daemon with this stderr, and waits until it says that it has mounted.
 fn mount_with(mount: &Mount, stderr: Stdio) -> Child {
     let mut daemon = Command::new(PROGRAM)
         .arg("--config")
@@ -35,7 +37,7 @@ fn mount_with(mount: &Mount, stderr: Stdio) -> Child {
     daemon
 }
 
-/// Refusals, which the log tells of, and a file that is taken.
+/// Makes some refusals, which are logged, and checks that a file is taken.
 fn use_it(mount: &Mount, refusals: usize) {
     let row = mount.row();
     for _ in 0..refusals {
@@ -52,9 +54,9 @@ fn ends_well(mut daemon: Child) {
 
 #[test]
 fn a_mount_lives_when_whoever_read_its_output_has_gone() {
-    let Some(mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let paths = [&*mount.config(), &mount.mountpoint()];
-    // `head` ends at the first line of the log, before anything is mounted.
+    // `head` ends at the first line of the log, before the mount.
     let script = format!(
         "{{ {PROGRAM} --config \"$1\" -v mount \"$2\" 2>&1 </dev/null | head -1; }} >/dev/null 2>&1 & \
          until mountpoint -q \"$2\"; do sleep 0.05; done"
@@ -68,7 +70,7 @@ fn a_mount_lives_when_whoever_read_its_output_has_gone() {
 
 #[test]
 fn a_mount_lives_when_its_stderr_is_closed_or_full() {
-    let Some(mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let daemon = mount_with(&mount, writer.into());
@@ -82,10 +84,10 @@ fn a_mount_lives_when_its_stderr_is_closed_or_full() {
 
 #[test]
 fn a_log_that_nobody_reads_holds_nobody_up_and_says_what_is_missing() {
-    let Some(mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let daemon = mount_with(&mount, writer.into());
-    // A pipe holds 64 KiB.
+    // More than the 64 KiB that a pipe holds.
     use_it(&mount, 200);
     let held = reader.read(&mut vec![0; 1 << 16]).expect("what the pipe held");
     assert!(held > 1 << 15, "it was full: {held} bytes");
@@ -98,7 +100,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_says_what_is_missing() {
 
 #[test]
 fn a_service_manager_that_reads_nothing_holds_nobody_up() {
-    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let Some(mut mount) = Mount::as_service(config()) else { return };
     let path = mount.mountpoint().with_file_name("notify");
     let manager = UnixDatagram::bind(&path).expect("bound");
     let sender = UnixDatagram::unbound().expect("a socket");
@@ -113,7 +115,7 @@ fn a_service_manager_that_reads_nothing_holds_nobody_up() {
 #[test]
 fn a_terminal_that_is_closed_unmounts() {
     for signal in ["HUP", "INT", "QUIT", "TERM"] {
-        let Some(mut mount) = Mount::with(CONFIG) else { return };
+        let Some(mut mount) = config().mount() else { return };
         mount.signal(signal);
         assert_eq!(mount.wait().code(), Some(0), "{signal}");
         let mountpoint = mount.mountpoint();
@@ -123,7 +125,7 @@ fn a_terminal_that_is_closed_unmounts() {
 
 #[test]
 fn signals_that_mean_nothing_change_nothing() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let signals = [
         "USR1", "USR2", "ALRM", "VTALRM", "PROF", "POLL", "PWR", "STKFLT", "PIPE", "XCPU", "XFSZ",
         "WINCH", "CHLD", "URG", "CONT", "34", "64",
@@ -138,7 +140,7 @@ fn signals_that_mean_nothing_change_nothing() {
 
 #[test]
 fn a_mount_under_nohup_outlives_its_terminal() {
-    let Some(mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let paths = [&*mount.config(), &mount.mountpoint()];
     let log = mount.mountpoint().with_file_name("nohup");
     let script = format!(
@@ -154,14 +156,10 @@ fn a_mount_under_nohup_outlives_its_terminal() {
 
 #[test]
 fn a_write_beyond_the_daemons_limit_of_file_sizes_is_an_error_and_no_end() {
-    let Some(mount) = Mount::prepared(
-        "[library]\npath = \"library\"\n[tables.user]\nid = \"integer\"\n[tables.user.fields.memo]\ntype = \"file\"\n",
-    ) else {
-        return;
-    };
+    let Some(mount) = Mount::prepared(config().field("memo", "file")) else { return };
     let paths = [&*mount.config(), &mount.mountpoint()];
     let log = mount.mountpoint().with_file_name("limited");
-    // In blocks of 1 KiB: the library's own files stay below it.
+    // In blocks of 1 KiB: the library's own files are smaller.
     let script = format!(
         "ulimit -f 65536; {PROGRAM} --config \"$1\" mount \"$2\" >\"$3\" 2>&1 </dev/null & \
          until grep -q '^mounted on' \"$3\" 2>/dev/null; do sleep 0.05; done; echo $!"

@@ -1,4 +1,4 @@
-//! What a service manager sees of the daemon, without being one: readiness, the end, and the unit itself.
+//! The daemon as a service manager sees it: its readiness, its end, and the unit file.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -6,27 +6,29 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{installed, run};
 
 /// A loaded machine builds and tests at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const CONFIG: &str = "[library]\npath = \"library\"\n[tables.user]\nid = \"integer\"\n\
-                      [tables.user.fields.memo]\ntype = \"file\"\n";
+fn config() -> Config {
+    Config::new().table("user", "integer").field("memo", "file")
+}
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
 
 const UNIT: &str = include_str!("../../systemd/mediafs@.service");
 
-/// The socket that the manager of a mount listens on.
+/// The socket of the service manager of a mount.
 fn manager(mount: &Mount) -> UnixDatagram {
     let socket = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
     socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     socket
 }
 
-/// The next thing that the manager is told.
+/// The next message to the manager.
 fn told(socket: &UnixDatagram) -> String {
     let mut message = [0; 512];
     let length = socket.recv(&mut message).expect("a message");
@@ -39,7 +41,7 @@ fn says(message: &str, assignment: &str) -> bool {
 
 #[test]
 fn readiness_is_told_when_the_mount_answers_and_not_before() {
-    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let Some(mut mount) = Mount::as_service(config()) else { return };
     let socket = manager(&mount);
     let models = mount.path("models/user");
     let listener = thread::spawn(move || {
@@ -54,7 +56,7 @@ fn readiness_is_told_when_the_mount_answers_and_not_before() {
 
 #[test]
 fn the_end_is_told_when_it_begins() {
-    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let Some(mut mount) = Mount::as_service(config()) else { return };
     let socket = manager(&mount);
     mount.restart();
     assert!(says(&told(&socket), "READY=1"));
@@ -66,7 +68,7 @@ fn the_end_is_told_when_it_begins() {
 
 #[test]
 fn a_manager_that_has_gone_keeps_nothing_from_being_mounted() {
-    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let Some(mut mount) = Mount::as_service(config()) else { return };
     mount.restart();
     fs::create_dir(mount.path("models/user/42")).expect("it serves");
     mount.stop();
@@ -79,7 +81,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let unit = directory.path().join("mediafs@.service");
-    // It is verified that the programs exist, and this one is not installed.
+    // systemd-analyze checks that the programs exist, and this one is not installed.
     assert!(UNIT.contains("\nExecStart=/usr/bin/mediafs "));
     fs::write(&unit, UNIT.replace("/usr/bin/mediafs ", &format!("{PROGRAM} "))).expect("a unit");
     let done = run("systemd-analyze", &["verify", "--man=no", &unit.to_string_lossy()]);
@@ -88,13 +90,13 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 
 #[test]
 fn the_unit_outlives_a_worker_that_the_kernel_killed_for_its_memory() {
-    // The default, stop, would end the mount for everybody.
+    // The default, `stop`, would end the mount for everybody.
     assert!(says(UNIT, "OOMPolicy=continue"), "{UNIT}");
 }
 
 #[test]
 fn the_unit_clears_a_mount_whose_daemon_was_killed() {
-    let Some(mut mount) = Mount::as_service(CONFIG) else { return };
+    let Some(mut mount) = Mount::as_service(config()) else { return };
     mount.restart();
     mount.kill9();
     let commands = UNIT.lines().filter_map(|line| line.strip_prefix("ExecStartPre="));

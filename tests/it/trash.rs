@@ -1,5 +1,4 @@
-//! The trash without a kernel: names, pages and races, as laws.
-//! Does not repeat what the real mount shows.
+//! The trash without a kernel: names, pages and races. `mount/trash` has the tests on a mount.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,22 +7,21 @@ use std::thread;
 
 use mediafs::blob;
 use mediafs::catalog::memory::Memory;
-use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
 use mediafs::tree::attr::RenameMode;
 
-use super::model::house::{Backing, House};
+use super::model::instance::{Backing, Instance};
 use super::model::kernel::{At, Kernel, Refusal, process};
 use super::model::trash::{Lost, ROOT};
 
 const DOC: At = At { row: "1", name: "doc" };
 const NOTE: At = At { row: "1", name: "note" };
 
-fn house(backing: Backing) -> House {
-    let house = House::new(backing);
-    Kernel(house.tree()).mkdir(process(0), "1").expect("a row");
-    house
+fn instance(backing: Backing) -> Instance {
+    let instance = Instance::new(backing);
+    Kernel(instance.tree()).mkdir(process(0), "1").expect("a row");
+    instance
 }
 
 /// Writes and removes this many files of one slot, each with bytes of its own.
@@ -38,8 +36,8 @@ fn detach(kernel: Kernel<'_>, count: usize) {
 #[test]
 fn a_day_of_many_is_read_page_by_page_each_once_and_under_a_name_that_leads_to_it() {
     for backing in [Backing::Disk, Backing::Memory] {
-        let house = house(backing);
-        let kernel = Kernel(house.tree());
+        let instance = instance(backing);
+        let kernel = Kernel(instance.tree());
         detach(kernel, 150);
         let lost = kernel.trash();
         let bytes: Vec<_> = lost.iter().map(|lost| lost.bytes.clone()).collect();
@@ -53,23 +51,23 @@ fn a_day_of_many_is_read_page_by_page_each_once_and_under_a_name_that_leads_to_i
 
 #[test]
 fn reading_a_day_goes_on_where_it_was_whatever_is_put_back_or_swept_meanwhile() {
-    let house = house(Backing::Disk);
-    let kernel = Kernel(house.tree());
+    let instance = instance(Backing::Disk);
+    let kernel = Kernel(instance.tree());
     detach(kernel, 150);
     let before = kernel.trash();
-    let page = house.tree().readdir(before[0].day, 0).expect("a page");
+    let page = instance.tree().readdir(before[0].day, 0).expect("a page");
     let next = page.entries().last().expect("entries").next;
     let first: Vec<_> = page.entries().iter().skip(2).map(|entry| entry.name.to_string()).collect();
     kernel.restore(&before[first.len() - 1], DOC).expect("restored");
-    let rest = house.tree().readdir(before[0].day, next).expect("a page");
+    let rest = instance.tree().readdir(before[0].day, next).expect("a page");
     assert_eq!(*rest.entries()[0].name, before[first.len()].name);
 }
 
 #[test]
 fn a_name_costs_a_few_queries_however_full_the_day_is() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
-    let house = House::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
-    let kernel = Kernel(house.tree());
+    let catalog = Arc::new(Memory::new());
+    let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
+    let kernel = Kernel(instance.tree());
     kernel.mkdir(process(0), "1").expect("a row");
     detach(kernel, 40);
     let lost = kernel.trash();
@@ -88,12 +86,12 @@ fn a_name_costs_a_few_queries_however_full_the_day_is() {
 
 #[test]
 fn a_day_is_listed_with_all_that_stat_shows_of_what_is_in_it() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
-    let house = House::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
-    let kernel = Kernel(house.tree());
+    let catalog = Arc::new(Memory::new());
+    let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
+    let kernel = Kernel(instance.tree());
     kernel.mkdir(process(0), "1").expect("a row");
     detach(kernel, 40);
-    let (day, tree) = (kernel.trash()[0].day, house.tree());
+    let (day, tree) = (kernel.trash()[0].day, instance.tree());
     let page = tree.readdir(day, 0).expect("a page");
     let shown = |ino| tree.getattr(ROOT, ino, None).expect("there").attr;
     catalog.take_calls();
@@ -106,8 +104,8 @@ fn a_day_is_listed_with_all_that_stat_shows_of_what_is_in_it() {
 
 #[test]
 fn the_first_of_a_slot_is_found_by_its_number_too() {
-    let house = house(Backing::Disk);
-    let kernel = Kernel(house.tree());
+    let instance = instance(Backing::Disk);
+    let kernel = Kernel(instance.tree());
     detach(kernel, 2);
     let lost = kernel.trash();
     kernel.restore(&lost[0], NOTE).expect("restored");
@@ -118,14 +116,14 @@ fn the_first_of_a_slot_is_found_by_its_number_too() {
 
 #[test]
 fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
-    let house = house(Backing::Disk);
-    let kernel = Kernel(house.tree());
+    let instance = instance(Backing::Disk);
+    let kernel = Kernel(instance.tree());
     for round in 0..20 {
         detach(kernel, 1);
         let lost = kernel.trash().remove(0);
         let restored = thread::scope(|scope| {
-            let sweep = scope.spawn(|| house.library().sweep(Patience::None));
-            let restored = Kernel(house.tree()).restore(&lost, NOTE);
+            let sweep = scope.spawn(|| instance.library().sweeper.sweep(Patience::None));
+            let restored = Kernel(instance.tree()).restore(&lost, NOTE);
             sweep.join().expect("no panic").expect("swept");
             restored
         });
@@ -133,7 +131,7 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
             Ok(()) => {
                 assert_eq!(kernel.cat(process(0), NOTE), Ok(b"document 0".to_vec()), "{round}");
                 kernel.unlink(process(0), NOTE).expect("removed");
-                house.library().sweep(Patience::None).expect("swept");
+                instance.library().sweeper.sweep(Patience::None).expect("swept");
             }
             Err(refusal) => assert_eq!(refusal, Refusal::NotFound, "{round}"),
         }
@@ -143,13 +141,13 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
 
 #[test]
 fn an_inode_of_the_trash_that_was_put_back_is_looked_up_again() {
-    let house = house(Backing::Memory);
-    let kernel = Kernel(house.tree());
+    let instance = instance(Backing::Memory);
+    let kernel = Kernel(instance.tree());
     detach(kernel, 1);
     let lost = kernel.trash().remove(0);
     let ino = kernel.lookup(ROOT, lost.day, &lost.name).expect("there").attr.ino;
     kernel.restore(&lost, DOC).expect("restored");
-    let tree = house.tree();
+    let tree = instance.tree();
     assert!(matches!(tree.getattr(ROOT, ino, None), Err(Error::Stale)));
     let opened = tree.open(ROOT, ino, super::model::kernel::How::Read.flags());
     assert!(matches!(opened, Err(Error::Stale)));
@@ -159,13 +157,13 @@ fn an_inode_of_the_trash_that_was_put_back_is_looked_up_again() {
 
 #[test]
 fn another_user_puts_nothing_back() {
-    let house = house(Backing::Memory);
-    let kernel = Kernel(house.tree());
+    let instance = instance(Backing::Memory);
+    let kernel = Kernel(instance.tree());
     detach(kernel, 1);
     let lost = kernel.trash().remove(0);
     let row = kernel.row(ROOT, "1").expect("a row");
     let (from, to) = ((lost.day, OsStr::new(&lost.name)), (row, OsStr::new("doc")));
-    let moved = house.tree().rename(process(2), from, to, RenameMode::Replace);
+    let moved = instance.tree().rename(process(2), from, to, RenameMode::Replace);
     assert!(matches!(moved, Err(Error::Denied)), "{moved:?}");
-    house.tree().rename(process(0), from, to, RenameMode::Replace).expect("its owner does");
+    instance.tree().rename(process(0), from, to, RenameMode::Replace).expect("its owner does");
 }

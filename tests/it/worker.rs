@@ -1,6 +1,6 @@
-//! Worker processes: the real ones, and programs that behave as badly as a worker can.
+//! Worker processes: the real ones, and programs that misbehave in every way that a worker can.
 
-// Clippy's allowance for tests does not reach their helper functions.
+// Clippy's `allow-unwrap-in-tests` does not cover helper functions.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -48,7 +48,7 @@ fn script(name: &str) -> PathBuf {
     Path::new(folder).join(name).with_extension("sh")
 }
 
-/// Any job will do: these tests ask whether there is an answer, not which.
+/// A job. These tests ask whether there is an answer, not which.
 fn job() -> Job {
     let normal = Normal::default();
     Job::Refine { format: Format::Png, normal, limits: Limits::default() }
@@ -221,7 +221,7 @@ fn a_file_field_starts_no_worker() {
     assert_eq!(pipeline.status().spawned, 0);
 }
 
-/// A worker outside any pool, ready.
+/// A worker that is ready and belongs to no pool.
 fn bare() -> (Child, OwnedFd) {
     let (ours, theirs) = protocol::connection().unwrap();
     let mut command = Command::new(mediafs());

@@ -1,5 +1,4 @@
-//! The tight loops: what a client does to a tree, over and over.
-//! Does not know what serves the tree, nor what the figures are compared with.
+//! The loops of a client: one operation on a tree, repeated.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,21 +13,21 @@ use super::Report;
 use crate::failure::{Failure, Outcome, While};
 use crate::figure::median;
 
-/// What a program that copies a file holds in memory (coreutils' `cp` since 9.2: 256 KiB; `cat`: 128 KiB).
+/// The buffer of a program that copies a file (`cat`: 128 KiB; `cp` of coreutils since 9.2: 256 KiB).
 const READ: usize = 128 * 1024;
 const WRITE: usize = 1024 * 1024;
 const PAGE: usize = 4096;
 
-/// A loop and what it is over. A `list` names a file with a path on each line.
+/// A loop and its files. A `list` is a file with a path on each line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Loop {
     /// Opens, reads to the end and closes every file.
     OpenRead { list: PathBuf, threads: usize },
-    /// The same, each file timed.
+    /// Like `OpenRead`, timing each file.
     Fetch { list: PathBuf },
     /// `lstat` of every path.
     Stat { list: PathBuf },
-    /// The same, each path timed.
+    /// Like `Stat`, timing each path.
     Lookup { list: PathBuf },
     /// Lists a tree to its leaves, with `lstat` of every entry, as `du` does.
     Walk { tree: PathBuf },
@@ -36,7 +35,7 @@ pub enum Loop {
     Sequential { file: PathBuf },
     /// Reads pages at random.
     Random { file: PathBuf, count: u64, seed: u64 },
-    /// Makes every file of a list, of `size` bytes that no other file has.
+    /// Makes every file of a list, of `size` bytes, no two files alike.
     Create { list: PathBuf, size: usize, seed: u64, manner: Manner },
     /// Writes one file, 1 MiB at a time.
     Write { file: PathBuf, mebibytes: u64, seed: u64, manner: Manner },
@@ -44,16 +43,16 @@ pub enum Loop {
     Copy { list: PathBuf },
 }
 
-/// How a writer makes sure that a file is whole and durable.
+/// How a writer makes a file whole and durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Manner {
-    /// By closing it: mediafs promises the rest.
+    /// Closes it: mediafs promises the rest.
     Close,
-    /// A temporary name, fsync, rename, fsync of the directory: what a careful program does on any disk.
+    /// Writes a temporary name, syncs, renames, syncs the directory, as a careful program does on any disk.
     Rename,
 }
 
-/// A loop whose lists are in memory.
+/// A loop whose list has been read.
 pub struct Prepared {
     job: Loop,
     paths: Vec<PathBuf>,
@@ -76,7 +75,7 @@ impl Loop {
 }
 
 impl Prepared {
-    /// The files that are there afterwards.
+    /// The files that exist after the loop.
     fn made(&self) -> Vec<PathBuf> {
         let target = |pair: &PathBuf| Some(PathBuf::from(pair.to_str()?.split_once('\t')?.1));
         match &self.job {
@@ -115,7 +114,7 @@ impl Prepared {
     }
 }
 
-/// Dropping a file does not hear what `close` says, and what was refused must not count as a file.
+/// Checks that every file has its length. Dropping a `File` ignores the answer of close(2), and a refused file must not count.
 fn check(made: &[PathBuf]) -> Outcome<()> {
     all(made, |path| match fs::symlink_metadata(path)?.len() {
         0 => Err(Failure::new("it is empty")),
@@ -131,7 +130,7 @@ fn all<T>(paths: &[PathBuf], work: impl Fn(&Path) -> Outcome<T>) -> Outcome<usiz
     Ok(paths.len())
 }
 
-/// The median of what each path took.
+/// The median time of a path.
 fn timed<T>(paths: &[PathBuf], work: impl Fn(&Path) -> Outcome<T>) -> Outcome<Option<f64>> {
     let mut times = Vec::with_capacity(paths.len());
     for path in paths {
@@ -142,7 +141,7 @@ fn timed<T>(paths: &[PathBuf], work: impl Fn(&Path) -> Outcome<T>) -> Outcome<Op
     Ok(median(&times))
 }
 
-/// Each thread has a part of the paths of its own.
+/// Runs a share of the paths in each of some threads.
 fn in_threads(
     paths: &[PathBuf],
     threads: usize,
@@ -165,7 +164,7 @@ fn read_all(paths: &[PathBuf]) -> Outcome<usize> {
     Ok(paths.len())
 }
 
-/// Bytes that were read. A file that ends inside the buffer is not asked again, as programs do that know its size.
+/// Reads a file and returns its length. A file shorter than the buffer is not read again, as in programs that know its size.
 fn read(path: &Path, buffer: &mut [u8]) -> Outcome<usize> {
     let mut file = File::open(path)?;
     let mut total = 0;
@@ -196,7 +195,7 @@ fn walk(tree: &Path) -> Outcome<usize> {
         for entry in fs::read_dir(&directory)? {
             let entry = entry?;
             found += 1;
-            // From the directory's descriptor, without walking the path again.
+            // Asks the directory's descriptor, which needs no walk of the path.
             if entry.metadata()?.is_dir() {
                 waiting.push(entry.path());
             }
@@ -254,7 +253,7 @@ fn make(path: &Path, manner: Manner, write: impl FnOnce(&mut File) -> Outcome<()
     Ok(File::open(directory)?.sync_all()?)
 }
 
-/// Makes the bytes ones that no other file has.
+/// Marks the bytes, so that no other file has them.
 fn mark(bytes: &mut [u8], random: &mut Random) {
     for byte in bytes.iter_mut().take(64) {
         *byte = random.byte();
@@ -265,7 +264,7 @@ fn buffer(size: usize) -> Vec<u8> {
     vec![0; size]
 }
 
-/// Marsaglia's xorshift: quick, and the same bytes for the same seed.
+/// Marsaglia's xorshift: fast, and the same bytes for the same seed.
 struct Random(u64);
 
 impl Random {

@@ -1,9 +1,8 @@
-//! Clients: processes of their own that run one loop against a tree, whatever serves it.
-//! Does not know which tree that is.
+//! Clients: processes that run one loop against a tree.
 //!
-//! A process for each client, as real ones are: two clients share no table of open files, and a draft has the writer that
-//! it would have. Each gets ready, waits for the word, and times its loop itself, so that neither its start nor the pipe is
-//! in the figure.
+//! Each client is a process of its own, as real clients are: two of them share no table
+//! of open files, and each draft has one writer. A client prepares, waits for the start
+//! signal and times its loop itself, so that neither its start nor the pipe counts.
 
 mod loops;
 
@@ -18,26 +17,26 @@ use crate::figure::float;
 
 pub use loops::{Loop, Manner};
 
-/// The argument by which this program knows that it is a client.
+/// The argument that makes this program a client.
 pub const CLIENT: &str = "client";
 
 /// What one client measured.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Report {
     pub seconds: f64,
-    /// Files, names or reads, as the loop counts.
+    /// The number of files, names or reads.
     pub count: u64,
-    /// The median of single operations, of loops that time each.
+    /// The median time of one operation, for loops that time each.
     pub median: Option<f64>,
 }
 
-/// What clients that ran at the same time did together.
+/// The result of clients that ran at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Together {
-    /// Until the last was done.
+    /// The time until the last of them ended.
     pub seconds: f64,
     pub count: u64,
-    /// That of the first client.
+    /// The median of the first client.
     pub median: Option<f64>,
 }
 
@@ -47,7 +46,7 @@ impl Together {
     }
 }
 
-/// Runs loops at the same time, a client each.
+/// Runs each loop in a client, all at the same time.
 pub fn run(loops: &[Loop]) -> Outcome<Together> {
     let mut clients = loops.iter().map(Client::start).collect::<Outcome<Vec<_>>>()?;
     for client in &mut clients {
@@ -62,12 +61,12 @@ pub fn run(loops: &[Loop]) -> Outcome<Together> {
     Ok(Together { seconds, count, median: reports.first().and_then(|report| report.median) })
 }
 
-/// Runs one loop.
+/// Runs one loop in one client.
 pub fn alone(it: Loop) -> Outcome<Together> {
     run(&[it])
 }
 
-/// A client's side: gets ready, waits for the word, runs, reports.
+/// The client's side: prepares, waits for the signal, runs, reports.
 pub fn serve(arguments: &[String]) -> Outcome<()> {
     let job = arguments.first().ok_or_else(|| Failure::new("a client needs a loop"))?;
     let job: Loop = serde_json::from_str(job)?;
@@ -126,7 +125,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // One that was reported already has ended, and then neither does anything.
+        // A client that has reported has ended; then both calls do nothing.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,11 +1,11 @@
 """Attaches files with sqlalchemy-media, a process per core: ingest.py DIRECTORY PROCESSES < LIST
 
-DIRECTORY takes the store and the databases and is empty before; LIST has a path on each line. Prints the seconds from the
-moment when all processes are ready until the last file is committed.
+DIRECTORY must be empty; it gets the store and the databases. LIST has a path on each line. Prints the seconds from the moment
+when all processes are ready until the last file is committed.
 
-What is done to a file is what a mediafs field of `type = "image"` does: looked at, checked, turned upright, and stripped,
-which with Pillow means encoded again. In favour of this side each process has a database of its own, so that none waits for
-another's lock, and nothing is synced but SQLite's commit.
+A file is treated as by a mediafs field of `type = "image"`: identified, checked, turned upright and stripped, which with
+Pillow means encoded again. In favour of this side, each process has a database of its own, so that none waits for another's
+lock, and only SQLite's commit is synced.
 """
 
 import functools
@@ -43,7 +43,7 @@ class Json(TypeDecorator):
 
 
 class Upright(Processor):
-    """EXIF orientation applied, and saved without metadata, in the format that it came in."""
+    """Applies the EXIF orientation and saves without metadata, in the same format."""
 
     def process(self, descriptor, context):
         image = PilImage.open(descriptor)

@@ -1,8 +1,8 @@
 """Renders pictures with pyvips: render.py TASK QUALITY < LIST. Prints the seconds of processor time for each.
 
-TASK is `jpeg SIDE` or `webp SIDE`: the picture into a box of that side, as libvips chooses (thumbnail_buffer); or
-`jpeg SIDE shrink N`: decoded at 1/N first, whatever libvips would choose. One thread and no cache of operations: libvips
-works the least that it can.
+TASK is `jpeg SIDE` or `webp SIDE`, which fits the picture into a box of that side by thumbnail_buffer, or
+`jpeg SIDE shrink N`, which decodes at 1/N first, whatever libvips would choose. Runs with one thread and no cache of
+operations, so that libvips does the least work.
 """
 
 import os

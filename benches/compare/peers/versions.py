@@ -1,4 +1,4 @@
-"""Prints the versions of the tools beside, a line each."""
+"""Prints the versions of the Python tools, a line each."""
 
 import importlib.metadata
 import platform

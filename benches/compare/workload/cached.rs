@@ -13,7 +13,7 @@ use crate::photos::{library, variants};
 use crate::picture::Picture;
 use crate::table::Row;
 
-/// How often each is read in a round, so that a round takes long enough to be timed.
+/// How often each file is read in a round, to make a round long enough to time.
 const TIMES: usize = 10;
 
 pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -34,7 +34,7 @@ pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {
     let [ours, theirs] =
         warm_contents(bench, bench.rounds(), [&mut || time(&ours), &mut || time(&theirs)])?;
     let name = "open+read+close of cached 320 px thumbnails, warm, 1 thread";
-    // That of any small file.
+    // The target for any small file.
     let target = Some(Target::AtMost(2.5));
     Ok(vec![Row::compared(name, Unit::Seconds, &ours, ("native", &theirs), target)?])
 }

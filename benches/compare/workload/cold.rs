@@ -1,4 +1,4 @@
-//! `find` over what nobody has looked at since the daemon started.
+//! `find` over names that the daemon has not looked up since its start.
 
 use super::in_turns;
 use super::names::{find, made, native};

@@ -12,7 +12,7 @@ use crate::figure::{Target, Unit};
 use crate::table::Row;
 
 const SIZE: usize = 50_000;
-/// Writers, and rows of four files for each of them in a round.
+/// Numbers of writers, and rows of four files for each writer in a round.
 const WRITERS: [(usize, u64); 3] = [(1, 100), (2, 50), (16, 16)];
 
 pub fn small(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -42,14 +42,14 @@ pub fn small(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(found)
 }
 
-/// New rows for each round: no file is made twice.
+/// Unused row numbers, so that each round makes new files.
 #[derive(Default)]
 pub struct Rows {
     next: Cell<u64>,
 }
 
 impl Rows {
-    /// Seconds for each file that the writers make, each in rows of its own.
+    /// Seconds per file, with these writers at the same time, each in rows of its own.
     pub fn create(
         &self,
         bench: &Bench,
@@ -61,13 +61,13 @@ impl Rows {
         let first = self.next.replace(self.next.get() + count) + 1;
         let rows = rows(table, first..first + count);
         make_all(&rows)?;
-        // What was made before is on its way to the disk: not at this round's cost.
+        // Writes out what earlier rounds have left dirty.
         rustix::fs::sync();
         let paths = fields(&rows, &FIELDS);
         let loops = parts(&paths, writers)
             .zip(first..)
             .map(|(part, seed)| {
-                // Neighbouring seeds have neighbouring first words in `xorshift`, not equal files.
+                // Neighbouring seeds of xorshift begin with similar words, though not with equal files.
                 let seed = seed << 20;
                 Ok(Loop::Create { list: bench.list(part)?, size: SIZE, seed, manner })
             })

@@ -12,9 +12,9 @@ use crate::photos::{attach, sources};
 use crate::picture::Picture;
 use crate::table::Row;
 
-/// mediafs's for what is kept as JPEG.
+/// The JPEG quality that mediafs stores with.
 const QUALITY: u8 = 90;
-/// How far mediafs has libjpeg-turbo shrink 6000 pixels on the way to 1600: as far as leaves enough of them.
+/// The scale at which mediafs has libjpeg-turbo decode 6000 pixels for a result of 1600: as small as leaves enough of them.
 const SHRINK: u8 = 2;
 
 pub fn cpu(bench: &Bench) -> Outcome<Vec<Row>> {

@@ -1,4 +1,4 @@
-//! Taking photographs in: validated, turned upright, stripped, stored and on record; not resized.
+//! Taking photographs in: validated, turned upright, stripped and stored, without a resize.
 
 use std::cell::Cell;
 use std::thread;
@@ -19,7 +19,7 @@ pub fn files(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(vec![small, medium])
 }
 
-/// One client, and one process of the other side, for each processor.
+/// Uses one client, and one process of the other side, per processor.
 fn compared(bench: &Bench, megapixels: &str, picture: Picture, count: u32) -> Outcome<Row> {
     let processes = thread::available_parallelism()?.get();
     let home = bench.fresh("ingest")?;

@@ -30,7 +30,7 @@ fn compared(bench: &Bench, name: &str, work: impl Fn(PathBuf) -> Loop) -> Outcom
     let served = daemon.table("item").join("1/a");
     let is_sequential = matches!(work(native.clone()), Loop::Sequential { .. });
     let unit = if is_sequential { Unit::BytesPerSecond } else { Unit::Seconds };
-    // Time, so that a ratio above 1 is slower.
+    // Compares times, so that a ratio above 1 is slower.
     let time = |file: &PathBuf| Ok(alone(work(file.clone()))?.each());
     let [ours, theirs] =
         warm_contents(bench, bench.rounds(), [&mut || time(&served), &mut || time(&native)])?;
@@ -42,7 +42,7 @@ fn compared(bench: &Bench, name: &str, work: impl Fn(PathBuf) -> Loop) -> Outcom
     Ok(row)
 }
 
-/// A mounted library with the attachment, and the same bytes beside it.
+/// A mounted library with the attachment, and a plain file with the same bytes beside it.
 pub fn open(bench: &Bench) -> Outcome<(Daemon, PathBuf)> {
     let home = bench.kept("large", &format!("{} MiB", float(MEBIBYTES)), |home| {
         let native = home.join("native");

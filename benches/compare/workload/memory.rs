@@ -1,4 +1,4 @@
-//! How much memory the daemon and its workers have at most while many readers wait for thumbnails of large pictures.
+//! The memory peak of the daemon and its workers while many readers wait for thumbnails of large pictures.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,9 +15,9 @@ use crate::process;
 use crate::table::Row;
 
 const CLIENTS: u32 = 8;
-/// Sizes that each client asks for, one after the other.
+/// The variants that each client reads, one after the other.
 const SPECS: [&str; 4] = ["w320.jpg", "w640.jpg", "w160.webp", "w480.jpg"];
-/// Between two looks at the memory: looking takes about a millisecond for each process.
+/// The pause between two measurements, which take about a millisecond for each process.
 const PAUSE: Duration = Duration::from_millis(10);
 const BOUND: f64 = 150e6;
 
@@ -39,7 +39,7 @@ pub fn peak(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(vec![Row::alone(name, Unit::Bytes, peak, Some(Target::Within(BOUND)))])
 }
 
-/// The most memory that a process and its descendants have while `work` goes on.
+/// The memory peak of a process and its descendants during `work`.
 fn most(pid: u32, work: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

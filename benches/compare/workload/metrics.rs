@@ -1,4 +1,4 @@
-//! Asking the daemon what it has done. Counting it is in every other row: it is never off.
+//! Reading the metrics. The cost of counting is part of every other row, since it is never off.
 
 use super::warm;
 use crate::bench::Bench;

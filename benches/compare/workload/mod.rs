@@ -1,5 +1,4 @@
-//! What is measured, a file for each kind of work.
-//! Does not print.
+//! The workloads, a file for each kind of work.
 
 mod cached;
 mod cold;
@@ -23,14 +22,14 @@ use crate::failure::Outcome;
 use crate::machine::forget_pages;
 use crate::table::Row;
 
-/// Some rows of the table that are measured together.
+/// Rows of the table that are measured together.
 pub struct Workload {
-    /// What it is asked for by.
+    /// The name to select it by.
     pub name: &'static str,
     pub measure: fn(&Bench) -> Outcome<Vec<Row>>,
 }
 
-/// In the order of the table.
+/// All workloads, in the order of the table.
 pub const ALL: [Workload; 16] = [
     Workload { name: "sequential", measure: large::sequential },
     Workload { name: "random", measure: large::random },
@@ -50,11 +49,11 @@ pub const ALL: [Workload; 16] = [
     Workload { name: "pair", measure: pair::two },
 ];
 
-/// One side of a comparison: measures once, and says what came out.
+/// One side of a comparison: measures once and returns the figure.
 pub type Side<'s> = &'s mut dyn FnMut() -> Outcome<f64>;
 
-/// Measures the sides in turns, so that whatever the machine does meanwhile befalls all of them. What each said, in order.
-/// Fewer rounds than asked for are made where they take long.
+/// Measures the sides in turns, so that a disturbance of the machine hits all of them. Returns the figures of each side, in
+/// order. Makes fewer rounds than asked for if they take long.
 pub fn in_turns<const N: usize>(
     bench: &Bench,
     rounds: usize,
@@ -73,19 +72,19 @@ pub fn in_turns<const N: usize>(
     Ok(found)
 }
 
-/// The same of the contents of files, which were read from the disk once before. What was just written
-/// lies in the page cache in larger pieces, which is not how a server finds the files that it has had for a while.
+/// Like `warm`, but the file contents are first read from the disk. Pages of a file that
+/// was just written are in larger pieces, which is not what a server finds after a while.
 pub fn warm_contents<const N: usize>(
     bench: &Bench,
     rounds: usize,
     sides: [Side<'_>; N],
 ) -> Outcome<[Vec<f64>; N]> {
-    // Who may not ask for it has what there is.
+    // Without root, measures the pages as they are.
     let _ = forget_pages();
     warm(bench, rounds, sides)
 }
 
-/// The same, after one round that does not count: caches are warm.
+/// Like `in_turns`, after one round that does not count, so that caches are warm.
 pub fn warm<const N: usize>(
     bench: &Bench,
     rounds: usize,

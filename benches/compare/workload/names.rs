@@ -1,4 +1,4 @@
-//! Names and attributes of many fields that the kernel has looked up before.
+//! Names and attributes of many fields that are in the kernel's caches.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,11 @@ use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
 use crate::table::Row;
 
-/// Rows of four fields: 100,000 fields.
+/// 100,000 fields in rows of four.
 const ROWS: u64 = 25_000;
 
-/// A library of many small rows, and files of the same names beside it. The names are the same in number and depth, for the
-/// kernel walks a path name by name; only they are looked at, so the files beside are empty and the library's blobs are not
-/// there.
+/// A library of many small rows, and plain files of the same names beside it. Both have equally many and equally deep names,
+/// since the kernel walks a path name by name. The plain files are empty and the blobs are missing: only names are looked at.
 pub fn made(bench: &Bench) -> Outcome<PathBuf> {
     bench.kept("names", &format!("{ROWS} rows, and files as deep"), |home| {
         bulk::fill(home, ROWS, &FIELDS)?;
@@ -28,7 +27,7 @@ pub fn made(bench: &Bench) -> Outcome<PathBuf> {
     })
 }
 
-/// As deep below `home` as the table of the library is.
+/// The plain tree, as deep below `home` as the table of the library.
 pub fn native(home: &Path) -> PathBuf {
     home.join("native/models/item")
 }
@@ -55,7 +54,7 @@ pub fn warm(bench: &Bench) -> Outcome<Vec<Row>> {
     ])
 }
 
-/// Seconds that `find` needs for a tree.
+/// Seconds that `find` takes over a tree.
 pub fn find(tree: &Path) -> Outcome<f64> {
     let begun = Instant::now();
     let tree = tree.to_string_lossy();

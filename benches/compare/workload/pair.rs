@@ -1,4 +1,4 @@
-//! Two clients against one: what the second adds.
+//! Two clients beside one: the gain of the second.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::table::Row;
 
 const TARGET: Target = Target::AtLeast(1.7);
 
-/// The loop over a file or a list.
+/// Makes the loop for a file or a list.
 type Work = fn(PathBuf) -> Loop;
 
 pub fn two(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -29,17 +29,17 @@ pub fn two(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(found)
 }
 
-/// Seconds for each of what is done, of two clients and of one, as the row of their throughputs.
+/// A row with the ratio of the throughputs, from the seconds per operation of one client and of two.
 fn row(what: &str, one: &[f64], both: &[f64]) -> Outcome<Row> {
     let rates = |seconds: &[f64]| seconds.iter().map(|it| it.recip()).collect::<Vec<_>>();
     let (one, both) = (rates(one), rates(both));
     let name = format!("two clients against one: {what}");
-    // What the disk itself gains shows what the machine lets anybody gain.
+    // The gain on the disk itself shows what the machine allows.
     let target = (!what.ends_with("(native)")).then_some(TARGET);
     Row::compared(name, Unit::FilesPerSecond, &both, ("one client", &one), target)
 }
 
-/// Loops over files, the files shared out among the clients.
+/// Loops over shares of the files, one for each client.
 fn shared<'a>(
     bench: &'a Bench,
     files: &'a [PathBuf],

@@ -17,9 +17,9 @@ use crate::machine::forget_names;
 use crate::table::Row;
 
 const FEW: u64 = 10_000;
-/// How many fields are looked up in a round.
+/// The number of fields that a round looks up.
 const LOOKUPS: u64 = 2_000;
-/// Relatively prime to every number of rows here, so that its multiples are spread over the table.
+/// Coprime to every number of rows here, so that its multiples are spread over the table.
 const STRIDE: u64 = 7_919;
 
 pub fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -36,7 +36,7 @@ pub fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(found)
 }
 
-/// Names that the kernel does not know yet, and the same ones again.
+/// Looks up names that the kernel does not know yet, and the same names again.
 fn lookups(bench: &Bench, called: &str, many: (&Path, u64), few: &Path) -> Outcome<Vec<Row>> {
     let mut found = Vec::new();
     for (what, again) in [("lookup p50", false), ("stat p50, looked up before", true)] {
@@ -57,13 +57,13 @@ fn lookups(bench: &Bench, called: &str, many: (&Path, u64), few: &Path) -> Outco
     Ok(found)
 }
 
-/// Fields all over a table.
+/// Paths of fields that are spread over a table.
 fn spread(table: &Path, count: u64, lookups: u64) -> Vec<PathBuf> {
     let numbers = (1..=lookups).map(|at| at * STRIDE % count + 1);
     fields(&rows(table, numbers), &FIELDS[1..2])
 }
 
-/// What a daemon that has just started does.
+/// Measures a daemon that has just started.
 fn start(bench: &Bench, called: &str, (home, count): (&Path, u64)) -> Outcome<Vec<Row>> {
     let (mut ready, mut listed) = (Vec::new(), Vec::new());
     for _ in 0..=bench.few_rounds() {

@@ -13,11 +13,11 @@ use crate::table::Row;
 
 const SIZE: usize = 50_000;
 
-/// A library of small files, and the same files beside it.
+/// A library of small files, and plain copies beside it.
 pub struct Small {
     pub home: PathBuf,
     pub daemon: Daemon,
-    /// How many rows of four fields there are.
+    /// The number of rows of four fields.
     rows: u64,
 }
 
@@ -32,7 +32,7 @@ impl Small {
         Ok(Self { daemon: Daemon::start(&home, Side::Writing)?, home, rows })
     }
 
-    /// The list of the files below a table.
+    /// The list of all files below a table.
     pub fn list(&self, bench: &Bench, table: &Path) -> Outcome<PathBuf> {
         bench.list(&self.files(table))
     }
@@ -87,7 +87,7 @@ pub fn openread(bench: &Bench) -> Outcome<Vec<Row>> {
     Ok(found)
 }
 
-/// Over a second mount of the same library, for those who only read.
+/// Measures a read-only second mount of the same library.
 pub fn readonly(bench: &Bench) -> Outcome<Vec<Row>> {
     let small = Small::open(bench)?;
     let target = Some(Target::AtMost(1.05));
@@ -95,7 +95,7 @@ pub fn readonly(bench: &Bench) -> Outcome<Vec<Row>> {
     let reading = match Daemon::start(&small.home, Side::Reading) {
         Ok(reading) => reading,
         Err(failure) => {
-            // This mediafs does not know the option.
+            // An older mediafs does not know the option.
             if !failure.to_string().contains("unexpected argument") {
                 return Err(failure);
             }

@@ -1,4 +1,4 @@
-//! The first read of a thumbnail, which renders it: processor time, and how long the reader waits.
+//! The first read of a thumbnail, which renders it: processor time, and the time until the reader has it.
 
 use std::fs;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::photos::{forget, library, sources, variants};
 use crate::picture::Picture;
 use crate::table::Row;
 
-/// mediafs's for variants.
+/// The quality of mediafs's variants.
 const JPEG: u8 = 85;
 const WEBP: u8 = 80;
 
@@ -63,7 +63,7 @@ fn jpeg(bench: &Bench) -> Outcome<Vec<Row>> {
     ])
 }
 
-/// One picture, rendered again and again: a PNG is not made another without being compressed anew.
+/// Renders one picture repeatedly: a PNG cannot get bytes of its own without compressing it anew.
 fn webp(bench: &Bench) -> Outcome<Row> {
     let count = bench.pick(6, 12);
     let home = bench.fresh("webp")?;

@@ -4,8 +4,8 @@
 use std::fs::File;
 
 use crate::error::Error;
-use crate::header::{self, Header};
 use crate::identify;
+use crate::image_header::{self, Header};
 use crate::running_digest::{self, RunningDigest};
 use crate::{policy, violation};
 use words::attachment::Content;
@@ -63,7 +63,7 @@ impl Candidate {
     pub fn identify(file: File, length: u64, extension: Option<&str>) -> Result<Self, Error> {
         let head = identify::beginning(&file, length).map_err(Error::Input)?;
         let found = identify::identify(&head);
-        let header = header::of_file(&head, &file).map_err(Error::Input)?;
+        let header = image_header::of_file(&head, &file).map_err(Error::Input)?;
         let media_type = match extension {
             Some(extension) => identify::refine_by_extension(found, extension),
             None => found,

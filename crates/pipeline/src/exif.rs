@@ -10,11 +10,11 @@ pub enum Orientation {
     FlippedHorizontally = 2,
     Rotated180 = 3,
     FlippedVertically = 4,
-    /// Mirrored along the diagonal from the top left.
+    /// Mirrored at the diagonal from the top left to the bottom right.
     Transposed = 5,
     /// To be shown, the pixels are turned 90 degrees clockwise.
     Rotated90 = 6,
-    /// Mirrored along the diagonal from the top right.
+    /// Mirrored at the diagonal from the top right to the bottom left.
     Transversed = 7,
     /// To be shown, the pixels are turned 270 degrees clockwise.
     Rotated270 = 8,

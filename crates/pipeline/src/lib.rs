@@ -15,8 +15,8 @@ pub mod candidate;
 mod error;
 pub mod exif;
 mod format;
-pub mod header;
 pub mod identify;
+pub mod image_header;
 pub mod job;
 #[cfg(test)]
 mod laws;
@@ -39,8 +39,8 @@ use std::os::fd::AsRawFd;
 use rustix::fs::{OFlags, fcntl_getfl};
 
 use crate::candidate::{Admitted, Refined};
-use crate::header::Header;
 use crate::identify::beginning;
+use crate::image_header::Header;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::worker::pool::{self, Pool, PoolStatus, Settings};
 use words::attachment::Content;
@@ -104,7 +104,7 @@ impl Pipeline {
         let length = original.metadata().map_err(Error::Input)?.len();
         let head = beginning(original, length).map_err(Error::Input)?;
         // The original passed the limit of its field, which may be above the default.
-        let pixels = match header::of_file(&head, original).map_err(Error::Input)? {
+        let pixels = match image_header::of_file(&head, original).map_err(Error::Input)? {
             Header::Image { dimensions, .. } => Some(dimensions.pixels()),
             _ => None,
         };
@@ -159,7 +159,7 @@ fn limits(max_pixels: Option<u64>) -> Limits {
 fn measured(output: &File, reported: Format, length: u64) -> Result<Option<Content>, Error> {
     let written = output.metadata().map_err(Error::Output)?.len();
     let head = beginning(output, written).map_err(Error::Output)?;
-    Ok(match header::of_file(&head, output).map_err(Error::Output)? {
+    Ok(match image_header::of_file(&head, output).map_err(Error::Output)? {
         Header::Image { format, dimensions, .. } if format == reported && written == length => {
             let media_type = format.media_type();
             Some(Content { media_type, length, dimensions: Some(dimensions) })

@@ -1,7 +1,7 @@
 //! Judging a file by the rules of its field: length, type and dimensions. Each broken rule becomes a [`Violation`].
 
-use crate::header::{self, End, Header, Sides};
 use crate::identify::{identify, may_become};
+use crate::image_header::{self, End, Header, Sides};
 use crate::violation;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
@@ -58,7 +58,7 @@ pub fn judge_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
 }
 
 fn image_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
-    match header::of_prefix(prefix, end) {
+    match image_header::of_prefix(prefix, end) {
         Header::NeedMore => format_of(prefix).map_or(Prefix::Undecided, |format| {
             judge_type(rules, &format.media_type())
                 .map_or_else(Prefix::Refused, |()| Prefix::Undecided)

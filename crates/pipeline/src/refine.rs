@@ -3,8 +3,8 @@
 use crate::exif::{self, Orientation};
 use crate::format::codec;
 use crate::format::codec::{Codec, Encoder, Source};
+use crate::format::encoding::{Purpose, Target};
 use crate::format::survey::Profile;
-use crate::format::target::{Purpose, Target};
 use crate::job::{Fault, Limits};
 use crate::product::Product;
 use crate::step::Transformation;

@@ -2,7 +2,7 @@
 
 use crate::format::codec;
 use crate::format::codec::Source;
-use crate::format::target::Purpose;
+use crate::format::encoding::Purpose;
 use crate::job::{Fault, Limits};
 use crate::product::Product;
 use crate::step::Transformation;

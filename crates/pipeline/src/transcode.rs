@@ -1,7 +1,7 @@
 //! Decoding an image, transforming its pixels and encoding them.
 
 use crate::format::codec::{Encoder, PlaneInput, Source};
-use crate::format::target::Target;
+use crate::format::encoding::Target;
 use crate::job::Fault;
 use crate::raster::Raster;
 use crate::step::Transformation;

@@ -1,7 +1,7 @@
 //! Faults as violations: the words for what a decoder, or the end of its worker process, says of an image. Such an image is
 //! refused in every field.
 
-use crate::header::Flaw;
+use crate::image_header::Flaw;
 use crate::job::Fault;
 use crate::worker::pool::Settings;
 use crate::worker::process::{Death, Failure};

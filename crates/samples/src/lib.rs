@@ -1,5 +1,5 @@
-//! The files that tests are run over: those of `tests/corpus`, and, made here, those that are large or are one of these
-//! damaged. The folder that `MEDIAFS_CORPUS` names adds its own, as large as they are.
+//! The sample files of the tests: those of `tests/corpus`, and generated ones that are large or damaged. The folder in
+//! `MEDIAFS_CORPUS` adds its own, of any size.
 
 use std::fs;
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ pub fn all(kind: &str) -> Vec<Sample> {
     }
     if let Some(more) = std::env::var_os(MORE) {
         let folder = Path::new(&more).join(kind);
-        // The test runner keeps back what tests print, so this does not pass through it.
+        // The test runner holds back what passing tests print through `print!`; this writes to stderr directly.
         let _ = writeln!(io::stderr(), "also over the files of {}", folder.display());
         found.extend(files(&folder));
     }
@@ -52,14 +52,14 @@ fn photo(name: &str) -> Vec<u8> {
     fs::read(path("photos").join(name)).expect("a photo of the corpus")
 }
 
-/// Good photos of which something is cut off, changed or put behind.
+/// Good photos that are cut short, changed, or followed by other bytes.
 fn damaged() -> [(&'static str, Vec<u8>); 8] {
     let (jpeg, webp, avif) = (photo("camera.jpg"), photo("still.webp"), photo("still.avif"));
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let scan = jpeg.len() / 2;
     let noise: Vec<u8> = jpeg[scan..scan + 400].iter().map(|byte| !byte).collect();
     let zip = [b"PK\x03\x04", &[b'A'; 5000][..]].concat();
-    // Behind the length, the precision; behind the version.
+    // The frame's height after its length and precision; the extent's width after its version.
     let (frame, extent) = (find(&jpeg, b"\xFF\xC0\0\x11") + 5, find(&avif, b"ispe") + 8);
     [
         ("trunc_half.jpg", half(&jpeg)),
@@ -81,7 +81,7 @@ fn with(bytes: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
     [&bytes[..at], part, &bytes[at + part.len()..]].concat()
 }
 
-/// Small files that become large when they are decoded.
+/// Small files that decode to large pictures.
 fn bombs() -> [(&'static str, Vec<u8>); 5] {
     [
         ("bomb_20k_rgb.png", black(20_000, 60_000, png::ColorType::Rgb, png::BitDepth::Eight)),
@@ -92,7 +92,7 @@ fn bombs() -> [(&'static str, Vec<u8>); 5] {
     ]
 }
 
-/// A black square, whose rows have so many bytes.
+/// A black square with `row` bytes in each row.
 fn black(side: u32, row: usize, colour: png::ColorType, depth: png::BitDepth) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
@@ -109,7 +109,7 @@ fn black(side: u32, row: usize, colour: png::ColorType, depth: png::BitDepth) ->
     bytes
 }
 
-/// A picture of a few pixels with a text of 64 MiB, compressed.
+/// A picture of a few pixels with a compressed text chunk of 64 MiB.
 fn wordy() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
@@ -121,7 +121,7 @@ fn wordy() -> Vec<u8> {
     bytes
 }
 
-/// A GIF of frames of one pixel on a square screen.
+/// A GIF with many frames of one pixel on a large square screen.
 fn frames(side: u16, count: usize) -> Vec<u8> {
     const COLOURS: &[u8] = b"\x80\0\0\0\0\0\xFF\xFF\xFF";
     const FRAME: &[u8] = b"!\xF9\x04\0\x01\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0";

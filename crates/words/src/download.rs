@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::byte_count::ByteCount;
-use crate::url;
+use crate::locator;
 
 /// The limits of a download, and the addresses beside public ones that it may reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Allowed {
             Some((name, port)) => (name, Some(port.parse().map_err(|_| AllowedError::Port)?)),
             None => (text, None),
         };
-        let host = url::host(name).ok_or(AllowedError::Host)?;
+        let host = locator::host(name).ok_or(AllowedError::Host)?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
         if !host.bytes().all(plain) {
             return Err(AllowedError::Host);

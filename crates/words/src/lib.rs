@@ -2,14 +2,17 @@
 
 pub mod access;
 pub mod attachment;
+pub mod author;
 pub mod byte_count;
 pub mod day;
 pub mod digest;
 pub mod dimensions;
 pub mod download;
 pub mod link;
+pub mod locator;
 pub mod media_type;
 pub mod place;
+pub mod quarantine;
 pub mod quota;
 pub mod refusal;
 pub mod rendition;
@@ -23,5 +26,4 @@ pub mod slot;
 pub mod space;
 pub mod template;
 pub mod timestamp;
-pub mod url;
 pub mod variant;

@@ -1,7 +1,7 @@
 //! Texts that carry a URL: a plain line, or the shortcut file of a browser or a desktop. A hostile text costs one pass over at
 //! most 64 KiB.
 
-use crate::url::{Url, UrlError};
+use crate::locator::{Url, UrlError};
 
 /// The longest text that is read.
 pub const MAX_BYTES: usize = 64 << 10;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use words::url::Url;
+use words::locator::Url;
 
 /// A server on an address of this machine that answers every connection by `behave`, given the path that was asked for.
 pub struct Server {

@@ -1,5 +1,4 @@
-//! How each answer of the tree is put into the kernel's structures.
-//! Does not know which operation it answers.
+//! Encodes each answer of the tree in the kernel's structures.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use words::slot::NAME_MAX;
 use words::space::Space;
 
 const LONG: Duration = Duration::from_secs(60 * 60);
-/// Of the unit that `st_blocks` counts in (stat(3type)).
+/// The unit of `st_blocks`, in bytes (stat(3type)).
 const BLOCK: u64 = 512;
 const PREFERRED_BLOCK: u32 = 4096;
 
@@ -33,7 +32,7 @@ pub trait Answer<T>: Send + 'static {
     }
 }
 
-/// An open file as the kernel is told of it.
+/// The answer to an open.
 pub struct Handle {
     pub fh: FileHandle,
     pub flags: FopenFlags,
@@ -97,7 +96,7 @@ impl Answer<Vec<u8>> for SizedXattr {
     }
 }
 
-/// How the kernel may cache an open file. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
+/// Encodes how the kernel may cache an open file. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
 pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
     let kept = FopenFlags::FOPEN_KEEP_CACHE;
     let flags = match opened.caching {
@@ -109,7 +108,7 @@ pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
     Handle { fh: FileHandle(opened.fh.0), flags }
 }
 
-/// For answers that have one time-to-live for the name and the attributes.
+/// The time-to-live for answers that have one for the name and the attributes together.
 pub fn shorter(entry: &Entry) -> Duration {
     time(entry.name).min(time(entry.attributes))
 }

@@ -1,10 +1,9 @@
-//! How an open file is read: by the kernel itself, through its pages, or by asking for every byte.
-//! Does not open anything: the tree does.
+//! Answers an open: the kernel then reads the file by itself, through its page cache, or asks for every byte.
 
 use fuser::{FileHandle, FopenFlags, INodeNo, ReplyOpen};
 
 use crate::fuse::adapter::answer::{Answer, handle};
-use crate::fuse::adapter::work::{Workshop, refuse};
+use crate::fuse::adapter::dispatch::{Dispatcher, refuse};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
 use crate::tree::activity::Operation;
@@ -12,7 +11,7 @@ use crate::tree::attr::{Caching, Opened, Stored};
 
 /// Answers an open. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
 pub fn answer(
-    (shop, backings): (&Workshop, &Backings),
+    (dispatcher, backings): (&Dispatcher, &Backings),
     ino: INodeNo,
     opened: &Opened,
     spare_flush: bool,
@@ -21,7 +20,7 @@ pub fn answer(
     match &opened.caching {
         Caching::Forever(stored) if backings.takes(stored.length) => {
             match backings.open(ino.0, || backing(stored, &reply)) {
-                // FOPEN_KEEP_CACHE beside passthrough would make every open fail.
+                // With FOPEN_KEEP_CACHE beside passthrough every open would fail.
                 Some(backing) => {
                     let fh = FileHandle(opened.fh.0);
                     reply.opened_passthrough(fh, FopenFlags::FOPEN_NOFLUSH, &backing);
@@ -29,8 +28,8 @@ pub fn answer(
                 None => reply.accept(handle(opened, spare_flush)),
             }
         }
-        Caching::Never if !backings.open_past(ino.0) => {
-            shop.tree.release(opened.fh);
+        Caching::Never if !backings.open_direct(ino.0) => {
+            dispatcher.tree.release(opened.fh);
             reply.refuse(refuse(Operation::Open, &Error::BeingRead));
         }
         _ => reply.accept(handle(opened, spare_flush)),

@@ -60,18 +60,18 @@ impl Tree {
         text.metric("info", "gauge", "The version that runs.");
         text.sample("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         let help = "1 after the disk has failed: nothing is stored any more.";
-        text.gauge("fenced", help, u8::from(self.library.fence().is_raised()));
+        text.gauge("fenced", help, u8::from(self.library.fence.is_raised()));
         self.tell_library(&mut text)?;
         self.tell_work(&mut text);
         self.tell_operations(&mut text);
         self.tell_counts(&mut text);
         text.metric("refusals_total", "counter", "Refusals since the start, by rule.");
-        for (rule, count) in self.library.refusals().counts() {
+        for (rule, count) in self.library.journal.counts() {
             text.sample("refusals_total", &[("rule", rule.key())], count);
         }
         text.metric("box_files_total", "counter", "Files in drop boxes since the start.");
-        for drop_box in self.library.boxes() {
-            let (taken, refused) = drop_box.counts();
+        for drop_box in self.library.lookup.boxes() {
+            let (taken, refused) = self.library.boxes.counts(drop_box.row);
             let name = ("box", drop_box.rule.name.as_str());
             text.sample("box_files_total", &[name, ("became", "row")], taken);
             text.sample("box_files_total", &[name, ("became", "refusal")], refused);
@@ -80,18 +80,18 @@ impl Tree {
     }
 
     fn tell_library(&self, text: &mut Text) -> Result<()> {
-        let totals = self.library.totals()?;
+        let totals = self.library.lookup.totals()?;
         text.gauge("rows", "Rows of all tables.", totals.rows);
         text.gauge("attachments", "Attachments that have a name.", totals.attachments);
         text.gauge("blobs", "Stored blobs, variants among them.", totals.blobs);
         text.gauge("variants", "Rendered variants.", totals.variants);
         text.gauge("blob_bytes", "Bytes of all blobs.", totals.bytes);
         let damaged = "Stored files of a wrong length that were come across since the start.";
-        text.gauge("damaged_files", damaged, self.library.damaged());
+        text.gauge("damaged_files", damaged, self.library.blobs.damaged());
         text.gauge("trash_files", "Detached attachments that are not swept.", totals.retired);
         text.gauge("trash_bytes", "Bytes of the trash.", totals.retired_bytes);
         self.tell_kept(text);
-        let stores = self.library.store_statuses()?;
+        let stores = self.library.store_names.statuses()?;
         text.metric("store_bytes", "gauge", "Bytes of a store's blobs.");
         for store in &stores {
             text.sample("store_bytes", &[("store", &store.name)], store.bytes);
@@ -107,7 +107,7 @@ impl Tree {
 
     /// What nobody has attached, and how long it is kept.
     fn tell_kept(&self, text: &mut Text) {
-        let scratch = self.library.scratch_status();
+        let scratch = self.library.expiry.status();
         text.gauge("scratch_files", "Scratch files.", scratch.files);
         text.gauge("scratch_bytes", "Bytes of scratch files.", scratch.bytes);
         let help = "Seconds until the first scratch file expires; no sample without scratch.";
@@ -116,9 +116,9 @@ impl Tree {
             let left = expiry.since(Timestamp::now()).as_secs();
             text.sample("scratch_next_expiry_seconds", &[], left);
         }
-        let quarantined = self.library.quarantine().count();
+        let quarantined = self.library.quarantine.count();
         text.gauge("quarantine_entries", "Files that the quarantine keeps.", quarantined);
-        let (files, bytes) = self.library.awaiting_quarantine();
+        let (files, bytes) = self.library.counts.awaiting_quarantine();
         let help = "Interrupted files that the quarantine cannot take before the next start.";
         text.gauge("awaiting_quarantine_files", help, files);
         text.gauge("awaiting_quarantine_bytes", "Bytes of those.", bytes);
@@ -128,7 +128,7 @@ impl Tree {
         text.gauge("open_handles", "Open files and directories.", self.handles.count());
         text.gauge("open_drafts", "Open drafts and placeholders.", self.drafts.len());
         text.gauge("arrivals", "Files in drop boxes that wait.", self.arrivals.len());
-        let workers = self.library.pipeline().status();
+        let workers = self.library.pipeline.status();
         text.metric("workers", "gauge", "Worker processes, and callers that wait for one.");
         text.sample("workers", &[("state", "live")], workers.live);
         text.sample("workers", &[("state", "busy")], workers.busy);
@@ -157,7 +157,7 @@ impl Tree {
     }
 
     fn tell_counts(&self, text: &mut Text) {
-        let counts = self.library.counts();
+        let counts = &self.library.counts;
         let attached = "Files that were judged, stored and linked.";
         text.counter("attached_total", attached, counts.attached.total());
         let stored = "Bytes of blobs that were stored.";

@@ -6,7 +6,7 @@ mod status;
 
 use std::sync::Arc;
 
-use crate::library::kept::{Kept, REASON};
+use crate::library::refuse::kept::{Kept, REASON};
 use crate::tree::attr::{Attr, Caching, Entry, Kind, Opened};
 use crate::tree::handles::{Handle, Holds};
 use crate::tree::node::Node;
@@ -36,7 +36,7 @@ impl Tree {
             }
             (Node::QuarantineEntry(id), REASON) => Node::QuarantineReason(id),
             (Node::QuarantineEntry(id), text) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+                let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
                 if kept.name != text {
                     return Err(Error::NotFound);
                 }
@@ -76,7 +76,7 @@ impl Tree {
                 let kept = self.entry_of_quarantine(id)?;
                 let mut attr = file(kept.length, 0o600, Times::all(kept.time));
                 attr.access.uid = kept.uid;
-                attr.links = u32::from(self.library.quarantine().find(id).is_some());
+                attr.links = u32::from(self.library.quarantine.find(id).is_some());
                 attr
             }
             Node::QuarantineReason(id) => self.stat_reason(node, id)?,
@@ -86,7 +86,7 @@ impl Tree {
 
     fn stat_reason(&self, node: Node, id: RefusalId) -> Result<Attr> {
         let kept = self.entry_of_quarantine(id)?;
-        let size = match self.library.quarantine().find(id) {
+        let size = match self.library.quarantine.find(id) {
             Some(kept) => kept.reason().len() as u64,
             None => 0,
         };
@@ -96,7 +96,7 @@ impl Tree {
     }
 
     pub(in crate::tree) fn open_control(&self, who: Caller, node: Node) -> Result<Opened> {
-        let quarantine = self.library.quarantine();
+        let quarantine = &self.library.quarantine;
         let open = |file: std::io::Result<std::fs::File>| {
             let file = Arc::new(file.map_err(failed)?);
             Ok::<_, Error>(Handle::Blob { file, key: None, holds: Holds::Nothing })
@@ -105,7 +105,7 @@ impl Tree {
             Node::Status => Handle::Text(self.status_text()?.into_bytes()),
             Node::Metrics => Handle::Text(self.metrics()?.into_bytes()),
             Node::LastError => Handle::Text(self.last_error(who).into_bytes()),
-            Node::Errors => open(self.library.refusals().open_log())?,
+            Node::Errors => open(self.library.journal.open_log())?,
             Node::QuarantineBytes(id) => open(quarantine.open_bytes(id))?,
             Node::QuarantineReason(id) => {
                 Handle::Text(self.entry_of_quarantine(id)?.reason().into_bytes())
@@ -117,7 +117,7 @@ impl Tree {
     }
 
     pub(in crate::tree) fn list_control(&self, node: Node) -> Result<Vec<(Node, String)>> {
-        let quarantine = self.library.quarantine();
+        let quarantine = &self.library.quarantine;
         Ok(match node {
             Node::Control => vec![
                 (Node::Status, "status.json".to_owned()),
@@ -145,7 +145,7 @@ impl Tree {
     /// `rm` in the quarantine removes the entry with its bytes; its reason alone cannot be removed. The emptied directory is
     /// believed to be there a while longer: `rm -r` has yet to remove the reason and the directory.
     pub(in crate::tree) fn unlink_quarantined(&self, id: RefusalId, name: &Name) -> Result<()> {
-        let quarantine = self.library.quarantine();
+        let quarantine = &self.library.quarantine;
         let Some(kept) = quarantine.find(id) else {
             let removed = self.removed.find(&id).is_some() && name.as_str() == REASON;
             return if removed { Ok(()) } else { Err(Error::NotFound) };
@@ -162,28 +162,28 @@ impl Tree {
 
     pub(in crate::tree) fn remove_quarantined(&self, name: &Name) -> Result<()> {
         let id = RefusalId::parse(name.as_str()).ok_or(Error::NotFound)?;
-        let there = self.library.quarantine().find(id).is_some();
+        let there = self.library.quarantine.find(id).is_some();
         if self.removed.take(&id).is_none() && !there {
             return Err(Error::NotFound);
         }
-        self.library.quarantine().remove(id).map_err(failed)
+        self.library.quarantine.remove(id).map_err(failed)
     }
 
     /// An entry of the quarantine, also one whose bytes were removed a moment ago.
     fn entry_of_quarantine(&self, id: RefusalId) -> Result<Kept> {
-        let kept = self.library.quarantine().find(id).or_else(|| self.removed.find(&id));
+        let kept = self.library.quarantine.find(id).or_else(|| self.removed.find(&id));
         kept.ok_or(Error::Stale)
     }
 
     /// What a user was told last.
     fn last_error(&self, who: Caller) -> String {
-        let fenced = self.library.fence().raised().map(|fenced| format!("{fenced}\n"));
-        let refused = self.library.refusals().last_of(who.uid).map(|line| line.text());
+        let fenced = self.library.fence.raised().map(|fenced| format!("{fenced}\n"));
+        let refused = self.library.journal.last_of(who.uid).map(|line| line.text());
         [fenced, refused].into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 
     fn errors_length(&self) -> Result<u64> {
-        let log = self.library.refusals().open_log().and_then(|file| file.metadata());
+        let log = self.library.journal.open_log().and_then(|file| file.metadata());
         Ok(log.map_err(failed)?.len())
     }
 }

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::fence::Fenced;
-use crate::library::downloads::Progress;
-use crate::library::expire::ScratchStatus;
-use crate::library::stores::StoreStatus;
+use crate::library::arrive::downloads::Progress;
+use crate::library::blobs::store_names::StoreStatus;
+use crate::library::keep::expiry::ScratchStatus;
 use crate::tree::kernel::Delivery;
 use crate::tree::{Result, Tree};
 use words::quota::{Account, Quota, Usage};
@@ -19,12 +19,12 @@ impl Tree {
 
     /// As `mediafs status` shows it.
     pub fn status(&self) -> Result<Value> {
-        let totals = self.library.totals()?;
-        let awaiting = self.library.awaiting_quarantine();
-        let workers = self.library.pipeline().status();
+        let totals = self.library.lookup.totals()?;
+        let awaiting = self.library.counts.awaiting_quarantine();
+        let workers = self.library.pipeline.status();
         let refusals: Map<_, _> = self
             .library
-            .refusals()
+            .journal
             .counts()
             .into_iter()
             .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
@@ -32,12 +32,13 @@ impl Tree {
         let store = |it: StoreStatus| {
             (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))
         };
-        let stores: Map<_, _> = self.library.store_statuses()?.into_iter().map(store).collect();
-        let downloads: Vec<_> = self.library.downloads().list().iter().map(shown).collect();
+        let stores: Map<_, _> =
+            self.library.store_names.statuses()?.into_iter().map(store).collect();
+        let downloads: Vec<_> = self.library.downloads.list().iter().map(shown).collect();
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.started.as_rfc3339(),
-            "fenced": self.library.fence().raised().map(fenced),
+            "fenced": self.library.fence.raised().map(fenced),
             "library": {
                 "rows": totals.rows,
                 "attachments": totals.attachments,
@@ -45,7 +46,7 @@ impl Tree {
                 "variants": totals.variants,
                 "scratch": totals.scratch,
                 "bytes": totals.bytes,
-                "damaged": self.library.damaged(),
+                "damaged": self.library.blobs.damaged(),
             },
             "stores": stores,
             "scratch": self.scratch(),
@@ -68,13 +69,13 @@ impl Tree {
             "boxes": self.boxes_status(),
             "refusals": refusals,
             "tables": self.tables()?,
-            "quarantine": self.library.quarantine().count(),
+            "quarantine": self.library.quarantine.count(),
         }))
     }
 
     /// Files that lie under names that are no field's, and when the first of them expires.
     fn scratch(&self) -> Value {
-        let ScratchStatus { files, bytes, next_expiry } = self.library.scratch_status();
+        let ScratchStatus { files, bytes, next_expiry } = self.library.expiry.status();
         json!({
             "files": files,
             "bytes": bytes,
@@ -92,8 +93,8 @@ impl Tree {
     }
 
     fn boxes_status(&self) -> Map<String, Value> {
-        let boxes = self.library.boxes().iter().map(|drop_box| {
-            let (taken, refused) = drop_box.counts();
+        let boxes = self.library.lookup.boxes().iter().map(|drop_box| {
+            let (taken, refused) = self.library.boxes.counts(drop_box.row);
             (drop_box.rule.name.to_string(), json!({ "taken": taken, "refused": refused }))
         });
         boxes.collect()
@@ -101,15 +102,15 @@ impl Tree {
 
     /// What each table has, and what it may have.
     fn tables(&self) -> Result<Map<String, Value>> {
-        let usage = |table: &crate::library::Table| {
+        let usage = |table: &crate::library::lookup::table::Table| {
             let account = Account::Table(table.id);
-            let Usage { files, bytes } = self.library.usage(account)?;
+            let Usage { files, bytes } = self.library.quotas.usage(account)?;
             let (_, drafts) = self.drafts.count(0, &table.name);
-            let quota = quota(self.library.limits().of(account));
+            let quota = quota(self.library.quotas.limits().of(account));
             let used = json!({ "files": files, "bytes": bytes, "drafts": drafts, "quota": quota });
             Ok((table.name.to_string(), used))
         };
-        self.library.tables().iter().map(usage).collect()
+        self.library.lookup.tables().iter().map(usage).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a name in a row means.
 
 use super::*;
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::node::Node;
 use words::attachment::Access;
 use words::attachment::{AttachmentId, BlobKey, Content, RowId, StoreId, TableId, Times};

@@ -3,11 +3,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use crate::catalog::Published;
-use crate::library::Target;
 use crate::library::draft::Draft;
-use crate::library::publish::{Metadata, Raw};
-use crate::library::scratch::Attached;
+use crate::library::lookup::target::Target;
+use crate::library::publish::Published;
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
+use crate::library::publish::scratch_publisher::Attached;
 use crate::tree::attr::RenameMode;
 use crate::tree::handles::OpenScratch;
 use crate::tree::name;
@@ -28,7 +29,7 @@ impl Tree {
         (target, side): (&Target, Side),
         mode: RenameMode,
     ) -> Result<Option<Link>> {
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
             (RenameMode::Exchange, _) => {
@@ -66,10 +67,10 @@ impl Tree {
         before: Option<&Link>,
     ) -> Result<()> {
         // What is written until the handles have become a draft's belongs to that.
-        let charge = self.library.scratch_charge(record)?;
+        let charge = self.library.scratch.charge(record)?;
         let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let (outcome, sent) = self.library.attach_scratch(record, target, author)?;
+        let (outcome, sent) = self.library.scratch_publisher.attach(record, target, author)?;
         match &outcome {
             Attached::Published(published) => self.published(&target.place, published, before),
             Attached::Quarantined => self.row_changed(&target.place),
@@ -96,7 +97,7 @@ impl Tree {
             Attached::Quarantined => None,
         };
         let access = attachment.map_or(scratch.access, |attachment| attachment.access);
-        let author = crate::library::refuse::Author { uid: access.uid, pid: scratch.opener.pid() };
+        let author = words::author::Author { uid: access.uid, pid: scratch.opener.pid() };
         let target = target.clone();
         let draft = match attachment {
             Some(attachment) => Draft::committed(target, author, attachment.id, access, sent),
@@ -138,17 +139,17 @@ impl Tree {
         mode: RenameMode,
     ) -> Result<()> {
         let before = self.way_in(who, (target, side), mode)?;
-        let quarantine = self.library.quarantine();
+        let quarantine = &self.library.quarantine;
         let entry = quarantine.find(id).ok_or(Error::NotFound)?;
         let kept = quarantine.open_bytes(id).map_err(super::files::failed)?;
         let length = kept.metadata().map_err(super::files::failed)?.len();
         // Expired scratch may still be open for writing.
-        let sent = self.library.snapshot(&kept, length)?;
+        let sent = self.library.staging.snapshot(&kept, length)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let times = words::attachment::Times::all(words::timestamp::Timestamp::now());
         let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
-        let published = self.library.publish(raw, target, author, &metadata)?;
+        let published = self.library.publisher.publish(raw, target, author, &metadata)?;
         self.published(&target.place, &published, before.as_ref());
         quarantine.remove(id).map_err(super::files::failed)
     }

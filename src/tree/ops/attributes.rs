@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::library::attributes::{self, MIME_TYPE, ORIGIN, OURS, is_ours};
-use crate::library::refuse::Author;
-use crate::library::scratch;
+use crate::library::names::attributes::{self, MIME_TYPE, OURS, is_ours};
+use crate::library::publish::metadata::ORIGIN;
+use crate::library::scratch::xattr;
 use crate::tree::attr::AttributeMode;
 use crate::tree::node::Node;
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Ino, Result, Tree, node};
 use words::attachment::{Attachment, AttachmentId, ScratchId};
+use words::author::Author;
 use words::place::Place;
 
 const REFUSAL: &str = "user.mediafs.error";
@@ -26,7 +27,7 @@ impl Tree {
             return Err(Error::NotSupported);
         }
         let node = node(ino)?;
-        if let Some(fenced) = self.library.fence().raised().filter(|_| name == REFUSAL) {
+        if let Some(fenced) = self.library.fence.raised().filter(|_| name == REFUSAL) {
             return Ok(fenced.to_string().into_bytes());
         }
         let value = match node.as_model() {
@@ -36,13 +37,13 @@ impl Tree {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
                 match name {
                     REFUSAL => self.refusal_of(open.place()),
-                    _ => open.draft.attribute(&self.library, name)?,
+                    _ => open.draft.attribute(&self.library.attributes, name)?,
                 }
             }
-            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name),
+            Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name),
             Node::Row(..) | Node::Collection(..) | Node::DropBox(_) if name == REFUSAL => {
                 let folder = self.directory(ino)?.folder();
-                self.library.refusals().of_folder(&folder).map(|line| line.message.into_bytes())
+                self.library.journal.of_folder(&folder).map(|line| line.message.into_bytes())
             }
             _ => None,
         };
@@ -52,13 +53,13 @@ impl Tree {
     /// The foreign attributes' names, each followed by a zero byte.
     pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
         let names = match node(ino)?.as_model() {
-            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attribute_names(id)?,
+            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attributes.names(id)?,
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute_names(&self.library)?
+                open.draft.attribute_names(&self.library.attributes)?
             }
             Node::Scratch(id) => {
-                let names = scratch::attribute_names(&self.scratch_file(id)?).into_iter();
+                let names = xattr::names(&self.scratch_file(id)?).into_iter();
                 names.filter(|name| name != ORIGIN).collect()
             }
             _ => Vec::new(),
@@ -119,11 +120,11 @@ impl Tree {
         match node.as_model() {
             Node::Attachment(id, _) => {
                 let meant = || self.place_known(node).ok().flatten();
-                Ok(self.library.set_attribute((id, meant), name, value, author)?)
+                Ok(self.library.attributes.set(id, name, value, author, meant)?)
             }
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(open.draft.set_attribute(&self.library, name, value)?)
+                Ok(open.draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.set_scratch_attribute(id, name, value, author),
             Node::Row(..)
@@ -138,12 +139,12 @@ impl Tree {
 
     fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
         Ok(match node(ino)?.as_model() {
-            Node::Attachment(id, _) => self.library.attribute(id, name)?.is_some(),
+            Node::Attachment(id, _) => self.library.attributes.find(id, name)?.is_some(),
             Node::Draft(id) => {
                 let open = self.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute(&self.library, name)?.is_some()
+                open.draft.attribute(&self.library.attributes, name)?.is_some()
             }
-            Node::Scratch(id) => scratch::attribute(&self.scratch_file(id)?, name).is_some(),
+            Node::Scratch(id) => xattr::value(&self.scratch_file(id)?, name).is_some(),
             _ => false,
         })
     }
@@ -158,18 +159,18 @@ impl Tree {
     ) -> Result<bool> {
         let file = self.scratch_file(id)?;
         if let Some(value) = value {
-            let there = scratch::foreign_attributes(&file);
+            let there = xattr::all(&file);
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = attributes::fits(there, name, value) {
-                return Err(self.library.refuse_scratch(id, author, excess)?.into());
+                return Err(self.library.refusals.refuse_scratch(id, author, excess)?.into());
             }
         }
         set_file_attribute(&file, name, value)
     }
 
     fn scratch_file(&self, id: ScratchId) -> Result<File> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-        Ok(self.library.open_scratch(&record, false)?)
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
+        Ok(self.library.scratch.open(&record)?)
     }
 
     fn attachment_attribute(
@@ -181,7 +182,7 @@ impl Tree {
     ) -> Result<Option<Vec<u8>>> {
         let attachment = match self.handles.open_attachment(id) {
             // As it is now: it may have been amended, or moved to another store, since it was opened.
-            Some(open) => self.library.attachment(id)?.unwrap_or(open),
+            Some(open) => self.library.lookup.attachment(id)?.unwrap_or(open),
             None => self.living_at(who, node, id)?,
         };
         let attachment = Side::of(node).face(attachment);
@@ -203,7 +204,7 @@ impl Tree {
         id: AttachmentId,
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
-        let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         self.check_row_of(who, &retired)?;
         self.known_attribute(&retired.attachment, name)
     }
@@ -215,12 +216,12 @@ impl Tree {
         }
         match name.strip_prefix(OURS) {
             Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),
-            None => Ok(self.library.attribute(attachment.id, name)?),
+            None => Ok(self.library.attributes.find(attachment.id, name)?),
         }
     }
 
     fn refusal_of(&self, place: &Place) -> Option<Vec<u8>> {
-        self.library.refusals().of_place(place).map(|line| line.message.into_bytes())
+        self.library.journal.of_place(place).map(|line| line.message.into_bytes())
     }
 
     /// `user.mediafs.<fact>`, as text.
@@ -238,8 +239,8 @@ impl Tree {
             "extension" => format!(".{}", content.media_type.extension()?),
             "original_filename" => attachment.original_filename.clone(),
             "timestamp" => attachment.committed.as_seconds(),
-            "store" => self.library.store_name(attachment.blob).ok()?,
-            "url" => self.library.url(attachment),
+            "store" => self.library.store_names.of_blob(attachment.blob).ok()?,
+            "url" => self.library.store_names.url(attachment),
             "version" => attachment.version.to_string(),
             _ => return None,
         })
@@ -260,7 +261,7 @@ fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
 }
 
 fn set_file_attribute(file: &File, name: &str, value: Option<&[u8]>) -> Result<bool> {
-    let there = scratch::attribute(file, name).is_some();
+    let there = xattr::value(file, name).is_some();
     let changed = match value {
         Some(value) => rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty()),
         None if there => rustix::fs::fremovexattr(file, name),

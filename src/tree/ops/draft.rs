@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::library::damage::unreadable;
+use crate::library;
+use crate::library::blobs::damage::unreadable;
+use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
-use crate::library::promise::Promise;
-use crate::library::quota::Room;
-use crate::library::refuse::Author;
-use crate::library::settle::{End, Verdict};
-use crate::library::{self, Target};
+use crate::library::keep::promises::Promise;
+use crate::library::limit::room::Room;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Caching, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::Handle;
@@ -17,6 +17,7 @@ use crate::tree::ops::files::failed;
 use crate::tree::{Caller, Error, Result, Tree};
 use words::access::FILE_MODE;
 use words::attachment::{Access, Attachment, AttachmentId};
+use words::author::Author;
 use words::link::Link;
 use words::place::Place;
 use words::schema::{Field, OnRefuse, Report};
@@ -69,7 +70,7 @@ impl Tree {
 
     /// What is stored, as the beginning of a draft. What is damaged can be emptied and written anew, but not be read.
     pub(in crate::tree) fn stored(&self, attachment: Attachment) -> Result<Start> {
-        let bytes = match self.library.open_bytes(&attachment) {
+        let bytes = match self.library.blobs.open(&attachment) {
             Err(library::Error::Damaged { .. }) => Arc::new(unreadable().map_err(failed)?),
             opened => opened?,
         };
@@ -91,7 +92,7 @@ impl Tree {
         let owner = self.processes.owner(who.tid);
         let replaced = self.take_unlinked(who, &target.place);
         let author = Self::author(who, &owner);
-        let eventual = self.library.fixed(&target).of(access).uid;
+        let eventual = self.library.lookup.fixed(&target).of(access).uid;
         let room = match self.admit(&target, author, eventual) {
             Ok(room) => room,
             Err(error) => {
@@ -102,7 +103,7 @@ impl Tree {
         let replaced = replaced.map(|(promise, _)| promise);
         let folder = target.place.folder();
         let draft = Draft::new(target, author, access, start, replaced);
-        let open = self.drafts.add(draft.within(&self.library, room), over, owner);
+        let open = self.drafts.add(draft.within(&self.library.quotas, room), over, owner);
         if over.is_none() {
             self.relist_beyond(folder);
         }
@@ -112,10 +113,10 @@ impl Tree {
     /// What is known of the quotas before a byte is sent. A field whose refusals are not told takes bytes all the same, for
     /// the quarantine.
     fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
-        let drafts = self.drafts.count(author.uid, &target.slot.row.table);
-        let refuse = |excess| self.library.refuse_over_quota(target, author, &excess);
-        self.library.may_draft(target, author.uid, drafts).map_err(refuse)?;
-        let room = self.library.room(target, owner)?;
+        let (of_user, of_table) = self.drafts.count(author.uid, &target.slot.row.table);
+        let refuse = |excess| self.library.refusals.refuse_over_quota(target, author, &excess);
+        self.library.quotas.may_draft(target, author.uid, of_user, of_table).map_err(refuse)?;
+        let room = self.library.quotas.room(target, owner)?;
         match room.full {
             Some(excess) if target.field.on_refuse == OnRefuse::Refuse => {
                 Err(refuse(excess).into())
@@ -143,7 +144,7 @@ impl Tree {
     /// hears that it was refused, or did not fit.
     pub(in crate::tree) fn settle(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
-        let verdict = open.draft.settle(&self.library);
+        let verdict = open.draft.flush(&self.library.drafts);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.put_back(open);
             self.reported(open);
@@ -157,7 +158,7 @@ impl Tree {
     pub(in crate::tree) fn end_draft(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
         let was_shown = open.is_shown();
-        let (end, verdict) = open.draft.finish(&self.library);
+        let (end, verdict) = open.draft.finish(&self.library.drafts);
         if let Some(verdict) = verdict {
             self.committed(open, before.as_ref(), &verdict);
         }
@@ -191,7 +192,7 @@ impl Tree {
 
     /// An empty close is no verdict (CONTRACT 2.6): a placeholder on a free slot, a memory on an occupied one.
     fn end_empty(&self, open: &Arc<OpenDraft>) {
-        match self.library.find(open.place()) {
+        match self.library.lookup.link(open.place()) {
             Ok(Some(link)) if open.draft.is_truncated() => {
                 let uid = open.draft.author().uid;
                 self.emptied.note((link.place, link.attachment.id, uid), ());
@@ -225,7 +226,7 @@ impl Tree {
         }
         let pid = self.processes.group(who.tid).unwrap_or(0);
         let (id, written) = self.unlinked.take(&(place.clone(), pid))?;
-        Some((self.library.promise(id), written))
+        Some((self.library.promises.make(id), written))
     }
 
     /// The same for a draft that cannot begin and a rename that was refused.
@@ -237,7 +238,7 @@ impl Tree {
 
     /// Whether the store could be asked: a slot that was taken meanwhile keeps what it has.
     fn hang_again(&self, id: AttachmentId, (place, written): (&Place, &Name), draft: u64) -> bool {
-        match self.library.put_back(id, place, written) {
+        match self.library.links.put_back(id, place, written) {
             Ok(back) => {
                 if back {
                     self.row_changed(place);
@@ -259,7 +260,7 @@ impl Tree {
         if !open.draft.is_dirty() {
             return Ok(None);
         }
-        Ok(self.library.find(open.place())?)
+        Ok(self.library.lookup.link(open.place())?)
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
@@ -294,14 +295,14 @@ impl Tree {
     /// Drafts with bytes that nobody has judged, those that are being fetched among them.
     pub fn busy_drafts(&self) -> usize {
         let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
-        dirty + self.library.downloads().list().len()
+        dirty + self.library.downloads.list().len()
     }
 
     /// After the kernel is gone: what is still open and unjudged goes to the quarantine.
     pub fn abandon_drafts(&self) {
         drop(self.handles.drain());
         for open in self.drafts.all() {
-            open.draft.interrupt(&self.library, library::recover::interrupted());
+            open.draft.interrupt(&self.library.drafts);
             self.put_back(&open);
         }
     }

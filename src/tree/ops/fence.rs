@@ -15,7 +15,7 @@ impl Tree {
         if !operation.changes() {
             return work(self);
         }
-        let fence = self.library.fence();
+        let fence = &self.library.fence;
         fence.check()?;
         let done = work(self)?;
         fence.check()?;

@@ -9,14 +9,14 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
+use crate::fd;
 use crate::library;
-use crate::library::refuse::Author;
-use crate::library::staging;
 use crate::tree::document::View;
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
 use crate::tree::{Error, Fh, Result, Tree};
 use words::attachment::BlobKey;
+use words::author::Author;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;
@@ -51,10 +51,10 @@ impl Tree {
     /// `fsync`: durable when it returns; tells a refusal that is known already.
     pub fn fsync(&self, fh: Fh) -> Result<()> {
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
+            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library.drafts)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Ok(open.draft.sync(&self.library)?),
-                None => Ok(self.library.sync(&scratch.file)?),
+                Some(open) => Ok(open.draft.sync(&self.library.drafts)?),
+                None => Ok(self.library.scratch.sync(&scratch.file)?),
             },
             // A URL is durable once it is attached: whoever asks for that hears its verdict.
             Handle::Document(document) => match &document.view {
@@ -74,11 +74,12 @@ impl Tree {
             return Err(Error::NotSupported);
         }
         match &*self.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => self
-                .change_extent(open, || open.draft.allocate(&self.library, offset, length, flags)),
+            Handle::Draft { open, writes: true } => self.change_extent(open, || {
+                open.draft.allocate(&self.library.drafts, offset, length, flags)
+            }),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
                 Some(open) => self.change_extent(open, || {
-                    open.draft.allocate(&self.library, offset, length, flags)
+                    open.draft.allocate(&self.library.drafts, offset, length, flags)
                 }),
                 None => self.allocate_scratch(scratch, (offset, length), flags),
             },
@@ -147,8 +148,8 @@ impl Tree {
         offset: u64,
         buffer: &mut [u8],
     ) -> Result<usize> {
-        match key.filter(|_| self.library.fence().is_raised()) {
-            Some(key) => read_fully(&*self.library.reopen_blob(key, file)?, offset, buffer),
+        match key.filter(|_| self.library.fence.is_raised()) {
+            Some(key) => read_fully(&*self.library.blobs.reopen(key, file)?, offset, buffer),
             None => read_fully(file, offset, buffer),
         }
     }
@@ -173,13 +174,15 @@ impl Tree {
 impl Tree {
     /// Makes room for an open scratch file to have `size` bytes.
     pub(in crate::tree) fn grow_scratch(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
-        let Err(excess) = scratch.charge.grow(size, self.library.limits()) else { return Ok(()) };
+        let Err(excess) = scratch.charge.grow(size, self.library.quotas.limits()) else {
+            return Ok(());
+        };
         if let Some(refusal) = scratch.refused.get() {
             return Err(refusal.clone().into());
         }
         let author = Author { uid: scratch.access.uid, pid: scratch.opener.pid() };
-        let violation = self.library.over_quota(&excess);
-        let refusal = self.library.refuse_scratch(scratch.id, author, violation)?;
+        let violation = self.library.quotas.violation(&excess);
+        let refusal = self.library.refusals.refuse_scratch(scratch.id, author, violation)?;
         Err(scratch.refused.get_or_init(|| refusal).clone().into())
     }
 
@@ -212,7 +215,7 @@ impl Tree {
             return;
         }
         let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
-        match staging::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
+        match fd::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
             Ok(meta) => scratch.charge.set(meta.len()),
             Err(error) => tracing::warn!(%error, "a scratch file keeps room that it does not need"),
         }

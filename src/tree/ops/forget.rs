@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;
@@ -153,7 +153,7 @@ impl Tree {
 
     /// The names in a row or in its collections have changed, and its times in the catalogue with them.
     pub(in crate::tree) fn names_changed(&self, row: RowId) {
-        if let Ok(Some(row)) = self.library.row_by_id(row) {
+        if let Ok(Some(row)) = self.library.lookup.row_by_id(row) {
             self.stamps.settle(row.id, row.times.modified);
             self.forget_directories(&row, None);
         }
@@ -195,7 +195,7 @@ impl Tree {
 
     /// Owner or mode of a row are others: those of the directories of its variants are, too.
     pub(in crate::tree) fn forget_thumb_directories(&self, row: RowId) -> Result<()> {
-        for link in self.library.links(row)? {
+        for link in self.library.lookup.links(row)? {
             self.forget_attributes(Node::ThumbField(link.attachment.id, Mark::SOLE));
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 
-use crate::library::Target;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::Entry;
 use crate::tree::node::Node;
 use crate::tree::ops::rename::{Goal, check_owner};
@@ -46,12 +46,12 @@ impl Tree {
         (node, id): (Node, AttachmentId),
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
-        let from = self.library.find(&self.place_of(who, node)?)?.ok_or(Error::Stale)?;
+        let from = self.library.lookup.link(&self.place_of(who, node)?)?.ok_or(Error::Stale)?;
         let source = self.field_at(&from.place)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let taken = self.library.find(&target.place)?.is_some();
+        let taken = self.library.lookup.link(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
-        self.library.share(&from, &source.rules, target, author)?;
+        self.library.links.share(&from, &source.rules, target, author)?;
         if from.attachment.links == 1 {
             self.sole.note(id, from.place.clone());
         }
@@ -67,20 +67,20 @@ impl Tree {
         id: ScratchId,
         (target, side): (&Target, Side),
     ) -> Result<Entry> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
-        if self.library.find(&target.place)?.is_some() {
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
+        if self.library.lookup.link(&target.place)?.is_some() {
             return Err(Error::Exists);
         }
         check_owner(&record, who)?;
         self.check_items(who, &target.place, &target.field, &target.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let published = self.library.copy_scratch(&record, target, author)?;
+        let published = self.library.scratch_publisher.copy(&record, target, author)?;
         self.published(&target.place, &published, None);
         self.entry_of(target, side)
     }
 
     fn entry_of(&self, target: &Target, side: Side) -> Result<Entry> {
-        let link = self.library.find(&target.place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(&target.place)?.ok_or(Error::NotFound)?;
         Ok(self.entry(side, &side.show(link), &target.field, &target.written))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Listed};
 use crate::tree::directory::Directory;
 use crate::tree::drafts::OpenDraft;
@@ -104,7 +104,7 @@ impl Tree {
         after: u64,
         make: fn(TableId, RowId) -> Node,
     ) -> Result<Vec<Child>> {
-        let rows = self.library.rows(table, RowId(after), PAGE)?;
+        let rows = self.library.lookup.rows(table, RowId(after), PAGE)?;
         let listed = |row: RowRecord| {
             let node = make(table, row.id);
             let entry = match node {
@@ -154,7 +154,7 @@ impl Tree {
         Listed { ino: node.ino(), kind, name: name.into(), next: place, entry }
     }
     fn list_root(&self) -> Vec<(Node, String)> {
-        let boxes = (!self.library.boxes().is_empty()).then_some((Node::Drop, "drop"));
+        let boxes = (!self.library.lookup.boxes().is_empty()).then_some((Node::Drop, "drop"));
         let always = [
             (Node::Models, "models"),
             (Node::Thumbs, "thumbs"),
@@ -167,7 +167,8 @@ impl Tree {
     }
 
     fn list_tables(&self, node: fn(TableId) -> Node) -> Vec<(Node, String)> {
-        self.library.tables().iter().map(|table| (node(table.id), table.name.to_string())).collect()
+        let tables = self.library.lookup.tables().iter();
+        tables.map(|table| (node(table.id), table.name.to_string())).collect()
     }
 
     /// Fields and collections by name, first drafts and placeholders among them, then scratch. One query for all fields.
@@ -176,7 +177,7 @@ impl Tree {
         let mut links = self.singles(row.row)?;
         let is_there = |field: &Field| side.has(field);
         let has_collections = row.table.collections().any(|(_, field)| is_there(field));
-        let record = if has_collections { self.library.row_by_id(row.row)? } else { None };
+        let record = if has_collections { self.library.lookup.row_by_id(row.row)? } else { None };
         let mut found = Vec::new();
         for (place, number, field) in by_name(row.table).filter(|(_, _, field)| is_there(field)) {
             if field.collection != Collection::One {
@@ -200,7 +201,7 @@ impl Tree {
     }
 
     fn singles(&self, row: RowId) -> Result<HashMap<String, Link>> {
-        let links = self.library.singles(row)?;
+        let links = self.library.lookup.singles(row)?;
         Ok(links.into_iter().map(|link| (link.place.field.to_string(), link)).collect())
     }
 
@@ -212,7 +213,7 @@ impl Tree {
     /// Items in their order, first drafts and placeholders, then scratch.
     fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<Child>> {
         let field = collection.field.ok_or(Error::NotDirectory)?;
-        let items = self.library.items(collection.row, &field.name)?;
+        let items = self.library.lookup.items(collection.row, &field.name)?;
         let places = places(&items);
         let drafts = self.drafts_beside(collection, &items);
         let side = collection.side();
@@ -244,7 +245,7 @@ impl Tree {
         found.extend(
             links.into_iter().map(|it| child(Node::Link(it.id), it.name.to_string(), LINK | it.id)),
         );
-        let scratch = self.library.scratches(&directory.folder())?;
+        let scratch = self.library.scratch.list(&directory.folder())?;
         found.extend(
             scratch
                 .into_iter()
@@ -254,7 +255,7 @@ impl Tree {
     }
 
     fn list_box(&self, id: RowId) -> Result<Vec<Child>> {
-        let files = self.library.scratches(&words::place::Folder::row(id))?;
+        let files = self.library.scratch.list(&words::place::Folder::row(id))?;
         let child = |it: words::scratch::ScratchRecord| {
             child(Node::Scratch(it.id), it.name.to_string(), SCRATCH | it.id.0)
         };
@@ -262,7 +263,7 @@ impl Tree {
     }
 
     fn list_thumb_row(&self, table: &Table, row: RowId) -> Result<Vec<Child>> {
-        let record = self.library.row_by_id(row)?.ok_or(Error::Stale)?;
+        let record = self.library.lookup.row_by_id(row)?.ok_or(Error::Stale)?;
         let mut links = self.singles(row)?;
         let mut found = Vec::new();
         for (place, number, field) in by_name(table) {
@@ -278,9 +279,9 @@ impl Tree {
     }
 
     fn list_thumb_collection(&self, field: FieldId, row: RowId) -> Result<Vec<Child>> {
-        let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
-        let record = self.library.row_by_id(row)?.ok_or(Error::Stale)?;
-        let items = self.library.items(row, &field.name)?;
+        let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
+        let record = self.library.lookup.row_by_id(row)?.ok_or(Error::Stale)?;
+        let items = self.library.lookup.items(row, &field.name)?;
         let places = places(&items);
         let thumbs = items.iter().zip(places);
         Ok(thumbs.filter_map(|(link, place)| self.thumbs(link, &record, place)).collect())
@@ -300,7 +301,7 @@ impl Tree {
         attachment: &Attachment,
         field: &Field,
     ) -> Result<Vec<words::rendition::VariantRecord>> {
-        let mut rendered = self.library.variants(attachment.blob)?;
+        let mut rendered = self.library.variants.list(attachment.blob)?;
         let size = attachment.content.dimensions;
         rendered.retain(|it| size.is_some_and(|size| field.allows(it.variant, size)));
         Ok(rendered)

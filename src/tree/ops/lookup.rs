@@ -87,14 +87,14 @@ impl Tree {
     /// Renders a variant, or waits for whoever is rendering it.
     pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
         let Rendering { original, variant, keep } = rendering;
-        let record = self.library.variant(original, *variant)?;
+        let record = self.library.variants.find_or_render(original, *variant)?;
         self.variants_changed();
         Ok(keep(variant_attr(&record)))
     }
 
     /// Renders a variant that another daemon of this library was asked for.
     pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
-        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let original = found.ok_or(Error::NotFound)?;
         let readable = original.content.media_type.format().is_some();
         let dimensions = original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)?;
@@ -102,7 +102,7 @@ impl Tree {
         if !self.is_allowed(id, variant, dimensions)? {
             return Err(Error::NotFound);
         }
-        self.library.variant(&original, variant)?;
+        self.library.variants.find_or_render(&original, variant)?;
         self.variants_changed();
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Tree {
             "models" => Node::Models,
             "thumbs" => Node::Thumbs,
             "originals" if self.keeps_originals() => Node::Originals,
-            "drop" if !self.library.boxes().is_empty() => Node::Drop,
+            "drop" if !self.library.lookup.boxes().is_empty() => Node::Drop,
             "trash" => Node::Trash,
             ".mediafs" => Node::Control,
             _ => return Err(Error::NotFound),
@@ -121,7 +121,7 @@ impl Tree {
     }
 
     fn lookup_table(&self, name: &Name, node: fn(TableId) -> Node) -> Result<Entry> {
-        let table = self.library.tables().iter().find(|table| table.name == *name);
+        let table = self.library.lookup.tables().iter().find(|table| table.name == *name);
         Ok(lasting(self.fixed(node(table.ok_or(Error::NotFound)?.id))))
     }
 
@@ -134,7 +134,7 @@ impl Tree {
         if !self.table(table)?.rule.allows(name) {
             return Err(Error::NotFound);
         }
-        let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
+        let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
         Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))
     }
 
@@ -146,7 +146,7 @@ impl Tree {
                 Ok(Lookup::Found(entry))
             }
             Meaning::Variant(place, field, Some(variant)) => {
-                let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+                let link = self.library.lookup.link(&place)?.ok_or(Error::NotFound)?;
                 self.lookup_variant(who, (link.attachment, &field), variant, fleeting)
             }
             Meaning::RowJson => {
@@ -166,7 +166,7 @@ impl Tree {
                     return Ok(Lookup::Found(fleeting(self.stat_link(link.id)?)));
                 }
                 let record =
-                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 Ok(Lookup::Found(fleeting(self.scratch_attr(&record)?)))
             }
         }
@@ -184,10 +184,10 @@ impl Tree {
         let Some((original, base, variant)) = name::variant_in(directory, name) else {
             return Ok(meaning);
         };
-        if self.library.find(place)?.is_some() || !self.drafts.found(place).is_empty() {
+        if self.library.lookup.link(place)?.is_some() || !self.drafts.found(place).is_empty() {
             return Ok(meaning);
         }
-        match self.library.find(&original)? {
+        match self.library.lookup.link(&original)? {
             Some(link) if name::resolves(&link, field.collection, &base) => {
                 Ok(Meaning::Variant(original, Arc::clone(field), Some(variant)))
             }
@@ -203,7 +203,7 @@ impl Tree {
         (place, field): (&Place, &Arc<Field>),
         name: &Name,
     ) -> Result<Entry> {
-        let link = self.library.find(place)?.map(|link| side.show(link));
+        let link = self.library.lookup.link(place)?.map(|link| side.show(link));
         if let Some(link) = &link
             && !name::resolves(link, field.collection, name)
         {
@@ -246,7 +246,7 @@ impl Tree {
         if !self.table(table)?.rule.allows(name) {
             return Err(Error::NotFound);
         }
-        let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
+        let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
         Ok(lasting(self.thumb_view(Node::ThumbRow(table, row.id), &row, row.times)))
     }
 
@@ -262,13 +262,13 @@ impl Tree {
     }
 
     fn lookup_thumb_item(&self, field: FieldId, row: RowId, name: &Name) -> Result<Entry> {
-        let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+        let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
         self.lookup_thumbs(&Place { row, field: field.name.clone(), item: Some(name.clone()) })
     }
 
     /// The directory of an image's variants.
     fn lookup_thumbs(&self, place: &Place) -> Result<Entry> {
-        let link = self.library.find(place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(place)?.ok_or(Error::NotFound)?;
         name::preset_format(&link.attachment).ok_or(Error::NotFound)?;
         let node = Node::thumbs_of(&link.attachment, Mark::among(&link));
         Ok(self.thumbs_entry(node, &link.attachment, &self.row(place.row)?))
@@ -305,9 +305,9 @@ impl Tree {
         if !field.allows(variant, dimensions) {
             return Err(Error::NotFound);
         }
-        Ok(match self.library.find_variant(original.blob, variant)? {
+        Ok(match self.library.variants.find(original.blob, variant)? {
             Some(record) => {
-                self.library.counts().variants_found.add(1);
+                self.library.counts.variants_found.add(1);
                 Lookup::Found(keep(variant_attr(&record)))
             }
             None => Lookup::Render(Rendering { original, variant, keep }),
@@ -316,7 +316,7 @@ impl Tree {
 
     /// Whether a field that the attachment hangs from lets a variant be asked for.
     fn is_allowed(&self, id: AttachmentId, variant: Variant, size: Dimensions) -> Result<bool> {
-        for place in self.library.places(id)? {
+        for place in self.library.lookup.places(id)? {
             if self.field_at(&place)?.allows(variant, size) {
                 return Ok(true);
             }

@@ -42,7 +42,7 @@ impl Tree {
             }
             Meaning::Scratch => {
                 let (record, file) =
-                    self.library.make_scratch(&parent.folder(), &name, who.makes(mode))?;
+                    self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
                 self.scratch_changed(&parent);
                 let entry = fleeting(self.scratch_attr(&record)?);
                 let opened = self.hold_scratch(who, &record, file, true)?;
@@ -69,7 +69,7 @@ impl Tree {
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         self.redirects.end(who.tid);
-        let over = self.library.find(place)?.map(|link| side.show(link));
+        let over = self.library.lookup.link(place)?.map(|link| side.show(link));
         let visible = |link: &Link| name::resolves(link, field.collection, name);
         if flags.exclusive && over.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
@@ -100,7 +100,7 @@ impl Tree {
             open
         };
         if flags.truncate {
-            open.draft.truncate(&self.library, 0)?;
+            open.draft.truncate(&self.library.drafts, 0)?;
         }
         let opened = self.open_draft(who, &open, true, flags.caching());
         Ok((fleeting(draft_attr(&open)), opened))
@@ -122,7 +122,7 @@ impl Tree {
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let violation = wrong_extension(field, extension);
-        Err(self.library.refuse(&target, author, violation, None).into())
+        Err(self.library.refusals.refuse(&target, author, violation, None).into())
     }
 
     /// A collection that is full takes no new item; what is under way on free slots counts (CONTRACT 3).
@@ -136,16 +136,16 @@ impl Tree {
         let Some(violation) = self.overflow(place, field)? else { return Ok(()) };
         let target = self.target(place, field, name)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
-        Err(self.library.refuse(&target, author, violation, None).into())
+        Err(self.library.refusals.refuse(&target, author, violation, None).into())
     }
 
     /// Why a collection takes no new item at this place.
     fn overflow(&self, place: &Place, field: &Field) -> Result<Option<Violation>> {
         let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
-        let mut held = self.library.count_items(place)?;
+        let mut held = self.library.lookup.count_items(place)?;
         for begun in self.drafts.begun_beside(place) {
             // Another draft of it may have been committed since.
-            if held < most && self.library.find(&begun)?.is_none() {
+            if held < most && self.library.lookup.link(&begun)?.is_none() {
                 held += 1;
             }
         }
@@ -187,7 +187,7 @@ impl Tree {
             self.note_bad_id(who, table, &name)?;
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.make_row(table, &name, who.makes(mode))?;
+        let row = self.library.rows.make(table, &name, who.makes(mode))?;
         self.table_changed(table);
         let side = Side::of(node);
         Ok(side.directory(side.row(table, row.id), self.row_attr(&row)))
@@ -196,7 +196,7 @@ impl Tree {
     fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
         let table = self.table(table)?;
         let refusal = words::refusal::Refusal {
-            id: self.library.refusals().next_id(),
+            id: self.library.journal.next_id(),
             path: format!("{}/{name}", table.name),
             field: table.name.to_string(),
             violation: Violation {
@@ -209,7 +209,7 @@ impl Tree {
             },
         };
         let author = Self::author(who, &self.processes.owner(who.tid));
-        self.library.refusals().record(&refusal, None, author, None);
+        self.library.journal.record(&refusal, None, author, None);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use crate::library::sidecar::is_report;
+use crate::library::scratch::report_name::is_report;
 use crate::tree::attr::{Caching, OpenFlags, Opened};
 use crate::tree::drafts::OpenDraft;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -21,7 +21,7 @@ use words::scratch::ScratchRecord;
 impl Tree {
     pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         if flags.writes() {
-            self.library.fence().check()?;
+            self.library.fence.check()?;
         }
         match node(ino)? {
             node @ Node::Attachment(id, _) => self.open_attachment(who, (node, id), flags),
@@ -50,13 +50,13 @@ impl Tree {
         if flags.changes() || self.has_draft_over(who, node)? {
             return self.turn_to_draft(who, node, flags);
         }
-        if let Some(stored) = self.library.open_attachment(id)? {
+        if let Some(stored) = self.library.opener.attachment(id)? {
             self.redirects.end(who.tid);
             return Ok(self.opened_attachment(&stored.record, &stored.file));
         }
         let attachment = self.living_at(who, node, id)?;
         self.redirects.end(who.tid);
-        let file = self.library.open_bytes(&attachment)?;
+        let file = self.library.blobs.open(&attachment)?;
         Ok(self.opened_attachment(&attachment, &file))
     }
 
@@ -67,11 +67,11 @@ impl Tree {
 
     /// One that was trimmed since it was looked up is looked up, and rendered, again. Asks for nothing to be written.
     fn open_variant(&self, id: VariantId) -> Result<Opened> {
-        let stored = match self.library.open_variant(id) {
-            Err(_) if self.library.variant_by_id(id)?.is_none() => return Err(Error::Stale),
+        let stored = match self.library.opener.variant(id) {
+            Err(_) if self.library.variants.by_id(id)?.is_none() => return Err(Error::Stale),
             opened => opened?.ok_or(Error::Stale)?,
         };
-        self.library.variant_read(id);
+        self.library.variants.note_read(id);
         let fh = self.handles.add_variant(&stored.record, Arc::clone(&stored.file));
         Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
     }
@@ -107,11 +107,11 @@ impl Tree {
     /// handle alone, on the inode that was opened, past the page cache of that inode.
     fn reopen(&self, who: Caller, side: Side, place: &Place, flags: OpenFlags) -> Result<Opened> {
         let field = self.field_at(place)?;
-        let link = self.library.find(place)?.map(|link| side.show(link));
+        let link = self.library.lookup.link(place)?.map(|link| side.show(link));
         let written = place.name().clone();
         let open = self.draft_for(who, place, &field, &written, link)?;
         if flags.truncate {
-            open.draft.truncate(&self.library, 0)?;
+            open.draft.truncate(&self.library.drafts, 0)?;
         }
         Ok(self.open_draft(who, &open, flags.writes(), Caching::Never))
     }
@@ -141,7 +141,7 @@ impl Tree {
         if own || (flags.changes() && open.claim(&self.processes.owner(who.tid))) {
             self.redirects.end(who.tid);
             if flags.truncate {
-                open.draft.truncate(&self.library, 0)?;
+                open.draft.truncate(&self.library.drafts, 0)?;
             }
             return Ok(self.open_draft(who, &open, flags.writes(), flags.caching()));
         }
@@ -154,7 +154,7 @@ impl Tree {
     /// Nobody but its writer reads a byte that has not passed the rules.
     fn open_others_draft(&self, who: Caller, open: &Arc<OpenDraft>) -> Result<Opened> {
         // The path leads to an attachment, or does since a commit.
-        if self.library.find(open.place())?.is_some() {
+        if self.library.lookup.link(open.place())?.is_some() {
             self.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
             return Err(Error::Stale);
         }
@@ -168,16 +168,21 @@ impl Tree {
     }
 
     fn open_scratch(&self, who: Caller, id: ScratchId, flags: OpenFlags) -> Result<Opened> {
-        let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+        let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
         if flags.changes() && is_report(&record) {
             return Err(Error::ReadOnly);
         }
-        let file = self.library.open_scratch(&record, flags.changes())?;
+        let scratch = &self.library.scratch;
+        let file = if flags.changes() {
+            scratch.open_to_write(&record)?
+        } else {
+            scratch.open(&record)?
+        };
         if flags.changes() {
             self.arrivals.forget(id);
         }
         if flags.truncate {
-            let charge = self.library.scratch_charge(&record)?;
+            let charge = self.library.scratch.charge(&record)?;
             let _gate = charge.gate.read().unwrap_or_else(PoisonError::into_inner);
             file.set_len(0).map_err(failed)?;
             charge.set(0);
@@ -195,7 +200,7 @@ impl Tree {
     ) -> Result<Opened> {
         let scratch = OpenScratch {
             id: record.id,
-            charge: self.library.scratch_charge(record)?,
+            charge: self.library.scratch.charge(record)?,
             refused: OnceLock::new(),
             access: record.access,
             file,
@@ -216,7 +221,7 @@ impl Tree {
         node: Node,
         id: AttachmentId,
     ) -> Result<Attachment> {
-        let found = self.library.attachment(id)?;
+        let found = self.library.lookup.attachment(id)?;
         if let Some(attachment) = &found
             && attachment.links > 0
         {

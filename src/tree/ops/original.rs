@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::library::Table;
+use crate::library::lookup::table::Table;
 use crate::tree::attr::{Attr, Change, OpenFlags, Opened, Shown};
 use crate::tree::mark::Mark;
 use crate::tree::node::Node;
@@ -21,7 +21,7 @@ impl Tree {
 
     pub(in crate::tree) fn original_tables(&self) -> impl Iterator<Item = &Table> {
         let keeps = |table: &&Table| table.fields.iter().any(|field| field.keep_original);
-        self.library.tables().iter().filter(keeps)
+        self.library.lookup.tables().iter().filter(keeps)
     }
 
     /// While a handle is open on it this may be an `fstat`, as of an attachment.
@@ -35,7 +35,7 @@ impl Tree {
             let living = self.living_original(who, (id, edition))?;
             return Ok(Side::Originals.attr(&as_sent(living)));
         };
-        let now = self.library.attachment(id)?.map(as_sent);
+        let now = self.library.lookup.attachment(id)?.map(as_sent);
         let lost = || Attachment { links: 0, ..as_sent(open) };
         Ok(match now {
             Some(now) if self.is_edition(&now, edition)? => Side::Originals.attr(&now),
@@ -59,7 +59,7 @@ impl Tree {
     fn is_edition(&self, shown: &Attachment, edition: Edition) -> Result<bool> {
         let mark = edition.mark(shown);
         let is_of = |place: &Place| mark.is_of(place);
-        Ok(mark == Mark::SOLE || self.library.places(shown.id)?.iter().any(is_of))
+        Ok(mark == Mark::SOLE || self.library.lookup.places(shown.id)?.iter().any(is_of))
     }
 
     pub(in crate::tree) fn open_original(
@@ -74,7 +74,7 @@ impl Tree {
         let attachment = self.living_original(who, (id, edition))?;
         self.redirects.end(who.tid);
         let sent = as_sent(attachment.clone());
-        let file = self.library.open_bytes(&sent)?;
+        let file = self.library.blobs.open(&sent)?;
         let fh = self.handles.add_attachment(&attachment, sent.blob, Arc::clone(&file));
         Ok(Opened::stored(fh, file, sent.content.length))
     }
@@ -91,9 +91,9 @@ impl Tree {
             self.truncate_attachment(who, (node, id), size)?;
         }
         let attachment = if change.amendment == Amendment::default() {
-            self.library.attachment(id)?.ok_or(Error::Stale)?
+            self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         } else {
-            let amended = self.library.amend(id, change.amendment)?;
+            let amended = self.library.attributes.amend(id, change.amendment)?;
             self.forget_attachment(id);
             amended
         };

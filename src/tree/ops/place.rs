@@ -86,12 +86,14 @@ impl Tree {
             | Node::ThumbField(id, mark)
             | Node::GuardedThumbs(id, mark) => (id, mark),
             Node::Original(id, edition) => {
-                let Some(found) = self.library.attachment(id)? else { return Ok(Vec::new()) };
+                let Some(found) = self.library.lookup.attachment(id)? else {
+                    return Ok(Vec::new());
+                };
                 (id, edition.mark(&as_sent(found)))
             }
             _ => return Ok(Vec::new()),
         };
-        let mut places = self.library.places(id)?;
+        let mut places = self.library.lookup.places(id)?;
         places.retain(|place| mark.is_of(place));
         Ok(places)
     }

@@ -38,14 +38,14 @@ impl Tree {
                     return Ok(());
                 }
                 let record =
-                    self.library.find_scratch(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), &name)?.ok_or(Error::NotFound)?;
                 self.arrivals.forget(record.id);
-                self.library.remove_scratch(record.id)?;
+                self.library.scratch.remove(record.id)?;
                 self.scratch_changed(&parent);
                 Ok(())
             }
             Meaning::Variant(place, _, Some(variant)) => {
-                let link = self.library.find(&place)?.ok_or(Error::NotFound)?;
+                let link = self.library.lookup.link(&place)?.ok_or(Error::NotFound)?;
                 self.purge(link.attachment.blob, variant)
             }
             Meaning::RowJson => Err(Error::NotPermitted),
@@ -57,13 +57,13 @@ impl Tree {
 
     fn purge_thumb(&self, id: AttachmentId, name: &Name) -> Result<()> {
         let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
-        let original = self.library.attachment(id)?.ok_or(Error::Stale)?;
+        let original = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
         self.purge(original.blob, variant)
     }
 
     /// A variant that is not wanted any more, or not as it is: whoever asks for it next has it rendered anew.
     fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
-        if !self.library.purge_variant(original, variant)? {
+        if !self.library.variants.purge(original, variant)? {
             return Err(Error::NotFound);
         }
         self.variants_changed();
@@ -92,9 +92,11 @@ impl Tree {
             return Ok(());
         }
         let leads = |link: &Link| name::resolves(&side.show(link.clone()), field.collection, name);
-        match self.library.find(place)? {
+        match self.library.lookup.link(place)? {
             Some(link) if leads(&link) => {
-                let Some(lost) = self.library.unlink(place)? else { return Err(Error::NotFound) };
+                let Some(lost) = self.library.links.unlink(place)? else {
+                    return Err(Error::NotFound);
+                };
                 self.drafts.of(place).iter().for_each(|open| open.unlink());
                 self.note_unlinked(who, &link, &lost);
                 self.row_changed(place);
@@ -137,8 +139,8 @@ impl Tree {
         let node = node(parent)?;
         match node.as_model() {
             Node::Table(table) => {
-                let row = self.library.row(table, &name)?.ok_or(Error::NotFound)?;
-                self.library.remove_row(&row)?;
+                let row = self.library.lookup.row(table, &name)?.ok_or(Error::NotFound)?;
+                self.library.rows.remove(&row)?;
                 self.row_renamed(table, row.id, &[]);
                 if Side::of(node) == Side::Originals {
                     self.forget_row(table, row.id, &name);
@@ -168,8 +170,8 @@ impl Tree {
     fn remove_thumbs(&self, parent: Node, name: &Name) -> Result<()> {
         let (directory, links) = match parent {
             Node::ThumbTable(table) => {
-                let row = self.library.row(table, name)?.ok_or(Error::NotFound)?;
-                (Node::ThumbRow(table, row.id), self.library.links(row.id)?)
+                let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
+                (Node::ThumbRow(table, row.id), self.library.lookup.links(row.id)?)
             }
             Node::ThumbRow(table, row) => {
                 let table = self.table(table)?;
@@ -178,10 +180,10 @@ impl Tree {
                     return self.remove_images_thumbs(&Place::one(row, name.clone()));
                 }
                 let number = table.number(name).ok_or(Error::NotFound)?;
-                (Node::ThumbCollection(number, row), self.library.items(row, name)?)
+                (Node::ThumbCollection(number, row), self.library.lookup.items(row, name)?)
             }
             Node::ThumbCollection(field, row) => {
-                let (_, field) = self.library.field(field).ok_or(Error::Stale)?;
+                let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
                 let (field, item) = (field.name.clone(), Some(name.clone()));
                 return self.remove_images_thumbs(&Place { row, field, item });
             }
@@ -191,7 +193,7 @@ impl Tree {
     }
 
     fn remove_images_thumbs(&self, place: &Place) -> Result<()> {
-        let link = self.library.find(place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(place)?.ok_or(Error::NotFound)?;
         self.clear_thumbs(Node::thumbs_of(&link.attachment, Mark::among(&link)), &[link])
     }
 
@@ -212,7 +214,7 @@ impl Tree {
             return Err(Error::NotDirectory);
         };
         let collection = self.directory(Node::Collection(number, row.row).ino())?;
-        self.library.clear_collection(row.row, name)?;
+        self.library.rows.clear_collection(row.row, name)?;
         self.drop_placeholders_where(|place| collection.lists(place));
         self.links.remove_where(|folder| *folder == collection.folder());
         self.generations.renew(row.side().collection(number, row.row).ino());

@@ -4,7 +4,9 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::library::Target;
+use crate::library::lookup::target::Target;
+use crate::library::names::backups::Destination;
+use crate::library::names::links::Move;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::mark::Mark;
@@ -72,7 +74,7 @@ impl Tree {
                 Node::QuarantineEntry(id),
                 Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
             ) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+                let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
                 if kept.name != name.as_str() {
                     return Err(Error::NotPermitted);
                 }
@@ -88,7 +90,7 @@ impl Tree {
                 match self.goal(&self.directory(new_parent)?, &new_name)? {
                     Goal::File(place, field) => {
                         let target = self.target(&place, &field, &new_name)?;
-                        let before = self.library.find(&place)?;
+                        let before = self.library.lookup.link(&place)?;
                         self.restore_by_name(who, (day, &name), &target, mode)?;
                         if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
                             self.forget_link(&before);
@@ -140,8 +142,8 @@ impl Tree {
         if !table.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
-        self.library.rename_row(row.id, to, collision)?;
+        let row = self.library.lookup.row(table.id, name)?.ok_or(Error::NotFound)?;
+        self.library.rows.rename(row.id, to, collision)?;
         self.table_changed(table.id);
         self.row_renamed(table.id, row.id, &[name, to]);
         Ok(row.id)
@@ -153,7 +155,7 @@ impl Tree {
                 let side = parent.side();
                 let leads =
                     |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
-                match self.library.find(&place)?.filter(leads) {
+                match self.library.lookup.link(&place)?.filter(leads) {
                     Some(link) => {
                         if side == Side::Models {
                             self.forget_listed(&link, &field, name);
@@ -166,7 +168,7 @@ impl Tree {
             }
             Meaning::Scratch => {
                 let record =
-                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
@@ -187,7 +189,7 @@ impl Tree {
         if let Some(link) = self.links.named(folder, name) {
             owned(link.lead.uid, who)?;
         }
-        let displaced = self.library.find_scratch(folder, name)?;
+        let displaced = self.library.scratch.find(folder, name)?;
         displaced.map_or(Ok(()), |record| check_owner(&record, who))
     }
 
@@ -218,7 +220,7 @@ impl Tree {
         match (source, goal) {
             (Source::Scratch(record), Goal::Scratch(folder)) => {
                 self.check_displaced(who, &folder, name)?;
-                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
+                self.library.scratch.rename(record.id, &folder, name, collision(mode))?;
                 self.renamed_in_box(record.id)
             }
             (Source::Scratch(record), Goal::File(place, field)) => {
@@ -236,7 +238,7 @@ impl Tree {
             }
             (Source::Link(link, from, own), Goal::File(place, to)) => {
                 let target = self.target(&place, &to, name)?;
-                let before = self.library.find(&place)?;
+                let before = self.library.lookup.link(&place)?;
                 self.move_link(who, &link, &from, &target, mode)?;
                 if (own, side) != (Side::Models, Side::Models) {
                     [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
@@ -276,7 +278,7 @@ impl Tree {
             return Ok(());
         }
         let author = Self::author(who, &self.processes.owner(who.tid));
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         // rename(2): of two names of one file neither goes.
         if before.as_ref().is_some_and(|before| before.attachment.id == link.attachment.id) {
             // But the kernel takes the inode of the one along to the other.
@@ -288,14 +290,16 @@ impl Tree {
             let from = self.field_at(&link.place)?;
             let back = self.target(&link.place, &from, &link.written)?;
             let rules = &target.field.rules;
-            self.library.check_transfer(&other.attachment, rules, &back, author)?;
+            self.library.links.check_transfer(&other.attachment, rules, &back, author)?;
         }
         self.check_arrival(who, target, before.is_some(), Some(&link.place))?;
         let before = before.filter(|link| outlives(link, target));
         let table = self.table(self.row(link.place.row)?.table)?;
         let back = table.files(from);
-        let displaced =
-            self.library.move_link(link, (&from.rules, back), target, collision(mode), author)?;
+        let displaced = self.library.links.rename(
+            &Move { from: link, rules: &from.rules, back, target, collision: collision(mode) },
+            author,
+        )?;
         self.moved_sole(link.attachment.id, &link.place, &target.place);
         // The kernel keeps the inode, and another table may have fixed other bits of it.
         self.forget_attributes(Node::Attachment(link.attachment.id, Mark::SOLE));
@@ -323,9 +327,10 @@ impl Tree {
         if mode == RenameMode::Exchange {
             return Err(Error::Invalid("scratch and fields cannot be exchanged"));
         }
-        let owner = (who.uid, who.gid);
-        let backup = self.library.back_up(link, (folder, name), owner, collision(mode))?;
-        if let Some(lost) = self.library.unlink(&link.place)? {
+        let (uid, gid, collision) = (who.uid, who.gid, collision(mode));
+        let to = Destination { folder, name, uid, gid, collision };
+        let backup = self.library.backups.make(link, to)?;
+        if let Some(lost) = self.library.links.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one has not left.
             self.note_unlinked(who, link, &lost);
         }

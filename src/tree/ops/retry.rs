@@ -1,8 +1,9 @@
 //! Trying again where what the quarantine keeps was going (`mediafs refused --retry`).
 //! Does not list the quarantine.
 
-use crate::library::kept::Kept;
-use crate::library::{Table, Target};
+use crate::library::lookup::table::Table;
+use crate::library::lookup::target::Target;
+use crate::library::refuse::kept::Kept;
 use crate::tree::attr::RenameMode;
 use crate::tree::directory::Directory;
 use crate::tree::node::Node;
@@ -18,7 +19,7 @@ impl Tree {
     /// Tries again where an entry of the quarantine was going, for the user who sent it.
     /// Errors: [`Error::NotFound`] if there is no such entry, row or field any more; [`Error::Refused`] leaves the entry.
     pub fn retry_refused(&self, id: RefusalId) -> Result<()> {
-        let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
+        let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
         let (target, row) = self.target_of(&kept)?;
         // Its group is not on record: that of the row is as near as one comes.
         let who = Caller { uid: kept.uid, gid: row.access.gid, tid: 0 };
@@ -30,8 +31,8 @@ impl Tree {
         let names: Option<Vec<_>> =
             kept.path.split('/').map(|part| Name::parse(part).ok()).collect();
         let Some([table, id, rest @ ..]) = names.as_deref() else { return Err(Error::NotFound) };
-        let table = self.library.table_named(table.as_str()).ok_or(Error::NotFound)?;
-        let row = self.library.row(table.id, id)?.ok_or(Error::NotFound)?;
+        let table = self.library.lookup.table_named(table.as_str()).ok_or(Error::NotFound)?;
+        let row = self.library.lookup.row(table.id, id)?.ok_or(Error::NotFound)?;
         let written = Name::parse(&kept.name).map_err(|_| Error::NotFound)?;
         let (field, name) = match rest {
             [field] => (None, field),

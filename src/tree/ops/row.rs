@@ -1,10 +1,10 @@
 //! `row.json`: a row as a document, looked up, opened, written, replaced and moved away.
-//! Does not know what the document says: that is `library::row`.
+//! Does not know what the document says: that is `library::json`.
 
 use std::sync::Arc;
 
-use crate::library::refuse::Author;
-use crate::library::row::Revised;
+use crate::library::json::row_document::Revised;
+use crate::library::names::backups::Destination;
 use crate::tree::attr::{Attr, Caching, Kind, OpenFlags, Opened, RenameMode};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -12,6 +12,7 @@ use crate::tree::node::Node;
 use crate::tree::ops::rename::collision;
 use crate::tree::{Caller, Error, Result, Tree};
 use words::attachment::{RowId, TableId, Times};
+use words::author::Author;
 use words::place::Folder;
 use words::row::RowRecord;
 use words::scratch::ScratchRecord;
@@ -37,7 +38,7 @@ impl Tree {
     /// The latest change of what is attached. Not the row's times: an editor's own swap file moves those, and it would find
     /// that the file has changed under it.
     fn row_json_times(&self, row: &RowRecord) -> Result<Times> {
-        let links = self.library.links(row.id)?;
+        let links = self.library.lookup.links(row.id)?;
         let latest = links.iter().map(|link| link.attachment.times.changed).max();
         Ok(Times::all(latest.unwrap_or(row.times.accessed)))
     }
@@ -46,7 +47,7 @@ impl Tree {
         let drafts = self.drafts.all();
         let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
         let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
-        Ok(self.library.row_json(row, &writing)?)
+        Ok(self.library.row_documents.read(row, &writing)?)
     }
 
     /// Composed now; what changes afterwards is in the next one.
@@ -88,7 +89,7 @@ impl Tree {
 
     fn patch_row(&self, author: Author, id: RowId, text: &[u8]) -> Result<()> {
         let row = self.row(id)?;
-        let Revised { detached, changed } = self.library.patch_row(&row, text, author)?;
+        let Revised { detached, changed } = self.library.row_documents.patch(&row, text, author)?;
         for (before, lost) in &detached {
             self.displaced(&before.place, lost, Some(before));
             self.row_changed(&before.place);
@@ -107,10 +108,10 @@ impl Tree {
         record: &ScratchRecord,
         id: RowId,
     ) -> Result<()> {
-        let text = self.library.read_scratch(record, crate::tree::document::MAX_BYTES)?;
+        let text = self.library.scratch.read(record, crate::tree::document::MAX_BYTES)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         self.patch_row(author, id, &text.ok_or(Error::TooLarge)?)?;
-        Ok(self.library.remove_scratch(record.id)?)
+        Ok(self.library.scratch.remove(record.id)?)
     }
 
     /// `row.json` renamed to a scratch name leaves a copy there (editors' backups) and stays.
@@ -123,8 +124,9 @@ impl Tree {
     ) -> Result<()> {
         self.check_displaced(who, folder, name)?;
         let text = self.row_json(&self.row(id)?)?;
-        let owner = (who.uid, who.gid);
-        let copy = self.library.back_up_text(&text, (folder, name), owner, collision(mode))?;
+        let (uid, gid, collision) = (who.uid, who.gid, collision(mode));
+        let to = Destination { folder, name, uid, gid, collision };
+        let copy = self.library.backups.make_of_text(&text, to)?;
         self.renamed_in_box(copy)
     }
 }

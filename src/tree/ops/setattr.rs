@@ -4,8 +4,7 @@
 use std::sync::PoisonError;
 
 use crate::library::draft::Draft;
-use crate::library::refuse::Author;
-use crate::library::sidecar::is_report;
+use crate::library::scratch::report_name::is_report;
 use crate::tree::attr::{Attr, Change, Lifetime, Shown};
 use crate::tree::document::Document;
 use crate::tree::handles::{Handle, OpenScratch};
@@ -15,6 +14,7 @@ use crate::tree::ops::stat::{attachment_attr, brief, of_attachment};
 use crate::tree::side::Side;
 use crate::tree::{Caller, Error, Fh, Ino, Result, Tree, node};
 use words::attachment::{Amendment, AttachmentId, RowId, ScratchId, TableId};
+use words::author::Author;
 use words::row::RowRecord;
 
 impl Tree {
@@ -41,7 +41,7 @@ impl Tree {
             Node::DropBox(id) if change.size.is_none() => {
                 let Amendment { accessed, modified, .. } = change.amendment;
                 let times = Amendment { accessed, modified, ..Amendment::default() };
-                self.library.amend_row(id, times)?;
+                self.library.rows.amend(id, times)?;
                 Ok(brief(self.box_attr(id)?))
             }
             Node::Row(_, id) if change.size.is_none() => {
@@ -82,7 +82,7 @@ impl Tree {
 
     /// A row and its collections have owner, mode and times in common.
     fn amend_row(&self, id: RowId, change: Change, asked: Ino) -> Result<RowRecord> {
-        let row = self.library.amend_row(id, change.amendment)?;
+        let row = self.library.rows.amend(id, change.amendment)?;
         let Amendment { uid, gid, mode, modified, .. } = change.amendment;
         if modified.is_some() {
             self.stamps.forget(id);
@@ -115,10 +115,10 @@ impl Tree {
             _ => return Ok(None),
         };
         if let Some(size) = change.size {
-            self.change_extent(open, || open.draft.truncate(&self.library, size))?;
+            self.change_extent(open, || open.draft.truncate(&self.library.drafts, size))?;
         }
         if change.amendment != Amendment::default() {
-            open.draft.amend(&self.library, change.amendment)?;
+            open.draft.amend(&self.library.attributes, change.amendment)?;
         }
         Ok(Some(self.draft_shown(open)?))
     }
@@ -152,9 +152,9 @@ impl Tree {
             self.truncate_attachment(who, (node, id), size)?;
         }
         let attachment = if change.amendment == Amendment::default() {
-            self.library.attachment(id)?.ok_or(Error::Stale)?
+            self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         } else {
-            let amended = self.library.amend(id, change.amendment)?;
+            let amended = self.library.attributes.amend(id, change.amendment)?;
             // The kernel has the attributes from the answer; who may read is said in the directory of the variants, too.
             self.forget_attributes(Node::ThumbField(id, Mark::SOLE));
             amended
@@ -177,14 +177,16 @@ impl Tree {
             return Ok(());
         }
         let field = self.field_at(&place)?;
-        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
         let attachment = Side::of(node).show(link.clone()).attachment;
         let target = self.target(&place, &field, &link.written)?;
         let author = Self::author(who, &self.processes.owner(who.tid));
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
-        draft.truncate(&self.library, length)?;
-        let verdict = draft.settle(&self.library)?;
-        if let crate::library::settle::Verdict::Committed { displaced: Some(lost), .. } = verdict {
+        draft.truncate(&self.library.drafts, length)?;
+        let verdict = draft.flush(&self.library.drafts)?;
+        if let crate::library::draft::close::Verdict::Committed { displaced: Some(lost), .. } =
+            verdict
+        {
             self.displaced(&place, &lost, Some(&link));
         }
         self.row_changed(&place);
@@ -198,34 +200,34 @@ impl Tree {
             if open.has_handles() && !open.belongs_to(self.processes.group(who.tid)) {
                 return Err(Error::Busy);
             }
-            self.change_extent(&open, || open.draft.truncate(&self.library, size))?;
+            self.change_extent(&open, || open.draft.truncate(&self.library.drafts, size))?;
             if size > 0 && !open.has_handles() {
                 self.settle(&open)?;
             }
         }
-        open.draft.amend(&self.library, change.amendment)?;
+        open.draft.amend(&self.library.attributes, change.amendment)?;
         self.draft_shown(&open)
     }
 
     fn set_scratch(&self, id: ScratchId, change: Change) -> Result<Shown> {
         if let Some(size) = change.size {
-            let record = self.library.scratch_by_id(id)?.ok_or(Error::Stale)?;
+            let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
             if is_report(&record) {
                 return Err(Error::ReadOnly);
             }
-            let file = self.library.open_scratch(&record, true)?;
-            let part = self.library.scratch_charge(&record)?;
+            let file = self.library.scratch.open_to_write(&record)?;
+            let part = self.library.scratch.charge(&record)?;
             let _gate = part.gate.read().unwrap_or_else(PoisonError::into_inner);
-            if let Err(excess) = part.grow(size, self.library.limits()) {
+            if let Err(excess) = part.grow(size, self.library.quotas.limits()) {
                 let author = Author { uid: record.access.uid, pid: 0 };
-                let violation = self.library.over_quota(&excess);
-                return Err(self.library.refuse_scratch(id, author, violation)?.into());
+                let violation = self.library.quotas.violation(&excess);
+                return Err(self.library.refusals.refuse_scratch(id, author, violation)?.into());
             }
             file.set_len(size).map_err(super::files::failed)?;
             part.set(size);
         }
         if change.amendment != Amendment::default() {
-            self.library.amend_scratch(id, change.amendment)?;
+            self.library.scratch.amend(id, change.amendment)?;
         }
         Ok(brief(self.stat_scratch(id)?))
     }

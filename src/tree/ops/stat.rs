@@ -43,26 +43,26 @@ impl Tree {
             Node::Link(id) => Ok(brief(self.stat_link(id)?)),
             Node::Variant(id) => {
                 // One that was purged or trimmed is what its open handles show.
-                let found = self.library.variant_by_id(id)?;
+                let found = self.library.variants.by_id(id)?;
                 let links = u32::from(found.is_some());
                 let record = found.or_else(|| self.handles.open_variant(id)).ok_or(Error::Stale)?;
                 Ok(kept(Attr { links, ..variant_attr(&record) }))
             }
             Node::Row(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(kept(self.row_attr(&row)))
             }
             Node::OriginalRow(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 Ok(brief(Attr { ino, ..self.row_attr(&row) }))
             }
             Node::OriginalCollection(field, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
                 Ok(brief(Attr { ino, ..self.collection_attr(field, &row) }))
             }
             Node::Collection(field, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 self.directory(ino)?;
                 Ok(kept(self.collection_attr(field, &row)))
             }
@@ -87,7 +87,7 @@ impl Tree {
     pub(in crate::tree) fn draft_shown(&self, open: &OpenDraft) -> Result<Shown> {
         let attr = draft_attr(open);
         let ino = open.over.map_or(attr.ino, |id| Node::Attachment(id, Mark::SOLE).ino());
-        let names = open.draft.names(&self.library)?;
+        let names = open.draft.names(&self.library.lookup)?;
         let links = names.unwrap_or_else(|| u32::from(!open.is_unlinked()));
         Ok(brief(Attr { ino, links, ..attr }))
     }
@@ -105,14 +105,14 @@ impl Tree {
     fn stat_attachment(&self, who: Caller, (node, id): (Node, AttachmentId)) -> Result<Attr> {
         if let Some(open) = self.handles.open_attachment(id) {
             let lost = Attachment { links: 0, ..open };
-            return Ok(attachment_attr(&self.library.attachment(id)?.unwrap_or(lost)));
+            return Ok(attachment_attr(&self.library.lookup.attachment(id)?.unwrap_or(lost)));
         }
         Ok(attachment_attr(&self.living_at(who, node, id)?))
     }
 
     /// Scratch that has lost its name is still what its open handles show.
     pub(in crate::tree) fn stat_scratch(&self, id: ScratchId) -> Result<Attr> {
-        if let Some(record) = self.library.scratch_by_id(id)? {
+        if let Some(record) = self.library.scratch.by_id(id)? {
             return self.scratch_attr(&record);
         }
         let handles = self.handles.open_scratch(id);
@@ -127,7 +127,7 @@ impl Tree {
     fn stat_fixed(&self, who: Caller, node: Node) -> Result<Shown> {
         Ok(match node {
             Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
-                let row = self.library.row_by_id(id)?.ok_or(Error::Stale)?;
+                let row = self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)?;
                 kept(self.thumb_view(node, &row, row.times))
             }
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
@@ -160,7 +160,7 @@ impl Tree {
 
     /// The attachment whose variants an inode shows: it hangs somewhere, and who may read it has not changed.
     pub(in crate::tree) fn thumbed(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
-        let found = self.library.attachment(id)?.filter(|found| found.links > 0);
+        let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let same = |found: &Attachment| {
             discriminant(&Node::thumbs_of(found, Mark::SOLE)) == discriminant(&node)
         };
@@ -181,7 +181,8 @@ impl Tree {
     }
 
     pub(in crate::tree) fn row_attr(&self, row: &RowRecord) -> Attr {
-        let collections = self.library.table(row.table).map_or(0, |it| it.collections().count());
+        let collections =
+            self.library.lookup.table(row.table).map_or(0, |it| it.collections().count());
         // Like any directory: `.`, its name, and `..` of each directory in it.
         let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
         let times = self.stamps.shown(row.id, None, row.times);
@@ -190,7 +191,7 @@ impl Tree {
 
     /// A collection has its row's owner, mode and times, and those of the first drafts in it.
     pub(in crate::tree) fn collection_attr(&self, field: FieldId, row: &RowRecord) -> Attr {
-        let name = self.library.field(field).map(|(_, field)| &field.name);
+        let name = self.library.lookup.field(field).map(|(_, field)| &field.name);
         let times = self.stamps.shown(row.id, name, row.times);
         Attr { times, ..directory_attr(Node::Collection(field, row.id), row) }
     }
@@ -204,7 +205,7 @@ impl Tree {
     pub(in crate::tree) fn fixed(&self, node: Node) -> Attr {
         let mut attr = self.view(node, Times::all(self.started));
         if let Node::Table(table) | Node::ThumbTable(table) = node.as_model() {
-            if let Some(table) = self.library.table(table) {
+            if let Some(table) = self.library.lookup.table(table) {
                 attr.access = table.directory(self.daemon());
             }
             attr.times = Times::all(self.table_time(table));
@@ -228,13 +229,13 @@ impl Tree {
     pub(in crate::tree) fn daemon(&self) -> Access {
         let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
         let own = Access { uid: uid.as_raw(), gid: gid.as_raw(), mode: 0o444 };
-        let Policy { uid, gid, .. } = self.library.settings().access;
+        let Policy { uid, gid, .. } = self.library.settings.access;
         Fixed { uid, gid, mode: None }.of(own)
     }
 
     pub(in crate::tree) fn scratch_attr(&self, record: &ScratchRecord) -> Result<Attr> {
-        let stat = self.library.stat_scratch(record)?;
-        Ok(scratch_attr(record.id, self.library.scratch_access(record), 1, stat))
+        let stat = self.library.scratch.stat(record)?;
+        Ok(scratch_attr(record.id, self.library.scratch.access(record), 1, stat))
     }
 }
 

@@ -16,19 +16,19 @@ impl Tree {
         let asked = node(ino)?;
         let (opened, length) = match asked {
             Node::Attachment(id, _) => {
-                let found = self.library.attachment(id)?.ok_or(Error::Stale)?;
-                (self.library.open_bytes(&found), found.content.length)
+                let found = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
+                (self.library.blobs.open(&found), found.content.length)
             }
             Node::Original(id, _) => {
-                let sent = as_sent(self.library.attachment(id)?.ok_or(Error::Stale)?);
+                let sent = as_sent(self.library.lookup.attachment(id)?.ok_or(Error::Stale)?);
                 if Side::Originals.file(&sent) != asked {
                     return Err(Error::Stale);
                 }
-                (self.library.open_bytes(&sent), sent.content.length)
+                (self.library.blobs.open(&sent), sent.content.length)
             }
             Node::Variant(id) => {
-                let found = self.library.variant_by_id(id)?.ok_or(Error::Stale)?;
-                (self.library.open_rendered(&found), found.content.length)
+                let found = self.library.variants.by_id(id)?.ok_or(Error::Stale)?;
+                (self.library.blobs.open_rendered(&found), found.content.length)
             }
             other if other.is_directory() => return Err(Error::IsDirectory),
             _ => return Err(Error::Stale),
@@ -63,7 +63,7 @@ impl Tree {
     pub fn name_of(&self, ino: Ino) -> Result<Option<Name>> {
         Ok(match node(ino)? {
             Node::Row(_, id) | Node::OriginalRow(_, id) | Node::ThumbRow(_, id) => {
-                self.library.row_by_id(id)?.map(|row| row.name)
+                self.library.lookup.row_by_id(id)?.map(|row| row.name)
             }
             _ => None,
         })
@@ -82,9 +82,9 @@ impl Tree {
     fn is_gone(&self, asked: Node) -> Result<bool> {
         Ok(match asked {
             Node::Attachment(id, _) | Node::Original(id, _) => {
-                self.library.attachment(id)?.is_none()
+                self.library.lookup.attachment(id)?.is_none()
             }
-            Node::Variant(id) => self.library.variant_by_id(id)?.is_none(),
+            Node::Variant(id) => self.library.variants.by_id(id)?.is_none(),
             _ => true,
         })
     }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::library::Target;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Entry, Kind, RenameMode};
 use crate::tree::directory::Directory;
 use crate::tree::name::{self, Meaning};
@@ -19,11 +19,11 @@ use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
 use words::access::FILE_MODE;
 use words::attachment::{Access, Times};
 use words::link::Link;
+use words::locator::Url;
 use words::place::{Folder, Place};
 use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
-use words::url::Url;
 
 /// What becomes of a symbolic link.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Tree {
         lead: Lead,
     ) -> Result<Linked> {
         self.check_extension(who, place, field, name)?;
-        if self.library.find(place)?.is_some() {
+        if self.library.lookup.link(place)?.is_some() {
             return Err(Error::Exists);
         }
         self.check_items(who, place, field, name)?;
@@ -89,7 +89,7 @@ impl Tree {
     /// A link under a scratch name.
     fn link_scratch_name(&self, folder: &Folder, name: &Name, lead: Lead) -> Result<Linked> {
         let taken = self.links.named(folder, name).is_some()
-            || self.library.find_scratch(folder, name)?.is_some();
+            || self.library.scratch.find(folder, name)?.is_some();
         if taken {
             return Err(Error::Exists);
         }
@@ -188,13 +188,13 @@ impl Tree {
         (folder, name): (&Folder, &Name),
         mode: RenameMode,
     ) -> Result<()> {
-        let scratch = self.library.find_scratch(folder, name)?;
+        let scratch = self.library.scratch.find(folder, name)?;
         let taken = scratch.is_some() || self.links.named(folder, name).is_some();
         self.check_displaced(who, folder, name)?;
         match (mode, scratch) {
             (RenameMode::Exchange, _) => return Err(Error::Invalid("links cannot be exchanged")),
             (RenameMode::NoReplace, _) if taken => return Err(Error::Exists),
-            (_, Some(scratch)) => self.library.remove_scratch(scratch.id)?,
+            (_, Some(scratch)) => self.library.scratch.remove(scratch.id)?,
             (_, None) => {}
         }
         self.links.rename(link, folder, name);
@@ -223,7 +223,7 @@ impl Tree {
         let author = Self::author(who, &self.processes.owner(who.tid));
         let access = who.makes(FILE_MODE);
         let replaced = self.made_room(who, &target.place);
-        let deadline = Instant::now() + self.library.settings().fetch.timeout.min(FETCHED);
+        let deadline = Instant::now() + self.library.settings.fetch.timeout.min(FETCHED);
         Written { target, author, access, deadline, replaced }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::library::sweep::Patience;
+use crate::library::keep::sweeper::Patience;
 use crate::tree::{Result, Tree};
 use words::space::Space;
 use words::timestamp::Timestamp;
@@ -28,15 +28,15 @@ impl Tree {
         self.emptied.forget_old();
         self.sole.forget_old();
         self.removed.forget_old();
-        self.library.close_old();
+        self.library.opener.close_old();
     }
 
     /// Called every few seconds by a thread of its own: deletes what is over, however much that is.
     pub fn sweep(&self) {
-        if self.library.fence().is_raised() {
+        if self.library.fence.is_raised() {
             return;
         }
-        match self.library.sweep(Patience::Hold) {
+        match self.library.sweeper.sweep(Patience::Hold) {
             Ok(swept) if swept.blobs > 0 => self.variants_changed(),
             Ok(_) => {}
             Err(error) => tracing::warn!(
@@ -49,20 +49,20 @@ impl Tree {
 
     fn expire_scratch(&self) {
         let now = Timestamp::now();
-        let before = now.minus(self.library.settings().scratch);
-        let warned = self.library.warn_of_expiry(now);
-        match warned.and_then(|()| self.library.expire_scratch(before)) {
+        let before = now.minus(self.library.settings.scratch);
+        let warned = self.library.expiry.warn(now);
+        match warned.and_then(|()| self.library.expiry.expire(before)) {
             Ok(rows) => rows.into_iter().for_each(|row| self.names_changed(row)),
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "scratch could not be expired"
             ),
         }
-        self.library.quarantine().prune(Timestamp::now());
+        self.library.quarantine.prune(Timestamp::now());
     }
 
     /// The backing disk's.
     pub fn statfs(&self) -> Result<Space> {
-        Ok(self.library.space()?)
+        Ok(self.library.blobs.space()?)
     }
 }

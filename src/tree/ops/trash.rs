@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::library::Target;
-use crate::library::refuse::Author;
-use crate::library::trash::Position;
+use crate::library::keep::trash::Position;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Entry, Opened, RenameMode};
 use crate::tree::node::Node;
 use crate::tree::ops::attach::outlives;
@@ -14,6 +13,7 @@ use crate::tree::ops::stat::{attachment_attr, fleeting};
 use crate::tree::permission::{SEARCH, owned};
 use crate::tree::{Caller, Error, Result, Tree};
 use words::attachment::{Access, Attachment, AttachmentId, Times};
+use words::author::Author;
 use words::day::Day;
 use words::link::{Collision, Link};
 use words::retired::Retired;
@@ -35,14 +35,14 @@ const PAGE: usize = 64;
 impl Tree {
     pub(in crate::tree) fn lookup_trash_day(&self, name: &Name) -> Result<Entry> {
         let day = Day::parse(name.as_str()).ok_or(Error::NotFound)?;
-        if self.library.trash_day(day)? != Some(day) {
+        if self.library.trash.first_day(day)? != Some(day) {
             return Err(Error::NotFound);
         }
         Ok(fleeting(self.trash_day_attr(day)))
     }
 
     pub(in crate::tree) fn lookup_trashed(&self, day: Day, name: &Name) -> Result<Entry> {
-        let retired = self.library.find_trashed(day, name)?.ok_or(Error::NotFound)?;
+        let retired = self.library.trash.find(day, name)?.ok_or(Error::NotFound)?;
         Ok(fleeting(trashed_attr(retired)))
     }
 
@@ -55,7 +55,7 @@ impl Tree {
 
     /// While a handle is open on it this may be an `fstat`, whatever became of the name.
     pub(in crate::tree) fn stat_trashed(&self, id: AttachmentId) -> Result<Attr> {
-        if let Some(retired) = self.library.trashed_by_id(id)? {
+        if let Some(retired) = self.library.trash.by_id(id)? {
             return Ok(trashed_attr(retired));
         }
         let open = self.handles.open_attachment(id).ok_or(Error::Stale)?;
@@ -63,12 +63,12 @@ impl Tree {
     }
 
     pub(in crate::tree) fn open_trashed(&self, who: Caller, id: AttachmentId) -> Result<Opened> {
-        let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         self.check_row_of(who, &retired)?;
-        let file = match self.library.open_bytes(&retired.attachment) {
+        let file = match self.library.blobs.open(&retired.attachment) {
             Ok(file) => file,
             // Swept, or put back, since it was looked up.
-            Err(_) if self.library.trashed_by_id(id)?.is_none() => return Err(Error::Stale),
+            Err(_) if self.library.trash.by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
         let fh = self.handles.add_attachment(
@@ -84,7 +84,7 @@ impl Tree {
         let mut from = Day(u32::try_from(after).unwrap_or(u32::MAX));
         let mut days = Vec::new();
         while days.len() < PAGE
-            && let Some(day) = self.library.trash_day(from)?
+            && let Some(day) = self.library.trash.first_day(from)?
         {
             from = day.next();
             days.push((Node::TrashDay(day), day.to_string(), u64::from(from.0)));
@@ -97,7 +97,7 @@ impl Tree {
         day: Day,
         after: u64,
     ) -> Result<Vec<(Entry, String, u64)>> {
-        let page = self.library.trashed(day, position(day, after), PAGE)?;
+        let page = self.library.trash.list(day, position(day, after), PAGE)?;
         let listed = page.into_iter().map(|trashed| {
             let (name, next) = (trashed.name.to_string(), offset(day, trashed.next));
             (fleeting(trashed_attr(trashed.retired)), name, next)
@@ -116,9 +116,9 @@ impl Tree {
         if mode == RenameMode::Exchange {
             return Err(Error::Invalid("the trash takes nothing in exchange"));
         }
-        let retired = self.library.find_trashed(day, name)?.ok_or(Error::NotFound)?;
+        let retired = self.library.trash.find(day, name)?.ok_or(Error::NotFound)?;
         let author = self.restorer(who, &retired.attachment)?;
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         self.check_arrival(who, target, before.is_some(), None)?;
         let before = before.filter(|link| outlives(link, target));
         self.hang(&retired, target, (collision(mode), author), before.as_ref())
@@ -131,9 +131,9 @@ impl Tree {
         id: AttachmentId,
         target: &Target,
     ) -> Result<()> {
-        let retired = self.library.trashed_by_id(id)?.ok_or(Error::Stale)?;
+        let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;
-        let taken = self.library.find(&target.place)?.is_some();
+        let taken = self.library.lookup.link(&target.place)?.is_some();
         self.check_arrival(who, target, taken, None)?;
         self.hang(&retired, target, (Collision::Refuse, author), None)
     }
@@ -146,7 +146,7 @@ impl Tree {
         collision: Collision,
         author: Author,
     ) -> Result<()> {
-        let before = self.library.find(&target.place)?;
+        let before = self.library.lookup.link(&target.place)?;
         self.hang(retired, target, (collision, author), before.as_ref())
     }
 
@@ -158,7 +158,7 @@ impl Tree {
         (collision, author): (Collision, Author),
         before: Option<&Link>,
     ) -> Result<()> {
-        let displaced = self.library.restore(retired, target, collision, author)?;
+        let displaced = self.library.links.restore(retired, target, collision, author)?;
         self.row_changed(&target.place);
         self.drop_placeholders(&target.place, 0);
         self.forget_attachment(retired.attachment.id);
@@ -176,8 +176,8 @@ impl Tree {
         if owned.is_ok() {
             return Ok(());
         }
-        let table = self.library.table_named(slot.row.table.as_str());
-        let row = table.map(|table| self.library.row(table.id, &slot.row.id)).transpose()?;
+        let table = self.library.lookup.table_named(slot.row.table.as_str());
+        let row = table.map(|table| self.library.lookup.row(table.id, &slot.row.id)).transpose()?;
         match row.flatten() {
             Some(row) if self.may(who, row.access, SEARCH) => Ok(()),
             _ => owned,

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::library::Target;
-use crate::library::attach_url::Order;
-use crate::library::promise::Promise;
-use crate::library::refuse::Author;
-use crate::library::settle::Verdict;
+use crate::library::arrive::urls::Order;
+use crate::library::draft::close::Verdict;
+use crate::library::keep::promises::Promise;
+use crate::library::lookup::target::Target;
 use crate::tree::attr::{Attr, Caching, Entry, Kind, OpenFlags, Opened};
 use crate::tree::document::{Document, View};
 use crate::tree::handles::Handle;
@@ -18,13 +17,14 @@ use crate::tree::urls::Writing;
 use crate::tree::{Caller, Error, Fh, Result, Tree};
 use words::access::FILE_MODE;
 use words::attachment::{Access, Times};
+use words::author::Author;
 use words::link::Link;
+use words::locator::{Url, UrlError};
 use words::place::Place;
 use words::refusal::{Rule, Violation};
 use words::schema::Field;
 use words::scratch::ScratchRecord;
 use words::shortcut;
-use words::url::{Url, UrlError};
 
 /// A URL's way into a field, but for the URL.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Tree {
 
     pub(in crate::tree) fn stat_url(&self, view: u64) -> Result<Attr> {
         let place = self.urls.place(view).ok_or(Error::Stale)?;
-        match (self.library.find(&place)?, self.urls.writer(view)) {
+        match (self.library.lookup.link(&place)?, self.urls.writer(view)) {
             (Some(link), _) => {
                 let Link { attachment, .. } = &link;
                 let size = self.public_url(&link).len() as u64;
@@ -61,7 +61,7 @@ impl Tree {
 
     /// Where the attachment is for everybody else, as a line.
     fn public_url(&self, link: &Link) -> String {
-        format!("{}\n", self.library.url(&link.attachment))
+        format!("{}\n", self.library.store_names.url(&link.attachment))
     }
 
     pub(in crate::tree) fn create_url(
@@ -85,7 +85,7 @@ impl Tree {
             let field = self.field_at(&place)?;
             return self.begin_url((who, FILE_MODE), &place, &field).map(|(_, opened)| opened);
         }
-        let link = self.library.find(&place)?.ok_or(Error::Stale)?;
+        let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
         let text = self.public_url(&link).into_bytes();
         Ok(Opened { fh: self.handles.add(Handle::Text(text)), caching: Caching::Never })
     }
@@ -101,7 +101,7 @@ impl Tree {
         let author = Self::author(who, &opener);
         let number = self.urls.number(place);
         let replaced = self.made_room(who, place);
-        let link = self.library.find(place)?;
+        let link = self.library.lookup.link(place)?;
         let access = link.as_ref().map_or(who.makes(mode), |link| link.attachment.access);
         let target = self.url_target(place, field, link.as_ref())?;
         let writing = Writing::new(number, target, author, access).in_place_of(replaced);
@@ -120,12 +120,12 @@ impl Tree {
 
     /// Fetches what was written since the last verdict.
     pub(in crate::tree) fn attach_written(&self, writing: &Writing, text: &[u8]) -> Result<()> {
-        let before = self.library.find(&writing.target.place)?;
+        let before = self.library.lookup.link(&writing.target.place)?;
         let written = Written {
             target: writing.target.clone(),
             author: writing.author,
             access: writing.access,
-            deadline: Instant::now() + self.library.settings().fetch.timeout,
+            deadline: Instant::now() + self.library.settings.fetch.timeout,
             replaced: writing.take_replaced(),
         };
         // `>>` writes behind the URL that is shown, which is not in the text.
@@ -149,7 +149,7 @@ impl Tree {
             && let View::Url(writing) = &document.view
             && matches!(document.take(), Ok(Some(_)))
         {
-            self.library.refuse(&writing.target, writing.author, crowded(), None);
+            self.library.refusals.refuse(&writing.target, writing.author, crowded(), None);
         }
         self.release(fh);
     }
@@ -162,14 +162,14 @@ impl Tree {
         place: &Place,
         field: &Arc<Field>,
     ) -> Result<()> {
-        let before = self.library.find(place)?;
+        let before = self.library.lookup.link(place)?;
         let target = self.url_target(place, field, before.as_ref())?;
         let text =
-            self.library.read_scratch(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
+            self.library.scratch.read(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;
         let written = self.written(who, target);
         let access = before.as_ref().map_or(written.access, |link| link.attachment.access);
         self.attach_text(&text, Written { access, ..written }, before.as_ref())?;
-        Ok(self.library.remove_scratch(record.id)?)
+        Ok(self.library.scratch.remove(record.id)?)
     }
 
     /// Attaches from a text that has a URL in it. `before` is as for [`Tree::fetch`].
@@ -198,7 +198,7 @@ impl Tree {
                 let order = Order { url, target, author, access, deadline, replaced: promised };
                 self.fetch(&order, before)
             }
-            Err(error) => Err(self.library.refuse_url(&target, author, &error).into()),
+            Err(error) => Err(self.library.urls.refuse(&target, author, &error).into()),
         };
         done.inspect_err(|_| self.put_back_unfetched(&slot, replaced))
     }
@@ -206,7 +206,7 @@ impl Tree {
     /// Fetches, attaches, and tells the kernel. `before` is what it may still know by its listed name.
     fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
         let place = &order.target.place;
-        let verdict = self.library.attach_url(order);
+        let verdict = self.library.urls.attach(order);
         let Verdict::Committed { id, displaced } = verdict? else { return Ok(()) };
         self.row_changed(place);
         self.drop_placeholders(place, 0);
@@ -230,7 +230,7 @@ impl Tree {
     ) {
         let Some(promise) = replaced else { return };
         let Target { place, written, slot, .. } = target;
-        match self.library.put_back(promise.id(), place, written) {
+        match self.library.links.put_back(promise.id(), place, written) {
             Ok(_) => self.row_changed(place),
             Err(error) => {
                 tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");

@@ -47,7 +47,7 @@ impl Tree {
     }
 
     fn write_draft(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
-        let written = open.draft.write_at(&self.library, offset, data);
+        let written = open.draft.write_at(&self.library.drafts, offset, data);
         // Refused while the bytes come: from here on no name leads to it.
         self.vanished(open, written.is_err() && open.over.is_none());
         Ok(written?)
@@ -59,7 +59,7 @@ impl Tree {
         if let Handle::Document(document) = &*handle
             && let View::Url(_) = document.view
         {
-            let patience = self.library.settings().fetch.timeout;
+            let patience = self.library.settings.fetch.timeout;
             return if document.is_dirty() { Work::Download { patience } } else { Work::Trifle };
         }
         match draft_of(&handle) {
@@ -107,10 +107,10 @@ impl Tree {
         if !scratch.written.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        self.library.fence().check()?;
-        let Some(record) = self.library.scratch_by_id(scratch.id)? else { return Ok(()) };
+        self.library.fence.check()?;
+        let Some(record) = self.library.scratch.by_id(scratch.id)? else { return Ok(()) };
         if !name::is_temporary(&record.name) {
-            self.library.notice_scratch(&record, Self::author(who, &scratch.opener))?;
+            self.library.expiry.notice(&record, Self::author(who, &scratch.opener))?;
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Tree {
         }
         if let Handle::Scratch(scratch) = &*handle
             && scratch.writes
-            && !self.library.boxes().is_empty()
+            && !self.library.lookup.boxes().is_empty()
             && let Err(error) = self.closed_in_box(scratch.id)
         {
             tracing::warn!(%error, "a file in a box is looked at only after the next start");

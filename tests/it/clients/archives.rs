@@ -1,4 +1,4 @@
-//! tar and unzip: a row comes out of an archive, and goes into one.
+//! tar and unzip: packing a row into an archive, and unpacking one into a row.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::{Upload, site};
 use crate::mount::tool::{Done, installed, run, shell};
 use crate::mount::{names, picture, read};
 
-/// Packs the source under the target's name and unpacks it where the target is.
+/// Packs the source under the name of the target, and unpacks it in the target's directory.
 fn unpack(script: &str, source: &Path, target: &Path) -> Done {
     let name = target.file_name().expect("a name");
     let staged = source.with_file_name("packed").join(name);

@@ -60,7 +60,7 @@ fn curl_says_what_the_table_says() {
 
 #[test]
 fn a_redirection_says_what_the_table_says() {
-    // The shell's own write: what a program writes to a redirected output, the program closes and may hear of.
+    // The shell itself writes: with a plain redirection the program closes the file, and may hear of a failure.
     let script = "bytes=$(base64 -w0 \"$1\"); exec base64 -d > \"$2\" <<< \"$bytes\"";
     is_held_to_the_table("shell `>`", |source, target| shell(script, &[source, target]));
 }
@@ -92,7 +92,7 @@ fn php_on_the_command_line_says_what_the_table_says() {
     }
 }
 
-/// A tree of two rows beside the mount.
+/// Makes a tree of two rows outside of the mount.
 fn rows(mount: &Mount) -> String {
     let rows = mount.outside("unused", b"").with_file_name("rows");
     for row in ["7", "8"] {
@@ -109,7 +109,7 @@ fn a_second_rsync_moves_nothing_where_bytes_are_stored_as_they_are_sent() {
     if !installed("rsync") {
         return;
     }
-    // Owned by whoever writes: a site's owner would be handed back to the sender's by the second run.
+    // The files belong to their writer: with a fixed owner, the second run of rsync would give them back to the sender's.
     let Some(mount) = Mount::start() else { return };
     let (rows, table) = (rows(&mount), format!("{}/", mount.path("models/user").display()));
     let sync = |from: &str, to: &str| run("rsync", &["-ai", "--omit-dir-times", from, to]);

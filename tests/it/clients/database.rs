@@ -1,4 +1,4 @@
-//! git and `SQLite` want more than a row is, and say so cleanly.
+//! git and `SQLite` need more than a row offers, and fail with a clear message.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::mount::peer::Peer;
 use crate::mount::tool::{installed, present, run};
 use crate::mount::{names, picture, read};
 
-/// Debian's own; a machine may have another one before it in its path.
+/// Debian's git; PATH may find another one first.
 const GIT: &str = "/usr/bin/git";
 
 #[test]
@@ -34,7 +34,7 @@ fn git_makes_no_repository_in_a_row_and_changes_nothing() {
     assert_eq!(names(&row), ["avatar"]);
     assert_eq!(read(&avatar), picture::good(1));
 
-    // A repository elsewhere may track the tree.
+    // A repository outside of the mount may track the tree.
     let git_dir = format!("--git-dir={other}/.git");
     let tree = format!("--work-tree={path}");
     git(&[&git_dir, &tree, "add", "-A"]).succeeded();
@@ -42,7 +42,7 @@ fn git_makes_no_repository_in_a_row_and_changes_nothing() {
     assert_eq!(status.stdout, "A  avatar\n");
 }
 
-/// A database of one table with one row.
+/// Makes a database of one table with one row.
 const MAKE: &str = "create table t(a); insert into t values('kept')";
 const READ: &str = "select * from t; pragma integrity_check";
 
@@ -81,7 +81,7 @@ fn sqlite_works_under_a_scratch_name_and_attaches_by_rename() {
     let scratch = mount.row().join("new.db");
     let path = scratch.display().to_string();
     run("sqlite3", &[path.as_str(), MAKE]).succeeded();
-    // Its locks hold: a second writer is told that the first has not done.
+    // A second writer is refused while the first holds the locks of the database.
     let database = format!("__import__('sqlite3').connect({path:?}, isolation_level=None)");
     peer.tell(&format!("(db := {database}) and None"));
     peer.tell("db.execute('begin immediate') and None");

@@ -1,4 +1,4 @@
-//! Drops into lists and dicts: what servers and copying tools do to a directory of pictures.
+//! Lists and dicts: what servers and copying tools do when they write to a directory of pictures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,13 @@ use std::path::{Path, PathBuf};
 use super::ftp::Ftp;
 use super::samba::Samba;
 use super::web::Nginx;
-use super::{last_rule, site_with, text};
+use super::{config, last_rule, site_with, text};
 use crate::mount::daemon::Mount;
 use crate::mount::picture;
 use crate::mount::read;
 use crate::mount::tool::{Done, installed, run};
 
-const COLLECTIONS: &str = r#"
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-max_items = 3
-min_width = 64
-
-[tables.user.fields.sides]
-type = "image"
-collection = "dict"
-"#;
-
-/// What a directory lists, in its order.
+/// The names in a directory, in its order.
 fn listed(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory opens");
     entries
@@ -32,7 +20,7 @@ fn listed(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A client drops its first path's bytes into row 42 under a name such as `photos/b.png`.
+/// Checks a client that writes the bytes of its first path into row 42, under a name such as `photos/b.png`.
 fn drops(mount: &Mount, send: impl Fn(&Path, &str) -> Done) {
     let (photos, sides) = (mount.row().join("photos"), mount.row().join("sides"));
     let send = |bytes: &[u8], name: &str| send(&mount.outside("source.png", bytes), name);
@@ -70,7 +58,10 @@ fn drops(mount: &Mount, send: impl Fn(&Path, &str) -> Done) {
 }
 
 fn gallery() -> Option<Mount> {
-    site_with(COLLECTIONS)
+    let collections = config()
+        .field("photos", "image, collection = 'list', max_items = 3, min_width = 64")
+        .field("sides", "image, collection = 'dict'");
+    site_with(&collections)
 }
 
 fn drops_by_ftp(start: impl Fn(&Mount) -> Option<Ftp>) {
@@ -118,7 +109,7 @@ fn cp_and_rsync_drop_into_a_list_and_a_dict() {
     drops(&mount, |source, name| run("rsync", &[Path::new("-aI"), source, &row.join(name)]));
 }
 
-/// A folder of three pictures beside the mount.
+/// A folder of three pictures outside of the mount.
 fn album(mount: &Mount) -> PathBuf {
     let album = mount.outside("unused", b"").with_file_name("album");
     fs::create_dir(&album).expect("a folder");

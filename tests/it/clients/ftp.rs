@@ -62,7 +62,7 @@ impl Ftp {
         format!("ftp://{}/models/user/42/{name}", self.inetd.address())
     }
 
-    /// Sends a file to a name in the row; the server's answers are in what curl said.
+    /// Sends a file to a name in the row. The output of curl has the server's answers.
     pub fn send(&self, source: &Path, name: &str) -> Done {
         run("curl", &["-sSv", "-T", &source.display().to_string(), &self.url(name)])
     }
@@ -73,7 +73,7 @@ impl Ftp {
 
     /// Renames within the row.
     fn rename(&self, from: &str, to: &str) -> Done {
-        // Curl lists the directory first, and so it has entered it.
+        // Curl has entered the directory by then, since it lists it first.
         let (from, to) = (format!("-RNFR {from}"), format!("-RNTO {to}"));
         run("curl", &["-sSv", "-Q", &from, "-Q", &to, &self.url("")])
     }
@@ -100,7 +100,7 @@ fn proftpd_with_hidden_stores_says_what_the_table_says() {
     is_held_to_the_table("ProFTPD, HiddenStores", |mount| Ftp::proftpd(mount, "on"));
 }
 
-/// The client sends half a picture and is killed: for the server an ordinary end of file.
+/// A client sends half a picture and is killed. The server sees an ordinary end of file.
 fn is_aborted(mount: &Mount, ftp: &Ftp, shown: &[&str]) {
     let Some(mut peer) = Peer::start() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
@@ -109,7 +109,7 @@ fn is_aborted(mount: &Mount, ftp: &Ftp, shown: &[&str]) {
     peer.tell("(ftp := __import__('ftplib').FTP())");
     peer.tell(&format!("ftp.connect('{host}', {port})"));
     peer.tell("ftp.login()");
-    // As text, which is FTP's beginning, a PNG would lose its line ends.
+    // FTP begins in text mode, which would change the line ends of a PNG.
     peer.tell("ftp.voidcmd('TYPE I')");
     peer.tell("ftp.cwd('models/user/42')");
     peer.tell("(data := ftp.transfercmd('STOR avatar'))");
@@ -149,7 +149,7 @@ fn a_hidden_store_that_is_aborted_is_refused_and_kept_in_the_quarantine() {
     is_aborted(&mount, &ftp, &[".in.avatar.", "avatar"]);
 }
 
-/// Sent under another name, then renamed: the one way in which vsftpd hears of everything.
+/// Uploads under another name and renames, which is the only way in which vsftpd reports every refusal.
 fn is_renamed(client: &str, start: impl Fn(&Mount) -> Option<Ftp>) {
     let Some(mount) = site().filter(|_| installed("curl")) else { return };
     let Some(ftp) = start(&mount) else { return };

@@ -1,5 +1,5 @@
-//! Real clients and servers over a mount: what each says when a file is taken, and when it is refused early and late.
-//! The table of docs/CLIENTS.md is what they are held to. Does not repeat what `mount` shows of the tools themselves.
+//! Real clients and servers over a mount: what each says when a file is taken, and when it is refused early or late. The table
+//! in docs/CLIENTS.md says what is expected. `mount` has the tests of the tools on the command line.
 
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
@@ -21,6 +21,7 @@ mod web;
 use std::fs;
 use std::path::Path;
 
+use crate::config::Config;
 use crate::limits::is_root;
 use crate::mount::daemon::Mount;
 use crate::mount::picture::{self, Bytes};
@@ -28,56 +29,41 @@ use crate::mount::tool::Done;
 use crate::mount::{names, read};
 use table::{Case, Client};
 
-/// As a site has it: the web server's user owns what is stored, and reaches it.
-const SITE: &str = r#"
-[library]
-path = "library"
-
-[mount]
-allow_other = true
-owner = "www-data"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "image"
-max_size = "1 MiB"
-content_types = ["image/jpeg", "image/png", "image/webp"]
-min_width = 64
-thumbnails = ["w64"]
-
-[tables.user.fields.note]
-type = "file"
-min_size = "4 B"
-max_size = "4 KiB"
-content_types = ["text/plain"]
-
-[tables.user.fields.memo]
-type = "file"
-"#;
-
-/// A mount that other users reach, with row 42.
-fn site() -> Option<Mount> {
-    site_with("")
+/// The configuration of a site: the web server's user owns the files and may reach the mount.
+fn config() -> Config {
+    Config::new()
+        .with("mount.allow_other = true")
+        .with("mount.owner = 'www-data'")
+        .table("user", "integer")
+        .field(
+            "avatar",
+            "image, max_size = '1 MiB', min_width = 64, thumbnails = ['w64'], \
+             content_types = ['image/jpeg', 'image/png', 'image/webp']",
+        )
+        .field("note", "file, min_size = '4 B', max_size = '4 KiB', content_types = ['text/plain']")
+        .field("memo", "file")
 }
 
-/// The same with more fields or settings.
-fn site_with(more: &str) -> Option<Mount> {
-    // Servers give up rights that only root has.
+/// A site that is mounted, with row 42.
+fn site() -> Option<Mount> {
+    site_with(&config())
+}
+
+/// Like `site`, with another configuration.
+fn site_with(config: &Config) -> Option<Mount> {
+    // Servers drop privileges that only root has.
     if !is_root() {
         return None;
     }
-    let mut mount = Mount::with(&format!("{SITE}{more}"))?;
-    mount.open_to_all();
+    let mount = config.mount()?;
     mount.row();
     Some(mount)
 }
 
-/// A client that writes its first path's bytes to the second, which is a name in row 42.
+/// A client that writes the bytes of its first path to the second, which is a name in row 42.
 struct Upload<'a> {
     client: &'a str,
-    /// What it leaves in the row beside the picture when it is refused.
+    /// The names that it leaves beside the picture after a refusal.
     leaves: &'a [&'a str],
 }
 
@@ -86,8 +72,8 @@ impl Upload<'_> {
         Upload { client, leaves: &[] }
     }
 
-    /// A picture is taken; a name, a text and half a picture are refused, each with the words of the table, and the old
-    /// picture stays, bit for bit.
+    /// Checks that a picture is taken, and that a bad name, a text and half a picture
+    /// are refused with the words of the table while the old picture stays bit for bit.
     fn is_held_to_the_table(&self, mount: &Mount, write: impl Fn(&Path, &Path) -> Done) {
         let client = Client::named(self.client);
         let source = |bytes: &[u8]| mount.outside("source.png", bytes);
@@ -116,12 +102,12 @@ impl Upload<'_> {
     }
 }
 
-/// A text that is longer than a tool's buffer, so that a second write fails if the first does not.
+/// A text longer than the buffer of any tool: if the first write does not fail, the second does.
 fn text() -> Bytes {
     Bytes(b"no picture at all, but a line of text\n".repeat(2000))
 }
 
-/// The rule of the last refusal, whoever was told.
+/// The rule of the last refusal.
 fn last_rule(mount: &Mount) -> String {
     let refusal = last_refusal(mount);
     refusal["rule"].as_str().expect("a rule").to_owned()
@@ -132,7 +118,7 @@ fn last_refusal(mount: &Mount) -> serde_json::Value {
     serde_json::from_str(lines.lines().last().expect("a refusal")).expect("JSON")
 }
 
-/// What a client said, without the place of this mount: its row is `…`.
+/// What a client said, with `…` for the path of the row in this mount.
 fn plain(mount: &Mount, done: Done) -> Done {
     let row = mount.row().display().to_string();
     let short = |text: String| text.replace(&row, "…");

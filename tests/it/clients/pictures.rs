@@ -1,37 +1,29 @@
-//! Programs that make or change pictures: `ImageMagick`, ffmpeg and exiftool, in place and over a free name.
+//! Programs that make or change pictures: `ImageMagick`, ffmpeg and exiftool, over an existing picture and under a free name.
 
 use std::path::Path;
 
 use super::table::{Case, Client};
-use super::{last_rule, plain, site_with};
+use super::{config, last_rule, plain, site_with};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{Done, installed, present, run};
 use crate::mount::{names, picture, read};
 
-/// A field whose pictures are told to be too small by their size alone, which only the close knows.
-const POSTER: &str = r#"
-[tables.user.fields.poster]
-type = "image"
-min_size = "200 KiB"
-
-[tables.user.fields.print]
-type = "image"
-max_size = "200 KiB"
-metadata = "keep"
-"#;
-
-/// Debian's own; a machine may have another one before it in its path.
+/// Debian's programs; PATH may find others first.
 const CONVERT: &str = "/usr/bin/convert";
 const MOGRIFY: &str = "/usr/bin/mogrify";
 
 fn studio() -> Option<Mount> {
-    let mount = site_with(POSTER)?;
+    // Only the size tells that a poster is too small, and only close knows the size.
+    let config = config()
+        .field("poster", "image, min_size = '200 KiB'")
+        .field("print", "image, max_size = '200 KiB', metadata = 'keep'");
+    let mount = site_with(&config)?;
     mount.attach("avatar.png", &picture::good(1));
     mount.attach("poster.png", &picture::png(400, 300, 1));
     Some(mount)
 }
 
-/// A program that puts a picture of a size at a path, in the format that the field has.
+/// Checks a program that writes a picture of a given size to a path, in the format of the field.
 fn is_held_to_the_table(client: &str, left: &[&str], make: impl Fn(&Mount, &str, &Path) -> Done) {
     let Some(mount) = studio() else { return };
     let expected = Client::named(client);
@@ -75,7 +67,7 @@ fn mogrify_says_what_the_table_says() {
     if !present(MOGRIFY, Path::new(MOGRIFY).exists()) {
         return;
     }
-    // It renames the old file before it writes, and leaves it there when that fails.
+    // It renames the old file before it writes, and leaves it under the other name after a failure.
     let left = ["avatar.png~", "poster.png~"];
     is_held_to_the_table("ImageMagick mogrify", &left, |_, size, target| {
         run(MOGRIFY, &["-resize", &format!("{size}!"), &target.display().to_string()])
@@ -114,7 +106,7 @@ fn ffmpeg_writes_and_reads_a_motion_jpeg_of_one_picture() {
     assert_eq!(picture::png_size(&read(Path::new(&frame))), (160, 120));
 }
 
-/// exiftool changes metadata alone: a comment that is too long is what a rule can refuse.
+/// exiftool changes metadata only, so the rule that refuses is about a comment that is too long.
 fn exiftool(client: &str, option: &[&str], backup: &[&str]) {
     if !installed("exiftool") {
         return;

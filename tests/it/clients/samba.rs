@@ -1,4 +1,4 @@
-//! Samba, as root with `force user`, driven by smbclient.
+//! Samba as root, with `force user`, driven by smbclient.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Samba {
         Some(Self { inetd, config })
     }
 
-    /// Runs commands in the row.
+    /// Runs commands of smbclient in the row.
     fn run(&self, commands: &str) -> Done {
         let (port, config) = (self.inetd.address().port(), self.config.display());
         let address = format!("//{}/models", self.inetd.address().ip());
@@ -61,7 +61,7 @@ impl Samba {
         self.run(&put(source, &name.replace('/', "\\")))
     }
 
-    /// Runs what must succeed: smbclient's exit code tells of `put` alone.
+    /// Runs commands that must succeed. The exit code of smbclient reports `put` only, so its output is checked, too.
     fn tell(&self, commands: &str) -> Done {
         let done = self.run(commands);
         assert!(done.code == 0 && !format!("{done}").contains("NT_STATUS"), "{done}");
@@ -103,8 +103,8 @@ fn samba_puts_gets_renames_and_removes() {
     assert_eq!(names(&mount.row()), ["avatar.png"]);
 }
 
-/// Samba opens with `O_PATH` and asks for the attributes of what it has: a name that the kernel had kept for a file that was
-/// replaced by somebody else was ESTALE, and its client was denied access.
+/// Samba opens names with `O_PATH` and asks the descriptor for attributes. The kernel still had the name of a file that
+/// somebody else had replaced; the attributes were ESTALE, and the client was denied access.
 #[test]
 fn samba_reaches_what_somebody_else_replaced() {
     let Some(mount) = site() else { return };

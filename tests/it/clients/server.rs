@@ -1,8 +1,8 @@
-//! Servers for the time of a test, on loopback: standing ones, which say when they are ready, and one process a connection,
-//! as inetd starts them. Does not know protocols.
+//! Servers on loopback that run during a test: daemons that announce when they
+//! are ready, and programs that run once for each connection, as under inetd.
 //!
-//! Each server leads a process group, which ends with the test, also if that fails. What Debian may have started on the usual
-//! ports is neither asked nor disturbed.
+//! Each server leads a process group, which is killed at the end of the test, also
+//! if that fails. Servers that Debian has started on the usual ports are not used.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -22,8 +22,8 @@ use crate::mount::tool::present;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server's program: where the system keeps daemons, or where `scripts/test` unpacks those that cannot be installed
-/// beside one another. `None`, said aloud, where it is missing.
+/// The path of a server's program: where the system keeps daemons, or where `scripts/test` unpacks those that cannot be
+/// installed together. `None`, with a message, if it is missing.
 pub fn program(name: &str) -> Option<PathBuf> {
     let unpacked = concat!(env!("CARGO_TARGET_TMPDIR"), "/../clients/usr/sbin");
     let found = [unpacked, "/usr/sbin", "/usr/local/sbin"]
@@ -34,7 +34,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// A loopback address that no other test has, and a free port of it.
+/// A free port of a loopback address that no other test uses.
 pub fn free_address() -> SocketAddr {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id() * 64 + TAKEN.fetch_add(1, Ordering::Relaxed);
@@ -43,11 +43,11 @@ pub fn free_address() -> SocketAddr {
     listener.local_addr().expect("its address")
 }
 
-/// A process that serves until it is dropped.
+/// A server process. Dropping this kills it.
 pub struct Server(Child);
 
 impl Server {
-    /// Starts a program in a process group of its own, and waits until it says `ready` on its standard error.
+    /// Starts a program in a process group of its own, and waits until it prints `ready` on stderr.
     pub fn start(command: &mut Command, ready: &'static str) -> Self {
         let mut process = command
             .process_group(0)
@@ -59,7 +59,7 @@ impl Server {
         let said = BufReader::new(process.stderr.take().expect("its messages"));
         let server = Self(process);
         let (tell, told) = mpsc::channel();
-        // Goes on reading to its end: a server that nobody listens to would stand still.
+        // Reads to the end: a server blocks if nobody reads its output.
         thread::spawn(move || {
             for line in said.lines().map_while(Result::ok) {
                 let _ = tell.send(line);
@@ -81,11 +81,11 @@ impl Drop for Server {
     }
 }
 
-/// A listener that starts a process for each connection, with the connection as its standard input and output.
+/// A listener that starts a process for each connection, with the connection as its stdin and stdout.
 pub struct Inetd {
     address: SocketAddr,
     stopped: Arc<AtomicBool>,
-    /// Guards the processes that were started.
+    /// Guards the list of processes that were started.
     sessions: Arc<Mutex<Vec<Child>>>,
     listener: Option<JoinHandle<()>>,
 }
@@ -120,7 +120,7 @@ impl Inetd {
         self.address
     }
 
-    /// Waits until all sessions so far have ended by themselves.
+    /// Waits until all sessions so far have ended.
     pub fn wait(&self) {
         let sessions = std::mem::take(&mut *lock(&self.sessions));
         for mut session in sessions {
@@ -132,7 +132,7 @@ impl Inetd {
 impl Drop for Inetd {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Release);
-        // Wakes the listener, which is then told to stop.
+        // The connection wakes the listener, which finds that it is to stop.
         let _ = TcpStream::connect(self.address);
         if let Some(listener) = self.listener.take() {
             let _ = listener.join();
@@ -141,7 +141,7 @@ impl Drop for Inetd {
     }
 }
 
-/// Ends a process with its group.
+/// Kills a process and its group.
 fn end(process: &mut Child) {
     let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
     if let (Some(id), Ok(None)) = (id, process.try_wait()) {

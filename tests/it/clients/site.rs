@@ -1,4 +1,4 @@
-//! A site as a whole: pictures come by FTP, Samba and a form, and the web server shows their thumbnails.
+//! A whole site: pictures come by FTP, Samba and a form, and the web server serves their thumbnails.
 
 use super::ftp::Ftp;
 use super::samba::Samba;

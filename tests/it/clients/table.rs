@@ -1,5 +1,4 @@
-//! The table of clients in docs/CLIENTS.md as what tests expect: what a client says there is what it must say here.
-//! Does not run clients.
+//! The table of docs/CLIENTS.md, read as expectations of the tests.
 
 use std::fs;
 
@@ -7,7 +6,7 @@ use crate::mount::tool::Done;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CLIENTS.md");
 
-/// What the client tried.
+/// The kind of upload.
 #[derive(Debug, Clone, Copy)]
 pub enum Case {
     Accepted = 1,
@@ -31,8 +30,8 @@ impl Client {
         row.unwrap_or_else(|| panic!("docs/CLIENTS.md has no row for {name}"))
     }
 
-    /// The exit code is the cell's, if it names one, and every quoted text was said. A cell that quotes nothing but an exit
-    /// code promises silence.
+    /// Checks the exit code, if the cell has one, and that each text quoted in the
+    /// cell was said. A cell with nothing but an exit code promises no output.
     pub fn said(&self, case: Case, done: &Done) {
         let cell = &self.cells[case as usize - 1];
         let context = format!("{}, {case:?}: the table says {cell}, and it was {done}", self.name);

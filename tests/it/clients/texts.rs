@@ -1,4 +1,4 @@
-//! Editors on a text: vim and `sed -i`, whose refusals are told by the words of the table.
+//! Editors on a text: vim and `sed -i`, which report refusals in the words of the table.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use crate::mount::read;
 use crate::mount::tool::{Done, installed, run};
 
 const OLD: &[u8] = b"an old text\n";
-/// More than the field takes, and less than it takes.
+/// Lengths: more than the field takes, and less than it takes.
 const LONG: usize = 5000;
 
-/// An editor that replaces 'old' by what it is given. Editors send the whole text at once, and no other name.
+/// Checks an editor that replaces 'old' in a text by its argument.
+/// Editors write the whole text at once, and use no other extension.
 fn is_held_to_the_table(client: &str, edit: impl Fn(&str, &Path) -> Done) {
     let Some(mount) = site() else { return };
     let expected = Client::named(client);

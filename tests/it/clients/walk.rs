@@ -7,7 +7,7 @@ use crate::mount::daemon::Mount;
 use crate::mount::picture;
 use crate::mount::tool::{installed, run};
 
-/// A site with two pictures and one variant that was asked for.
+/// A site with two pictures and one rendered variant.
 fn filled() -> Option<Mount> {
     let mount = site()?;
     mount.attach("avatar", &picture::good(1));
@@ -58,7 +58,7 @@ fn du_counts_each_byte_once() {
     assert!(blocks * 512 >= size as u64, "{blocks}");
 }
 
-/// updatedb tells filesystems by the type in /proc/mounts, and Debian's configuration does not know ours.
+/// updatedb recognises filesystems by their type in /proc/mounts. Debian's configuration does not list the type of mediafs.
 #[test]
 fn updatedb_passes_over_the_mount_where_its_prunefs_names_it() {
     if !installed("updatedb.plocate") || !installed("plocate") {

@@ -1,4 +1,4 @@
-//! nginx, whose worker is another user than the mount's, and PHP behind it: what is served, what is uploaded.
+//! nginx, whose worker runs as another user than the mount, and PHP behind it: what they serve and what they upload.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::server::{Server, free_address, program};
-use super::{Upload, site, site_with};
+use super::{Upload, config, site, site_with};
 use crate::mount::daemon::Mount;
 use crate::mount::picture::{self, Bytes};
 use crate::mount::tool::{Done, installed, present, run};
@@ -52,14 +52,14 @@ impl Nginx {
         run("curl", &[&["-sS"], options, &[&url]].concat())
     }
 
-    /// Sends a file to a name in the row; says the headers of the answer.
+    /// Sends a file to a name in the row. Returns the headers of the answer.
     pub fn put(&self, source: &Path, name: &str) -> Done {
         let source = source.display().to_string();
         let options = ["-D", "-", "-o", "/dev/null", "-T", &source];
         self.curl(&options, &format!("/models/user/42/{name}"))
     }
 
-    /// What is served there.
+    /// The body of a GET.
     pub fn get(&self, mount: &Mount, path: &str) -> Bytes {
         let file = mount.outside("served", b"");
         let done = self.curl(&["-f", "-o", &file.display().to_string()], path);
@@ -67,7 +67,7 @@ impl Nginx {
         read(&file)
     }
 
-    /// The status line and the headers of a GET, in small letters.
+    /// The status line and the headers of a GET, in lower case.
     fn headers(&self, options: &[&str], path: &str) -> String {
         let options = [&["-D", "-", "-o", "/dev/null"], options].concat();
         self.curl(&options, path).stdout.to_ascii_lowercase()
@@ -92,7 +92,7 @@ fn nginx_serves_variants_and_originals_with_their_types() {
         ("/thumbs/user/42/avatar/w64.jpg", "image/jpeg"),
         ("/models/user/42/avatar@w64.png", "image/png"),
         ("/models/user/42/avatar.png", "image/png"),
-        // nginx knows types by extensions alone.
+        // nginx knows types by their extension only.
         ("/models/user/42/avatar", "application/octet-stream"),
     ] {
         assert_eq!(nginx.header("content-type", path), media_type, "{path}");
@@ -122,7 +122,7 @@ fn nginx_serves_ranges_of_a_variant() {
 
 #[test]
 fn an_etag_is_stable_when_a_variant_is_rendered_again_and_changes_with_the_picture() {
-    let Some(mount) = site_with("[cache]\nsize = \"0 B\"\n") else { return };
+    let Some(mount) = site_with(&config().with("cache.size = '0 B'")) else { return };
     let Some(nginx) = Nginx::start(&mount) else { return };
     mount.attach("avatar", &picture::good(1));
     let first = nginx.header("etag", W64);
@@ -163,7 +163,7 @@ fn an_upload_to_nginx_says_what_the_table_says() {
 }
 
 const FORM: &str = r#"<?php
-// What an application does with an upload: checks that it came, keeps it, looks at it.
+// An application checks the upload, keeps it and looks at it.
 header('Content-Type: text/plain');
 ini_set('html_errors', '0');
 ['picture' => $sent] = $_FILES;
@@ -208,14 +208,14 @@ impl Php {
         Some(Self { nginx: Nginx::start(mount)?, _server: server })
     }
 
-    /// Sends a file with the form.
+    /// Sends a file by the form.
     pub fn send(&self, way: &str, picture: &str, target: &Path) -> Done {
         let path = format!("/form?way={way}&to={}", target.display());
         self.nginx.curl(&["-F", &format!("picture={picture}")], &path)
     }
 }
 
-/// Debian names it by its version.
+/// The program of php-fpm, which has the version in its name in Debian.
 fn fpm() -> Option<PathBuf> {
     let programs = fs::read_dir("/usr/sbin").expect("programs");
     let mut found = programs.map(|entry| entry.expect("an entry").path());
@@ -247,7 +247,7 @@ fn gd_opens_a_picture_and_saves_it_in_place() {
     let Some(mount) = site() else { return };
     let Some(php) = Php::start(&mount) else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
-    // The file's name is the width.
+    // The script takes the width from the name of the file.
     let scale = |width: &str| php.send("gd", &format!("@/dev/null;filename={width}"), &avatar);
     let done = scale("80");
     assert_eq!(done.stdout, "taken: true\nsize: width=\"80\" height=\"60\"\n");

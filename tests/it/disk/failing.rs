@@ -1,5 +1,5 @@
-//! A disk that fails: a loop device over a file that this process serves, which fails some of what is written to it, and keeps
-//! in a power cut what it was told to flush and chance.
+//! A disk that fails: a loop device over a file that this process serves. It fails
+//! some writes. A power cut leaves what was flushed, and a random part of the rest.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -22,19 +22,19 @@ use crate::limits::is_root;
 use crate::mount::tool::{installed, present, run};
 
 const SIZE: u64 = 384 << 20;
-/// Nothing is served from memory of the file that the loop device lies on.
+/// The kernel caches nothing of the file under the loop device.
 const TTL: Duration = Duration::ZERO;
 
-/// An ext4 on a disk that fails. Gone with the value.
+/// An ext4 on a disk that fails. Dropping this unmounts it.
 pub struct FailingDisk {
     folder: TempDir,
-    platter: Arc<Platter>,
-    /// Serves the file; ends when it is unmounted.
+    disk: Arc<Disk>,
+    /// The thread that serves the file; it ends with the unmount.
     server: Option<JoinHandle<()>>,
 }
 
 impl FailingDisk {
-    /// None, said aloud, where this process may not mount.
+    /// `None`, with a message, if this process may not mount.
     pub fn new(chance: u64) -> Option<Self> {
         if !is_root()
             || !installed("mkfs.ext4")
@@ -52,46 +52,46 @@ impl FailingDisk {
         let made =
             ["-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"].map(PathBuf::from);
         run("mkfs.ext4", &[&made[..], &[folder.path().join("image")]].concat()).succeeded();
-        let platter = Arc::new(Platter::new(image, chance));
-        let mut disk = Self { folder, platter, server: None };
-        disk.turn_on();
-        Some(disk)
+        let disk = Arc::new(Disk::new(image, chance));
+        let mut failing = Self { folder, disk, server: None };
+        failing.turn_on();
+        Some(failing)
     }
 
-    /// Where it is mounted.
+    /// The mountpoint of the disk.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("disk")
     }
 
-    /// So many of a thousand writes fail from now on.
+    /// Makes so many of a thousand writes fail from now on.
     pub fn fail(&self, per_mille: u64) {
-        self.platter.failing.store(per_mille, Ordering::SeqCst);
+        self.disk.failing.store(per_mille, Ordering::SeqCst);
     }
 
-    /// The next write fails, once all that was written so far is on the disk.
+    /// Makes the next write fail, after all earlier writes have reached the disk.
     pub fn fail_next(&self) {
         let root = File::open(self.path()).expect("a folder");
         rustix::fs::syncfs(root).expect("it works");
-        self.platter.fails_next.store(true, Ordering::SeqCst);
+        self.disk.fails_next.store(true, Ordering::SeqCst);
     }
 
-    /// How many writes have failed.
+    /// The number of writes that have failed.
     pub fn failures(&self) -> u64 {
-        self.platter.failures.load(Ordering::SeqCst)
+        self.disk.failures.load(Ordering::SeqCst)
     }
 
-    /// Whether the filesystem still takes anything: ext4 does not when its journal could not be written.
+    /// Whether the filesystem still takes writes. ext4 refuses them after its journal could not be written.
     pub fn is_writable(&self) -> bool {
         File::create(self.path().join("probe")).is_ok()
     }
 
-    /// The power goes off and on again. Nobody may have anything open on it.
+    /// Cuts the power and mounts the disk again. No file on it may be open.
     pub fn cut_power(&mut self) {
         self.fail(1000);
         self.turn_off();
         self.fail(0);
-        self.platter.state().cut();
-        // What the filesystem itself lost is its operator's to mend, as after any disk that failed.
+        self.disk.state().cut();
+        // Repairs the filesystem's own losses, as an operator does after a disk has failed.
         let checked = run("e2fsck", &[Path::new("-fy"), &self.folder.path().join("image")]);
         assert!(checked.code < 4, "{checked}");
         self.turn_on();
@@ -105,7 +105,7 @@ impl FailingDisk {
         mount("disk", &path, "fuse.disk", MountFlags::empty(), options.as_c_str())
             .expect("mounted");
         let config = fuser::Config::default();
-        let server = Server(Arc::clone(&self.platter));
+        let server = Server(Arc::clone(&self.disk));
         let session = Session::from_fd(server, device.into(), SessionACL::Owner, config);
         let session = session.expect("a session");
         self.server = Some(thread::spawn(move || _ = session.run()));
@@ -129,29 +129,29 @@ impl FailingDisk {
 impl Drop for FailingDisk {
     fn drop(&mut self) {
         self.fail(0);
-        // Lazily: whatever a failed test left open in it must not keep it.
+        // Lazily, since a failed test may have left files open.
         run("umount", &[Path::new("-l"), &self.path()]);
         let _ = unmount(self.folder.path().join("device"), UnmountFlags::DETACH);
     }
 }
 
-struct Platter {
+struct Disk {
     /// How many of a thousand writes fail.
     failing: AtomicU64,
     fails_next: AtomicBool,
     failures: AtomicU64,
-    /// Guards the bytes.
+    /// Guards the bytes of the disk.
     state: Mutex<State>,
 }
 
 struct State {
     image: File,
     chance: u64,
-    /// What was written since the last flush: where, the bytes before, and those since.
+    /// The writes since the last flush: the offset, the bytes before, and the bytes since.
     unflushed: Vec<(u64, Vec<u8>, Vec<u8>)>,
 }
 
-impl Platter {
+impl Disk {
     fn new(image: File, chance: u64) -> Self {
         let state = State { image, chance: chance | 1, unflushed: Vec::new() };
         Self {
@@ -175,7 +175,7 @@ impl Platter {
 }
 
 impl State {
-    /// A xorshift: the same for the same beginning.
+    /// Marsaglia's xorshift: the same numbers for the same seed.
     fn draw(&mut self) -> u64 {
         self.chance ^= self.chance << 13;
         self.chance ^= self.chance >> 7;
@@ -190,7 +190,7 @@ impl State {
         self.unflushed.push((offset, before, data.to_vec()));
     }
 
-    /// Cuts the power: a random half of what was not flushed is lost.
+    /// Cuts the power: a random half of the writes since the last flush is lost.
     fn cut(&mut self) {
         let unflushed = std::mem::take(&mut self.unflushed);
         for (offset, before, _) in unflushed.iter().rev() {
@@ -204,8 +204,8 @@ impl State {
     }
 }
 
-/// Serves the one file.
-struct Server(Arc<Platter>);
+/// The filesystem with the one file.
+struct Server(Arc<Disk>);
 
 impl Server {
     fn attr() -> FileAttr {
@@ -256,7 +256,7 @@ impl Filesystem for Server {
     ) {
         let mut state = self.0.state();
         if self.0.fails(&mut state) {
-            // Torn, sometimes.
+            // Some failing writes are torn.
             if state.draw().is_multiple_of(4) {
                 state.write(offset, &data[..data.len() / 1024 * 512]);
             }

@@ -1,7 +1,7 @@
-//! A library on a disk that fails: what was acknowledged is there after the next start, also when the power went; nothing is
-//! acknowledged once the disk has failed; nothing is shown that was not written; and every channel says so.
+//! A library on a disk that fails: what was acknowledged is there after the next start, also after a power cut. Once the disk
+//! has failed, nothing is acknowledged and nothing is shown that was not written, and every channel reports the failure.
 //!
-//! `scripts/crash disk N` plays more rounds than a test does.
+//! `scripts/crash disk N` runs more rounds than the test does.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -17,82 +17,72 @@ use std::time::Duration;
 use rustix::fs::{Advice, fadvise};
 
 use self::failing::FailingDisk;
-use crate::limits::until;
+use crate::config::Config;
+use crate::crash::writer;
 use crate::mount::daemon::Mount;
-use crate::mount::tool::{installed, run};
+use crate::mount::tool::run;
 use crate::mount::{errno, names};
+use crate::wait::until;
 
 const EIO: i32 = 5;
 
-/// How many rounds of chance are played.
+/// The environment variable with the number of random rounds.
 const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
 
-/// Writes, renames and unlinks until so many operations in a row have failed; says what it begins, and what became of it.
-const WRITER: &str = "
-import os, sys
-rows, first, patience = sys.argv[1].split(':'), int(sys.argv[2]), int(sys.argv[3])
+/// The most repetitions in the text of a number.
+const LONGEST: u64 = 40_000;
 
-def text(n):
-    return b'%d ' % n * (1 + n * 7919 % 40000)
-
-def put(path, data):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        sent = 0
-        while sent < len(data):
-            sent += os.write(fd, data[sent:sent + 100000])
-    except BaseException:
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-        raise
-    os.close(fd)
-
-def step(path, n):
-    if n % 7 == 6 and os.path.exists(path):
-        os.unlink(path)
-    elif n % 7 == 5:
-        part = '%s/.%d.part' % (os.path.dirname(path), n)
-        put(part, text(n))
-        os.rename(part, path)
-    else:
-        put(path, text(n))
-
-failed = 0
-for n in range(first, first + 400):
-    path = rows[n % len(rows)] + '/memo'
-    gone = n % 7 == 6 and os.path.exists(path)
-    print('begin', n % len(rows), '-' if gone else n, flush=True)
-    try:
-        step(path, n)
-        failed = 0
-        print('end', n % len(rows), '-' if gone else n, flush=True)
-    except OSError as error:
-        failed += 1
-        print('failed', n % len(rows), error.errno, flush=True)
-    if failed == patience:
-        break
-";
+/// The child process: writes, renames and unlinks until this many operations in a row have failed, or 400 were tried.
+#[test]
+#[ignore = "is the writer that the tests start"]
+fn writer() {
+    let Some(arguments) = writer::arguments() else { return };
+    let [first, patience, rows @ ..] = &arguments[..] else { panic!("{arguments:?}") };
+    let (first, patience): (u64, u32) =
+        (first.parse().expect("one"), patience.parse().expect("one"));
+    let mut failed = 0;
+    for number in first..first + 400 {
+        let row = usize::try_from(number).expect("few") % rows.len();
+        let path = Path::new(&rows[row]).join("memo");
+        let gone = number % 7 == 6 && path.exists();
+        let value = if gone { "-".into() } else { number.to_string() };
+        let done = writer::tell(&row.to_string(), &value, || match number % 7 {
+            6 if gone => fs::remove_file(&path),
+            5 => {
+                let part = path.with_file_name(format!(".{number}.part"));
+                writer::put(&part, &text(number))?;
+                fs::rename(part, &path)
+            }
+            _ => writer::put(&path, &text(number)),
+        });
+        failed = if done.is_ok() { 0 } else { failed + 1 };
+        if let Err(error) = done {
+            writer::say(&format!("failed {row} {}", error.raw_os_error().expect("an errno")));
+        }
+        if failed == patience {
+            break;
+        }
+    }
+}
 
 const ROWS: usize = 6;
 
-/// What hangs from a field: the number of a text, or nothing.
+/// The content of a field: the number of a text, or nothing.
 type Value = Option<u64>;
 
-/// What a field may hold.
+/// The values that a field may have.
 #[derive(Debug, Clone, Default)]
 struct Field {
-    /// What was acknowledged last, and what before that.
+    /// The value that was acknowledged last, and the one before it.
     acknowledged: Value,
     before: Value,
-    /// What was begun since and came to nothing, as far as its writer knows.
+    /// The values that were begun since and not acknowledged.
     begun: Vec<Value>,
 }
 
 impl Field {
     fn allows(&self, found: Value) -> bool {
-        // What its writer unlinked before a write that was interrupted is put back (CONTRACT 2.11).
+        // A file that its writer unlinked before an interrupted write is put back (CONTRACT 2.11).
         let put_back = self.acknowledged.is_none() && !self.begun.is_empty();
         found == self.acknowledged
             || self.begun.contains(&found)
@@ -101,33 +91,26 @@ impl Field {
 }
 
 fn text(number: u64) -> Vec<u8> {
-    let times = usize::try_from(1 + number * 7919 % 40_000).expect("a count");
-    format!("{number} ").repeat(times).into_bytes()
+    writer::text(number, LONGEST)
 }
 
-/// The number of a text that is whole, or what is wrong with it.
-fn number_of(bytes: &[u8]) -> Result<u64, String> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number = String::from_utf8_lossy(&bytes[..digits]).parse().ok();
-    number
-        .filter(|number| text(*number) == bytes)
-        .ok_or_else(|| format!("{} bytes that nobody wrote", bytes.len()))
+fn number_of(bytes: &[u8]) -> Option<u64> {
+    writer::number_of(bytes, LONGEST)
 }
 
-struct House {
+struct Setup {
     disk: FailingDisk,
     mount: Mount,
     fields: BTreeMap<usize, Field>,
 }
 
-impl House {
+impl Setup {
     fn new(chance: u64) -> Option<Self> {
-        let disk = FailingDisk::new(chance).filter(|_| installed("python3"))?;
-        let mut mount = Mount::prepared(&config(&disk))?;
-        mount.restart();
-        let house = Self { disk, mount, fields: BTreeMap::new() };
-        house.rows();
-        Some(house)
+        let disk = FailingDisk::new(chance)?;
+        let mount = config(&disk).mount()?;
+        let setup = Self { disk, mount, fields: BTreeMap::new() };
+        setup.rows();
+        Some(setup)
     }
 
     fn rows(&self) -> Vec<PathBuf> {
@@ -138,16 +121,14 @@ impl House {
         self.disk.path().join("library")
     }
 
-    /// A writer writes until nothing of what it does succeeds any more.
+    /// Runs a writer until this many of its operations in a row have failed. Returns their errors.
     fn write(&mut self, first: u64, patience: u32) -> Vec<i32> {
-        let rows: Vec<_> = self.rows().iter().map(|row| row.display().to_string()).collect();
-        let done = run(
-            "python3",
-            &["-c", WRITER, &rows.join(":"), &first.to_string(), &patience.to_string()],
-        );
+        let mut arguments = vec![first.to_string(), patience.to_string()];
+        arguments.extend(self.rows().iter().map(|row| row.display().to_string()));
+        let done = writer::run("disk::writer", &arguments);
         done.succeeded();
         let mut failures = Vec::new();
-        for line in done.stdout.lines() {
+        for line in done.stderr.lines() {
             let [word, row, value] = line.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("{line}")
             };
@@ -164,21 +145,20 @@ impl House {
         failures
     }
 
-    /// Every field holds what it may, whole; with `EIO` in its place only where `or_eio`.
+    /// Checks that every field holds a whole value that it may have. With `or_eio`, EIO is allowed instead.
     fn check(&mut self, or_eio: bool) {
         for (row, field) in &mut self.fields {
             let path = self.mount.path("models/user").join(row.to_string()).join("memo");
-            let found =
-                match fs::read(&path) {
-                    // Made by a write that came to nothing, and not let go of yet.
-                    Ok(bytes) if or_eio && bytes.is_empty() => None,
-                    Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|wrong| {
-                        panic!("{}: {wrong} after {field:?}", path.display())
-                    })),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                    Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
-                    Err(error) => panic!("{}: {error} after {field:?}", path.display()),
-                };
+            let found = match fs::read(&path) {
+                // The placeholder of a failed write, which is not released yet.
+                Ok(bytes) if or_eio && bytes.is_empty() => None,
+                Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|| {
+                    panic!("{}: {} bytes that nobody wrote", path.display(), bytes.len())
+                })),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
+                Err(error) => panic!("{}: {error} after {field:?}", path.display()),
+            };
             assert!(field.allows(found), "{} holds {found:?} after {field:?}", path.display());
             if !or_eio {
                 *field = Field { acknowledged: found, ..Field::default() };
@@ -186,7 +166,7 @@ impl House {
         }
     }
 
-    /// The kernel lets go of what it remembers of all files of the library.
+    /// Drops the kernel's cached pages of all files of the library.
     fn evict(&self) {
         let found = run("find", &[self.library().as_os_str(), "-type".as_ref(), "f".as_ref()]);
         for file in found.stdout.lines().filter_map(|path| File::open(path).ok()) {
@@ -206,12 +186,12 @@ impl House {
     }
 }
 
-fn config(disk: &FailingDisk) -> String {
-    format!(
-        "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
-         [tables.user.fields.avatar]\ntype = \"image\"\n[tables.user.fields.memo]\ntype = \"file\"\n",
-        disk.path().join("library").display()
-    )
+fn config(disk: &FailingDisk) -> Config {
+    Config::new()
+        .with(&format!("library.path = '{}'", disk.path().join("library").display()))
+        .table("user", "integer")
+        .field("avatar", "image")
+        .field("memo", "file")
 }
 
 #[test]
@@ -219,30 +199,30 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
     let rounds = std::env::var(ROUNDS).ok().map_or(3, |rounds| rounds.parse().expect("a number"));
     let (mut failed, mut fenced_rounds) = (0, 0);
     for round in 0..rounds {
-        let Some(mut house) = House::new(round * 7919 + 1) else { return };
-        house.write(1 + round * 1000, 1);
-        house.disk.fail(20 + round * 40 % 280);
-        for errno in house.write(401 + round * 1000, 8) {
+        let Some(mut setup) = Setup::new(round * 7919 + 1) else { return };
+        setup.write(1 + round * 1000, 1);
+        setup.disk.fail(20 + round * 40 % 280);
+        for errno in setup.write(401 + round * 1000, 8) {
             assert_eq!(errno, EIO, "round {round}");
         }
-        failed += house.disk.failures();
-        let fenced = house.is_fenced();
-        house.evict();
-        house.check(true);
-        house.disk.fail(0);
+        failed += setup.disk.failures();
+        let fenced = setup.is_fenced();
+        setup.evict();
+        setup.check(true);
+        setup.disk.fail(0);
         if fenced {
             fenced_rounds += 1;
-            assert_eq!(errno(fs::create_dir(house.mount.path("models/user/99"))), EIO);
+            assert_eq!(errno(fs::create_dir(setup.mount.path("models/user/99"))), EIO);
         }
-        if round.is_multiple_of(2) && house.disk.is_writable() {
-            // Started again with all that the kernel remembers, it acknowledges what the disk has.
-            house.mount.kill9();
-            house.mount.restart();
-            house.check(false);
-            house.write(801 + round * 1000, 1);
+        if round.is_multiple_of(2) && setup.disk.is_writable() {
+            // With the kernel's caches still there, a new daemon acknowledges only what the disk has.
+            setup.mount.kill9();
+            setup.mount.restart();
+            setup.check(false);
+            setup.write(801 + round * 1000, 1);
         }
-        house.cut_power();
-        house.check(false);
+        setup.cut_power();
+        setup.check(false);
     }
     say(&format!("{rounds} rounds, {failed} failed writes, {fenced_rounds} fences, nothing lost"));
     assert!(failed > 0 && fenced_rounds > 0, "the disk failed nobody");
@@ -250,24 +230,24 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
 
 #[test]
 fn what_is_acknowledged_after_the_next_start_survives_the_power_though_the_kernel_remembers_more() {
-    let Some(mut house) = House::new(3) else { return };
-    let row = |house: &House, id: &str| house.mount.path("models/user").join(id);
-    fs::create_dir(row(&house, "101")).expect("a row");
-    // Of the catalogue's log, which the kernel takes for written from then on.
-    house.disk.fail_next();
-    assert_eq!(errno(fs::create_dir(row(&house, "102"))), EIO);
-    assert!(house.is_fenced());
-    house.mount.kill9();
-    house.mount.restart();
-    fs::create_dir(row(&house, "103")).expect("a row");
-    house.cut_power();
-    assert!(row(&house, "101").is_dir() && row(&house, "103").is_dir());
+    let Some(mut setup) = Setup::new(3) else { return };
+    let row = |setup: &Setup, id: &str| setup.mount.path("models/user").join(id);
+    fs::create_dir(row(&setup, "101")).expect("a row");
+    // The write to the catalogue's log that fails. The kernel takes its page for written from then on.
+    setup.disk.fail_next();
+    assert_eq!(errno(fs::create_dir(row(&setup, "102"))), EIO);
+    assert!(setup.is_fenced());
+    setup.mount.kill9();
+    setup.mount.restart();
+    fs::create_dir(row(&setup, "103")).expect("a row");
+    setup.cut_power();
+    assert!(row(&setup, "101").is_dir() && row(&setup, "103").is_dir());
 }
 
 #[test]
 fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() {
-    let Some(disk) = FailingDisk::new(7).filter(|_| installed("python3")) else { return };
-    let Some(mut mount) = Mount::as_service(&config(&disk)) else { return };
+    let Some(disk) = FailingDisk::new(7) else { return };
+    let Some(mut mount) = Mount::as_service(config(&disk)) else { return };
     let manager = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
     manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     mount.restart();
@@ -276,7 +256,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     assert!(mount.status()["fenced"].is_null());
 
     disk.fail(1000);
-    // std tells nothing of a close.
+    // std ignores the answer of close(2).
     let written = |path: &Path| {
         let made = File::create(path)?;
         std::io::Write::write_all(&mut &made, &text(3))?;
@@ -304,7 +284,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     let set = run("setfattr", &["-n", "user.a", "-v", "b", other.to_str().expect("UTF-8")]);
     assert!(set.stderr.contains("Input/output error"), "{set}");
     for (path, number) in [(&memo, 1), (&other, 2)] {
-        assert_eq!(number_of(&fs::read(path).expect("it is read")), Ok(number));
+        assert_eq!(number_of(&fs::read(path).expect("it is read")), Some(number));
     }
     assert_eq!(names(&mount.path("models/user")), ["42", "43"]);
     check_channels(&mount, &manager, &other);
@@ -315,7 +295,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1, "the bytes that were refused");
     for (path, number) in [(&memo, 1), (&other, 2)] {
         let found = number_of(&fs::read(path).expect("it is read"));
-        assert!(found == Ok(number) || (number == 1 && found == Ok(3)), "{found:?}");
+        assert!(found == Some(number) || (number == 1 && found == Some(3)), "{found:?}");
     }
     fs::write(&other, text(4)).expect("it is taken again");
 }

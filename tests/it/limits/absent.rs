@@ -1,4 +1,4 @@
-//! Where there is no library: `mount` makes one and says so, and every other command leaves things as they are.
+//! A missing library: `mount` makes a new one and says so; every other command fails and leaves everything as it is.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,9 +6,10 @@ use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::is_root;
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 
-/// The commands that need a library and make none.
+/// The commands that need a library and do not make one.
 const LOOKING: [&[&str]; 9] = [
     &["status"],
     &["gc", "--dry-run"],
@@ -21,22 +22,14 @@ const LOOKING: [&[&str]; 9] = [
     &["mount", "--read-only", "MOUNTPOINT"],
 ];
 
-const COLD: &str = r#"
-[library]
-path = "library"
+fn config() -> Config {
+    Config::new()
+        .with("stores.cold.path = 'cold'")
+        .table("user", "integer")
+        .field("avatar", "file, store = 'cold'")
+}
 
-[stores.cold]
-path = "cold"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "file"
-store = "cold"
-"#;
-
-/// Owner, mode, length and time of change of everything below a folder, and of itself.
+/// Owner, mode, length and change time of a folder and everything below it.
 pub fn seen(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, u64, i64)> {
     let mut seen = BTreeMap::new();
     let mut waiting = vec![folder.to_owned()];
@@ -51,7 +44,7 @@ pub fn seen(folder: &Path) -> BTreeMap<PathBuf, (u32, u32, u64, i64)> {
     seen
 }
 
-/// Runs a command that fails with exit code 1; returns what it says.
+/// Runs a command that must fail with exit code 1, and returns its message.
 fn refused(mount: &Mount, command: &[&str]) -> String {
     let mountpoint = mount.mountpoint().display().to_string();
     let command: Vec<_> = command
@@ -65,7 +58,7 @@ fn refused(mount: &Mount, command: &[&str]) -> String {
 
 #[test]
 fn only_a_mount_makes_a_library() {
-    let Some(mount) = Mount::prepared(COLD) else { return };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let library = mount.library();
     let told = format!(
         "mediafs: there is no library in {}; `mediafs mount` without --read-only makes one\n",
@@ -86,7 +79,7 @@ fn only_a_mount_makes_a_library() {
 
 #[test]
 fn a_mount_says_that_its_library_is_new() {
-    let Some(mut mount) = Mount::prepared(COLD) else { return };
+    let Some(mut mount) = Mount::prepared(config()) else { return };
     mount.restart();
     let library = mount.library().canonicalize().expect("it is there");
     let told = format!("made a new library in {}\n", library.display());
@@ -98,13 +91,11 @@ fn a_mount_says_that_its_library_is_new() {
 
 #[test]
 fn only_a_mount_makes_the_folder_of_a_store() {
-    let Some(mut mount) = Mount::prepared(COLD) else { return };
-    let without =
-        COLD.replace("[stores.cold]\npath = \"cold\"\n", "").replace("store = \"cold\"", "");
-    fs::write(mount.config(), without).expect("a configuration");
+    let Some(mut mount) = Mount::prepared(config()) else { return };
+    mount.configure(Config::new().table("user", "integer").field("avatar", "file"));
     mount.restart();
     mount.stop();
-    fs::write(mount.config(), COLD).expect("a configuration with a store");
+    mount.configure(config());
     let cold = mount.library().with_file_name("cold");
     let told = format!(
         "mediafs: there is no store `cold` in {}; `mediafs mount` without --read-only makes one\n",

@@ -1,4 +1,4 @@
-//! A full disk under the library: the writer hears of it, nothing is lost, and deleting still works.
+//! A full disk under the library: the writer gets an error, nothing is lost, and deleting still works.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Sent, holds_exactly, is_root, nothing_is_staged, send};
+use crate::config::Config;
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{installed, run};
 use crate::mount::{errno, names, picture, read};
 
 const ENOSPC: i32 = 28;
 
-/// A disk of 16 MB, gone with the value.
+/// A filesystem of 16 MB. Dropping this unmounts it.
 struct Disk {
     folder: TempDir,
 }
@@ -32,7 +33,7 @@ impl Disk {
         Self::new(|path| {
             let image = format!("{path}.image");
             File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
-            // No share kept for root, who runs this.
+            // No reserve for root, since the tests run as root.
             run("mkfs.ext4", &["-q", "-m", "0", &image]).succeeded();
             run("mount", &["-o", "loop", &image, path]).succeeded();
         })
@@ -58,17 +59,16 @@ impl Disk {
     }
 
     fn mount(&self) -> Option<Mount> {
-        let library = self.library();
-        Mount::with(&format!(
-            "[library]\npath = \"{}\"\n[tables.user]\nid = \"integer\"\n\
-             [tables.user.fields.avatar]\ntype = \"image\"\n\
-             [tables.user.fields.memo]\ntype = \"file\"\n\
-             [tables.user.fields.film]\ntype = \"file\"\n",
-            library.display()
-        ))
+        let config = Config::new()
+            .with(&format!("library.path = '{}'", self.library().display()))
+            .table("user", "integer")
+            .field("avatar", "image")
+            .field("memo", "file")
+            .field("film", "file");
+        config.mount()
     }
 
-    /// Takes every block that is left.
+    /// Fills the disk to the last block.
     fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(self.filler()).expect("it");
         for size in [64 << 10, 4 << 10, 512, 1] {
@@ -84,12 +84,12 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily: whatever a failed test left open in it must not keep it.
+        // Lazily, since a failed test may have left files open.
         run("umount", &[Path::new("-l"), &self.path()]);
     }
 }
 
-/// Noise, other for each seed.
+/// Random bytes, different for each seed.
 fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut reader = blake3::Hasher::new_keyed(&[7; 32]).update(&seed.to_le_bytes()).finalize_xof();
     let mut bytes = vec![0; length];
@@ -115,30 +115,30 @@ fn a_full_disk_loses_nothing(disk: Option<Disk>) {
         nothing_is_staged(&mount, &disk.library());
     };
 
-    // A file that does not fit.
+    // The file does not fit.
     let sent = send(&memo, &[&large]).remove(0);
     assert_eq!((sent.stage.as_str(), sent.errno), ("write", ENOSPC));
     untouched();
 
-    // Not a block is left.
+    // No block is left.
     disk.fill();
     let Sent { stage, errno: told, .. } = send(&memo, &[&small]).remove(0);
     assert!(stage != "taken" && told == ENOSPC, "{stage} {told}");
     untouched();
-    // Unlinked before it is written: the reserve helps the unlink, and what is unlinked must come back all the same.
+    // cp unlinks the file before it writes. The reserve lets the unlink succeed, and the unlinked file must come back.
     let copied = run("cp", &[Path::new("--remove-destination"), &large, &memo]);
     assert_eq!(copied.code, 1, "{copied}");
     assert!(copied.stderr.contains("No space left on device"), "{copied}");
     untouched();
 
-    // Deleting works, and makes room.
+    // Deleting succeeds and makes room.
     fs::remove_file(&films).expect("a field can be emptied on a full disk");
     mount.collect();
     assert_eq!(send(&memo, &[&small]).remove(0).stage, "taken");
     assert!(read(&memo).0 == noise(4, 200_000));
     holds_exactly(&mount, &disk.library(), &[&good, &noise(4, 200_000)]);
 
-    // And once there is room again, everything does.
+    // With room, everything succeeds again.
     fs::remove_file(disk.filler()).expect("room");
     mount.attach("film", &film);
     holds_exactly(&mount, &disk.library(), &[&good, &film, &noise(4, 200_000)]);

@@ -1,4 +1,4 @@
-//! The whole collection of hostile files, copied onto image fields.
+//! Copies all hostile files onto image fields.
 
 use std::fs;
 use std::path::Path;
@@ -10,23 +10,23 @@ use crate::mount::{picture, read};
 
 /// ERANGE, EBADMSG, EMEDIUMTYPE.
 const VERDICTS: [i32; 3] = [34, 74, 124];
-/// What the daemon may need at most: the pixels are the workers' business.
+/// The most memory that the daemon may use. Pixels are decoded in workers.
 const MEMORY_KIB: u64 = 128 << 10;
 
-/// The highest resident size of a process so far.
+/// The peak of the resident memory of a process.
 fn peak_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// What is taken must have lost what made it hostile.
+/// Checks that a stored file has lost what made it hostile.
 fn is_harmless(name: &str, stored: &[u8]) -> bool {
     match name {
-        // No bytes, no verdict: the old picture stays.
+        // A file without bytes is no write: the old picture stays.
         "zero.jpg" => stored.starts_with(picture::PNG),
         "trail_zip.jpg" => !stored.windows(4).any(|bytes| bytes == b"PK\x03\x04"),
-        // Its text chunk holds 64 MiB in 64 KB; its picture is a few pixels.
+        // The text chunk of 64 KB expands to 64 MiB; the picture has a few pixels.
         "ztxt_bomb.png" => stored.len() < 1_000,
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! Names, types, sizes and bytes that the tree does not take.
+//! Names, types, sizes and bytes that are refused.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,7 +19,8 @@ const ENAMETOOLONG: i32 = 36;
 const EBADMSG: i32 = 74;
 const EMEDIUMTYPE: i32 = 124;
 
-/// Sends bytes over a stored picture and checks that it alone is left. Returns what the sender was told, and last-error.
+/// Sends bytes over a stored picture and checks that only the old
+/// picture is there. Returns what the sender was told, and last-error.
 fn refused(name: &str, bytes: &[u8]) -> Option<(Sent, String)> {
     if !installed("python3") {
         return None;
@@ -118,7 +119,7 @@ fn an_image_of_40x40_is_out_of_range() {
     assert!(said.contains("image is 40x40"), "{said}");
 }
 
-/// The header of a PNG of this size, and pixels that are none.
+/// The header of a PNG of this size, followed by bytes that are no pixels.
 fn bomb(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);

@@ -1,28 +1,27 @@
-//! What bad input gets, on a real mount: a clear message or errno, the daemon alive, the old attachment untouched, and
-//! nothing left behind.
+//! Bad input on a real mount: it gets a clear message or errno, the
+//! daemon goes on, the old attachment stays, and nothing is left behind.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
 
 mod absent;
+mod catalog;
 mod disk;
 mod hostile;
 mod input;
-mod lost;
 mod start;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::mount::daemon::Mount;
 use crate::mount::tool;
+use crate::wait::until;
 
-/// Sends files to one path, one after the other, and says of each where it ended, with which errno and after how many
-/// bytes. The standard library does not tell what `close` answers.
+/// Sends files to one path, one after the other. Prints for each where it ended, with which errno and after how many bytes.
+/// Python reports the answer of close(2), which the standard library ignores.
 const SEND: &str = "
 import os, sys
 for source in sys.argv[2:]:
@@ -45,10 +44,10 @@ for source in sys.argv[2:]:
             pass
 ";
 
-/// What became of a file that was sent.
+/// The end of a file that was sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// `open`, `write` or `close`, whichever refused; else `taken`.
+    /// `open`, `write` or `close`, whichever failed, or `taken`.
     pub stage: String,
     pub errno: i32,
     pub bytes: usize,
@@ -74,7 +73,7 @@ fn parse(line: &str) -> Sent {
     }
 }
 
-/// After a collection the blob folder holds these contents and no other file; nothing is on its way into it.
+/// Checks that after a collection the blob folder has exactly these contents, and the staging folder is empty.
 pub fn holds_exactly(mount: &Mount, library: &Path, contents: &[&[u8]]) {
     mount.collect();
     let expected: BTreeSet<String> =
@@ -83,28 +82,19 @@ pub fn holds_exactly(mount: &Mount, library: &Path, contents: &[&[u8]]) {
     nothing_is_staged(mount, library);
 }
 
-/// The kernel tells of the end of a draft when its writer has gone on already, so this is waited for.
+/// Waits until no draft is open: the kernel sends the release of a draft after its writer has gone on.
 pub fn nothing_is_staged(mount: &Mount, library: &Path) {
     until("no draft is open", || mount.status()["open"]["drafts"] == 0);
     until("nothing stays in the staging folder", || files(&library.join("staging")).is_empty());
 }
 
-/// Waits for what another process does, where no event tells of it.
-pub fn until(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}: not within 30 s");
-        thread::yield_now();
-    }
-}
-
-/// The digests in the names of all files of the blob folder. A name that is no blob's is in it as it is.
+/// The digests in the names of all files in the blob folder. A file that is no blob counts with its whole name.
 pub fn blobs(library: &Path) -> BTreeSet<String> {
     let digest = |name: String| name.split('.').next().map(str::to_owned).unwrap_or(name);
     files(&library.join("blobs")).into_iter().map(digest).collect()
 }
 
-/// The names of all files below a folder but the logs of stores, sorted.
+/// The names of all files below a folder, sorted, without the logs of stores.
 pub fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -123,13 +113,13 @@ pub fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Whether it is a file where a store keeps what it has not settled yet.
+/// Whether a file is the log of a store.
 pub fn is_log(name: impl AsRef<Path>) -> bool {
     let name = name.as_ref();
     name.extension().is_some_and(|extension| extension == "log")
 }
 
-/// What only root can set up; said aloud where we are not.
+/// Whether the tests run as root, with a message if not.
 pub fn is_root() -> bool {
     tool::present("root", rustix::process::geteuid().is_root())
 }

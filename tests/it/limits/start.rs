@@ -1,4 +1,4 @@
-//! What a mount that cannot be gets: a sentence that says what is wrong and what to do, and an exit code.
+//! Mounts that must fail: a message says what is wrong and what to do, and the exit code is 1.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -41,7 +41,7 @@ impl Site {
         self.path("mediafs.toml")
     }
 
-    /// As the program names it, without links.
+    /// The path without symbolic links, as the program prints it.
     fn path(&self, below: &str) -> PathBuf {
         self.folder.path().canonicalize().expect("a folder").join(below)
     }
@@ -52,7 +52,7 @@ impl Site {
         run(PROGRAM, &[Path::new("--config"), &config, Path::new("mount"), &mountpoint])
     }
 
-    /// The mount fails with exit code 1 and one line on stderr, which says this.
+    /// Checks that the mount fails with exit code 1 and this sentence on one line of stderr.
     fn refuses(&self, mountpoint: &str, sentence: &str) {
         let done = self.mount(mountpoint);
         assert_eq!(done.code, 1, "{done}");
@@ -181,7 +181,7 @@ fn what_another_mediafs_has_is_left_to_it() {
     let sentence = "is in use by another mediafs; unmount that one first, or choose another path";
     site.refuses("mnt", &format!("the library {} {sentence}", library.display()));
 
-    // A row of a mount: files that the other daemon would judge.
+    // A library in a row of a mount: the other daemon would judge its files.
     let row = real(mount.row());
     for path in [row.join("library"), row.clone()] {
         site.configure(&path);
@@ -206,7 +206,7 @@ fn a_kernel_without_the_device_is_told_with_the_way_out() {
         ("mount --bind \"$3\" /dev/fuse", "is no device: remove it and"),
     ] {
         let site = usual();
-        // In a mount namespace of its own: nobody else loses the device.
+        // In a mount namespace of its own, so that other tests keep the device.
         let script = format!(
             "unshare --mount bash -c '{hide} && exec {PROGRAM} --config \"$1\" mount \"$2\"' bash \"$@\""
         );

@@ -1,5 +1,4 @@
-//! The reference's bytes: what is read, written and cut through a descriptor.
-//! Does not judge whole files.
+//! The bytes of files in the reference: reads, writes and truncations of a descriptor.
 
 use words::refusal::Rule;
 
@@ -18,7 +17,7 @@ impl Reference {
         }
     }
 
-    /// The tree may refuse a type as soon as the bytes so far tell it, or wait for the close.
+    /// Writes. The tree may refuse a type as soon as the bytes tell it, or wait for the close.
     pub fn write(&mut self, fd: usize, at: usize, data: &[u8], actual: &Answer<()>) -> Expected {
         let draft = match &self.handles[&fd].open {
             Open::Bytes(_) => return Expected::Done,
@@ -80,7 +79,7 @@ impl Reference {
         self.handles.get(&fd).is_some_and(|handle| handle.writes)
     }
 
-    /// The size that `fstat` shows; somebody else's empty file may have grown since it was opened.
+    /// The size that `fstat` shows. An empty file of another process may have grown since it was opened.
     pub fn fstat(&self, fd: usize) -> Option<u64> {
         let bytes = match &self.handles[&fd].open {
             Open::Bytes(bytes) if bytes.is_empty() => return None,

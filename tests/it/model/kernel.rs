@@ -1,5 +1,5 @@
-//! The kernel's part: a path is looked up component by component, and what an `open` answers with `ESTALE` is looked up
-//! again, twice, and opened once more. Keeps no cache, so it never hides what the tree answers.
+//! The kernel's part: it looks a path up component by component. After an `open` that fails with `ESTALE` it looks the path up
+//! again, twice, and opens once more. This one has no cache, so that it hides no answer of the tree.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,7 @@ use words::refusal::Rule;
 
 const ROOT: Ino = Ino(1);
 
-/// What a program is told, as far as laws speak of it.
+/// The errors that programs are told, as far as the laws distinguish them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     NotFound,
@@ -25,7 +25,7 @@ pub enum Refusal {
     Other(String),
 }
 
-/// An open file: the handle, and the inode that the kernel names beside it.
+/// An open file: the handle, and the inode that the kernel sends with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
     pub fh: Fh,
@@ -34,7 +34,7 @@ pub struct Descriptor {
 
 pub type Answer<T> = Result<T, Refusal>;
 
-/// A name in a row, or in a collection of it: `list/a`.
+/// A name in a row, or in a collection of it, as in `list/a`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At {
     pub row: &'static str,
@@ -48,7 +48,7 @@ impl At {
     }
 }
 
-/// How a program opens a file.
+/// The flags of an open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Read,
@@ -80,7 +80,7 @@ impl How {
     }
 }
 
-/// A process: every number is one, and the third has a user of its own.
+/// The process of this number. All have one user, except for the third.
 pub fn process(number: u32) -> Caller {
     let uid = if number >= 2 { 2000 + number } else { 1000 };
     Caller { uid, gid: uid, tid: 101 + number }
@@ -98,7 +98,7 @@ impl Kernel<'_> {
         self.lookup(who, self.parent(who, at)?, at.last())
     }
 
-    /// The directory that a name is in.
+    /// The directory of a name.
     pub fn parent(self, who: Caller, at: At) -> Answer<Ino> {
         let row = self.row(who, at.row)?;
         match at.name.split_once('/') {
@@ -126,7 +126,7 @@ impl Kernel<'_> {
     pub fn open(self, who: Caller, at: At, how: How) -> Answer<Descriptor> {
         match self.open_once(who, at, how) {
             Err(Error::Stale) => {
-                // The revalidation's lookup; its answer is looked at again by the open's own.
+                // The lookup of the revalidation. The open's own lookup checks the answer.
                 let _ = self.find(who, at);
                 Ok(self.open_once(who, at, how)?)
             }
@@ -189,7 +189,7 @@ impl Kernel<'_> {
         Ok(())
     }
 
-    /// `close` of a duplicate, or of a descriptor that a child inherited.
+    /// `close` of a duplicate, or of an inherited descriptor.
     pub fn flush(self, who: Caller, fd: Descriptor) -> Answer<()> {
         Ok(self.0.flush(who, fd.fh)?)
     }
@@ -201,14 +201,14 @@ impl Kernel<'_> {
         verdict
     }
 
-    /// Writes a file from nothing, as `cp` does.
+    /// Writes a whole file, as `cp` does.
     pub fn send(self, who: Caller, at: At, bytes: &[u8]) -> Answer<()> {
         let fd = self.open(who, at, How::Replace)?;
         let written = self.write(fd, 0, bytes);
         self.close(who, fd).and(written)
     }
 
-    /// What reading the file by its path gives.
+    /// Reads a whole file by its path.
     pub fn cat(self, who: Caller, at: At) -> Answer<Vec<u8>> {
         let fd = self.open(who, at, How::Read)?;
         let bytes = self.read(fd);
@@ -223,7 +223,7 @@ impl Kernel<'_> {
 
     pub fn rename(self, who: Caller, from: At, to: At, mode: RenameMode) -> Answer<()> {
         let source = self.find(who, from)?.attr.ino;
-        // Two names of one inode: the kernel has nothing to do.
+        // For two names of one inode the kernel sends nothing.
         let target = self.find(who, to);
         if target.is_ok_and(|entry| entry.attr.ino == source) {
             return Ok(());
@@ -289,7 +289,7 @@ impl Kernel<'_> {
         Ok(files.map(|entry| entry.name.to_string()).collect())
     }
 
-    /// `fstat`, which names no handle.
+    /// `fstat`, which sends no handle.
     pub fn fstat(self, who: Caller, fd: Descriptor) -> Answer<Attr> {
         Ok(self.0.getattr(who, fd.ino, None)?.attr)
     }

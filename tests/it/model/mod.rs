@@ -1,20 +1,20 @@
-//! Random programs on the tree, without a kernel, beside a reference that knows nothing but CONTRACT.
-//! Does not know how the tree does it; whatever a program can see must agree after every step.
+//! Random programs on the tree, without a kernel, compared with a reference that knows
+//! only CONTRACT. Everything that a program can see must agree after every step.
 //!
-//! `MEDIAFS_MODEL_CASES` sets how many programs are tried.
+//! `MEDIAFS_MODEL_CASES` sets the number of programs.
 
-// The message of a failure is the shortest program that fails, on lines of its own.
+// The message of a failure is the shortest failing program, on several lines.
 #![allow(clippy::panic)]
 
 mod bytes;
-pub mod house;
-mod judge;
+mod closes;
+pub mod instance;
 pub mod kernel;
 mod names;
 mod order;
 mod program;
 mod reference;
-mod stories;
+mod regressions;
 pub mod trash;
 
 use std::collections::BTreeSet;
@@ -26,13 +26,13 @@ use pipeline::Pipeline;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use house::{Backing, House};
+use instance::{Backing, Instance};
 use kernel::{Answer, At, Descriptor, How, Kernel, process};
 use program::{Call, call};
 use reference::{Expected, Reference};
 
 const ROWS: [&str; 2] = ["1", "2"];
-/// Fields, scratch, three items of a list that takes two, scratch in it, and an item of a dict.
+/// Fields, scratch, three items of a list that takes two, scratch in that list, and an item of a dict.
 const NAMES: [&str; 9] = [
     "doc",
     "note",
@@ -47,13 +47,13 @@ const NAMES: [&str; 9] = [
 const COLLECTIONS: [&str; 2] = ["dict", "list"];
 const PROCESSES: u32 = 3;
 const DESCRIPTORS: usize = 4;
-/// A process that only looks.
+/// A process that only reads.
 const STRANGER: u32 = 9;
 const CASES: u32 = 48;
 
-/// The tree and the reference, side by side.
-struct Bench {
-    house: House,
+/// The tree and the reference, which run the same calls.
+struct Pair {
+    instance: Instance,
     reference: Reference,
     open: [Option<Descriptor>; DESCRIPTORS],
 }
@@ -65,10 +65,11 @@ fn agree<T: Debug>(expected: &Expected, actual: &Answer<T>) -> Judged {
     Ok(())
 }
 
-impl Bench {
+impl Pair {
     fn new(backing: Backing, pipeline: &Arc<Pipeline>) -> Self {
-        let house = House::with(backing, Arc::clone(pipeline));
-        let mut bench = Self { house, reference: Reference::default(), open: [None; DESCRIPTORS] };
+        let instance = Instance::with(backing, Arc::clone(pipeline));
+        let mut bench =
+            Self { instance, reference: Reference::default(), open: [None; DESCRIPTORS] };
         bench.call(&Call::Mkdir(ROWS[0])).expect("a first row");
         bench
     }
@@ -82,11 +83,11 @@ impl Bench {
     }
 
     fn kernel(&self) -> Kernel<'_> {
-        Kernel(self.house.tree())
+        Kernel(self.instance.tree())
     }
 
     fn call(&mut self, call: &Call) -> Judged {
-        let kernel = Kernel(self.house.tree());
+        let kernel = Kernel(self.instance.tree());
         match call {
             Call::Mkdir(row) => agree(&self.reference.mkdir(row), &kernel.mkdir(process(0), row)),
             Call::Rmdir(row) => agree(&self.reference.rmdir(row), &kernel.rmdir(process(0), row)),
@@ -116,12 +117,12 @@ impl Bench {
             Call::Restore(data, to) => self.restore(data, *to),
             Call::Sweep => self.sweep(),
             Call::Restart => {
-                self.house.restart();
+                self.instance.restart();
                 self.stopped(false);
                 Ok(())
             }
             Call::Crash => {
-                let crashed = self.house.crash();
+                let crashed = self.instance.crash();
                 self.stopped(crashed);
                 Ok(())
             }
@@ -189,7 +190,7 @@ impl Bench {
         agree(&expected, &self.kernel().close(who, fh))
     }
 
-    /// Opens, reads and closes, on a descriptor of its own.
+    /// Opens, reads and closes.
     fn cat(&mut self, who: u32, at: At) -> Judged {
         let fd = DESCRIPTORS;
         let expected = self.reference.open(who, fd, at, How::Read);
@@ -219,7 +220,7 @@ impl Bench {
         self.reference.stop(crashed);
     }
 
-    /// What every process sees of every name.
+    /// Compares what every process sees of every name.
     fn compare(&mut self) -> Judged {
         for row in ROWS {
             self.compare_lists(row)?;
@@ -234,12 +235,12 @@ impl Bench {
             }
         }
         self.compare_trash()?;
-        let kept = self.house.library().quarantine().list().len();
+        let kept = self.instance.library().quarantine.list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())
     }
 
-    /// What a row and its collections list, the items in their order.
+    /// Compares the names in a row and its collections, with the items in their order.
     fn compare_lists(&self, row: &'static str) -> Judged {
         let mut listed = self.kernel().list(process(STRANGER), row).unwrap_or_default();
         for collection in COLLECTIONS {
@@ -253,27 +254,31 @@ impl Bench {
         Ok(())
     }
 
-    /// Closes everything; what is left on the disk is what has a name.
+    /// Closes everything. The disk then has exactly what has a name.
     fn finish(mut self) -> Judged {
         for fd in 0..DESCRIPTORS {
             self.close(fd)?;
         }
         self.compare()?;
-        // What was stored for a row that went away meanwhile is reserved until its time or a start.
+        // Blobs for a row that was removed meanwhile stay reserved until a start.
         self.call(&Call::Restart)?;
         self.sweep()?;
-        let totals = self.house.library().totals().expect("totals");
+        let totals = self.instance.library().lookup.totals().expect("totals");
         prop_assert_eq!(totals.blobs, self.reference.contents() as u64);
-        prop_assert_eq!(self.house.files("staging"), 0, "staged files");
-        prop_assert_eq!(self.house.files("scratch"), self.reference.scratch_files());
-        if self.house.backing() == Backing::Disk {
-            prop_assert_eq!(self.house.files("blobs"), self.reference.contents(), "blobs on disk");
+        prop_assert_eq!(self.instance.files("staging"), 0, "staged files");
+        prop_assert_eq!(self.instance.files("scratch"), self.reference.scratch_files());
+        if self.instance.backing() == Backing::Disk {
+            prop_assert_eq!(
+                self.instance.files("blobs"),
+                self.reference.contents(),
+                "blobs on disk"
+            );
         }
         Ok(())
     }
 }
 
-/// What is put back after a crash is listed with the extension of its type.
+/// The listed names without extensions: a file that is put back after a crash is listed with the extension of its type.
 fn bare(listed: &[String]) -> Vec<String> {
     let stem = |name: &String| match name.split_once('.') {
         Some((stem, _)) if ["doc", "note"].contains(&stem) => stem.to_owned(),
@@ -291,10 +296,10 @@ fn cases() -> u32 {
 
 fn try_programs(backing: Backing) {
     let config = Config { cases: cases(), failure_persistence: None, ..Config::default() };
-    let pipeline = house::pipeline();
+    let pipeline = instance::pipeline();
     let programs = prop::collection::vec(call(), 1..60);
     let outcome =
-        TestRunner::new(config).run(&programs, |calls| Bench::new(backing, &pipeline).run(&calls));
+        TestRunner::new(config).run(&programs, |calls| Pair::new(backing, &pipeline).run(&calls));
     if let Err(error) = outcome {
         panic!("{error}");
     }

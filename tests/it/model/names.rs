@@ -1,5 +1,4 @@
-//! The reference's rows, renames and links.
-//! Does not judge: that is the reference's own.
+//! Rows, renames and links in the reference.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +15,7 @@ impl Reference {
         Expected::Done
     }
 
-    /// Attachments keep a row; scratch, drafts and placeholders do not.
+    /// `rmdir` of a row. Attachments keep it; scratch, drafts and placeholders do not.
     pub fn rmdir(&mut self, row: &'static str) -> Expected {
         let Some(&id) = self.rows.get(row) else { return Expected::Error(Refusal::NotFound) };
         if self.slots.keys().any(|(of, _)| *of == id) {
@@ -40,7 +39,7 @@ impl Reference {
         }
     }
 
-    /// Items keep a list; scratch and placeholders do not.
+    /// `rmdir` of a list. Items keep it; scratch and placeholders do not.
     pub fn clear(&mut self, row: &'static str) -> Expected {
         let Some(&id) = self.rows.get(row) else { return Expected::Error(Refusal::NotFound) };
         let inside = |place: &(u32, &str)| place.0 == id && place.1.starts_with("list/");
@@ -121,7 +120,7 @@ impl Reference {
         Expected::Done
     }
 
-    /// Whether another user has scratch there, which nobody replaces.
+    /// Whether the place has scratch of another user, which nobody else may replace.
     fn is_anothers(&self, who: u32, place: (u32, &'static str)) -> bool {
         self.scratch.get(&place).is_some_and(|id| self.owners[id] != process(who).uid)
     }
@@ -155,7 +154,7 @@ impl Reference {
         }
     }
 
-    /// Judges scratch and attaches its bytes.
+    /// Judges a scratch file and attaches its bytes.
     fn attach(&mut self, file: u32, target: (u32, &'static str)) -> Expected {
         if let Some(full) = self.full(None, target) {
             return full;
@@ -181,7 +180,7 @@ impl Reference {
         }
     }
 
-    /// The different contents that have a name.
+    /// The number of different contents that have a name.
     pub fn contents(&self) -> usize {
         let named = self.slots.values().map(|id| &self.attachments[id]);
         named.collect::<BTreeSet<_>>().len()

@@ -1,15 +1,15 @@
-//! The reference's collections: the order of their items, and how many there may be.
-//! Does not judge bytes.
+//! Collections in the reference: the order of their items, and their greatest number.
 
 use std::collections::BTreeSet;
 
 use words::refusal::Rule;
 
-use super::house::LIST_MAX;
+use super::instance::LIST_MAX;
 use super::reference::{Expected, Place, Reference};
 
 impl Reference {
-    /// What is taken keeps its place, what comes back has it again; what arrives comes last.
+    /// Puts an attachment at a place. A replaced item keeps its position,
+    /// one that comes back has its old one, and a new one is last.
     pub(super) fn hang(&mut self, place: Place, id: u32) {
         let now = self.number();
         let arrival = self.vacated.remove(&place).unwrap_or(now);
@@ -24,7 +24,7 @@ impl Reference {
         self.slots.remove(&place)
     }
 
-    /// A link moves; inside a collection it keeps its place unless it takes another's.
+    /// Moves a link. Inside a collection it keeps its position, unless it replaces another item.
     pub(super) fn move_link(&mut self, from: Place, to: Place) {
         let arrival = self.arrivals.get(&from).copied();
         let Some(id) = self.take_down(from) else { return };
@@ -40,7 +40,7 @@ impl Reference {
         self.hang(to, id);
     }
 
-    /// Whether a list has no room for one more item: what is under way on free slots counts.
+    /// Whether a list has no room for one more item. Drafts of new items count.
     pub(super) fn is_full(&self, place: Place) -> bool {
         if collection(place.1) != Some("list") || self.slots.contains_key(&place) {
             return false;
@@ -54,14 +54,14 @@ impl Reference {
         items.len() as u64 >= LIST_MAX
     }
 
-    /// Why a collection does not take what arrives from elsewhere.
+    /// The reason why a collection does not take a file from elsewhere.
     pub(super) fn full(&self, from: Option<Place>, to: Place) -> Option<Expected> {
         let stays = |from: Place| from.0 == to.0 && collection(from.1) == collection(to.1);
         let full = !from.is_some_and(stays) && self.is_full(to);
         full.then(|| Expected::Refused(vec![Rule::MaxItems]))
     }
 
-    /// The items of a collection in its order.
+    /// The items of a collection, in its order.
     pub fn items(&self, row: &'static str, name: &str) -> Vec<String> {
         let Some(&row) = self.rows.get(row) else { return Vec::new() };
         let here = |place: &Place| place.0 == row && collection(place.1) == Some(name);
@@ -72,7 +72,7 @@ impl Reference {
     }
 }
 
-/// The collection that a name is in.
+/// The collection of a name.
 fn collection(name: &str) -> Option<&str> {
     name.split_once('/').map(|(collection, _)| collection)
 }

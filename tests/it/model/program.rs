@@ -1,5 +1,4 @@
 //! Random programs: system calls of a few processes on a few names.
-//! Does not run them.
 
 use proptest::prelude::*;
 
@@ -12,7 +11,7 @@ pub enum Call {
     Mkdir(&'static str),
     Rmdir(&'static str),
     RenameRow(&'static str, &'static str),
-    /// `rmdir` of the list, which is there again.
+    /// `rmdir` of the list, which is empty afterwards.
     Clear(&'static str),
     Open {
         who: u32,
@@ -32,7 +31,7 @@ pub enum Call {
     Read {
         fd: usize,
     },
-    /// `close` of a duplicate by any process.
+    /// `close` of a duplicate, by any process.
     Flush {
         who: u32,
         fd: usize,
@@ -63,7 +62,7 @@ pub enum Call {
         from: At,
         to: At,
     },
-    /// The first of the trash with these bytes.
+    /// Restores the first file of the trash with these bytes.
     Restore(Vec<u8>, At),
     Sweep,
     Restart,
@@ -109,7 +108,7 @@ pub fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Text, too little, too much, and another type.
+/// A good text, one that is too short, one that is too long, and another type.
 fn data() -> impl Strategy<Value = Vec<u8>> {
     let text = |letter: char, length: usize| letter.to_string().repeat(length).into_bytes();
     prop::sample::select(vec![

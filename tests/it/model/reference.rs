@@ -1,22 +1,22 @@
-//! The reference: what CONTRACT says of rows, fields, scratch and drafts, in plain maps.
-//! Does not know files, inodes or the catalogue; it is told only where the tree may choose, and checks the choice.
+//! The reference: rows, fields, scratch and drafts as CONTRACT describes them, in
+//! plain maps. Where the tree may choose, it is told the choice and checks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use words::refusal::Rule;
 
-use super::house::{DOC_MAX, DOC_MIN, NOTE_MAX};
+use super::instance::{DOC_MAX, DOC_MIN, NOTE_MAX};
 use super::kernel::{Answer, At, How, Refusal, process};
 
-/// A field of a row, by the row's number.
+/// The number of a row, and a field in it.
 pub(super) type Place = (u32, &'static str);
 
-/// What the tree must answer.
+/// The expected answer of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
     Done,
     Error(Refusal),
-    /// One of these rules must be named.
+    /// A refusal that names one of these rules.
     Refused(Vec<Rule>),
 }
 
@@ -54,16 +54,16 @@ pub(super) struct Draft {
     pub(super) replaced: Option<u32>,
 }
 
-/// What a draft began with.
+/// The first bytes of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     Empty,
-    /// It was truncated.
+    /// No bytes, after a truncation.
     Truncated,
     Stored,
 }
 
-/// Whom the path leads to a draft on a free slot.
+/// Who reaches a draft on a free slot by the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Path {
     Everybody,
@@ -85,7 +85,7 @@ pub(super) struct Handle {
     pub(super) writes: bool,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     Attachment(u32),
@@ -96,13 +96,13 @@ pub(super) enum Found {
 #[derive(Debug, Default)]
 pub struct Reference {
     pub(super) rows: BTreeMap<&'static str, u32>,
-    /// What hangs where. Changed by `hang` and `take_down` alone.
+    /// The attachment at each place. Only `hang` and `take_down` change it.
     pub(super) slots: BTreeMap<Place, u32>,
-    /// When each slot was first taken: the order of a collection.
+    /// When each slot was first taken, which is the order of a collection.
     pub(super) arrivals: BTreeMap<Place, u32>,
-    /// The same of those that were taken down.
+    /// The arrivals of slots that are free now.
     pub(super) vacated: BTreeMap<Place, u32>,
-    /// Also those without a name, until a sweep.
+    /// With those that have no name, until a sweep.
     pub(super) attachments: BTreeMap<u32, Vec<u8>>,
     pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
     /// The user of each scratch file.
@@ -112,12 +112,12 @@ pub struct Reference {
     pub(super) handles: BTreeMap<usize, Handle>,
     pub(super) unlinked: BTreeMap<(Place, u32), u32>,
     pub(super) emptied: BTreeSet<(Place, u32, u32)>,
-    /// Entries of the quarantine.
+    /// The number of entries in the quarantine.
     pub kept: usize,
     last: u32,
 }
 
-/// The rules that bytes break.
+/// The rules that some bytes break in a field.
 pub fn broken(field: &str, bytes: &[u8]) -> Vec<Rule> {
     let length = bytes.len() as u64;
     let mut rules = Vec::new();
@@ -151,12 +151,12 @@ pub(super) fn is_field(name: &str) -> bool {
 }
 
 impl Draft {
-    /// No path leads to what was judged: it lives on in its handles.
+    /// Whether the draft is committed. No path leads to it then; only its handles do.
     fn is_judged(&self) -> bool {
         matches!(self.stage, Stage::Committed | Stage::Refused(_))
     }
 
-    /// A free slot shows it to everybody.
+    /// Whether everybody sees the draft on its free slot.
     pub(super) fn is_shown(&self) -> bool {
         self.path == Path::Everybody && !self.over && !self.is_judged()
     }
@@ -165,7 +165,7 @@ impl Draft {
         self.path != Path::Nobody && self.place == place && !self.is_judged()
     }
 
-    /// Fewer are led to it than before.
+    /// Takes the draft from some of the processes that reach it.
     pub(super) fn hide(&mut self, path: Path) {
         self.path = self.path.max(path);
     }
@@ -187,7 +187,7 @@ impl Reference {
         Some((*self.rows.get(at.row)?, at.name))
     }
 
-    /// What a lookup by this process finds.
+    /// The target of a lookup by this process.
     pub(super) fn find(&self, who: u32, at: At) -> Option<Found> {
         let place = self.place(at)?;
         if !is_field(at.name) {
@@ -207,7 +207,7 @@ impl Reference {
         own.or_else(|| here(&Draft::is_shown))
     }
 
-    /// The names that a row lists.
+    /// The names in a row.
     pub fn list(&self, row: &'static str) -> Vec<String> {
         let Some(&row) = self.rows.get(row) else { return Vec::new() };
         let slots = self.slots.keys().filter(|(of, _)| *of == row).map(|(_, name)| *name);
@@ -218,7 +218,7 @@ impl Reference {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// Size and links of what the path shows to a process.
+    /// Size and links of the file that a path shows to a process.
     pub fn stat(&self, who: u32, at: At) -> Option<(u64, u32)> {
         let links = |id| self.slots.values().filter(|other| **other == id).count();
         let (bytes, links) = match self.find(who, at)? {
@@ -266,7 +266,7 @@ impl Reference {
         self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
-    /// Whether the process has a draft of this name; a draft of the attachment's other name does not count.
+    /// Whether the process has a draft of this name. One of another name of the attachment does not count.
     fn has_draft_over(&self, who: u32, (place, id): (Place, u32)) -> bool {
         let here = |draft: &Draft| {
             draft.path != Path::Nobody
@@ -302,7 +302,7 @@ impl Reference {
         Open::Draft(id)
     }
 
-    /// The process' own draft of a slot, or a new one.
+    /// Opens the process's own draft of a slot, or a new one.
     fn open_draft(&mut self, who: u32, place: Place, how: How, copies: bool) -> Open {
         let slot = self.slots.get(&place).copied();
         let own = self.drafts.iter().position(|draft| draft.is_at(place) && draft.owner == who);
@@ -342,7 +342,7 @@ impl Reference {
 }
 
 impl Draft {
-    /// The handle of scratch that was attached: it goes on as a draft.
+    /// The draft that an open handle of scratch becomes when the scratch is attached.
     pub(super) fn of_scratch(place: Place, owner: u32, bytes: Vec<u8>) -> Self {
         Self {
             place,

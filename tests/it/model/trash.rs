@@ -1,22 +1,21 @@
-//! The trash of the model: beside the reference's attachments without a name lies the same in the tree, and what is put
-//! back is judged like a move.
-//! Does not compare names: the laws in `trash` do.
+//! The trash in the reference: the attachments without a name. What is put
+//! back is judged like a move. The names in the trash are tested in `trash`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::attr::RenameMode;
 use mediafs::tree::{Caller, Ino};
 use proptest::prelude::*;
 
 use super::kernel::{Answer, At, Kernel, Refusal};
 use super::reference::{Expected, Reference, broken, is_field};
-use super::{Bench, Judged, agree};
+use super::{Judged, Pair, agree};
 
 pub const ROOT: Caller = Caller { uid: 0, gid: 0, tid: 99 };
 
-/// A file of the trash.
+/// A file in the trash.
 #[derive(Debug, Clone)]
 pub struct Lost {
     pub day: Ino,
@@ -25,7 +24,7 @@ pub struct Lost {
 }
 
 impl Kernel<'_> {
-    /// What the trash has, in the order of its directories.
+    /// The files in the trash, in the order of its directories.
     pub fn trash(self) -> Vec<Lost> {
         let trash = self.lookup(ROOT, Ino(1), "trash").expect("the trash").attr.ino;
         let mut found = Vec::new();
@@ -80,7 +79,7 @@ impl Reference {
         lost
     }
 
-    /// Puts the one with these bytes back. `None` if there are several: nobody could say which it was.
+    /// Puts the attachment with these bytes back. `None` if there are several, which cannot be told apart.
     pub fn restore(&mut self, bytes: &[u8], to: At) -> Option<Expected> {
         let named: BTreeSet<_> = self.slots.values().copied().collect();
         let same = |(id, other): &(&u32, &Vec<u8>)| !named.contains(id) && other[..] == *bytes;
@@ -103,7 +102,7 @@ impl Reference {
     }
 }
 
-impl Bench {
+impl Pair {
     pub(super) fn restore(&mut self, data: &[u8], to: At) -> Judged {
         let lost = self.kernel().trash().into_iter().find(|lost| lost.bytes == data);
         let Some(lost) = lost else { return Ok(()) };
@@ -112,7 +111,7 @@ impl Bench {
     }
 
     pub(super) fn sweep(&mut self) -> Judged {
-        let swept = self.house.library().sweep(Patience::None);
+        let swept = self.instance.library().sweeper.sweep(Patience::None);
         prop_assert!(swept.is_ok(), "{swept:?}");
         self.reference.sweep();
         Ok(())

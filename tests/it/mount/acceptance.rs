@@ -23,7 +23,7 @@ fn sample_with(change: impl FnOnce(String) -> String) -> Option<Mount> {
         .expect("mediafs runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let config = fs::read_to_string(directory.path().join("mediafs.toml")).expect("the sample");
-    Mount::with(&change(config))
+    Mount::with(change(config))
 }
 
 fn exif(path: &Path) -> Done {

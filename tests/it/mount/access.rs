@@ -1,5 +1,5 @@
-//! Who may do what: every user meets what it would meet on a local disk, and what the kernel cannot know the daemon decides
-//! itself (CONTRACT 1, 2.1 and 4).
+//! Permissions: every user gets what a local disk would answer, and
+//! the daemon decides where the kernel cannot (CONTRACT 1, 2.1 and 4).
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
@@ -11,46 +11,26 @@ use super::daemon::Mount;
 use super::tool::{Done, installed};
 use super::user::{MEMBER, OWNER, ROOT, STRANGER, TEAM, User, is_denied, may_become_others};
 use super::{names, picture, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-trash = "1h"
+fn config() -> Config {
+    Config::new()
+        .with("library.trash = '1h'")
+        .with("mount.allow_other = true")
+        .table("user", "integer")
+        .field("memo", "file")
+        .field("note", "file")
+        .field("avatar", "image, thumbnails = ['w64']")
+        // The table of the team.
+        .table("team", "integer")
+        .with("tables.team.group = '2000'")
+        .with("tables.team.dir_mode = '0775'")
+        .field("memo", "file")
+}
 
-[mount]
-allow_other = true
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.note]
-type = "file"
-
-[tables.user.fields.avatar]
-type = "image"
-thumbnails = ["w64"]
-
-# Whose table is the team's.
-[tables.team]
-id = "integer"
-group = "2000"
-dir_mode = "0775"
-
-[tables.team.fields.memo]
-type = "file"
-"#;
-
-/// A mount that others reach.
+/// A mount that other users reach.
 fn mount() -> Option<Mount> {
-    if !may_become_others() {
-        return None;
-    }
-    let mut mount = Mount::with(CONFIG)?;
-    mount.open_to_all();
-    Some(mount)
+    may_become_others().then(|| config().mount())?
 }
 
 fn set(path: &Path, uid: u32, mode: u32) {
@@ -65,7 +45,7 @@ fn common_row(mount: &Mount) -> PathBuf {
     row
 }
 
-/// What is done to a row that holds `memo`, by name; the row is `$1`.
+/// Operations on a row with a file `memo`, by name. The path of the row is `$1`.
 const DEEDS: [(&str, &str); 23] = [
     ("read", "cat $1/memo"),
     ("write", "echo new > $1/memo"),
@@ -92,18 +72,18 @@ const DEEDS: [(&str, &str); 23] = [
     ("rm -r of the row", "rm -rf $1"),
 ];
 
-/// The modes of a row and of the file in it, and the files' owner.
+/// The modes of a row and of its file, and the owner of both.
 const MODES: [(u32, u32, User); 6] = [
     (0o755, 0o644, OWNER),
     (0o775, 0o660, OWNER),
     (0o700, 0o644, OWNER),
     (0o777, 0o604, OWNER),
     (0o771, 0o600, OWNER),
-    // Of a sticky row only owners remove.
+    // In a sticky directory only owners remove.
     (0o1777, 0o666, MEMBER),
 ];
 
-/// Makes a table as it is before each deed: the row 42 of the owner, with a file.
+/// Makes the table anew: the owner's row 42, with a file.
 fn prepare(table: &Path, (row_mode, file_mode, owner): (u32, u32, User)) -> PathBuf {
     for row in names(table) {
         fs::remove_dir_all(table.join(row)).expect("removed");
@@ -118,7 +98,8 @@ fn prepare(table: &Path, (row_mode, file_mode, owner): (u32, u32, User)) -> Path
     row
 }
 
-/// What a deed came to: the exit code, what it printed, the reason that it gave, and what is there then.
+/// The outcome of an operation: the exit code, the output, the error
+/// message, and the names and files that are there afterwards.
 fn outcome(user: User, deed: &str, table: &Path, modes: (u32, u32, User)) -> String {
     let row = prepare(table, modes);
     let Done { code, stdout, stderr } = user.shell(deed, &[&row]);
@@ -360,7 +341,7 @@ fn row_json_and_the_url_of_a_field_are_held_to_what_they_tell_of() {
     }
 }
 
-/// The one file in the trash.
+/// The path of the one file in the trash.
 fn lost(mount: &Mount) -> PathBuf {
     let day = mount.path("trash");
     let [day] = &names(&day).iter().map(|name| day.join(name)).collect::<Vec<_>>()[..] else {

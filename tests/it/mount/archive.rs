@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::tool::{Done, installed, shell};
 use super::{accepts, refuses, refuses_over, replaces};
 
-/// Packs the source under the target's name, next to the source.
+/// Packs the source under the target's name, into an archive beside the source.
 fn pack(command: &str, source: &Path, target: &Path) -> PathBuf {
     let name = target.file_name().expect("a name");
     let staged = source.with_file_name("packed").join(name);

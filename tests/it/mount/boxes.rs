@@ -1,4 +1,4 @@
-//! Drop boxes: each finished file below `/drop` becomes a row, once, and stays as it was sent.
+//! Drop boxes: each finished file below `/drop` becomes one row, and stays as it was sent.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -9,55 +9,32 @@ use std::time::{Duration, Instant};
 use super::daemon::Mount;
 use super::tool::run;
 use super::{EPERM, errno, names, picture, read};
-use crate::limits::until;
+use crate::config::Config;
+use crate::wait::{found, until};
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
+fn config() -> Config {
+    Config::new()
+        .table("page", "integer")
+        .field("scan", "image, format = 'jpeg'")
+        .table("note", "name")
+        .field("texts", "file, collection = 'list'")
+        .with("boxes.scanner = { into = 'page.scan', id = '{counter}', settle = '1s' }")
+        .with("boxes.texts = { into = 'note.texts', id = '{stem}', settle = '30s' }")
+        .with("boxes.letters = { into = 'note.texts', id = 'letter-{counter}', settle = '30s' }")
+}
 
-[tables.page]
-id = "integer"
-
-[tables.page.fields.scan]
-type = "image"
-format = "jpeg"
-
-[tables.note]
-id = "name"
-
-[tables.note.fields.texts]
-type = "file"
-collection = "list"
-
-[boxes.scanner]
-into = "page.scan"
-id = "{counter}"
-settle = "1s"
-
-[boxes.texts]
-into = "note.texts"
-id = "{stem}"
-settle = "30s"
-
-[boxes.letters]
-into = "note.texts"
-id = "letter-{counter}"
-settle = "30s"
-"#;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until the rows of a table that hold a file are these many.
+/// Waits until exactly this many rows of a table hold a file, and returns their ids.
 fn rows(mount: &Mount, table: &str, count: usize) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let found = filled(mount, table);
-        if found.len() >= count || Instant::now() > deadline {
-            assert_eq!(found.len(), count, "{found:?}");
-            return found;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
+    let found = found(&format!("{count} rows of {table}"), || {
+        Some(filled(mount, table)).filter(|rows| rows.len() >= count)
+    });
+    assert_eq!(found.len(), count, "{found:?}");
+    found
+}
+
+/// Waits until every closed file in the boxes has been received.
+fn all_received(mount: &Mount) {
+    until("nothing is waited for", || mount.status()["open"]["arrivals"] == 0);
 }
 
 fn filled(mount: &Mount, table: &str) -> Vec<String> {
@@ -76,7 +53,7 @@ fn inbox(mount: &Mount) -> PathBuf {
 
 #[test]
 fn each_finished_file_becomes_a_row_and_stays_as_it_was_sent() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let sent = mount.outside("page one.png", &picture::good(1));
     let there = inbox(&mount).join("page one.png");
     run("cp", &[Path::new("-p"), &sent, &there]).succeeded();
@@ -96,21 +73,22 @@ fn each_finished_file_becomes_a_row_and_stays_as_it_was_sent() {
 
 #[test]
 fn a_rename_from_a_temporary_name_finishes_a_file_at_once() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let directory = mount.path("drop/texts");
     fs::write(directory.join("letter.txt.part"), b"Dear Sir").expect("written");
     fs::rename(directory.join("letter.txt.part"), directory.join("letter.txt")).expect("renamed");
-    // Its own time is 30 s: the rename alone can have finished it so soon.
+    // The settling time is 30 s, so only the rename can have finished it so soon.
     let began = Instant::now();
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
     assert!(began.elapsed() < Duration::from_secs(25));
     assert_eq!(read(&mount.path("models/note/letter/texts/letter.txt")).0, b"Dear Sir");
 }
 
-/// The kernel tells of a close after it has answered it: a rename that came first made the file wait for its settling time.
+/// The kernel reports a close after it has answered it. If the rename
+/// was reported first, the file had to wait for its settling time.
 #[test]
 fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let directory = mount.path("drop/texts");
     let mut part = fs::File::create(directory.join("letter.txt.part")).expect("opened");
     part.write_all(b"Dear Sir").expect("written");
@@ -126,15 +104,15 @@ fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
 
 #[test]
 fn a_file_that_is_still_written_is_not_finished() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let bytes = picture::good(1).0;
     let path = inbox(&mount).join("slow.png");
     let mut file = OpenOptions::new().create(true).append(true).open(&path).expect("it opens");
     file.write_all(&bytes[..100]).expect("written");
-    // Another program's whole life passes meanwhile; the open file has had longer than its settling time.
+    // The slow file is open for longer than its settling time when one that was written later is a row.
     fs::write(inbox(&mount).join("quick.png"), &picture::good(2).0).expect("written");
     rows(&mount, "page", 1);
-    thread::sleep(Duration::from_millis(1_500));
+    all_received(&mount);
     assert_eq!(names(&mount.path("models/page")).len(), 1);
     file.write_all(&bytes[100..]).expect("written");
     drop(file);
@@ -143,14 +121,14 @@ fn a_file_that_is_still_written_is_not_finished() {
 
 #[test]
 fn the_same_bytes_again_are_no_second_row_and_others_are() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let path = inbox(&mount).join("a.png");
     fs::write(&path, &picture::good(1).0).expect("written");
     rows(&mount, "page", 1);
     fs::write(&path, &picture::good(1).0).expect("written");
     fs::write(inbox(&mount).join("b.png"), &picture::good(2).0).expect("written");
     rows(&mount, "page", 2);
-    thread::sleep(Duration::from_millis(1_500));
+    all_received(&mount);
     rows(&mount, "page", 2);
     fs::write(&path, &picture::good(3).0).expect("written");
     rows(&mount, "page", 3);
@@ -158,14 +136,11 @@ fn the_same_bytes_again_are_no_second_row_and_others_are() {
 
 #[test]
 fn a_refused_file_stays_with_the_reason_beside_it_and_makes_no_row() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let path = inbox(&mount).join("bad.png");
     fs::write(&path, &picture::cut_short(1).0).expect("written");
     let reason = inbox(&mount).join("bad.png.REFUSED.txt");
-    let deadline = Instant::now() + PATIENCE;
-    while !reason.exists() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-    }
+    until("it is refused", || reason.exists());
     let text = fs::read_to_string(&reason).expect("the reason");
     assert!(text.contains("truncated") && text.contains("hint"), "{text}");
     assert!(mount.last_error().contains("truncated"), "{}", mount.last_error());
@@ -173,16 +148,13 @@ fn a_refused_file_stays_with_the_reason_beside_it_and_makes_no_row() {
     assert_eq!(read(&path), picture::cut_short(1), "as it was sent");
     fs::write(&path, &picture::good(1).0).expect("written again");
     rows(&mount, "page", 1);
-    let deadline = Instant::now() + PATIENCE;
-    while reason.exists() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(names(&inbox(&mount)), ["bad.png"], "the reason goes with the next success");
+    until("the reason goes with the next success", || !reason.exists());
+    assert_eq!(names(&inbox(&mount)), ["bad.png"]);
 }
 
 #[test]
 fn ten_files_at_once_get_ten_ids() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     thread::scope(|scope| {
         for number in 0..10 {
             let path = inbox(&mount).join(format!("{number}.png"));
@@ -197,30 +169,22 @@ fn ten_files_at_once_get_ten_ids() {
 
 #[test]
 fn a_crash_loses_no_file_and_attaches_none_twice() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     for number in 0..6 {
         fs::write(inbox(&mount).join(format!("{number}.png")), &picture::good(number).0)
             .expect("written");
     }
-    rows_some(&mount);
+    until("there is a row", || !filled(&mount, "page").is_empty());
     mount.kill9();
     mount.restart();
     rows(&mount, "page", 6);
-    thread::sleep(Duration::from_millis(1_500));
+    all_received(&mount);
     rows(&mount, "page", 6);
-}
-
-/// Waits until there is a row at all.
-fn rows_some(mount: &Mount) {
-    let deadline = Instant::now() + PATIENCE;
-    while filled(mount, "page").is_empty() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
 fn rsync_into_a_box_settles() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let source = mount.outside("source.png", &picture::good(1));
     let tree = source.parent().expect("a directory").join("tree");
     fs::create_dir(&tree).expect("a directory");
@@ -234,7 +198,7 @@ fn rsync_into_a_box_settles() {
 
 #[test]
 fn a_box_takes_files_and_no_directories() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     assert_eq!(names(&mount.path("drop")), ["letters", "scanner", "texts"]);
     assert_eq!(errno(fs::create_dir(inbox(&mount).join("x"))), EPERM);
     assert_eq!(errno(fs::create_dir(mount.path("drop/other"))), EPERM);
@@ -244,51 +208,50 @@ fn a_box_takes_files_and_no_directories() {
     fs::create_dir(mount.path("models/page/7")).expect("a row");
     fs::rename(&path, mount.path("models/page/7/scan.png")).expect("moved onto a field by hand");
     assert_eq!(names(&mount.path("models/page/7")), ["scan.jpg"]);
-    thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(names(&mount.path("models/page")), ["7"], "it is no file of the box any more");
+    // A file that came later is received later.
+    fs::write(inbox(&mount).join("b.png"), &picture::good(2).0).expect("written");
+    assert_eq!(rows(&mount, "page", 2), ["7", "8"], "it is no file of the box any more");
+    all_received(&mount);
+    assert_eq!(names(&mount.path("models/page")), ["7", "8"]);
 }
 
-/// Sends a text into a box as an FTP server does, which is finished at once.
+/// Sends a text into a box as an FTP server does: written under a temporary name and renamed, it is finished at once.
 fn send(mount: &Mount, inbox: &str, name: &str, text: &str) {
     let part = mount.path("drop").join(inbox).join(format!("{name}.part"));
     fs::write(&part, text).expect("written");
     fs::rename(&part, part.with_extension("")).expect("renamed");
 }
 
-/// Reading a file moves the time of its last access: it was offered again for that, read anew at every start, and went to the
-/// quarantine when it expired although it had become a row.
+/// Reading a file moves its access time. For that it was offered again, read anew
+/// at every start, and quarantined at its expiry although it had become a row.
 #[test]
 fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace() {
-    let config = CONFIG.replace("path = \"library\"", "path = \"library\"\nscratch = \"10s\"");
-    let Some(mut mount) = Mount::with(&config) else { return };
+    let Some(mut mount) = config().with("library.scratch = '10s'").mount() else { return };
     send(&mount, "texts", "letter.txt", "Dear Sir");
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
     mount.stop();
     mount.restart();
     assert_eq!(mount.status()["open"]["arrivals"], 0, "nothing is left to do");
-    let deadline = Instant::now() + PATIENCE;
-    while !names(&mount.path("drop/texts")).is_empty() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(names(&mount.path("drop/texts")), [""; 0], "expired");
+    until("it has expired", || names(&mount.path("drop/texts")).is_empty());
     assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is a row");
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
 }
 
-/// The threads of the boxes were given two files a second each, however soon they had done.
+/// The threads of the boxes took two files a second each, however soon they had received them.
 #[test]
 fn hundreds_of_files_do_not_wait_for_one_another() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     for number in 0..300 {
         send(&mount, "texts", &format!("{number}.txt"), &format!("number {number}"));
     }
     rows(&mount, "note", 300);
 }
 
-/// A thousand ids were tried from 1 on: a box refused its files after every start once it had more rows than that.
+/// Ids were tried one after the other from 1 on, at most a thousand: a
+/// box with more rows than that refused its files after every start.
 #[test]
 fn numbers_go_on_behind_the_largest_however_many_there_are() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let notes = mount.path("models/note");
     for number in 1..=1_001 {
         fs::create_dir(notes.join(format!("letter-{number}"))).expect("a row");
@@ -306,8 +269,7 @@ fn numbers_go_on_behind_the_largest_however_many_there_are() {
 
 #[test]
 fn a_negative_name_keeps_no_box_from_counting() {
-    let config = CONFIG.replace("id = \"integer\"", "id = \"name\"");
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = config().with("tables.page.id = 'name'").mount() else { return };
     fs::create_dir(mount.path("models/page/-5")).expect("a row");
     fs::write(inbox(&mount).join("a.png"), &picture::good(1).0).expect("written");
     assert_eq!(rows(&mount, "page", 1), ["1"]);
@@ -315,7 +277,7 @@ fn a_negative_name_keeps_no_box_from_counting() {
 
 #[test]
 fn what_is_moved_out_of_a_field_into_a_box_arrives() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let page = mount.path("models/page/7");
     fs::create_dir(&page).expect("a row");
     fs::write(page.join("scan.jpg"), picture::good(1)).expect("taken");
@@ -326,9 +288,10 @@ fn what_is_moved_out_of_a_field_into_a_box_arrives() {
 
 #[test]
 fn a_file_that_no_id_comes_of_is_in_the_quarantine() {
-    let config = CONFIG.replace("settle = \"30s\"", "settle = \"1s\"");
-    let config = config.replace("[tables.page]", "scratch = \"4s\"\n\n[tables.page]");
-    let Some(mount) = Mount::with(&config) else { return };
+    let config = config()
+        .with("library.scratch = '4s'")
+        .with("boxes.texts = { into = 'note.texts', id = '{stem}', settle = '1s' }");
+    let Some(mount) = config.mount() else { return };
     let texts = mount.path("drop/texts");
     fs::write(texts.join("a .txt"), "a text").expect("written");
     let quarantine = mount.path(".mediafs/quarantine");
@@ -341,7 +304,7 @@ fn a_file_that_no_id_comes_of_is_in_the_quarantine() {
 
 #[test]
 fn the_names_of_reasons_are_nobody_elses() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let file = inbox(&mount).join("x.REFUSED.txt");
     assert_eq!(errno(fs::write(&file, "mine")), EPERM);
     fs::write(inbox(&mount).join(".x.part"), "mine").expect("scratch");

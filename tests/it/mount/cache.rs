@@ -1,4 +1,5 @@
-//! The limits of variants (CONTRACT 5): what may be asked for, what is listed, what is purged and what goes by itself.
+//! The limits of variants (CONTRACT 5): which may be asked for,
+//! which are listed, how they are purged and when they are evicted.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,50 +12,27 @@ use std::time::Duration;
 use super::daemon::Mount;
 use super::tool::{run, shell};
 use super::{EAGAIN, ENOENT, ENOTEMPTY, EROFS, errno, names, picture, read, rest};
-use crate::limits::{files, is_log, is_root, until};
+use crate::config::Config;
+use crate::limits::{files, is_log, is_root};
+use crate::wait::until;
 
-/// A library whose cache holds three or four pictures of noise.
-const SMALL: &str = r#"
-[library]
-path = "library"
-
-[cache]
-size = "120 KiB"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "image"
-thumbnails = ["w64", "32x32c.webp"]
-
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-
-[tables.user.fields.any]
-type = "image"
-sizes = "any"
-
-[tables.user.fields.listed]
-type = "image"
-sizes = "listed"
-thumbnails = ["w50", "h20.webp"]
-
-[tables.user.fields.step]
-type = "image"
-sizes = 50
-"#;
-
-fn small() -> Option<Mount> {
-    Mount::with(SMALL)
+/// The cache holds three or four pictures of noise.
+fn config() -> Config {
+    Config::new()
+        .with("cache.size = '120 KiB'")
+        .table("user", "integer")
+        .field("avatar", "image, thumbnails = ['w64', '32x32c.webp']")
+        .field("photos", "image, collection = 'list'")
+        .field("any", "image, sizes = 'any'")
+        .field("listed", "image, sizes = 'listed', thumbnails = ['w50', 'h20.webp']")
+        .field("step", "image, sizes = 50")
 }
 
 fn variants(mount: &Mount) -> u64 {
     mount.status()["library"]["variants"].as_u64().expect("a number")
 }
 
-/// What nginx makes an `ETag` and a Last-Modified of.
+/// The values that nginx makes `ETag` and Last-Modified of.
 fn etag(path: &Path) -> (i64, i64, u64) {
     let stat = fs::metadata(path).expect("stat");
     (stat.mtime(), stat.mtime_nsec(), stat.len())
@@ -62,7 +40,7 @@ fn etag(path: &Path) -> (i64, i64, u64) {
 
 #[test]
 fn sizes_bounds_what_may_be_asked_for() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     for field in ["any", "listed", "step"] {
         mount.attach(field, &picture::good(1));
     }
@@ -96,7 +74,7 @@ fn sizes_bounds_what_may_be_asked_for() {
 
 #[test]
 fn a_preset_that_names_no_format_is_offered_in_all_of_them() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("listed", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/listed");
     assert_eq!(names(&thumbs), ["h20.webp", "w50.png"]);
@@ -105,7 +83,7 @@ fn a_preset_that_names_no_format_is_offered_in_all_of_them() {
 
 #[test]
 fn presets_are_listed_before_they_are_rendered_and_listing_renders_nothing() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("avatar", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/avatar");
     assert_eq!(names(&thumbs), ["32x32c.webp", "w64.png"]);
@@ -120,7 +98,7 @@ fn presets_are_listed_before_they_are_rendered_and_listing_renders_nothing() {
 
 #[test]
 fn a_variant_that_is_removed_is_purged_and_comes_back_with_the_same_etag() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     let beside = avatar.with_file_name("avatar@w64.png");
@@ -139,7 +117,7 @@ fn a_variant_that_is_removed_is_purged_and_comes_back_with_the_same_etag() {
 
 #[test]
 fn a_variant_that_is_purged_under_a_reader_is_readable_to_the_end() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("avatar", &picture::good(1));
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     let bytes = read(&thumb);
@@ -153,7 +131,7 @@ fn a_variant_that_is_purged_under_a_reader_is_readable_to_the_end() {
 
 #[test]
 fn rm_r_of_thumbs_purges_them_without_an_error() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("avatar", &picture::good(1));
     mount.attach("any", &picture::good(2));
     let thumbs = mount.path("thumbs/user/42");
@@ -173,7 +151,7 @@ fn rm_r_of_thumbs_purges_them_without_an_error() {
 
 #[test]
 fn rm_r_of_the_thumbs_of_a_collection_purges_them_without_an_error() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     let photos = mount.row().join("photos");
     for name in ["front.png", "back.png"] {
         fs::write(photos.join(name), picture::good(1)).expect("taken");
@@ -194,7 +172,7 @@ fn rm_r_of_the_thumbs_of_a_collection_purges_them_without_an_error() {
 
 #[test]
 fn a_collection_that_is_removed_under_a_shell_is_there_for_everybody_else() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     let photos = mount.row().join("photos");
     let script = r#"cd "$1" && rmdir "$1" && ls -a "$1" && cp "$2" "$1/front.png" && ls "$1""#;
     let source = mount.outside("source.png", &picture::good(1));
@@ -204,10 +182,10 @@ fn a_collection_that_is_removed_under_a_shell_is_there_for_everybody_else() {
     assert_eq!(read(&photos.join("front.png")), picture::good(1));
 }
 
-/// `rmdir` leaves the kernel with a dead inode, which whoever stands in the directory keeps alive.
+/// After `rmdir` the kernel keeps a dead inode as long as a process has it as working directory.
 #[test]
 fn a_thumbs_directory_that_is_removed_under_a_shell_is_there_for_everybody_else() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("avatar", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/avatar");
     let script = r#"cd "$1" && cat w64.png > /dev/null && rm -r "$1" && ls "$1" && cat "$1/w64.png" | wc -c"#;
@@ -219,7 +197,7 @@ fn a_thumbs_directory_that_is_removed_under_a_shell_is_there_for_everybody_else(
 
 #[test]
 fn the_oldest_variants_go_when_the_cache_is_full_and_come_back_when_they_are_asked_for() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("any", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/any");
     let names_of = |range: std::ops::Range<u32>| range.map(|n| format!("w{n}.png"));
@@ -238,7 +216,7 @@ fn the_oldest_variants_go_when_the_cache_is_full_and_come_back_when_they_are_ask
         sizes.sum::<u64>() - picture::good(1).len() as u64
     };
     assert!(cached() > limit);
-    // Nobody asks for it: the daemon does this by itself.
+    // The daemon evicts by itself.
     until("the cache is within its limit, on the disk too", || cached() <= limit);
     let left = names(&thumbs);
     let newest: Vec<_> = names_of(160 - u32::try_from(left.len()).expect("few")..160).collect();
@@ -254,7 +232,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn variants_die_with_their_original_after_the_hold() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/avatar");
     for name in ["w64.png", "32x32c.webp", "w16.jpg"] {
@@ -270,7 +248,7 @@ fn variants_die_with_their_original_after_the_hold() {
 
 #[test]
 fn tens_of_thousands_of_random_names_leave_the_daemon_as_it_was() {
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("step", &picture::good(1));
     let thumbs = mount.path("thumbs/user/42/step");
     let ask = |range: std::ops::Range<u32>| {
@@ -284,7 +262,7 @@ fn tens_of_thousands_of_random_names_leave_the_daemon_as_it_was() {
             assert_eq!(errno(fs::metadata(thumbs.join(&name))), ENOENT, "{name}");
         }
     };
-    // What is allocated once, and kept: threads' stacks, statements, connections.
+    // What is allocated once and kept: stacks of threads, statements, connections.
     ask(0..5_000);
     let before = resident(&mount);
     ask(5_000..45_000);
@@ -295,22 +273,22 @@ fn tens_of_thousands_of_random_names_leave_the_daemon_as_it_was() {
     assert_eq!(mount.status()["workers"]["spawned"], 1, "the worker that judged the original");
 }
 
-/// KiB of memory that the daemon holds.
+/// The resident memory of the daemon in KiB.
 fn resident(mount: &Mount) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", mount.pid())).expect("its status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// The workers of a daemon, stopped for as long as this lives.
+/// The workers of a daemon, stopped until this is dropped.
 struct Stopped(BTreeSet<String>);
 
 impl Stopped {
-    /// Makes the daemon start all the workers that it ever has, and stops them.
+    /// Makes the daemon start as many workers as it ever has, and stops them.
     fn workers_of(mount: &Mount, thumbs: &Path) -> Self {
         let children =
             || mount.children("worker").iter().map(u32::to_string).collect::<BTreeSet<_>>();
-        // Requests that render one at a time keep one worker busy; those that come at once need all.
+        // Requests one after another keep one worker busy; only requests at the same time need all.
         let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
         for round in 0.. {
             let found = children();
@@ -345,7 +323,7 @@ fn signal(which: &str, processes: &BTreeSet<String>) {
 #[test]
 fn renders_queued_beyond_their_bound_are_eagain_and_the_others_are_answered() {
     const ASKERS: u32 = 300;
-    let Some(mount) = small() else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("any", &picture::png(320, 240, 1));
     let thumbs = mount.path("thumbs/user/42/any");
     let stopped = Stopped::workers_of(&mount, &thumbs);
@@ -354,7 +332,7 @@ fn renders_queued_beyond_their_bound_are_eagain_and_the_others_are_answered() {
         let (answer, thumb) = (answer.clone(), thumbs.join(format!("w{width}.png")));
         thread::spawn(move || answer.send(fs::metadata(thumb).map(|stat| stat.len())));
     }
-    // With the workers stopped nobody is answered but those who are too many.
+    // With the workers stopped, only requests beyond the limit are answered.
     let mut refused = 0;
     let patience = Duration::from_secs(2);
     while let Ok(answer) = answers.recv_timeout(patience) {
@@ -375,11 +353,10 @@ fn only_who_may_write_to_the_row_may_purge_and_only_who_may_enter_it_sees_its_th
     if !is_root() {
         return;
     }
-    let config = SMALL.replace("[cache]", "[mount]\nallow_other = true\n\n[cache]");
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = config().with("mount.allow_other = true").mount() else { return };
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     mount.attach("avatar", &picture::good(1));
-    // The way to the mountpoint is root's alone.
+    // Only root may enter the directory above the mountpoint.
     let above = mount.mountpoint().parent().expect("above").to_owned();
     run("chmod", &[Path::new("755"), &above]).succeeded();
     let stranger = |script: &str| {

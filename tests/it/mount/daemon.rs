@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -12,39 +13,40 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::tool::Done;
-use super::{CONFIG, tool};
+use super::{config, tool};
+use crate::config::Config;
 
-/// A loaded machine builds and tests at once; a healthy start takes a fraction of a second.
+/// Long enough for a loaded machine; a healthy start takes a fraction of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Mount {
     directory: TempDir,
     daemon: Option<Child>,
-    /// What it finds in its environment beside ours.
+    /// Variables of the daemon's environment, in addition to the test's.
     environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Mount {
-    /// Mounts the tests' tree. `None`, said aloud, where the kernel has no FUSE for us.
+    /// Mounts the configuration of most tests. `None`, with a message, without FUSE.
     pub fn start() -> Option<Self> {
-        Self::with(CONFIG)
+        config().mount()
     }
 
-    pub fn with(config: &str) -> Option<Self> {
+    pub fn with(config: impl AsRef<str>) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
         mount.restart();
         Some(mount)
     }
 
-    /// All but the mount itself, which tells the socket `notify` beside the mountpoint how far it is.
-    pub fn as_service(config: &str) -> Option<Self> {
+    /// Prepares a mount that reports its state to the socket `notify` beside the mountpoint.
+    pub fn as_service(config: impl AsRef<str>) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
         mount.environment.push(("NOTIFY_SOCKET", mount.directory.path().join("notify")));
         Some(mount)
     }
 
-    /// A mount whose daemon finds this in its environment.
-    pub fn within(environment: &[(&'static str, &Path)], config: &str) -> Option<Self> {
+    /// Mounts with these variables in the daemon's environment.
+    pub fn within(environment: &[(&'static str, &Path)], config: &Config) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
         mount.environment =
             environment.iter().map(|(name, it)| (*name, it.to_path_buf())).collect();
@@ -52,15 +54,24 @@ impl Mount {
         Some(mount)
     }
 
-    /// All but the mount itself.
-    pub fn prepared(config: &str) -> Option<Self> {
+    /// Prepares everything for a mount, which `restart` starts.
+    pub fn prepared(config: impl AsRef<str>) -> Option<Self> {
         if !tool::present("/dev/fuse", Path::new("/dev/fuse").exists()) {
             return None;
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
-        fs::write(directory.path().join("mediafs.toml"), config).expect("the configuration");
+        // Temporary directories are closed to other users, who must reach the mountpoint.
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), all).expect("it is ours");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
-        Some(Self { directory, daemon: None, environment: Vec::new() })
+        let mount = Self { directory, daemon: None, environment: Vec::new() };
+        mount.configure(config);
+        Some(mount)
+    }
+
+    /// Writes another configuration, for the next start.
+    pub fn configure(&self, config: impl AsRef<str>) {
+        fs::write(self.config(), config.as_ref()).expect("the configuration");
     }
 
     /// Runs another command with the same configuration.
@@ -71,25 +82,18 @@ impl Mount {
         tool::run(env!("CARGO_BIN_EXE_mediafs"), &all)
     }
 
-    /// Lets other users come as far as the mountpoint: temporary directories are their owner's.
-    pub fn open_to_all(&mut self) {
-        use std::os::unix::fs::PermissionsExt;
-        let all = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(self.directory.path(), all).expect("it is ours");
-    }
-
-    /// Starts the daemon again over the same library.
+    /// Starts the daemon over the same library.
     pub fn restart(&mut self) {
         self.restart_with(&[]);
     }
 
-    /// Starts the daemon again, with other arguments of `mount`.
+    /// Starts the daemon with more arguments of `mount`.
     pub fn restart_with(&mut self, arguments: &[&str]) {
         let said = self.launch(arguments).expect("mediafs mounts");
         assert!(said.starts_with("mounted on "), "it said {said:?}");
     }
 
-    /// Starts the daemon again; whether it mounts.
+    /// Starts the daemon, and returns whether it mounts.
     pub fn try_restart(&mut self) -> bool {
         let mounts = self.launch(&[]).is_some();
         if !mounts {
@@ -98,7 +102,7 @@ impl Mount {
         mounts
     }
 
-    /// Starts the daemon; the first line that it says, if it says any.
+    /// Starts the daemon, and returns the first line that it prints, if any.
     fn launch(&mut self, arguments: &[&str]) -> Option<String> {
         assert!(self.daemon.is_none(), "it runs");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log");
@@ -128,7 +132,7 @@ impl Mount {
         }
     }
 
-    /// Kills the daemon as a crash would: nothing is flushed, nothing unmounted.
+    /// Kills the daemon as in a crash, and waits for its end. Nothing is flushed or unmounted.
     pub fn kill9(&mut self) {
         self.kill();
         self.reap();
@@ -139,22 +143,22 @@ impl Mount {
         self.daemon.as_mut().expect("it runs").kill().expect("killed");
     }
 
-    /// Waits for the end of a daemon that was killed.
+    /// Waits for the end of a killed daemon.
     pub fn reap(&mut self) {
         self.leave().wait().expect("ended");
     }
 
-    /// Forgets a daemon that was killed, whatever has become of it.
+    /// Gives a killed daemon up without waiting for its end.
     pub fn leave(&mut self) -> Child {
         self.daemon.take().expect("it runs")
     }
 
-    /// Sends the daemon a signal, by name.
+    /// Sends the daemon a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         tool::run("kill", &["-s", name, &self.pid().to_string()]).succeeded();
     }
 
-    /// Asks the daemon to end.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
@@ -172,7 +176,7 @@ impl Mount {
         }
     }
 
-    /// SIGTERM and exit code 0.
+    /// Sends SIGTERM and checks that the exit code is 0.
     pub fn stop(&mut self) {
         self.terminate();
         assert_eq!(self.wait().code(), Some(0), "a clean end");
@@ -186,7 +190,7 @@ impl Mount {
         self.mountpoint().join(below)
     }
 
-    /// The directory of row user/42, which is made if need be.
+    /// The directory of row user/42, made if it is missing.
     pub fn row(&self) -> PathBuf {
         self.row_of("42")
     }
@@ -199,14 +203,14 @@ impl Mount {
         row
     }
 
-    /// Attaches bytes to a field of row user/42.
+    /// Writes bytes to a field of row user/42, and returns its path.
     pub fn attach(&self, field: &str, bytes: &[u8]) -> PathBuf {
         let path = self.row().join(field);
         fs::write(&path, bytes).expect("the file is taken");
         path
     }
 
-    /// A file that is not in the tree.
+    /// Makes a file outside of the tree.
     pub fn outside(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.directory.path().join(name);
         fs::write(&path, bytes).expect("a file outside");
@@ -217,7 +221,7 @@ impl Mount {
         fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
     }
 
-    /// The processes that the daemon has started as this: `worker`, `guard`.
+    /// The child processes of the daemon with this role: `worker` or `guard`.
     pub fn children(&self, role: &str) -> Vec<u32> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
         let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children"));
@@ -230,7 +234,7 @@ impl Mount {
         pids.map(|pid| pid.parse().expect("a number")).collect()
     }
 
-    /// The daemon's process.
+    /// The process id of the daemon.
     pub fn pid(&self) -> u32 {
         self.daemon.as_ref().expect("it runs").id()
     }
@@ -239,25 +243,25 @@ impl Mount {
         self.directory.path().join("mediafs.toml")
     }
 
-    /// Where the library of the tests' configuration lies.
+    /// The directory of the library.
     pub fn library(&self) -> PathBuf {
         self.directory.path().join("library")
     }
 
-    /// `mediafs gc --now`.
+    /// Runs `mediafs gc --now`.
     pub fn collect(&self) {
         let config = self.config();
         let arguments = [Path::new("--config"), &config, Path::new("gc"), Path::new("--now")];
         tool::run(env!("CARGO_BIN_EXE_mediafs"), &arguments).succeeded();
     }
 
-    /// `/.mediafs/status.json`.
+    /// The content of `/.mediafs/status.json`.
     pub fn status(&self) -> serde_json::Value {
         let status = fs::read_to_string(self.path(".mediafs/status.json")).expect("it answers");
         serde_json::from_str(&status).expect("JSON")
     }
 
-    /// What the daemon has said so far.
+    /// The log of the daemon so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_path()).expect("the log")
     }
@@ -269,8 +273,8 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Whatever state the test left: nothing may stay mounted, and nothing here may panic a second time.
-        // By force: a daemon that was killed with a client waiting for it may not end otherwise.
+        // Unmounts in any case, and never panics a second time. By force,
+        // since a killed daemon may not end while a client waits for it.
         let umount = ["-f", "-l"];
         let _ = Command::new("umount")
             .args(umount)

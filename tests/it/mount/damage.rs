@@ -1,4 +1,4 @@
-//! Stored files that are damaged: nobody is served less than was attached.
+//! Damaged files in the store: no reader gets less than was attached.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::daemon::Mount;
 use super::{EIO, errno, picture, read};
 
-/// What the kernel reads by itself where it may.
+/// A length that the kernel reads by itself.
 const LARGE: usize = 1 << 20;
 
-/// The stored file with these bytes.
+/// The stored file that has these bytes.
 pub fn blob(mount: &Mount, bytes: &[u8]) -> PathBuf {
     let digest = blake3::hash(bytes).to_hex().to_string();
     let folder = mount.library().join("blobs").join(&digest[..2]);
@@ -18,7 +18,7 @@ pub fn blob(mount: &Mount, bytes: &[u8]) -> PathBuf {
     paths.find(|path| path.to_string_lossy().contains(&digest)).expect("it is stored")
 }
 
-/// Cuts a stored file, or makes it longer.
+/// Makes a stored file shorter or longer.
 pub fn set_length(path: &Path, length: u64) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("chmod");
     File::options().write(true).open(path).expect("a blob").set_len(length).expect("cut");
@@ -95,7 +95,7 @@ fn a_damaged_variant_is_rendered_anew() {
     let damages: [fn(&Path); 2] =
         [|path| set_length(path, 9), |path| fs::remove_file(path).expect("removed")];
     for damage in damages {
-        // What is kept open is closed when something changes.
+        // The daemon closes the files that it keeps open when anything changes.
         mount.attach("memo", b"a memo");
         damage(&blob(&mount, &rendered));
         assert_eq!(read(&thumb), rendered);

@@ -12,7 +12,7 @@ use super::{
 
 const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
 
-/// A mount, a writer, a picture outside that is good, and the avatar's path.
+/// A mount, a writer, a good picture outside of the tree, and the path of the avatar.
 struct Stage {
     mount: Mount,
     writer: Peer,
@@ -28,7 +28,7 @@ fn stage() -> Option<Stage> {
     Some(Stage { mount, writer, picture, avatar })
 }
 
-/// The same with an old picture in the field.
+/// Like `stage`, with an old picture in the field.
 fn occupied_stage() -> Option<Stage> {
     let stage = stage()?;
     stage.mount.attach("avatar", &picture::good(1));
@@ -291,7 +291,7 @@ fn a_file_that_is_too_big_is_refused_before_the_whole_is_sent() {
     assert_eq!(read(&avatar), picture::good(1));
 }
 
-/// Samba opens so: the path without access, then the descriptor's link for writing.
+/// Samba opens the path without access first, then the link of that descriptor for writing.
 fn writes_through_proc(stage: &mut Stage) {
     let Stage { writer, picture, avatar, .. } = stage;
     writer.tell(&format!("(path := os.open({avatar:?}, os.O_PATH))"));
@@ -373,7 +373,7 @@ fn a_row_that_is_removed_under_a_draft_makes_its_close_enoent() {
     assert!(!mount.path("models/user/42").exists());
 }
 
-/// As `rm -r` does it.
+/// Removes a row as `rm -r` does.
 fn remove_row(row: &Path) {
     super::tool::run("rm", &[Path::new("-r"), row]).succeeded();
 }

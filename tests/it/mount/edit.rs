@@ -1,4 +1,4 @@
-//! sed -i, vim and the shell's redirections, on a text.
+//! Editors on a text: sed -i, vim and the redirections of the shell.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn vim(command: &str, note: &Path) -> Done {
     run("vim", &["-u", "NONE", "-es", "-c", command, "-c", "wq", &note])
 }
 
-/// An editor that turns 'old' into 'new': the text is replaced, the old handle keeps its bytes, nothing is left behind.
+/// Checks an editor that turns 'old' into 'new': the text is replaced, an old handle keeps its bytes, nothing is left behind.
 fn edits(edit: impl Fn(&Path) -> Done) {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", OLD);
@@ -32,7 +32,7 @@ fn edits(edit: impl Fn(&Path) -> Done) {
     assert_eq!(names(&mount.row()), ["note"], "nothing is left behind");
 }
 
-/// An editor that makes the text too long: it is told, and the old text stays.
+/// Checks an editor that makes the text too long: it fails with this exit code, and the old text stays.
 fn is_told(edit: impl Fn(&Path) -> Done, exit_code: i32) {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", OLD);
@@ -100,7 +100,7 @@ fn a_redirection_that_is_too_long_is_told_in_write() {
 fn a_redirection_is_not_told_of_a_refusal_at_close_but_last_error_is() {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", OLD);
-    // bash ignores what close says (seen with 5.2).
+    // bash ignores the answer of close (seen with 5.2).
     shell("echo a > \"$1\"", &[&note]).succeeded();
     assert_eq!(read(&note), OLD, "the old text is untouched");
     let said = mount.last_error();

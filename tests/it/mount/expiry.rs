@@ -1,4 +1,5 @@
-//! Scratch that nobody moves onto a field: told of while it is there, before it expires, and kept afterwards (CONTRACT 1).
+//! Scratch that is never moved onto a field: it is reported while it
+//! is there and before it expires, and kept afterwards (CONTRACT 1).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,34 +9,23 @@ use serde_json::Value;
 use super::daemon::Mount;
 use super::tool::run;
 use super::{EFBIG, errno, names, read};
-use crate::limits::until;
+use crate::config::Config;
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[quarantine]
-count = 3
-size = "64 KiB"
-
-[tables.album]
-id = "name"
-
-[tables.album.fields.cover]
-type = "file"
-max_size = "32 KiB"
-
-[tables.album.fields.pages]
-type = "file"
-collection = "list"
-max_size = "32 KiB"
-"#;
-
-fn quick() -> Option<Mount> {
-    Mount::with(&CONFIG.replace("[quarantine]", "scratch = \"1s\"\n\n[quarantine]"))
+fn config() -> Config {
+    Config::new()
+        .with("quarantine.count = 3")
+        .with("quarantine.size = '64 KiB'")
+        .table("album", "name")
+        .field("cover", "file, max_size = '32 KiB'")
+        .field("pages", "file, collection = 'list', max_size = '32 KiB'")
 }
 
-/// A row that is a folder of pictures, as `cp -r` makes it.
+fn quick() -> Option<Mount> {
+    config().with("library.scratch = '1s'").mount()
+}
+
+/// Copies a folder of pictures into a row with `cp -r`.
 fn copied(mount: &Mount, pictures: usize) -> PathBuf {
     let folder = mount.outside("a", b"").with_file_name("folder");
     fs::create_dir(&folder).expect("a folder");
@@ -52,7 +42,7 @@ fn quarantine(mount: &Mount) -> PathBuf {
     mount.path(".mediafs/quarantine")
 }
 
-/// What the quarantine has of these pictures.
+/// The pictures in the quarantine.
 fn kept(mount: &Mount) -> Vec<String> {
     let entries = names(&quarantine(mount)).into_iter().map(|id| quarantine(mount).join(id));
     let files = entries.flat_map(|entry| names(&entry).into_iter().map(move |it| entry.join(it)));
@@ -75,7 +65,7 @@ fn line<'l>(text: &'l str, subject: &str) -> &'l str {
 
 #[test]
 fn status_and_metrics_tell_how_much_scratch_there_is_and_when_it_expires() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     assert_eq!(mount.status()["scratch"]["next_expiry"], Value::Null);
     assert_eq!(metric(&mount, "mediafs_scratch_next_expiry_seconds"), None);
     let row = copied(&mount, 12);
@@ -102,7 +92,7 @@ fn status_and_metrics_tell_how_much_scratch_there_is_and_when_it_expires() {
 
 #[test]
 fn the_notice_of_scratch_says_until_when_it_is_kept() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     copied(&mount, 1);
     let expiry = mount.status()["scratch"]["next_expiry"].as_str().expect("a time").to_owned();
     let hint = format!("kept as scratch until {}Z, then in the quarantine", &expiry[..16]);

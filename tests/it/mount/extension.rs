@@ -1,4 +1,5 @@
-//! Extensions: any format of any attachment by its variant's, and a field's own name with another image's (CONTRACT 1 and 5).
+//! Extensions: those of variants, under which any attachment reads in another format,
+//! and a field's own name with the extension of another image type (CONTRACT 1 and 5).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -6,35 +7,23 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
-use super::daemon::Mount;
 use super::tool::run;
 use super::{EEXIST, EMEDIUMTYPE, ENOENT, errno, names, picture, read};
+use crate::config::Config;
 
-const ANY: &str = r#"
-[library]
-path = "library"
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("photo", "image")
+        .field("other", "image")
+        .field("file", "file")
+        .field("strict", "image, content_types = ['image/png', 'image/jpeg']")
+}
 
-[tables.user]
-id = "integer"
-
-[tables.user.fields.photo]
-type = "image"
-
-[tables.user.fields.other]
-type = "image"
-
-[tables.user.fields.file]
-type = "file"
-
-[tables.user.fields.strict]
-type = "image"
-content_types = ["image/png", "image/jpeg"]
-"#;
-
-/// Extensions that a field with a PNG in it does not have, but that mean it to a writer.
+/// Names with extensions that a field with a PNG does not have, but under which it can be written.
 const OTHERS: [&str; 5] = ["photo.jpg", "photo.webp", "photo.GIF", "photo.bmp", "photo.tif"];
 
-/// What the bytes of each format that is written begin with.
+/// Whether bytes begin as the format of an extension does.
 fn is(extension: &str, bytes: &[u8]) -> bool {
     match extension {
         "jpg" => bytes.starts_with(picture::JPEG),
@@ -48,7 +37,7 @@ fn is(extension: &str, bytes: &[u8]) -> bool {
 
 const WRITTEN: [&str; 5] = ["jpg", "png", "gif", "webp", "avif"];
 
-/// 2x2 pixels of 24 bits.
+/// A bitmap of 2x2 pixels with 24 bits each.
 fn bitmap() -> Vec<u8> {
     let mut bytes = b"BM".to_vec();
     for number in [70_u32, 0, 54, 40, 2, 2] {
@@ -62,7 +51,7 @@ fn bitmap() -> Vec<u8> {
 
 #[test]
 fn full_gives_the_whole_image_in_any_format_of_any_attachment() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let photo = mount.attach("photo", &picture::good(1));
     let row = mount.row();
     let made = |extension: &str| read(&row.join(format!("photo@full.{extension}")));
@@ -89,7 +78,7 @@ fn full_gives_the_whole_image_in_any_format_of_any_attachment() {
 
 #[test]
 fn any_other_image_extension_is_enoent_to_whoever_looks() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("photo.png", &picture::good(1));
     let row = mount.row();
     for name in OTHERS {
@@ -107,7 +96,7 @@ fn any_other_image_extension_is_enoent_to_whoever_looks() {
 
 #[test]
 fn any_other_image_extension_means_the_field_to_create() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     let mut seed = 1;
     mount.attach("photo.png", &picture::good(seed));
@@ -135,7 +124,7 @@ fn any_other_image_extension_means_the_field_to_create() {
 
 #[test]
 fn any_other_image_extension_means_the_field_to_rename() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     let mut seed = 1;
     mount.attach("photo.png", &picture::good(seed));
@@ -147,7 +136,7 @@ fn any_other_image_extension_means_the_field_to_rename() {
         assert_eq!(taken.expect_err("the field is taken").raw_os_error(), EEXIST, "{name}");
         fs::rename(&scratch, row.join(name)).expect("attached");
         assert_eq!(read(&row.join("photo")), picture::good(seed), "{name}");
-        // From another field as well.
+        // Also from another field.
         seed += 1;
         fs::write(row.join("other"), picture::good(seed)).expect("taken");
         fs::rename(row.join("other"), row.join(name)).expect("moved");
@@ -158,7 +147,7 @@ fn any_other_image_extension_means_the_field_to_rename() {
 
 #[test]
 fn any_other_image_extension_means_the_field_to_link() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     for name in OTHERS {
         for source in ["upload.part", "other"] {
@@ -175,7 +164,7 @@ fn any_other_image_extension_means_the_field_to_link() {
 
 #[test]
 fn an_extension_that_the_rules_can_never_accept_is_refused_to_every_writer() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let strict = mount.attach("strict", &picture::good(1));
     let row = mount.row();
     fs::write(row.join("upload.part"), picture::good(2)).expect("scratch");
@@ -189,15 +178,15 @@ fn an_extension_that_the_rules_can_never_accept_is_refused_to_every_writer() {
     assert_eq!(read(Path::new(&row.join("upload.part"))), picture::good(2));
 }
 
-/// A decoder that a damaged picture brings down takes its worker with it, and nothing else.
+/// A damaged picture that crashes a decoder costs its worker only.
 #[test]
 fn a_damaged_avif_is_refused_and_the_next_is_taken() {
-    let Some(mount) = Mount::with(ANY) else { return };
+    let Some(mount) = config().mount() else { return };
     let photo = mount.attach("photo", &picture::good(1));
     let whole = read(&mount.row().join("photo@full.avif"));
     let data = whole.windows(4).position(|kind| kind == b"mdat").expect("data") + 4;
     let mut refused = 0;
-    // The headers of the coded picture; what follows them has no check, and any bits are some picture.
+    // The headers of the coded picture. The bits behind them have no checksum and always decode to some picture.
     for at in data..data + 24 {
         let mut damaged = whole.0.clone();
         damaged[at] ^= 0xFF;

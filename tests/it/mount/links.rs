@@ -1,4 +1,4 @@
-//! Several names of one attachment: whatever is done is done to the name that was used, and judged by its slot (CONTRACT 1).
+//! Several names of one attachment: a change is made to the name that was used, and judged by its slot (CONTRACT 1).
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -12,45 +12,28 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::{Done, run, shell};
 use super::{ENOENT, errno, names, picture, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-
-# Whose rules are others than the memo's.
-[tables.user.fields.note]
-type = "file"
-min_size = "6 B"
-
-[tables.user.fields.papers]
-type = "file"
-collection = "list"
-
-[tables.user.fields.avatar]
-type = "image"
-keep_original = true
-thumbnails = ["w64"]
-sizes = "listed"
-
-[tables.user.fields.cover]
-type = "image"
-keep_original = true
-thumbnails = ["w96", "32x32c"]
-sizes = "listed"
-"#;
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("memo", "file")
+        // Has other rules than the memo.
+        .field("note", "file, min_size = '6 B'")
+        .field("papers", "file, collection = 'list'")
+        .field("avatar", "image, keep_original = true, thumbnails = ['w64'], sizes = 'listed'")
+        .field(
+            "cover",
+            "image, keep_original = true, thumbnails = ['w96', '32x32c'], sizes = 'listed'",
+        )
+}
 
 const TEXT: &[u8] = b"one text of two names";
 
-/// A mount, and two names of one file: of row 42 the memo, and what is named here. The places of an attachment are in the order
-/// of their rows, fields and items, and what went wrong was done to the first.
+/// A mount, and two names of one file: the memo of row 42, and `second`. The places of an attachment are in the order of their
+/// rows, fields and items; the tests failed when the first place was always taken.
 fn named(second: &str) -> Option<(Mount, [PathBuf; 2])> {
-    let mount = Mount::with(CONFIG)?;
+    let mount = config().mount()?;
     let first = mount.attach("memo", TEXT);
     mount.row_of("1");
     mount.row_of("7");
@@ -59,7 +42,7 @@ fn named(second: &str) -> Option<(Mount, [PathBuf; 2])> {
     Some((mount, [first, second]))
 }
 
-/// Does something to each of two names in turn, and sees that the other keeps what it has. Rows are made in this order: 42, 1, 7.
+/// Changes each of two names in turn, and checks that the other keeps its bytes. The rows are made in the order 42, 1, 7.
 fn to_each(act: impl Fn(&Path), becomes: &[u8]) {
     for second in ["42/papers/a.txt", "1/memo", "7/note"] {
         for which in [0, 1] {
@@ -72,7 +55,7 @@ fn to_each(act: impl Fn(&Path), becomes: &[u8]) {
     }
 }
 
-/// truncate(2): truncate(1) opens the file and calls ftruncate(2).
+/// truncate(2). The program truncate(1) opens the file and calls ftruncate(2).
 fn truncated(path: &Path, length: &str) -> Done {
     const CUT: &str = "import os, sys; os.truncate(sys.argv[1], int(sys.argv[2]))";
     run("python3", &[Path::new("-c"), Path::new(CUT), path, Path::new(length)])
@@ -105,7 +88,7 @@ fn a_truncation_to_nothing_empties_the_name_that_was_used() {
             shell(script, &[path]).succeeded();
         };
         to_each(empty, b"new text");
-        // The other name was not emptied with it.
+        // The other name is not emptied with it.
         let Some((_mount, [first, second])) = named("1/memo") else { return };
         truncated(&second, "0").succeeded();
         shell("printf ' and more' >> $1", &[&first]).succeeded();
@@ -113,7 +96,7 @@ fn a_truncation_to_nothing_empties_the_name_that_was_used() {
     }
 }
 
-/// Opens what a descriptor is open on again, as Samba does.
+/// Opens the file of a descriptor again, as Samba does.
 fn reopen(file: &impl AsRawFd, flags: &str) -> File {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let options = match flags {
@@ -153,7 +136,7 @@ fn a_descriptor_that_is_truncated_by_its_path_is_so_under_its_own_name() {
 
 #[test]
 fn what_was_opened_before_there_was_a_second_name_is_opened_again_under_the_first() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.row_of("1");
     let first = mount.row_of("42").join("memo");
     let second = mount.path("models/user/1/memo");
@@ -231,7 +214,7 @@ fn several_names_show_one_file() {
     }
 }
 
-/// Nothing is done where both are names of one file (rename(2)).
+/// rename(2) does nothing if both names are links of one file.
 #[test]
 fn of_two_names_of_one_file_neither_goes_by_a_rename() {
     let Some((_mount, [first, second])) = named("1/memo") else { return };
@@ -263,9 +246,9 @@ fn a_name_that_is_moved_or_left_alone_goes_on_by_itself() {
     assert_eq!((&*read(&first), &*read(&third)), (&b"one"[..], &b"one t"[..]));
 }
 
-/// A picture under two names, whose fields have other sizes.
+/// A picture under two names, whose fields have different sizes of variants.
 fn pictured(second: &str) -> Option<(Mount, [PathBuf; 2])> {
-    let mount = Mount::with(CONFIG)?;
+    let mount = config().mount()?;
     let first = mount.attach("avatar", &picture::good(1));
     mount.row_of("1");
     let second = mount.path("models/user").join(second);
@@ -325,7 +308,7 @@ fn originals_of_two_names_are_written_each_by_itself() {
         assert_eq!(read(&originals[which]), picture::good(2));
         assert_eq!(read(&originals[1 - which]), picture::good(1));
         assert_eq!(read(&paths[1 - which]), picture::good(1));
-        // Judged where it was done.
+        // The change is judged by the slot of the name that was used.
         let done = truncated(&originals[1 - which], "99");
         assert!(done.code != 0, "{done}");
         let slot = ["user/42/avatar:", "user/1/cover:"][1 - which];
@@ -333,10 +316,10 @@ fn originals_of_two_names_are_written_each_by_itself() {
     }
 }
 
-/// Two names of one mark: the kernel takes them for one inode, and the path that is looked up again says which is meant.
+/// Two names have one mark, so the kernel takes them for one inode. The second lookup of the path tells which one is meant.
 #[test]
 fn names_that_cannot_be_told_apart_by_their_inodes_are_told_apart_all_the_same() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     // The first row of a library, so that its number is known (`tree/mark.rs`).
     let papers = mount.row().join("papers");
     let [one, other] = COLLIDING.map(|name| papers.join(name));
@@ -355,10 +338,10 @@ fn names_that_cannot_be_told_apart_by_their_inodes_are_told_apart_all_the_same()
 
 const COLLIDING: [&str; 2] = ["154.txt", "253.txt"];
 
-/// Writers and truncations of both names, while links come and go: each name keeps what was last done to it.
+/// Writes and truncates both names while links come and go. Each name keeps the last change that was made to it.
 #[test]
 fn names_that_come_and_go_while_others_write_are_never_mixed() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let source = mount.attach("memo", TEXT);
     let writers: Vec<_> = (0..8)
         .map(|number| {

@@ -1,39 +1,22 @@
-//! The time of a directory moves with every name that comes or goes, also with those that the catalogue does not know of: a
-//! program that polls it, and the kernel, list anew only then (CONTRACT 9).
+//! The times of a directory move with every name that comes or goes, also if the catalogue does not know the name. Programs
+//! that poll the times, and the kernel, list it anew only then (CONTRACT 9).
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::daemon::Mount;
 use super::peer::Peer;
 use super::{EFBIG, ENOENT, names};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-max_size = "1 KiB"
-
-[tables.user.fields.papers]
-type = "file"
-collection = "list"
-max_size = "1 KiB"
-
-[tables.user.fields.sheets]
-type = "image"
-collection = "dict"
-keep_original = true
-
-[tables.user.fields.other]
-type = "file"
-collection = "list"
-"#;
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("memo", "file, max_size = '1 KiB'")
+        .field("papers", "file, collection = 'list', max_size = '1 KiB'")
+        .field("sheets", "image, collection = 'dict', keep_original = true")
+        .field("other", "file, collection = 'list'")
+}
 
 /// `mtime` and `ctime`.
 type Times = ((i64, i64), (i64, i64));
@@ -43,7 +26,7 @@ fn times(path: &Path) -> Times {
     ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()))
 }
 
-/// What a directory shows before, and whether it has moved since it was last asked.
+/// A directory, and its times when it was last looked at.
 struct Watch<'a>(&'a Path, Times);
 
 impl<'a> Watch<'a> {
@@ -63,9 +46,10 @@ impl<'a> Watch<'a> {
 
 #[test]
 fn the_time_of_a_directory_moves_when_a_placeholder_comes_and_goes() {
-    // The other side is told of it where there is one.
-    for config in [CONFIG, &CONFIG.replace("keep_original = true", "")] {
-        let Some(mount) = Mount::with(config) else { return };
+    // With and without a view in `/originals`, whose times move, too.
+    for rules in ["image, collection = 'dict', keep_original = true", "image, collection = 'dict'"]
+    {
+        let Some(mount) = config().field("sheets", rules).mount() else { return };
         it_moves_with_placeholders(&mount.row());
     }
 }
@@ -89,7 +73,7 @@ fn it_moves_with_placeholders(row: &Path) {
 
 #[test]
 fn only_the_directory_that_lists_it_moves() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     let others = [row.clone(), row.join("other")];
     let before = others.each_ref().map(|other| times(other));
@@ -99,7 +83,7 @@ fn only_the_directory_that_lists_it_moves() {
 
 #[test]
 fn the_time_of_a_list_moves_with_a_first_draft_that_is_refused_or_discarded() {
-    let (Some(mut peer), Some(mount)) = (Peer::start(), Mount::with(CONFIG)) else { return };
+    let (Some(mut peer), Some(mount)) = (Peer::start(), config().mount()) else { return };
     let list = mount.row().join("papers");
     let mut watch = Watch::on(&list);
     peer.open(&list.join("a.txt"), "os.O_WRONLY | os.O_CREAT").expect("opened");
@@ -128,7 +112,7 @@ fn the_time_of_a_list_moves_with_a_first_draft_that_is_refused_or_discarded() {
 
 #[test]
 fn the_time_of_a_list_moves_with_scratch_and_links_and_what_is_moved() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let (list, other) = (mount.row().join("papers"), mount.row().join("other"));
     let mut watch = Watch::on(&list);
     fs::write(list.join("a.part"), "text").expect("scratch");
@@ -144,10 +128,10 @@ fn the_time_of_a_list_moves_with_scratch_and_links_and_what_is_moved() {
     assert_eq!(super::errno(fs::metadata(list.join("l.part"))), ENOENT);
 }
 
-/// Times that are set on a directory are shown, whatever came before.
+/// Times that are set on a directory are shown, whatever they were before.
 #[test]
 fn times_that_somebody_sets_are_to_be_seen() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let list = mount.row().join("papers");
     File::create(list.join("a.txt")).expect("a placeholder");
     super::tool::run("touch", &["-d", "@5", &list.display().to_string()]).succeeded();

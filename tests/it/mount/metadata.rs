@@ -1,5 +1,5 @@
-//! Attributes and times: what is kept with the attachment, what is answered and not kept, and what is not there at all
-//! (CONTRACT 1, 2.10, 6 and 9).
+//! Attributes and times: those that are stored with the attachment, those that are
+//! answered and not stored, and those that are missing (CONTRACT 1, 2.10, 6 and 9).
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::daemon::Mount;
 use super::server::Server;
 use super::tool::{installed, run};
-use super::{CONFIG, ENOENT, errno, names, picture, read};
+use super::{ENOENT, errno, names, picture, read};
 use crate::limits::is_root;
 
 const ORIGIN: &str = "user.xdg.origin.url";
@@ -152,7 +152,7 @@ fn attributes_are_set_before_the_commit_and_on_scratch() {
     set(&part, "user.note", b"on scratch").expect("set");
     fs::rename(&part, &memo).expect("attached");
     assert_eq!(text(&memo, "user.note"), "on scratch");
-    // What is changed in place keeps what it has.
+    // A change in place keeps them.
     let mut file = File::options().append(true).open(&memo).expect("opened");
     file.write_all(b" line").expect("written");
     drop(file);
@@ -162,7 +162,7 @@ fn attributes_are_set_before_the_commit_and_on_scratch() {
     );
 }
 
-/// Samba's and Finder's: bytes that mean nothing here.
+/// Attributes of Samba and the Finder, which mediafs does not interpret.
 #[test]
 fn foreign_attributes_are_opaque_and_go_with_rsync_and_cp() {
     let Some(mut mount) = Mount::start() else { return };
@@ -202,7 +202,7 @@ fn foreign_attributes_are_opaque_and_go_with_rsync_and_cp() {
     }
 }
 
-/// ENOSPC is what ext4, xfs and btrfs answer.
+/// ext4, xfs and btrfs answer ENOSPC, too.
 #[test]
 fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
     let Some(mount) = Mount::start() else { return };
@@ -223,7 +223,7 @@ fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
     assert_eq!(set(&memo, "user.c", b""), Err(Errno::NOSPC));
     set(&memo, "user.a", b"").expect("less of it");
     set(&memo, "user.c", b"room").expect("there is room again");
-    // Limits of the system call, which never reach a filesystem.
+    // Limits of the system call; such calls never reach a filesystem.
     assert_eq!(set(&memo, "user.d", &vec![0; (64 << 10) + 1]), Err(Errno::TOOBIG));
     assert_eq!(set(&memo, &format!("user.{}", "n".repeat(251)), b""), Err(Errno::RANGE));
     set(&memo, &format!("user.{}", "n".repeat(250)), b"").expect("255 bytes of a name");
@@ -275,7 +275,7 @@ fn the_origin_that_curl_notes_is_kept_as_the_source() {
     fs::rename(&part, row.join("cover")).expect("attached");
     assert_eq!(source(&row.join("cover")), url, "by way of scratch");
 
-    // Browsers note it when the file has its name.
+    // Browsers set the attribute after the file has its final name.
     let memo = mount.attach("memo", b"text");
     assert_eq!(value(&memo, ORIGIN), Err(Errno::NODATA));
     set(&memo, ORIGIN, b"https://example.org/a").expect("noted");
@@ -347,7 +347,7 @@ fn times_modes_and_owners_are_kept_with_the_attachment() {
 
 #[test]
 fn df_shows_the_backing_disks_space_and_inodes() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = Mount::start() else { return };
     let df = |path: &Path, columns: &str| {
         let done = run("df", &["-B1", &format!("--output={columns}"), &path.display().to_string()]);
         done.succeeded();
@@ -362,7 +362,7 @@ fn df_shows_the_backing_disks_space_and_inodes() {
     for path in ["", "models/user", ".mediafs", "thumbs"] {
         assert_eq!(here(path), library, "{path}");
     }
-    // Others use the disk meanwhile: near is as much as can be asked.
+    // Other programs use the disk meanwhile, so the figures need only be near.
     let near = |ours: u64, theirs: u64| ours.abs_diff(theirs) < theirs / 10 + (1 << 30);
     let (ours, theirs) =
         (df(&mount.mountpoint(), "avail,used,iavail"), df(&mount.library(), "avail,used,iavail"));

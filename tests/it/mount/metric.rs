@@ -1,4 +1,4 @@
-//! What `/.mediafs/metrics` tells: numbers that move with what is done.
+//! `/.mediafs/metrics`: numbers that move with what is done.
 
 use std::fs;
 
@@ -65,7 +65,7 @@ fn metrics_tell_how_often_and_how_long_operations_took() {
     assert_eq!(all, count("create"));
 }
 
-/// As programs do that walk a tree: a directory is read to its end before what it lists is looked at.
+/// Programs that walk a tree read a directory to its end before they look at what it lists.
 #[test]
 fn a_table_is_walked_by_two_listings_of_each_row_and_no_lookup() {
     const ROWS: u64 = 600;
@@ -86,7 +86,7 @@ fn a_table_is_walked_by_two_listings_of_each_row_and_no_lookup() {
         assert_eq!(fs::read_dir(row.path()).expect("listed").count(), 0);
     }
     assert_eq!(rows.len() as u64, ROWS);
-    // Of the table itself, and of what leads there.
+    // Lookups of the table itself and of the path to it.
     assert!(count("lookup") - looked_up <= 4, "{}", count("lookup") - looked_up);
     let listings = count("readdirplus") + count("readdir");
     assert!((2 * ROWS..2 * ROWS + 20).contains(&listings), "{listings}");

@@ -1,5 +1,5 @@
-//! The contract on a real kernel mount: the program itself, driven by the tools that people use.
-//! Each test has a daemon, a library and a mountpoint of its own.
+//! The contract on a real mount, driven by the programs that people
+//! use. Each test has a daemon, a library and a mountpoint of its own.
 
 // Tests fail by panicking, and paths are handed to Python as literals.
 #![allow(clippy::panic, clippy::unnecessary_debug_formatting)]
@@ -10,17 +10,15 @@ mod archive;
 mod boxes;
 mod cache;
 mod collection;
+mod contract;
 mod copy;
 pub mod daemon;
 mod damage;
 mod draft;
 mod edit;
-mod empty;
 mod expiry;
 mod extension;
-mod kept;
-mod law;
-mod life;
+mod kernel_cache;
 mod links;
 mod listing;
 mod metadata;
@@ -35,6 +33,7 @@ mod quarantine;
 mod quota;
 mod reading;
 mod refusal;
+mod restart;
 mod row;
 mod script;
 mod server;
@@ -43,6 +42,7 @@ mod space;
 mod store;
 pub mod tool;
 mod trash;
+mod truncate;
 mod unlinked;
 mod url;
 pub mod user;
@@ -57,43 +57,27 @@ use daemon::Mount;
 use picture::Bytes;
 use tool::Done;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
+use crate::config::Config;
 
-[tables.user]
-id = "integer"
-
-# Stored as it is sent, when it is sent without metadata.
-[tables.user.fields.avatar]
-type = "image"
-max_size = "1 MiB"
-content_types = ["image/jpeg", "image/png", "image/webp"]
-min_width = 64
-thumbnails = ["w64", "32x32c.webp"]
-
-# Never stored as it is sent.
-[tables.user.fields.cover]
-type = "image"
-format = "jpeg"
-
-# Too short a text is found at close, too long a one in write.
-[tables.user.fields.note]
-type = "file"
-min_size = "4 B"
-max_size = "4 KiB"
-content_types = ["text/plain"]
-
-# Takes anything.
-[tables.user.fields.memo]
-type = "file"
-
-[tables.page]
-id = "name"
-
-[tables.page.fields.cover]
-type = "image"
-"#;
+/// The configuration of most tests.
+pub fn config() -> Config {
+    Config::new()
+        .table("page", "name")
+        .field("cover", "image")
+        .table("user", "integer")
+        // Stored as sent, if it was sent without metadata.
+        .field(
+            "avatar",
+            "image, max_size = '1 MiB', min_width = 64, thumbnails = ['w64', '32x32c.webp'], \
+             content_types = ['image/jpeg', 'image/png', 'image/webp']",
+        )
+        // Never stored as sent.
+        .field("cover", "image, format = 'jpeg'")
+        // A text that is too short is refused at close, one that is too long in write.
+        .field("note", "file, min_size = '4 B', max_size = '4 KiB', content_types = ['text/plain']")
+        // Takes anything.
+        .field("memo", "file")
+}
 
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
@@ -113,7 +97,7 @@ const EOPNOTSUPP: i32 = 95;
 const EDQUOT: i32 = 122;
 const EMEDIUMTYPE: i32 = 124;
 
-/// The law 'accepted' of a tool that writes a picture from its first path to its second.
+/// Checks that a tool that writes a picture from its first path to its second succeeds.
 fn accepts(write: impl Fn(&Path, &Path) -> Done) {
     let Some(mount) = Mount::start() else { return };
     let source = mount.outside("source.png", &picture::good(1));
@@ -122,7 +106,7 @@ fn accepts(write: impl Fn(&Path, &Path) -> Done) {
     assert_eq!(read(&avatar), picture::good(1), "stored bit for bit");
 }
 
-/// The law 'replaced': who has the old picture open keeps it, who opens now has the new one.
+/// Checks that such a tool replaces a picture: an open handle keeps the old one, a new open reads the new one.
 fn replaces(write: impl Fn(&Path, &Path) -> Done) {
     let Some(mount) = Mount::start() else { return };
     let source = mount.outside("source.png", &picture::good(2));
@@ -133,13 +117,13 @@ fn replaces(write: impl Fn(&Path, &Path) -> Done) {
     assert_eq!(rest(&mut old), picture::good(1), "the old handle keeps its picture");
 }
 
-/// The law 'refused', of a picture that is cut short, which only the close can tell. Returns what the tool made of it.
+/// Checks that such a tool cannot write half a picture, which only close detects. Returns what the tool reported.
 fn refuses(write: impl Fn(&Path, &Path) -> Done) -> Refused {
     refuses_over(Some(picture::good(1)), write)
 }
 
 struct Refused {
-    /// `None` where there is no kernel to ask.
+    /// `None` without FUSE.
     done: Option<Done>,
     source_kept: bool,
 }
@@ -174,14 +158,14 @@ pub fn read(path: &Path) -> Bytes {
     Bytes(bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// What an open file still has.
+/// The rest of an open file.
 fn rest(file: &mut File) -> Bytes {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).expect("the handle reads");
     Bytes(bytes)
 }
 
-/// The errno of something that must fail.
+/// The errno of an operation that must fail.
 pub fn errno<T>(outcome: io::Result<T>) -> i32 {
     match outcome {
         Ok(_) => panic!("it succeeded"),
@@ -189,7 +173,7 @@ pub fn errno<T>(outcome: io::Result<T>) -> i32 {
     }
 }
 
-/// The names that a directory lists, sorted.
+/// The names in a directory, sorted.
 pub fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("the directory opens")

@@ -1,11 +1,9 @@
-//! Names: aliases, scratch, renames, links, rows, and what no name may be.
+//! Names: aliases, scratch, renames, links, rows, and names that are refused.
 
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -15,6 +13,7 @@ use super::tool::run;
 use super::{
     EBADMSG, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, errno, names, picture, read, rest,
 };
+use crate::wait::until;
 
 fn inode(path: &Path) -> u64 {
     fs::metadata(path).expect("stat").ino()
@@ -206,7 +205,8 @@ fn an_open_file_that_is_removed_is_readable_to_the_end() {
     assert_eq!(rest(&mut file), picture::good(1));
 }
 
-/// The kernel knew the listed name for an hour and gave it to whoever opened it with `O_PATH` (Samba): `fstat` was `ESTALE`.
+/// The kernel had the listed name cached for an hour. An open of it with
+/// `O_PATH`, as Samba's, led to the old inode, whose `fstat` was `ESTALE`.
 #[test]
 fn a_name_whose_file_was_replaced_under_an_alias_leads_to_the_new_file_also_without_an_open() {
     let (Some(mount), Some(mut samba)) = (Mount::start(), Peer::start()) else { return };
@@ -218,10 +218,10 @@ fn a_name_whose_file_was_replaced_under_an_alias_leads_to_the_new_file_also_with
     fs::rename(row.join("up.tmp"), row.join("avatar")).expect("attached");
     let size = format!("os.fstat(os.open({listed:?}, os.O_PATH)).st_size");
     let new = picture::good(2).len().to_string();
-    eventually(|| samba.ask(&size) == Ok(new.clone()));
+    until("the listed name is the new file", || samba.ask(&size) == Ok(new.clone()));
 }
 
-/// What was moved or removed by its bare name kept its listed name.
+/// A file that was moved or removed by its bare name kept its listed name.
 #[test]
 fn a_file_that_goes_by_an_alias_takes_its_listed_name_along() {
     let Some(mount) = Mount::start() else { return };
@@ -236,15 +236,9 @@ fn a_file_that_goes_by_an_alias_takes_its_listed_name_along() {
         fs::write(&listed, picture::good(1)).expect("taken");
         fs::metadata(&listed).expect("known to the kernel");
         leave(&row.join("avatar"));
-        eventually(|| fs::metadata(&listed).is_err_and(|it| it.raw_os_error() == Some(ENOENT)));
-    }
-}
-
-/// The kernel forgets a name as soon as it has unlocked the directory, which is after it has answered.
-fn eventually(mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "a name is not forgotten");
-        thread::yield_now();
+        // The kernel forgets a name after it has unlocked the directory, and it has answered before that.
+        until("the listed name is forgotten", || {
+            fs::metadata(&listed).is_err_and(|it| it.raw_os_error() == Some(ENOENT))
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! `/originals`: what was sent, bit for bit, and writable like `/models`.
+//! `/originals`: the bytes as they were sent, writable like `/models`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,52 +10,25 @@ use super::daemon::Mount;
 use super::picture::{self, Bytes, JPEG};
 use super::tool::{Done, installed, run, shell};
 use super::{EBADMSG, ENOENT, EPERM, errno, names, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[stores.cold]
-path = "cold"
-
-[tables.user]
-id = "integer"
-
-# Stored as it is sent, when it is sent without metadata.
-[tables.user.fields.avatar]
-type = "image"
-keep_original = true
-
-# Never stored as it is sent.
-[tables.user.fields.cover]
-type = "image"
-format = "jpeg"
-keep_original = true
-
-[tables.user.fields.scan]
-type = "image"
-format = "jpeg"
-keep_original = true
-store = "cold"
-
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-fit = "32x32"
-keep_original = true
-
-[tables.user.fields.badge]
-type = "image"
-
-[tables.page]
-id = "name"
-
-[tables.page.fields.cover]
-type = "image"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("stores.cold.path = 'cold'")
+        .table("user", "integer")
+        // Stored as sent, if it was sent without metadata.
+        .field("avatar", "image, keep_original = true")
+        // Never stored as sent.
+        .field("cover", "image, format = 'jpeg', keep_original = true")
+        .field("scan", "image, format = 'jpeg', keep_original = true, store = 'cold'")
+        .field("photos", "image, collection = 'list', fit = '32x32', keep_original = true")
+        .field("badge", "image")
+        .table("page", "name")
+        .field("cover", "image")
+}
 
 impl Mount {
-    /// A name in row user/42 under `/originals`.
+    /// The path of a name in row user/42 under `/originals`.
     fn original(&self, name: &str) -> PathBuf {
         self.row();
         self.path("originals/user/42").join(name)
@@ -76,14 +49,14 @@ fn fact(path: &Path, name: &str) -> String {
     String::from_utf8_lossy(&value[..length]).into_owned()
 }
 
-/// Bytes that are stored as `good(1)`, and sent with something more.
+/// Bytes that are stored as `good(1)`, sent with an addition.
 fn sent_with(more: &[u8]) -> Bytes {
     Bytes([&*picture::good(1), more].concat())
 }
 
 #[test]
 fn originals_show_the_bytes_as_they_were_sent() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let cover = mount.attach("cover", &picture::good(1));
     let original = mount.original("cover");
     assert!(read(&cover).starts_with(JPEG));
@@ -102,7 +75,7 @@ fn originals_show_the_bytes_as_they_were_sent() {
 
 #[test]
 fn an_original_is_listed_as_it_was_written_and_resolves_by_its_own_type() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("cover.png", &picture::good(1));
     assert_eq!(names(&mount.original("")), ["cover.png", "photos"]);
     assert_eq!(names(&mount.row()), ["cover.jpg", "photos"]);
@@ -116,7 +89,7 @@ fn an_original_is_listed_as_it_was_written_and_resolves_by_its_own_type() {
 
 #[test]
 fn only_fields_that_keep_originals_are_there() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("badge", &picture::good(1));
     assert_eq!(names(&mount.path("originals")), ["user"]);
     assert_eq!(errno(fs::metadata(mount.path("originals/page"))), ENOENT);
@@ -130,7 +103,7 @@ fn only_fields_that_keep_originals_are_there() {
 
 #[test]
 fn bytes_that_are_stored_as_they_were_sent_are_stored_once() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     assert_eq!(mount.blobs(), 1);
     assert_eq!(read(&mount.original("avatar")), picture::good(1));
@@ -146,7 +119,7 @@ fn bytes_that_are_stored_as_they_were_sent_are_stored_once() {
 
 #[test]
 fn what_is_sent_to_originals_verifies_after_upload() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let source = mount.outside("source.png", &picture::good(1));
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     File::options().write(true).open(&source).and_then(|it| it.set_modified(then)).expect("a time");
@@ -161,7 +134,7 @@ fn what_is_sent_to_originals_verifies_after_upload() {
     assert!(picture::png_size(&small).0 <= 32);
 }
 
-/// Rows with what their fields take, outside.
+/// A tree of rows outside of the mount, with files for their fields.
 fn tree(mount: &Mount) -> PathBuf {
     let root = mount.outside("unused", b"").with_file_name("rows");
     for (row, seed) in [("7", 1), ("8", 2)] {
@@ -172,7 +145,7 @@ fn tree(mount: &Mount) -> PathBuf {
         fs::write(root.join(row).join("photos/two.png"), picture::good(seed + 8))
             .expect("a picture");
     }
-    // A collection has its row's time.
+    // A collection shows the time of its row.
     shell("find \"$1\" -type d -exec touch -d @1000000000 {} +", &[&root]).succeeded();
     root
 }
@@ -190,7 +163,7 @@ fn a_second_rsync_of_an_unchanged_tree_moves_nothing() {
         return;
     }
     for options in [&["-a"][..], &["-a", "--size-only"], &["-a", "--inplace"], &["-a", "-c"]] {
-        let Some(mount) = Mount::with(CONFIG) else { return };
+        let Some(mount) = config().mount() else { return };
         let root = tree(&mount);
         let first = rsync(options, &mount, &root);
         first.succeeded();
@@ -209,7 +182,7 @@ fn a_second_rsync_of_an_unchanged_tree_moves_nothing() {
 
 #[test]
 fn scratch_of_a_row_is_one_and_the_same_in_both_trees() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     fs::write(mount.original("upload.part"), picture::good(1)).expect("written");
     assert_eq!(names(&mount.original("")), ["photos", "upload.part"]);
     assert_eq!(names(&mount.row()), ["photos", "upload.part"]);
@@ -224,7 +197,7 @@ fn scratch_of_a_row_is_one_and_the_same_in_both_trees() {
 
 #[test]
 fn what_is_done_in_one_tree_is_seen_in_the_other_at_once() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let cover = mount.attach("cover", &picture::good(1));
     let other = mount.row_of("43").join("cover");
     fs::hard_link(&cover, mount.row_of("44").join("cover")).expect("another name");
@@ -250,7 +223,7 @@ fn what_is_done_in_one_tree_is_seen_in_the_other_at_once() {
 
 #[test]
 fn a_writer_under_originals_goes_on_with_what_was_sent() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("cover", &sent_with(b"one"));
     let original = mount.original("cover");
     let script = r#"python3 - "$1" <<'END'
@@ -272,7 +245,7 @@ END"#;
 
 #[test]
 fn a_refusal_under_originals_is_one_of_the_field() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("cover", &picture::good(1));
     let source = mount.outside("source.png", &picture::cut_short(2));
     let done = run("cp", &[&source, &mount.original("cover")]);
@@ -287,7 +260,7 @@ fn a_refusal_under_originals_is_one_of_the_field() {
 
 #[test]
 fn the_same_picture_sent_otherwise_is_another_original_of_one_attachment() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &sent_with(b"one"));
     let original = mount.original("avatar");
     assert_eq!(read(&avatar), picture::good(1));
@@ -306,7 +279,7 @@ fn the_same_picture_sent_otherwise_is_another_original_of_one_attachment() {
 
 #[test]
 fn facts_of_an_original_are_those_of_its_bytes() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let cover = mount.attach("cover", &picture::good(1));
     let original = mount.original("cover");
     let hash = format!("blake3:{}", blake3::hash(&picture::good(1)));
@@ -324,7 +297,7 @@ fn facts_of_an_original_are_those_of_its_bytes() {
 
 #[test]
 fn an_original_is_kept_in_its_fields_store_and_moves_with_it() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     mount.attach("scan", &picture::good(1));
     assert_eq!(mount.blobs(), 0);
     fs::rename(mount.model("scan"), mount.model("cover")).expect("moved");

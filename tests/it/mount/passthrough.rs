@@ -1,4 +1,4 @@
-//! Large files, which the kernel reads by itself: what readers and writers of one see of each other all the same.
+//! Large files, which the kernel reads by itself: readers and writers of one file see each other's changes all the same.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -12,47 +12,38 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::run;
 use super::{errno, names, picture, read, rest};
+use crate::config::Config;
 use crate::limits::is_root;
 
 const ETXTBSY: i32 = 26;
 const ESTALE: i32 = 116;
-const CONFIG: &str = "
-[library]
-path = \"library\"
-
-[tables.user]
-id = \"integer\"
-
-[tables.user.fields.film]
-type = \"file\"
-
-[tables.user.fields.still]
-type = \"image\"
-keep_original = true
-
-[tables.user.fields.clip]
-type = \"file\"
-";
-/// How often an `open` is tried that many writers of one file turn away (docs/SEMANTICS.md, Limits).
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("film", "file")
+        .field("still", "image, keep_original = true")
+        .field("clip", "file")
+}
+/// How often an `open` is tried while many writers replace one file (docs/SEMANTICS.md, Limits).
 const TRIES: usize = 3;
-/// Well above the least length.
+/// Well above the length from which the kernel reads by itself.
 const LENGTH: usize = 3 << 20;
 
-/// A file of one byte, over and over: half of one and half of another would be seen.
+/// A file of one repeated byte. A mixture of two files would be seen.
 fn film(byte: u8) -> Vec<u8> {
     vec![byte; LENGTH]
 }
 
-/// The byte that a file is made of; it must be whole.
+/// The byte that a file repeats, which must be one.
 fn seen(bytes: &[u8]) -> u8 {
     assert_eq!(bytes.len(), LENGTH);
     assert!(bytes.iter().all(|byte| *byte == bytes[0]), "two files mixed");
     bytes[0]
 }
 
-/// A mount whose kernel reads large files by itself. `None`, said by [`Mount::with`] or [`is_root`], where it cannot.
+/// A mount whose kernel reads large files by itself. `None`, with a message, without FUSE or root.
 fn mount() -> Option<Mount> {
-    let mount = Mount::with(CONFIG)?;
+    let mount = config().mount()?;
     if !is_root() {
         return None;
     }
@@ -61,7 +52,7 @@ fn mount() -> Option<Mount> {
     Some(mount)
 }
 
-/// Bytes that the daemon has read so far (proc(5), `rchar`).
+/// The bytes that the daemon has read so far (proc(5), `rchar`).
 fn read_by_the_daemon(mount: &Mount) -> u64 {
     let io = fs::read_to_string(format!("/proc/{}/io", mount.pid())).expect("its counters");
     let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("rchar");
@@ -184,7 +175,7 @@ fn readers_and_writers_of_one_large_file_see_whole_files() {
     });
 }
 
-/// Opens what is being replaced over and over.
+/// Opens a file that is replaced continually.
 fn open(path: &Path) -> File {
     let tried = (1..TRIES).find_map(|_| match File::open(path) {
         Err(error) if error.raw_os_error() == Some(ESTALE) => None,
@@ -193,7 +184,7 @@ fn open(path: &Path) -> File {
     tried.unwrap_or_else(|| File::open(path)).expect("opened")
 }
 
-/// Ends the readers of a test when it is dropped: also when the test fails, or nobody would hear of it.
+/// Stops the readers of a test when it is dropped, also if the test fails: they would run on, and the test would never end.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -202,7 +193,7 @@ impl Drop for End<'_> {
     }
 }
 
-/// Opens as Samba does: the path without access, then the descriptor's link.
+/// Opens as Samba does: the path without access, then the link of the descriptor.
 fn reopen(writer: &mut Peer, path: &Path, flags: &str) -> Result<String, i32> {
     writer.tell(&format!("(path := os.open({path:?}, os.O_PATH))"));
     let opened = writer.ask(&format!("(fd := os.open(f'/proc/self/fd/{{path}}', {flags}))"));
@@ -246,7 +237,7 @@ fn a_large_file_that_is_being_read_is_in_use_for_who_names_no_path() {
     writer.close().expect("closed");
     drop(reader);
     let source = mount.outside("film", &film(2));
-    // The release of the last reader comes after its close has returned.
+    // The kernel releases the last reader after its close has returned.
     let opened = (0..1000).find_map(|_| reopen(&mut writer, &path, "os.O_RDWR").ok());
     assert!(opened.is_some(), "nobody reads it any more");
     writer.write(&source, ":").expect("written");
@@ -282,7 +273,7 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
                     samba.write(&three, ":").expect("written");
                     samba.close().expect("taken");
                 }
-                // It is being read, or the other writer replaced it after it was found, and no path leads further.
+                // ETXTBSY while it is read. ESTALE if the other writer replaced it after the lookup.
                 Err(refused) => assert!([ETXTBSY, ESTALE].contains(&refused), "{refused}"),
             }
         }
@@ -307,13 +298,13 @@ fn descriptors_that_are_duplicated_and_inherited_go_on_reading() {
     }
 }
 
-/// The kernel stacks one filesystem on another only so high: what lies on an overlay is not passed through.
+/// The kernel stacks only so many filesystems: files on an overlay are not passed through.
 #[test]
 fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() {
     if !is_root() {
         return;
     }
-    let Some(mut mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mut mount) = Mount::prepared(config()) else { return };
     let _overlay = Overlay::on(&mount.library());
     mount.restart();
     let passthrough = mount.status()["passthrough"].clone();
@@ -338,10 +329,10 @@ fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() 
 struct Overlay(std::path::PathBuf);
 
 impl Overlay {
-    /// An overlay over two empty directories beside the path, which is made.
+    /// Mounts an overlay over two empty directories beside the path, which it makes.
     fn on(path: &Path) -> Self {
         let beside = |name| path.with_file_name(name);
-        // Its upper directory must lie on a filesystem that is none itself.
+        // The upper directory must not lie on an overlay.
         let disk = beside("disk");
         fs::create_dir(path).expect("a directory");
         fs::create_dir(&disk).expect("a directory");

@@ -1,4 +1,4 @@
-//! Another process, which does one thing after another as it is told: a Python interpreter at the end of two pipes.
+//! Another process: a Python interpreter that evaluates one expression after another.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -39,7 +39,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// `None`, said aloud, without Python.
+    /// `None`, with a message, without Python.
     pub fn start() -> Option<Self> {
         if !tool::installed("python3") {
             return None;
@@ -55,18 +55,18 @@ impl Peer {
         Some(Self { process, to, from })
     }
 
-    /// Evaluates one expression: its value as Python writes it, or the errno of its `OSError`.
+    /// Evaluates an expression. Returns its value as Python writes it, or the errno of its `OSError`.
     pub fn ask(&mut self, expression: &str) -> Result<String, i32> {
         self.begin(expression);
         self.answer(expression)
     }
 
-    /// Begins to evaluate an expression, and does not wait.
+    /// Begins to evaluate an expression without waiting.
     pub fn begin(&mut self, expression: &str) {
         writeln!(self.to, "{expression}").expect("it listens");
     }
 
-    /// Waits for what was begun.
+    /// Waits for the expression that was begun.
     pub fn answer(&mut self, expression: &str) -> Result<String, i32> {
         let mut answer = String::new();
         self.from.read_line(&mut answer).expect("it answers");
@@ -77,7 +77,7 @@ impl Peer {
         }
     }
 
-    /// Evaluates what must succeed.
+    /// Evaluates an expression that must succeed.
     pub fn tell(&mut self, expression: &str) -> String {
         self.ask(expression).unwrap_or_else(|errno| panic!("{expression}: errno {errno}"))
     }
@@ -87,7 +87,7 @@ impl Peer {
         self.ask(&format!("(fd := os.open({path:?}, {flags}))"))
     }
 
-    /// Writes a part of a file that lies elsewhere to `fd`.
+    /// Writes a part of another file to `fd`.
     pub fn write(&mut self, source: &Path, part: &str) -> Result<String, i32> {
         self.ask(&format!("os.write(fd, bytes_of({source:?})[{part}])"))
     }
@@ -96,7 +96,7 @@ impl Peer {
         self.ask("os.close(fd)")
     }
 
-    /// SIGKILL; returns once the kernel has closed its files.
+    /// Sends SIGKILL. Returns after the kernel has closed the files of the process.
     pub fn kill(mut self) {
         self.process.kill().expect("killed");
         self.process.wait().expect("ended");

@@ -1,9 +1,9 @@
-//! Pictures for the tests, made here, and bytes that do not fill a page when they differ.
+//! Generated pictures, and byte strings with a short form for messages.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// Bytes that print as their length and beginning.
+/// Bytes whose debug form is their length, their beginning and a hash.
 #[derive(PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -40,14 +40,14 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// Wide enough for every field of the tests.
+/// The size suits every field of the tests.
 const WIDTH: u32 = 160;
 const HEIGHT: u32 = 120;
 
 pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 pub const JPEG: &[u8] = b"\xff\xd8\xff";
 
-/// A PNG of noise that the seed chooses, without any metadata.
+/// A PNG of noise without metadata. The seed chooses the noise.
 pub fn png(width: u32, height: u32, seed: u32) -> Bytes {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let pixels: Vec<u8> = (0..width * height * 3)
@@ -69,18 +69,18 @@ pub fn png(width: u32, height: u32, seed: u32) -> Bytes {
     Bytes(bytes)
 }
 
-/// One that every image field takes; another for each seed.
+/// A picture that every image field takes, another one for each seed.
 pub fn good(seed: u32) -> Bytes {
     png(WIDTH, HEIGHT, seed)
 }
 
-/// One whose second half never came.
+/// The first half of such a picture.
 pub fn cut_short(seed: u32) -> Bytes {
     let whole = good(seed);
     Bytes(whole[..whole.len() / 2].to_vec())
 }
 
-/// Width and height, as the header of a PNG says.
+/// Width and height from the header of a PNG.
 pub fn png_size(bytes: &[u8]) -> (u32, u32) {
     assert!(bytes.starts_with(PNG), "not a PNG");
     let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));

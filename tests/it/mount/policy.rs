@@ -1,11 +1,9 @@
-//! What a table fixes of owner, group and modes: whatever is made there or moved in has it, and tools that preserve others
-//! finish and change nothing (CONTRACT 2.10).
+//! Tables that fix owner, group and modes: files that are made or moved there
+//! have them. Tools that set others succeed and change nothing (CONTRACT 2.10).
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -14,87 +12,52 @@ use super::server::Server;
 use super::tool::{Done, installed, run};
 use super::user::{MEMBER, OWNER, TEAM, is_denied, may_become_others};
 use super::{EXDEV, errno, names, picture, read};
+use crate::config::Config;
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-trash = "1h"
-
-[mount]
-allow_other = true
-
-# Fixes all.
-[tables.user]
-id = "integer"
-owner = "1001:2000"
-file_mode = "0640"
-dir_mode = "0775"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.note]
-type = "file"
-
-[tables.user.fields.secret]
-type = "file"
-mode = "0600"
-
-[tables.user.fields.avatar]
-type = "image"
-keep_original = true
-
-[tables.user.fields.photos]
-type = "file"
-collection = "list"
-
-# Fixes the group.
-[tables.team]
-id = "integer"
-group = "2000"
-dir_mode = "0777"
-
-[tables.team.fields.memo]
-type = "file"
-
-[tables.team.fields.note]
-type = "file"
-
-# Fixes nothing.
-[tables.page]
-id = "name"
-
-[tables.page.fields.memo]
-type = "file"
-
-[tables.page.fields.note]
-type = "file"
-
-[tables.page.fields.avatar]
-type = "image"
-
-[boxes.inbox]
-into = "user.memo"
-id = "{counter}"
-settle = "1s"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("library.trash = '1h'")
+        .with("mount.allow_other = true")
+        // Fixes all.
+        .table("user", "integer")
+        .with("tables.user.owner = '1001:2000'")
+        .with("tables.user.file_mode = '0640'")
+        .with("tables.user.dir_mode = '0775'")
+        .field("memo", "file")
+        .field("note", "file")
+        .field("secret", "file, mode = '0600'")
+        .field("avatar", "image, keep_original = true")
+        .field("photos", "file, collection = 'list'")
+        // Fixes the group.
+        .table("team", "integer")
+        .with("tables.team.group = '2000'")
+        .with("tables.team.dir_mode = '0777'")
+        .field("memo", "file")
+        .field("note", "file")
+        // Fixes nothing.
+        .table("page", "name")
+        .field("memo", "file")
+        .field("note", "file")
+        .field("avatar", "image")
+        .with("boxes.inbox = { into = 'user.memo', id = '{counter}', settle = '1s' }")
+}
 
 const FILE: (u32, u32, u32) = (OWNER.uid, TEAM, 0o640);
 const ROW: (u32, u32, u32) = (OWNER.uid, TEAM, 0o775);
 
 /// A mount with a row in each of two tables: one that fixes all, and one that fixes nothing.
-fn mount(more: &str) -> Option<(Mount, PathBuf, PathBuf)> {
+fn mount(config: &Config) -> Option<(Mount, PathBuf, PathBuf)> {
     if !may_become_others() {
         return None;
     }
-    let mut mount = Mount::with(&format!("{CONFIG}{more}"))?;
-    mount.open_to_all();
+    let mount = config.mount()?;
     let (fixed, open) = (mount.row(), mount.path("models/page/x"));
     fs::create_dir(&open).expect("a row");
     Some((mount, fixed, open))
 }
 
-/// Owner, group and permission bits.
+/// Owner, group and permission bits of a path.
 fn access(path: &Path) -> (u32, u32, u32) {
     let meta = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     (meta.uid(), meta.gid(), meta.mode() & 0o7777)
@@ -112,7 +75,7 @@ fn give(path: &Path, arguments: &[&str]) -> Done {
 
 #[test]
 fn whatever_is_made_in_a_table_has_what_it_fixes() {
-    let Some((mount, row, _)) = mount("") else { return };
+    let Some((mount, row, _)) = mount(&config()) else { return };
     assert_eq!(access(&mount.path("models/user")), ROW, "the table itself");
     assert_eq!(access(&mount.path("thumbs/user")), ROW);
     assert_eq!(access(&mount.path("drop/inbox")), ROW, "a box looks like its table");
@@ -144,8 +107,8 @@ fn whatever_is_made_in_a_table_has_what_it_fixes() {
 #[test]
 fn what_is_fetched_dropped_or_tried_again_has_it_too() {
     let server = Server::start();
-    let allow = format!("[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some((mount, row, _)) = mount(&allow) else { return };
+    let config = config().with(&format!("fetch.allow = ['{}']", server.address));
+    let Some((mount, row, _)) = mount(&config) else { return };
     std::os::unix::fs::symlink(server.url("/1.png"), row.join("avatar")).expect("fetched");
     assert_eq!(access(&row.join("avatar")), FILE);
     fs::remove_file(row.join("avatar")).expect("removed");
@@ -162,17 +125,13 @@ fn what_is_fetched_dropped_or_tried_again_has_it_too() {
     fs::write(mount.path("drop/inbox/x.part"), "dropped").expect("scratch");
     fs::rename(mount.path("drop/inbox/x.part"), mount.path("drop/inbox/x")).expect("finished");
     let dropped = mount.path("models/user/43/memo");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !dropped.exists() {
-        assert!(Instant::now() < deadline, "nothing arrived");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until("the file arrives", || dropped.exists());
     assert_eq!((access(&dropped), access(&mount.path("models/user/43"))), (FILE, ROW));
 }
 
 #[test]
 fn what_is_moved_in_gets_what_is_fixed_there_and_keeps_the_rest() {
-    let Some((mount, fixed, open)) = mount("") else { return };
+    let Some((mount, fixed, open)) = mount(&config()) else { return };
     fs::write(open.join("memo"), "moved").expect("taken");
     set(&open.join("memo"), (7, 8, 0o666));
     let inode = fs::metadata(open.join("memo")).expect("stat").ino();
@@ -195,7 +154,7 @@ fn what_is_moved_in_gets_what_is_fixed_there_and_keeps_the_rest() {
 
 #[test]
 fn an_exchange_gives_each_what_is_fixed_where_it_comes() {
-    let Some((_mount, fixed, open)) = mount("") else { return };
+    let Some((_mount, fixed, open)) = mount(&config()) else { return };
     fs::write(fixed.join("secret"), "one").expect("taken");
     fs::write(fixed.join("memo"), "two").expect("taken");
     let exchange = RenameFlags::EXCHANGE;
@@ -213,10 +172,10 @@ fn an_exchange_gives_each_what_is_fixed_where_it_comes() {
     assert_eq!(read(&fixed.join("memo")), b"three");
 }
 
-/// One file has one owner and one mode: a second name cannot give it others.
+/// A file has one owner and one mode, so a second name cannot fix others.
 #[test]
 fn a_second_name_that_would_change_a_file_is_exdev_and_mv_copies() {
-    let Some((_mount, fixed, open)) = mount("") else { return };
+    let Some((_mount, fixed, open)) = mount(&config()) else { return };
     fs::write(open.join("memo"), "shared").expect("taken");
     assert_eq!(errno(fs::hard_link(open.join("memo"), fixed.join("memo"))), EXDEV);
     fs::hard_link(open.join("memo"), open.join("note")).expect("linked");
@@ -232,7 +191,7 @@ fn a_second_name_that_would_change_a_file_is_exdev_and_mv_copies() {
 
 #[test]
 fn what_is_restored_from_the_trash_gets_what_is_fixed_where_it_goes() {
-    let Some((mount, fixed, open)) = mount("") else { return };
+    let Some((mount, fixed, open)) = mount(&config()) else { return };
     let lost = |file: &Path| {
         fs::remove_file(file).expect("removed");
         let day = mount.path("trash").join(&names(&mount.path("trash"))[0]);
@@ -260,7 +219,7 @@ fn what_is_restored_from_the_trash_gets_what_is_fixed_where_it_goes() {
 
 #[test]
 fn chown_and_chmod_to_anything_else_succeed_and_change_nothing() {
-    let Some((mount, row, _)) = mount("") else { return };
+    let Some((mount, row, _)) = mount(&config()) else { return };
     fs::write(row.join("memo"), "text").expect("taken");
     fs::write(row.join("photos/1"), "text").expect("taken");
     fs::write(row.join("avatar"), picture::good(1)).expect("taken");
@@ -299,7 +258,7 @@ fn chown_and_chmod_to_anything_else_succeed_and_change_nothing() {
 
 #[test]
 fn where_no_mode_is_set_programs_and_their_umask_decide() {
-    let Some((_mount, _, open)) = mount("") else { return };
+    let Some((_mount, _, open)) = mount(&config()) else { return };
     set(&open, (OWNER.uid, TEAM, 0o777));
     let made = |script: &str| {
         OWNER.shell(&format!("rm -f $1/memo; {script}"), &[&open]).succeeded();
@@ -328,7 +287,7 @@ fn where_no_mode_is_set_programs_and_their_umask_decide() {
     assert_eq!((access(&table.join("y")).2, access(&table.join("z")).2), (0o750, 0o700));
 }
 
-/// A tree of rows beside the mount, with owners, modes and times of its own.
+/// A tree of rows outside of the mount, with owners, modes and times of its own.
 fn rows(mount: &Mount) -> PathBuf {
     let rows = mount.outside("unused", b"").with_file_name("rows");
     for row in ["71", "72"] {
@@ -345,7 +304,7 @@ fn rows(mount: &Mount) -> PathBuf {
     rows
 }
 
-/// Tools that keep owners, modes and times; the rows are `$1`, the table `$2`.
+/// Tools that keep owners, modes and times. The rows are `$1`, the table is `$2`.
 const PRESERVING: [&str; 4] = [
     "cp -a \"$1\"/. \"$2\"",
     "rsync -a \"$1\"/ \"$2\"",
@@ -354,7 +313,7 @@ const PRESERVING: [&str; 4] = [
      install -p -m 604 $1/$row/$file $2/$row/$file; done; done",
 ];
 
-/// Everything that such a tool sets, of all that lies in a table.
+/// Owner, group, mode and time of everything in a table.
 fn shown(table: &Path) -> Vec<(PathBuf, (u32, u32, u32), i64)> {
     let mut found = Vec::new();
     for row in ["71", "72"] {
@@ -372,7 +331,7 @@ fn tools_that_preserve_finish_for_root_as_on_a_local_disk() {
     if !installed("rsync") {
         return;
     }
-    let Some((mount, _, open)) = mount("") else { return };
+    let Some((mount, _, open)) = mount(&config()) else { return };
     let (rows, local) = (rows(&mount), mount.outside("unused", b"").with_file_name("local"));
     let (user, page) = (mount.path("models/user"), open.with_file_name(""));
     for tool in PRESERVING {
@@ -400,7 +359,7 @@ fn tools_that_preserve_finish_for_root_as_on_a_local_disk() {
     }
 }
 
-/// `install` makes its rows now: their times are when they were made.
+/// The entries without the times of rows: `install` does not set those.
 fn without_times_of_rows<'a>(
     tool: &str,
     shown: &'a [(PathBuf, (u32, u32, u32), i64)],
@@ -414,7 +373,7 @@ fn without_times_of_rows<'a>(
 
 #[test]
 fn install_o_gives_files_away_where_the_table_lets_it() {
-    let Some((mount, fixed, open)) = mount("") else { return };
+    let Some((mount, fixed, open)) = mount(&config()) else { return };
     let source = mount.outside("source", b"text").display().to_string();
     for (row, wanted) in [(&open, (7, 8, 0o604)), (&fixed, FILE)] {
         let target = row.join("memo").display().to_string();
@@ -430,12 +389,12 @@ fn tools_that_preserve_finish_for_a_plain_user_too() {
     if !installed("rsync") {
         return;
     }
-    let Some((mount, fixed, _)) = mount("") else { return };
+    let Some((mount, fixed, _)) = mount(&config()) else { return };
     let (rows, team) = (rows(&mount), mount.path("models/team"));
     run("chown", &[Path::new("-R"), Path::new("1002:1002"), &rows]).succeeded();
     for tool in PRESERVING {
         let done = MEMBER.shell(tool, &[&rows, &team]);
-        // The table itself is root's, as the directory that one copies into may be on any disk.
+        // The table itself belongs to root, as may the directory that a tree is copied into.
         let about_the_table = |line: &&str| {
             line.contains("/models/team") && !line.contains("/7")
                 || line.contains("tar: .")
@@ -458,7 +417,7 @@ fn tools_that_preserve_finish_for_a_plain_user_too() {
         fs::remove_dir_all(team.join("71")).expect("removed");
         fs::remove_dir_all(team.join("72")).expect("removed");
     }
-    // Also where the file is somebody else's in the end: until it is closed it is its writer's.
+    // Until it is closed, a file belongs to its writer, whoever will own it.
     let (from, to) = (rows.join("71/memo"), fixed.join("memo"));
     for tool in
         ["cp -p $1 $2", "rsync -a $1 $2", "tar -C ${1%/*} -cf - memo | tar -C ${2%/*} -xpf -"]
@@ -474,12 +433,11 @@ fn tools_that_preserve_finish_for_a_plain_user_too() {
 
 #[test]
 fn a_change_of_the_configuration_is_for_what_comes_and_what_is_set_to_it() {
-    let Some((mut mount, fixed, open)) = mount("") else { return };
+    let Some((mut mount, fixed, open)) = mount(&config()) else { return };
     fs::write(fixed.join("memo"), "old").expect("taken");
     mount.stop();
-    let changed =
-        CONFIG.replace("owner = \"1001:2000\"", "owner = \"7:8\"").replace("0640", "0600");
-    fs::write(mount.config(), changed).expect("the configuration");
+    let changed = config().with("tables.user.owner = '7:8'");
+    mount.configure(changed.with("tables.user.file_mode = '0600'"));
     mount.restart();
     assert_eq!(access(&fixed.join("memo")), FILE, "what is there stays as it is");
     fs::write(fixed.join("note"), "new").expect("taken");
@@ -499,8 +457,8 @@ fn a_change_of_the_configuration_is_for_what_comes_and_what_is_set_to_it() {
 
 #[test]
 fn a_file_that_is_moved_in_is_charged_to_the_owner_that_is_fixed_there() {
-    let quota = "[quotas.uids.1001]\nfiles = 1\n";
-    let Some((_mount, fixed, open)) = mount(quota) else { return };
+    let config = config().with("quotas.uids.1001.files = 1");
+    let Some((_mount, fixed, open)) = mount(&config) else { return };
     fs::write(fixed.join("memo"), "one").expect("the first");
     fs::write(open.join("memo"), "two").expect("root's");
     assert_eq!(errno(fs::rename(open.join("memo"), fixed.join("note"))), super::EDQUOT);

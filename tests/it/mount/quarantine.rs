@@ -1,4 +1,4 @@
-//! Refusals that their writers do not hear of, and what the quarantine is for (CONTRACT 4).
+//! Refusals that their writers are not told, and the use of the quarantine (CONTRACT 4).
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -8,41 +8,22 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::{Done, installed, run};
 use super::{EFBIG, ENOENT, errno, names, picture, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[quarantine]
-size = "256 KiB"
-
-[mount]
-allow_other = true
-dir_mode = "0777"
-
-[tables.user]
-id = "integer"
-
-# Its writers are told success.
-[tables.user.fields.scan]
-type = "image"
-max_size = "80 KiB"
-content_types = ["image/png"]
-min_width = 64
-on_refuse = "quarantine"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.note]
-type = "file"
-min_size = "4 B"
-max_size = "4 KiB"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("quarantine.size = '256 KiB'")
+        .with("mount.allow_other = true")
+        .with("mount.dir_mode = '0777'")
+        .table("user", "integer")
+        // Its writers are told success.
+        .field("scan", "image, max_size = '80 KiB', content_types = ['image/png'], min_width = 64, on_refuse = 'quarantine'")
+        .field("memo", "file")
+        .field("note", "file, min_size = '4 B', max_size = '4 KiB'")
+}
 
 fn mount() -> Option<Mount> {
-    let mut mount = Mount::with(CONFIG)?;
-    mount.open_to_all();
+    let mount = config().mount()?;
     mount.row();
     Some(mount)
 }
@@ -51,7 +32,7 @@ fn quarantine(mount: &Mount) -> PathBuf {
     mount.path(".mediafs/quarantine")
 }
 
-/// The only entry, and the bytes in it.
+/// The one entry of the quarantine: its id and the bytes.
 fn kept(mount: &Mount) -> (String, Vec<u8>) {
     let [id] = &names(&quarantine(mount))[..] else { panic!("{:?}", names(&quarantine(mount))) };
     let folder = quarantine(mount).join(id);
@@ -59,7 +40,7 @@ fn kept(mount: &Mount) -> (String, Vec<u8>) {
     (id.clone(), fs::read(folder.join(bytes)).expect("readable"))
 }
 
-/// What is refused early, by its first bytes or by its size, and late, by its end.
+/// Bytes that are refused early, by their type or their size, and late, at the end; each with the rule.
 fn unfit() -> [(&'static str, Vec<u8>); 3] {
     let text = b"no image at all\n".repeat(1_000);
     let small = picture::png(40, 40, 1).to_vec();
@@ -73,7 +54,7 @@ fn the_writer_is_told_success_and_the_quarantine_has_all_that_was_sent() {
         let Some(mount) = mount() else { return };
         let source = mount.outside("source", &bytes);
         let scan = mount.row().join("scan");
-        // Like an FTP server: it looks at what each write says, not at close.
+        // All writes succeed, which is what an FTP server checks; it ignores the answer of close.
         let done = run("cp", &[&source, &scan]);
         done.succeeded();
         assert_eq!(errno(fs::metadata(&scan)), ENOENT, "{rule}: nothing is attached");
@@ -91,7 +72,7 @@ fn the_old_file_stays_under_what_was_refused_in_silence() {
     let scan = mount.attach("scan", &picture::good(1));
     fs::write(&scan, picture::png(40, 40, 1)).expect("told success");
     assert_eq!(read(&scan), picture::good(1));
-    // mv across filesystems removes first.
+    // Across filesystems, mv removes the target first.
     let source = mount.outside("source.png", &picture::cut_short(2));
     run("mv", &[&source, &scan]).succeeded();
     assert!(!source.exists());
@@ -220,8 +201,7 @@ fn mediafs_refused_lists_tries_again_and_drops() {
     note.write_all(b"abc").expect("too short, as the close finds");
     drop(note);
     let (id, _) = kept(&mount);
-    let config = fs::read_to_string(mount.config()).expect("the configuration");
-    fs::write(mount.config(), config.replace("min_size = \"4 B\"\n", "")).expect("a milder rule");
+    mount.configure(config().field("note", "file, max_size = '4 KiB'"));
     mount.stop();
     mount.command(&["refused", "--retry", &id]).succeeded();
     assert_eq!(mount.command(&["refused"]).stdout, "");
@@ -237,8 +217,7 @@ fn a_retry_while_mounted_is_seen_at_once() {
     let mut note = File::create(mount.row().join("note")).expect("opened");
     note.write_all(b"abc").expect("too short");
     drop(note);
-    let config = fs::read_to_string(mount.config()).expect("the configuration");
-    fs::write(mount.config(), config.replace("min_size = \"4 B\"\n", "")).expect("a milder rule");
+    mount.configure(config().field("note", "file, max_size = '4 KiB'"));
     mount.stop();
     mount.restart();
     let note = mount.attach("note", b"in between");
@@ -255,7 +234,7 @@ fn a_field_that_is_not_asked_to_still_refuses_aloud() {
     assert_eq!(done.code, 1, "{done}");
 }
 
-/// Refuses a file, and lets the next start find this reason of it.
+/// Refuses a file, and restarts the daemon after `reason` has changed the entry's reason.json.
 fn with_reason(reason: impl Fn(&Path)) -> Option<(Mount, String)> {
     let mut mount = mount()?;
     fs::write(mount.row().join("scan"), b"no image").expect("told success");
@@ -315,7 +294,7 @@ fn an_entry_whose_reason_is_of_a_newer_version_is_tried_again_and_dropped() {
     assert_eq!(fs::read_dir(mount.library().join("quarantine")).expect("listed").count(), 0);
 }
 
-/// Drafts of so many bytes each that a crash interrupts, and the next start.
+/// Mounts after a crash has interrupted drafts of these sizes.
 fn interrupted(sizes: &[usize]) -> Option<Mount> {
     let mut mount = mount()?;
     let mut writers = Vec::new();
@@ -353,8 +332,7 @@ fn an_interrupted_draft_that_the_quarantine_cannot_take_stays_staged_and_is_told
         mount.restart();
     }
     mount.stop();
-    let config = fs::read_to_string(mount.config()).expect("the configuration");
-    fs::write(mount.config(), config.replace("256 KiB", "1 MiB")).expect("room");
+    mount.configure(config().with("quarantine.size = '1 MiB'"));
     mount.restart();
     assert_eq!(kept(&mount).1.len(), 300_000);
     assert_eq!(staged(&mount), [0; 0]);

@@ -1,4 +1,4 @@
-//! Quotas as programs meet them: EDQUOT where it is known, and the charge where it belongs (CONTRACT 1, 2.2 and 4).
+//! Quotas as programs meet them: EDQUOT as early as it is known, and each file charged to its owner (CONTRACT 1, 2.2 and 4).
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,47 +8,31 @@ use std::path::Path;
 use super::daemon::Mount;
 use super::tool::{Done, installed, run};
 use super::{EDQUOT, ENOENT, errno, names, picture, read};
+use crate::config::Config;
 
-/// Users that need not be in any table of users.
+/// Users without an entry in passwd(5).
 const ONE: u32 = 1001;
 const OTHER: u32 = 1002;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
+fn config() -> Config {
+    Config::new()
+        .with("mount.allow_other = true")
+        .with("mount.dir_mode = '0777'")
+        .table("user", "integer")
+        .field("memo", "file")
+        .field("note", "file")
+        .field("avatar", "image")
+        .table("page", "name")
+        .field("text", "file")
+}
 
-[mount]
-allow_other = true
-dir_mode = "0777"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.memo]
-type = "file"
-
-[tables.user.fields.note]
-type = "file"
-
-[tables.user.fields.avatar]
-type = "image"
-
-[tables.page]
-id = "name"
-
-[tables.page.fields.text]
-type = "file"
-"#;
-
-fn mount(quotas: &str) -> Option<Mount> {
-    let mut mount = Mount::with(&format!("{CONFIG}{quotas}"))?;
-    // Others must come as far as the mountpoint.
-    mount.open_to_all();
+fn mount(quota: &str) -> Option<Mount> {
+    let mount = config().with(quota).mount()?;
     mount.row();
     Some(mount)
 }
 
-/// A shell of another user.
+/// Runs a shell script as another user.
 fn shell(uid: u32, script: &str, path: &Path) -> Done {
     let user = uid.to_string();
     let path = path.display().to_string();
@@ -75,7 +59,7 @@ fn usage(mount: &Mount, table: &str) -> (u64, u64) {
 
 #[test]
 fn a_full_table_refuses_at_create_and_says_so() {
-    let Some(mount) = mount("[quotas.tables.user]\nfiles = 1\n") else { return };
+    let Some(mount) = mount("quotas.tables.user.files = 1") else { return };
     let memo = mount.attach("memo", b"first");
     let note = mount.row().join("note");
     assert_eq!(errno(File::create(&note)), EDQUOT);
@@ -93,7 +77,7 @@ fn a_full_table_refuses_at_create_and_says_so() {
 
 #[test]
 fn a_write_past_the_quota_of_bytes_is_refused_as_soon_as_it_tells() {
-    let Some(mount) = mount("[quotas.tables.user]\nbytes = \"1 KiB\"\n") else { return };
+    let Some(mount) = mount("quotas.tables.user.bytes = '1 KiB'") else { return };
     mount.attach("memo", &[1; 1_000]);
     let mut note = File::create(mount.row().join("note")).expect("there is room for some");
     note.write_all(&[2; 24]).expect("up to the quota");
@@ -109,7 +93,7 @@ fn a_write_past_the_quota_of_bytes_is_refused_as_soon_as_it_tells() {
 #[test]
 fn what_only_the_stored_picture_tells_is_refused_at_close() {
     let picture = picture::good(1);
-    let quota = format!("[quotas.tables.user]\nbytes = \"{} B\"\n", picture.len() - 1);
+    let quota = format!("quotas.tables.user.bytes = '{} B'", picture.len() - 1);
     let Some(mount) = mount(&quota) else { return };
     let source = mount.outside("source.png", &picture);
     let avatar = mount.row().join("avatar");
@@ -122,7 +106,7 @@ fn what_only_the_stored_picture_tells_is_refused_at_close() {
 
 #[test]
 fn a_rename_and_a_link_onto_a_field_are_held_to_the_quota() {
-    let Some(mount) = mount("[quotas.tables.page]\nfiles = 0\n") else { return };
+    let Some(mount) = mount("quotas.tables.page.files = 0") else { return };
     let page = mount.path("models/page/x");
     fs::create_dir(&page).expect("a row");
     let memo = mount.attach("memo", b"a memo");
@@ -140,9 +124,7 @@ fn each_user_has_a_quota_and_root_has_none() {
     if !installed("setpriv") {
         return;
     }
-    let Some(mount) = mount("[quotas.uid]\nfiles = 1\n[quotas.uids.1002]\nfiles = 0\n") else {
-        return;
-    };
+    let Some(mount) = mount("quotas = { uid.files = 1, uids.1002.files = 0 }") else { return };
     let row = mount.row();
     shell(ONE, "echo one > $1/memo", &row).succeeded();
     let second = shell(ONE, "echo two > $1/note", &row);
@@ -157,7 +139,7 @@ fn chown_moves_the_charge() {
     if !installed("setpriv") {
         return;
     }
-    let Some(mount) = mount("[quotas.uid]\nfiles = 1\n") else { return };
+    let Some(mount) = mount("quotas.uid.files = 1") else { return };
     let row = mount.row();
     shell(ONE, "echo one > $1/memo", &row).succeeded();
     chown(row.join("memo"), Some(OTHER), None).expect("root gives files away");
@@ -171,7 +153,7 @@ fn scratch_counts_against_a_quota_of_its_own() {
     if !installed("setpriv") {
         return;
     }
-    let Some(mut mount) = mount("[quotas.uid]\nscratch = \"8 KiB\"\n") else { return };
+    let Some(mut mount) = mount("quotas.uid.scratch = '8 KiB'") else { return };
     let row = mount.row();
     shell(ONE, "head -c 6000 /dev/zero > $1/.a.part", &row).succeeded();
     let full = shell(ONE, "head -c 6000 /dev/zero > $1/.b.part", &row);
@@ -189,13 +171,13 @@ fn scratch_counts_against_a_quota_of_its_own() {
     assert!(far.code != 0 && far.stderr.contains("quota"), "{far}");
 }
 
-/// The old backup went before there was a new one.
+/// The old backup was removed before the new one was stored.
 #[test]
 fn a_backup_that_finds_no_room_leaves_both_names_as_they_were() {
     if !installed("setpriv") {
         return;
     }
-    let Some(mount) = mount("[quotas.uid]\nscratch = \"8 KiB\"\n") else { return };
+    let Some(mount) = mount("quotas.uid.scratch = '8 KiB'") else { return };
     let row = mount.row();
     shell(ONE, "head -c 9000 /dev/zero > $1/memo && echo old > $1/memo~", &row).succeeded();
     let full = shell(ONE, "mv $1/memo $1/memo~", &row);
@@ -216,7 +198,7 @@ fn open_drafts_of_a_user_are_counted() {
     if !installed("setpriv") {
         return;
     }
-    let Some(mount) = mount("[quotas.uid]\ndrafts = 1\n") else { return };
+    let Some(mount) = mount("quotas.uid.drafts = 1") else { return };
     let row = mount.row();
     let two = shell(ONE, "exec 3> $1/memo && echo one >&3 && echo two > $1/note", &row);
     assert!(two.code != 0 && two.stderr.contains("quota"), "{two}");
@@ -226,7 +208,7 @@ fn open_drafts_of_a_user_are_counted() {
 
 #[test]
 fn df_is_the_backing_disks_under_a_quota() {
-    let Some(mount) = mount("[quotas.tables.user]\nbytes = \"1 KiB\"\n") else { return };
+    let Some(mount) = mount("quotas.tables.user.bytes = '1 KiB'") else { return };
     let total = |path: &Path| {
         let done = run("df", &["--output=size", "-B1", &path.display().to_string()]);
         done.stdout.lines().last().map(str::trim).map(str::to_owned)

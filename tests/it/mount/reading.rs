@@ -1,4 +1,4 @@
-//! `mediafs mount --read-only`: a second mount of the same library, for those who only read.
+//! `mediafs mount --read-only`: a second mount of the same library, for reading only.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use super::daemon::Mount;
 use super::damage::{blob, set_length};
 use super::tool::run;
-use super::{EIO, ENOENT, EROFS, errno, names, picture, read, rest};
+use super::{EIO, ENOENT, EROFS, config, errno, names, picture, read, rest};
 use crate::limits::is_root;
 
-/// Within how long a commit of the daemon that writes is seen.
+/// The time in which readers see a commit.
 const SOON: Duration = Duration::from_secs(1);
-/// What a loaded machine adds to that.
+/// The delay that a loaded machine adds.
 const LOAD: Duration = Duration::from_secs(5);
 
-/// A daemon that only reads, beside a library of the tests.
+/// A read-only daemon, beside the daemon of a test.
 struct Reader {
     mountpoint: PathBuf,
     log: PathBuf,
@@ -57,7 +57,7 @@ impl Reader {
         fs::read_to_string(&self.log).expect("its log")
     }
 
-    /// SIGTERM; returns the exit code.
+    /// Sends SIGTERM, and returns the exit code.
     fn stop(&mut self) -> Option<i32> {
         let mut daemon = self.daemon.take().expect("it runs");
         run("kill", &["-TERM", &daemon.id().to_string()]).succeeded();
@@ -82,7 +82,7 @@ fn both() -> Option<(Mount, Reader)> {
     Some((mount, reader))
 }
 
-/// Waits until the readers see something; says how long that took.
+/// Waits until readers see something, and checks how long that took.
 fn soon(what: &str, seen: impl Fn() -> bool) {
     let begun = Instant::now();
     while !seen() {
@@ -236,7 +236,7 @@ fn nothing_is_ever_opened_and_what_was_read_is_not_read_again() {
     }
     let row = reader.path("models/user/42");
     soon("the commits", || names(&row) == ["avatar", "cover"]);
-    // What nginx does: open, fstat, read, close.
+    // The calls of nginx: open, fstat, read, close.
     let serve = || {
         for name in names(&row) {
             let mut file = File::open(row.join(name)).expect("opened");
@@ -301,11 +301,7 @@ fn a_library_at_rest_is_served_and_left_as_it_is() {
 
 #[test]
 fn a_second_mount_is_refused_where_there_is_no_library() {
-    let Some(mount) = Mount::prepared(
-        "[library]\npath = \"library\"\n\n[tables.user]\nid = \"integer\"\n\n[tables.user.fields.memo]\ntype = \"file\"\n",
-    ) else {
-        return;
-    };
+    let Some(mount) = Mount::prepared(config()) else { return };
     let done =
         mount.command(&["mount", "--read-only", mount.mountpoint().to_str().expect("UTF-8")]);
     assert_ne!(done.code, 0, "{done}");
@@ -326,8 +322,7 @@ fn who_may_not_read_a_file_does_not_read_it_by_a_second_mount() {
     if !is_root() {
         return;
     }
-    let Some(mut mount) = Mount::start() else { return };
-    mount.open_to_all();
+    let Some(mount) = Mount::start() else { return };
     let reader = Reader::beside(&mount);
     let avatar = mount.attach("avatar", &picture::good(1));
     let paths =

@@ -1,4 +1,4 @@
-//! Refusals explain themselves: last-error, errors.jsonl, the attribute, the quarantine (CONTRACT 4).
+//! The ways in which a refusal explains itself: last-error, errors.jsonl, an attribute, the quarantine (CONTRACT 4).
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,7 +8,7 @@ use super::daemon::Mount;
 use super::tool::{installed, run};
 use super::{ENOENT, ERANGE, EROFS, errno, names, picture, read};
 
-/// Refuses a picture of 40x40 and returns the avatar's path.
+/// Has a picture of 40x40 refused, and returns the path of the avatar.
 fn refused(mount: &Mount) -> std::path::PathBuf {
     let avatar = mount.attach("avatar", &picture::good(1));
     assert_eq!(errno(fs::write(&avatar, picture::png(40, 40, 1))), ERANGE);
@@ -85,7 +85,7 @@ fn refused_bytes_wait_in_the_quarantine_and_mv_tries_again() {
     let row = mount.row();
     let mut note = File::create(row.join("note")).expect("opened");
     note.write_all(b"abc").expect("written");
-    // std ignores what close says; the refusal is read from the tree.
+    // std ignores the answer of close; the refusal is read from the tree.
     drop(note);
     assert_eq!(errno(fs::metadata(row.join("note"))), ENOENT);
     let quarantine = mount.path(".mediafs/quarantine");

@@ -1,24 +1,23 @@
-//! `row.json`: read as a file, written by editors, by shells and by rename.
+//! `row.json`: read as a file, and written by editors, shells and renames.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::daemon::Mount;
 use super::tool::{Done, installed, run, shell};
 use super::{EAGAIN, EINVAL, EPERM, errno, names, picture, read};
+use crate::wait::until;
 
 fn document(mount: &Mount) -> Value {
     let text = fs::read(mount.row().join("row.json")).expect("the document reads");
     serde_json::from_slice(&text).expect("it is JSON")
 }
 
-/// Writes a document as a shell does, which does not hear what close answers.
+/// Writes a document as a shell does, which ignores the answer of close.
 fn patch(mount: &Mount, patch: &Value) {
     fs::write(mount.row().join("row.json"), patch.to_string()).expect("written");
 }
@@ -189,7 +188,7 @@ fn a_document_that_was_read_before_the_file_changed_is_refused() {
     assert!(mount.last_error().contains("may have changed meanwhile"), "{}", mount.last_error());
 }
 
-/// Each may have 32 MiB in the daemon's memory, and a program a thousand of them.
+/// A document may take 32 MiB of the daemon's memory, and a program may have a thousand files open.
 #[test]
 fn documents_that_are_open_together_are_bounded() {
     let Some(mount) = Mount::start() else { return };
@@ -207,10 +206,7 @@ fn documents_that_are_open_together_are_bounded() {
     };
     assert_eq!((full.raw_os_error(), all.len()), (Some(EAGAIN), 8));
     drop(all);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while mount.status()["open"]["handles"] != 1 && Instant::now() < deadline {
-        thread::yield_now();
-    }
+    until("the documents are closed", || mount.status()["open"]["handles"] == 1);
     open().expect("there is room again");
     assert!(document(&mount)["avatar"].is_object(), "nothing was taken of it");
 }
@@ -225,7 +221,7 @@ fn a_document_of_millions_of_values_is_refused_unread() {
     assert!(said.contains("too many values"), "{said}");
 }
 
-/// An editor that was open while a file came wrote the `null` back that it had read, and the file was gone.
+/// An editor that had opened the document before a file came wrote back the `null` that it had read, which detached the file.
 #[test]
 fn a_document_that_was_read_before_a_file_came_detaches_nothing() {
     let Some(mount) = Mount::start() else { return };

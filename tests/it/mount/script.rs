@@ -1,4 +1,4 @@
-//! Python, PHP and `ImageMagick`.
+//! Scripting languages and converters: Python, PHP and `ImageMagick`.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::daemon::Mount;
 use super::tool::{Done, installed, present, run};
 use super::{accepts, picture, read, refuses, replaces};
 
-/// Debian's own; a machine may have another `convert` before it in its path.
+/// Debian's convert; PATH may find another one first.
 const CONVERT: &str = "/usr/bin/convert";
 
 fn python(source: &Path, target: &Path) -> Done {
@@ -19,7 +19,7 @@ target.close()";
 }
 
 fn php(script: &str, source: &Path, target: &Path) -> Done {
-    // The script's value is the exit code: 0 for true.
+    // The script's value becomes the exit code: 0 for true.
     let script = format!("[, $source, $target] = $argv; exit({script} ? 0 : 9);");
     run("php", &[Path::new("-r"), Path::new(&script), Path::new("--"), source, target])
 }
@@ -32,7 +32,7 @@ fn copy(source: &Path, target: &Path) -> Done {
     php("copy($source, $target)", source, target)
 }
 
-/// As uploads are handled: written beside the field, then renamed.
+/// Writes beside the field and renames, as applications do with uploads.
 fn rename(source: &Path, target: &Path) -> Done {
     php("copy($source, \"$target.tmp\") && rename(\"$target.tmp\", $target)", source, target)
 }

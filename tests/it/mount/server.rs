@@ -1,4 +1,4 @@
-//! A web server on this machine that behaves as its path says, and counts who comes.
+//! A web server on loopback that behaves as the requested path says, and counts its connections.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,9 +17,9 @@ pub struct Server {
 #[derive(Default)]
 struct State {
     connections: AtomicUsize,
-    /// Where `/away` leads.
+    /// The target of the redirect at `/away`.
     away: Mutex<String>,
-    /// Whether `/held` may go on.
+    /// Whether the second half of `/held` may be sent.
     released: Mutex<bool>,
     change: Condvar,
 }
@@ -48,17 +48,17 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// How often anybody has connected.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// Lets `/away` lead to this URL.
+    /// Sets the target of `/away`.
     pub fn lead_away(&self, to: &str) {
         to.clone_into(&mut self.state.away.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Lets `/held` end.
+    /// Lets `/held` send its second half.
     pub fn release(&self) {
         *self.state.released.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.state.change.notify_all();
@@ -89,7 +89,7 @@ impl State {
         }
     }
 
-    /// Half a picture, and the other half when the test says so.
+    /// Sends half a picture, and the other half after `release`.
     fn held(&self, stream: &mut TcpStream) {
         let picture = picture::good(1);
         let (first, second) = picture.split_at(picture.len() / 2);
@@ -101,7 +101,7 @@ impl State {
     }
 }
 
-/// What is asked for.
+/// The path of a request.
 fn path(stream: &TcpStream) -> String {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let first = lines.next().unwrap_or_default();
@@ -110,7 +110,7 @@ fn path(stream: &TcpStream) -> String {
 }
 
 fn send(stream: &mut TcpStream, bytes: &[u8]) {
-    // The client may have hung up: that is what some of the tests are about.
+    // Some tests make the client hang up.
     let _ = stream.write_all(bytes);
 }
 
@@ -133,7 +133,7 @@ fn endless(stream: &mut TcpStream) {
     while stream.write_all(&[0; 4096]).is_ok() {}
 }
 
-/// A byte now and then, of a picture that would be good.
+/// Sends a good picture, one byte now and then.
 fn slow(stream: &mut TcpStream) {
     let picture = picture::good(1);
     head(stream, "200 OK", &format!("Content-Length: {}\r\n", picture.len()));

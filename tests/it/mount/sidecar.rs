@@ -1,4 +1,4 @@
-//! Reports of refusals beside the refused names, for whoever sees nothing but the collection (CONTRACT 4).
+//! Reports of refusals beside the refused names, for users who see nothing but the collection (CONTRACT 4).
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,37 +7,24 @@ use std::path::{Path, PathBuf};
 use super::daemon::Mount;
 use super::tool::{Done, installed, run};
 use super::{EPERM, ERANGE, EROFS, errno, names, picture, read};
+use crate::config::Config;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[mount]
-allow_other = true
-dir_mode = "0777"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-min_width = 64
-report = "sidecar"
-
-# What a scanner sends: told success, and where it can be seen.
-[tables.user.fields.scans]
-type = "image"
-collection = "dict"
-min_width = 64
-max_items = 3
-on_refuse = "quarantine"
-report = "sidecar"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("mount.allow_other = true")
+        .with("mount.dir_mode = '0777'")
+        .table("user", "integer")
+        .field("photos", "image, collection = 'list', min_width = 64, report = 'sidecar'")
+        // For a scanner: it is told success, and its user sees the report.
+        .field(
+            "scans",
+            "image, collection = 'dict', min_width = 64, max_items = 3, on_refuse = 'quarantine', \
+             report = 'sidecar'",
+        )
+}
 
 fn mount() -> Option<Mount> {
-    let mut mount = Mount::with(CONFIG)?;
-    mount.open_to_all();
+    let mount = config().mount()?;
     mount.row();
     Some(mount)
 }

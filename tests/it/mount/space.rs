@@ -1,5 +1,5 @@
-//! Space that is allocated ahead: it counts against `max_size` and the quotas, and what lies beyond the end of a file is given
-//! back (CONTRACT 2.9).
+//! Preallocation: allocated space counts against `max_size` and the quotas,
+//! and space beyond the end of a file is given back (CONTRACT 2.9).
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
@@ -7,68 +7,43 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::shell;
 use super::user::{OWNER, may_become_others};
 use super::{EFBIG, EOPNOTSUPP, names, read};
+use crate::config::Config;
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[mount]
-allow_other = true
-
-[tables.user]
-id = "integer"
-dir_mode = "0777"
-
-[tables.user.fields.memo]
-type = "file"
-max_size = "8 MiB"
-
-[tables.user.fields.film]
-type = "file"
-max_size = "8 MiB"
-on_refuse = "quarantine"
-
-[tables.page]
-id = "integer"
-dir_mode = "0777"
-
-[tables.page.fields.memo]
-type = "file"
-
-[quotas.tables.page]
-bytes = "1 MiB"
-
-[quotas.uid]
-scratch = "1 MiB"
-"#;
+fn config() -> Config {
+    Config::new()
+        .with("mount.allow_other = true")
+        .table("user", "integer")
+        .with("tables.user.dir_mode = '0777'")
+        .field("memo", "file, max_size = '8 MiB'")
+        .field("film", "file, max_size = '8 MiB', on_refuse = 'quarantine'")
+        .table("page", "integer")
+        .with("tables.page.dir_mode = '0777'")
+        .field("memo", "file")
+        .with("quotas.tables.page.bytes = '1 MiB'")
+        .with("quotas.uid.scratch = '1 MiB'")
+}
 
 const KEEP: FallocateFlags = FallocateFlags::KEEP_SIZE;
 const PUNCH: FallocateFlags = KEEP.union(FallocateFlags::PUNCH_HOLE);
 const ZERO: FallocateFlags = KEEP.union(FallocateFlags::ZERO_RANGE);
 const MIB: u64 = 1 << 20;
 
-fn started() -> Option<Mount> {
-    let mut mount = Mount::with(CONFIG)?;
-    mount.open_to_all();
-    Some(mount)
-}
-
 fn create(path: &Path) -> File {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).open(path).expect("opened")
 }
 
-/// What is refused, by its errno.
+/// fallocate(2), with its errno.
 fn allocate(file: &File, mode: FallocateFlags, at: u64, length: u64) -> Result<(), i32> {
     fallocate(file, mode, at, length).map_err(rustix::io::Errno::raw_os_error)
 }
 
-/// The bytes that the files below a folder of the library take on the disk.
+/// The bytes on the disk of all files below a folder of the library.
 fn taken(folder: &Path) -> u64 {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -80,7 +55,7 @@ fn taken(folder: &Path) -> u64 {
 
 #[test]
 fn a_blob_takes_no_more_room_than_its_bytes() {
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let memo = mount.row().join("memo");
     for (mode, at, length) in [(KEEP, 0, 4 * MIB), (ZERO, MIB, 4 * MIB), (KEEP, 7 * MIB, MIB)] {
         let file = create(&memo);
@@ -89,7 +64,7 @@ fn a_blob_takes_no_more_room_than_its_bytes() {
         assert_eq!(file.metadata().expect("fstat").size(), 10);
         drop(file);
         assert_eq!(read(&memo), b"ten bytes.");
-        // The log of the store is a file of its own beside them.
+        // The log of the store is a file there, too.
         let blobs = taken(&mount.library().join("blobs"));
         assert!(blobs < 2 * MIB, "{mode:?}: {blobs}");
         fs::remove_file(&memo).expect("detached");
@@ -99,7 +74,7 @@ fn a_blob_takes_no_more_room_than_its_bytes() {
 
 #[test]
 fn space_beyond_what_the_field_takes_is_refused_and_the_file_is_not() {
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let fields = ["memo", "film"].map(|field| mount.row().join(field));
     for path in fields {
         for (mode, at) in [(KEEP, 0), (ZERO, 0), (KEEP, 8 * MIB)] {
@@ -117,7 +92,7 @@ fn space_beyond_what_the_field_takes_is_refused_and_the_file_is_not() {
 
 #[test]
 fn a_draft_that_grows_by_an_allocation_is_judged_as_by_a_write() {
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let memo = mount.attach("memo", b"old");
     let file = create(&memo);
     let grow = FallocateFlags::empty();
@@ -132,7 +107,7 @@ fn allocated_space_is_held_to_the_quota() {
     if !may_become_others() {
         return;
     }
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let page = mount.path("models/page/1");
     fs::create_dir(&page).expect("a row");
     let full =
@@ -152,7 +127,7 @@ fn a_hole_beyond_the_end_charges_for_nothing() {
     if !may_become_others() {
         return;
     }
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     for name in [".a.part", "memo"] {
         let hole = format!("echo a > $1/{name} && fallocate -p -o 1M -l 1G $1/{name}");
@@ -161,7 +136,7 @@ fn a_hole_beyond_the_end_charges_for_nothing() {
     OWNER.shell("head -c 1000000 /dev/zero > $1/.b.part", &[&row]).succeeded();
 }
 
-/// What a process that reserves space sees of its quota: `os.posix_fallocate` has no mode.
+/// Reserves space and prints the errors. `os.posix_fallocate` has no mode.
 const RESERVE: &str = "
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -191,10 +166,10 @@ fn what_scratch_has_beyond_its_end_counts_until_it_is_closed_and_is_given_back_t
     if !may_become_others() {
         return;
     }
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let row = mount.row();
     let script = mount.outside("reserve.py", RESERVE.as_bytes());
-    // What `pyenv` puts first in the path is its own user's.
+    // A Python that `pyenv` has put first in PATH may be unreadable to other users.
     let done = OWNER.shell("PATH=/usr/bin:$PATH python3 $1 $2", &[&script, &row]);
     assert_eq!((done.code, done.stdout.trim()), (0, "0 122 122 10"), "{done}");
     assert!(taken(&mount.library().join("scratch")) < MIB);
@@ -203,7 +178,7 @@ fn what_scratch_has_beyond_its_end_counts_until_it_is_closed_and_is_given_back_t
 
 #[test]
 fn giving_space_back_changes_neither_times_nor_what_others_write() {
-    let (Some(mut peer), Some(mount)) = (Peer::start(), started()) else { return };
+    let (Some(mut peer), Some(mount)) = (Peer::start(), config().mount()) else { return };
     let scratch = mount.row().join(".a.part");
     peer.open(&scratch, "os.O_RDWR | os.O_CREAT").expect("opened");
     peer.tell("os.write(fd, b'ten bytes.')");
@@ -214,17 +189,17 @@ fn giving_space_back_changes_neither_times_nor_what_others_write() {
     let old = rustix::fs::Timestamps { last_access: at, last_modification: at };
     rustix::fs::futimens(&file, &old).expect("set");
     drop(file);
-    wait_for(|| taken(&mount.library().join("scratch")) < MIB);
+    until("the kernel tells of the last close", || taken(&mount.library().join("scratch")) < MIB);
     assert_eq!(fs::metadata(&scratch).expect("stat").mtime(), 5);
     peer.tell("os.write(fd, b'more')");
     peer.close().expect("closed");
     assert_eq!(read(&scratch), b"ten bytes.more");
 }
 
-/// A crash keeps nobody from giving it back.
+/// A crash before space is given back does not keep it.
 #[test]
 fn what_a_crash_leaves_beyond_an_end_is_given_back_at_the_next_start() {
-    let Some(mut mount) = started() else { return };
+    let Some(mut mount) = config().mount() else { return };
     let row = mount.row();
     let files = [row.join("memo"), row.join(".a.part")].map(|path| create(&path));
     for file in &files {
@@ -242,25 +217,25 @@ fn what_a_crash_leaves_beyond_an_end_is_given_back_at_the_next_start() {
     assert_eq!(read(&mount.row().join(".a.part")), b"ten bytes.");
 }
 
-/// What is refused or interrupted keeps no more than its bytes either.
+/// A refused or interrupted file keeps no more space than its bytes need.
 #[test]
 fn what_is_quarantined_takes_no_more_room_than_its_bytes() {
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let memo = mount.row().join("memo");
     let file = create(&memo);
     rustix::io::pwrite(&file, b"ten bytes.", 0).expect("written");
     allocate(&file, KEEP, 0, 4 * MIB).expect("allocated");
-    // Its row is gone when it is closed.
+    // Its row is removed before it is closed.
     fs::remove_dir(mount.row()).expect("a first draft keeps no row");
     drop(file);
     let quarantine = mount.library().join("quarantine");
-    wait_for(|| !names(&quarantine).is_empty());
+    until("the kernel tells of the last close", || !names(&quarantine).is_empty());
     assert!(taken(&quarantine) < MIB, "{}", taken(&quarantine));
 }
 
 #[test]
 fn modes_that_move_bytes_are_not_supported() {
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let file = create(&mount.attach("memo", &[7; 8192]));
     for mode in [
         FallocateFlags::COLLAPSE_RANGE,
@@ -282,7 +257,7 @@ fn a_length_without_bytes_counts_as_bytes() {
     if !may_become_others() {
         return;
     }
-    let Some(mount) = started() else { return };
+    let Some(mount) = config().mount() else { return };
     let page = mount.path("models/page/1");
     fs::create_dir(&page).expect("a row");
     let done = OWNER.shell("2>&1 truncate -s 2M $1/memo", &[&page]);
@@ -294,13 +269,4 @@ fn a_length_without_bytes_counts_as_bytes() {
     OWNER.shell("truncate -s 1M $1/memo", &[&mount.row()]).succeeded();
     assert_eq!(read(&mount.row().join("memo")).len(), 1 << 20);
     assert!(taken(&mount.library().join("blobs")) < 4 * MIB);
-}
-
-/// The kernel tells of the last close after it has answered it.
-fn wait_for(done: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !done() {
-        assert!(std::time::Instant::now() < deadline, "it never comes");
-        std::thread::yield_now();
-    }
 }

@@ -1,4 +1,4 @@
-//! Fields that keep their files in stores of their own: where the bytes are, how they move, and what a lost store costs.
+//! Fields with a store of their own: where the bytes are, how they move, and the effect of a missing store.
 
 use std::fs;
 use std::io;
@@ -8,46 +8,38 @@ use std::path::{Path, PathBuf};
 use super::daemon::Mount;
 use super::tool::run;
 use super::{EIO, ENOENT, EXDEV, errno, picture, read};
-use crate::limits::until;
+use crate::config::Config;
+use crate::wait::until;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-base_url = "https://media.example.org"
+fn config() -> Config {
+    all_in_the_library()
+        .with("stores.cold = { path = 'cold', base_url = 'https://cold.example.org/files' }")
+        .field("portrait", "image, store = 'cold'")
+        .field("deed", "file, max_size = '64 MiB', store = 'cold'")
+}
 
-[stores.cold]
-path = "cold"
-base_url = "https://cold.example.org/files"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "image"
-
-[tables.user.fields.portrait]
-type = "image"
-store = "cold"
-
-[tables.user.fields.deed]
-type = "file"
-max_size = "64 MiB"
-store = "cold"
-"#;
+fn all_in_the_library() -> Config {
+    Config::new()
+        .with("library.base_url = 'https://media.example.org'")
+        .table("user", "integer")
+        .field("avatar", "image")
+        .field("portrait", "image")
+        .field("deed", "file, max_size = '64 MiB'")
+}
 
 impl Mount {
     fn cold(&self) -> PathBuf {
         self.library().with_file_name("cold")
     }
 
-    fn reconfigure(&mut self, change: impl Fn(&str) -> String) {
+    fn restart_as(&mut self, config: &Config) {
         self.stop();
-        fs::write(self.config(), change(CONFIG)).expect("another configuration");
+        self.configure(config);
         self.restart();
     }
 }
 
-/// The blobs below a folder.
+/// The number of blobs below a folder.
 fn blobs(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
     let count = |entry: fs::DirEntry| match entry.file_name().to_str() {
@@ -68,16 +60,9 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// The configuration without the store: its fields keep their files in the library.
-fn without(config: &str) -> String {
-    let (head, rest) = config.split_once("[stores.cold]").expect("the store");
-    let (_, tables) = rest.split_once("[tables.user]").expect("the tables");
-    format!("{head}[tables.user]{}", tables.replace("store = \"cold\"\n", ""))
-}
-
 #[test]
 fn a_field_keeps_its_files_in_its_store() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let portrait = mount.attach("portrait", &picture::good(1));
     assert_eq!((blobs(&mount.cold()), blobs(&mount.library())), (1, 0));
     assert_eq!(fs::metadata(mount.cold()).expect("stat").mode() & 0o777, 0o700);
@@ -93,7 +78,7 @@ fn a_field_keeps_its_files_in_its_store() {
 
 #[test]
 fn the_store_is_told_with_its_own_address() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let portrait = mount.attach("portrait", &picture::good(1));
     let avatar = mount.attach("avatar", &picture::good(2));
     assert_eq!(fact(&portrait, "user.mediafs.store"), "cold");
@@ -121,7 +106,7 @@ fn the_store_is_told_with_its_own_address() {
 
 #[test]
 fn variants_live_in_their_originals_store() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let portrait = mount.attach("portrait", &picture::good(1));
     read(&portrait.with_file_name("portrait@w64.png"));
     assert_eq!((blobs(&mount.cold()), blobs(&mount.library())), (2, 0));
@@ -129,7 +114,7 @@ fn variants_live_in_their_originals_store() {
 
 #[test]
 fn moving_between_stores_copies_then_links_then_forgets() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let portrait = avatar.with_file_name("portrait");
     run("setfattr", &["-n", "user.note", "-v", "x", avatar.to_str().expect("UTF-8")]).succeeded();
@@ -155,7 +140,7 @@ fn moving_between_stores_copies_then_links_then_forgets() {
 
 #[test]
 fn what_has_another_name_is_not_moved_and_not_linked_into_another_store() {
-    let Some(mount) = Mount::with(CONFIG) else { return };
+    let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let portrait = avatar.with_file_name("portrait");
     assert_eq!(errno(fs::hard_link(&avatar, &portrait)), EXDEV);
@@ -170,11 +155,11 @@ fn what_has_another_name_is_not_moved_and_not_linked_into_another_store() {
 
 #[test]
 fn a_store_that_is_not_configured_any_more_loses_nothing() {
-    let Some(mut mount) = Mount::with(CONFIG) else { return };
+    let Some(mut mount) = config().mount() else { return };
     let portrait = mount.attach("portrait", &picture::good(1));
     let deed = mount.attach("deed", b"a deed");
     mount.attach("avatar", &picture::good(2));
-    mount.reconfigure(without);
+    mount.restart_as(&all_in_the_library());
     assert_eq!(errno(fs::read(&portrait)), EIO);
     assert!(mount.log().contains("the store `cold` is not configured any more"));
     let said = mount.log().matches("a store is not configured any more").count();
@@ -190,7 +175,7 @@ fn a_store_that_is_not_configured_any_more_loses_nothing() {
     assert_eq!(blobs(&mount.cold()), 2, "deleting waits");
     fs::write(&deed, b"another deed").expect("the field goes on elsewhere");
     assert_eq!(blobs(&mount.library()), 1);
-    mount.reconfigure(str::to_owned);
+    mount.restart_as(&config());
     assert_eq!(read(&moved), picture::good(1));
     assert_eq!(read(&deed), b"another deed");
     mount.collect();
@@ -199,7 +184,7 @@ fn a_store_that_is_not_configured_any_more_loses_nothing() {
 
 #[test]
 fn a_store_on_another_disk_is_written_whole_or_not_at_all() {
-    let Some(mut mount) = Mount::prepared(CONFIG) else { return };
+    let Some(mut mount) = Mount::prepared(config()) else { return };
     let disk = SmallDisk::at(&mount.cold());
     mount.restart();
     let deed = mount.attach("deed", &vec![1; 3 << 20]);
@@ -227,7 +212,7 @@ fn a_store_on_another_disk_is_written_whole_or_not_at_all() {
     assert!(!mount.cold().join("mediafs-store").exists(), "no store is begun where none is");
 }
 
-/// 8 MiB of memory as a disk, while it lives.
+/// A filesystem of 8 MiB in memory. Dropping this unmounts it.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -247,10 +232,8 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_store_inside_the_mountpoint_is_refused() {
-    let Some(mount) = Mount::prepared(&CONFIG.replace("\"cold\"\nbase", "\"mnt/cold\"\nbase"))
-    else {
-        return;
-    };
+    let config = config().with("stores.cold = { path = 'mnt/cold' }");
+    let Some(mount) = Mount::prepared(&config) else { return };
     let done = mount.command(&["mount", mount.mountpoint().to_str().expect("UTF-8")]);
     assert_eq!(done.code, 1, "{done}");
     assert!(done.stderr.contains("the store `cold`"), "{done}");

@@ -1,4 +1,4 @@
-//! The tools that people write files with, run as people run them.
+//! Programs that people write files with, run as people run them.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a tool did.
+/// The outcome of a program.
 pub struct Done {
     pub code: i32,
     pub stdout: String,
@@ -25,12 +25,12 @@ impl fmt::Display for Done {
     }
 }
 
-/// Runs a tool to its end; one that hangs for a minute is ended with code 124.
+/// Runs a program to its end. After a minute it is killed, with exit code 124.
 pub fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Done {
     let output = Command::new("timeout")
         .args(["--kill-after=5", "60", program])
         .args(arguments)
-        // Messages are compared, so they are in one language.
+        // Messages are compared, so they must be in one language.
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()
@@ -49,7 +49,7 @@ pub fn shell(script: &str, paths: &[&Path]) -> Done {
     run("bash", &arguments)
 }
 
-/// Whether a tool is installed; says so aloud when it is not, and fails where CI is set.
+/// Whether a program is installed. Prints a message if it is not, and fails if `CI` is set.
 pub fn installed(program: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
@@ -60,7 +60,7 @@ pub fn installed(program: &str) -> bool {
 pub fn present(what: &str, found: bool) -> bool {
     if !found {
         assert!(std::env::var_os("CI").is_none(), "{what} is missing here, and CI has everything");
-        // The test runner keeps back what passed tests print, so this does not pass through it.
+        // The test runner holds back what passing tests print through `print!`; this writes to stderr directly.
         let _ = writeln!(io::stderr(), "NOT TESTED: {what} is missing here");
     }
     found

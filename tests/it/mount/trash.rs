@@ -1,9 +1,8 @@
-//! The trash: what is detached stays for its time, and goes back whole (CONTRACT 7).
+//! The trash: detached files stay for a time, and come back whole (CONTRACT 7).
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, XattrFlags, getxattr, renameat_with, setxattr};
 
@@ -11,29 +10,26 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::{Done, run};
 use super::{
-    CONFIG, EBADMSG, EEXIST, EFBIG, EINVAL, ENOENT, EPERM, EROFS, errno, names, picture, read, rest,
+    EBADMSG, EEXIST, EFBIG, EINVAL, ENOENT, EPERM, EROFS, config, errno, names, picture, read, rest,
 };
+use crate::wait::until;
 
 const EXDEV: i32 = 18;
 const EDQUOT: i32 = 122;
 
-/// A mount whose trash has this time.
+/// A mount that keeps the trash for this time.
 fn mount_for(trash: &str) -> Option<Mount> {
-    Mount::with(&config(&format!("trash = \"{trash}\"")))
+    config().with(&format!("library.trash = '{trash}'")).mount()
 }
 
-fn config(keys: &str) -> String {
-    CONFIG.replace("path = \"library\"", &format!("path = \"library\"\n{keys}"))
-}
-
-/// What is in the trash, by day and name.
+/// The files in the trash, by day and name.
 fn trash(mount: &Mount) -> Vec<PathBuf> {
     let trash = mount.path("trash");
     let days = names(&trash).into_iter().map(|day| trash.join(day));
     days.flat_map(|day| names(&day).into_iter().map(move |name| day.join(name))).collect()
 }
 
-/// The one thing in the trash.
+/// The one file in the trash.
 fn only(mount: &Mount) -> PathBuf {
     let [path] = &trash(mount)[..] else { panic!("{:?}", trash(mount)) };
     path.clone()
@@ -56,14 +52,6 @@ fn gc(mount: &Mount, arguments: &[&str]) -> String {
 
 fn restore(mount: &Mount, arguments: &[&str]) -> Done {
     mount.command(&[&["restore"], arguments].concat())
-}
-
-fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}: not within a minute");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -207,11 +195,10 @@ fn nothing_in_the_trash_can_be_changed_or_removed() {
 
 #[test]
 fn only_its_owner_and_root_put_a_file_back() {
-    let keys = "trash = \"1h\"\n[mount]\nallow_other = true\ndir_mode = \"0777\"";
-    let Some(mount) = Mount::with(&config(keys)) else { return };
-    let around = mount.mountpoint();
-    let around = around.parent().expect("a parent");
-    fs::set_permissions(around, Permissions::from_mode(0o755)).expect("chmod");
+    let config = config()
+        .with("library.trash = '1h'")
+        .with("mount = { allow_other = true, dir_mode = '0777' }");
+    let Some(mount) = config.mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::set_permissions(&avatar, Permissions::from_mode(0o600)).expect("chmod");
     detach(&avatar);
@@ -234,7 +221,10 @@ fn only_its_owner_and_root_put_a_file_back() {
 
 #[test]
 fn what_its_time_in_the_trash_has_passed_goes_with_its_variants() {
-    let Some(mount) = Mount::with(&config("hold = \"1s\"\ntrash = \"2s\"")) else { return };
+    let Some(mount) = config().with("library.hold = '1s'").with("library.trash = '2s'").mount()
+    else {
+        return;
+    };
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::read(mount.path("thumbs/user/42/avatar/w64.png")).expect("a variant");
     detach(&avatar);
@@ -303,7 +293,10 @@ fn only_named(mount: &Mount, name: &str) -> PathBuf {
 
 #[test]
 fn the_trash_outlasts_a_restart_and_a_crash() {
-    let Some(mut mount) = Mount::with(&config("hold = \"0\"\ntrash = \"1h\"")) else { return };
+    let Some(mut mount) = config().with("library.hold = '0'").with("library.trash = '1h'").mount()
+    else {
+        return;
+    };
     detach(&mount.attach("avatar", &picture::good(1)));
     let lost = only(&mount);
     let before = fs::metadata(&lost).expect("stat");
@@ -320,9 +313,9 @@ fn the_trash_outlasts_a_restart_and_a_crash() {
 
 #[test]
 fn delete_orphan_false_keeps_the_blob_for_ever_listed_by_mediafs_orphans() {
-    let keeping = CONFIG
-        .replace("[tables.user.fields.memo]", "[tables.user.fields.memo]\ndelete_orphan = false");
-    let Some(mut mount) = Mount::with(&keeping) else { return };
+    let keeping =
+        config().with("tables.user.fields.memo = { type = 'file', delete_orphan = false }");
+    let Some(mut mount) = keeping.mount() else { return };
     let memo = mount.attach("memo", b"a deed");
     detach(&memo);
     detach(&mount.attach("avatar", &picture::good(1)));
@@ -394,13 +387,13 @@ fn mediafs_restore_puts_back_where_it_was_and_replaces_nothing_unasked() {
 #[test]
 fn a_put_back_outlasts_the_hold_while_the_draft_is_open() {
     let Some(mut writer) = Peer::start() else { return };
-    let Some(mount) = Mount::with(&config("hold = \"1s\"")) else { return };
+    let Some(mount) = config().with("library.hold = '1s'").mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let broken = mount.outside("broken.png", &picture::cut_short(2));
     writer.tell(&format!("os.unlink({avatar:?})"));
     writer.open(&avatar, "os.O_WRONLY | os.O_CREAT").expect("opened");
     writer.write(&broken, ":").expect("written");
-    // Detached later, and swept: so the hold of the other has passed, and a sweep has come by.
+    // Detached later and swept: the hold of the avatar has passed by then, and a sweep has looked at it.
     detach(&mount.row_of("43").join(attach_memo(&mount)));
     until("the sweep", || gc(&mount, &[]).starts_with("deleted 1 blob"));
     mount.collect();
@@ -418,10 +411,11 @@ fn attach_memo(mount: &Mount) -> &'static str {
 
 #[test]
 fn items_of_collections_go_to_the_trash_and_back() {
-    let collections = config("trash = \"1h\"")
-        + "[tables.user.fields.photos]\ntype = \"image\"\ncollection = \"list\"\nmax_items = 2\n\
-           [tables.user.fields.views]\ntype = \"image\"\ncollection = \"dict\"\n";
-    let Some(mount) = Mount::with(&collections) else { return };
+    let collections = config()
+        .with("library.trash = '1h'")
+        .field("photos", "image, collection = 'list', max_items = 2")
+        .field("views", "image, collection = 'dict'");
+    let Some(mount) = collections.mount() else { return };
     let (photos, views) = (mount.row().join("photos"), mount.row().join("views"));
     for (seed, path) in
         [(1, photos.join("one.png")), (2, photos.join("two")), (3, views.join("front.png"))]
@@ -453,8 +447,8 @@ fn items_of_collections_go_to_the_trash_and_back() {
 
 #[test]
 fn what_the_quota_has_no_room_for_stays_in_the_trash() {
-    let quota = config("trash = \"1h\"") + "[quotas.tables.user]\nfiles = 1\n";
-    let Some(mount) = Mount::with(&quota) else { return };
+    let quota = config().with("library.trash = '1h'").with("quotas.tables.user.files = 1");
+    let Some(mount) = quota.mount() else { return };
     detach(&mount.attach("memo", b"a memo"));
     let avatar = mount.attach("avatar", &picture::good(1));
     let lost = only(&mount);

@@ -1,4 +1,4 @@
-//! An open file without a name has no links, whatever it is a handle of (stat(2)).
+//! An open file without a name has a link count of 0, whatever kind of file it is (stat(2)).
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn a_write_handle_has_no_links_once_its_name_is_gone() {
     let memo = mount.row().join("memo");
     let own = format!("os.unlink({memo:?})");
     for old in [None, Some(b"old")] {
-        // A first draft and one over a file; by its writer and by somebody else.
+        // A first draft and a draft over a file, of this process and of another.
         for own in [None, Some(&own)] {
             if let Some(old) = old {
                 fs::write(&memo, old).expect("taken");
@@ -95,7 +95,7 @@ fn a_read_handle_has_no_links_once_its_name_is_gone() {
     }
 }
 
-/// `fstat` of somebody else's empty file failed once that had gone.
+/// `fstat` of another process's empty file failed once the file was gone.
 #[test]
 fn a_placeholder_that_is_read_while_it_goes_has_no_links() {
     let Some((mount, mut peer)) = started() else { return };

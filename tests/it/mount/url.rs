@@ -1,6 +1,7 @@
-//! Attaching from URLs (CONTRACT 8), from a server of this machine that the configuration allows.
+//! Attaching from URLs (CONTRACT 8), from a server on loopback that the configuration allows.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
@@ -16,9 +17,11 @@ use super::daemon::Mount;
 use super::server::Server;
 use super::tool::{Done, installed, run, shell};
 use super::{
-    CONFIG, EBADMSG, EEXIST, EFBIG, EINVAL, EMEDIUMTYPE, ENAMETOOLONG, ENOENT, EPERM, ERANGE,
+    EBADMSG, EEXIST, EFBIG, EINVAL, EMEDIUMTYPE, ENAMETOOLONG, ENOENT, EPERM, ERANGE, config,
     errno, names, picture, read,
 };
+use crate::config::Config;
+use crate::wait::found;
 
 const EAGAIN: i32 = 11;
 const EACCES: i32 = 13;
@@ -27,13 +30,17 @@ const EHOSTUNREACH: i32 = 113;
 const EREMOTEIO: i32 = 121;
 const EDQUOT: i32 = 122;
 
-/// A mount that may fetch from this server and from nowhere else on this machine.
-fn start(server: &Server) -> Option<Mount> {
-    let allow = format!("[fetch]\nallow = [\"{}\"]\ntimeout = \"3s\"\n", server.address);
-    Mount::with(&format!("{CONFIG}\n{allow}"))
+/// A configuration that may fetch from this address, and from no other on loopback.
+fn allowing(address: &impl fmt::Display) -> Config {
+    config().with(&format!("fetch.allow = ['{address}']"))
 }
 
-/// Writes to `<field>.url` and asks for the verdict.
+/// A mount of it that waits at most 3 s for the server.
+fn start(server: &Server) -> Option<Mount> {
+    allowing(&server.address).with("fetch.timeout = '3s'").mount()
+}
+
+/// Writes to `<field>.url` and returns the verdict, which fsync waits for.
 fn write_url(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(text.as_bytes())?;
@@ -45,7 +52,7 @@ fn attribute(path: &Path, name: &str) -> String {
     run("getfattr", &["--only-values", "-n", name, &path]).stdout
 }
 
-/// Attaches the server's first picture by a tool that is given the URL and the field's path.
+/// Checks that a tool attaches a picture, given its URL and the path of the field.
 fn attaches(tool: impl Fn(&str, &Path) -> Done) {
     let server = Server::start();
     let Some(mount) = start(&server) else { return };
@@ -145,8 +152,9 @@ fn shortcut_files_attach_when_they_are_copied_or_moved_to_the_url_of_a_field() {
 #[test]
 fn the_url_of_a_field_reads_as_its_public_url_and_is_not_listed() {
     let server = Server::start();
-    let config = CONFIG.replace("[library]", "[library]\nbase_url = \"https://media.example\"");
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = config().with("library.base_url = 'https://media.example'").mount() else {
+        return;
+    };
     let row = mount.row();
     assert_eq!(errno(fs::read(row.join("avatar.url"))), ENOENT, "nothing is attached");
     let avatar = mount.attach("avatar", &picture::good(1));
@@ -210,7 +218,8 @@ fn a_link_under_a_scratch_name_waits_to_be_renamed() {
     fs::remove_dir(&row).expect("scratch never keeps a row");
 }
 
-/// Everything that must not be fetched: the URL, the errno of a symbolic link and of the field's URL, and a word of the reason.
+/// URLs that must not be fetched: each with the errno for a symbolic link,
+/// the errno for a write to the field's URL, and a word of the reason.
 fn unfit(server: &Server, inner: &Server) -> Vec<(String, i32, i32, &'static str)> {
     let port = inner.address.port();
     let there = |host: &str| format!("http://{host}:{port}/1.png");
@@ -274,7 +283,7 @@ fn a_symbolic_link_that_must_not_be_is_refused_with_the_same_errno_and_leaves_no
         assert_eq!(errno(symlink(&url, &avatar)), expected, "{url}");
         assert_eq!(errno(fs::symlink_metadata(&avatar)), ENOENT, "{url}");
         let said = mount.last_error();
-        // Some the kernel has refused by itself, or CONTRACT 9.
+        // The kernel refuses some by itself, and CONTRACT 9 others.
         let silent = [EPERM, ENAMETOOLONG].contains(&expected);
         assert!(silent || said.contains(reason), "{url}: {said}");
     }
@@ -290,10 +299,9 @@ fn bytes_that_came_whole_and_were_refused_are_in_the_quarantine() {
     write_url(&view, &server.url("/text")).expect("any file will do");
     assert_eq!(errno(write_url(&mount.row().join("avatar.url"), &server.url("/slow"))), ETIMEDOUT);
     assert_eq!(names(&mount.path(".mediafs/quarantine")), Vec::<String>::new(), "half a file");
-    // 4 bytes at least, and what is below is told at the end only.
-    let config = CONFIG.replace("min_size = \"4 B\"", "min_size = \"4 KiB\"");
-    let allow = format!("[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some(mount) = Mount::with(&format!("{config}\n{allow}")) else { return };
+    // At least 4 KiB, which only the end of a shorter file tells.
+    let rules = "tables.user.fields.note = { type = 'file', min_size = '4 KiB' }";
+    let Some(mount) = allowing(&server.address).with(rules).mount() else { return };
     let view = mount.row().join("note.url");
     assert_eq!(errno(write_url(&view, &server.url("/text"))), ERANGE);
     assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1);
@@ -346,21 +354,15 @@ view.close()";
 #[test]
 fn a_running_download_is_in_status_json_and_readers_keep_the_old_file() {
     let server = Server::start();
-    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = allowing(&server.address).mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(9));
     let (view, url) = (mount.row().join("avatar.url"), server.url("/held"));
     let writer = thread::spawn(move || write_url(&view, &url));
     let length = picture::good(1).len() as u64;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let download = loop {
-        let found = mount.status()["downloads"][0].clone();
-        if found["received"].as_u64().is_some_and(|received| received >= length / 2) {
-            break found;
-        }
-        assert!(Instant::now() < deadline, "no download is shown: {found}");
-        thread::yield_now();
-    };
+    let download = found("half of the download is shown", || {
+        let shown = mount.status()["downloads"][0].clone();
+        shown["received"].as_u64().is_some_and(|received| received >= length / 2).then_some(shown)
+    });
     assert_eq!(download["path"], "user/42/avatar");
     assert_eq!(download["expected"], length);
     assert_eq!(download["host"], server.address.to_string());
@@ -374,8 +376,7 @@ fn a_running_download_is_in_status_json_and_readers_keep_the_old_file() {
 #[test]
 fn a_download_does_not_hold_up_the_rest_of_the_tree() {
     let server = Server::start();
-    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = allowing(&server.address).mount() else { return };
     let writers: Vec<_> = (0..8)
         .map(|row| {
             let (view, url) =
@@ -394,10 +395,10 @@ fn a_download_does_not_hold_up_the_rest_of_the_tree() {
 #[test]
 fn a_link_in_a_collection_is_an_item() {
     let server = Server::start();
-    let fields = "[tables.user.fields.photos]\ntype = \"image\"\ncollection = \"list\"\nmax_items = 2\n\
-        [tables.user.fields.sides]\ntype = \"image\"\ncollection = \"dict\"\n";
-    let allow = format!("[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some(mount) = Mount::with(&format!("{CONFIG}\n{fields}{allow}")) else { return };
+    let config = allowing(&server.address)
+        .field("photos", "image, collection = 'list', max_items = 2")
+        .field("sides", "image, collection = 'dict'");
+    let Some(mount) = config.mount() else { return };
     let (photos, sides) = (mount.row().join("photos"), mount.row().join("sides"));
     ln(&["-s"], &server.url("/1.png"), &photos.join("b.png")).succeeded();
     symlink(server.url("/2.png"), photos.join("a.png")).expect("attached");
@@ -412,7 +413,7 @@ fn a_link_in_a_collection_is_an_item() {
     assert_eq!(names(&sides), ["front.png"]);
 }
 
-/// A web server with a certificate of its own, that ends with the test.
+/// A web server with TLS. Dropping this kills it.
 struct Secure {
     server: Child,
     address: String,
@@ -420,7 +421,7 @@ struct Secure {
 }
 
 impl Secure {
-    /// Serves a picture as `/picture.png`. The certificate is for `localhost`, and its own authority.
+    /// Serves a picture as `/picture.png`, with a self-signed certificate for `localhost`.
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("picture.png"), picture::good(5)).expect("a picture");
@@ -473,14 +474,14 @@ fn https_is_checked_against_the_roots_of_the_system() {
     }
     let secure = Secure::start();
     let url = format!("https://{}/picture.png", secure.address);
-    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", secure.address);
+    let config = allowing(&secure.address);
     let known = secure.folder.path().join("cert.pem");
-    // The roots of a machine that trusts it, and of one that does not.
+    // With the certificate among the trusted roots, and without.
     let Some(mount) = Mount::within(&[("SSL_CERT_FILE", &known)], &config) else { return };
     let avatar = mount.row().join("avatar");
     symlink(&url, &avatar).expect("attached");
     assert_eq!(read(&avatar), picture::good(5));
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = config.mount() else { return };
     assert_eq!(errno(symlink(&url, mount.row().join("avatar"))), EREMOTEIO);
     assert!(mount.last_error().contains("certificate"), "{}", mount.last_error());
 }
@@ -488,7 +489,7 @@ fn https_is_checked_against_the_roots_of_the_system() {
 #[test]
 fn no_proxy_of_the_environment_is_used() {
     let (server, proxy) = (Server::start(), Server::start());
-    let config = format!("{CONFIG}\n[fetch]\nallow = [\"127.0.0.0/8\"]\n");
+    let config = allowing(&"127.0.0.0/8");
     let url = proxy.url("/1.png");
     let environment: Vec<_> = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"]
         .map(|name| (name, Path::new(&url)))
@@ -503,8 +504,8 @@ fn no_proxy_of_the_environment_is_used() {
 #[test]
 fn ln_s_has_30_seconds_in_all_because_it_holds_its_directory() {
     let server = Server::start();
-    let allow = format!("[fetch]\nallow = [\"{}\"]\ntimeout = \"10m\"\n", server.address);
-    let Some(mount) = Mount::with(&format!("{CONFIG}\n{allow}")) else { return };
+    let config = allowing(&server.address).with("fetch.timeout = '10m'");
+    let Some(mount) = config.mount() else { return };
     let begun = Instant::now();
     assert_eq!(errno(symlink(server.url("/held"), mount.row().join("avatar"))), ETIMEDOUT);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
@@ -514,10 +515,9 @@ fn ln_s_has_30_seconds_in_all_because_it_holds_its_directory() {
 #[test]
 fn downloads_beyond_the_bound_are_eagain_and_the_others_arrive() {
     let server = Server::start();
-    let config = format!("{CONFIG}\n[fetch]\nallow = [\"{}\"]\n", server.address);
-    let Some(mount) = Mount::with(&config) else { return };
+    let Some(mount) = allowing(&server.address).mount() else { return };
     let (done, is_done) = mpsc::channel();
-    // Four are under way, 32 wait.
+    // Four are fetched at a time and 32 wait.
     for row in 0..40 {
         let (view, url) = (mount.row_of(&row.to_string()).join("avatar.url"), server.url("/held"));
         let done = done.clone();

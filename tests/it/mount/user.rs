@@ -1,4 +1,4 @@
-//! Users that need not be in any table of users, and what they run.
+//! Other users, whose ids need no entry in passwd(5), and commands that run as one of them.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,24 +6,24 @@ use std::path::Path;
 use super::tool::{Done, installed, run};
 use crate::limits::is_root;
 
-/// A group that two of them share.
+/// A group of two users.
 pub const TEAM: u32 = 2000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct User {
     pub uid: u32,
-    /// A supplementary group.
+    /// The supplementary group.
     group: Option<u32>,
 }
 
 pub const ROOT: User = User { uid: 0, group: None };
-/// Owns what the tests give it, and is in the team.
+/// Owns the files of the tests. Is in the team.
 pub const OWNER: User = User { uid: 1001, group: Some(TEAM) };
-/// Is in the team by a supplementary group alone.
+/// Is in the team only by its supplementary group.
 pub const MEMBER: User = User { uid: 1002, group: Some(TEAM) };
 pub const STRANGER: User = User { uid: 1003, group: None };
 
-/// Whether tools can be run as somebody else.
+/// Whether the tests can run commands as another user.
 pub fn may_become_others() -> bool {
     is_root() && installed("setpriv")
 }
@@ -46,7 +46,7 @@ impl User {
     }
 }
 
-/// What a tool says when it is denied something.
+/// Whether a command failed for lack of permission.
 pub fn is_denied(done: &Done) -> bool {
     let denied = ["Permission denied", "Operation not permitted"];
     done.code != 0 && denied.iter().any(|words| done.stderr.contains(words))

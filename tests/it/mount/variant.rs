@@ -1,4 +1,4 @@
-//! Variants: rendered when they are looked up, once, and exact in size (CONTRACT 5).
+//! Variants: rendered once, at the first lookup, in the exact size (CONTRACT 5).
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;

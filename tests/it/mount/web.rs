@@ -1,4 +1,4 @@
-//! curl -o.
+//! `curl -o`.
 
 use std::path::Path;
 

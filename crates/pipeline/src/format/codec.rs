@@ -1,9 +1,9 @@
 //! An entry of the table of formats: what the pipeline can do with files of one format.
 
 use super::animation::{AnimationEncoder, Frame, Repeat};
+use super::encoding::{Chroma, Purpose, Qualities, Target};
 use super::partial::{Found, Partial, Stop};
 use super::survey::{Profile, Survey};
-use super::target::{Chroma, Purpose, Qualities, Target};
 use crate::exif::Orientation;
 use crate::job::{Fault, Limits};
 use crate::planes::{Planes, SubsampledPlanes};

@@ -7,6 +7,7 @@ pub mod avif;
 pub mod bmp;
 mod bytes;
 pub mod codec;
+pub mod encoding;
 pub mod gif;
 pub mod heif;
 mod image_crate;
@@ -14,7 +15,6 @@ pub mod jpeg;
 pub mod partial;
 pub mod png;
 pub mod survey;
-pub mod target;
 pub mod tiff;
 pub mod webp;
 

@@ -6,8 +6,8 @@ use crate::format::avif::header::shown_size;
 use crate::format::avif::plan::{Plan, plan};
 use crate::format::avif::strip::strip;
 use crate::format::codec;
-use crate::format::target::Purpose;
-use crate::header::{self, End, Header};
+use crate::format::encoding::Purpose;
+use crate::image_header::{self, End, Header};
 use crate::job::{Fault, Outcome};
 use crate::raster::{Channels, Raster};
 use crate::step::turn::turned;
@@ -235,7 +235,7 @@ fn turns_and_mirrors_of_the_container_are_applied_in_their_order() {
         let shown = turned(upright.clone(), orientation);
         assert_eq!(decoded(Format::Avif, &bytes), shown, "{orientation:?}");
         assert_eq!(shown_size(&bytes).unwrap(), Some(shown.size()));
-        let told = header::of_prefix(&bytes, End::Whole);
+        let told = image_header::of_prefix(&bytes, End::Whole);
         assert!(matches!(told, Header::Image { dimensions, .. } if dimensions == shown.size()));
         // A turn is no metadata: it stays, and is applied once.
         let outcome = refine(Format::Avif, &bytes, &Normal::default()).0;
@@ -305,7 +305,7 @@ fn a_damaged_container_is_answered_whatever_a_byte_is_changed_to() {
             let mut damaged = bytes.clone();
             damaged[at] = value;
             let _ = (plan(&damaged).is_ok(), strip(&damaged).is_ok());
-            let _ = (shown_size(&damaged).is_ok(), header::of_prefix(&damaged, End::Whole));
+            let _ = (shown_size(&damaged).is_ok(), image_header::of_prefix(&damaged, End::Whole));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{animated, bmp_or_tiff, decoded, encoded, render, size};
 use crate::format::animation::Repeat;
-use crate::header::{self, End, Header};
+use crate::image_header::{self, End, Header};
 use words::media_type::Format;
 use words::variant::{Spec, Variant};
 
@@ -24,7 +24,8 @@ fn full_is_the_whole_image_in_any_format_its_own_among_them() {
             let name = Variant { spec: Spec::Full, format: to }.to_string();
             let (output, dimensions) = render(from, &bytes, &name);
             assert_eq!(dimensions, size(40, 30), "{from:?} to {name}");
-            let Header::Image { format, dimensions, .. } = header::of_prefix(&output, End::Whole)
+            let Header::Image { format, dimensions, .. } =
+                image_header::of_prefix(&output, End::Whole)
             else {
                 panic!("{from:?} to {name}: no image");
             };

@@ -8,7 +8,7 @@ use turbojpeg::{Image, PixelFormat, Subsamp};
 use super::{decoded, oriented, picture, render, size};
 use crate::exif::Orientation;
 use crate::format::codec;
-use crate::format::target::{Chroma, Purpose, Target};
+use crate::format::encoding::{Chroma, Purpose, Target};
 use crate::raster::{Channels, Raster, index};
 use words::dimensions::Dimensions;
 use words::media_type::Format;

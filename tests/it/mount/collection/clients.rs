@@ -1,4 +1,4 @@
-//! Collections under the tools that people fill directories with.
+//! Collections, filled by the tools that people fill directories with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::{listed, put, started};
 
 const NAMES: [&str; 3] = ["c.png", "a.png", "b.png"];
 
-/// A directory outside with pictures, and a text beside them.
+/// A directory of pictures outside of the tree, and a text beside them.
 fn source(mount: &Mount) -> PathBuf {
     let directory = mount.outside("marker", b"").with_file_name("source");
     fs::create_dir_all(directory.join("photos")).expect("a directory");
@@ -22,7 +22,7 @@ fn source(mount: &Mount) -> PathBuf {
     directory
 }
 
-/// That the row holds what lies outside.
+/// Checks that the row has the files of that directory.
 fn arrived(row: &Path) {
     assert_eq!(names(row), ["papers", "photos", "sides"]);
     assert_eq!(names(&row.join("photos")), ["a.png", "b.png", "c.png"]);
@@ -32,7 +32,7 @@ fn arrived(row: &Path) {
     assert_eq!(read(&row.join("papers/old.txt")).0, b"the old text\n");
 }
 
-/// A tool that copies a tree into a row, twice: what is there is replaced.
+/// Checks a tool that copies a tree into a row, twice. The second time replaces the files.
 fn fills(script: &str) {
     let Some(mount) = started() else { return };
     let (source, row) = (source(&mount), mount.row());
@@ -136,7 +136,7 @@ fn what_a_row_holds_comes_back_out_of_it() {
     );
 }
 
-/// An editor that turns 'old' into 'new' in an item of a list.
+/// Checks an editor that turns 'old' into 'new' in an item of a list.
 fn edits(edit: impl Fn(&Path)) {
     let Some(mount) = started() else { return };
     let papers = mount.row().join("papers");

@@ -12,56 +12,36 @@ use super::daemon::Mount;
 use super::{
     EBADMSG, EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, names, picture, read,
 };
+use crate::config::Config;
 
 const EISDIR: i32 = 21;
 const EXDEV: i32 = 18;
 const EDQUOT: i32 = 122;
 
-const CONFIG: &str = r#"
-[library]
-path = "library"
-
-[tables.user]
-id = "integer"
-
-[tables.user.fields.avatar]
-type = "image"
-min_width = 64
-
-[tables.user.fields.photos]
-type = "image"
-collection = "list"
-max_items = 5
-min_width = 64
-thumbnails = ["w64", "32x32c.webp"]
-
-[tables.user.fields.sides]
-type = "image"
-collection = "dict"
-
-[tables.user.fields.papers]
-type = "file"
-collection = "list"
-max_size = "1 MiB"
-
-[tables.page]
-id = "name"
-
-[tables.page.fields.strip]
-type = "image"
-collection = "list"
-format = "jpeg"
-"#;
+fn config() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("avatar", "image, min_width = 64")
+        .field(
+            "photos",
+            "image, collection = 'list', max_items = 5, min_width = 64, \
+             thumbnails = ['w64', '32x32c.webp']",
+        )
+        .field("sides", "image, collection = 'dict'")
+        .field("papers", "file, collection = 'list', max_size = '1 MiB'")
+        .table("page", "name")
+        .field("strip", "image, collection = 'list', format = 'jpeg'")
+}
 
 fn started() -> Option<Mount> {
-    Mount::with(CONFIG)
+    config().mount()
 }
 
 fn collection(mount: &Mount, name: &str) -> PathBuf {
     mount.row().join(name)
 }
 
-/// What a directory lists, in its order.
+/// The names in a directory, in its order.
 fn listed(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory opens");
     entries
@@ -113,7 +93,7 @@ fn row_json_in_a_list_is_a_name_like_any_other() {
     fs::write(papers.join("papers"), b"a paper").expect("an item");
     assert_eq!(listed(&papers), ["row.json", "papers"]);
     assert_eq!(read(&papers.join("row.json")).0, b"{}");
-    // An image is never called so: the extension tells.
+    // The extension alone excludes an image.
     let photos = collection(&mount, "photos");
     assert_eq!(errno(File::create(photos.join("row.json"))), EMEDIUMTYPE);
 }
@@ -156,7 +136,7 @@ fn front_jpg_and_front_png_are_one_key() {
     assert_eq!(listed(&sides), ["front.png"]);
     let jpeg = mount.outside("a.png", &picture::good(3));
     fs::copy(jpeg, sides.join("front.jpg")).expect("taken");
-    // The bytes are a PNG's whatever the name says.
+    // The bytes are a PNG's, whatever the name says.
     assert_eq!(listed(&sides), ["front.png"]);
     for alias in ["front", "front.png", "front.jpg"] {
         assert_eq!(read(&sides.join(alias)), picture::good(3), "{alias}");

@@ -1,4 +1,4 @@
-//! Renames and links between single fields, lists and dicts, and what they refuse.
+//! Renames and links between single fields, lists and dicts, and which of them are refused.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,7 +10,7 @@ use super::super::{EMEDIUMTYPE, ENOENT, EPERM, ERANGE, EROFS, errno, names, pict
 use super::{EISDIR, EXDEV, ino, listed, put, started};
 use crate::mount::daemon::Mount;
 
-/// The row, its list, its dict.
+/// The paths of the row, its list and its dict.
 fn row(mount: &Mount) -> (PathBuf, PathBuf, PathBuf) {
     let row = mount.row();
     (row.clone(), row.join("photos"), row.join("sides"))
@@ -65,7 +65,7 @@ fn a_transfer_is_judged_by_the_rules_of_its_target() {
     assert!(mount.last_error().contains("user/42/avatar: "), "{}", mount.last_error());
     assert_eq!(errno(fs::rename(small(), photos.join("small.pdf"))), EMEDIUMTYPE);
     assert_eq!((names(&photos), names(&sides)), (vec![], vec!["small.png".to_owned()]));
-    // Another table's rule would change the bytes.
+    // The rules of another table would change the bytes.
     put(&photos.join("a.png"), 2);
     let strip = strip(&mount);
     assert_eq!(errno(fs::hard_link(photos.join("a.png"), strip.join("a.png"))), EXDEV);
@@ -161,7 +161,7 @@ fn a_refused_item_leaves_the_old_one_and_says_why() {
         );
         assert!(said.stdout.starts_with(told), "{}: {said}", path.display());
     }
-    // What unlinks first gets the old one back.
+    // A tool that unlinks before it writes gets the old item back after a refusal.
     let small = mount.outside("small.png", &picture::png(40, 40, 2));
     let done = run("cp", &[Path::new("--remove-destination"), &small, &photos.join("a.png")]);
     assert_eq!((done.code, read(&photos.join("a.png"))), (1, picture::good(1)), "{done}");

@@ -2,7 +2,7 @@
 
 use super::plan::{extent, shown, turn};
 use crate::format::bytes::corrupt;
-use crate::format::heif::boxes::{self, Boxed, Reader};
+use crate::format::heif::isobmff::{self, Boxed, Reader};
 use crate::format::partial::{Found, Partial, Rest, Stop};
 use crate::job::Fault;
 use words::dimensions::Dimensions;
@@ -37,7 +37,7 @@ pub fn shown_size(head: &[u8]) -> Result<Option<Dimensions>, Fault> {
         };
         if kind == b"meta" {
             let body = reader.rest().start..end;
-            let meta = boxes::meta(head, &Boxed { kind: *b"meta", whole: at..end, body })?;
+            let meta = isobmff::meta(head, &Boxed { kind: *b"meta", whole: at..end, body })?;
             let stored = extent(head, &meta, meta.primary)?;
             return Ok(Some(shown(stored, turn(head, &meta)?)));
         }

@@ -2,15 +2,15 @@
 
 mod av1;
 mod container;
-mod decode;
-mod encode;
+mod decoder;
+mod encoder;
 pub mod header;
 pub mod plan;
 pub mod strip;
 
 use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
+use super::encoding::Qualities;
 use super::heif;
-use super::target::Qualities;
 use words::media_type::Format;
 
 pub static CODEC: Codec = Codec {
@@ -25,14 +25,14 @@ pub static CODEC: Codec = Codec {
         with_exif: None,
     },
     decode: Decoder {
-        verify: decode::verify,
-        picture: |source, _| decode::picture(source),
+        verify: decoder::verify,
+        picture: |source, _| decoder::picture(source),
         planes: None,
         chroma: None,
         frames: None,
     },
     encode: Some(Encoder {
-        picture: encode::picture,
+        picture: encoder::picture,
         planes: PlaneInput::Never,
         qualities: Some(Qualities { stored: 65, variant: 60 }),
         animation: None,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::exif::Orientation;
 use crate::format::bytes::{corrupt, truncated};
-use crate::format::heif::boxes::{self, Boxed, Kind, Meta, Reader};
+use crate::format::heif::isobmff::{self, Boxed, Kind, Meta, Reader};
 use crate::job::{Fault, at_most};
 use words::dimensions::Dimensions;
 
@@ -55,7 +55,7 @@ pub struct Colours {
 
 /// Plans the decoding of a file. Every range in the plan lies in the file.
 pub fn plan(bytes: &[u8]) -> Result<Plan, Fault> {
-    let top = boxes::boxes(bytes, 0..bytes.len())?;
+    let top = isobmff::boxes(bytes, 0..bytes.len())?;
     if top.iter().any(|part| part.kind == *b"moov") {
         return Err(Fault::Unsupported("animated AVIF is not read".into()));
     }
@@ -65,7 +65,7 @@ pub fn plan(bytes: &[u8]) -> Result<Plan, Fault> {
 /// The `meta` box among the top-level boxes, with the bytes of its items located.
 pub fn meta(bytes: &[u8], top: &[Boxed]) -> Result<Meta, Fault> {
     let found = top.iter().find(|part| part.kind == *b"meta");
-    let mut meta = boxes::meta(bytes, found.ok_or_else(|| truncated("the container"))?)?;
+    let mut meta = isobmff::meta(bytes, found.ok_or_else(|| truncated("the container"))?)?;
     meta.locate(bytes.len())?;
     Ok(meta)
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::plan::{self, KNOWN};
-use crate::format::heif::boxes::{self, Boxed, Kind, Meta};
+use crate::format::heif::isobmff::{self, Boxed, Kind, Meta};
 use crate::job::Fault;
 
 /// References between the items that make the picture.
@@ -15,7 +15,7 @@ const MAX_BRANDS: usize = 128;
 
 /// Writes the picture into a new container. A file that is stripped already is returned as it is.
 pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-    let top = boxes::boxes(bytes, 0..bytes.len())?;
+    let top = isobmff::boxes(bytes, 0..bytes.len())?;
     let meta = plan::meta(bytes, &top)?;
     plan::plan_of(bytes, &meta)?;
     let kept = kept(bytes, &meta);

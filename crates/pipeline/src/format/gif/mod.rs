@@ -1,8 +1,8 @@
 //! GIF, still and animated, by the `gif` crate.
 
 mod container;
-mod decode;
-mod encode;
+mod decoder;
+mod encoder;
 mod header;
 
 use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
@@ -19,17 +19,17 @@ pub static CODEC: Codec = Codec {
         with_exif: None,
     },
     decode: Decoder {
-        verify: decode::verify,
-        picture: |source, _| decode::picture(source),
+        verify: decoder::verify,
+        picture: |source, _| decoder::picture(source),
         planes: None,
         chroma: None,
-        frames: Some(decode::frames),
+        frames: Some(decoder::frames),
     },
     encode: Some(Encoder {
-        picture: |raster, _| encode::picture(raster),
+        picture: |raster, _| encoder::picture(raster),
         planes: PlaneInput::Never,
         qualities: None,
-        animation: Some(|size, repeat, _| encode::animation(size, repeat)),
+        animation: Some(|size, repeat, _| encoder::animation(size, repeat)),
     }),
     turn: None,
 };

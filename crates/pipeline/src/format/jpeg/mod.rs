@@ -2,9 +2,9 @@
 
 mod baseline;
 mod container;
-mod decode;
 pub mod decode_count;
-mod encode;
+mod decoder;
+mod encoder;
 mod header;
 mod huffman;
 mod reduced_idct;
@@ -12,7 +12,7 @@ mod transform;
 mod turbo;
 
 use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
-use super::target::Qualities;
+use super::encoding::Qualities;
 use words::media_type::Format;
 
 const SIGNATURE: &[u8] = b"\xFF\xD8\xFF";
@@ -28,15 +28,15 @@ pub static CODEC: Codec = Codec {
         with_exif: Some(container::with_exif),
     },
     decode: Decoder {
-        verify: decode::verify,
-        picture: decode::picture,
-        planes: Some(decode::planes),
-        chroma: Some(decode::chroma),
+        verify: decoder::verify,
+        picture: decoder::picture,
+        planes: Some(decoder::planes),
+        chroma: Some(decoder::chroma),
         frames: None,
     },
     encode: Some(Encoder {
-        picture: encode::picture,
-        planes: PlaneInput::Direct(encode::planes),
+        picture: encoder::picture,
+        planes: PlaneInput::Direct(encoder::planes),
         qualities: Some(Qualities { stored: 90, variant: 85 }),
         animation: None,
     }),

@@ -1,8 +1,8 @@
 //! PNG, by the `png` crate.
 
 mod container;
-mod decode;
-mod encode;
+mod decoder;
+mod encoder;
 mod header;
 
 use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
@@ -19,14 +19,14 @@ pub static CODEC: Codec = Codec {
         with_exif: Some(container::with_exif),
     },
     decode: Decoder {
-        verify: decode::verify,
-        picture: decode::picture,
+        verify: decoder::verify,
+        picture: decoder::picture,
         planes: None,
         chroma: None,
         frames: None,
     },
     encode: Some(Encoder {
-        picture: encode::picture,
+        picture: encoder::picture,
         planes: PlaneInput::Never,
         qualities: None,
         animation: None,

@@ -1,13 +1,13 @@
 //! WebP, still and animated, by libwebp.
 
 mod container;
-mod decode;
-mod encode;
+mod decoder;
+mod encoder;
 mod header;
 mod libwebp;
 
 use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
-use super::target::Qualities;
+use super::encoding::Qualities;
 use words::media_type::Format;
 
 pub static CODEC: Codec = Codec {
@@ -21,17 +21,17 @@ pub static CODEC: Codec = Codec {
         with_exif: Some(container::with_exif),
     },
     decode: Decoder {
-        verify: decode::verify,
-        picture: |source, _| decode::picture(source),
+        verify: decoder::verify,
+        picture: |source, _| decoder::picture(source),
         planes: None,
         chroma: None,
-        frames: Some(decode::frames),
+        frames: Some(decoder::frames),
     },
     encode: Some(Encoder {
-        picture: encode::picture,
+        picture: encoder::picture,
         planes: PlaneInput::AsRgb,
         qualities: Some(Qualities { stored: 85, variant: 80 }),
-        animation: Some(encode::animation),
+        animation: Some(encoder::animation),
     }),
     turn: None,
 };

@@ -1,0 +1,91 @@
+//! The plan of the house (docs/ARCHITECTURE.md): what stands above what, and what may be named where.
+
+use super::source::Floor;
+
+/// Rooms by floor, bottom up. Below them are the words: `crates/words`, and the files in `src` itself.
+const FLOORS: [&[&str]; 5] = [
+    &["blob", "catalog", "pipeline", "fetch"],
+    &["library"],
+    &["tree"],
+    &["fuse", "http", "config"],
+    &["cli"],
+];
+
+/// What a room may name that is deeper than the floor below it.
+const DEEPER: [(&str, &[&str]); 2] = [
+    // Commands stand between people and everything.
+    ("cli", &["tree", "library", "blob", "catalog", "pipeline", "fetch"]),
+    // A page asks for the same permission as the mount does, which the library gives.
+    ("http", &["library"]),
+];
+
+/// A room and its parts, bottom up: its folders and files. `error` is below them all.
+pub type Parts = (&'static str, &'static [&'static str]);
+
+/// The rooms whose parts stand in an order.
+pub const PARTS: [Parts; 0] = [];
+
+/// Outside crates, and where in the house they may be named.
+pub const DOORS: [(&str, &str); 21] = [
+    ("clap", "cli/"),
+    ("fast_image_resize", "pipeline/"),
+    ("fuser", "fuse/"),
+    ("gif", "pipeline/"),
+    ("image", "pipeline/"),
+    ("image_webp", "pipeline/"),
+    ("imagesize", "pipeline/"),
+    ("libwebp_sys", "pipeline/"),
+    ("moxcms", "pipeline/"),
+    ("png", "pipeline/"),
+    ("rav1d", "pipeline/"),
+    ("ravif", "pipeline/"),
+    ("rusqlite", "catalog/sqlite"),
+    ("rustls", "fetch/"),
+    ("sd_notify", "cli/"),
+    ("signal_hook", "cli/"),
+    ("toml", "config/"),
+    ("tracing_subscriber", "cli/"),
+    ("turbojpeg", "pipeline/"),
+    ("ureq", "fetch/"),
+    ("url", "words/locator.rs"),
+];
+
+pub fn floor(room: &str) -> Option<Floor> {
+    if room == "words" {
+        return Some(Floor::Words);
+    }
+    let at = FLOORS.iter().position(|rooms| rooms.contains(&room))?;
+    Some(Floor::Room(at + 1))
+}
+
+/// File names that stand in several rooms, each with the reason.
+const SHARED: [(&str, &str); 1] = [("error", "a room has its own")];
+
+/// Folders in which files share a name because they are parts of one thing.
+const FAMILIES: [&str; 2] = [
+    // What the trait of a noun asks, and each engine's answer.
+    "catalog/",
+    // Each format has a header, a container, a decoder and an encoder.
+    "pipeline/format/",
+];
+
+pub fn is_shared(name: &str) -> bool {
+    SHARED.iter().any(|(shared, _)| *shared == name)
+}
+
+/// The folder in which a file may share its name.
+pub fn family(place: &str) -> Option<&'static str> {
+    FAMILIES.into_iter().find(|family| place.starts_with(family))
+}
+
+pub fn may_name(room: &str, named: &str) -> bool {
+    DEEPER.iter().any(|(from, rooms)| *from == room && rooms.contains(&named))
+}
+
+/// How high a part stands in its room.
+pub fn height(parts: &[&str], part: &str) -> Option<usize> {
+    if part == "error" {
+        return Some(0);
+    }
+    parts.iter().position(|name| *name == part).map(|at| at + 1)
+}
