@@ -109,6 +109,6 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn store(store: &config::Store) -> Store {
+fn store(store: &config::store_section::Store) -> Store {
     Store { name: store.name.clone(), base_url: store.base_url.clone() }
 }

@@ -53,7 +53,7 @@ fn route(
     home: &mut Home,
     catalog: &dyn Catalog,
     own: dir::Store,
-    open: impl Fn(&mut Home, &config::Store, u64) -> Result<dir::Store, Error>,
+    open: impl Fn(&mut Home, &config::store_section::Store, u64) -> Result<dir::Store, Error>,
 ) -> Result<Router, Error> {
     check(config)?;
     let known = catalog.stores()?;

@@ -7,7 +7,8 @@ use clap::Args;
 
 use crate::cli::error::Error;
 use crate::fuse;
-use pipeline::{Pipeline, Settings, worker};
+use pipeline::worker::pool::Settings;
+use pipeline::{Pipeline, worker};
 
 /// Address space of a worker in bytes: room for an image of 100 megapixels at 4 bytes, its result, and a copy to rotate it.
 const MEMORY: u64 = 2 << 30;
@@ -23,7 +24,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn run(&self) -> ExitCode {
-        worker::serve(self.memory)
+        worker::serve::serve(self.memory)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The words of mediafs: the values that every room speaks of. None of them does I/O.
+//! The words of mediafs: the values that rooms hand to one another. None of them does I/O.
 
 pub mod access;
 pub mod attachment;
@@ -7,7 +7,9 @@ pub mod byte_count;
 pub mod day;
 pub mod digest;
 pub mod dimensions;
+pub mod download;
 pub mod link;
+pub mod locator;
 pub mod media_type;
 pub mod place;
 pub mod quarantine_bounds;
@@ -19,6 +21,7 @@ pub mod row;
 pub mod rule;
 pub mod schema;
 pub mod scratch;
+pub mod shortcut;
 pub mod slot;
 pub mod space;
 pub mod template;

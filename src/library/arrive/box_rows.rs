@@ -12,7 +12,7 @@ use words::access::DIR_MODE;
 use words::attachment::{Access, RowId};
 use words::row::RowRecord;
 use words::scratch::ScratchRecord;
-use words::template::Arrival;
+use words::template::Values;
 use words::timestamp::Timestamp;
 
 /// Ids that are tried for one file before it is refused.
@@ -52,7 +52,7 @@ impl BoxRows {
         for attempt in 0..MAX_ATTEMPTS {
             let at = Timestamp::now();
             let random = fd::random().map_err(Error::io("read random bytes"))?;
-            let arrival = Arrival { file: &record.name, at, random };
+            let arrival = Values { file: &record.name, at, random };
             let around = template.around(&arrival);
             let number = match attempt {
                 _ if template.counts() => Some(self.next_number(drop_box, table, around)?),

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fetch::{Piece, Url};
+use crate::fetch::body::Piece;
+use words::locator::Url;
 use words::slot::Slot;
 
 /// How far a download has come.

@@ -1,9 +1,10 @@
 //! Why nothing was attached from a URL, in words.
 
-use crate::fetch::{self, Url, UrlError};
+use crate::fetch;
 use crate::library::lookup::target::Target;
 use pipeline::policy;
 use words::byte_count::ByteCount;
+use words::locator::{Url, UrlError};
 use words::refusal::{Rule, Violation};
 
 /// The violation of a text that is no URL.

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fetch::{self, Fetcher};
+use crate::fetch;
+use crate::fetch::Fetcher;
 use crate::library::arrive::downloads::Downloads;
 use crate::library::arrive::url_violations::{empty, unfetched, unreadable};
 use crate::library::draft::close::Verdict;
@@ -19,7 +20,8 @@ use words::attachment::{Access, AttachmentId};
 use words::author::Author;
 use words::refusal::Refusal;
 
-pub use crate::fetch::{Url, UrlError, shortcut};
+use words::locator::Url;
+use words::locator::UrlError;
 
 /// A file that is to be fetched and attached.
 #[derive(Debug, Clone)]
@@ -61,7 +63,7 @@ impl Urls {
             .fetched_from(url.clone());
         let download = self.downloads.begin(&target.slot, url);
         let mut unfit = None;
-        let mut take = |piece: fetch::Piece<'_>| {
+        let mut take = |piece: fetch::body::Piece<'_>| {
             download.advance(&piece);
             match draft.write_at(&self.drafts, piece.offset, piece.bytes) {
                 Ok(_) => ControlFlow::Continue(()),

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::library::draft::{Draft, Drafts, Stage, Work};
 use crate::library::error::Error;
-use pipeline::header::End as Bytes;
+use pipeline::image_header::End as Bytes;
 use pipeline::policy::{self, PREFIX_MAX, Prefix};
 use words::byte_count::ByteCount;
 use words::refusal::{Rule, Violation};

@@ -13,7 +13,6 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::fence::Fence;
-use crate::fetch::Url;
 use crate::library::counts::Counts;
 use crate::library::draft::writeback::Writeback;
 use crate::library::error::Error;
@@ -27,9 +26,10 @@ use crate::library::publish::Publisher;
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
-use pipeline::Sum;
+use pipeline::running_digest::RunningDigest;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::author::Author;
+use words::locator::Url;
 use words::refusal::{Refusal, Violation};
 use words::timestamp::Timestamp;
 
@@ -87,7 +87,7 @@ struct Work {
     /// How many bytes were sent from offset 0 on without a gap.
     contiguous: u64,
     /// What was computed of the staged bytes.
-    sum: Sum,
+    sum: RunningDigest,
     writeback: Writeback,
     /// Whether space beyond the end of the staged file may be allocated.
     reserved: bool,
@@ -140,7 +140,7 @@ impl Draft {
             stage: Stage::Untouched,
             start,
             contiguous: 0,
-            sum: Sum::default(),
+            sum: RunningDigest::default(),
             writeback: Writeback::default(),
             reserved: false,
             probe_at: Some(1),

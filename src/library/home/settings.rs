@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::fetch;
 use words::access::Policy;
 use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
@@ -28,7 +27,7 @@ pub struct Settings {
     /// Owner, group and modes where a table fixes none.
     pub access: Policy,
     /// Where files may be fetched from.
-    pub fetch: fetch::Policy,
+    pub fetch: words::download::Policy,
 }
 
 /// A store beside the library's own, as it is configured.

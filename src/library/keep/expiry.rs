@@ -192,7 +192,9 @@ impl Expiry {
     fn is_spent(&self, record: &ScratchRecord, file: &File, length: u64) -> io::Result<bool> {
         let dealt_with = self.is_dealt_with(record);
         match record.arrival.taken {
-            Some(taken) if dealt_with => Ok(pipeline::digest(file, length)? == taken),
+            Some(taken) if dealt_with => {
+                Ok(pipeline::running_digest::of_file(file, length)? == taken)
+            }
             _ => Ok(dealt_with),
         }
     }

@@ -23,7 +23,8 @@ use crate::library::lookup::target::Target;
 use crate::library::publish::metadata::Metadata;
 use crate::library::publish::raw::Raw;
 use crate::library::refuse::Refusals;
-use pipeline::{Candidate, Pipeline, Refined, Sent};
+use pipeline::Pipeline;
+use pipeline::candidate::{Candidate, Refined, Sent};
 use words::attachment::{Original, StoreId};
 use words::author::Author;
 use words::refusal::{Rule, Violation};
@@ -100,7 +101,7 @@ impl Publisher {
     ) -> Result<Product, pipeline::Error> {
         let rules = &field.rules;
         let (_, extension) = written.split_extension();
-        let candidate = Candidate::identify(raw.file, raw.length, extension)?.seen(raw.sum);
+        let candidate = Candidate::identify(raw.file, raw.length, extension)?.hashed(raw.sum);
         let admitted = candidate.admit(rules)?;
         let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
         let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;

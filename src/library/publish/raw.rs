@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use crate::library::error::Error;
-use pipeline::Sum;
+use pipeline::running_digest::RunningDigest;
 use words::refusal::RefusalId;
 
 /// Bytes as they were sent, which nobody can change any more.
@@ -12,7 +12,7 @@ pub struct Raw {
     pub(super) file: File,
     pub(super) length: u64,
     /// What was computed of them while they were written.
-    pub(super) sum: Sum,
+    pub(super) sum: RunningDigest,
     /// Their path below the quarantine, if they are kept there already.
     pub(super) kept: Option<String>,
 }
@@ -22,11 +22,11 @@ impl Raw {
     pub fn new(sent: &File) -> Result<Self, Error> {
         let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
         let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
-        Ok(Self { file, length, sum: Sum::default(), kept: None })
+        Ok(Self { file, length, sum: RunningDigest::default(), kept: None })
     }
 
     /// Adds what was computed of the bytes while they were written.
-    pub(in crate::library) fn seen(self, sum: Sum) -> Self {
+    pub(in crate::library) fn seen(self, sum: RunningDigest) -> Self {
         Self { sum, ..self }
     }
 

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::library::arrive::urls::shortcut;
 use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
@@ -14,6 +13,7 @@ use crate::tree::open::processes::Owner;
 use words::attachment::{Access, RowId, TableId, Times};
 use words::author::Author;
 use words::refusal::Refusal;
+use words::shortcut;
 
 /// The longest document. A row of 10,000 items has some 8 MiB.
 pub const MAX_BYTES: usize = 32 << 20;

@@ -12,11 +12,9 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// What a room may name that is deeper than the floor below it.
-const DEEPER: [(&str, &[&str]); 3] = [
+const DEEPER: [(&str, &[&str]); 2] = [
     // Commands stand between people and everything.
     ("cli", &["tree", "library", "blob", "catalog", "pipeline", "fetch"]),
-    // The values in a file are settings, and each room has its own.
-    ("config", &["library", "fetch"]),
     // A page asks for the same permission as the mount does, which the library gives.
     ("http", &["library"]),
 ];
@@ -58,7 +56,7 @@ pub const DOORS: [(&str, &str); 21] = [
     ("tracing_subscriber", "cli/"),
     ("turbojpeg", "pipeline/"),
     ("ureq", "fetch/"),
-    ("url", "fetch/"),
+    ("url", "words/locator.rs"),
 ];
 
 pub fn floor(room: &str) -> Option<Floor> {

@@ -156,7 +156,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
 
 /// The pipeline. Its one worker is this program, and starts with the first image.
 pub fn pipeline() -> Arc<Pipeline> {
-    let settings = pipeline::Settings {
+    let settings = pipeline::worker::pool::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),
@@ -172,7 +172,7 @@ fn settings() -> Settings {
         trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
-        fetch: mediafs::fetch::Policy::default(),
+        fetch: words::download::Policy::default(),
         quarantine: Bounds::default(),
         quotas: Quotas::default(),
         base_url: None,

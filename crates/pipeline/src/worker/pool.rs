@@ -1,5 +1,4 @@
-//! The pool: a bounded number of worker processes, started when they are needed, and the callers that wait for one.
-//! Does not know what the jobs are.
+//! The pool: a bounded number of worker processes, started when they are needed, and a bounded queue of callers.
 
 use std::fs::File;
 use std::io;
@@ -15,25 +14,25 @@ use crate::worker::process::{Failure, Worker};
 /// How many callers may wait for a worker.
 pub const WAITING_MAX: usize = 256;
 
-/// How workers are started and what they may cost.
+/// How workers are started, and their limits.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The `mediafs` program, started as `<program> worker <memory>`.
     pub program: PathBuf,
-    /// The most workers alive at a time; at least one is allowed.
+    /// The most workers that live at a time; 0 counts as 1.
     pub workers: usize,
     /// How long one job may take.
     pub job_timeout: Duration,
-    /// Bytes of address space of one worker.
+    /// The address space of one worker, in bytes.
     pub memory: u64,
-    /// After so many jobs a worker is replaced.
+    /// A worker is replaced after so many jobs.
     pub jobs_per_worker: u32,
 }
 
-/// The pool at a moment, and what it did since its start.
+/// The state of the pool, and its counters since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PoolStatus {
-    /// Workers alive: idle and busy ones.
+    /// Workers that live, idle or busy.
     pub live: usize,
     pub busy: usize,
     /// Callers that wait for a worker.
@@ -43,21 +42,21 @@ pub struct PoolStatus {
     pub killed: u64,
 }
 
-/// Worker processes, shared by threads. Dropping it ends them all.
+/// Worker processes, shared by threads. Dropping the pool ends them all.
 pub struct Pool {
     settings: Settings,
-    /// Guards who works and who waits. Never held while a worker is started, asked, killed or waited for.
+    /// Guards the idle workers and all counts. Never held while a worker is started, used, killed or waited for.
     state: Mutex<State>,
-    /// Told whenever a seat is given back.
-    freed: Condvar,
+    /// Notified whenever a permit is returned.
+    returned: Condvar,
     spawner: Spawner,
 }
 
 #[derive(Default)]
 struct State {
     idle: Vec<Worker>,
-    /// Seats taken: callers that have, or are getting, a worker.
-    seats: usize,
+    /// Permits in use: callers that have a worker or are starting one.
+    permits: usize,
     waiting: usize,
     spawned: u64,
     killed: u64,
@@ -67,15 +66,15 @@ impl Pool {
     /// Starts no worker yet.
     pub fn start(settings: Settings) -> io::Result<Self> {
         let spawner = Spawner::start(settings.program.clone(), settings.memory)?;
-        Ok(Self { settings, state: Mutex::default(), freed: Condvar::new(), spawner })
+        Ok(Self { settings, state: Mutex::default(), returned: Condvar::new(), spawner })
     }
 
-    /// Has one job done by one worker; waits for it and, before that, for its turn.
+    /// Does one job: waits for a worker, then for its outcome.
     pub fn run(&self, job: &Job, input: &File, output: &File) -> Result<Answer<'_>, Error> {
-        let seat = self.sit()?;
-        let mut worker = seat.worker()?;
+        let permit = self.permit()?;
+        let mut worker = permit.worker()?;
         match worker.work(job, input, output, self.settings.job_timeout) {
-            Ok(outcome) => Ok(Answer { outcome, worker, seat }),
+            Ok(outcome) => Ok(Answer { outcome, worker, permit }),
             Err(failure) => {
                 self.state().killed += 1;
                 Err(match failure {
@@ -86,18 +85,18 @@ impl Pool {
         }
     }
 
-    /// Has a worker wait for the first job, so that nobody waits for its start.
+    /// Starts a worker, if none is idle, so that the first job need not wait for its start.
     pub fn warm(&self) -> Result<(), Error> {
-        let mut seat = self.sit()?;
-        seat.kept = Some(seat.worker()?);
+        let mut permit = self.permit()?;
+        permit.kept = Some(permit.worker()?);
         Ok(())
     }
 
     pub fn status(&self) -> PoolStatus {
         let state = self.state();
         PoolStatus {
-            live: state.idle.len() + state.seats,
-            busy: state.seats,
+            live: state.idle.len() + state.permits,
+            busy: state.permits,
             waiting: state.waiting,
             spawned: state.spawned,
             killed: state.killed,
@@ -108,42 +107,42 @@ impl Pool {
         &self.settings
     }
 
-    /// Waits for one of the bounded number of seats.
-    fn sit(&self) -> Result<Seat<'_>, Error> {
+    /// Waits for the permit to use a worker.
+    fn permit(&self) -> Result<Permit<'_>, Error> {
         let most = self.settings.workers.max(1);
         let deadline = Instant::now() + self.settings.job_timeout * 2;
         let mut state = self.state();
-        if state.seats >= most && state.waiting >= WAITING_MAX {
+        if state.permits >= most && state.waiting >= WAITING_MAX {
             return Err(Error::Busy);
         }
         state.waiting += 1;
-        while state.seats >= most {
+        while state.permits >= most {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 state.waiting -= 1;
                 return Err(Error::Busy);
             }
-            let woken = self.freed.wait_timeout(state, left);
+            let woken = self.returned.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.waiting -= 1;
-        state.seats += 1;
-        Ok(Seat { pool: self, kept: None })
+        state.permits += 1;
+        Ok(Permit { pool: self, kept: None })
     }
 
-    /// A thread that panicked with the lock held left counters that are still whole: each change is one statement.
+    /// A thread that panicked with the lock held left the counters right: each is changed by one statement.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A worker's answer, to be believed or not. Dropped unjudged it ends the worker.
+/// A worker's answer, to be accepted or rejected. Dropping it ends the worker.
 #[must_use]
 pub struct Answer<'a> {
     outcome: Outcome,
-    // Before the seat: no more workers may live than there are seats.
+    // Dropped before the permit: there may be no more workers than permits.
     worker: Worker,
-    seat: Seat<'a>,
+    permit: Permit<'a>,
 }
 
 impl Answer<'_> {
@@ -151,33 +150,34 @@ impl Answer<'_> {
         &self.outcome
     }
 
-    /// Gives the worker back to the pool, unless it has done its number of jobs.
-    pub fn believe(self) {
-        let Self { worker, mut seat, .. } = self;
-        if worker.jobs() < seat.pool.settings.jobs_per_worker {
-            seat.kept = Some(worker);
+    /// Returns the worker to the pool, unless it has done its number of jobs.
+    pub fn accept(self) {
+        let Self { worker, mut permit, .. } = self;
+        if worker.jobs() < permit.pool.settings.jobs_per_worker {
+            permit.kept = Some(worker);
         }
     }
 
-    /// Ends the worker: the image may have taken it over.
-    pub fn disbelieve(self) {
-        self.seat.pool.state().killed += 1;
+    /// Ends the worker, which the image may have taken over.
+    pub fn reject(self) {
+        self.permit.pool.state().killed += 1;
     }
 }
 
-/// The right to use one worker. Given back when dropped, together with a worker that may go on.
-struct Seat<'a> {
+/// The permit to use one worker, returned when it is dropped.
+struct Permit<'a> {
     pool: &'a Pool,
+    /// A worker to return to the pool with the permit.
     kept: Option<Worker>,
 }
 
-impl Seat<'_> {
+impl Permit<'_> {
     /// An idle worker, else a new one.
     fn worker(&self) -> Result<Worker, Error> {
         loop {
-            // Bound to a name first: in the condition itself the guard would live through the body.
+            // Bound to a name, because a guard in the condition itself would live as long as the body.
             let idle = self.pool.state().idle.pop();
-            let Some(worker) = idle else { return self.fresh() };
+            let Some(worker) = idle else { return self.start_worker() };
             if worker.is_idle() {
                 return Ok(worker);
             }
@@ -185,10 +185,10 @@ impl Seat<'_> {
         }
     }
 
-    fn fresh(&self) -> Result<Worker, Error> {
+    fn start_worker(&self) -> Result<Worker, Error> {
         let mut worker = self.pool.spawner.spawn().map_err(Error::NoWorker)?;
         self.pool.state().spawned += 1;
-        worker.greet().map_err(|failure| {
+        worker.wait_until_ready().map_err(|failure| {
             self.pool.state().killed += 1;
             Error::NoWorker(io::Error::other(failure))
         })?;
@@ -196,18 +196,18 @@ impl Seat<'_> {
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state();
-        state.seats -= 1;
+        state.permits -= 1;
         state.idle.extend(self.kept.take());
         drop(state);
-        self.pool.freed.notify_one();
+        self.pool.returned.notify_one();
     }
 }
 
-/// The thread that starts all workers. The kernel sends a worker's death signal when the *thread* that started it ends
-/// (prctl(2), `PR_SET_PDEATHSIG`), so the threads that serve requests, which come and go, must not start any.
+/// The thread that starts all workers. The kernel kills a worker when the *thread* that started it ends (prctl(2),
+/// `PR_SET_PDEATHSIG`), so the threads that serve requests, which may end before, must not start any.
 struct Spawner {
     orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
@@ -220,7 +220,7 @@ impl Spawner {
         let (orders, received): (Sender<Order>, Receiver<Order>) = channel();
         let thread = thread::Builder::new().name("spawner".into()).spawn(move || {
             for order in received {
-                // An order whose giver is gone gives its worker back to be dropped.
+                // If the caller has gone, the worker is dropped.
                 let _ = order.send(Worker::spawn(&program, memory));
             }
         })?;
@@ -240,7 +240,7 @@ impl Drop for Spawner {
     fn drop(&mut self) {
         drop(self.orders.take());
         if let Some(thread) = self.thread.take() {
-            // It ends with its channel; a panic in it was reported when it happened.
+            // The thread ends with its channel; a panic in it was reported when it happened.
             let _ = thread.join();
         }
     }
@@ -273,11 +273,11 @@ mod tests {
         let normal = Normal::default();
         let job = Job::Refine { format: Format::Png, normal, limits: Limits::default() };
         let file = tempfile::tempfile().unwrap();
-        pool.run(&job, &file, &file).unwrap().believe();
+        pool.run(&job, &file, &file).unwrap().accept();
         let mut worker = pool.state().idle.pop().unwrap();
         assert!(worker.ended(Duration::from_secs(60)).is_some());
         pool.state().idle.push(worker);
-        pool.run(&job, &file, &file).unwrap().believe();
+        pool.run(&job, &file, &file).unwrap().accept();
         assert_eq!((pool.status().spawned, pool.status().killed), (2, 1));
     }
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::library::Library;
 use crate::library::arrive::urls::Order;
-use crate::library::arrive::urls::{Url, UrlError, shortcut};
 use crate::library::draft::close::Verdict;
 use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
@@ -21,7 +20,9 @@ use words::access::FILE_MODE;
 use words::attachment::Access;
 use words::author::Author;
 use words::link::Link;
+use words::locator::{Url, UrlError};
 use words::place::Place;
+use words::shortcut;
 
 /// A link that attaches has 30 s in all, because it holds its directory and its maker cannot be killed (CONTRACT 8): this long to be
 /// fetched, after its turn has come and before it is judged.

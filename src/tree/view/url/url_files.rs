@@ -6,7 +6,6 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::library::Library;
-use crate::library::arrive::urls::shortcut;
 use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
@@ -28,6 +27,7 @@ use words::link::Link;
 use words::place::Place;
 use words::refusal::{Rule, Violation};
 use words::scratch::ScratchRecord;
+use words::shortcut;
 use words::timestamp::Timestamp;
 
 pub struct UrlFiles {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::library::Library;
-use crate::library::arrive::urls::Url;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
 use crate::tree::kernel::tell::Knowledge;
@@ -22,6 +21,7 @@ use crate::tree::request::{Caller, RenameMode};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url::fetching::{Destination, Fetching};
 use words::attachment::{Access, Times};
+use words::locator::Url;
 use words::place::Folder;
 use words::slot::Name;
 use words::timestamp::Timestamp;
