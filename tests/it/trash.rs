@@ -11,7 +11,7 @@ use mediafs::catalog::memory::Memory;
 use mediafs::catalog::recording::RecordingCatalog;
 use mediafs::library::sweep::Patience;
 use mediafs::tree::Error;
-use mediafs::tree::request::RenameMode;
+use mediafs::tree::request::{NameIn, RenameMode};
 
 use super::model::house::{Backing, House};
 use super::model::kernel::{At, Kernel, Refusal, process};
@@ -164,7 +164,10 @@ fn another_user_puts_nothing_back() {
     detach(kernel, 1);
     let lost = kernel.trash().remove(0);
     let row = kernel.row(ROOT, "1").expect("a row");
-    let (from, to) = ((lost.day, OsStr::new(&lost.name)), (row, OsStr::new("doc")));
+    let (from, to) = (
+        NameIn { parent: lost.day, name: OsStr::new(&lost.name) },
+        NameIn { parent: row, name: OsStr::new("doc") },
+    );
     let moved = house.tree().rename(process(2), from, to, RenameMode::Replace);
     assert!(matches!(moved, Err(Error::Denied)), "{moved:?}");
     house.tree().rename(process(0), from, to, RenameMode::Replace).expect("its owner does");

@@ -1,10 +1,12 @@
 //! What the kernel's flags and numbers mean in the tree's words.
 //! Does not call the tree.
 
+use std::ffi::OsStr;
+
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 
-use crate::tree::request::{AttributeMode, Mode, OpenFlags, RenameMode, Seek};
+use crate::tree::request::{AttributeMode, Mode, NameIn, OpenFlags, RenameMode, Seek};
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;
@@ -18,6 +20,10 @@ const SEEK_HOLE: i32 = 4;
 
 pub fn caller(request: &Request) -> Caller {
     Caller { uid: request.uid(), gid: request.gid(), tid: request.pid() }
+}
+
+pub fn named(parent: INodeNo, name: &OsStr) -> NameIn<'_> {
+    NameIn { parent: ino(parent), name }
 }
 
 pub fn ino(number: INodeNo) -> Ino {

@@ -32,12 +32,11 @@ use crate::fuse::adapter::negotiate::Agreed;
 use crate::fuse::adapter::work::{Asked, Workshop, crowded};
 use crate::fuse::backing::Backings;
 use crate::fuse::vigil::Vigil;
-use crate::tree::Error;
-use crate::tree::Tree;
 use crate::tree::activity::Operation;
 use crate::tree::request::SetAttr;
 use crate::tree::view::rendering::Lookup;
 use crate::tree::view::url::links::Linked;
+use crate::tree::{Error, Tree};
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
@@ -165,11 +164,13 @@ impl Filesystem for Adapter {
         newname: &OsStr, flags: RenameFlags, reply: ReplyEmpty,
     ) {
         let who = decode::caller(request);
-        let (from, to) = (decode::ino(parent), decode::ino(newparent));
         let names = (name.to_owned(), newname.to_owned());
-        let work = |tree: &Tree| tree.rename_work((from, name), (to, newname));
+        let work = |tree: &Tree| {
+            tree.rename_work(decode::named(parent, name), decode::named(newparent, newname))
+        };
         let rename = move |tree: &Tree| {
-            tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
+            let (from, to) = (decode::named(parent, &names.0), decode::named(newparent, &names.1));
+            tree.rename(who, from, to, decode::rename_mode(flags)?)
         };
         self.shop.sized(Operation::Rename, reply, work, rename, crowded);
     }
@@ -268,6 +269,7 @@ impl Filesystem for Adapter {
 
     // ENOSYS once, and for the kernel directories are always open: it then keeps what they list until it is told otherwise.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        Asked::now(Operation::Opendir).count(&self.shop.tree);
         if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
         } else {
@@ -290,6 +292,14 @@ impl Filesystem for Adapter {
     ) {
         let asked = (decode::caller(request), ino);
         transfer::list_plus(&self.shop, asked, offset, reply, |_, _| ());
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn releasedir(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.shop.here(Operation::Releasedir, reply, |_| Ok(()));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

@@ -193,6 +193,11 @@ impl Asked {
         Self { operation, at: Instant::now() }
     }
 
+    /// Counts a request that no part of the tree answers.
+    pub fn count(self, tree: &Tree) {
+        tree.activity().note(self.operation, self.at.elapsed(), false);
+    }
+
     /// Runs the work; its error or its panic becomes an errno.
     pub fn attempt<T>(
         self,

@@ -329,3 +329,5 @@ fn directories(table: &Table, row: RowId) -> impl Iterator<Item = Node> {
     shown.chain(thumbs).chain([Node::ThumbRow(table.id, row)])
 }
 
+#[cfg(test)]
+mod tests;

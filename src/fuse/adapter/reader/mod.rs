@@ -226,6 +226,7 @@ impl Filesystem for Reader {
     }
 
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        Asked::now(Operation::Opendir).count(&self.shop.tree);
         self.desk.opens.fetch_add(1, Ordering::Relaxed);
         if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
@@ -255,6 +256,14 @@ impl Filesystem for Reader {
                 self.desk.note(tree, (parent, name), entry);
             }
         });
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn releasedir(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.shop.here(Operation::Releasedir, reply, |_| Ok(()));
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
