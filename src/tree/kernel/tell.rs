@@ -330,3 +330,6 @@ fn directories(table: &Table, row: RowId) -> impl Iterator<Item = Node> {
     let thumbs = table.collections().map(move |(number, _)| Node::ThumbCollection(number, row));
     shown.chain(thumbs).chain([Node::ThumbRow(table.id, row)])
 }
+
+#[cfg(test)]
+mod tests;
