@@ -14,7 +14,7 @@ use crate::library::home::settings::Settings;
 use crate::library::home::settings::Store;
 use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
-use crate::library::read::variants::Renderer;
+use crate::library::read::variant_files::Renderer;
 use crate::library::{Library, Parts};
 use words::attachment::BlobKey;
 use words::schema::Schema;

@@ -33,7 +33,7 @@ use self::section::Section;
 use self::store_section::Store;
 use words::byte_count::ByteCount;
 use words::download::Policy;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::schema::Schema;
 

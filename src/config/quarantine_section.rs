@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::section::Section;
 use super::value;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 
 /// Every entry of the quarantine is listed in memory.
 const MAX_COUNT: i64 = 1_000_000;

@@ -11,7 +11,7 @@ use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
 use words::media_type::Format;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quota;
 use words::rule::{Crop, Edge, Kind, Resize};
 use words::schema::{Collection, IdRule, OnRefuse, Report, Sizes};

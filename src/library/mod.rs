@@ -4,24 +4,24 @@
 //! Each folder holds the parts for one kind of work. A part is handed the parts that it needs when the library is opened, and
 //! knows only those that stand above it in this table:
 //!
-//! | folder  | what happens there                                                              |
-//! |---------|---------------------------------------------------------------------------------|
-//! | home    | the directory: layout, lock, identity; staged files, reserve, settings          |
-//! | lookup  | declared tables, fields and boxes; rows, links and places                       |
-//! | limit   | quotas, and the tally of scratch                                                |
-//! | scratch | unvalidated files in a row                                                      |
-//! | refuse  | the journal of refusals, reports beside files, the quarantine                   |
-//! | keep    | promises, the sweep, the trash, scratch that expires                            |
-//! | blobs   | stored bytes: opened, put, named by their store                                 |
-//! | publish | the one way in which bytes become an attachment                                 |
-//! | names   | rows, links, attributes and backups change                                      |
-//! | draft   | a write, until it is judged                                                     |
-//! | read    | open files, and variants                                                        |
-//! | json    | `row.json`                                                                      |
-//! | arrive  | drop boxes, URLs, and what a crash left                                         |
+//! | folder     | what happens there                                                     |
+//! |------------|------------------------------------------------------------------------|
+//! | home       | the directory: layout, lock, identity; staged files, reserve, settings |
+//! | lookup     | declared tables, fields and boxes; rows, links and places              |
+//! | limit      | quotas, and the tally of scratch                                       |
+//! | scratch    | unvalidated files in a row                                             |
+//! | refuse     | the journal of refusals, reports beside files, the quarantine          |
+//! | keep       | promises, the sweep, the trash, scratch that expires                   |
+//! | blob_files | stored bytes: opened, put, named by their store                        |
+//! | publish    | the one way in which bytes become an attachment                        |
+//! | names      | rows, links, attributes and backups change                             |
+//! | draft      | a write, until it is judged                                            |
+//! | read       | open files, and variants                                               |
+//! | json       | `row.json`                                                             |
+//! | arrive     | drop boxes, URLs, and what a crash left                                |
 
 pub mod arrive;
-pub mod blobs;
+pub mod blob_files;
 pub mod counts;
 pub mod draft;
 mod error;
@@ -47,8 +47,8 @@ use crate::library::arrive::boxes::{BoxCounts, Boxes};
 use crate::library::arrive::downloads::Downloads;
 use crate::library::arrive::recovery::Recovery;
 use crate::library::arrive::urls::Urls;
-use crate::library::blobs::Blobs;
-use crate::library::blobs::store_names::StoreNames;
+use crate::library::blob_files::Blobs;
+use crate::library::blob_files::store_names::StoreNames;
 use crate::library::counts::Counts;
 use crate::library::draft::Drafts;
 use crate::library::home::Home;
@@ -60,18 +60,18 @@ use crate::library::keep::expiry::Expiry;
 use crate::library::keep::promises::Promises;
 use crate::library::keep::sweeper::Sweeper;
 use crate::library::keep::trash::Trash;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::names::attributes::Attributes;
 use crate::library::names::backups::Backups;
-use crate::library::names::links::Links;
+use crate::library::names::naming::Links;
 use crate::library::names::rows::Rows;
 use crate::library::names::store_change::StoreChange;
 use crate::library::publish::Publisher;
 use crate::library::publish::scratch_publisher::ScratchPublisher;
 use crate::library::read::opener::{Cache, Opener};
 use crate::library::read::renders::Renders;
-use crate::library::read::variants::{Renderer, Variants};
+use crate::library::read::variant_files::{Renderer, Variants};
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;

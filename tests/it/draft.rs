@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::attr::{AttributeMode, RenameMode};
+use mediafs::tree::request::{AttributeMode, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 use words::refusal::Rule;
 use words::timestamp::Timestamp;

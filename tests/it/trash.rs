@@ -9,7 +9,7 @@ use mediafs::blob;
 use mediafs::catalog::memory::Memory;
 use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 
 use super::model::instance::{Backing, Instance};
 use super::model::kernel::{At, Kernel, Refusal, process};

@@ -12,7 +12,7 @@ pub mod link;
 pub mod locator;
 pub mod media_type;
 pub mod place;
-pub mod quarantine;
+pub mod quarantine_bounds;
 pub mod quota;
 pub mod refusal;
 pub mod rendition;

@@ -31,9 +31,11 @@ use crate::fuse::mount::device::{Settings, check_device};
 use crate::fuse::mount::mountpoint::Mountpoint;
 use crate::fuse::{self, Mounted};
 use crate::tree::Tree;
-use crate::tree::process::Processes;
+use crate::tree::kernel::change::Change;
+use crate::tree::open::processes::Processes;
 use words::attachment::AttachmentId;
 use words::schema::Schema;
+use words::timestamp::Timestamp;
 use words::variant::Variant;
 
 /// How long open drafts may take to be closed after an unmount (CONTRACT 9).
@@ -190,7 +192,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
         let answer = match request {
             Request::Gc { now, dry_run, empty_trash } => {
                 let swept = gc::sweep(library, gc::patience(now, empty_trash), dry_run);
-                tree.variants_changed();
+                tree.tell(&Change::Variants);
                 swept
             }
             Request::Show { path } => show::find(library, &schema, &path),
@@ -199,7 +201,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
             Request::Restore { what, target, replace } => {
                 let wish = restore::Wish { what, target, replace };
                 restore::restore(library, &schema, &wish, |it| {
-                    tree.table_changed(it.table);
+                    tree.tell(&Change::Table { table: it.table, at: Timestamp::now() });
                     Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
                 })
             }

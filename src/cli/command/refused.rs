@@ -11,7 +11,7 @@ use crate::cli::print::say;
 use crate::config::Config;
 use crate::library::refuse::kept::Kept;
 use crate::tree::Tree;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use words::byte_count::ByteCount;
 use words::refusal::RefusalId;
 

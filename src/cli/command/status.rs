@@ -12,7 +12,7 @@ use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
 use crate::tree::Tree;
-use crate::tree::process::Processes;
+use crate::tree::open::processes::Processes;
 use words::byte_count::ByteCount;
 
 /// Show what the library holds and what the daemon is at

@@ -7,7 +7,9 @@ use fuser::{
     ReplyData, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
-use crate::tree::attr::{Attr, Caching, Entry, Kind, Lifetime, Opened, Shown};
+use crate::tree::node::Kind;
+use crate::tree::open::opened::{Caching, Opened};
+use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
 use words::slot::NAME_MAX;
 use words::space::Space;
 
@@ -155,7 +157,7 @@ pub fn file_attr(attr: &Attr) -> FileAttr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::attr::Stored;
+    use crate::tree::open::opened::Stored;
     use crate::tree::{Fh, Ino};
     use words::attachment::{Access, Times};
     use words::timestamp::Timestamp;

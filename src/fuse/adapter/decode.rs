@@ -3,8 +3,7 @@
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 
-use crate::tree::attr::{AttributeMode, Mode, OpenFlags, RenameMode};
-use crate::tree::ops::Seek;
+use crate::tree::request::{AttributeMode, Mode, OpenFlags, RenameMode, Seek};
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;

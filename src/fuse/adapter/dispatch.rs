@@ -16,7 +16,7 @@ use crate::fuse::errno::errno;
 use crate::fuse::pool::{Pool, message_of};
 use crate::tree::Tree;
 use crate::tree::activity::{Operation, Queue};
-use crate::tree::ops::Work;
+use crate::tree::ops::cost::Work;
 use crate::tree::{Error, Result};
 
 /// The queue of the publish pool. When it is full a thread of the session publishes by itself, and new requests wait.

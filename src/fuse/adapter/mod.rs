@@ -31,8 +31,9 @@ use crate::fuse::busy_poll::BusyPoll;
 use crate::tree::Error;
 use crate::tree::Tree;
 use crate::tree::activity::Operation;
-use crate::tree::attr::Change;
-use crate::tree::ops::{Linked, Lookup};
+use crate::tree::request::SetAttr;
+use crate::tree::view::rendering::Lookup;
+use crate::tree::view::url::links::Linked;
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
@@ -89,7 +90,7 @@ impl Filesystem for Adapter {
         reply: ReplyAttr,
     ) {
         let (who, ino, fh) = (decode::caller(request), decode::ino(ino), fh.map(decode::fh));
-        let change = Change { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
+        let change = SetAttr { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
         let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
         // A truncation by path commits before it returns (CONTRACT 2.6).
         if size.is_some() && fh.is_none() {
@@ -149,9 +150,9 @@ impl Filesystem for Adapter {
         let make = |tree: &Tree| tree.symlink(who, decode::ino(parent), link_name, target);
         match Timed::start(Operation::Symlink).run(&self.dispatcher.tree, make) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
-            Ok(Linked::Fetch(errand)) => {
-                let given_up = Arc::clone(&errand);
-                let attach = move |tree: &Tree| tree.attach_link(&errand);
+            Ok(Linked::Fetch(download)) => {
+                let given_up = Arc::clone(&download);
+                let attach = move |tree: &Tree| tree.attach_link(&download);
                 let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
                 self.dispatcher.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
             }

@@ -7,8 +7,9 @@ use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
 use crate::fuse::adapter::dispatch::{Dispatcher, Timed};
 use crate::tree::activity::Operation;
-use crate::tree::attr::{Entry, Listed};
-use crate::tree::listing::Page;
+use crate::tree::show::attr::Entry;
+use crate::tree::show::listing::Listed;
+use crate::tree::show::listing::Page;
 use crate::tree::{Caller, Fh, Ino, Result, Tree};
 
 thread_local! {

@@ -18,7 +18,7 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open};
 
-use crate::fuse::mount::connection::Connection;
+use crate::fuse::mount::kernel_connection::Connection;
 
 /// How long [`end_dead`] waits for a daemon to end after its connection was aborted.
 const END: Duration = Duration::from_secs(2);

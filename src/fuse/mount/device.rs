@@ -18,8 +18,8 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use rustix::process::{getegid, geteuid};
 
 use crate::fuse::error::Error;
-use crate::fuse::mount::connection::Connection;
 use crate::fuse::mount::detach::{HELPER, When, detach};
+use crate::fuse::mount::kernel_connection::Connection;
 use crate::fuse::mount::mountpoint::Mountpoint;
 use crate::fuse::mount::{daemons, guard, mounts};
 

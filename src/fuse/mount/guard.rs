@@ -11,8 +11,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use crate::fuse::mount::connection::Connection;
 use crate::fuse::mount::daemons::is_dying;
+use crate::fuse::mount::kernel_connection::Connection;
 
 /// The signal that the kernel sends when the thread that started the guard ends (prctl(2), `PR_SET_PDEATHSIG`). That thread ends
 /// at once when the daemon is killed, whatever the other threads do.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::tree::Ino;
-use crate::tree::attr::{Attr, Kind};
+use crate::tree::node::Kind;
+use crate::tree::show::attr::Attr;
 use words::slot::Name;
 
 /// The inodes that the kernel holds, and no others.
@@ -165,7 +166,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::attr::{Entry, Lifetime};
+    use crate::tree::show::attr::{Entry, Lifetime};
     use words::attachment::{Access, Times};
     use words::timestamp::Timestamp;
 

@@ -26,8 +26,9 @@ use crate::fuse::busy_poll::BusyPoll;
 use crate::fuse::inval::Names;
 use crate::fuse::reader::inodes::{Changed, Inodes};
 use crate::tree::activity::Operation;
-use crate::tree::attr::{Attr, Entry, Kind, Lifetime, Shown};
-use crate::tree::ops::Lookup;
+use crate::tree::node::Kind;
+use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
+use crate::tree::view::rendering::Lookup;
 use crate::tree::{Error, Ino, Result, Tree};
 use words::slot::Name;
 

@@ -12,7 +12,7 @@ use crate::library::arrive::box_rows::BoxRows;
 use crate::library::counts::Count;
 use crate::library::error::Error;
 use crate::library::home::staging::Staging;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::drop_box::DropBox;
 use crate::library::lookup::table::Table;

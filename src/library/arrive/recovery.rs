@@ -17,7 +17,7 @@ use crate::library::home::staging::{Leftover, Note, Staging};
 use crate::library::keep::promises::Promises;
 use crate::library::keep::sweeper::Sweeper;
 use crate::library::lookup::Lookup;
-use crate::library::names::links::Links;
+use crate::library::names::naming::Links;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
 use crate::library::scratch::Scratch;

@@ -12,7 +12,7 @@ use crate::library::draft::close::Verdict;
 use crate::library::draft::{Draft, Drafts, Start};
 use crate::library::error::Error;
 use crate::library::keep::promises::Promises;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::refuse::Refusals;

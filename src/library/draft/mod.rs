@@ -18,7 +18,7 @@ use crate::library::draft::writeback::Writeback;
 use crate::library::error::Error;
 use crate::library::home::staging::{Frozen, Staged, Staging};
 use crate::library::keep::promises::Promise;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::limit::room::Room;
 use crate::library::lookup::target::Target;
 use crate::library::names::attributes::Attributes;

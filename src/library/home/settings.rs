@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use words::access::Policy;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::slot::Name;
 

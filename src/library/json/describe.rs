@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Catalog;
-use crate::library::blobs::store_names::StoreNames;
+use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
 use crate::library::names::attributes::FREE;
 use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};

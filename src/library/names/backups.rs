@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fd;
 use crate::fence::Fence;
-use crate::library::blobs::Blobs;
+use crate::library::blob_files::Blobs;
 use crate::library::error::Error;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::names::attributes::Attributes;
 use crate::library::refuse::Refusals;

@@ -3,6 +3,6 @@
 mod as_is;
 pub mod attributes;
 pub mod backups;
-pub mod links;
+pub mod naming;
 pub mod rows;
 pub mod store_change;

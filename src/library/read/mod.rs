@@ -3,4 +3,4 @@
 mod open_files;
 pub mod opener;
 pub(super) mod renders;
-pub mod variants;
+pub mod variant_files;

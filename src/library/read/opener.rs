@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::blob;
 use crate::catalog::Catalog;
 use crate::fence::Fence;
-use crate::library::blobs::Blobs;
+use crate::library::blob_files::Blobs;
 use crate::library::error::Error;
 use crate::library::home::reserve::Reserve;
 use crate::library::lookup::Lookup;

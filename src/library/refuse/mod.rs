@@ -10,7 +10,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::library::error::Error;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::refuse::journal::Journal;

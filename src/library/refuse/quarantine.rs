@@ -11,7 +11,7 @@ use crate::fence::Fence;
 use crate::library::refuse::kept::{self, Kept, REASON};
 use crate::library::refuse::shares::{Bound, Entries};
 use words::author::Author;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::refusal::{Refusal, RefusalId, Rule};
 use words::timestamp::Timestamp;
 

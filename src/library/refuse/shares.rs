@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::library::refuse::kept::Kept;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Usage;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;

@@ -19,7 +19,7 @@ use crate::fence::Fence;
 use crate::library::error::Error;
 use crate::library::home::reserve::Reserve;
 use crate::library::home::staging;
-use crate::library::limit::quotas::Quotas;
+use crate::library::limit::enforcement::Quotas;
 use crate::library::limit::tally::{Charge, Tally};
 use crate::library::lookup::Lookup;
 use crate::library::scratch::report_name::{has_suffix, is_report};

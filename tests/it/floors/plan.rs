@@ -23,7 +23,26 @@ const DEEPER: [(&str, &[&str]); 2] = [
 pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
-pub const PARTS: [Parts; 0] = [];
+pub const PARTS: [Parts; 1] = [(
+    "library",
+    &[
+        "home",
+        "counts",
+        "lookup",
+        "limit",
+        "scratch",
+        "refuse",
+        "keep",
+        "blob_files",
+        "publish",
+        "names",
+        "draft",
+        "read",
+        "json",
+        "arrive",
+        "wiring",
+    ],
+)];
 
 /// Outside crates, and where in the house they may be named.
 pub const DOORS: [(&str, &str); 21] = [
@@ -69,8 +88,15 @@ const FAMILIES: [&str; 2] = [
     "pipeline/format/",
 ];
 
+/// Folders whose files have names that others have chosen: commands theirs, FUSE its operations'.
+const NAMED_ELSEWHERE: [&str; 2] = ["cli/command/", "tree/ops/"];
+
 pub fn is_shared(name: &str) -> bool {
     SHARED.iter().any(|(shared, _)| *shared == name)
+}
+
+pub fn is_named_elsewhere(place: &str) -> bool {
+    NAMED_ELSEWHERE.iter().any(|folder| place.starts_with(folder))
 }
 
 /// The folder in which a file may share its name.

@@ -14,13 +14,13 @@ use mediafs::library::home::Home;
 use mediafs::library::home::settings::Settings;
 use mediafs::library::{Library, Parts};
 use mediafs::tree::Tree;
-use mediafs::tree::process::Processes;
+use mediafs::tree::open::processes::Processes;
 use pipeline::{self, Pipeline};
 use tempfile::TempDir;
 use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::media_type::TypePattern;
-use words::quarantine::Bounds;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::rule::Rules;
 use words::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
@@ -156,7 +156,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
 
 /// The pipeline. Its one worker is this program, and starts with the first image.
 pub fn pipeline() -> Arc<Pipeline> {
-    let settings = pipeline::worker::pool::Settings {
+    let settings = pipeline::worker::process_pool::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),

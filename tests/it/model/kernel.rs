@@ -3,8 +3,11 @@
 
 use std::ffi::OsStr;
 
-use mediafs::tree::attr::{Attr, Change, Entry, Kind, Mode, OpenFlags, Opened, RenameMode};
-use mediafs::tree::ops::Lookup;
+use mediafs::tree::node::Kind;
+use mediafs::tree::open::opened::Opened;
+use mediafs::tree::request::{Mode, OpenFlags, RenameMode, SetAttr};
+use mediafs::tree::show::attr::{Attr, Entry};
+use mediafs::tree::view::rendering::Lookup;
 use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
 use words::refusal::Rule;
 
@@ -177,14 +180,14 @@ impl Kernel<'_> {
     }
 
     pub fn truncate(self, who: Caller, fd: Descriptor, length: u64) -> Answer<()> {
-        let change = Change { size: Some(length), ..Change::default() };
+        let change = SetAttr { size: Some(length), ..SetAttr::default() };
         self.0.setattr(who, fd.ino, Some(fd.fh), change)?;
         Ok(())
     }
 
     /// `truncate` by path.
     pub fn truncate_path(self, who: Caller, at: At, length: u64) -> Answer<()> {
-        let change = Change { size: Some(length), ..Change::default() };
+        let change = SetAttr { size: Some(length), ..SetAttr::default() };
         self.0.setattr(who, self.find(who, at)?.attr.ino, None, change)?;
         Ok(())
     }

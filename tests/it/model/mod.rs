@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 use pipeline::Pipeline;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};

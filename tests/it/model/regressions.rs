@@ -1,7 +1,7 @@
 //! Regressions: each failure that the model or a reader of the code has found, as the shortest program.
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 
 use super::instance::{Backing, Instance};
 use super::kernel::{Answer, At, How, Kernel, Refusal, process};

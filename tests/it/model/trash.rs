@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 use mediafs::tree::{Caller, Ino};
 use proptest::prelude::*;
 

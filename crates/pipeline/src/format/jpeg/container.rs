@@ -1,6 +1,6 @@
 //! The segments of a JPEG (ITU-T T.81, annex B). Entropy-coded data is skipped to the next marker.
 
-use crate::format::bytes::{array, corrupt, slice, truncated};
+use crate::format::checked_slice::{array, corrupt, slice, truncated};
 use crate::format::survey::{Coding, Profile, Survey};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;

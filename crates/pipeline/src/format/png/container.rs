@@ -1,6 +1,6 @@
 //! The chunks of a PNG (W3C Portable Network Graphics, third edition, with animation). Checksums are left to the decoder.
 
-use crate::format::bytes::{array, corrupt, slice};
+use crate::format::checked_slice::{array, corrupt, slice};
 use crate::format::survey::{Profile, Survey};
 use crate::job::{Fault, Limits, at_most};
 use crate::raster::index;

@@ -1,6 +1,6 @@
 //! The chunks of a WebP, which is a RIFF file (Google's 'WebP Container Specification').
 
-use crate::format::bytes::{array, corrupt, slice, truncated};
+use crate::format::checked_slice::{array, corrupt, slice, truncated};
 use crate::format::survey::Survey;
 use crate::job::{Fault, Limits, at_most};
 use crate::raster::index;
