@@ -5,7 +5,7 @@ pub(super) mod answer;
 pub(super) mod decode;
 pub(super) mod dispatch;
 pub(super) mod negotiate;
-mod open;
+mod open_reply;
 pub(super) mod transfer;
 
 use std::ffi::OsStr;
@@ -33,7 +33,7 @@ use crate::tree::Tree;
 use crate::tree::activity::Operation;
 use crate::tree::request::SetAttr;
 use crate::tree::view::rendering::Lookup;
-use crate::tree::view::url::links::Linked;
+use crate::tree::view::url::url_links::Linked;
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
@@ -192,7 +192,7 @@ impl Filesystem for Adapter {
         match Timed::start(Operation::Open).run(&self.dispatcher.tree, open) {
             Ok(opened) => {
                 let on = (&self.dispatcher, &*self.backings);
-                open::answer(on, ino, &opened, self.agreed.spare_flush, reply);
+                open_reply::answer(on, ino, &opened, self.agreed.spare_flush, reply);
             }
             Err(errno) => reply.refuse(errno),
         }

@@ -2,7 +2,7 @@
 
 pub mod describe;
 mod patch;
-pub mod row_document;
+pub mod row_json;
 
 /// The document's name in a row.
 pub const ROW_JSON: &str = "row.json";

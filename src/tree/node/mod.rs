@@ -250,13 +250,13 @@ mod tests {
             (Node::Metrics, 11),
             (Node::Originals, 50),
             (Node::Table(table), 0x01 << 56 | 3),
-            (Node::Row(table, row), 0x02 << 56 | 3 << 40 | 42),
-            (Node::Collection(FieldId(3), row), 0x0d << 56 | 3 << 40 | 42),
+            (Node::Row(table, row), 0x02 << 56 | 3 << 40 | 0x2a),
+            (Node::Collection(FieldId(3), row), 0x0d << 56 | 3 << 40 | 0x2a),
             (Node::Attachment(id, mark), 0x06 << 56 | 0x0102 << 40 | 7),
             (Node::Original(id, edition), 0x35 << 56 | 0x0304 << 40 | 7),
             (Node::Scratch(ScratchId(9)), 0x08 << 56 | 9),
             (Node::Link(9), 0x5b << 56 | 9),
-            (Node::TrashDay(Day(20_781)), 0x14 << 56 | 20_781),
+            (Node::TrashDay(Day(20_781)), 0x14 << 56 | 0x512d),
         ];
         for (node, number) in numbers {
             assert_eq!(node.ino(), Ino(number), "{node:?}");

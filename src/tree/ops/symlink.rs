@@ -7,7 +7,7 @@ use crate::tree::error::{Error, Result};
 use crate::tree::node::{Ino, Node};
 use crate::tree::request::{Caller, made};
 use crate::tree::show::attr::Entry;
-use crate::tree::view::url::links::{Download, Linked, UrlLinks};
+use crate::tree::view::url::url_links::{Download, Linked, UrlLinks};
 
 impl Tree {
     pub fn symlink(&self, who: Caller, parent: Ino, name: &OsStr, target: &[u8]) -> Result<Linked> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::library::Library;
-use crate::library::json::row_document::Revised;
+use crate::library::json::row_json::Revised;
 use crate::library::names::backups::Destination;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;

@@ -23,26 +23,20 @@ const DEEPER: [(&str, &[&str]); 2] = [
 pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
-pub const PARTS: [Parts; 1] = [(
-    "library",
-    &[
-        "home",
-        "counts",
-        "lookup",
-        "limit",
-        "scratch",
-        "refuse",
-        "keep",
-        "blob_files",
-        "publish",
-        "names",
-        "draft",
-        "read",
-        "json",
-        "arrive",
-        "wiring",
-    ],
-)];
+#[rustfmt::skip]
+pub const PARTS: [Parts; 3] = [
+    ("pipeline", &[
+        "job", "exif", "raster", "planes", "step", "format", "product", "transcode", "refine", "render",
+        "worker", "identify", "image_header", "violation", "policy", "running_digest", "candidate", "mod",
+    ]),
+    ("library", &[
+        "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
+        "names", "draft", "read", "json", "arrive", "wiring", "mod",
+    ]),
+    ("tree", &[
+        "bounded", "activity", "node", "request", "kernel", "show", "open", "view", "mod", "ops",
+    ]),
+];
 
 /// Outside crates, and where in the house they may be named.
 pub const DOORS: [(&str, &str); 21] = [

@@ -1,9 +1,9 @@
 //! URLs as the source of files: `<field>.url`, and symbolic links to URLs (CONTRACT 8).
 
 pub mod fetching;
-pub mod links;
 mod numbers;
 pub mod url_files;
+pub mod url_links;
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::Places;
 use crate::tree::open::Open;
 use crate::tree::view::url::fetching::Fetching;
-use crate::tree::view::url::links::UrlLinks;
 use crate::tree::view::url::numbers::UrlNumbers;
 use crate::tree::view::url::url_files::UrlFiles;
+use crate::tree::view::url::url_links::UrlLinks;
 
 /// The parts that attach from URLs.
 pub struct Urls {
