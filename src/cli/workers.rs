@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::error::Error;
 use crate::fuse;
-use pipeline::worker::pool::Settings;
+use pipeline::worker::process_pool::Settings;
 use pipeline::{Pipeline, worker};
 
 /// Address space of a worker in bytes: room for an image of 100 megapixels at 4 bytes, its result, and a copy to rotate it.

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use pipeline::candidate::Candidate;
 use pipeline::job::{Job, Limits, Outcome};
-use pipeline::worker::pool::{self as pool, Pool};
-use pipeline::worker::pool::{PoolStatus, Settings};
 use pipeline::worker::process::{Failure, Worker};
+use pipeline::worker::process_pool::{self as pool, Pool};
+use pipeline::worker::process_pool::{PoolStatus, Settings};
 use pipeline::worker::protocol::{self, Ready, Request};
 use pipeline::{Error, Pipeline};
 use words::media_type::Format;

@@ -42,7 +42,7 @@ use crate::candidate::{Admitted, Refined};
 use crate::identify::beginning;
 use crate::image_header::Header;
 use crate::job::{Fault, Job, Limits, Outcome};
-use crate::worker::pool::{self, Pool, PoolStatus, Settings};
+use crate::worker::process_pool::{self, Pool, PoolStatus, Settings};
 use words::attachment::Content;
 use words::media_type::Format;
 use words::rule::{Kind, Rules};
@@ -136,11 +136,11 @@ impl Pipeline {
     }
 
     /// The error of a job without an answer: a refusal only if the image may have caused it.
-    fn failed(&self, error: pool::Error) -> Error {
+    fn failed(&self, error: process_pool::Error) -> Error {
         match error {
-            pool::Error::Busy => Error::Busy,
-            pool::Error::NoWorker(error) => Error::NoWorker(error),
-            pool::Error::Failed(failure) => {
+            process_pool::Error::Busy => Error::Busy,
+            process_pool::Error::NoWorker(error) => Error::NoWorker(error),
+            process_pool::Error::Failed(failure) => {
                 tracing::warn!(%failure, "an image brought its worker down");
                 Error::Refused(violation::of_failure(&failure, self.pool.settings()))
             }

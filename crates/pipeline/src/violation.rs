@@ -3,8 +3,8 @@
 
 use crate::image_header::Flaw;
 use crate::job::Fault;
-use crate::worker::pool::Settings;
 use crate::worker::process::{Death, Failure};
+use crate::worker::process_pool::Settings;
 use crate::worker::serve::FILE_MAX;
 use words::byte_count::ByteCount;
 use words::refusal::{Rule, Violation};

@@ -24,7 +24,11 @@ pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
 #[rustfmt::skip]
-pub const PARTS: [Parts; 2] = [
+pub const PARTS: [Parts; 3] = [
+    ("pipeline", &[
+        "job", "exif", "raster", "planes", "step", "format", "product", "transcode", "refine", "render",
+        "worker", "identify", "image_header", "violation", "policy", "running_digest", "candidate", "mod",
+    ]),
     ("library", &[
         "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
         "names", "draft", "read", "json", "arrive", "wiring", "mod",

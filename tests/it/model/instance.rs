@@ -156,7 +156,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
 
 /// The pipeline. Its one worker is this program, and starts with the first image.
 pub fn pipeline() -> Arc<Pipeline> {
-    let settings = pipeline::worker::pool::Settings {
+    let settings = pipeline::worker::process_pool::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),

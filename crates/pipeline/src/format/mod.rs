@@ -5,7 +5,7 @@
 pub mod animation;
 pub mod avif;
 pub mod bmp;
-mod bytes;
+mod checked_slice;
 pub mod codec;
 pub mod encoding;
 pub mod gif;

@@ -7,19 +7,19 @@
 //! | limit | value | past it |
 //! |---|---|---|
 //! | live workers | `Settings::workers` | callers wait |
-//! | waiting callers | [`pool::WAITING_MAX`] | [`pool::Error::Busy`] at once |
-//! | time in the queue | twice `Settings::job_timeout` | [`pool::Error::Busy`] |
+//! | waiting callers | [`process_pool::WAITING_MAX`] | [`process_pool::Error::Busy`] at once |
+//! | time in the queue | twice `Settings::job_timeout` | [`process_pool::Error::Busy`] |
 //! | time of a job | `Settings::job_timeout` | killed; the file counts as a bomb |
 //! | CPU time of a job | `Settings::job_timeout` and a second | killed by the kernel; the file counts as a bomb |
-//! | time to start | [`process::START_TIMEOUT`] | killed; [`pool::Error::NoWorker`] |
+//! | time to start | [`process::START_TIMEOUT`] | killed; [`process_pool::Error::NoWorker`] |
 //! | jobs of one worker | `Settings::jobs_per_worker` | replaced |
 //! | address space | `Settings::memory` | the allocation fails; the file counts as a bomb |
 //! | bytes written to one file | [`serve::FILE_MAX`] | killed by the kernel; the file counts as a bomb |
 //! | open descriptors | [`serve::DESCRIPTORS_MAX`] | the open fails |
 //! | a message | [`protocol::MESSAGE_MAX`] | nonsense: the worker is replaced |
 
-pub mod pool;
 pub mod process;
+pub mod process_pool;
 pub mod protocol;
 pub mod run;
 pub mod serve;

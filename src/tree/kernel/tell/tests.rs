@@ -102,7 +102,7 @@ fn library(root: &TempDir) -> Library {
         access: Policy::default(),
         fields: vec![doc, list],
     };
-    let workers = pipeline::worker::pool::Settings {
+    let workers = pipeline::worker::process_pool::Settings {
         program: "/proc/self/exe".into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),

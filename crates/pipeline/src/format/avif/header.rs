@@ -1,7 +1,7 @@
 //! The size in the `meta` box of an AVIF, as it is shown after the turn that the container asks for.
 
 use super::plan::{extent, shown, turn};
-use crate::format::bytes::corrupt;
+use crate::format::checked_slice::corrupt;
 use crate::format::heif::isobmff::{self, Boxed, Reader};
 use crate::format::partial::{Found, Partial, Rest, Stop};
 use crate::job::Fault;

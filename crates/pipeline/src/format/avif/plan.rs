@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::exif::Orientation;
-use crate::format::bytes::{corrupt, truncated};
+use crate::format::checked_slice::{corrupt, truncated};
 use crate::format::heif::isobmff::{self, Boxed, Kind, Meta, Reader};
 use crate::job::{Fault, at_most};
 use words::dimensions::Dimensions;

@@ -1,6 +1,6 @@
 //! The blocks of a GIF (`GIF89a`, with the looping extension that every browser knows).
 
-use crate::format::bytes::{array, corrupt, slice};
+use crate::format::checked_slice::{array, corrupt, slice};
 use crate::format::survey::Survey;
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;

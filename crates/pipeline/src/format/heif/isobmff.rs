@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::format::bytes::{corrupt, truncated};
+use crate::format::checked_slice::{corrupt, truncated};
 use crate::job::{Fault, at_most};
 
 pub type Kind = [u8; 4];

@@ -1,6 +1,6 @@
 //! The segments of a JPEG (ITU-T T.81, annex B). Entropy-coded data is skipped to the next marker.
 
-use crate::format::bytes::{array, corrupt, slice, truncated};
+use crate::format::checked_slice::{array, corrupt, slice, truncated};
 use crate::format::survey::{Coding, Profile, Survey};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
@@ -220,9 +220,10 @@ fn append_jfif(out: &mut Vec<u8>, segment: &Segment<'_>) {
 
 /// Puts the structure behind SOI and the JFIF header, which must come first. One that does not fit into a segment is left
 /// out.
-pub fn with_exif(bytes: Vec<u8>, structure: &[u8]) -> Result<Vec<u8>, Fault> {
+#[allow(clippy::unnecessary_wraps)] // An entry of the table of formats.
+pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
     let Ok(length) = u16::try_from(structure.len() + EXIF.len() + 2) else {
-        return Ok(bytes);
+        return Ok(bytes.to_owned());
     };
     let at = match bytes.get(2..6) {
         Some(&[0xFF, APP0, high, low]) => 4 + usize::from(u16::from_be_bytes([high, low])),

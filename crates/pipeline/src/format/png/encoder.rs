@@ -6,6 +6,7 @@ use crate::format::encoding::Target;
 use crate::job::Fault;
 use crate::raster::{Channels, Raster};
 
+#[allow(clippy::needless_pass_by_value)] // An entry of the table of formats.
 pub fn picture(raster: Raster, _target: Target) -> Result<Vec<u8>, Fault> {
     let color = match raster.channels() {
         Channels::Gray => ColorType::Grayscale,
