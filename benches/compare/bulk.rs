@@ -8,8 +8,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use mediafs::catalog::Catalog;
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Publication};
 use mediafs::library::home::Home;
 use rusqlite::Connection;
 use words::attachment::{Access, Content, StoreId, TableId, Times};
@@ -28,15 +30,15 @@ const LENGTH: u64 = 50_000;
 /// Fills the library of `home` with rows 1 to `rows` of `item`, each with these fields.
 pub fn fill(home: &Path, rows: u64, fields: &[&str]) -> Outcome<()> {
     let home = Home::open(&home.join("library"))?;
-    let catalog = Sqlite::open(&home.catalog())?;
+    let catalog: Box<dyn Catalog> = Box::new(SqlCatalog::new(Sqlite::open(&home.catalog())?));
     let table = catalog.table(&Name::parse("item")?)?;
-    first(&catalog, table, fields)?;
+    first(&*catalog, table, fields)?;
     drop(catalog);
     copy(&home.catalog(), rows, fields.len()).during("copy the first row")
 }
 
 /// Makes row 1. The catalogue is new, so all numbers begin at 1.
-fn first(catalog: &Sqlite, table: TableId, fields: &[&str]) -> Outcome<()> {
+fn first(catalog: &dyn Catalog, table: TableId, fields: &[&str]) -> Outcome<()> {
     let now = Timestamp::now();
     let access = Access {
         uid: rustix::process::geteuid().as_raw(),

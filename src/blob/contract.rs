@@ -1,5 +1,4 @@
-//! The laws of a blob store: one suite that every implementation runs.
-//! Does not know where the bytes lie.
+//! The laws of a blob store: one suite that every store runs.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,7 +7,7 @@ use crate::blob::{BlobStore, Error};
 use words::attachment::{BlobKey, StoreId};
 use words::digest::Digest;
 
-/// Makes each law a test of its own for each implementation.
+/// Makes each law a test for each store.
 macro_rules! laws {
     ($($law:ident)*) => {
         mod memory {
@@ -20,7 +19,7 @@ macro_rules! laws {
         mod router {
             $(#[test]
             fn $law() {
-                let (own, other) = (crate::blob::memory::Memory::new(), crate::blob::router::Door::Closed("x".into()));
+                let (own, other) = (crate::blob::memory::Memory::new(), crate::blob::router::Route::Closed("x".into()));
                 super::$law(&crate::blob::router::Router::new(std::sync::Arc::new(own), [(words::attachment::StoreId(1), other)]));
             })*
         }
@@ -36,27 +35,27 @@ macro_rules! laws {
 }
 
 laws! {
-    what_is_put_is_opened
+    a_blob_that_was_put_is_opened
     an_empty_blob_is_a_blob
     a_large_blob_is_stored_whole
     a_file_is_stored_whole_wherever_its_cursor_stands
     a_key_is_never_rewritten
-    a_blob_that_is_not_there_is_missing
+    a_blob_that_does_not_exist_is_missing
     deleting_twice_is_no_error
     an_open_file_stays_readable_after_the_delete
-    a_deleted_key_is_told_from_one_of_another_generation
+    a_key_of_another_generation_is_another_key
     readers_do_not_share_a_cursor
-    a_stored_blob_cannot_be_written_through_what_open_gives
+    an_opened_blob_cannot_be_written_to
     a_blob_is_pending_from_its_put_until_it_is_confirmed_or_deleted
     threads_put_different_keys_at_once
-    space_is_told
+    the_space_is_consistent
 }
 
 pub(super) fn key(bytes: &[u8]) -> BlobKey {
     BlobKey { store: StoreId::default(), digest: Digest::of(bytes), generation: 1 }
 }
 
-/// A file without a name that holds some bytes.
+/// A file without a name that has these bytes.
 pub(super) fn file(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().expect("a temporary file");
     file.write_all(bytes).expect("written");
@@ -74,7 +73,7 @@ pub(super) fn read(store: &dyn BlobStore, key: BlobKey) -> Vec<u8> {
     bytes
 }
 
-fn what_is_put_is_opened(store: &dyn BlobStore) {
+fn a_blob_that_was_put_is_opened(store: &dyn BlobStore) {
     assert_eq!(read(store, put(store, b"hello")), b"hello");
 }
 
@@ -104,7 +103,7 @@ fn a_key_is_never_rewritten(store: &dyn BlobStore) {
     assert_eq!(read(store, key), b"first");
 }
 
-fn a_blob_that_is_not_there_is_missing(store: &dyn BlobStore) {
+fn a_blob_that_does_not_exist_is_missing(store: &dyn BlobStore) {
     let missing = store.open(key(b"x"));
     assert!(matches!(missing, Err(Error::Missing(found)) if found == key(b"x")), "{missing:?}");
 }
@@ -126,7 +125,7 @@ fn an_open_file_stays_readable_after_the_delete(store: &dyn BlobStore) {
     assert_eq!(bytes, b"hello");
 }
 
-fn a_deleted_key_is_told_from_one_of_another_generation(store: &dyn BlobStore) {
+fn a_key_of_another_generation_is_another_key(store: &dyn BlobStore) {
     let first = put(store, b"hello");
     let second = BlobKey { generation: 2, ..first };
     store.put(second, &file(b"hello")).unwrap();
@@ -142,7 +141,7 @@ fn readers_do_not_share_a_cursor(store: &dyn BlobStore) {
     assert_eq!(read(store, key), b"hello");
 }
 
-fn a_stored_blob_cannot_be_written_through_what_open_gives(store: &dyn BlobStore) {
+fn an_opened_blob_cannot_be_written_to(store: &dyn BlobStore) {
     let key = put(store, b"hello");
     let open = store.open(key).unwrap();
     assert!(open.as_ref().write_all(b"X").is_err());
@@ -176,7 +175,7 @@ fn threads_put_different_keys_at_once(store: &dyn BlobStore) {
     }
 }
 
-fn space_is_told(store: &dyn BlobStore) {
+fn the_space_is_consistent(store: &dyn BlobStore) {
     let space = store.space(StoreId::default()).unwrap();
     assert!(space.block_size > 0 && space.blocks > 0, "{space:?}");
     assert!(space.available <= space.free && space.free <= space.blocks, "{space:?}");

@@ -1,26 +1,28 @@
-//! Blobs in memory: for tests, and for a library that is to leave nothing behind.
-//! Does not survive the process.
+//! Blobs in memory, for tests. The store counts how often each method is called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::blob::{BlobStore, Error};
+use crate::fd;
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
 
 const BLOCK: u64 = 4096;
 
-/// A [`BlobStore`] of sealed memory files: whoever opens one can only read it. Holds at most its capacity.
+/// A [`BlobStore`] of sealed memory files, which can only be read. Holds at most its capacity.
 pub struct Memory {
     capacity: u64,
-    /// Guards the files and what they take; held only to look one up, to add one or to drop one.
+    /// Guards the files and their sizes. Held only to look a file up, to add or to remove one.
     held: Mutex<Held>,
+    /// Guards the counts of calls. Held only to add one, or to take them.
+    calls: Mutex<BTreeMap<&'static str, usize>>,
 }
 
 #[derive(Default)]
@@ -36,13 +38,20 @@ impl Memory {
         Self::with_capacity(1 << 30)
     }
 
-    /// A store that is full once its blobs have this many bytes.
+    /// A store whose blobs have at most this many bytes.
     pub fn with_capacity(bytes: u64) -> Self {
-        Self { capacity: bytes, held: Mutex::default() }
+        Self { capacity: bytes, held: Mutex::default(), calls: Mutex::default() }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The number of calls of each method since this was called last; methods that were not called are absent.
+    pub fn take_calls(&self) -> BTreeMap<&'static str, usize> {
+        std::mem::take(&mut *self.calls.lock())
+    }
+
+    /// What the store holds, for a call of a method of this name.
+    fn held(&self, method: &'static str) -> MutexGuard<'_, Held> {
+        *self.calls.lock().entry(method).or_default() += 1;
+        self.held.lock()
     }
 }
 
@@ -56,11 +65,11 @@ impl BlobStore for Memory {
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
         let failed = |action| move |source| Error::Io { key, action, source };
         let length = file.metadata().map_err(failed("measure it"))?.len();
-        if self.held().bytes.saturating_add(length) > self.capacity {
+        if self.held("put").bytes.saturating_add(length) > self.capacity {
             return Err(Error::Full);
         }
         let (copy, length) = seal(file).map_err(failed("copy it"))?;
-        let mut held = self.held();
+        let mut held = self.held.lock();
         if held.files.contains_key(&key) {
             return Err(Error::Exists(key));
         }
@@ -74,23 +83,23 @@ impl BlobStore for Memory {
     }
 
     fn confirm(&self, key: BlobKey) {
-        self.held().pending.remove(&key);
+        self.held("confirm").pending.remove(&key);
     }
 
     fn pending(&self) -> Result<Vec<BlobKey>, Error> {
-        Ok(self.held().pending.iter().copied().collect())
+        Ok(self.held("pending").pending.iter().copied().collect())
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
-        let held = self.held();
+        let held = self.held("open");
         let (file, _) = held.files.get(&key).ok_or(Error::Missing(key))?;
-        // Opened anew, so that each reader has a cursor of its own and none can write.
-        let own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        // A new open file description: each reader has its own cursor, and none can write.
+        let own = fd::read_only(file);
         own.map(Arc::new).map_err(|source| Error::Io { key, action: "open it", source })
     }
 
     fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        let mut held = self.held();
+        let mut held = self.held("delete");
         held.pending.remove(&key);
         if let Some((_, length)) = held.files.remove(&key) {
             held.bytes -= length;
@@ -99,7 +108,7 @@ impl BlobStore for Memory {
     }
 
     fn space(&self, _: StoreId) -> Result<Space, Error> {
-        let held = self.held();
+        let held = self.held("space");
         let blocks = self.capacity / BLOCK;
         let free = (self.capacity - held.bytes) / BLOCK;
         let used = u64::try_from(held.files.len()).unwrap_or(u64::MAX);
@@ -110,7 +119,7 @@ impl BlobStore for Memory {
     }
 }
 
-/// A copy of the whole file, wherever its cursor stands, that nobody can change any more; and its length.
+/// A sealed copy of the file's bytes, which cannot be changed, and its length. The file's cursor does not matter and stays.
 fn seal(file: &File) -> io::Result<(File, u64)> {
     let copy: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
     let mut chunk = vec![0; 1 << 16];
@@ -126,4 +135,20 @@ fn seal(file: &File) -> io::Result<(File, u64)> {
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     fcntl_add_seals(&copy, seals)?;
     Ok((copy, offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::contract::key;
+
+    #[test]
+    fn calls_are_counted_by_method() {
+        let store = Memory::new();
+        assert!(matches!(store.open(key(b"x")), Err(Error::Missing(_))));
+        assert!(matches!(store.open(key(b"x")), Err(Error::Missing(_))));
+        store.delete(key(b"x")).unwrap();
+        assert_eq!(store.take_calls(), BTreeMap::from([("open", 2), ("delete", 1)]));
+        assert_eq!(store.take_calls(), BTreeMap::new());
+    }
 }

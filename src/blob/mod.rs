@@ -1,84 +1,46 @@
-//! Blobs: bytes under keys, written once, never changed, deleted whole.
-//! Does not know what the bytes are nor who needs them; never lists what it holds, but for what is pending.
+//! Blobs: bytes under keys, stored once, never changed, and deleted as a whole.
+//!
+//! A store lists no blobs but the pending ones: those that were put and that the catalogue may not know.
 
 pub mod dir;
+mod error;
 pub mod memory;
-pub mod recording;
 pub mod router;
 
 #[cfg(test)]
 mod contract;
 
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fence::Fenced;
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
 
-/// A place for blobs. Implementations are shared by threads.
+pub use error::Error;
+
+/// A store of blobs, shared by threads.
 pub trait BlobStore: Send + Sync {
-    /// Stores the whole of `file` under `key`, durable when it returns. `file` may be linked into place,
-    /// and read-only, so the caller must hold no descriptor that can write to it afterwards, and must not write to it meanwhile.
-    /// Putting a key that is there already is [`Error::Exists`]: keys are never rewritten. From before its first byte is there
-    /// the key is pending, also after a crash.
+    /// Stores all bytes of `file` under `key`, durable when it returns. From before the first byte is stored the key is pending,
+    /// also after a crash. Errors: [`Error::Exists`] if the key has a blob, since a key is never written twice.
+    ///
+    /// The store may link `file` into place and make it read-only: the caller must not write to it meanwhile, and must hold no
+    /// descriptor afterwards that can.
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error>;
 
-    /// Somebody durably knows that the blob is needed: it is pending no more. Not durable itself, and nothing is lost where it
-    /// fails: whoever starts next asks for what is pending.
+    /// The catalogue links the blob: it is no longer pending. Need not be durable, and may fail: a start confirms again.
     fn confirm(&self, key: BlobKey);
 
-    /// The keys that were put, or begun to be, and neither confirmed nor deleted, in any order. Only of what is pending may a
-    /// blob be there that is not whole.
+    /// The keys that were put, or begun to be put, and neither confirmed nor deleted, in any order. After a crash only a pending
+    /// blob may be incomplete.
     fn pending(&self) -> Result<Vec<BlobKey>, Error>;
 
-    /// The bytes, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
+    /// The bytes of a blob, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error>;
 
-    /// Deletes a blob, durable when it returns: a crash leaves nothing of it but what is pending. Deleting what is not there is no
-    /// error.
+    /// Deletes a blob, durable when it returns. After a crash a deleted blob may be pending again. Deleting a blob that does not
+    /// exist is no error.
     fn delete(&self, key: BlobKey) -> Result<(), Error>;
 
-    /// The space where the blobs of this store are kept. A store that is no router has one answer.
+    /// The space where a store keeps its blobs. Only a router looks at `store`.
     fn space(&self, store: StoreId) -> Result<Space, Error>;
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("blob {0} is not in the store")]
-    Missing(BlobKey),
-    #[error("blob {0} is in the store already")]
-    Exists(BlobKey),
-    /// The catalogue knows the store, the configuration does not.
-    #[error("the store `{0}` is not configured any more")]
-    Closed(String),
-    #[error("no space is left in the store")]
-    Full,
-    #[error("blob {key}: cannot {action}")]
-    Io {
-        key: BlobKey,
-        action: &'static str,
-        #[source]
-        source: io::Error,
-    },
-    #[error(transparent)]
-    Fenced(#[from] Fenced),
-    #[error("the directory {path} cannot hold blobs")]
-    Root {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the store in {0} was laid out by an older mediafs; mount it once for writing")]
-    Older(PathBuf),
-    #[error("what is pending in the store cannot be read")]
-    Pending(#[source] io::Error),
-    #[error(
-        "what the store's log has cannot be made durable; look at the disk (dmesg, smartctl), then start again"
-    )]
-    Unsettled(#[source] io::Error),
-    #[error("the store's space cannot be read")]
-    Space(#[source] io::Error),
 }

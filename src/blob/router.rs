@@ -1,5 +1,4 @@
-//! Several stores as one: every blob is where its key says.
-//! Does not know where a store keeps its blobs, nor what it holds.
+//! Several stores as one: a blob is in the store that its key names.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,32 +8,35 @@ use crate::blob::{BlobStore, Error};
 use words::attachment::{BlobKey, StoreId};
 use words::space::Space;
 
-/// A [`BlobStore`] that hands each call to the store of the key.
+/// A [`BlobStore`] that passes each call to the store of the key.
 pub struct Router {
     own: Arc<dyn BlobStore>,
-    others: BTreeMap<StoreId, Door>,
+    others: BTreeMap<StoreId, Route>,
 }
 
-/// A way to a store beside the library's own.
-pub enum Door {
+/// Where the blobs of a store beside the library's own are.
+pub enum Route {
     Open(Arc<dyn BlobStore>),
-    /// It has this name, and is not configured any more: whatever is asked of it is [`Error::Closed`].
+    /// The store of this name is not configured any more: each call fails with [`Error::Closed`].
     Closed(String),
 }
 
 impl Router {
     /// `own` is store 0.
-    pub fn new(own: Arc<dyn BlobStore>, others: impl IntoIterator<Item = (StoreId, Door)>) -> Self {
+    pub fn new(
+        own: Arc<dyn BlobStore>,
+        others: impl IntoIterator<Item = (StoreId, Route)>,
+    ) -> Self {
         Self { own, others: others.into_iter().collect() }
     }
 
-    fn way(&self, store: StoreId) -> Result<&dyn BlobStore, Error> {
+    fn route(&self, store: StoreId) -> Result<&dyn BlobStore, Error> {
         if store == StoreId::default() {
             return Ok(&*self.own);
         }
         match self.others.get(&store) {
-            Some(Door::Open(store)) => Ok(&**store),
-            Some(Door::Closed(name)) => Err(Error::Closed(name.clone())),
+            Some(Route::Open(store)) => Ok(&**store),
+            Some(Route::Closed(name)) => Err(Error::Closed(name.clone())),
             None => Err(Error::Closed(store.0.to_string())),
         }
     }
@@ -42,36 +44,37 @@ impl Router {
 
 impl BlobStore for Router {
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
-        self.way(key.store)?.put(key, file)
+        self.route(key.store)?.put(key, file)
     }
 
     fn confirm(&self, key: BlobKey) {
-        if let Ok(store) = self.way(key.store) {
+        if let Ok(store) = self.route(key.store) {
             store.confirm(key);
         }
     }
 
     fn pending(&self) -> Result<Vec<BlobKey>, Error> {
         let mut pending = self.own.pending()?;
-        for (id, door) in &self.others {
-            if let Door::Open(store) = door {
-                let here = |key| BlobKey { store: *id, ..key };
-                pending.extend(store.pending()?.into_iter().map(here));
+        for (id, route) in &self.others {
+            if let Route::Open(store) = route {
+                // A store does not know its own number.
+                let with_store = |key| BlobKey { store: *id, ..key };
+                pending.extend(store.pending()?.into_iter().map(with_store));
             }
         }
         Ok(pending)
     }
 
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error> {
-        self.way(key.store)?.open(key)
+        self.route(key.store)?.open(key)
     }
 
     fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        self.way(key.store)?.delete(key)
+        self.route(key.store)?.delete(key)
     }
 
     fn space(&self, store: StoreId) -> Result<Space, Error> {
-        self.way(store)?.space(store)
+        self.route(store)?.space(store)
     }
 }
 
@@ -83,16 +86,16 @@ mod tests {
 
     fn two() -> (Arc<Memory>, Arc<Memory>, Router) {
         let (own, cold) = (Arc::new(Memory::new()), Arc::new(Memory::with_capacity(8192)));
-        let doors = [
-            (StoreId(1), Door::Open(Arc::clone(&cold) as _)),
-            (StoreId(2), Door::Closed("old".into())),
+        let others = [
+            (StoreId(1), Route::Open(Arc::clone(&cold) as _)),
+            (StoreId(2), Route::Closed("old".into())),
         ];
-        let router = Router::new(Arc::clone(&own) as _, doors);
+        let router = Router::new(Arc::clone(&own) as _, others);
         (own, cold, router)
     }
 
     #[test]
-    fn a_blob_is_where_its_key_says_and_nowhere_else() {
+    fn a_blob_is_in_the_store_of_its_key_and_in_no_other() {
         let (own, cold, router) = two();
         let here = put(&router, b"here");
         let there = BlobKey { store: StoreId(1), ..key(b"there") };

@@ -1,4 +1,4 @@
-//! Why the catalogue did not do what it was asked.
+//! Why the catalogue refused a change, or failed.
 
 use words::attachment::BlobKey;
 use words::quota::Excess;
@@ -7,14 +7,18 @@ use words::quota::Excess;
 pub enum Error {
     #[error("the name is taken")]
     Taken,
+    /// The row, slot, attachment or other entry that a change needs does not exist.
     #[error("there is no such entry in the catalogue")]
     Missing,
     #[error("the row is not empty")]
     NotEmpty,
+    /// The change would let an account grow above its quota.
     #[error(transparent)]
     Quota(#[from] Excess),
+    /// An attachment with several links cannot move to another store: its other links would move too.
     #[error("the attachment has other names")]
     Shared,
+    /// A sweep has marked the blob for deletion or deleted it. Its bytes must be reserved and stored again.
     #[error("blob {0} was deleted meanwhile")]
     BlobGone(BlobKey),
     #[error(
@@ -25,6 +29,7 @@ pub enum Error {
     Corrupt(String),
     #[error("no space is left for the catalogue")]
     Full,
+    /// An earlier write of this library failed on the disk, and nothing is stored any more.
     #[error(transparent)]
     Fenced(#[from] crate::fence::Fenced),
     #[error("the catalogue failed")]

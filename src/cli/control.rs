@@ -1,5 +1,5 @@
-//! The control socket: how a command asks the daemon that holds the library. One line of JSON each way.
-//! Does not know what a request does; whoever may enter the library's directory (0700) may ask.
+//! The control socket, through which a command sends a request to the daemon that holds the library: one line of JSON each way.
+//! Every user who may enter the library's directory (0700) may send requests.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,19 +13,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
-use super::orphans::Orphaned;
-use crate::fuse::daemons;
+use crate::cli::error::Error;
+use crate::fuse::mount::daemons;
 
 const NAME: &str = "control.sock";
-/// The longest line either way.
+/// The longest line either way, in bytes.
 const MAX_LINE: u64 = 1 << 20;
-/// How long a client may take to say what it wants, or to take its answer.
+/// How long a client may take to send its request or to read its answer.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a command waits for its answer: a sweep of a large library takes minutes.
+/// How long a command waits for its answer. A sweep of a large library takes minutes.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 
-/// What a daemon can be asked.
+/// A request to the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
@@ -36,9 +35,9 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         empty_trash: bool,
     },
-    /// A page of what is kept for ever: `{"orphans":{"after":0}}`.
+    /// List a page of orphans: `{"orphans":{"after":0}}`.
     Orphans { after: u64 },
-    /// Put back what was detached: `{"restore":{"what":"17"}}`, also `"target":"user/42/avatar"` and `"replace":true`.
+    /// Attach a removed file again: `{"restore":{"what":"17"}}`, also `"target":"user/42/avatar"` and `"replace":true`.
     Restore {
         what: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,19 +47,19 @@ pub enum Request {
     },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
-    /// What there is and what goes on, as in `status.json`: `{"status":{}}`.
+    /// Return the content of `status.json`: `{"status":{}}`.
     Status {},
-    /// What the quarantine keeps, a page of it, from above an id: `{"refused":{"after":null}}`.
+    /// List a page of the quarantine, from above an id: `{"refused":{"after":null}}`.
     Refused { after: Option<String> },
-    /// Try again with an entry of the quarantine: `{"retry":{"id":"1k3x9a7c0q2"}}`.
+    /// Attach an entry of the quarantine again: `{"retry":{"id":"1k3x9a7c0q2"}}`.
     Retry { id: String },
     /// Delete an entry of the quarantine.
     Drop { id: String },
-    /// Render a variant for a mount that only reads: `{"render":{"attachment":17,"variant":"w200.jpg"}}`.
+    /// Render a variant for a read-only mount: `{"render":{"attachment":17,"variant":"w200.jpg"}}`.
     Render { attachment: u64, variant: String },
 }
 
-/// What it answers.
+/// An answer of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Response {
@@ -69,31 +68,45 @@ pub enum Response {
         blobs: u64,
         bytes: u64,
     },
-    /// None at the end.
+    /// An empty page is the last.
     Orphans {
         orphans: Vec<Orphaned>,
     },
-    /// The slot that it hangs from again.
+    /// The slot that the file is attached to again.
     Restored {
         restored: String,
     },
-    /// Why it could not be done, in words.
+    /// Why the request failed, as text.
     Error {
         error: String,
     },
-    /// The attachment as JSON, or whatever else was asked for.
+    /// The JSON that was asked for, such as an attachment.
     Shown(serde_json::Value),
 }
 
-/// The daemon's end. Dropping it without [`Server::stop`] leaves the socket to the end of the process.
+/// An attachment that has lost its last name and is kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphaned {
+    pub id: u64,
+    /// The last path.
+    pub path: String,
+    /// When it lost that path.
+    pub detached: String,
+    pub length: u64,
+    pub key: String,
+    /// The path in the trash: `trash/2026-11-24/user-42-deed.pdf`.
+    pub trash: String,
+}
+
+/// The daemon's end of the socket. Dropped without [`Server::stop`], it leaves the socket file behind.
 pub struct Server {
     dir: PathBuf,
     ending: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-/// Binds the socket in a library's directory; a socket that nobody listens on any more is replaced.
-/// Errors: [`Error::ControlTaken`] if somebody does.
+/// Binds the socket in a library's directory, and replaces one that no process listens on.
+/// Errors: [`Error::ControlTaken`] if a process listens.
 pub fn bind(library: &Path) -> Result<UnixListener, Error> {
     let failed = |source| Error::Control { action: "bind", source };
     let door = Door::open(library).map_err(failed)?;
@@ -108,7 +121,7 @@ pub fn bind(library: &Path) -> Result<UnixListener, Error> {
     UnixListener::bind(door.path()).map_err(failed)
 }
 
-/// Answers requests on a thread of its own, one after the other.
+/// Answers requests in a thread of its own, one after the other.
 pub fn serve(
     library: &Path,
     listener: UnixListener,
@@ -123,7 +136,7 @@ pub fn serve(
                 if told.load(Ordering::Acquire) {
                     break;
                 }
-                // A client that talks nonsense or goes away is its own trouble.
+                // A client that sends nonsense or goes away does not concern the daemon.
                 if let Err(error) = stream.and_then(|stream| answer(&stream, &handler)) {
                     tracing::debug!(%error, "a request on the control socket failed");
                 }
@@ -134,15 +147,15 @@ pub fn serve(
 }
 
 impl Server {
-    /// Ends the thread after the request that it is at, and removes the socket.
+    /// Ends the thread after its current request, and removes the socket.
     pub fn stop(self) {
         self.ending.store(true, Ordering::Release);
         let Ok(door) = Door::open(&self.dir) else { return };
-        // Wakes the thread out of accept; if nothing listens, it has ended.
+        // The connection wakes the thread out of accept. If it is refused, the thread has ended.
         if UnixStream::connect(door.path()).is_ok() && self.thread.join().is_err() {
             tracing::warn!("the control socket's thread panicked");
         }
-        // It would be replaced at the next start anyway.
+        // A socket that stays is replaced at the next start.
         let _ = fs::remove_file(door.path());
     }
 }

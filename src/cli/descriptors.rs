@@ -1,13 +1,13 @@
-//! How many descriptors this process may have.
+//! The limit of open file descriptors (`RLIMIT_NOFILE`).
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More than this no mount keeps.
+/// The most descriptors that a mount uses.
 const MOST: u64 = 65_536;
-/// Left for everything else.
+/// Descriptors that are left for all else than stored files.
 const OTHER: u64 = 256;
 
-/// Raises the limit of descriptors as far as it goes; how many may be kept open, at least one.
+/// Raises the soft limit to the hard limit. Returns how many stored files may be kept open, at least one.
 pub fn raise() -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {

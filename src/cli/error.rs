@@ -1,5 +1,4 @@
-//! What can go wrong on the command line, in words for the person who typed it.
-//! Does not know how it is printed.
+//! The errors of commands, as the person who typed the command reads them.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +15,7 @@ pub enum Error {
          write one with `mediafs init`, or name one with --config FILE"
     )]
     NoConfig,
-    /// The command line asks for something that is not there to be asked for.
+    /// The command line asks for something that does not exist.
     #[error("{0}")]
     Usage(String),
     #[error("{} is there already; nothing was changed", .0.display())]

@@ -1,29 +1,34 @@
-//! The log: structured lines on stderr, or in the journal when that is where stderr goes.
-//! Does not decide what is worth a line.
+//! The log: structured lines on stderr, without times if stderr goes to the journal.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
 use std::io::{self, IsTerminal};
 use std::panic;
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use super::outlet::Log;
+use crate::cli::stream::Log;
 
-/// Starts logging for this process: information, with `-v` what happens, with `-vv` every step.
+/// Starts logging for this process: information, with `-v` debug lines, with `-vv` trace lines.
 pub fn start(verbosity: u8) {
-    // systemd sets JOURNAL_STREAM when stderr is the journal, which writes the time itself.
+    // systemd sets JOURNAL_STREAM when stderr is the journal, which adds the time itself.
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     let colour = !journal && env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
-    let log = fmt()
-        .with_env_filter(EnvFilter::new(filter(verbosity)))
-        .with_writer(|| Log)
-        .with_target(verbosity > 1)
-        .with_ansi(colour);
-    // A second start in one process would change nothing, which is what it should do.
-    let _ = if journal { log.without_time().try_init() } else { log.try_init() };
-    // The standard hook would wait for a stderr that nobody reads.
+    let (ours, others) = levels(verbosity);
+    let targets = Targets::new().with_default(others).with_target("mediafs", ours);
+    let log =
+        fmt().with_max_level(ours).with_writer(|| Log).with_target(verbosity > 1).with_ansi(colour);
+    // A second start in one process is refused, and the first stays in force.
+    let _ = if journal {
+        log.without_time().finish().with(targets).try_init()
+    } else {
+        log.finish().with(targets).try_init()
+    };
+    // The standard hook would block on a stderr without a reader.
     panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
         tracing::error!("a thread panicked: {panic}");
@@ -33,10 +38,11 @@ pub fn start(verbosity: u8) {
     }));
 }
 
-fn filter(verbosity: u8) -> &'static str {
+/// The level of this program's own lines, and of those of the libraries that it uses.
+fn levels(verbosity: u8) -> (Level, Level) {
     match verbosity {
-        0 => "warn,mediafs=info",
-        1 => "warn,mediafs=debug",
-        _ => "info,mediafs=trace",
+        0 => (Level::INFO, Level::WARN),
+        1 => (Level::DEBUG, Level::WARN),
+        _ => (Level::TRACE, Level::INFO),
     }
 }

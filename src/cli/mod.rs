@@ -1,50 +1,35 @@
-//! The command line: what people type, and what they are told.
-//! Does not do the work of any command that the rooms below can do; exit codes are chosen here alone.
+//! The command line: the commands that people type, what each prints, and the exit codes, which are chosen here alone.
 
-mod attach;
-mod check_config;
+mod assembly;
+mod command;
 pub mod control;
 mod descriptors;
 mod error;
-mod gc;
-mod guard;
-mod init;
-mod library;
 mod log;
-pub mod mount;
-mod options;
-mod orphans;
-mod outlet;
-mod probe;
-mod reading;
-mod refused;
-mod restore;
+mod mount_options;
+mod print;
 pub mod service;
-pub mod show;
 pub mod signal;
-mod status;
-mod stores;
-mod try_files;
-mod unmount;
+mod store_folders;
+mod stream;
 pub mod workers;
 
-use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::command::{
+    attach, check_config, gc, guard, init, mount, orphans, probe, refused, restore, show, status,
+    try_files, unmount,
+};
+use crate::cli::error::Error;
+use crate::cli::print::complain;
 use crate::config::{self, Config};
 
-pub use error::Error;
-
-/// Where a configuration is looked for, in this order, when none is named.
+/// The places where a configuration is looked for, in this order, when none is named.
 const USUAL_PLACES: [&str; 2] = ["mediafs.toml", "/etc/mediafs/mediafs.toml"];
-
-/// How long an error message waits for a stderr that nobody reads.
-const STDERR_PATIENCE: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "Examples:
   mediafs init                                  write a commented mediafs.toml here
@@ -97,13 +82,13 @@ enum Command {
     Worker(workers::Worker),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log::start(arguments.verbose);
     match run(&arguments) {
         Ok(code) => code,
-        // Whoever read our output has gone, as `head` does: nobody is left to be told.
+        // The reader of the output has closed the pipe, as `head` does: nobody would read an error either.
         Err(Error::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -137,38 +122,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configuration that is named, or else the one in the first usual place that has one.
+/// Loads the configuration that is named, or else the first that exists in [`USUAL_PLACES`].
 fn find(named: Option<&Path>) -> Result<(PathBuf, Config), Error> {
     let usual = || USUAL_PLACES.into_iter().map(Path::new).find(|place| place.exists());
     let path = named.or_else(usual).ok_or(Error::NoConfig)?;
     Ok((path.to_owned(), config::load(path)?))
-}
-
-/// Prints to stdout. Unlike `println!` it survives a reader who went away.
-fn say(text: impl Display) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::Output)
-}
-
-/// Prints an error and what caused it to stderr; mistakes in a configuration stand alone, so that editors find them.
-fn complain(error: &Error) {
-    let text = match error {
-        Error::Config(config::Error::Invalid(_)) => error.to_string(),
-        _ => format!("mediafs: {}", chain(error)),
-    };
-    // If stderr is gone too, the exit code must do.
-    outlet::offer(io::stderr(), format!("{text}\n").as_bytes(), STDERR_PATIENCE);
-}
-
-/// An error and what caused it, joined by colons.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Tells the service manager how far we are (`sd_notify(3)`).
-//! Without one, which is when `NOTIFY_SOCKET` is not set, nothing happens.
+//! Notifies the service manager of the daemon's state (`sd_notify(3)`). Without one (`NOTIFY_SOCKET` is not set) nothing is sent.
 
 use std::io;
 use std::sync::mpsc;
@@ -10,25 +9,25 @@ use sd_notify::NotifyState;
 
 use crate::fence::Fenced;
 
-/// How long the manager may take to make room for a message.
+/// How long a message may wait until the manager has room for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The mount answers.
+/// Says that the mount answers requests.
 pub fn ready() {
     send(Some(NotifyState::Ready), "serving".into());
 }
 
-/// The disk has failed.
+/// Says that the disk has failed.
 pub fn fenced(fenced: &Fenced) {
     send(None, format!("FENCED: nothing is stored any more ({})", fenced.because));
 }
 
-/// The mount is being taken away.
+/// Says that the mount is being unmounted.
 pub fn stopping() {
     send(Some(NotifyState::Stopping), "unmounting".into());
 }
 
-/// From a thread of its own: a manager that reads nothing makes whoever tells it wait once the socket is full.
+/// Sends from a thread of its own, because a manager that reads nothing blocks the sender once its socket is full.
 fn send(phase: Option<NotifyState<'static>>, said: String) {
     let (done, is_done) = mpsc::sync_channel(1);
     let tell = move || {
@@ -39,7 +38,7 @@ fn send(phase: Option<NotifyState<'static>>, said: String) {
     let told = started.and_then(|_| {
         is_done.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     });
-    // The service works without its manager being told; the manager's own time-out says the rest.
+    // The service goes on without the message; the manager's own time-out deals with its absence.
     if let Err(error) = told {
         tracing::warn!(%error, "the service manager cannot be told");
     }

@@ -1,4 +1,4 @@
-//! Waits for the signals that mean 'stop', and takes all others that would end the process without unmounting.
+//! Signals: waits for those that ask the daemon to stop, and ignores all others that would end it without an unmount.
 
 use std::fs;
 use std::io;
@@ -10,20 +10,20 @@ use signal_hook::consts::{
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::signal_name;
 
-use super::Error;
+use crate::cli::error::Error;
 
 const STOP: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// Signals whose default is to end the process (signal(7)), and that say nothing of its health. `SIGXFSZ` is a write beyond a limit,
-/// which fails with `EFBIG` then.
+/// Signals that end a process by default (signal(7)) although it is healthy. `SIGXFSZ` comes with a write beyond the file size
+/// limit; when it is ignored, the write fails with `EFBIG`.
 const OTHER: [i32; 8] = [SIGUSR1, SIGUSR2, SIGALRM, SIGIO, SIGPROF, SIGVTALRM, SIGXCPU, SIGXFSZ];
 
-/// `SIGSTKFLT` and `SIGPWR` on Linux, which have no portable names, and the real-time signals that the C library leaves to
+/// `SIGSTKFLT` and `SIGPWR` of Linux, which have no portable names, and the real-time signals that the C library leaves to
 /// programs.
 const UNNAMED: [i32; 2] = [16, 30];
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
-/// Signals of the process, which from now on do not end it.
+/// The process's signals, which no longer end it.
 pub struct Stop {
     signals: Signals,
 }
@@ -33,7 +33,7 @@ pub struct Stop {
 pub enum Reason {
     /// One of [`STOP`] came.
     Asked,
-    /// [`Ender::end`] was called: the mount is gone already.
+    /// [`Ender::end`] was called, because the mount has ended.
     Ended,
 }
 
@@ -42,10 +42,10 @@ pub enum Reason {
 pub struct Ender(Handle);
 
 impl Stop {
-    /// Takes the signals over. Call it before there is anything that a signal must not interrupt.
+    /// Takes over the signals. Must be called before the mount, so that no signal interrupts it.
     pub fn listen() -> Result<Self, Error> {
         let taken = STOP.into_iter().chain(OTHER).chain(UNNAMED).chain(REAL_TIME);
-        // Under nohup(1) a terminal that is closed means nothing.
+        // Under nohup(1) the end of the terminal is no reason to stop.
         let taken = taken.filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
         let signals = Signals::new(taken).map_err(|source: io::Error| Error::Signals(source))?;
         Ok(Self { signals })
@@ -55,7 +55,7 @@ impl Stop {
         Ender(self.signals.handle())
     }
 
-    /// Blocks until a signal of [`STOP`] comes or a wait is ended. A signal that came before the call counts.
+    /// Blocks until a signal of [`STOP`] comes or [`Ender::end`] is called. A signal that came before the call counts.
     pub fn wait(&mut self) -> Reason {
         for signal in self.signals.forever() {
             let name = signal_name(signal).unwrap_or("a signal without a name");

@@ -1,16 +1,16 @@
-//! The worker processes of this program: how it starts itself as one, how many there are, and what each may use.
-//! Does not know what they do.
+//! The worker processes: how many there are, what each may use, and the hidden command that this program runs as one.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::Error;
+use crate::cli::error::Error;
 use crate::fuse;
-use pipeline::{Pipeline, Settings, worker};
+use pipeline::worker::process_pool::Settings;
+use pipeline::{Pipeline, worker};
 
-/// Address space of a worker: an image of 100 megapixels at 4 bytes, its result, and room to turn it.
+/// Address space of a worker in bytes: room for an image of 100 megapixels at 4 bytes, its result, and a copy to rotate it.
 const MEMORY: u64 = 2 << 30;
 const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 const JOBS_PER_WORKER: u32 = 1_000;
@@ -24,15 +24,15 @@ pub struct Worker {
 
 impl Worker {
     pub fn run(&self) -> ExitCode {
-        worker::serve(self.memory)
+        worker::serve::serve(self.memory)
     }
 }
 
-/// A pipeline whose workers are this very program: one more than requests can render at a time, so that slow thumbnails never
-/// keep a `close` waiting.
+/// A pipeline whose workers run this program. There is one worker more than requests can render at a time, so that slow
+/// thumbnails never make a `close` wait.
 pub fn pipeline() -> Result<Pipeline, Error> {
     let settings = Settings {
-        // Still this program when an update has replaced the file that it was started from.
+        // Names this program even after an update has replaced its file.
         program: "/proc/self/exe".into(),
         workers: fuse::pool_threads() + 1,
         job_timeout: JOB_TIMEOUT,

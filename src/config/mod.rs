@@ -1,99 +1,63 @@
-//! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column.
-//! Does not know what the values are used for, and asks nothing of the machine but the names of users and groups.
+//! The configuration: a TOML file in, typed and checked values out, with every mistake named by line and column. Of the machine
+//! only the names of users and groups are asked for.
 
-mod access;
-mod boxes;
-mod field;
-mod owner;
+mod access_keys;
+mod box_section;
+mod cache_section;
+mod error;
+mod fetch_section;
+mod field_section;
+mod library_section;
+mod mount_section;
 mod problem;
-mod quota;
-mod reader;
+mod quarantine_section;
+mod quota_section;
 mod section;
-mod store;
+mod section_name;
+pub mod store_section;
+mod table_section;
+mod users;
 mod value;
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::io::Read;
+use std::path::Path;
 
 use toml::de::DeTable;
 
-use crate::fetch;
-use crate::library::quarantine::Bounds;
-use words::access::Policy;
+use self::cache_section::Cache;
+use self::library_section::Library;
+use self::mount_section::Mount;
+use self::problem::{Errors, Problems};
+use self::section::Section;
+use self::store_section::Store;
 use words::byte_count::ByteCount;
+use words::download::Policy;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::schema::Schema;
-use words::slot::Name;
 
-pub use problem::{Errors, Problem};
+pub use error::Error;
 
-use problem::Problems;
-use reader::Section;
-
-/// The commented sample that `mediafs init` writes. It is valid as it stands.
+/// The sample that `mediafs init` writes. It is a valid configuration.
 pub const SAMPLE: &str = include_str!("sample.toml");
 
 /// The largest configuration that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Everything that `mediafs.toml` says, with defaults for what it does not.
+/// The values in `mediafs.toml`, with defaults for those that it does not set.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub library: Library,
-    /// In the order of the file; names are unique, and so are paths.
+    /// In the order of the file. Names are unique, and so are paths.
     pub stores: Vec<Store>,
     pub mount: Mount,
     pub cache: Cache,
     /// `[fetch]`: what may be downloaded when a URL is attached.
-    pub fetch: fetch::Policy,
+    pub fetch: Policy,
     pub quarantine: Bounds,
     pub quotas: Quotas,
     pub schema: Schema,
-}
-
-/// `[library]`: where things are kept, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Library {
-    /// Relative paths count from the directory of the configuration file.
-    pub path: PathBuf,
-    /// Without a trailing slash.
-    pub base_url: Option<String>,
-    /// How long a blob without a name is held before it may be deleted.
-    pub hold: Duration,
-    /// How long what was removed lies in the trash.
-    pub trash: Duration,
-    /// How long a scratch file lives.
-    pub scratch: Duration,
-}
-
-/// `[stores.<name>]`: a directory for the blobs of fields that say so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    pub name: Name,
-    /// Relative paths count from the directory of the configuration file.
-    pub path: PathBuf,
-    /// Without a trailing slash.
-    pub base_url: Option<String>,
-}
-
-/// `[mount]`: how the tree is shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mount {
-    /// Whether other users than the one who mounts may enter.
-    pub allow_other: bool,
-    /// Threads that serve the kernel, 1 to 64. `None`: as many as suit the machine.
-    pub threads: Option<usize>,
-    /// Owner, group and modes in tables that say nothing else.
-    pub access: Policy,
-}
-
-/// `[cache]`: bounds of what can be made again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cache {
-    /// Rendered variants, all together.
-    pub size: ByteCount,
 }
 
 /// Reads and checks a configuration file. Errors: the file cannot be read, or [`Error::Invalid`] with all its mistakes.
@@ -111,7 +75,7 @@ pub fn load(path: &Path) -> Result<Config, Error> {
     Ok(read(&text, &path.to_string_lossy(), base)?)
 }
 
-/// Checks the text of a configuration. `file_name` is what messages call it; relative paths count from its directory.
+/// Checks the text of a configuration. Messages call it `file_name`, from whose directory relative paths count.
 pub fn parse(text: &str, file_name: &str) -> Result<Config, Errors> {
     read(text, file_name, Path::new(file_name).parent().unwrap_or(Path::new("")))
 }
@@ -123,29 +87,41 @@ fn read(text: &str, file_name: &str, base: &Path) -> Result<Config, Errors> {
         let at = fault.span().map_or(0, |span| span.start);
         problems.add(at, fault.message().replace('\n', ", "));
     }
-    // A walk over what a syntax error left behind would complain of what is not there.
+    // After a syntax error, sections may be missing that the file has.
     let config = if faults.is_empty() {
-        section::document(&Section::root(document.get_ref(), &problems), base)
+        sections(&Section::root(document.get_ref(), &problems), base)
     } else {
         None
     };
     problems.verdict(config)
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("cannot read {}", path.display())]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{} is larger than {limit}: is it a configuration?", path.display())]
-    TooLarge { path: PathBuf, limit: ByteCount },
-    #[error("{} is not UTF-8 text", .0.display())]
-    NotUtf8(PathBuf),
-    #[error(transparent)]
-    Invalid(#[from] Errors),
+/// Reads all sections. `None` if a value without a default is missing, which is then among the problems.
+fn sections(root: &Section<'_>, base: &Path) -> Option<Config> {
+    let library = root.section("library").and_then(|section| library_section::read(&section, base));
+    if !root.has("library") {
+        root.missing("[library]", "it needs at least `path`, where everything is kept");
+    }
+    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount_section::read);
+    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache_section::read);
+    let quarantine =
+        root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine_section::read);
+    let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
+    let stores = store_section::Declared::read(stores, base, library.as_ref());
+    let tables = root
+        .section("tables")
+        .map_or_else(Vec::new, |section| table_section::read(&section, &stores.names));
+    if !root.has("tables") {
+        root.missing("[tables]", "declare a table, such as [tables.user]");
+    }
+    let quotas = root.section("quotas").map(|section| quota_section::read(&section, &tables));
+    let quotas = quotas.unwrap_or_default();
+    let boxes = root.section("boxes").map(|section| box_section::read(&section, &tables));
+    let boxes = boxes.unwrap_or_default();
+    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch_section::read);
+    root.finish();
+    let (stores, schema) = (stores.stores, Schema { tables, boxes });
+    Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 //! Mistakes in a configuration: where each one is, and what to do about it.
-//! Does not know what a configuration may say.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,7 +20,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All mistakes of a file in the order of its lines; never empty. Prints one a line.
+/// All mistakes of a file, in the order of its lines; never empty. Prints one in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors(pub Vec<Problem>);
 
@@ -37,7 +36,7 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// Gathers mistakes while a file is walked.
+/// Collects mistakes while a file is read.
 pub(super) struct Problems<'t> {
     file: &'t str,
     text: &'t str,
@@ -49,12 +48,12 @@ impl<'t> Problems<'t> {
         Self { file, text, found: RefCell::default() }
     }
 
-    /// Notes a mistake at a byte of the text.
+    /// Adds a mistake at this offset in the text.
     pub fn add(&self, at: usize, message: String) {
         self.found.borrow_mut().push((at, message));
     }
 
-    /// The value, if there was one and nothing was wrong on the way to it.
+    /// The value, if there are no mistakes.
     pub fn verdict<T>(self, value: Option<T>) -> Result<T, Errors> {
         let mut found = self.found.take();
         match value {
@@ -79,7 +78,7 @@ impl<'t> Problems<'t> {
     }
 }
 
-/// The candidate that is nearest to what was written, if it is near enough to have been meant.
+/// The candidate that is nearest to what was written, if that may be a typing error.
 pub(super) fn nearest<'c>(written: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let limit = match written.chars().count() {
         0..=3 => 1,
@@ -94,7 +93,7 @@ pub(super) fn nearest<'c>(written: &str, candidates: &[&'c str]) -> Option<&'c s
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance in characters, by rows.
+/// The Levenshtein distance in characters.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_pen_finds_what_was_meant() {
+    fn a_typing_error_finds_what_was_meant() {
         let keys = ["min_size", "max_size", "max_width", "fit"];
         assert_eq!(nearest("max_sise", &keys), Some("max_size"));
         assert_eq!(nearest("maxsize", &keys), Some("max_size"));

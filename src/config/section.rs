@@ -1,216 +1,172 @@
-//! The sections of the configuration beside the fields: which keys each has, and their defaults.
-//! Does not know how a value is written (`value`) nor what a field's rules are (`field`).
+//! A section of a configuration: it returns the values of keys, and complains of keys that were never asked for.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::cell::RefCell;
 
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use super::boxes;
-use super::reader::Section;
-use super::{Cache, Config, Library, Mount, access, field, quota, store, value};
-use crate::fetch;
-use crate::fetch::address::Allowed;
-use crate::library::quarantine::Bounds;
-use words::byte_count::ByteCount;
-use words::schema::{IdRule, Schema, Table};
-use words::slot::Name;
+use super::problem::{Problems, nearest};
 
-const HOLD: Duration = Duration::from_secs(60);
-const SCRATCH: Duration = Duration::from_secs(24 * 3600);
-const CACHE: ByteCount = ByteCount(1 << 30);
-const MAX_THREADS: i64 = 64;
-const MAX_NAME: usize = 40;
-const MAX_PATIENCE: Duration = Duration::from_secs(3600);
-/// Entries of the quarantine: each is known in memory.
-const MAX_KEPT: i64 = 1_000_000;
-
-/// Reads the whole file. `None` where something that has no default is missing; the problems say what.
-pub(super) fn document(root: &Section<'_>, base: &Path) -> Option<Config> {
-    let library = root.section("library").and_then(|section| library(&section, base));
-    if !root.has("library") {
-        root.missing("[library]", "it needs at least `path`, where everything is kept");
-    }
-    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount);
-    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache);
-    let quarantine = root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine);
-    let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
-    let stores = store::Declared::read(stores, base, library.as_ref());
-    let tables =
-        root.section("tables").map_or_else(Vec::new, |section| tables(&section, &stores.names));
-    if !root.has("tables") {
-        root.missing("[tables]", "declare a table, such as [tables.user]");
-    }
-    let quotas = root.section("quotas").map(|section| quota::read(&section, &tables));
-    let quotas = quotas.unwrap_or_default();
-    let boxes = root.section("boxes").map(|section| boxes::read(&section, &tables));
-    let boxes = boxes.unwrap_or_default();
-    let fetch = root.section("fetch").as_ref().map_or_else(fetch::Policy::default, self::fetch);
-    root.finish();
-    let (stores, schema) = (stores.stores, Schema { tables, boxes });
-    Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })
+/// One table of the file. Its mistakes are added to the problems and not returned.
+pub(super) struct Section<'t> {
+    /// The header without brackets, such as `tables.user`; empty for the document.
+    title: String,
+    /// The offset of its name in the file.
+    at: usize,
+    table: &'t DeTable<'t>,
+    problems: &'t Problems<'t>,
+    /// The keys that were asked for.
+    known: RefCell<Vec<&'static str>>,
 }
 
-fn library(section: &Section<'_>, base: &Path) -> Option<Library> {
-    let path = section.key("path", directory);
-    if !section.has("path") {
-        section
-            .missing("path", "say where everything is kept, such as path = \"/var/lib/mediafs\"");
+impl<'t> Section<'t> {
+    pub fn root(table: &'t DeTable<'t>, problems: &'t Problems<'t>) -> Self {
+        Self { title: String::new(), at: 0, table, problems, known: RefCell::default() }
     }
-    let base_url = section.key("base_url", base_url);
-    let hold = section.key("hold", value::duration).unwrap_or(HOLD);
-    let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
-    let trash = section.key("trash", value::duration).unwrap_or_default();
-    quota::elsewhere(section);
-    section.later("report");
-    section.finish();
-    let path = base.join(path?).components().collect();
-    Some(Library { path, base_url, hold, trash, scratch })
-}
 
-pub(super) fn directory(value: &DeValue<'_>) -> Result<PathBuf, String> {
-    let written = value::text(value)?;
-    if written.is_empty() || written.contains('\0') {
-        return Err("expected the path of a directory".into());
+    /// The value of a key, read by `read`. `None` if it is absent or wrong.
+    pub fn key<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        let (_, value) = self.find(key)?;
+        read(value.get_ref()).map_err(|reason| self.wrong(key, value, &reason)).ok()
     }
-    Ok(PathBuf::from(written))
-}
 
-fn lifetime(value: &DeValue<'_>) -> Result<Duration, String> {
-    let span = value::duration(value)?;
-    if span.is_zero() {
-        return Err("scratch must live for a while; 24h is usual".into());
+    /// The values of a list, each read by `read`. Every wrong one is named at its own place.
+    pub fn list<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let (_, value) = self.find(key)?;
+        let Some(items) = value.get_ref().as_array() else {
+            let found = value.get_ref().type_str();
+            self.wrong(key, value, &format!("expected a list, found {}", article(found)));
+            return None;
+        };
+        let item = |item: &Spanned<DeValue<'_>>| {
+            read(item.get_ref()).map_err(|reason| self.wrong(key, item, &reason)).ok()
+        };
+        // Collected twice, because collecting into an Option stops at the first wrong value.
+        let read: Vec<Option<T>> = items.iter().map(item).collect();
+        read.into_iter().collect()
     }
-    Ok(span)
-}
 
-pub(super) fn base_url(value: &DeValue<'_>) -> Result<String, String> {
-    let written = value::text(value)?;
-    let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
-    match rest {
-        Some(rest) if !rest.trim_matches('/').is_empty() && rest.bytes().all(plain) => {
-            Ok(written.trim_end_matches('/').to_owned())
-        }
-        _ => {
-            Err("expected an address such as \"https://media.example.org\", without ? or #".into())
+    /// Refuses a key whose feature does not exist yet, whatever its value.
+    pub fn unsupported(&self, key: &'static str) {
+        self.unsupported_unless(key, "", |_| false);
+    }
+
+    /// Refuses a key of which only some values work yet. `hint` says what to do instead.
+    pub fn unsupported_unless(
+        &self,
+        key: &'static str,
+        hint: &str,
+        works: impl FnOnce(&DeValue<'_>) -> bool,
+    ) {
+        let Some((_, value)) = self.find(key) else { return };
+        if !works(value.get_ref()) {
+            self.wrong(key, value, &format!("not yet supported{hint}"));
         }
     }
-}
 
-fn mount(section: &Section<'_>) -> Mount {
-    let default = Mount::default();
-    let threads = |value: &DeValue<'_>| {
-        let number = value::whole(value, 1, MAX_THREADS)?;
-        usize::try_from(number).map_err(|error| error.to_string())
-    };
-    let mount = Mount {
-        allow_other: section.key("allow_other", value::boolean).unwrap_or(default.allow_other),
-        threads: section.key("threads", threads),
-        access: access::of_mount(section),
-    };
-    section.later_unless("read_only", |value| value.as_bool() == Some(false));
-    section.finish();
-    mount
-}
+    /// Complains of the value of a key, or of the section if the key is absent.
+    pub fn complain(&self, key: &str, reason: &str) {
+        match self.entry(key) {
+            Some((_, value)) => self.wrong(key, value, reason),
+            None => self.problems.add(self.at, format!("{}{reason}", self.place(key))),
+        }
+    }
 
-fn cache(section: &Section<'_>) -> Cache {
-    let size = section.key("size", value::size).unwrap_or(CACHE);
-    section.finish();
-    Cache { size }
-}
+    /// Complains of a required key that is absent.
+    pub fn missing(&self, key: &str, hint: &str) {
+        self.problems.add(self.at, format!("`{key}` is missing{}; {hint}", self.within()));
+    }
 
-impl Default for Cache {
-    fn default() -> Self {
-        Self { size: CACHE }
+    /// Whether a key is there. It then counts as asked for.
+    pub fn known(&self, key: &'static str) -> bool {
+        self.find(key).is_some()
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// The section with this name in this one.
+    pub fn section(&self, key: &'static str) -> Option<Section<'t>> {
+        let (name, value) = self.find(key)?;
+        self.child(name, value)
+    }
+
+    /// The sections in this one, with names that the user chose, in the order of the file.
+    pub fn sections(&self) -> Vec<(&'t str, Section<'t>)> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        entries
+            .into_iter()
+            .filter_map(|(name, value)| Some((&**name.get_ref(), self.child(name, value)?)))
+            .collect()
+    }
+
+    /// Complains of the section itself.
+    pub fn reject(&self, reason: &str) {
+        self.problems.add(self.at, format!("[{}]: {reason}", self.title));
+    }
+
+    /// Complains of every key that was not asked for, as unknown.
+    pub fn finish(&self) {
+        let known = self.known.borrow();
+        for (name, _) in self.table.iter().filter(|(name, _)| !known.contains(&&**name.get_ref())) {
+            let written = &**name.get_ref();
+            let hint = nearest(written, &known)
+                .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            let message = format!("unknown key `{written}`{}{hint}", self.within());
+            self.problems.add(name.span().start, message);
+        }
+    }
+
+    fn find(&self, key: &'static str) -> Option<Entry<'t>> {
+        self.known.borrow_mut().push(key);
+        self.entry(key)
+    }
+
+    fn entry(&self, key: &str) -> Option<Entry<'t>> {
+        self.table.iter().find(|(name, _)| name.get_ref() == key)
+    }
+
+    fn child(&self, name: &'t Spanned<Name<'t>>, value: &'t Spanned<DeValue<'t>>) -> Option<Self> {
+        let key = &**name.get_ref();
+        let Some(table) = value.get_ref().as_table() else {
+            let found = article(value.get_ref().type_str());
+            self.wrong(key, value, &format!("expected a section, found {found}"));
+            return None;
+        };
+        let title =
+            if self.title.is_empty() { key.to_owned() } else { format!("{}.{key}", self.title) };
+        let at = name.span().start;
+        Some(Self { title, at, table, problems: self.problems, known: RefCell::default() })
+    }
+
+    fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, reason: &str) {
+        self.problems.add(value.span().start, format!("{}{reason}", self.place(key)));
+    }
+
+    fn place(&self, key: &str) -> String {
+        format!("`{key}`{}: ", self.within())
+    }
+
+    fn within(&self) -> String {
+        if self.title.is_empty() { String::new() } else { format!(" in [{}]", self.title) }
     }
 }
 
-fn fetch(section: &Section<'_>) -> fetch::Policy {
-    let default = fetch::Policy::default();
-    let policy = fetch::Policy {
-        allow: section.list("allow", allowed).unwrap_or_default(),
-        max_size: section.key("max_size", value::size),
-        timeout: section.key("timeout", patience).unwrap_or(default.timeout),
-    };
-    if policy.max_size == Some(ByteCount(0)) {
-        section.complain("max_size", "nothing could ever be fetched");
-    }
-    section.finish();
-    policy
-}
+type Name<'t> = toml::de::DeString<'t>;
+type Entry<'t> = (&'t Spanned<Name<'t>>, &'t Spanned<DeValue<'t>>);
 
-fn allowed(value: &DeValue<'_>) -> Result<Allowed, String> {
-    let wanted = "a range such as \"192.168.0.0/16\", or a host such as \"cdn.internal\"";
-    let written = value::string(value, wanted)?;
-    Allowed::parse(written).map_err(|error| format!("{error}; found \"{written}\""))
-}
-
-/// Whoever writes the URL waits for it.
-fn patience(value: &DeValue<'_>) -> Result<Duration, String> {
-    let span = value::duration(value)?;
-    if span.is_zero() || span > MAX_PATIENCE {
-        return Err("a download takes from 1s to 1h".into());
-    }
-    Ok(span)
-}
-
-fn quarantine(section: &Section<'_>) -> Bounds {
-    let default = Bounds::default();
-    let count = |value: &DeValue<'_>| {
-        let number = value::whole(value, 1, MAX_KEPT)?;
-        usize::try_from(number).map_err(|error| error.to_string())
-    };
-    let bounds = Bounds {
-        age: section.key("age", value::duration).unwrap_or(default.age),
-        count: section.key("count", count).unwrap_or(default.count),
-        bytes: section.key("size", value::size).map_or(default.bytes, |size| size.0),
-    };
-    section.finish();
-    bounds
-}
-
-fn tables(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
-    let children = section.sections();
-    if children.is_empty() {
-        section.misnamed("no table is declared; write a section such as [tables.user]");
-    }
-    children.iter().filter_map(|(name, child)| table(name, child, stores)).collect()
-}
-
-fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
-    let name = checked_name(name, section);
-    let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
-    let id = section.key("id", |value| value::one_of(value, &rules));
-    if !section.has("id") {
-        section.missing("id", "say what a row is called: id = \"integer\", \"uuid\" or \"name\"");
-    }
-    let children = section.section("fields").map(|fields| fields.sections()).unwrap_or_default();
-    if children.is_empty() {
-        section.misnamed("the table has no field, so nothing could be written to it");
-    }
-    let fields = children.iter().filter_map(|(name, child)| {
-        let name = checked_name(name, child);
-        field::read(name?, child, stores)
-    });
-    let fields = fields.collect();
-    let access = access::of_table(section);
-    quota::elsewhere(section);
-    section.later("max_rows");
-    section.finish();
-    Some(Table { name: name?, id: id?, access, fields })
-}
-
-/// Names of tables and fields are a part of every path, of URLs and of `field@spec.ext`.
-pub(super) fn checked_name(written: &str, section: &Section<'_>) -> Option<Name> {
-    let plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-    let valid = (1..=MAX_NAME).contains(&written.len()) && written.bytes().all(plain);
-    if !valid {
-        section.misnamed(
-            "a table, field or store is named by 1 to 40 of the characters a-z, 0-9, _ and -",
-        );
-        return None;
-    }
-    Name::parse(written).map_err(|error| section.misnamed(&error.to_string())).ok()
+/// A type with its article: `a string`, `an integer`.
+pub(super) fn article(kind: &str) -> String {
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
 }

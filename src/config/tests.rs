@@ -1,4 +1,4 @@
-//! Laws of the configuration: what is read, and how every mistake is named.
+//! Laws of the configuration: which values are read, and how every mistake is named.
 
 mod sections;
 
@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, SAMPLE, load, parse};
-use crate::library::quarantine::Bounds;
 use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
 use words::media_type::Format;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quota;
 use words::rule::{Crop, Edge, Kind, Resize};
 use words::schema::{Collection, IdRule, OnRefuse, Report, Sizes};
@@ -35,7 +35,7 @@ fn bad(text: &str) -> String {
     parse(text, "mediafs.toml").expect_err("mistakes").to_string()
 }
 
-/// What is said of one key of an image field, without the place.
+/// The message on one key of an image field, without the place.
 fn said(key: &str) -> String {
     let all = bad(&image(key));
     let start = "mediafs.toml:7:";
@@ -81,7 +81,7 @@ fn what_the_sample_has_commented_out_is_valid_too() {
 }
 
 #[test]
-fn what_is_not_said_has_a_default() {
+fn a_key_that_is_not_set_has_its_default() {
     let config = good(&image(""));
     assert_eq!(config.library.hold, Duration::from_secs(60));
     assert_eq!(config.library.scratch, Duration::from_secs(86_400));
@@ -309,9 +309,11 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_and_never_ignored() {
+fn a_key_that_is_not_supported_yet_is_refused_and_never_ignored() {
     assert!(
-        bad(&format!("{}[mount]\nread_only = true\n", image(""))).contains("not yet supported")
+        bad(&format!("{}[mount]\nread_only = true\n", image(""))).ends_with(
+            "not yet supported; mount with `mediafs mount --read-only`, or with `-o ro`"
+        )
     );
     good(&format!("{}[fetch]\n[mount]\nread_only = false\n", image("")));
 }
@@ -355,7 +357,7 @@ fn tables_and_fields_have_plain_names() {
 }
 
 #[test]
-fn what_has_no_default_must_be_there() {
+fn a_key_without_a_default_must_be_there() {
     assert_eq!(
         bad(""),
         "mediafs.toml:1:1: `[library]` is missing; it needs at least `path`, where everything is kept\n\

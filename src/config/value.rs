@@ -1,12 +1,12 @@
-//! Single values of a configuration: how each is written, and what is said of one that is written otherwise.
-//! Does not know keys or which values go together.
+//! Single values of a configuration: how each is written. Errors are reasons in words.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::problem::nearest;
-use super::reader::article;
+use super::section::article;
 use words::byte_count::ByteCount;
 use words::dimensions::{Dimensions, side};
 use words::media_type::{Format, TypePattern};
@@ -16,7 +16,7 @@ use words::variant::{Spec, Variant};
 
 type Read<T> = Result<T, String>;
 
-/// More than this is a table of rows, not a collection.
+/// The most items of a collection. Who has more wants a table of rows.
 const MOST_ITEMS: i64 = 1_000_000;
 
 /// The longest side of an image in any format here.
@@ -30,6 +30,30 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
     value.as_bool().ok_or_else(|| unlike(value, "true or false"))
 }
 
+/// The path of a directory, which need not exist.
+pub(super) fn directory(value: &DeValue<'_>) -> Read<PathBuf> {
+    let written = text(value)?;
+    if written.is_empty() || written.contains('\0') {
+        return Err("expected the path of a directory".into());
+    }
+    Ok(PathBuf::from(written))
+}
+
+/// The base of public URLs, without a trailing slash.
+pub(super) fn base_url(value: &DeValue<'_>) -> Read<String> {
+    let written = text(value)?;
+    let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
+    match rest {
+        Some(rest) if !rest.trim_matches('/').is_empty() && rest.bytes().all(plain) => {
+            Ok(written.trim_end_matches('/').to_owned())
+        }
+        _ => {
+            Err("expected an address such as \"https://media.example.org\", without ? or #".into())
+        }
+    }
+}
+
 /// `5 MiB`.
 pub(super) fn size(value: &DeValue<'_>) -> Read<ByteCount> {
     string(value, "a size such as \"5 MiB\"")?
@@ -40,8 +64,7 @@ pub(super) fn size(value: &DeValue<'_>) -> Read<ByteCount> {
 /// `30s`, `5m`, `24h`, `7d`, or `0`.
 pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
     let written = string(value, "a time such as \"30s\"")?;
-    let shape =
-        || "a time is a whole number and a unit, such as \"30s\", \"5m\", \"24h\" or \"7d\"";
+    let shape = || "a time is a whole number and a unit, such as \"30s\", \"5m\", \"24h\" or \"7d\", or \"0\"";
     if written == "0" {
         return Ok(Duration::ZERO);
     }
@@ -121,7 +144,7 @@ pub(super) fn content_type(value: &DeValue<'_>) -> Read<TypePattern> {
     TypePattern::parse(written).ok_or_else(|| format!("expected {wanted}, found \"{written}\""))
 }
 
-/// A format that images are stored in.
+/// A format that can be written.
 pub(super) fn format(value: &DeValue<'_>) -> Read<Format> {
     let written = string(value, "the name of a format")?;
     let writable = Format::ALL.into_iter().filter(|format| format.is_writable());
@@ -179,7 +202,7 @@ fn edge(text: &str) -> Option<Edge> {
     }
 }
 
-/// Whether something is left between two edges, as far as that can be told without an image.
+/// Whether the first edge lies before the second, as far as that is known without an image.
 fn before(first: Edge, second: Edge) -> bool {
     match (first, second) {
         (Edge::Pixels(first), Edge::Pixels(second)) => first < second,
@@ -215,7 +238,7 @@ pub(super) fn sizes(value: &DeValue<'_>) -> Read<Sizes> {
     }
 }
 
-/// One of a few words, each standing for a value.
+/// One of a few words, each of which stands for a value.
 pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Read<T> {
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     let written = string(value, &format!("one of {}", names.join(", ")))?;

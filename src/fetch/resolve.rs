@@ -1,6 +1,4 @@
-//! Names to addresses: every address of a name is checked, one that may not be reached refuses them all, and the
-//! connection goes to exactly those that were checked.
-//! Does not connect; knows nothing of what is asked for.
+//! Resolving a name: all its addresses must be allowed, and the connection goes to exactly the addresses that were checked.
 
 use std::fmt;
 use std::io;
@@ -16,32 +14,33 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::fetch::address::{Allowed, closed};
-use crate::fetch::{Error, Wait};
+use crate::fetch::address::closed;
+use crate::fetch::error::{Error, Wait};
+use words::download::Allowed;
 
-/// How a host and a port become addresses.
+/// A function from a host and a port to addresses.
 pub(super) type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Lookups that may be under way, also those that nobody waits for any more: the system's cannot be cancelled.
+/// Lookups that may run at a time. One whose caller has given up still counts: the system's lookup cannot be cancelled.
 const MAX_LOOKUPS: usize = 32;
-/// Addresses of one name that are tried, as many as the client's list holds.
+/// Addresses of one name that are tried. The client's list holds no more.
 const MAX_ADDRESSES: usize = 16;
 
 static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's own: `/etc/hosts`, DNS, and whatever else `nsswitch.conf` names.
+/// The lookup of the system: `/etc/hosts`, DNS, and what else `nsswitch.conf` names.
 pub(super) fn system() -> Arc<Lookup> {
     Arc::new(|host, port| (host, port).to_socket_addrs().map(Iterator::collect))
 }
 
-/// Resolves for one connection.
-pub(super) struct Checked {
+/// The resolver of one connection.
+pub(super) struct CheckedResolver {
     pub(super) lookup: Arc<Lookup>,
     pub(super) allow: Arc<[Allowed]>,
     pub(super) until: Instant,
 }
 
-impl Resolver for Checked {
+impl Resolver for CheckedResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -55,13 +54,13 @@ impl Resolver for Checked {
     }
 }
 
-impl Checked {
+impl CheckedResolver {
     fn addresses(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
         let host = uri.host().unwrap_or_default();
         let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(usual);
         let unknown = |source| Error::HostNotFound { host: host.to_owned(), source };
-        // An address in brackets is no name to the system.
+        // The system does not know addresses in brackets.
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = self.look_up(bare, port)?.map_err(unknown)?;
         if addresses.is_empty() {
@@ -78,7 +77,7 @@ impl Checked {
         Ok(addresses)
     }
 
-    /// In a thread of its own, for the system's lookup knows no deadline.
+    /// Looks up in a thread of its own, because the system's lookup has no deadline.
     fn look_up(&self, host: &str, port: u16) -> Result<io::Result<Vec<SocketAddr>>, Error> {
         if LOOKUPS.fetch_add(1, Ordering::AcqRel) >= MAX_LOOKUPS {
             LOOKUPS.fetch_sub(1, Ordering::AcqRel);
@@ -87,31 +86,31 @@ impl Checked {
         let (send, receive) = mpsc::sync_channel(1);
         let (lookup, name) = (Arc::clone(&self.lookup), host.to_owned());
         let asked = thread::Builder::new().name("resolve".into()).spawn(move || {
-            let _under_way = UnderWay;
-            // Whoever asked may have lost patience.
+            let _count = LookupCount;
+            // The caller may have given up.
             let _ = send.send(lookup(&name, port));
         });
         if let Err(source) = asked {
             LOOKUPS.fetch_sub(1, Ordering::AcqRel);
             return Ok(Err(source));
         }
-        let patience = self.until.saturating_duration_since(Instant::now());
+        let left = self.until.saturating_duration_since(Instant::now());
         receive
-            .recv_timeout(patience)
+            .recv_timeout(left)
             .map_err(|_| Error::TimedOut { host: host.to_owned(), waiting: Wait::Resolve })
     }
 }
 
-impl fmt::Debug for Checked {
+impl fmt::Debug for CheckedResolver {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Checked").field("allow", &self.allow).finish_non_exhaustive()
+        out.debug_struct("CheckedResolver").field("allow", &self.allow).finish_non_exhaustive()
     }
 }
 
-/// Counts a lookup until its thread ends, by a panic too.
-struct UnderWay;
+/// Counts a lookup until its thread ends, also by a panic.
+struct LookupCount;
 
-impl Drop for UnderWay {
+impl Drop for LookupCount {
     fn drop(&mut self) {
         LOOKUPS.fetch_sub(1, Ordering::AcqRel);
     }

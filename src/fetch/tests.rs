@@ -1,4 +1,4 @@
-//! Laws of fetching, against real servers that misbehave and names that change their addresses.
+//! Laws of downloads, against real servers that misbehave and names that change their addresses.
 
 mod server;
 
@@ -10,7 +10,9 @@ use std::thread;
 
 use server::{Server, hang, redirect, send};
 
+use super::error::Wait;
 use super::*;
+use words::locator::UrlError;
 
 fn local(allow: &[&str]) -> Policy {
     let allow = allow.iter().map(|text| Allowed::parse(text).expect("a range")).collect();
@@ -102,8 +104,8 @@ fn what_the_operator_allows_is_fetched_and_nothing_beside_it() {
     assert_eq!(server.connections(), 2);
 }
 
-/// A lookup that gives one list after the other, and the count of how often it was asked.
-fn flipping(answers: Vec<Vec<SocketAddr>>) -> (Arc<Lookup>, Arc<AtomicUsize>) {
+/// A lookup that returns one list after the other, and a count of its calls.
+fn changing(answers: Vec<Vec<SocketAddr>>) -> (Arc<Lookup>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let lookup = Arc::new(move |_: &str, _: u16| {
@@ -123,12 +125,12 @@ fn the_connection_goes_to_the_very_address_that_was_checked() {
     let answers = vec![vec![good.address], vec![bad.address]];
     let url = |path: &str| Url::parse(&format!("http://flip.test{path}")).expect("an URL");
 
-    let (lookup, asked) = flipping(answers.clone());
+    let (lookup, asked) = changing(answers.clone());
     let fetcher = Fetcher::with_lookup(local(&["127.0.0.2"]), lookup);
     assert!(fetch_with(&fetcher, &url("/"), 100).is_ok());
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a second answer could be another one");
 
-    let (lookup, asked) = flipping(answers);
+    let (lookup, asked) = changing(answers);
     let fetcher = Fetcher::with_lookup(local(&["127.0.0.2"]), lookup);
     let refused = fetch_with(&fetcher, &url("/again"), 100);
     assert!(matches!(refused, Err(Error::Address { .. })), "{refused:?}");
@@ -137,11 +139,11 @@ fn the_connection_goes_to_the_very_address_that_was_checked() {
 }
 
 #[test]
-fn one_bad_address_of_a_name_refuses_them_all() {
+fn one_forbidden_address_of_a_name_refuses_them_all() {
     let good = Server::on("127.0.0.2:0", |_, stream| send(stream, HELLO));
     let bad = SocketAddr::from(([10, 0, 0, 1], 80));
     for answer in [vec![good.address, bad], vec![bad, good.address]] {
-        let (lookup, _) = flipping(vec![answer]);
+        let (lookup, _) = changing(vec![answer]);
         let fetcher = Fetcher::with_lookup(local(&["127.0.0.2"]), lookup);
         let url = Url::parse("http://two.test/").expect("an URL");
         let refused = fetch_with(&fetcher, &url, 100).expect_err("refused");

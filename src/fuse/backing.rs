@@ -1,101 +1,101 @@
-//! Passthrough: which inodes the kernel reads by itself, from the file that holds their bytes.
-//! Does not know what is in them.
+//! Passthrough: the inodes whose bytes the kernel reads by itself, from the file that holds them.
 //!
-//! For the kernel an inode is read in one way at a time. While it is open for passthrough every open of it must be one, with
-//! the same backing file; any other is an EIO that nobody explains, and so is passthrough of an inode that is read through
-//! its pages. The first open of an inode therefore chooses the way of all that follow, until the last of them is closed.
+//! The kernel reads an inode in one way at a time. While an inode is open for passthrough, every other open of it must be for
+//! passthrough too, with the same backing file, or it fails with EIO; so does passthrough of an inode that is read through the
+//! page cache. The first open of an inode therefore decides for all that follow, until the last of them is closed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use fuser::BackingId;
+use parking_lot::Mutex;
 
 use crate::tree::kernel::Delivery;
 
-/// Files from this length on are passed through: opened, read and closed they then take half the time that they take through
-/// the kernel's pages. At 48 KiB it is the same, and whoever opens a file without a path is not to be turned away for little.
-/// What is smaller may be certain in a store's log alone, and is read there once the disk has failed.
+/// The least length that is passed through, in bytes. Open, read and close of such a file take half the time that they take
+/// through the page cache; at 48 KiB they take the same, and passthrough can make an open without a path fail.
+/// A smaller blob may be durable in its store's log alone, and is read there once the disk has failed.
 pub const LEAST: u64 = (256 << 10) + 1;
-/// Backing files that are kept though nobody has them open, and for how long. Each holds the blob's space on the disk.
+/// How many backing files are kept that nobody has open, and for how long. Each holds the blob's space on the disk.
 const IDLE: usize = 256;
 const IDLE_SPAN: Duration = Duration::from_secs(10);
 
-/// The inodes that are, or were a moment ago, open for passthrough or in a way that excludes it.
+/// How each open inode is read, and each inode that was open for passthrough a moment ago.
 pub struct Backings<B = BackingId> {
     offered: AtomicBool,
     delivery: OnceLock<Delivery>,
-    /// Guards how each inode is read. Never held across a call of the kernel.
-    ways: Mutex<Ways<B>>,
+    /// Guards how each inode is read. Never held across a system call.
+    table: Mutex<Table<B>>,
 }
 
-struct Ways<B> {
+struct Table<B> {
     by_inode: HashMap<u64, Inode<B>>,
-    /// Those that nobody has open, with the time of the last close.
+    /// Inodes that nobody has open, by the time of the last close.
     idle: BTreeSet<(Instant, u64)>,
 }
 
 struct Inode<B> {
-    way: Way<B>,
+    mode: Mode<B>,
     opens: usize,
     closed: Instant,
 }
 
-enum Way<B> {
+enum Mode<B> {
     Passthrough(Arc<B>),
-    /// Through the kernel's pages, or past them.
-    Plain,
+    /// Through the page cache, or by direct I/O.
+    Daemon,
 }
 
-impl<B> Way<B> {
+impl<B> Mode<B> {
     fn backing(self) -> Option<Arc<B>> {
         match self {
             Self::Passthrough(backing) => Some(backing),
-            Self::Plain => None,
+            Self::Daemon => None,
         }
     }
 }
 
-impl<B> Clone for Way<B> {
+impl<B> Clone for Mode<B> {
     fn clone(&self) -> Self {
         match self {
             Self::Passthrough(backing) => Self::Passthrough(Arc::clone(backing)),
-            Self::Plain => Self::Plain,
+            Self::Daemon => Self::Daemon,
         }
     }
 }
 
 impl<B> Default for Backings<B> {
     fn default() -> Self {
-        let ways = Ways { by_inode: HashMap::new(), idle: BTreeSet::new() };
+        let table = Table { by_inode: HashMap::new(), idle: BTreeSet::new() };
         let (offered, delivery) = (AtomicBool::new(false), OnceLock::new());
-        Self { offered, delivery, ways: Mutex::new(ways) }
+        Self { offered, delivery, table: Mutex::new(table) }
     }
 }
 
 impl<B> Backings<B> {
-    /// The kernel has agreed to it, or does not know it.
+    /// Notes whether the kernel knows passthrough.
     pub fn offer(&self, offered: bool) {
         self.offered.store(offered, Ordering::Relaxed);
     }
 
-    /// Tries it with a file that lies where the blobs lie, and remembers the outcome. Once, before the first request.
-    /// fuser closes no backing file without a reply to an open: this one stays with the connection.
+    /// Tries passthrough with `specimen`, a file on the filesystem of the blobs, and remembers the outcome. Called once, before
+    /// the first request. fuser closes a backing file only with a reply to an open: this one stays as long as the connection.
     pub fn probe(&self, device: impl AsFd, specimen: io::Result<File>) {
         let tried = match specimen {
             _ if !self.offered.load(Ordering::Relaxed) => Err("the kernel does not know it".into()),
-            Ok(file) => BackingId::create_raw(device, file).map_err(|error| told(&error)),
+            Ok(file) => BackingId::create_raw(device, file).map_err(|error| reason(&error)),
             Err(error) => Err(error.to_string()),
         };
         let delivery = match tried {
             Ok(_) => Delivery::Passthrough,
             Err(because) => Delivery::Daemon(because),
         };
-        // Nobody asked before.
+        // Set once, here.
         let _ = self.delivery.set(delivery);
     }
 
@@ -104,115 +104,111 @@ impl<B> Backings<B> {
         self.delivery.get().cloned().unwrap_or_else(untried)
     }
 
-    /// Whether files are passed through at all.
+    /// Whether any file is passed through.
     fn is_on(&self) -> bool {
         matches!(self.delivery.get(), Some(Delivery::Passthrough))
     }
 
-    /// Whether a stored file of this length is one for [`Backings::open`].
+    /// Whether a stored file of this length is to be opened by [`Backings::open`].
     pub fn takes(&self, length: u64) -> bool {
         self.is_on() && length >= LEAST
     }
 
-    /// A stored file is opened to be read. Some: by the kernel itself from this backing file, else through its pages.
-    /// `register` is asked for a backing file where there is none yet. A [`Backings::close`] must follow.
+    /// Notes that a stored file is opened for reading. Returns the backing file that the kernel reads, or nothing if it reads
+    /// through the page cache. `register` makes a backing file where there is none yet. A [`Backings::close`] must follow.
     pub fn open(&self, ino: u64, register: impl FnOnce() -> Option<B>) -> Option<Arc<B>> {
-        if let Some(way) = self.lock().join(ino) {
-            return way.backing();
+        if let Some(mode) = self.table.lock().join(ino) {
+            return mode.backing();
         }
         let backing = register().map(Arc::new);
-        let mut ways = self.lock();
-        // Somebody may have been quicker: then this one is dropped, after the lock.
-        if let Some(way) = ways.join(ino) {
-            return way.backing();
+        let mut table = self.table.lock();
+        // Another open may have been quicker: then this backing file is dropped, after the lock.
+        if let Some(mode) = table.join(ino) {
+            return mode.backing();
         }
-        ways.begin(ino, backing.clone().map_or(Way::Plain, Way::Passthrough));
+        table.begin(ino, backing.clone().map_or(Mode::Daemon, Mode::Passthrough));
         backing
     }
 
-    /// A file is opened past the kernel's pages. False: it is being passed through, and the kernel would refuse.
-    /// Else a [`Backings::close`] must follow.
-    pub fn open_past(&self, ino: u64) -> bool {
+    /// Notes that a file is opened for direct I/O. Returns false if the inode is being passed through: the kernel would refuse.
+    /// Otherwise a [`Backings::close`] must follow.
+    pub fn open_direct(&self, ino: u64) -> bool {
         if !self.is_on() {
             return true;
         }
-        let mut ways = self.lock();
-        let dropped = ways.forget(ino);
-        let opened = match ways.by_inode.get_mut(&ino) {
-            Some(Inode { way: Way::Passthrough(_), .. }) => false,
+        let mut table = self.table.lock();
+        let dropped = table.forget(ino);
+        let opened = match table.by_inode.get_mut(&ino) {
+            Some(Inode { mode: Mode::Passthrough(_), .. }) => false,
             Some(inode) => {
                 inode.opens += 1;
                 true
             }
             None => {
-                ways.begin(ino, Way::Plain);
+                table.begin(ino, Mode::Daemon);
                 true
             }
         };
-        drop(ways);
+        drop(table);
         drop(dropped);
         opened
     }
 
-    /// A handle on an inode was closed, opened here or otherwise.
+    /// Notes that a handle on an inode was closed, whether or not it was opened here.
     pub fn close(&self, ino: u64) {
         if !self.is_on() {
             return;
         }
-        let dropped = self.lock().leave(ino, Instant::now());
+        let dropped = self.table.lock().leave(ino, Instant::now());
         drop(dropped);
     }
 
-    /// Lets go of the backing file of an inode that nobody has open.
+    /// Drops the backing file of an inode that nobody has open.
     pub fn forget(&self, ino: u64) {
         if self.is_on() {
-            let dropped = self.lock().forget(ino);
+            let dropped = self.table.lock().forget(ino);
             drop(dropped);
         }
     }
 
-    /// Lets go of the backing files that nobody has opened for a while.
+    /// Drops the backing files that nobody has had open for [`IDLE_SPAN`].
     pub fn prune(&self, now: Instant) {
         let Some(before) = now.checked_sub(IDLE_SPAN) else { return };
         loop {
-            let mut ways = self.lock();
-            let Some((_, ino)) = ways.idle.first().copied().filter(|(at, _)| *at < before) else {
+            let mut table = self.table.lock();
+            let Some((_, ino)) = table.idle.first().copied().filter(|(at, _)| *at < before) else {
                 return;
             };
-            let dropped = ways.forget(ino);
-            drop(ways);
+            let dropped = table.forget(ino);
+            drop(table);
             drop(dropped);
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Ways<B>> {
-        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl<B> Ways<B> {
-    /// One more open of an inode whose way is chosen.
-    fn join(&mut self, ino: u64) -> Option<Way<B>> {
+impl<B> Table<B> {
+    /// Adds an open to an inode that is in the table.
+    fn join(&mut self, ino: u64) -> Option<Mode<B>> {
         let inode = self.by_inode.get_mut(&ino)?;
         if inode.opens == 0 {
             self.idle.remove(&(inode.closed, ino));
         }
         inode.opens += 1;
-        Some(inode.way.clone())
+        Some(inode.mode.clone())
     }
 
-    fn begin(&mut self, ino: u64, way: Way<B>) {
-        self.by_inode.insert(ino, Inode { way, opens: 1, closed: Instant::now() });
+    fn begin(&mut self, ino: u64, mode: Mode<B>) {
+        self.by_inode.insert(ino, Inode { mode, opens: 1, closed: Instant::now() });
     }
 
-    /// One open less. Returns what is let go of.
+    /// Takes an open away. Returns an inode that leaves the table.
     fn leave(&mut self, ino: u64, now: Instant) -> Option<Inode<B>> {
         let inode = self.by_inode.get_mut(&ino)?;
         inode.opens = inode.opens.saturating_sub(1);
         if inode.opens > 0 {
             return None;
         }
-        if let Way::Plain = inode.way {
+        if let Mode::Daemon = inode.mode {
             return self.by_inode.remove(&ino);
         }
         inode.closed = now;
@@ -221,7 +217,7 @@ impl<B> Ways<B> {
         self.forget(oldest)
     }
 
-    /// Takes an inode out unless somebody has it open.
+    /// Takes an inode out of the table unless somebody has it open.
     fn forget(&mut self, ino: u64) -> Option<Inode<B>> {
         let closed = self.by_inode.get(&ino).filter(|inode| inode.opens == 0)?.closed;
         self.idle.remove(&(closed, ino));
@@ -229,7 +225,7 @@ impl<B> Ways<B> {
     }
 }
 
-fn told(error: &io::Error) -> String {
+fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "it needs CAP_SYS_ADMIN".into(),
         _ => error.to_string(),
@@ -240,7 +236,7 @@ fn told(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    /// A kernel that passes through, and counts the backing files that it holds.
+    /// A kernel that passes through. The second value counts the backing files that it holds.
     fn backings() -> (Backings<Held>, Arc<()>) {
         let backings = Backings::default();
         backings.delivery.set(Delivery::Passthrough).expect("not set yet");
@@ -281,9 +277,9 @@ mod tests {
     fn the_two_ways_exclude_each_other_until_the_last_close() {
         let (backings, held) = backings();
         assert!(open(&backings, &held, 7).is_some());
-        assert!(!backings.open_past(7));
+        assert!(!backings.open_direct(7));
         backings.close(7);
-        assert!(backings.open_past(7), "what was passed through may be opened otherwise");
+        assert!(backings.open_direct(7), "what was passed through may be opened otherwise");
         assert_eq!(Arc::strong_count(&held), 1);
         assert!(open(&backings, &held, 7).is_none(), "and is not passed through meanwhile");
         backings.close(7);
@@ -312,7 +308,7 @@ mod tests {
             backings.close(ino);
         }
         assert_eq!(Arc::strong_count(&held), 1 + 1 + IDLE);
-        assert!(backings.lock().by_inode.contains_key(&(IDLE as u64 + 9)), "the oldest went");
+        assert!(backings.table.lock().by_inode.contains_key(&(IDLE as u64 + 9)), "the oldest went");
         backings.forget(IDLE as u64 + 9);
         assert_eq!(Arc::strong_count(&held), 1 + IDLE);
         backings.prune(Instant::now());
@@ -320,7 +316,7 @@ mod tests {
         backings.prune(Instant::now() + IDLE_SPAN + Duration::from_secs(1));
         assert_eq!(Arc::strong_count(&held), 2);
         drop(open_one);
-        assert!(backings.lock().idle.is_empty());
+        assert!(backings.table.lock().idle.is_empty());
     }
 
     #[test]
@@ -330,7 +326,7 @@ mod tests {
         backings.probe(&nowhere, Ok(nowhere.try_clone().expect("another")));
         let because = "the kernel does not know it".to_owned();
         assert_eq!(backings.delivery(), Delivery::Daemon(because));
-        assert!(!backings.takes(u64::MAX) && backings.open_past(7) && backings.open_past(7));
+        assert!(!backings.takes(u64::MAX) && backings.open_direct(7) && backings.open_direct(7));
     }
 
     #[test]

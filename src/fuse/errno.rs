@@ -1,5 +1,4 @@
-//! The errno of every refusal and error: the one table (CONTRACT 4).
-//! Does not know which operation failed; a program is told the same whatever it tried.
+//! The errno of every refusal and error: the one table (CONTRACT 4). It is the same for every operation.
 
 use fuser::Errno;
 
@@ -7,7 +6,7 @@ use crate::tree::Error;
 use words::refusal::Rule;
 use words::slot::NameError;
 
-/// What the kernel is told of an error.
+/// The errno that the kernel is answered.
 pub fn errno(error: &Error) -> Errno {
     match error {
         Error::Refused(refusal) => of_rule(refusal.rule()),

@@ -1,5 +1,4 @@
-//! What the kernel must be told unasked: the tree's [`Kernel`] over fuser's notifier.
-//! Does not know why an inode or a name went stale.
+//! Invalidation: the tree's [`Kernel`] over fuser's notifier, which has the kernel forget inodes and names.
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,10 +14,10 @@ use crate::tree::Ino;
 use crate::tree::kernel::{Delivery, Kernel};
 use words::slot::Name;
 
-/// Names that wait for the kernel at most.
+/// How many requests to forget names may wait for the kernel.
 const WAITING: usize = 1024;
 
-/// Tells the kernel through its session.
+/// Invalidates inodes at once, and names in a thread of its own.
 pub struct Invalidator {
     notifier: Notifier,
     names: Names,
@@ -26,7 +25,7 @@ pub struct Invalidator {
 }
 
 impl Invalidator {
-    /// Starts the thread that forgets names.
+    /// Starts the thread that invalidates names.
     pub fn start(notifier: Notifier, backings: Arc<Backings>) -> io::Result<Self> {
         let names = Names::of(notifier.clone())?;
         Ok(Self { notifier, names, backings })
@@ -35,24 +34,24 @@ impl Invalidator {
 
 impl Kernel for Invalidator {
     fn forget_attributes(&self, ino: Ino) {
-        // What has lost its name keeps no space on the disk for who might open it.
+        // A kept backing file would hold the disk space of a blob that has lost its name.
         self.backings.forget(ino.0);
-        // Offset -1: attributes alone. The pages stay, for an inode's bytes do not change; no lock of a directory is taken.
+        // Offset -1: the attributes alone. The pages stay, because an inode's bytes never change. Takes no directory's lock.
         if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), -1, 0) {
             tracing::debug!(ino = ino.0, %error, "attributes were not forgotten");
         }
     }
 
     fn forget_listing(&self, ino: Ino) {
-        // All pages: what a directory lists is kept in them.
+        // All pages: the kernel keeps the listing of a directory in them.
         if let Err(error) = self.notifier.inval_inode(INodeNo(ino.0), 0, 0) {
             tracing::debug!(ino = ino.0, %error, "a listing was not forgotten");
         }
     }
 
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration) {
-        // One that was dropped can be late for a cached `stat` only: its inode's attributes were forgotten too, and opening it
-        // answers ESTALE.
+        // If the queue is full and the name is dropped, a `stat` may still find it in the cache. Nothing worse happens: the
+        // attributes of its inode were forgotten too, and opening it fails with ESTALE.
         self.names.forget(parent, vec![name.clone()], patience);
     }
 
@@ -67,14 +66,14 @@ struct Forget {
     done: SyncSender<()>,
 }
 
-/// Names on their way to the kernel, on a thread of their own: the kernel takes the directory's lock to forget one, which a
-/// lookup that renders, or the very request that asks for it, may hold.
+/// A queue of names for the kernel to forget, and the thread that serves it. The kernel takes the directory's lock to forget a
+/// name; a lookup that renders, or the very request that asks for this, may hold that lock.
 pub struct Names {
     queue: SyncSender<Forget>,
 }
 
 impl Names {
-    /// Starts the thread that tells a session's kernel.
+    /// Starts the thread.
     pub fn of(notifier: Notifier) -> io::Result<Self> {
         Self::start(WAITING, move |parent, name| {
             let told = notifier.inval_entry(INodeNo(parent.0), OsStr::new(name.as_str()));
@@ -90,7 +89,7 @@ impl Names {
         Ok(Self { queue })
     }
 
-    /// Returns once the kernel has forgotten the names, or after `patience`: whether it has. On a full queue they are dropped.
+    /// Waits up to `patience` until the kernel has forgotten the names; returns whether it has. A full queue drops them.
     pub fn forget(&self, parent: Ino, names: Vec<Name>, patience: Duration) -> bool {
         let (done, is_done) = mpsc::sync_channel(1);
         let request = Forget { parent, names, done };
@@ -111,7 +110,7 @@ fn drain(requests: &Receiver<Forget>, tell: impl Fn(Ino, &Name)) {
         for name in &names {
             tell(parent, name);
         }
-        // Whoever waited may have lost patience.
+        // The caller may have stopped waiting.
         let _ = done.try_send(());
     }
 }

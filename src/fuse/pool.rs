@@ -1,5 +1,4 @@
-//! A bounded pool of threads for work that takes longer than a request should hold a thread of the session.
-//! Does not know what the work is nor who waits for it.
+//! A bounded pool of threads, for work that takes longer than a request should hold a thread of the session.
 //!
 //! Publishing and rendering have a pool each: a render holds its directory's lock in the kernel, and a flush that waited
 //! behind renders in one pool was seen to deadlock.
@@ -7,11 +6,13 @@
 use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// One piece of work. It answers whoever waits for it.
+use parking_lot::Mutex;
+
+/// One piece of work. It answers its request by itself.
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that take jobs from one bounded queue. Dropping it waits for every job that it took.
@@ -25,7 +26,7 @@ impl Pool {
     /// Starts `threads` threads over a queue of `waiting` jobs.
     pub fn start(name: &str, threads: usize, waiting: usize) -> io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(waiting);
-        // Guards the receiving end: the thread that holds it is the one that waits for the next job.
+        // Guards the receiving end: the thread that holds the lock waits for the next job.
         let jobs = Arc::new(Mutex::new(jobs));
         let threads = (0..threads)
             .map(|number| {
@@ -49,7 +50,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.queue = None;
         for thread in self.threads.drain(..) {
-            // A thread ends without a panic: `work` catches those of its jobs.
+            // A thread ends without a panic: `work` catches the panics of jobs.
             let _ = thread.join();
         }
     }
@@ -57,16 +58,16 @@ impl Drop for Pool {
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = jobs.lock().recv();
         let Ok(job) = next else { return };
         if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(job)) {
-            tracing::error!(panic = said_by(panic.as_ref()), "a job panicked");
+            tracing::error!(panic = message_of(panic.as_ref()), "a job panicked");
         }
     }
 }
 
-/// What a panic said.
-pub fn said_by(panic: &(dyn Any + Send)) -> &str {
+/// The message of a panic.
+pub fn message_of(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

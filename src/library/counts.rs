@@ -1,9 +1,8 @@
-//! What the library has done since the start, in numbers.
-//! Does not know what there is: the catalogue does.
+//! Counts: what the library has done since the start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One number that only grows.
+/// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
@@ -23,13 +22,25 @@ pub struct Counts {
     pub attached: Count,
     /// Bytes of blobs that were stored.
     pub stored_bytes: Count,
-    /// Bytes that needed no blob of their own, for a store had them already.
+    /// Bytes that were shared with a blob that the store had already.
     pub shared_bytes: Count,
-    /// Variants that were looked up and were there.
+    /// Variants that were looked up and found.
     pub variants_found: Count,
     pub variants_rendered: Count,
     pub variants_failed: Count,
-    /// Files that nobody closed and that the quarantine could not take: they wait for the next start.
-    pub awaiting_files: Count,
-    pub awaiting_bytes: Count,
+    awaiting_files: Count,
+    awaiting_bytes: Count,
+}
+
+impl Counts {
+    /// Counts a file that the quarantine could not take. The next start tries again.
+    pub(super) fn leave(&self, length: u64) {
+        self.awaiting_files.add(1);
+        self.awaiting_bytes.add(length);
+    }
+
+    /// How many files the quarantine could not take, and how many bytes they have.
+    pub fn awaiting_quarantine(&self) -> (u64, u64) {
+        (self.awaiting_files.total(), self.awaiting_bytes.total())
+    }
 }

@@ -1,389 +1,315 @@
-//! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion.
-//! Does not know inodes, handles, paths below a mount, or errnos.
+//! The library: the use cases of mediafs, from a draft's first byte to a blob's deletion. Inodes, handles, paths below a mount and
+//! errnos are unknown here.
+//!
+//! Each folder holds the parts for one kind of work. A part is handed the parts that it needs when the library is opened, and
+//! knows only those that stand above it in this table:
+//!
+//! | folder     | what happens there                                                     |
+//! |------------|------------------------------------------------------------------------|
+//! | home       | the directory: layout, lock, identity; staged files, reserve, settings |
+//! | lookup     | declared tables, fields and boxes; rows, links and places              |
+//! | limit      | quotas, and the tally of scratch                                       |
+//! | scratch    | unvalidated files in a row                                             |
+//! | refuse     | the journal of refusals, reports beside files, the quarantine          |
+//! | keep       | promises, the sweep, the trash, scratch that expires                   |
+//! | blob_files | stored bytes: opened, put, named by their store                        |
+//! | publish    | the one way in which bytes become an attachment                        |
+//! | names      | rows, links, attributes and backups change                             |
+//! | draft      | a write, until it is judged                                            |
+//! | read       | open files, and variants                                               |
+//! | json       | `row.json`                                                             |
+//! | arrive     | drop boxes, URLs, and what a crash left                                |
 
-mod access;
-mod annotate;
-pub mod attach_url;
-pub mod attributes;
-mod backup;
-pub mod boxes;
+pub mod arrive;
+pub mod blob_files;
 pub mod counts;
-pub mod damage;
-pub mod depot;
-mod describe;
-pub mod downloads;
 pub mod draft;
-mod early;
-pub mod expire;
-mod extent;
+mod error;
 pub mod home;
-pub mod kept;
-mod lately;
-pub mod open;
-mod patch;
-pub mod promise;
+pub mod json;
+pub mod keep;
+pub mod limit;
+pub mod lookup;
+pub mod names;
 pub mod publish;
-pub mod quarantine;
-pub mod quota;
-pub mod reads;
-pub mod recover;
+pub mod read;
 pub mod refuse;
-mod rehome;
-pub mod reserve;
-pub mod row;
-pub mod rows;
 pub mod scratch;
-mod settings;
-pub mod settle;
-mod share;
-pub mod sidecar;
-pub mod staging;
-pub mod stores;
-pub mod sweep;
-pub mod tally;
-pub mod transfer;
-pub mod trash;
-pub mod variant;
-mod writeback;
+mod wiring;
 
-use std::io;
 use std::sync::Arc;
 
-use crate::blob::{self, BlobStore};
-use crate::catalog::{self, Catalog};
-use crate::fence::{Fence, Fenced};
+use crate::catalog::Catalog;
+use crate::fence::Fence;
 use crate::fetch::Fetcher;
-use crate::library::boxes::DropBox;
+use crate::library::arrive::box_rows::BoxRows;
+use crate::library::arrive::boxes::{BoxCounts, Boxes};
+use crate::library::arrive::downloads::Downloads;
+use crate::library::arrive::recovery::Recovery;
+use crate::library::arrive::urls::Urls;
+use crate::library::blob_files::Blobs;
+use crate::library::blob_files::store_names::StoreNames;
 use crate::library::counts::Counts;
-use crate::library::damage::Damage;
-use crate::library::downloads::Downloads;
-use crate::library::expire::Told;
+use crate::library::draft::Drafts;
 use crate::library::home::Home;
-use crate::library::open::Lent;
-use crate::library::promise::{Promise, Promises};
-use crate::library::quarantine::Quarantine;
-use crate::library::reads::Reads;
+use crate::library::home::settings::Settings;
+use crate::library::home::staging::Staging;
+use crate::library::json::describe::Describer;
+use crate::library::json::row_json::RowDocuments;
+use crate::library::keep::expiry::Expiry;
+use crate::library::keep::promises::Promises;
+use crate::library::keep::sweeper::Sweeper;
+use crate::library::keep::trash::Trash;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::lookup::Lookup;
+use crate::library::names::attributes::Attributes;
+use crate::library::names::backups::Backups;
+use crate::library::names::naming::Links;
+use crate::library::names::rows::Rows;
+use crate::library::names::store_change::StoreChange;
+use crate::library::publish::Publisher;
+use crate::library::publish::scratch_publisher::ScratchPublisher;
+use crate::library::read::renders::Renders;
+use crate::library::read::stored_files::{Cache, Opener};
+use crate::library::read::variant_files::{Renderer, Variants};
 use crate::library::refuse::Refusals;
-use crate::library::reserve::Reserve;
-use crate::library::staging::Staging;
-use crate::library::stores::Stores;
-use crate::library::tally::Tally;
-use crate::library::variant::{Renderer, Renders};
-use pipeline::{self, Pipeline};
-use words::access::Policy;
-use words::attachment::{AttachmentId, BlobKey, FieldId, TableId};
-use words::place::Place;
-use words::quota::{Excess, Limits, Quotas};
-use words::refusal::Refusal;
-use words::retired::Orphan;
-use words::schema::{Collection, Field, IdRule, Schema};
-use words::slot::{Name, Slot};
-use words::variant::Variant;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
+use crate::library::scratch::Scratch;
+use crate::library::wiring::{Base, Keeping, Refusing, Storing};
+use pipeline::Pipeline;
 
-pub use crate::library::settings::Settings;
+pub use error::Error;
+pub use wiring::Parts;
 
-/// A table as it is used: the catalogue's number beside the configuration's rules.
-#[derive(Debug)]
-pub struct Table {
-    pub id: TableId,
-    pub name: Name,
-    pub rule: IdRule,
-    /// Owner, group and modes that it fixes.
-    pub access: Policy,
-    pub fields: Vec<Arc<Field>>,
-    /// The catalogue's number of each field, in the same order.
-    pub numbers: Vec<FieldId>,
-}
-
-/// Where bytes are going, and by which rules.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub place: Place,
-    pub slot: Slot,
-    pub field: Arc<Field>,
-    /// The name that the client wrote: `avatar`, `avatar.JPG`.
-    pub written: Name,
-}
-
+/// The parts of an open library.
 pub struct Library {
-    fence: Fence,
-    home: Home,
-    catalog: Arc<dyn Catalog>,
-    blobs: Arc<dyn BlobStore>,
-    pipeline: Arc<Pipeline>,
-    tables: Vec<Table>,
-    box_table: Table,
-    boxes: Vec<DropBox>,
-    settings: Settings,
-    limits: Limits,
-    tally: Tally,
-    told: Told,
-    stores: Stores,
-    staging: Staging,
-    quarantine: Quarantine,
-    refusals: Refusals,
-    reserve: Reserve,
-    renders: Renders,
-    renderer: Renderer,
-    fetcher: Fetcher,
-    downloads: Downloads,
-    promises: Promises,
-    reads: Reads,
-    lent: Lent,
-    damage: Damage,
-    counts: Counts,
-}
-
-/// The parts that a library is made of.
-pub struct Parts {
-    /// The fence that the catalogue and every store were opened with.
+    /// Checked before a change is acknowledged that neither the catalogue nor a store makes.
     pub fence: Fence,
     pub home: Home,
-    pub catalog: Arc<dyn Catalog>,
-    pub blobs: Arc<dyn BlobStore>,
+    pub settings: Arc<Settings>,
     pub pipeline: Arc<Pipeline>,
-    pub schema: Schema,
-    pub settings: Settings,
+    pub counts: Arc<Counts>,
+    pub staging: Arc<Staging>,
+    pub lookup: Arc<Lookup>,
+    pub quotas: Arc<Quotas>,
+    pub scratch: Arc<Scratch>,
+    pub journal: Arc<Journal>,
+    pub quarantine: Arc<Quarantine>,
+    pub refusals: Arc<Refusals>,
+    pub promises: Arc<Promises>,
+    pub sweeper: Arc<Sweeper>,
+    pub trash: Trash,
+    pub expiry: Arc<Expiry>,
+    pub blobs: Arc<Blobs>,
+    pub store_names: Arc<StoreNames>,
+    pub publisher: Arc<Publisher>,
+    pub scratch_publisher: ScratchPublisher,
+    pub rows: Rows,
+    pub links: Arc<Links>,
+    pub attributes: Arc<Attributes>,
+    pub backups: Backups,
+    pub drafts: Arc<Drafts>,
+    pub opener: Opener,
+    pub variants: Variants,
+    pub describer: Arc<Describer>,
+    pub row_documents: RowDocuments,
+    pub boxes: Boxes,
+    pub urls: Urls,
+    pub downloads: Arc<Downloads>,
 }
 
 impl Library {
-    /// Puts the parts together, declares the tables and deals with what a crash left behind.
+    /// Declares the tables, and deals with what a crash left.
     pub fn open(parts: Parts) -> Result<Self, Error> {
         let io = |action| move |source| Error::Io { action, source };
-        let home = &parts.home;
-        let quarantine = Quarantine::open(home.quarantine(), parts.settings.quarantine);
-        let refusals = Refusals::open(home.errors()).map_err(io("open errors.jsonl"))?;
-        let kept = (quarantine.map_err(io("read the quarantine"))?, refusals);
-        let library = Self::assemble(parts, kept, Renderer::Own)?;
-        library.recover()?;
-        library.reserve.fill();
+        let Parts { home, settings, fence, .. } = &parts;
+        let quarantine = Quarantine::open(home.quarantine(), settings.quarantine, fence.clone());
+        let journal = Journal::open(home.errors()).map_err(io("open errors.jsonl"))?;
+        let quarantine = quarantine.map_err(io("read the quarantine"))?;
+        let base = Base::new(parts)?;
+        let (catalog, reserve) = (base.catalog.clone(), base.reserve.clone());
+        let library = Self::wire(base, journal, quarantine, Renderer::Own)?;
+        library.recover(catalog)?;
+        reserve.fill();
         Ok(library)
     }
 
-    /// Puts the parts together for reading alone, beside the daemon that writes or without one. Changes nothing: of
-    /// everything that writes nothing may be called.
+    /// Opens a library for reading alone, while a daemon may write to it. Nothing may be called that writes.
     pub fn open_to_read(parts: Parts, renderer: Renderer) -> Result<Self, Error> {
-        let quarantine = Quarantine::none(parts.home.quarantine(), parts.settings.quarantine);
-        let refusals = Refusals::open("/dev/null".into());
-        let refusals = refusals.map_err(|source| Error::Io { action: "open /dev/null", source })?;
-        Self::assemble(parts, (quarantine, refusals), renderer)
+        let Parts { home, settings, fence, .. } = &parts;
+        let quarantine = Quarantine::none(home.quarantine(), settings.quarantine, fence.clone());
+        let journal = Journal::open("/dev/null".into());
+        let journal = journal.map_err(|source| Error::Io { action: "open /dev/null", source })?;
+        Self::wire(Base::new(parts)?, journal, quarantine, renderer)
     }
 
-    fn assemble(
-        parts: Parts,
-        (quarantine, refusals): (Quarantine, Refusals),
+    fn recover(&self, catalog: Arc<dyn Catalog>) -> Result<(), Error> {
+        let recovery = Recovery {
+            catalog,
+            staging: self.staging.clone(),
+            lookup: self.lookup.clone(),
+            scratch: self.scratch.clone(),
+            journal: self.journal.clone(),
+            quarantine: self.quarantine.clone(),
+            promises: self.promises.clone(),
+            sweeper: self.sweeper.clone(),
+            links: self.links.clone(),
+            counts: self.counts.clone(),
+        };
+        recovery.run()
+    }
+
+    fn wire(
+        base: Base,
+        journal: Journal,
+        quarantine: Quarantine,
         renderer: Renderer,
     ) -> Result<Self, Error> {
-        let Parts { fence, home, catalog, blobs, pipeline, schema, settings } = parts;
-        let (box_table, boxes) = boxes::declare(&*catalog, schema.boxes)?;
-        let tables = declare(&*catalog, schema.tables, settings.access)?;
-        let limits = limits(&tables, &settings.quotas);
-        catalog.limit(limits.clone());
+        let refusing = Refusing::new(&base, journal, quarantine);
+        let keeping = Keeping::new(&base, &refusing);
+        let storing = Storing::new(&base, &refusing)?;
+        let describer = Describer::new(base.catalog.clone(), storing.store_names.clone());
+        let describer = Arc::new(describer);
+        let downloads: Arc<Downloads> = Arc::default();
         Ok(Self {
-            staging: Staging::new(home.staging()),
-            quarantine,
-            refusals,
-            reserve: Reserve::new(home.reserve()),
-            stores: Stores::open(&*catalog, &settings.stores)?,
-            box_table,
-            boxes,
-            tables,
-            limits,
-            tally: Tally::default(),
-            told: Told::default(),
-            renders: Renders::default(),
-            renderer,
-            fetcher: Fetcher::new(settings.fetch.clone()),
-            downloads: Downloads::default(),
-            promises: Promises::default(),
-            reads: Reads::default(),
-            lent: Lent::new(),
-            damage: Damage::default(),
-            counts: Counts::default(),
-            fence,
-            home,
-            catalog,
-            blobs,
-            pipeline,
-            settings,
+            trash: Trash::new(base.catalog.clone()),
+            scratch_publisher: scratch_publisher(&base, &refusing, &storing),
+            rows: rows(&base, &keeping),
+            links: Arc::new(links(&base, &refusing, &storing)),
+            backups: backups(&base, &refusing, &storing),
+            opener: opener(&base, &storing),
+            variants: variants(&base, &keeping, &storing, renderer),
+            row_documents: row_documents(&base, &refusing, &describer),
+            boxes: boxes(&base, &refusing, &storing),
+            urls: Urls {
+                lookup: base.lookup.clone(),
+                quotas: base.quotas.clone(),
+                refusals: refusing.refusals.clone(),
+                promises: keeping.promises.clone(),
+                drafts: storing.drafts.clone(),
+                fetcher: Fetcher::new(base.settings.fetch.clone()),
+                downloads: downloads.clone(),
+            },
+            downloads,
+            describer,
+            journal: refusing.journal,
+            quarantine: refusing.quarantine,
+            refusals: refusing.refusals,
+            promises: keeping.promises,
+            sweeper: keeping.sweeper,
+            expiry: keeping.expiry,
+            blobs: storing.blobs,
+            store_names: storing.store_names,
+            publisher: storing.publisher,
+            attributes: storing.attributes,
+            drafts: storing.drafts,
+            fence: base.fence,
+            home: base.home,
+            settings: base.settings,
+            pipeline: base.pipeline,
+            counts: base.counts,
+            staging: base.staging,
+            lookup: base.lookup,
+            quotas: base.quotas,
+            scratch: base.scratch,
         })
-    }
-
-    /// To be asked before a change is acknowledged that neither the catalogue nor a store makes.
-    pub fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
-    pub fn home(&self) -> &Home {
-        &self.home
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    pub fn tables(&self) -> &[Table] {
-        &self.tables
-    }
-
-    pub fn table_named(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name.as_str() == name)
-    }
-
-    pub fn table(&self, id: TableId) -> Option<&Table> {
-        self.tables.iter().find(|table| table.id == id)
-    }
-
-    /// A field by its number, with the table that has it.
-    pub fn field(&self, id: FieldId) -> Option<(&Table, &Arc<Field>)> {
-        self.tables.iter().find_map(|table| {
-            let at = table.numbers.iter().position(|number| *number == id)?;
-            Some((table, table.fields.get(at)?))
-        })
-    }
-
-    pub fn quarantine(&self) -> &Quarantine {
-        &self.quarantine
-    }
-
-    pub fn refusals(&self) -> &Refusals {
-        &self.refusals
-    }
-
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
-    pub fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    pub fn downloads(&self) -> &Downloads {
-        &self.downloads
-    }
-
-    /// No sweep takes the attachment while the promise lives.
-    pub fn promise(&self, id: AttachmentId) -> Promise {
-        self.promises.make(id)
     }
 }
 
-fn declare(
-    catalog: &dyn Catalog,
-    tables: Vec<words::schema::Table>,
-    mount: Policy,
-) -> Result<Vec<Table>, Error> {
-    let number = |table: words::schema::Table| {
-        let id = catalog.table(&table.name)?;
-        let declare = |field: &Field| {
-            let orphan = if field.delete_orphan { Orphan::Delete } else { Orphan::Keep };
-            catalog.field(id, &field.name, orphan)
-        };
-        let numbers = table.fields.iter().map(declare).collect::<Result<_, _>>()?;
-        let fields = table.fields.into_iter().map(Arc::new).collect();
-        let (name, access) = (table.name, table.access.or(mount));
-        Ok(Table { id, name, rule: table.id, access, fields, numbers })
+fn scratch_publisher(base: &Base, refusing: &Refusing, storing: &Storing) -> ScratchPublisher {
+    ScratchPublisher {
+        staging: base.staging.clone(),
+        scratch: base.scratch.clone(),
+        quarantine: refusing.quarantine.clone(),
+        refusals: refusing.refusals.clone(),
+        publisher: storing.publisher.clone(),
+    }
+}
+
+fn rows(base: &Base, keeping: &Keeping) -> Rows {
+    Rows {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        expiry: keeping.expiry.clone(),
+    }
+}
+
+fn links(base: &Base, refusing: &Refusing, storing: &Storing) -> Links {
+    let store_change = StoreChange {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        blobs: storing.blobs.clone(),
+        store_names: storing.store_names.clone(),
     };
-    tables.into_iter().map(number).collect()
-}
-
-/// The quotas by the tables' numbers. Those of tables that are not declared limit nothing.
-fn limits(tables: &[Table], quotas: &Quotas) -> Limits {
-    let number = |table: &Table| Some((table.id, *quotas.tables.get(&table.name)?));
-    Limits {
-        tables: tables.iter().filter_map(number).collect(),
-        uid: quotas.uid,
-        uids: quotas.uids.clone(),
+    Links {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        refusals: refusing.refusals.clone(),
+        store_change,
     }
 }
 
-impl Table {
-    pub fn field(&self, name: &str) -> Option<&Arc<Field>> {
-        self.fields.iter().find(|field| field.name.as_str() == name)
-    }
-
-    /// The fields that are directories, with their numbers.
-    pub fn collections(&self) -> impl Iterator<Item = (FieldId, &Arc<Field>)> {
-        let numbered = self.numbers.iter().copied().zip(&self.fields);
-        numbered.filter(|(_, field)| field.collection != Collection::One)
-    }
-
-    /// The catalogue's number of a field.
-    pub fn number(&self, field: &Name) -> Option<FieldId> {
-        let at = self.fields.iter().position(|known| known.name == *field)?;
-        self.numbers.get(at).copied()
+fn backups(base: &Base, refusing: &Refusing, storing: &Storing) -> Backups {
+    Backups {
+        fence: base.fence.clone(),
+        lookup: base.lookup.clone(),
+        quotas: base.quotas.clone(),
+        scratch: base.scratch.clone(),
+        refusals: refusing.refusals.clone(),
+        blobs: storing.blobs.clone(),
+        attributes: storing.attributes.clone(),
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("there is no such entry")]
-    Missing,
-    #[error("the name is taken")]
-    Taken,
-    #[error("the directory is not empty")]
-    NotEmpty,
-    #[error("the target's rules would change the bytes; copy the file instead")]
-    WouldChange,
-    #[error(transparent)]
-    Quota(Excess),
-    #[error("no space is left")]
-    NoSpace,
-    #[error("too much is waiting already")]
-    Busy,
-    #[error(transparent)]
-    Fenced(#[from] Fenced),
-    #[error("the catalogue failed")]
-    Catalog(#[source] catalog::Error),
-    #[error("blob {key} {fact}")]
-    Damaged { key: BlobKey, fact: String },
-    #[error("the blob store failed")]
-    Blob(#[source] blob::Error),
-    #[error("the image pipeline failed")]
-    Pipeline(#[source] pipeline::Error),
-    #[error("cannot {action}")]
-    Io {
-        action: &'static str,
-        #[source]
-        source: io::Error,
-    },
-    #[error("variant {variant} of blob {original} cannot be rendered: {fact}")]
-    Unrendered { original: BlobKey, variant: Variant, fact: String },
-}
-
-impl Error {
-    /// Wraps an I/O error; a full disk stays recognisable.
-    pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
-            _ => Self::Io { action, source },
-        }
+fn opener(base: &Base, storing: &Storing) -> Opener {
+    Opener {
+        catalog: base.catalog.clone(),
+        fence: base.fence.clone(),
+        lookup: base.lookup.clone(),
+        reserve: base.reserve.clone(),
+        blobs: storing.blobs.clone(),
+        cache: Cache::default(),
     }
 }
 
-impl From<catalog::Error> for Error {
-    fn from(error: catalog::Error) -> Self {
-        match error {
-            catalog::Error::Taken => Self::Taken,
-            catalog::Error::Missing => Self::Missing,
-            catalog::Error::NotEmpty => Self::NotEmpty,
-            catalog::Error::Quota(excess) => Self::Quota(excess),
-            catalog::Error::Shared => Self::WouldChange,
-            catalog::Error::Full => Self::NoSpace,
-            catalog::Error::Fenced(fenced) => Self::Fenced(fenced),
-            other => Self::Catalog(other),
-        }
+fn variants(base: &Base, keeping: &Keeping, storing: &Storing, renderer: Renderer) -> Variants {
+    Variants {
+        catalog: base.catalog.clone(),
+        pipeline: base.pipeline.clone(),
+        staging: base.staging.clone(),
+        reserve: base.reserve.clone(),
+        blobs: storing.blobs.clone(),
+        reads: keeping.reads.clone(),
+        counts: base.counts.clone(),
+        renderer,
+        renders: Renders::default(),
     }
 }
 
-impl From<blob::Error> for Error {
-    fn from(error: blob::Error) -> Self {
-        match error {
-            blob::Error::Full => Self::NoSpace,
-            blob::Error::Fenced(fenced) => Self::Fenced(fenced),
-            other => Self::Blob(other),
-        }
+fn row_documents(base: &Base, refusing: &Refusing, describer: &Arc<Describer>) -> RowDocuments {
+    RowDocuments {
+        catalog: base.catalog.clone(),
+        lookup: base.lookup.clone(),
+        journal: refusing.journal.clone(),
+        describer: describer.clone(),
+    }
+}
+
+fn boxes(base: &Base, refusing: &Refusing, storing: &Storing) -> Boxes {
+    Boxes {
+        catalog: base.catalog.clone(),
+        staging: base.staging.clone(),
+        lookup: base.lookup.clone(),
+        quotas: base.quotas.clone(),
+        scratch: base.scratch.clone(),
+        journal: refusing.journal.clone(),
+        quarantine: refusing.quarantine.clone(),
+        reports: refusing.reports.clone(),
+        publisher: storing.publisher.clone(),
+        rows: BoxRows::new(base.catalog.clone(), &base.lookup),
+        counts: BoxCounts::new(&base.lookup),
     }
 }

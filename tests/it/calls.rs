@@ -5,10 +5,8 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use mediafs::blob;
-use mediafs::blob::recording::RecordingStore;
 use mediafs::catalog;
-use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::{Caller, Error, Ino};
 
 use super::model::instance::Instance;
@@ -23,14 +21,14 @@ type Calls = BTreeMap<&'static str, usize>;
 /// A library with one row, and stores that count their calls.
 struct Counted {
     instance: Instance,
-    catalog: Arc<RecordingCatalog<catalog::memory::Memory>>,
-    blobs: Arc<RecordingStore<blob::memory::Memory>>,
+    catalog: Arc<catalog::memory::Memory>,
+    blobs: Arc<blob::memory::Memory>,
     who: Caller,
 }
 
 fn counted() -> Counted {
-    let catalog = Arc::new(RecordingCatalog::new(catalog::memory::Memory::new()));
-    let blobs = Arc::new(RecordingStore::new(blob::memory::Memory::new()));
+    let catalog = Arc::new(catalog::memory::Memory::new());
+    let blobs = Arc::new(blob::memory::Memory::new());
     let instance = Instance::of(Arc::clone(&catalog) as _, Arc::clone(&blobs) as _);
     let counted = Counted { instance, catalog, blobs, who: process(0) };
     counted.kernel().mkdir(counted.who, "1").expect("a row");
@@ -356,7 +354,7 @@ fn opening_a_variant_waits_for_no_writer() {
     });
     assert_eq!(catalog, Calls::from([("variant_by_id", 1)]), "and asked for once");
     let (catalog, _) = counted.calls(|| {
-        counted.instance.library().sweep(Patience::Hold).expect("swept");
+        counted.instance.library().sweeper.sweep(Patience::Hold).expect("swept");
     });
     assert_eq!(catalog.get("touch_variants"), Some(&1), "noted once, by the sweep");
 }

@@ -6,8 +6,8 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 
-use mediafs::library::sweep::Patience;
-use mediafs::tree::attr::{AttributeMode, RenameMode};
+use mediafs::library::keep::sweeper::Patience;
+use mediafs::tree::request::{AttributeMode, NameIn, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 use words::refusal::Rule;
 use words::timestamp::Timestamp;
@@ -51,7 +51,7 @@ fn stored(instance: &Instance, at: At) -> Result<Vec<u8>, Refusal> {
 }
 
 fn kept(instance: &Instance) -> Vec<Rule> {
-    instance.library().quarantine().list().into_iter().map(|(_, kept)| kept.rule).collect()
+    instance.library().quarantine.list().into_iter().map(|(_, kept)| kept.rule).collect()
 }
 
 /// The name was free when the program looked it up, and taken when
@@ -114,7 +114,7 @@ fn a_handle_that_was_opened_before_the_commit_keeps_its_bytes() {
     let kernel = Kernel(instance.tree());
     let reader = open(&instance, other(), DOC, How::Read);
     kernel.send(writer(), DOC, NEW).expect("taken");
-    instance.library().sweep(Patience::None).expect("swept");
+    instance.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(reader), Ok(OLD.to_vec()));
     assert_eq!(stored(&instance, DOC), Ok(NEW.to_vec()));
 }
@@ -451,7 +451,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
     let kernel = Kernel(instance.tree());
     let fd = open(&instance, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
-    instance.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    instance.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     retry(&instance, DOC).expect("taken");
     kernel.write(fd, 0, b"changed").expect("an open file takes bytes");
     assert_eq!(stored(&instance, DOC), Ok(NEW.to_vec()));
@@ -459,7 +459,7 @@ fn expired_scratch_that_is_still_open_never_changes_what_was_stored() {
 
 /// Runs `during` while the quarantine cannot take anything.
 fn without_quarantine(instance: &Instance, during: impl FnOnce()) {
-    let folder = instance.library().home().quarantine();
+    let folder = instance.library().home.quarantine();
     fs::rename(&folder, folder.with_extension("away")).expect("out of the way");
     during();
     fs::rename(folder.with_extension("away"), &folder).expect("back");
@@ -472,7 +472,7 @@ fn waits_for_the_next_start(end: impl FnOnce(&Instance, Descriptor)) {
     Kernel(instance.tree()).write(fd, 0, b"a text").expect("written");
     without_quarantine(&instance, || end(&instance, fd));
     assert_eq!((kept(&instance), instance.files("staging")), (vec![], 1));
-    assert_eq!(instance.library().awaiting_quarantine(), (1, 6));
+    assert_eq!(instance.library().counts.awaiting_quarantine(), (1, 6));
     instance.restart();
     assert_eq!((kept(&instance), instance.files("staging")), (vec![Rule::Interrupted], 0));
 }
@@ -506,14 +506,14 @@ fn bytes_whose_writer_was_told_that_they_are_refused_wait_for_nothing() {
 fn scratch_that_cannot_be_opened_is_not_taken_for_gone() {
     let instance = occupied();
     Kernel(instance.tree()).send(writer(), TMP, NEW).expect("scratch");
-    let folder = instance.library().home().scratch();
+    let folder = instance.library().home.scratch();
     let file = fs::read_dir(&folder).expect("listed").next().expect("one").expect("it").path();
     let aside = folder.with_extension("aside");
     fs::rename(&file, &aside).and_then(|()| symlink(&file, &file)).expect("a loop");
-    instance.library().expire_scratch(Timestamp(i64::MAX)).expect("told in the log");
+    instance.library().expiry.expire(Timestamp(i64::MAX)).expect("told in the log");
     fs::remove_file(&file).and_then(|()| fs::rename(&aside, &file)).expect("back");
     assert_eq!(stored(&instance, TMP), Ok(NEW.to_vec()));
-    instance.library().expire_scratch(Timestamp(i64::MAX)).expect("expired");
+    instance.library().expiry.expire(Timestamp(i64::MAX)).expect("expired");
     assert_eq!((kept(&instance), instance.files("scratch")), (vec![Rule::Expired], 0));
 }
 
@@ -524,7 +524,7 @@ fn what_is_written_to_a_file_of_a_row_while_it_expires_is_kept() {
     let fd = open(&instance, writer(), TMP, How::Replace);
     kernel.write(fd, 0, NEW).expect("written");
     without_quarantine(&instance, || {
-        instance.library().expire_scratch(Timestamp(i64::MAX)).expect("nothing is lost");
+        instance.library().expiry.expire(Timestamp(i64::MAX)).expect("nothing is lost");
     });
     kernel.close(writer(), fd).expect("closed");
     assert_eq!(stored(&instance, TMP), Ok(NEW.to_vec()), "it is scratch still");
@@ -568,21 +568,24 @@ fn the_attributes_of_a_draft_are_bounded() {
 
 /// `mv` of the only file in the quarantine onto a field.
 fn retry(instance: &Instance, to: At) -> Result<(), Refusal> {
-    let kept = instance.library().quarantine().list();
+    let kept = instance.library().quarantine.list();
     assert_eq!(kept.len(), 1, "one file is kept");
     take_from_quarantine(instance, &kept[0].1.name, to)
 }
 
 fn take_from_quarantine(instance: &Instance, name: &str, to: At) -> Result<(), Refusal> {
     let kernel = Kernel(instance.tree());
-    let entries = instance.library().quarantine().list();
+    let entries = instance.library().quarantine.list();
     let id = entries.last().expect("something is kept").0.to_string();
     let mut folder = Ino(1);
     for part in [".mediafs", "quarantine", &id] {
         folder = kernel.lookup(writer(), folder, part)?.attr.ino;
     }
     let row = kernel.row(writer(), to.row)?;
-    let (from, to) = ((folder, OsStr::new(name)), (row, OsStr::new(to.name)));
+    let (from, to) = (
+        NameIn { parent: folder, name: OsStr::new(name) },
+        NameIn { parent: row, name: OsStr::new(to.name) },
+    );
     Ok(instance.tree().rename(writer(), from, to, RenameMode::Replace)?)
 }
 
@@ -595,13 +598,14 @@ fn nobody_who_holds_scratch_open_reaches_into_what_was_attached_from_the_quarant
     kernel.unlink(writer(), DOC).expect("removed");
     kernel.rmdir(writer(), "1").expect("its scratch goes to the quarantine");
     kernel.mkdir(writer(), "1").expect("made again");
-    let (id, _) = instance.library().quarantine().list().pop().expect("kept");
+    let (id, _) = instance.library().quarantine.list().pop().expect("kept");
     let mut entry = Ino(1);
     for name in [".mediafs", "quarantine", &id.to_string()] {
         entry = kernel.lookup(writer(), entry, name).expect("there").attr.ino;
     }
-    let to = (kernel.row(writer(), "1").expect("there"), OsStr::new(DOC.name));
-    let from = (entry, OsStr::new(TMP.name));
+    let to =
+        NameIn { parent: kernel.row(writer(), "1").expect("there"), name: OsStr::new(DOC.name) };
+    let from = NameIn { parent: entry, name: OsStr::new(TMP.name) };
     instance.tree().rename(writer(), from, to, RenameMode::Replace).expect("attached");
     kernel.write(fd, 0, b"THE").expect("it is still open");
     assert_eq!(stored(&instance, DOC), Ok(NEW.to_vec()));
@@ -615,9 +619,9 @@ fn scratch_that_was_refused_and_is_kept_in_the_quarantine_is_another_file_than_t
     assert_eq!(kernel.rename(writer(), TMP, DOC, RenameMode::Replace), Err(TOO_SMALL));
     let fd = open(&instance, writer(), TMP, How::Update);
     kernel.write(fd, 0, b"y").expect("written");
-    let (id, _) = instance.library().quarantine().list().pop().expect("kept");
+    let (id, _) = instance.library().quarantine.list().pop().expect("kept");
     let mut kept = String::new();
-    let mut bytes = instance.library().quarantine().open_bytes(id).expect("there");
+    let mut bytes = instance.library().quarantine.open_bytes(id).expect("there");
     bytes.read_to_string(&mut kept).expect("read");
     assert_eq!(kept, "x");
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use mediafs::blob::router::{Door, Router};
+use mediafs::blob::router::{Route, Router};
 use mediafs::blob::{self, BlobStore};
-use mediafs::catalog::{self, Catalog, Publication};
-use mediafs::library::sweep::Patience;
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::{self, Catalog};
+use mediafs::library::keep::sweeper::Patience;
 use words::attachment::{Access, BlobKey, Content, RowId, StoreId, Times};
 use words::digest::Digest;
 use words::media_type::MediaType;
@@ -49,7 +50,7 @@ fn detached(catalog: &dyn Catalog, row: RowId, store: StoreId, number: u32) -> B
 
 #[test]
 fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
-    let catalog = Arc::new(catalog::memory::Memory::new());
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog::memory::Memory::new());
     let own = Arc::new(blob::memory::Memory::new());
     let table = catalog.table(&name("user")).expect("a table");
     let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;
@@ -59,12 +60,12 @@ fn what_waits_for_a_closed_store_stands_in_nobodys_way() {
     }
     let last = detached(&*catalog, row, StoreId::default(), MANY);
     own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
-    let router = Router::new(Arc::clone(&own) as _, [(closed, Door::Closed("old".into()))]);
+    let router = Router::new(Arc::clone(&own) as _, [(closed, Route::Closed("old".into()))]);
     let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(router));
-    let swept = instance.library().sweep(Patience::None).expect("swept");
+    let swept = instance.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(swept.blobs, 1);
     assert!(own.open(last).is_err(), "deleted");
-    assert_eq!(instance.library().sweep(Patience::None).expect("swept").blobs, 0);
+    assert_eq!(instance.library().sweeper.sweep(Patience::None).expect("swept").blobs, 0);
     let waiting = catalog.doom(Timestamp::now(), Timestamp::now(), usize::MAX >> 1);
     assert_eq!(waiting.expect("doomed").blobs.len(), MANY as usize);
 }

@@ -7,10 +7,9 @@ use std::thread;
 
 use mediafs::blob;
 use mediafs::catalog::memory::Memory;
-use mediafs::catalog::recording::RecordingCatalog;
-use mediafs::library::sweep::Patience;
+use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::{NameIn, RenameMode};
 
 use super::model::instance::{Backing, Instance};
 use super::model::kernel::{At, Kernel, Refusal, process};
@@ -66,7 +65,7 @@ fn reading_a_day_goes_on_where_it_was_whatever_is_put_back_or_swept_meanwhile() 
 
 #[test]
 fn a_name_costs_a_few_queries_however_full_the_day_is() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
+    let catalog = Arc::new(Memory::new());
     let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
     let kernel = Kernel(instance.tree());
     kernel.mkdir(process(0), "1").expect("a row");
@@ -87,7 +86,7 @@ fn a_name_costs_a_few_queries_however_full_the_day_is() {
 
 #[test]
 fn a_day_is_listed_with_all_that_stat_shows_of_what_is_in_it() {
-    let catalog = Arc::new(RecordingCatalog::new(Memory::new()));
+    let catalog = Arc::new(Memory::new());
     let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(blob::memory::Memory::new()));
     let kernel = Kernel(instance.tree());
     kernel.mkdir(process(0), "1").expect("a row");
@@ -123,7 +122,7 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
         detach(kernel, 1);
         let lost = kernel.trash().remove(0);
         let restored = thread::scope(|scope| {
-            let sweep = scope.spawn(|| instance.library().sweep(Patience::None));
+            let sweep = scope.spawn(|| instance.library().sweeper.sweep(Patience::None));
             let restored = Kernel(instance.tree()).restore(&lost, NOTE);
             sweep.join().expect("no panic").expect("swept");
             restored
@@ -132,7 +131,7 @@ fn what_is_swept_at_the_same_moment_is_restored_or_not_there() {
             Ok(()) => {
                 assert_eq!(kernel.cat(process(0), NOTE), Ok(b"document 0".to_vec()), "{round}");
                 kernel.unlink(process(0), NOTE).expect("removed");
-                instance.library().sweep(Patience::None).expect("swept");
+                instance.library().sweeper.sweep(Patience::None).expect("swept");
             }
             Err(refusal) => assert_eq!(refusal, Refusal::NotFound, "{round}"),
         }
@@ -163,7 +162,10 @@ fn another_user_puts_nothing_back() {
     detach(kernel, 1);
     let lost = kernel.trash().remove(0);
     let row = kernel.row(ROOT, "1").expect("a row");
-    let (from, to) = ((lost.day, OsStr::new(&lost.name)), (row, OsStr::new("doc")));
+    let (from, to) = (
+        NameIn { parent: lost.day, name: OsStr::new(&lost.name) },
+        NameIn { parent: row, name: OsStr::new("doc") },
+    );
     let moved = instance.tree().rename(process(2), from, to, RenameMode::Replace);
     assert!(matches!(moved, Err(Error::Denied)), "{moved:?}");
     instance.tree().rename(process(0), from, to, RenameMode::Replace).expect("its owner does");

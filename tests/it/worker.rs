@@ -12,11 +12,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use pipeline::candidate::Candidate;
 use pipeline::job::{Job, Limits, Outcome};
-use pipeline::worker::pool::{self, Pool};
 use pipeline::worker::process::{Failure, Worker};
+use pipeline::worker::process_pool::{self as pool, Pool};
+use pipeline::worker::process_pool::{PoolStatus, Settings};
 use pipeline::worker::protocol::{self, Ready, Request};
-use pipeline::{Candidate, Error, Pipeline, PoolStatus, Settings};
+use pipeline::{Error, Pipeline};
 use words::media_type::Format;
 use words::refusal::Rule;
 use words::rule::{Normal, Rules};
@@ -59,7 +61,7 @@ fn file_of(bytes: &[u8]) -> File {
 }
 
 fn run(pool: &Pool) -> Result<(), pool::Error> {
-    pool.run(&job(), &file_of(PNG), &file_of(b"")).map(pool::Answer::believe)
+    pool.run(&job(), &file_of(PNG), &file_of(b"")).map(pool::Answer::accept)
 }
 
 fn refine(settings: Settings) -> Error {

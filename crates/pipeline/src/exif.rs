@@ -1,5 +1,6 @@
-//! The EXIF orientation, read from a TIFF structure without decoding anything else.
-//! Does not know where in a JPEG, PNG or WebP the structure lies.
+//! The EXIF orientation, read from the TIFF structure in which a JPEG, PNG or WebP carries EXIF.
+
+use words::dimensions::Dimensions;
 
 /// How the stored pixels must be turned to be shown upright: EXIF tag 0x0112, values 1 to 8 (CIPA DC-008, 4.6.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -9,18 +10,18 @@ pub enum Orientation {
     FlippedHorizontally = 2,
     Rotated180 = 3,
     FlippedVertically = 4,
-    /// Mirrored along the top-left diagonal.
+    /// Mirrored at the diagonal from the top left to the bottom right.
     Transposed = 5,
-    /// To be turned 90 degrees clockwise.
+    /// To be shown, the pixels are turned 90 degrees clockwise.
     Rotated90 = 6,
-    /// Mirrored along the top-right diagonal.
+    /// Mirrored at the diagonal from the top right to the bottom left.
     Transversed = 7,
-    /// To be turned 270 degrees clockwise.
+    /// To be shown, the pixels are turned 270 degrees clockwise.
     Rotated270 = 8,
 }
 
 impl Orientation {
-    /// By their tags.
+    /// In the order of their tags.
     pub const ALL: [Self; 8] = [
         Self::Upright,
         Self::FlippedHorizontally,
@@ -36,25 +37,30 @@ impl Orientation {
         Self::ALL.into_iter().find(|turn| *turn as u16 == value)
     }
 
-    /// Whether width and height change places.
+    /// Whether the turn exchanges width and height.
     pub fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::Rotated90 | Self::Transversed | Self::Rotated270)
+    }
+
+    /// A size after the turn.
+    pub fn applied_to(self, size: Dimensions) -> Dimensions {
+        if self.swaps_sides() { size.swapped() } else { size }
     }
 }
 
 const ORIENTATION_TAG: u16 = 0x0112;
 const SHORT: u16 = 3;
-/// What a JPEG puts before the structure.
+/// The bytes that a JPEG puts before the structure.
 const PREFIX: &[u8] = b"Exif\0\0";
 
-/// Reads the orientation from a TIFF structure (what follows `Exif\0\0` in a JPEG, the whole of a PNG's `eXIf` or a
-/// WebP's `EXIF`, which may carry the prefix too). Anything malformed is upright.
+/// The orientation in a TIFF structure: what follows `Exif\0\0` in a JPEG, or a PNG's `eXIf` or WebP's `EXIF`, which may have
+/// the prefix, too. A malformed structure is upright.
 pub fn orientation(structure: &[u8]) -> Orientation {
     let tiff = structure.strip_prefix(PREFIX).unwrap_or(structure);
     find(tiff).and_then(Orientation::from_tag).unwrap_or_default()
 }
 
-/// The same structure with its orientation, if it has one, set to upright: for pixels that were turned.
+/// The structure with its orientation, if it has one, set to upright: for pixels that were turned.
 pub fn upright(structure: &[u8]) -> Vec<u8> {
     let mut turned = structure.to_vec();
     let prefix = if structure.starts_with(PREFIX) { PREFIX.len() } else { 0 };
@@ -67,7 +73,7 @@ pub fn upright(structure: &[u8]) -> Vec<u8> {
     turned
 }
 
-/// A structure that says the orientation and nothing else.
+/// A structure that holds the orientation and nothing else.
 pub fn minimal(orientation: Orientation) -> [u8; 26] {
     let mut structure = *b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x01\0\0\0\0\0\0";
     structure[19] = orientation as u8;

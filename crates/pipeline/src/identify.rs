@@ -1,25 +1,22 @@
-//! What bytes are: their media type, told from the bytes alone and never from a name.
-//! Does not know rules, dimensions or whether the rest of the file keeps what its beginning promises.
+//! Identifying a file: its media type by its first bytes. A name may only refine it.
 //!
-//! The markup and text rules follow the WHATWG's MIME sniffing standard; the rest are the formats' own signatures.
+//! The rules for markup and text follow the WHATWG's MIME sniffing standard; the rest are the formats' own signatures.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 use serde::de::IgnoredAny;
 
+use crate::format;
+use crate::format::heif::brands;
 use words::media_type::MediaType;
 
-/// How many bytes identification looks at; more change nothing.
+/// How many bytes are looked at.
 pub const IDENTIFY_MAX: usize = 64 << 10;
 
-/// Where a signature lies, the signature, and the type.
+/// Signatures of other formats than those of the table of images: the offset, the signature, and the type.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    (0, b"\xFF\xD8\xFF", "image/jpeg"),
-    (0, b"\x89PNG\r\n\x1A\n", "image/png"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"),
-    (0, b"II+\0", "image/tiff"),
-    (0, b"MM\0+", "image/tiff"),
     (0, b"\0\0\0\x0CJXL \r\n\x87\n", "image/jxl"),
     (0, b"\xFF\x0A", "image/jxl"),
     (0, b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
@@ -51,21 +48,21 @@ const OFFICE: [(&str, &str); 3] = [
     ("ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
 ];
 
-/// What an archive's first entry, an uncompressed file called `mimetype`, may declare (OCF 4.3, ODF part 3).
+/// Types that the first entry of an archive, an uncompressed file called `mimetype`, may declare (OCF 4.3, ODF part 3).
 const DECLARED: [&str; 3] = [
     "application/epub+zip",
     "application/vnd.oasis.opendocument.text",
     "application/vnd.oasis.opendocument.spreadsheet",
 ];
 
-/// The extensions that may say more of text, a zip archive or an OLE file than their bytes do.
+/// Types to which an extension may refine text, a zip archive or an OLE file.
 const TEXT_REFINEMENTS: [&str; 5] = ["text/csv", "text/markdown", "text/css", HTML, JSON];
 const ZIP_REFINEMENTS: [&str; 6] =
     [OFFICE[0].1, OFFICE[1].1, OFFICE[2].1, DECLARED[0], DECLARED[1], DECLARED[2]];
 const OLE_REFINEMENTS: [&str; 3] =
     ["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
 
-/// Tags that make text HTML when it begins with one (WHATWG MIME sniffing, 7.1).
+/// Text that begins with one of these tags is HTML (WHATWG MIME sniffing, 7.1).
 const HTML_TAGS: [&str; 16] = [
     "!doctype html",
     "html",
@@ -85,9 +82,20 @@ const HTML_TAGS: [&str; 16] = [
     "p",
 ];
 
-/// Identifies bytes by their beginning. Never fails: what nothing is known of is `application/octet-stream`.
+/// The bytes of a file of this length that are looked at.
+pub fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let most = usize::try_from(length).unwrap_or(usize::MAX).min(IDENTIFY_MAX);
+    let mut head = vec![0; most];
+    file.read_exact_at(&mut head, 0)?;
+    Ok(head)
+}
+
+/// The type of a file by its beginning; `application/octet-stream` if that is not known.
 pub fn identify(prefix: &[u8]) -> MediaType {
     let prefix = prefix.get(..IDENTIFY_MAX).unwrap_or(prefix);
+    if let Some(format) = format::sniff(prefix) {
+        return format.media_type();
+    }
     let name = signature(prefix)
         .or_else(|| container(prefix))
         .or_else(|| text(prefix))
@@ -95,8 +103,8 @@ pub fn identify(prefix: &[u8]) -> MediaType {
     MediaType::from_static(name)
 }
 
-/// Lets the name of a file say more of what its bytes leave open: text may be `text/csv`, a zip archive may be a
-/// document. It never makes an image of what is none.
+/// The type refined by the extension of the file's name, where bytes leave that open: text may be `text/csv`, a zip archive
+/// a document. No extension makes an image of other bytes.
 pub fn refine_by_extension(found: MediaType, extension: &str) -> MediaType {
     let Some(named) = MediaType::of_extension(extension) else { return found };
     let allowed = refinements(&found).contains(&named.as_str());
@@ -112,8 +120,8 @@ fn refinements(found: &MediaType) -> &'static [&'static str] {
     }
 }
 
-/// What a type that was found in a beginning may turn into when the rest, or the file's name, is known.
-/// Empty for a type that stays what it is.
+/// The types that a file, identified by a part of its bytes, may have when all bytes and its name are known. Empty for a type
+/// that is final.
 pub fn may_become(found: &MediaType) -> Vec<MediaType> {
     let open: &[&str] = match found.as_str() {
         "text/plain" | JSON | XML => &[JSON, XML, SVG, HTML, "text/plain"],
@@ -135,7 +143,6 @@ fn container(bytes: &[u8]) -> Option<&'static str> {
         b"PK\x03\x04" => Some(zip(bytes)),
         b"\x1A\x45\xDF\xA3" => Some(matroska(bytes)),
         b"\0\0\x01\0" => icon(bytes),
-        [b'B', b'M', ..] => bitmap(bytes),
         [0xFF, ..] => mpeg_audio(bytes),
         _ => media(bytes),
     }
@@ -143,28 +150,17 @@ fn container(bytes: &[u8]) -> Option<&'static str> {
 
 fn riff(bytes: &[u8]) -> Option<&'static str> {
     match bytes.get(8..12)? {
-        b"WEBP" => Some("image/webp"),
         b"WAVE" => Some("audio/wav"),
         b"AVI " => Some("video/x-msvideo"),
         _ => None,
     }
 }
 
-/// An ISO base media file: the major brand decides, then the compatible ones (ISO/IEC 14496-12, 4.3).
+/// An ISO base media file, by its major brand.
 fn media(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.get(4..8)? != b"ftyp" {
-        return None;
-    }
-    let size: [u8; 4] = bytes.get(..4)?.try_into().ok()?;
-    let end = usize::try_from(u32::from_be_bytes(size)).ok()?.clamp(12, 256).min(bytes.len());
-    let compatible =
-        |brand: &[u8]| bytes.get(16..end).is_some_and(|all| all.chunks(4).any(|one| one == brand));
-    Some(match bytes.get(8..12)? {
-        b"avif" | b"avis" => "image/avif",
-        b"mif1" | b"msf1" if compatible(b"avif") || compatible(b"avis") => "image/avif",
-        b"mif1" | b"msf1" | b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => {
-            "image/heic"
-        }
+    Some(match brands::major(bytes)? {
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => "image/heic",
+        generic if brands::is_generic(generic) => "image/heic",
         b"qt  " => "video/quicktime",
         b"M4A " | b"M4B " => "audio/mp4",
         _ => "video/mp4",
@@ -177,17 +173,11 @@ fn matroska(bytes: &[u8]) -> &'static str {
 }
 
 fn icon(bytes: &[u8]) -> Option<&'static str> {
-    // One to 255 images, and the reserved byte of the first entry is zero.
+    // One to 255 images; the reserved byte of the first entry is zero.
     matches!(bytes.get(4..10)?, [count, 0, _, _, _, 0] if *count > 0).then_some("image/x-icon")
 }
 
-/// `BM` begins many a text; a bitmap's next header has one of few sizes.
-fn bitmap(bytes: &[u8]) -> Option<&'static str> {
-    matches!(bytes.get(14..18)?, [12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
-        .then_some("image/bmp")
-}
-
-/// A frame of MPEG audio, layer III, and, as far as the bytes reach, one more behind it.
+/// A frame of MPEG audio, layer III, and another behind it if the bytes reach so far.
 fn mpeg_audio(bytes: &[u8]) -> Option<&'static str> {
     let size = mpeg_frame(bytes)?;
     let next = bytes.get(size..size + 4);
@@ -231,7 +221,7 @@ fn zip(bytes: &[u8]) -> &'static str {
     ZIP
 }
 
-/// The local entries whose headers begin in these bytes: name, and what follows it.
+/// The local entries of an archive that begin in these bytes: the name of each, and the bytes behind it.
 fn entries(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     const SIGNATURE: &[u8] = b"PK\x03\x04";
     let starts = bytes.windows(4).enumerate().filter(|(_, window)| *window == SIGNATURE);
@@ -255,7 +245,7 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let binary = |byte: &u8| matches!(byte, 0..=8 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F);
-    // Most of what is no text has one of these near its beginning; the rest is for what has none.
+    // Control characters come first: most binary files have one near their beginning.
     if bytes.iter().any(binary) || !(is_utf8(bytes) || is_latin1(bytes)) {
         return None;
     }
@@ -263,7 +253,7 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
     markup(start).or_else(|| json(start)).or(Some("text/plain"))
 }
 
-/// A character that the end of the prefix cuts in two is no error.
+/// A last character may be cut off.
 fn is_utf8(bytes: &[u8]) -> bool {
     match std::str::from_utf8(bytes) {
         Ok(_) => true,
@@ -271,7 +261,7 @@ fn is_utf8(bytes: &[u8]) -> bool {
     }
 }
 
-/// Mostly ASCII, and nothing that is a control character in ISO 8859-1.
+/// At least 70 % ASCII, and no control character of ISO 8859-1.
 fn is_latin1(bytes: &[u8]) -> bool {
     let ascii = bytes.iter().filter(|byte| byte.is_ascii()).count();
     let controls = bytes.iter().any(|byte| (0x7F..=0x9F).contains(byte));
@@ -302,7 +292,7 @@ fn is_html(start: &[u8]) -> bool {
     after.starts_with(b"!--") || HTML_TAGS.iter().any(tag)
 }
 
-/// The name of the root element, behind the declaration, comments and a document type with its entities.
+/// The name of the root element, which may stand behind a declaration, comments and a document type with entities.
 fn root(mut rest: &[u8]) -> &[u8] {
     while let Some(inside) = rest.trim_ascii_start().strip_prefix(b"<") {
         let end = match inside {
@@ -323,7 +313,7 @@ fn root(mut rest: &[u8]) -> &[u8] {
 
 fn doctype_end(inside: &[u8]) -> Option<&[u8]> {
     let close = inside.iter().position(|byte| *byte == b'>')?;
-    // Looked for before the first `>` only: to the end each time, hostile markup would make this quadratic.
+    // Searched up to the first `>` only: hostile markup would make a search to the end quadratic.
     match inside[..close].iter().position(|byte| *byte == b'[') {
         Some(subset) => after(after(&inside[subset..], b"]")?, b">"),
         None => inside.get(close + 1..),
@@ -339,7 +329,7 @@ fn contains(bytes: &[u8], mark: &[u8]) -> bool {
     after(bytes, mark).is_some()
 }
 
-/// An object or an array that parses, or that parses as far as the bytes reach when they were cut.
+/// An object or an array that parses. One that is long enough to have been cut off must parse up to its end.
 fn json(start: &[u8]) -> Option<&'static str> {
     if !matches!(start.first(), Some(b'{' | b'[')) {
         return None;

@@ -1,5 +1,4 @@
-//! What a worker process is asked, and what it answers: the words of the protocol between daemon and worker.
-//! Does not know sockets, descriptors or codecs.
+//! A job for a worker process, its limits, and its outcome.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,16 +7,16 @@ use words::media_type::Format;
 use words::rule::Normal;
 use words::variant::Variant;
 
-/// One image's work. The input and output descriptors travel beside it.
+/// The work on one image. The descriptors of input and output are sent beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Job {
     /// Decode the input completely; write its normal form to the output if that differs from the input.
     Refine { format: Format, normal: Normal, limits: Limits },
-    /// Write a variant of the input, which was stored by us, to the output.
+    /// Write a variant of the input, which is a stored original, to the output.
     Render { format: Format, variant: Variant, quality: Option<u8>, limits: Limits },
 }
 
-/// What decoding may cost before it is a bomb.
+/// How much decoding may cost. An image that passes a limit is a decompression bomb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Pixels of one frame.
@@ -32,6 +31,13 @@ pub struct Limits {
     pub max_metadata: u64,
 }
 
+impl Limits {
+    /// Pixels of all frames together: a still image may have as many as one frame may.
+    pub fn total_pixels(&self) -> u64 {
+        self.max_total_pixels.max(self.max_pixels)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -44,14 +50,14 @@ impl Default for Limits {
     }
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The input is in its normal form already and decoded to the end; nothing was written.
+    /// The input has its normal form already and was decoded to its end; nothing was written.
     Untouched {
         dimensions: Dimensions,
     },
-    /// The output holds the result, from its first byte to its last.
+    /// The output holds the result and nothing else.
     Written {
         format: Format,
         dimensions: Dimensions,
@@ -60,19 +66,27 @@ pub enum Outcome {
     Fault(Fault),
 }
 
-/// Why an image was not worked on to the end.
+/// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// The bytes end before the image does; the decoder's words.
+    /// The bytes end before the image does. Holds the decoder's message.
     Truncated(String),
-    /// The bytes are not what their format says; the decoder's words.
+    /// The bytes break the rules of their format. Holds the decoder's message.
     Corrupt(String),
-    /// A limit was passed: what was counted, how much of it, and the limit.
+    /// A limit was passed by the count of `what`.
     Bomb { what: String, measured: u64, allowed: u64 },
-    /// A valid image of a kind that this build cannot read or turn into the wanted format.
+    /// A valid image of a kind that this build cannot read, or cannot write in the wanted format.
     Unsupported(String),
-    /// The output could not be written: the OS error's number (`ENOSPC` among them).
+    /// The output could not be written. Holds the number of the OS error, such as `ENOSPC`.
     Output(i32),
-    /// The input could not be read: the OS error's number.
+    /// The input could not be read. Holds the number of the OS error.
     Input(i32),
+}
+
+/// Passes a count that is within its limit.
+pub fn at_most(what: &str, measured: u64, allowed: u64) -> Result<(), Fault> {
+    if measured > allowed {
+        return Err(Fault::Bomb { what: what.into(), measured, allowed });
+    }
+    Ok(())
 }

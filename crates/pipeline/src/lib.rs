@@ -1,7 +1,7 @@
-//! The pipeline: raw bytes in, kept bytes out, and nothing in between that has not passed the rules.
-//! Does not know slots, catalogues or the kernel. Every image byte is decoded in a worker process.
+//! The pipeline: the bytes that were sent in, the bytes to keep out. Nothing reaches a store that has not passed its field's
+//! rules, and every image is decoded in a worker process.
 //!
-//! `Candidate` (identified) -> `Admitted` (rules) -> `Refined` (normalised): each step consumes the last.
+//! [`candidate::Candidate`] (identified) -> [`Admitted`] (rules) -> [`Refined`] (normalised): each step consumes the last.
 //!
 //! | limit | value | past it |
 //! |---|---|---|
@@ -11,194 +11,48 @@
 //! | pixels, frames, scans, metadata | [`job::Limits`] | a bomb |
 //! | workers, queue, time, memory | [`worker`] has the table | |
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
-
-use rustix::fs::{OFlags, fcntl_getfl};
-
-use crate::header::Header;
-use crate::job::{Fault, Job, Limits, Outcome};
-use crate::worker::{Pool, pool};
-use words::attachment::Content;
-use words::digest::Digest;
-use words::dimensions::Dimensions;
-use words::media_type::{Format, MediaType};
-use words::refusal::Violation;
-use words::rule::{Kind, Rules};
-use words::variant::Variant;
-
-mod animation;
-mod av1;
-mod container;
-mod decode;
-mod encode;
+pub mod candidate;
+mod error;
 pub mod exif;
-mod fault;
-pub mod header;
+mod format;
 pub mod identify;
+pub mod image_header;
 pub mod job;
 #[cfg(test)]
 mod laws;
-mod libwebp;
 mod planes;
 pub mod policy;
 mod product;
 mod raster;
 mod refine;
 mod render;
+pub mod running_digest;
 mod step;
-mod still;
-mod sum;
-mod turned;
-mod work;
+mod transcode;
+mod violation;
 pub mod worker;
 
-pub use sum::Sum;
-pub use worker::{PoolStatus, Settings};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+
+use rustix::fs::{OFlags, fcntl_getfl};
+
+use crate::candidate::{Admitted, Refined};
+use crate::identify::beginning;
+use crate::image_header::Header;
+use crate::job::{Fault, Job, Limits, Outcome};
+use crate::worker::process_pool::{self, Pool, PoolStatus, Settings};
+use words::attachment::Content;
+use words::media_type::Format;
+use words::rule::{Kind, Rules};
+use words::variant::Variant;
+
+pub use error::Error;
 
 /// The pipeline with its pool of workers. Shared by threads.
 pub struct Pipeline {
     pool: Pool,
-}
-
-/// A whole file of which is known what it is.
-#[derive(Debug)]
-pub struct Candidate {
-    file: File,
-    length: u64,
-    media_type: MediaType,
-    header: Header,
-    sum: Sum,
-}
-
-/// A candidate that meets the rules, as far as they can be judged without decoding it.
-#[derive(Debug)]
-pub struct Admitted {
-    file: File,
-    content: Content,
-    sum: Sum,
-}
-
-/// What is to be stored: whole, judged, normalised and hashed.
-#[derive(Debug)]
-pub struct Refined {
-    file: File,
-    content: Content,
-    digest: Digest,
-    origin: Origin,
-}
-
-/// What was sent, as it was sent, to be kept beside what is stored.
-#[derive(Debug)]
-pub struct Sent {
-    file: File,
-    content: Content,
-    digest: Digest,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The very file that was sent.
-    Sent,
-    /// A file that a worker wrote.
-    Made,
-}
-
-impl Candidate {
-    /// Identifies a file of this length by its bytes; the extension may only refine text and archives.
-    /// The file is read at offsets: its position does not matter and does not move.
-    pub fn identify(file: File, length: u64, extension: Option<&str>) -> Result<Self, Error> {
-        let head = beginning(&file, length).map_err(Error::Input)?;
-        let found = identify::identify(&head);
-        let header = header::of_file(&head, &file).map_err(Error::Input)?;
-        let media_type = match extension {
-            Some(extension) => identify::refine_by_extension(found, extension),
-            None => found,
-        };
-        Ok(Self { file, length, media_type, header, sum: Sum::default() })
-    }
-
-    /// The same file, of which this was seen while it was written.
-    pub fn seen(self, sum: Sum) -> Self {
-        Self { sum, ..self }
-    }
-
-    pub fn media_type(&self) -> &MediaType {
-        &self.media_type
-    }
-
-    /// As shown, where the file is an image with a header that says so.
-    pub fn dimensions(&self) -> Option<Dimensions> {
-        match self.header {
-            Header::Image { dimensions, .. } => Some(dimensions),
-            _ => None,
-        }
-    }
-
-    /// Judges everything that can be judged without decoding. Errors: [`Error::Refused`].
-    pub fn admit(self, rules: &Rules) -> Result<Admitted, Error> {
-        let dimensions = self.dimensions();
-        policy::judge_final(rules, self.length, &self.media_type, dimensions)?;
-        if rules.kind == Kind::Image
-            && let Header::Broken(flaw) = self.header
-        {
-            return Err(Error::Refused(fault::in_header(flaw)));
-        }
-        let content = Content { media_type: self.media_type, length: self.length, dimensions };
-        Ok(Admitted { file: self.file, content, sum: self.sum })
-    }
-}
-
-impl Admitted {
-    pub fn content(&self) -> &Content {
-        &self.content
-    }
-
-    /// What was sent, hashed: for a field that keeps it. It passed the rules, but whether it is whole only refining tells.
-    pub fn sent(&self) -> Result<Sent, Error> {
-        let file = self.file.try_clone().map_err(Error::Input)?;
-        let sum = self.sum.clone();
-        let digest = sum.finish(&file, self.content.length).map_err(Error::Input)?;
-        Ok(Sent { file, content: self.content.clone(), digest })
-    }
-}
-
-impl Sent {
-    /// Whole, readable from offset 0, and for reading only.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    pub fn content(&self) -> &Content {
-        &self.content
-    }
-
-    pub fn digest(&self) -> Digest {
-        self.digest
-    }
-}
-
-impl Refined {
-    /// Whole, readable from offset 0, and for reading only.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    pub fn content(&self) -> &Content {
-        &self.content
-    }
-
-    /// The digest of the bytes of [`Refined::file`].
-    pub fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Whether these are the bytes that were sent, bit for bit.
-    pub fn is_untouched(&self) -> bool {
-        self.origin == Origin::Sent
-    }
 }
 
 impl Pipeline {
@@ -211,30 +65,30 @@ impl Pipeline {
         self.pool.status()
     }
 
-    /// Has a worker wait for the first image. Where none can be started, the first image says so.
+    /// Starts a worker that waits for the first image. A failure is logged; the first image then tries again.
     pub fn warm(&self) {
         if let Err(error) = self.pool.warm() {
             tracing::warn!(%error, "no worker waits for the first image");
         }
     }
 
-    /// Brings an admitted file into its normal form. Files are hashed and kept as they are; images are decoded to the
-    /// end by a worker, which writes into what `staged` supplies if the normal form differs from what was sent.
+    /// Brings an admitted file into its normal form. A file that is no image, or in a field of files, is only hashed. An image
+    /// is decoded to its end by a worker, which writes the normal form into a file from `staged` if it differs from what was
+    /// sent.
     pub fn refine(
         &self,
         admitted: Admitted,
         rules: &Rules,
         staged: impl FnOnce() -> io::Result<File>,
     ) -> Result<Refined, Error> {
-        let Admitted { file, content, sum } = admitted;
-        let format = content.media_type.format().filter(|_| rules.kind == Kind::Image);
-        let Some(format) = format else { return kept(file, content, sum) };
+        let format = admitted.content().media_type.format().filter(|_| rules.kind == Kind::Image);
+        let Some(format) = format else { return Refined::untouched(admitted) };
         let limits = limits(rules.max_pixels);
         let job = Job::Refine { format, normal: rules.normal.clone(), limits };
         let output = staged().map_err(Error::Output)?;
-        match self.work(&job, &file, &output)? {
-            Made::Nothing => kept(file, content, sum),
-            Made::Image(content) => made(output, content),
+        match self.work(&job, admitted.file(), &output)? {
+            None => Refined::untouched(admitted),
+            Some(content) => Refined::written(output, content),
         }
     }
 
@@ -249,55 +103,49 @@ impl Pipeline {
     ) -> Result<Refined, Error> {
         let length = original.metadata().map_err(Error::Input)?.len();
         let head = beginning(original, length).map_err(Error::Input)?;
-        // What is stored passed its field's own limit, which may lie above the default.
-        let pixels = match header::of_file(&head, original).map_err(Error::Input)? {
+        // The original passed the limit of its field, which may be above the default.
+        let pixels = match image_header::of_file(&head, original).map_err(Error::Input)? {
             Header::Image { dimensions, .. } => Some(dimensions.pixels()),
             _ => None,
         };
         let limits = limits(pixels.filter(|pixels| *pixels > Limits::default().max_pixels));
         let job = Job::Render { format, variant, quality, limits };
         match self.work(&job, original, &into)? {
-            Made::Image(content) => made(into, content),
-            Made::Nothing => Err(Error::Refused(fault::of_lie())),
+            Some(content) => Refined::written(into, content),
+            None => Err(Error::Refused(violation::of_false_report())),
         }
     }
 
-    fn work(&self, job: &Job, input: &File, output: &File) -> Result<Made, Error> {
+    /// Has a worker do a job. Returns what it wrote to the output, `None` if the input needs no change.
+    fn work(&self, job: &Job, input: &File, output: &File) -> Result<Option<Content>, Error> {
         let input = read_only(input).map_err(Error::Input)?;
-        let answer = self.pool.run(job, &input, output).map_err(|error| self.blame(error))?;
-        let made = match answer.outcome() {
-            Outcome::Untouched { .. } => Ok(Made::Nothing),
+        let answer = self.pool.run(job, &input, output).map_err(|error| self.failed(error))?;
+        let written = match answer.outcome() {
+            Outcome::Untouched { .. } => Ok(None),
             Outcome::Fault(fault) => Err(refused(fault)),
             Outcome::Written { format, length, .. } => {
                 let Some(content) = measured(output, *format, *length)? else {
-                    answer.disbelieve();
-                    return Err(Error::Refused(fault::of_lie()));
+                    answer.reject();
+                    return Err(Error::Refused(violation::of_false_report()));
                 };
-                Ok(Made::Image(content))
+                Ok(Some(content))
             }
         };
-        answer.believe();
-        made
+        answer.accept();
+        written
     }
 
-    /// Tells the pool's troubles, which are nobody's fault, from an image that brought its worker down.
-    fn blame(&self, error: pool::Error) -> Error {
+    /// The error of a job without an answer: a refusal only if the image may have caused it.
+    fn failed(&self, error: process_pool::Error) -> Error {
         match error {
-            pool::Error::Busy => Error::Busy,
-            pool::Error::NoWorker(error) => Error::NoWorker(error),
-            pool::Error::Failed(failure) => {
+            process_pool::Error::Busy => Error::Busy,
+            process_pool::Error::NoWorker(error) => Error::NoWorker(error),
+            process_pool::Error::Failed(failure) => {
                 tracing::warn!(%failure, "an image brought its worker down");
-                Error::Refused(fault::of_failure(&failure, self.pool.settings()))
+                Error::Refused(violation::of_failure(&failure, self.pool.settings()))
             }
         }
     }
-}
-
-enum Made {
-    /// The input is what it should be.
-    Nothing,
-    /// The output holds this.
-    Image(Content),
 }
 
 fn limits(max_pixels: Option<u64>) -> Limits {
@@ -306,35 +154,13 @@ fn limits(max_pixels: Option<u64>) -> Limits {
     Limits { max_pixels, max_total_pixels: default.max_total_pixels.max(max_pixels), ..default }
 }
 
-fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
-    let most = usize::try_from(length).unwrap_or(usize::MAX).min(identify::IDENTIFY_MAX);
-    let mut head = vec![0; most];
-    file.read_exact_at(&mut head, 0)?;
-    Ok(head)
-}
-
-fn kept(file: File, content: Content, sum: Sum) -> Result<Refined, Error> {
-    let digest = sum.finish(&file, content.length).map_err(Error::Input)?;
-    Ok(Refined { file, content, digest, origin: Origin::Sent })
-}
-
-fn made(file: File, content: Content) -> Result<Refined, Error> {
-    let digest = digest(&file, content.length).map_err(Error::Output)?;
-    Ok(Refined { file, content, digest, origin: Origin::Made })
-}
-
-/// Hashes a file that must have exactly this length.
-pub fn digest(file: &File, length: u64) -> io::Result<Digest> {
-    Sum::default().finish(file, length)
-}
-
-/// A worker that hostile bytes took over could write anything: what is recorded is measured here, not told there.
-/// Nothing where that is not what was told.
-fn measured(output: &File, told: Format, length: u64) -> Result<Option<Content>, Error> {
+/// The content of an output, as it is found there. `None` if it differs from the worker's report: a worker that hostile bytes
+/// took over could report and write anything.
+fn measured(output: &File, reported: Format, length: u64) -> Result<Option<Content>, Error> {
     let written = output.metadata().map_err(Error::Output)?.len();
     let head = beginning(output, written).map_err(Error::Output)?;
-    Ok(match header::of_file(&head, output).map_err(Error::Output)? {
-        Header::Image { format, dimensions, .. } if format == told && written == length => {
+    Ok(match image_header::of_file(&head, output).map_err(Error::Output)? {
+        Header::Image { format, dimensions, .. } if format == reported && written == length => {
             let media_type = format.media_type();
             Some(Content { media_type, length, dimensions: Some(dimensions) })
         }
@@ -343,15 +169,15 @@ fn measured(output: &File, told: Format, length: u64) -> Result<Option<Content>,
 }
 
 fn refused(fault: &Fault) -> Error {
-    match (fault::of_image(fault), fault) {
+    match (violation::of_image(fault), fault) {
         (Some(violation), _) => Error::Refused(violation),
         (None, Fault::Output(number)) => Error::Output(io::Error::from_raw_os_error(*number)),
         (None, Fault::Input(number)) => Error::Input(io::Error::from_raw_os_error(*number)),
-        (None, _) => Error::Refused(fault::of_lie()),
+        (None, _) => Error::Refused(violation::of_false_report()),
     }
 }
 
-/// A descriptor of the same file that cannot write to it: a worker must not change what it was given to judge.
+/// A descriptor of the same file for reading only: a worker must not be able to change the file that it judges.
 fn read_only(file: &File) -> io::Result<File> {
     let access = fcntl_getfl(file)? & OFlags::RWMODE;
     if access == OFlags::RDONLY {
@@ -360,27 +186,21 @@ fn read_only(file: &File) -> io::Result<File> {
     OpenOptions::new().read(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file breaks a rule.
-    #[error("{}", .0.fact)]
-    Refused(Violation),
-    #[error("the file that was sent cannot be read")]
-    Input(#[source] io::Error),
-    /// `ENOSPC` among them.
-    #[error("the result cannot be written")]
-    Output(#[source] io::Error),
-    #[error("no worker can be started")]
-    NoWorker(#[source] io::Error),
-    #[error("too many images wait for a worker")]
-    Busy,
-}
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::FileExt;
 
-impl From<Violation> for Error {
-    fn from(violation: Violation) -> Self {
-        Self::Refused(violation)
+    use super::*;
+
+    #[test]
+    fn a_worker_cannot_write_to_the_file_that_it_judges() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"bytes").unwrap();
+        let reopened = read_only(&file).unwrap();
+        assert!(reopened.write_at(b"x", 0).is_err());
+        assert!(read_only(&reopened).unwrap().write_at(b"x", 0).is_err());
+        let digest = running_digest::of_file(&reopened, 5).unwrap();
+        assert_eq!(digest, words::digest::Digest::of(b"bytes"));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,35 +1,34 @@
-//! Judging: whether bytes that are so long, of such a type and so large meet a field's rules, and in which words not.
-//! Pure functions; does not know where the file was going, nor how its bytes arrive.
+//! Judging a file by the rules of its field: length, type and dimensions. Each broken rule becomes a [`Violation`].
 
-use crate::fault;
-use crate::header::{self, End, Header, Turn};
 use crate::identify::{identify, may_become};
+use crate::image_header::{self, End, Header, Sides};
+use crate::violation;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
 use words::media_type::{Format, MediaType, TypePattern};
 use words::refusal::{Rule, Violation};
 use words::rule::{Kind, Rules};
 
-/// A beginning of this length is judged for the last time; what it leaves open is judged at close.
+/// A beginning of this length is the last one to be judged; what it leaves open is judged at close.
 pub const PREFIX_MAX: usize = 256 << 10;
 
-/// Below this a beginning without a known signature says nothing.
+/// A shorter beginning is too short to have no known signature.
 const SIGNATURE_MAX: usize = 512;
 
-/// Below this one that is no text says nothing.
+/// A shorter beginning is too short to be called binary.
 const BINARY_MIN: usize = 4096;
 
-/// What a beginning tells.
+/// The verdict on the beginning of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prefix {
-    /// Ask again with more bytes.
+    /// Judge again with more bytes.
     Undecided,
-    /// Type and dimensions are fine, or cannot be known before the close: ask no more.
+    /// Type and dimensions are fine, or cannot be known before the close. Further bytes need not be judged.
     Passed,
     Refused(Violation),
 }
 
-/// Judges the end of a write against `max_size`, before the byte is taken.
+/// Judges the offset at which a write would end against `max_size`, before its bytes are taken.
 pub fn judge_size_so_far(rules: &Rules, end_offset: u64) -> Result<(), Violation> {
     if end_offset <= rules.max_size.0 {
         return Ok(());
@@ -45,7 +44,7 @@ pub fn judge_size_so_far(rules: &Rules, end_offset: u64) -> Result<(), Violation
     })
 }
 
-/// Judges the beginning of a file while the rest still arrives; `End::Whole` says that nothing follows.
+/// Judges the beginning of a file while the rest still arrives, or all of it with [`End::Whole`].
 pub fn judge_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
     let verdict = match rules.kind {
         Kind::Image => image_prefix(rules, prefix, end),
@@ -59,30 +58,30 @@ pub fn judge_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
 }
 
 fn image_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
-    match header::of_prefix(prefix, end) {
+    match image_header::of_prefix(prefix, end) {
         Header::NeedMore => format_of(prefix).map_or(Prefix::Undecided, |format| {
             judge_type(rules, &format.media_type())
                 .map_or_else(Prefix::Refused, |()| Prefix::Undecided)
         }),
-        Header::Image { format, dimensions, turn } => {
+        Header::Image { format, dimensions, sides } => {
             if let Err(violation) = judge_type(rules, &format.media_type()) {
                 return Prefix::Refused(violation);
             }
-            let turned = match turn {
-                Turn::Settled => dimensions,
-                Turn::Open => dimensions.swapped(),
+            let otherwise = match sides {
+                Sides::Final => dimensions,
+                Sides::MaySwap => dimensions.swapped(),
             };
-            match (judge_dimensions(rules, dimensions), judge_dimensions(rules, turned)) {
+            match (judge_dimensions(rules, dimensions), judge_dimensions(rules, otherwise)) {
                 (Ok(()), Ok(())) => Prefix::Passed,
                 (Err(violation), Err(_)) => Prefix::Refused(violation),
                 _ => Prefix::Undecided,
             }
         }
-        // Whatever it turns out to be, no image begins like this.
+        // Nothing that begins like this becomes an image, so the type found now is reason enough.
         Header::NotAnImage(found) => {
             judge_type(rules, &found).map_or_else(Prefix::Refused, |()| Prefix::Undecided)
         }
-        Header::Broken(flaw) => Prefix::Refused(fault::in_header(flaw)),
+        Header::Broken(flaw) => Prefix::Refused(violation::in_header(flaw)),
     }
 }
 
@@ -109,7 +108,7 @@ fn file_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
     }
 }
 
-/// Judges all that is known of a whole file before an image in it is decoded.
+/// Judges a complete file by all that is known before an image in it is decoded.
 pub fn judge_final(
     rules: &Rules,
     length: u64,
@@ -118,7 +117,7 @@ pub fn judge_final(
 ) -> Result<(), Violation> {
     judge_max_size(rules, length)?;
     if length == 0 && rules.kind == Kind::Image {
-        return Err(fault::empty());
+        return Err(violation::empty());
     }
     judge_type(rules, found)?;
     judge_min_size(rules, length)?;
@@ -147,7 +146,7 @@ fn judge_min_size(rules: &Rules, length: u64) -> Result<(), Violation> {
     })
 }
 
-/// Two sizes in words that differ where the sizes do.
+/// Two sizes in words. They are exact if rounding would make them look equal.
 fn sizes(measured: u64, allowed: u64) -> (String, String) {
     let words = (ByteCount(measured).to_string(), ByteCount(allowed).to_string());
     if words.0 == words.1 && measured != allowed {
@@ -166,12 +165,12 @@ fn takes(rules: &Rules, found: &MediaType) -> bool {
     listed && stored
 }
 
-/// What can be either written again in its own format or converted into another.
+/// Whether an image can be written in its own format, or is converted to another.
 fn is_storable(rules: &Rules, format: Format) -> bool {
     format.is_writable() || rules.normal.format.is_some()
 }
 
-/// Judges a content type: listed by the field, and for an image field one that can be decoded and stored.
+/// Judges a content type: the field must list it, and an image field must be able to decode and store it.
 pub fn judge_type(rules: &Rules, found: &MediaType) -> Result<(), Violation> {
     if takes(rules, found) {
         return Ok(());
@@ -213,7 +212,7 @@ fn alternatives(names: &[String]) -> String {
     }
 }
 
-/// Judges the dimensions of an image as shown; every bound is inclusive.
+/// Judges the dimensions of an image as shown. Every bound is inclusive.
 pub fn judge_dimensions(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
     judge_minimum(rules, found)?;
     judge_maximum(rules, found)?;

@@ -1,14 +1,15 @@
-//! The product of a job: what is to be kept of an image.
-//! Does not know descriptors.
+//! The product of a job: the bytes to keep.
 
 use words::dimensions::Dimensions;
 use words::media_type::Format;
 
-/// What a job made of its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Product {
-    /// The input is as it should be.
+    /// The input itself, which has these dimensions as shown.
     Same(Dimensions),
-    /// These bytes take its place.
-    New { format: Format, dimensions: Dimensions, bytes: Vec<u8> },
+    New {
+        format: Format,
+        dimensions: Dimensions,
+        bytes: Vec<u8>,
+    },
 }

@@ -1,18 +1,17 @@
 //! A raster: the pixels of one picture in memory, eight bits a channel.
-//! Does not know files, formats or what is done to it.
 
 use crate::job::Fault;
 use words::dimensions::Dimensions;
 
-/// What the bytes of a pixel mean, in their order.
+/// The meaning of the bytes of a pixel, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channels {
     Gray,
-    /// Alpha is not multiplied in, here and in `Rgba`.
+    /// Straight alpha, not premultiplied, here and in `Rgba`.
     GrayAlpha,
     Rgb,
     Rgba,
-    /// Ink: 0 is none, 255 is full.
+    /// 0 is no ink, 255 is full ink.
     Cmyk,
 }
 
@@ -32,7 +31,7 @@ impl Channels {
     }
 }
 
-/// Rows from top to bottom, pixels from left to right, nothing between them.
+/// Rows from top to bottom, pixels from left to right, without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raster {
     size: Dimensions,
@@ -50,7 +49,7 @@ impl Raster {
         Ok(Self { size, channels, pixels })
     }
 
-    /// All bytes zero.
+    /// A raster whose bytes are all zero.
     pub fn blank(size: Dimensions, channels: Channels) -> Self {
         Self { size, channels, pixels: vec![0; length(size, channels)] }
     }
@@ -80,7 +79,7 @@ impl Raster {
         index(self.size.width) * self.channels.count()
     }
 
-    /// Makes each pixel of another kind out of one of this; rows keep their places.
+    /// A raster of the same size with other channels, converted pixel by pixel.
     pub fn map<const FROM: usize, const TO: usize>(
         &self,
         channels: Channels,
@@ -92,13 +91,13 @@ impl Raster {
     }
 }
 
-/// Bytes of a raster.
+/// How many bytes a raster has.
 pub fn length(size: Dimensions, channels: Channels) -> usize {
     let pixels = usize::try_from(size.pixels()).unwrap_or(usize::MAX);
     pixels.saturating_mul(channels.count())
 }
 
-/// A side or a place as an index. No supported machine has a smaller one.
-pub fn index(side: u32) -> usize {
-    usize::try_from(side).unwrap_or(usize::MAX)
+/// A side, an offset or a length as an index, which has at least 32 bits on every supported machine.
+pub fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

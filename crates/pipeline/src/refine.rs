@@ -1,134 +1,129 @@
 //! Refining: one image file to its normal form, decoded to the last byte on the way.
-//! Does not know descriptors; bytes in, bytes out.
 
-use crate::animation;
-use crate::container::{self, Profile};
-use crate::decode::{self, Chroma, Source};
-use crate::encode::{self, Animation, Purpose, Target};
 use crate::exif::{self, Orientation};
+use crate::format::codec;
+use crate::format::codec::{Codec, Encoder, Source};
+use crate::format::encoding::{Purpose, Target};
+use crate::format::survey::Profile;
 use crate::job::{Fault, Limits};
 use crate::product::Product;
-use crate::step::Recipe;
-use crate::still;
-use crate::turned;
+use crate::step::Transformation;
+use crate::transcode;
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
-/// The normal form of an image, or word that it has it already.
+/// The normal form of an image, or the finding that it has that already.
 pub fn refine(
     format: Format,
     bytes: &[u8],
     normal: &Normal,
     limits: &Limits,
 ) -> Result<Product, Fault> {
-    let survey = decode::survey(format, bytes, limits)?;
-    let source = Source { format, bytes, survey: &survey, limits };
-    let result = normal.format.unwrap_or(format);
-    // A format without EXIF cannot say how its pixels are to be turned.
-    let orient = normal.orient || matches!(result, Format::Gif | Format::Avif);
-    let normal = &Normal { orient, ..normal.clone() };
-    let recipe = Recipe::normal(survey.size, survey.orientation(), normal)?;
-    recipe.within(survey.frames, limits)?;
-    let converts = normal.format.is_some_and(|wanted| wanted != format);
-    if converts || !recipe.only_turns() {
-        return encoded(&source, normal, &recipe);
+    let from = codec(format);
+    let survey = from.survey(bytes, limits)?;
+    let source = Source { codec: from, bytes, survey: &survey, limits };
+    let to = codec(normal.format.unwrap_or(format));
+    let normal = &Normal { orient: normal.orient || must_orient(to), ..normal.clone() };
+    let transformation = Transformation::normal(survey.size, survey.orientation(), normal)?;
+    transformation.check(survey.frames, limits)?;
+    let work = Work { source, to, normal, transformation };
+    if to.format != format || !transformation.only_turns() {
+        return work.encoded();
     }
-    if !format.is_writable() {
-        // Nothing can be written in this format, not even the same pixels turned: it stays as it came.
-        decode::verify(&source)?;
-        return Ok(Product::Same(shown(&source)));
+    if from.encode.is_none() {
+        // Not even the turned pixels can be written in this format: the file stays as it came.
+        (from.decode.verify)(&source)?;
+        return Ok(Product::Same(survey.shown()));
     }
-    if recipe.changes_pixels() {
-        return turned(&source, normal, &recipe);
+    if transformation.changes_pixels() {
+        return work.turned();
     }
-    let profile = decode::verify(&source)?;
+    let profile = (from.decode.verify)(&source)?;
     match normal.metadata {
-        Metadata::Keep => Ok(Product::Same(shown(&source))),
+        Metadata::Keep => Ok(Product::Same(survey.shown())),
         Metadata::Strip => stripped(&source, profile),
     }
 }
 
-/// The size as a viewer shows it that obeys the orientation.
-fn shown(source: &Source<'_>) -> words::dimensions::Dimensions {
-    let swaps = source.survey.orientation().swaps_sides();
-    if swaps { source.survey.size.swapped() } else { source.survey.size }
+/// Whether a format is written without EXIF, which could tell viewers how to turn its pixels.
+fn must_orient(codec: &Codec) -> bool {
+    codec.encode.is_some() && codec.container.with_exif.is_none()
 }
 
-/// The same pixels in a container without metadata. An orientation that was not applied stays: it says how the pixels look.
+/// The file without metadata, its pixels bit for bit. An orientation that was not applied stays: without it the picture would
+/// be shown on its side.
 fn stripped(source: &Source<'_>, profile: Profile) -> Result<Product, Fault> {
-    let mut bytes = container::rebuild(source.format, source.bytes, profile)?;
+    let mut bytes = (source.codec.container.strip)(source.bytes, profile)?;
     let orientation = source.survey.orientation();
     if orientation != Orientation::Upright {
-        bytes = container::with_exif(source.format, bytes, &exif::minimal(orientation))?;
+        bytes = source.codec.with_exif(bytes, &exif::minimal(orientation))?;
     }
-    let dimensions = shown(source);
+    let dimensions = source.survey.shown();
     if bytes == source.bytes {
         return Ok(Product::Same(dimensions));
     }
-    Ok(Product::New { format: source.format, dimensions, bytes })
+    Ok(Product::New { format: source.codec.format, dimensions, bytes })
 }
 
-/// A JPEG is turned without loss where its blocks allow it, else as it is coded; all else is decoded and encoded again.
-fn turned(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Product, Fault> {
-    if source.format != Format::Jpeg {
-        return encoded(source, normal, recipe);
-    }
-    let bare = container::rebuild(source.format, source.bytes, Profile::Kept)?;
-    let bare = Source { bytes: &bare, ..*source };
-    let quality = Target::new(source.format, normal.quality, Purpose::Stored).quality;
-    let bytes = match turned::without_loss(&bare, recipe.turn()) {
-        Some(bytes) => Some(bytes),
-        None => turned::by_planes(&bare, recipe.turn(), quality)?,
-    };
-    match bytes {
-        Some(bytes) => finished(source, normal, recipe, source.format, bytes),
-        None => encoded(source, normal, recipe),
-    }
+/// An image whose pixels change.
+struct Work<'a> {
+    source: Source<'a>,
+    /// The format of the result.
+    to: &'static Codec,
+    normal: &'a Normal,
+    transformation: Transformation,
 }
 
-fn encoded(source: &Source<'_>, normal: &Normal, recipe: &Recipe) -> Result<Product, Fault> {
-    let format = normal.format.unwrap_or(source.format);
-    let mut target = Target::new(format, normal.quality, Purpose::Stored);
-    if source.format == Format::Jpeg {
-        target.chroma = Chroma::of(source.bytes);
+impl Work<'_> {
+    /// Turns the coded picture where the format has a way to do that, else decodes and encodes it.
+    fn turned(&self) -> Result<Product, Fault> {
+        let Some(turn) = self.to.turn else { return self.encoded() };
+        let quality = self.target(self.to.encoder()?).quality;
+        match turn(&self.source, self.transformation.turn(), quality)? {
+            Some(bytes) => self.finished(bytes),
+            None => self.encoded(),
+        }
     }
-    if !format.is_writable() {
-        return Err(encode::unwritable(format));
-    }
-    let animated = source.survey.frames > 1;
-    if animated && Animation::is_for(source.format) && Animation::is_for(format) {
-        let bytes = animation::reworked(source, recipe, target)?;
-        return finished(source, normal, recipe, format, bytes);
-    }
-    if animated {
-        // Only the first picture is used, but all of them must be whole.
-        decode::verify(source)?;
-    }
-    let bytes = still::reworked(source, recipe, target)?;
-    finished(source, normal, recipe, format, bytes)
-}
 
-/// Puts back the EXIF structure of an image whose metadata is kept, or an orientation that was not applied.
-fn finished(
-    source: &Source<'_>,
-    normal: &Normal,
-    recipe: &Recipe,
-    format: Format,
-    bytes: Vec<u8>,
-) -> Result<Product, Fault> {
-    let orientation = source.survey.orientation();
-    let left = if normal.orient { Orientation::Upright } else { orientation };
-    let exif = match (&source.survey.exif, normal.metadata) {
-        (Some(exif), Metadata::Keep) if normal.orient => Some(exif::upright(exif)),
-        (Some(exif), Metadata::Keep) => Some(exif.clone()),
-        (_, Metadata::Strip) if left != Orientation::Upright => Some(exif::minimal(left).to_vec()),
-        _ => None,
-    };
-    let bytes = match exif {
-        Some(exif) => container::with_exif(format, bytes, &exif)?,
-        None => bytes,
-    };
-    let result = recipe.result();
-    let dimensions = if left.swaps_sides() { result.swapped() } else { result };
-    Ok(Product::New { format, dimensions, bytes })
+    fn encoded(&self) -> Result<Product, Fault> {
+        let encoder = self.to.encoder()?;
+        let mut target = self.target(encoder);
+        if let Some(chroma) = self.source.codec.decode.chroma {
+            target.chroma = chroma(self.source.bytes);
+        }
+        let (source, transformation) = (&self.source, &self.transformation);
+        if source.survey.frames > 1 {
+            if let Some(bytes) = transcode::animation(source, transformation, encoder, target)? {
+                return self.finished(bytes);
+            }
+            // Only the first frame is used, but all of them must be complete.
+            (source.codec.decode.verify)(source)?;
+        }
+        self.finished(transcode::picture(source, transformation, encoder, target)?)
+    }
+
+    fn target(&self, encoder: &Encoder) -> Target {
+        encoder.target(self.normal.quality, Purpose::Stored)
+    }
+
+    /// Puts back EXIF: all of it where metadata is kept, else an orientation that was not applied.
+    fn finished(&self, bytes: Vec<u8>) -> Result<Product, Fault> {
+        let Self { source, to, normal, transformation } = self;
+        let orientation = source.survey.orientation();
+        let left = if normal.orient { Orientation::Upright } else { orientation };
+        let exif = match (&source.survey.exif, normal.metadata) {
+            (Some(exif), Metadata::Keep) if normal.orient => Some(exif::upright(exif)),
+            (Some(exif), Metadata::Keep) => Some(exif.clone()),
+            (_, Metadata::Strip) if left != Orientation::Upright => {
+                Some(exif::minimal(left).to_vec())
+            }
+            _ => None,
+        };
+        let bytes = match exif {
+            Some(exif) => to.with_exif(bytes, &exif)?,
+            None => bytes,
+        };
+        let dimensions = left.applied_to(transformation.result());
+        Ok(Product::New { format: to.format, dimensions, bytes })
+    }
 }

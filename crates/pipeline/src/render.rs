@@ -1,18 +1,17 @@
 //! Rendering: one stored image to one variant of it.
-//! Does not know where variants are kept; bytes in, bytes out.
 
-use crate::animation;
-use crate::decode::{self, Source};
-use crate::encode::{Animation, Purpose, Target};
+use crate::format::codec;
+use crate::format::codec::Source;
+use crate::format::encoding::Purpose;
 use crate::job::{Fault, Limits};
 use crate::product::Product;
-use crate::step::Recipe;
-use crate::still;
+use crate::step::Transformation;
+use crate::transcode;
 use words::media_type::Format;
 use words::variant::Variant;
 
 /// A variant, always newly encoded and without metadata. GIF and WebP variants of animations are animated; others show
-/// the first picture.
+/// the first frame.
 pub fn render(
     format: Format,
     bytes: &[u8],
@@ -20,15 +19,19 @@ pub fn render(
     quality: Option<u8>,
     limits: &Limits,
 ) -> Result<Product, Fault> {
-    let survey = decode::survey(format, bytes, limits)?;
-    let source = Source { format, bytes, survey: &survey, limits };
-    let recipe = Recipe::variant(survey.size, survey.orientation(), variant.spec);
-    let target = Target::new(variant.format, quality, Purpose::Variant);
-    let animated = survey.frames > 1 && Animation::is_for(format);
-    let bytes = if animated && Animation::is_for(variant.format) {
-        animation::reworked(&source, &recipe, target)?
-    } else {
-        still::reworked(&source, &recipe, target)?
+    let decoder = codec(format);
+    let survey = decoder.survey(bytes, limits)?;
+    let source = Source { codec: decoder, bytes, survey: &survey, limits };
+    let transformation = Transformation::variant(survey.size, survey.orientation(), variant.spec);
+    let encoder = codec(variant.format).encoder()?;
+    let target = encoder.target(quality, Purpose::Variant);
+    let animation = match survey.frames {
+        0 | 1 => None,
+        _ => transcode::animation(&source, &transformation, encoder, target)?,
     };
-    Ok(Product::New { format: variant.format, dimensions: recipe.result(), bytes })
+    let bytes = match animation {
+        Some(bytes) => bytes,
+        None => transcode::picture(&source, &transformation, encoder, target)?,
+    };
+    Ok(Product::New { format: variant.format, dimensions: transformation.result(), bytes })
 }

@@ -1,14 +1,15 @@
-//! The access policy: which owner, group and modes a table fixes, and what becomes of those that programs ask for.
-//! Does not know who may ask for what: the kernel decides that, from what `stat` shows.
+//! Access policies: the owner, group and modes that a table fixes, and their effect on those that programs ask for. Permission is
+//! the kernel's to check, against what `stat` shows.
 
 use crate::attachment::{Access, Amendment};
 
-/// Permission bits of a file that no program gives any and no policy fixes: what is fetched, or tried again.
+/// Permission bits of a file whose mode neither a program nor a policy decides, such as one that is downloaded.
 pub const FILE_MODE: u32 = 0o644;
-/// The same of a row.
+/// Permission bits of a row whose mode neither a program nor a policy decides.
 pub const DIR_MODE: u32 = 0o755;
 
-/// What a table, or the mount for all of them, says of its rows and files. `None`: whoever makes one decides, and its umask.
+/// The policy of a table, or of the mount for all tables. A value of `None` is decided by the program that makes a row or file,
+/// and by its umask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
     pub uid: Option<u32>,
@@ -17,7 +18,7 @@ pub struct Policy {
     pub dir_mode: Option<u32>,
 }
 
-/// What is fixed of one file or row.
+/// The values that a policy fixes for one file or row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fixed {
     pub uid: Option<u32>,
@@ -26,7 +27,7 @@ pub struct Fixed {
     pub mode: Option<u32>,
 }
 
-/// What a move brings: to the file at its new place, and with an exchange to the one that comes back for it.
+/// The policies at both ends of a move: for the file that moves, and for the one that an exchange brings back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Terms {
     pub there: Fixed,
@@ -34,7 +35,7 @@ pub struct Terms {
 }
 
 impl Policy {
-    /// This policy, with another's word on what it leaves open.
+    /// This policy, completed by another where it fixes nothing.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -45,19 +46,19 @@ impl Policy {
         }
     }
 
-    /// What is fixed of rows.
+    /// The values that are fixed for rows.
     pub fn rows(self) -> Fixed {
         Fixed { uid: self.uid, gid: self.gid, mode: self.dir_mode }
     }
 
-    /// What is fixed of the files of a field, whose own mode goes first.
+    /// The values that are fixed for the files of a field. The field's own mode, if it has one, comes first.
     pub fn files(self, mode: Option<u32>) -> Fixed {
         Fixed { uid: self.uid, gid: self.gid, mode: mode.or(self.file_mode) }
     }
 }
 
 impl Fixed {
-    /// What a new file gets of what was asked for, and one that is moved in of what it had.
+    /// The access of a file at this place: as requested (after a move, as before), except for what the policy fixes.
     pub fn of(self, asked: Access) -> Access {
         Access {
             uid: self.uid.unwrap_or(asked.uid),
@@ -66,12 +67,13 @@ impl Fixed {
         }
     }
 
-    /// Whether a file could be moved in and stay as it is.
+    /// Whether a file with this access would keep it here.
     pub fn agrees(self, access: Access) -> bool {
         self.of(access) == access
     }
 
-    /// What is left of a `chmod` or `chown`: asking for anything but what is fixed changes nothing. Times are nobody's policy.
+    /// The part of a `chmod` or `chown` that takes effect: a fixed value can only be set to what it is fixed to. No policy fixes
+    /// times.
     pub fn leave(self, amendment: Amendment) -> Amendment {
         let kept = |asked: Option<u32>, fixed: Option<u32>| {
             asked.filter(|asked| fixed.is_none_or(|fixed| fixed == *asked))
@@ -95,7 +97,7 @@ mod tests {
         Policy { uid: Some(33), gid: Some(34), file_mode: Some(0o640), dir_mode: Some(0o2750) };
 
     #[test]
-    fn what_no_policy_fixes_is_as_it_was_asked_for() {
+    fn a_value_that_no_policy_fixes_is_as_requested() {
         let open = Policy::default();
         assert_eq!((open.rows().of(ASKED), open.files(None).of(ASKED)), (ASKED, ASKED));
         let group = Policy { gid: Some(34), ..open };
@@ -103,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_table_fixes_is_the_same_whatever_was_asked_for() {
+    fn a_value_that_a_table_fixes_does_not_depend_on_the_request() {
         assert_eq!(TABLE.rows().of(ASKED), Access { uid: 33, gid: 34, mode: 0o2750 });
         assert_eq!(TABLE.files(None).of(ASKED), Access { uid: 33, gid: 34, mode: 0o640 });
     }
 
     #[test]
-    fn the_fields_mode_goes_before_the_tables_and_the_tables_word_before_the_mounts() {
+    fn a_fields_mode_overrides_its_tables_and_a_tables_policy_the_mounts() {
         assert_eq!(TABLE.files(Some(0o600)).mode, Some(0o600));
         let mount = Policy { uid: Some(1), gid: Some(2), file_mode: Some(0o644), dir_mode: None };
         let table = Policy { uid: Some(33), ..Policy::default() };
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chmod_or_chown_to_anything_but_what_is_fixed_changes_nothing() {
+    fn a_chmod_or_chown_to_another_than_the_fixed_value_changes_nothing() {
         let asked = Amendment {
             uid: Some(0),
             gid: Some(34),
@@ -127,14 +129,18 @@ mod tests {
             modified: Some(Timestamp(2)),
         };
         let left = Amendment { uid: None, mode: None, ..asked };
-        assert_eq!(TABLE.files(None).leave(asked), left, "the fixed group may be asked for");
+        assert_eq!(TABLE.files(None).leave(asked), left, "the fixed group may be set");
         assert_eq!(Fixed::default().leave(asked), asked);
         let mode = Policy { file_mode: Some(0o777), ..Policy::default() }.files(None);
-        assert_eq!(mode.leave(asked), asked, "an old file comes into line");
+        assert_eq!(
+            mode.leave(asked),
+            asked,
+            "a file from before the policy may be brought into line"
+        );
     }
 
     #[test]
-    fn a_file_agrees_with_what_would_not_change_it() {
+    fn a_file_agrees_with_a_policy_that_would_not_change_it() {
         let files = TABLE.files(None);
         assert!(files.agrees(files.of(ASKED)) && !files.agrees(ASKED));
         assert!(Fixed::default().agrees(ASKED));

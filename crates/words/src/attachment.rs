@@ -1,5 +1,4 @@
-//! An attachment: an inode with one blob, attributes and times; and the keys and numbers that name the parts.
-//! Does not know the catalogue that keeps it.
+//! An attachment: an inode with one blob, attributes and times; and the keys and numbers of its parts.
 
 use std::fmt;
 
@@ -8,18 +7,18 @@ use crate::dimensions::Dimensions;
 use crate::media_type::MediaType;
 use crate::timestamp::Timestamp;
 
-/// Names one blob for ever: the digest of its bytes and a generation. A key is never written twice
-/// and never used again after its blob is deleted, so that a late delete can hit nothing new.
+/// The key of one blob for ever: the digest of its bytes and a generation. A key is never written twice and never used again
+/// after its blob is deleted, so that a late delete cannot hit a new blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey {
-    /// Where it lies. A generation is given out once over all stores, so the text of a key says nothing of it.
+    /// The store that holds the blob. It is no part of the text of a key: generations are unique over all stores.
     pub store: StoreId,
     pub digest: Digest,
     pub generation: u64,
 }
 
 impl BlobKey {
-    /// Accepts what `Display` prints: `<64 hexadecimal digits>.<generation>`, of a blob in this store.
+    /// Accepts what `Display` prints, `<64 hexadecimal digits>.<generation>`, as the key of a blob in this store.
     pub fn parse(store: StoreId, text: &str) -> Option<Self> {
         let (digest, generation) = text.split_once('.')?;
         let digest = Digest::parse(digest)?;
@@ -27,8 +26,7 @@ impl BlobKey {
         (key.to_string() == text).then_some(key)
     }
 
-    /// Where a store keeps it, and what follows the base of a public URL: `1f/1f2e...9a.7`. Digits alone, so that it can
-    /// be joined to a path and needs no encoding.
+    /// The path of the blob in its store, and behind the base of its public URL: `1f/1f2e...9a.7`. It needs no encoding.
     pub fn path(&self) -> String {
         let [first, ..] = *self.digest.as_bytes();
         format!("{first:02x}/{self}")
@@ -41,7 +39,7 @@ impl fmt::Display for BlobKey {
     }
 }
 
-/// Numbers that the catalogue gives out; never used again, so that inode numbers made of them are stable and unique.
+/// Numbers that the catalogue gives out and never uses again, so that inode numbers made of them are stable and unique.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -54,7 +52,7 @@ number!(
     TableId
 );
 number!(
-    /// A field of a table, known to the catalogue since it was first configured.
+    /// A field of a table. The catalogue keeps the number also while the field is not configured.
     FieldId
 );
 number!(
@@ -124,13 +122,13 @@ impl Amendment {
     }
 }
 
-/// What is known of stored bytes. The same for every attachment of one blob.
+/// What is known of the bytes of a blob, the same for every attachment of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     pub media_type: MediaType,
     /// Bytes.
     pub length: u64,
-    /// For images.
+    /// Only of images.
     pub dimensions: Option<Dimensions>,
 }
 
@@ -155,11 +153,11 @@ pub struct Attachment {
     pub version: u64,
     /// The name that the client wrote, `IMG_1234.JPG`.
     pub original_filename: String,
-    /// The URL that it came from.
+    /// The URL that the file was downloaded from.
     pub source: Option<String>,
-    /// What was sent, where the field keeps it.
+    /// The file as it was sent, if the field keeps it.
     pub original: Option<Box<Original>>,
-    /// How many slots hold it: `st_nlink`. 0 while it is held or in the trash.
+    /// How many slots link it: `st_nlink`. 0 while it is held or in the trash.
     pub links: u32,
 }
 

@@ -1,5 +1,4 @@
 //! A byte count as people write it: `5 MiB`.
-//! Does not know what is counted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +15,7 @@ const UNITS: [(&str, u64); 9] = [
     ("TB", 1_000_000_000_000),
 ];
 
-/// A number of bytes. Prints with the largest binary unit that keeps it readable.
+/// A number of bytes. Prints in the largest binary unit of which it has at least one, with one decimal if that is not 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteCount(pub u64);
 

@@ -1,5 +1,4 @@
 //! A day of the calendar in UTC, as the trash names its directories.
-//! Does not know clocks or time zones.
 
 use std::fmt;
 
@@ -26,7 +25,7 @@ impl Day {
         (found.to_string() == text).then_some(found)
     }
 
-    /// The first moment of it.
+    /// Midnight, at which the day begins.
     pub fn start(self) -> Timestamp {
         Timestamp(i64::from(self.0).saturating_mul(NANOS))
     }
@@ -47,7 +46,7 @@ impl fmt::Display for Day {
     }
 }
 
-/// The count of a date (Howard Hinnant's `days_from_civil`); of a date that the calendar lacks, that of another.
+/// Days from 1970-01-01 to a date (Howard Hinnant's `days_from_civil`). A date that does not exist gets the number of another.
 fn day_count(year: i64, month: i64, day: i64) -> i64 {
     let shifted_year = if month <= 2 { year - 1 } else { year };
     let era = shifted_year.div_euclid(400);

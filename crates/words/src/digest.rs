@@ -1,5 +1,4 @@
 //! A digest: the BLAKE3 hash of a blob's bytes, which names the blob.
-//! Does not read files.
 
 use std::fmt;
 

@@ -1,12 +1,11 @@
 //! Width and height of an image in pixels.
-//! Does not know where the numbers come from.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Width and height in pixels, as shown: after the EXIF orientation where one is applied.
+/// Width and height in pixels. Those of a stored image are as shown, with its EXIF orientation applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Dimensions {
     pub width: u32,
@@ -31,7 +30,7 @@ impl Dimensions {
         Self::new(self.height, self.width)
     }
 
-    /// The largest size of the same ratio inside `bounds`; never larger than `self`, never below 1x1.
+    /// The largest size with the same ratio inside `bounds`; never larger than `self`, never below 1x1.
     pub fn fit_inside(self, bounds: Self) -> Self {
         if self.width <= bounds.width && self.height <= bounds.height {
             return self;

@@ -1,14 +1,18 @@
-//! The words of mediafs: the values that every room speaks of. None of them does I/O.
+//! The words of mediafs: the values that rooms hand to one another. None of them does I/O.
 
 pub mod access;
 pub mod attachment;
+pub mod author;
 pub mod byte_count;
 pub mod day;
 pub mod digest;
 pub mod dimensions;
+pub mod download;
 pub mod link;
+pub mod locator;
 pub mod media_type;
 pub mod place;
+pub mod quarantine_bounds;
 pub mod quota;
 pub mod refusal;
 pub mod rendition;
@@ -17,6 +21,7 @@ pub mod row;
 pub mod rule;
 pub mod schema;
 pub mod scratch;
+pub mod shortcut;
 pub mod slot;
 pub mod space;
 pub mod template;

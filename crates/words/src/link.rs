@@ -1,27 +1,27 @@
-//! A link: a place with the attachment that hangs from it.
+//! A link: a name of an attachment in the tree.
 
 use crate::attachment::Attachment;
 use crate::place::Place;
 use crate::slot::Name;
 
-/// A slot with what hangs from it.
+/// A slot with the attachment that it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub place: Place,
     /// The name that the field was written with: `avatar`, `avatar.JPG`.
     pub written: Name,
     pub attachment: Attachment,
-    /// Its place among the items of a collection, which follow one another by it; 0 elsewhere.
+    /// The position that orders the items of a collection; 0 in a field that holds one file.
     pub position: u64,
 }
 
-/// How a name may be given to what may be taken already.
+/// What happens to a name that is taken already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collision {
-    /// What was there loses the name.
+    /// The attachment that had the name loses it.
     Replace,
-    /// [`Error::Taken`] if anything is there (`RENAME_NOREPLACE`, `link`).
+    /// Fails if the name is taken (`RENAME_NOREPLACE`, `link`).
     Refuse,
-    /// Both change places (`RENAME_EXCHANGE`); [`Error::Missing`] if nothing is there.
+    /// The two attachments change places (`RENAME_EXCHANGE`). Fails if the name is free.
     Exchange,
 }

@@ -1,5 +1,4 @@
-//! Media types (MIME), the image formats among them, and the file extensions that go with each.
-//! Does not look at bytes: `pipeline::identify` does.
+//! Media types (MIME), the image formats among them, and the file extensions of each.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -76,7 +75,7 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("text/markdown", &["md"]),
 ];
 
-/// A name without and with the extension that names a media type: of `v1.2` all is the name.
+/// A name split from an extension that stands for a media type. `v1.2` has none.
 pub fn split(name: &Name) -> (&str, Option<&str>) {
     match name.split_extension() {
         (stem, Some(extension)) if MediaType::of_extension(extension).is_some() => {
@@ -104,7 +103,7 @@ impl MediaType {
         Self(Cow::Borrowed(text))
     }
 
-    /// What an extension stands for, in any case: `JPG` is `image/jpeg`. Unknown ones are `None`.
+    /// The type that an extension stands for, in any case: `JPG` is `image/jpeg`. `None` if it is unknown.
     pub fn of_extension(extension: &str) -> Option<Self> {
         let lower = extension.to_ascii_lowercase();
         let row = EXTENSIONS.iter().find(|(_, names)| names.contains(&lower.as_str()));
@@ -164,7 +163,7 @@ impl Format {
         }
     }
 
-    /// The name that `format = "..."` takes in the configuration.
+    /// The name of the format in the configuration, as in `format = "jpeg"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
@@ -178,7 +177,7 @@ impl Format {
     }
 }
 
-/// A rule for media types: one type (`image/png`) or all of a kind (`image/*`).
+/// A pattern of media types: one type (`image/png`) or all of a kind (`image/*`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypePattern {
     Exact(MediaType),

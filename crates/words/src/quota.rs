@@ -1,5 +1,5 @@
-//! Quotas: who is charged for what, and how much each may have.
-//! Does not count: the catalogue does for what is attached, the library for scratch, the tree for open drafts.
+//! Quotas: who is charged for what, and how much each may have. The catalogue counts what is attached, the library scratch, the
+//! tree open drafts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,40 +8,40 @@ use crate::attachment::TableId;
 use crate::byte_count::ByteCount;
 use crate::slot::Name;
 
-/// Drafts that one user may have open where no quota says otherwise.
+/// How many drafts a user may have open without a quota.
 pub const DRAFTS: u64 = 4_096;
 
-/// Root is charged like anybody, and held to no quota of users.
+/// Root is charged like other users, but no quota of users limits it.
 const ROOT: u32 = 0;
 
-/// Who is charged: every name in the tree is charged to its table and to the owner of what it leads to.
+/// An account that is charged. Every name in the tree is charged to its table and to the owner of its attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     Table(TableId),
     Uid(u32),
 }
 
-/// What is counted. Each is a key of a quota's section.
+/// What is counted. Each is a key in the section of a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Of what is attached, with the bytes as they were sent where those are kept. Once for each name.
+    /// Bytes of attachments, once for each name, and of the files as they were sent where those are kept.
     Bytes,
-    /// Names.
+    /// Names of attachments.
     Files,
-    /// Drafts that are open.
+    /// Open drafts.
     Drafts,
     /// Bytes of scratch files.
     Scratch,
 }
 
-/// What an account is charged for what is attached.
+/// What an account is charged for attachments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub files: u64,
     pub bytes: u64,
 }
 
-/// How much an account may have. `None`: as much as there is room for.
+/// How much an account may have. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
     pub bytes: Option<u64>,
@@ -50,16 +50,16 @@ pub struct Quota {
     pub scratch: Option<u64>,
 }
 
-/// The quotas as they are configured.
+/// The configured quotas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quotas {
     pub tables: BTreeMap<Name, Quota>,
-    /// Of each user that has none of its own.
+    /// The quota of each user without one of its own.
     pub uid: Quota,
     pub uids: BTreeMap<u32, Quota>,
 }
 
-/// The quotas by the numbers that the catalogue gave the tables.
+/// The configured quotas by the numbers that the catalogue gave the tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     pub tables: BTreeMap<TableId, Quota>,
@@ -67,14 +67,14 @@ pub struct Limits {
     pub uids: BTreeMap<u32, Quota>,
 }
 
-/// A quota that is not kept.
+/// A change that would exceed a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excess {
     pub account: Account,
     pub measure: Measure,
-    /// What the account has.
+    /// How much the account has.
     pub used: u64,
-    /// What it would have.
+    /// How much it would have after the change.
     pub wanted: u64,
     pub allowed: u64,
 }
@@ -88,15 +88,15 @@ impl Limits {
         }
     }
 
-    /// Holds a change to the quota of its account. What shrinks, or stays as it is, is never in the way: a quota that was
-    /// lowered deletes nothing.
+    /// Checks a change against the quota of its account. An account that does not grow passes even above its quota, which may
+    /// have been lowered.
     pub fn check(&self, account: Account, before: Usage, after: Usage) -> Result<(), Excess> {
         let quota = self.of(account);
         check(account, (Measure::Files, quota.files), before.files, after.files)?;
         check(account, (Measure::Bytes, quota.bytes), before.bytes, after.bytes)
     }
 
-    /// Whether a table has a quota of scratch.
+    /// Whether any table has a quota of scratch.
     pub fn count_scratch_by_table(&self) -> bool {
         self.tables.values().any(|quota| quota.scratch.is_some())
     }
@@ -118,7 +118,7 @@ pub fn check(
 }
 
 impl Quota {
-    /// Whether what is attached is limited.
+    /// Whether attachments are limited.
     pub fn limits_attachments(&self) -> bool {
         self.bytes.is_some() || self.files.is_some()
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_the_quota_of_its_own_or_that_of_everybody() {
+    fn a_user_has_a_quota_of_its_own_or_the_common_one() {
         let of = |uid| limits().of(Account::Uid(uid)).bytes;
         assert_eq!((of(1), of(7)), (Some(50), None));
     }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shrinks_is_never_over_a_quota() {
+    fn a_change_that_shrinks_an_account_never_exceeds_a_quota() {
         let usage = |bytes| Usage { files: 1, bytes };
         let check = |from, to| limits().check(Account::Uid(1), usage(from), usage(to));
         assert_eq!(check(90, 80), Ok(()));

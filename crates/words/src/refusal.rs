@@ -1,5 +1,4 @@
-//! A refusal: why a file was not taken, in words that a person can act on.
-//! Does not know errnos (`fuse::errno` does) nor where refusals are kept (`library::refuse` does).
+//! A refusal: why a file was not accepted, in words that a person can act on.
 
 use std::fmt;
 
@@ -8,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::slot::Slot;
 use crate::timestamp::Timestamp;
 
-/// The rule that was broken. Serialises as the key of the configuration where there is one.
+/// The rule that was broken. Serialises as its key, which for a rule of a field is that of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     MaxSize,
     MinSize,
     ContentTypes,
-    /// The extension names a type that the field never takes.
+    /// The extension stands for a type that the field never takes.
     Extension,
     MinWidth,
     MinHeight,
@@ -26,23 +25,23 @@ pub enum Rule {
     MaxPixels,
     /// The bytes end before the image does.
     Truncated,
-    /// The bytes are not what their format says.
+    /// The bytes break the rules of their format.
     Corrupt,
     /// Decoding would take more memory, time, frames or scans than allowed.
     Bomb,
-    /// The name or the row's id is not one.
+    /// The name, or the id of the row, breaks the rules for names.
     Name,
-    /// The row went away while the file was written.
+    /// The row was removed while the file was written.
     RowGone,
     /// The daemon or the writer ended before the file was closed.
     Interrupted,
-    /// Scratch that nobody fetched within its time.
+    /// A scratch file whose lifetime has ended.
     Expired,
-    /// Bytes in the quarantine whose reason cannot be read: no refusal has this rule.
+    /// An entry of the quarantine whose reason cannot be read. No refusal has this rule.
     Unreadable,
-    /// A file was closed under a name that no field has: a notice, nothing is refused.
+    /// A file was closed under a name that no field has. A notice: nothing is refused.
     NotAField,
-    /// What was written to `row.json` is no patch of the row's metadata.
+    /// The text that was written to `row.json` is no patch of the row's metadata.
     Json,
     /// The collection is full.
     MaxItems,
@@ -50,20 +49,20 @@ pub enum Rule {
     Quota,
     /// The extended attributes of a file are too many, or too long.
     Attributes,
-    /// What was to be attached by its URL is none, or cannot be read as one.
+    /// The text that should be a URL is none.
     Url,
-    /// The URL, or an address behind it, is none that may be fetched from.
+    /// The policy forbids the URL, or an address of its host.
     UrlPolicy,
-    /// The URL's host is not found, or cannot be reached.
+    /// The host of the URL is not found or cannot be reached.
     UrlHost,
-    /// The URL's host was not quick enough.
+    /// The host of the URL was too slow.
     UrlTimeout,
-    /// The URL's host answered with something else than a file.
+    /// The host of the URL answered with something else than a file.
     UrlAnswer,
 }
 
 impl Rule {
-    /// The key as it stands in messages, `errors.jsonl` and the configuration.
+    /// The key in messages, in `errors.jsonl` and in the configuration.
     pub fn key(self) -> &'static str {
         match self {
             Self::MaxSize => "max_size",
@@ -99,7 +98,7 @@ impl Rule {
     }
 }
 
-/// What the rule found: said without knowing where the file was going.
+/// A broken rule, described without the place of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     pub rule: Rule,
@@ -117,7 +116,7 @@ pub struct Violation {
 
 #[doc(hidden)]
 impl Violation {
-    /// An image of 40x40 where 64x64 is the least: an example for tests.
+    /// An example for tests: an image of 40x40 where 64x64 is the least.
     pub fn small_image() -> Self {
         Self {
             rule: Rule::MinWidth,
@@ -142,8 +141,8 @@ pub struct Refusal {
     pub violation: Violation,
 }
 
-/// Names one refusal in every layer: errno's log line, `errors.jsonl`, the quarantine's directory.
-/// 55 bits, written as eleven characters of Crockford's base 32: milliseconds since 2020 and a counter, so that ids sort by time.
+/// The id of a refusal, the same in the log, in `errors.jsonl` and as a directory of the quarantine. 55 bits, written as eleven
+/// characters of Crockford's base 32: milliseconds since 2020 and a counter, so that ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RefusalId(u64);
 

@@ -4,15 +4,15 @@ use crate::attachment::{BlobKey, Content, VariantId};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
-/// A rendered variant. Belongs to the original's blob, not to one attachment.
+/// A rendered variant. It belongs to the blob of the original, whose attachments share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantRecord {
     pub id: VariantId,
     pub original: BlobKey,
     pub variant: Variant,
-    /// Where its own bytes are.
+    /// The blob of the variant itself.
     pub blob: BlobKey,
     pub content: Content,
-    /// When the original's blob was first stored: the variant's mtime.
+    /// When the blob of the original was first stored: the mtime of the variant.
     pub committed: Timestamp,
 }

@@ -1,5 +1,4 @@
-//! The rules of a field: what it takes, and what is done to what it takes (CONTRACT 3).
-//! Pure values; judging is `pipeline::policy`, doing is `pipeline::step`.
+//! The rules of a field: which files it takes, and the normal form that it gives them (CONTRACT 3).
 
 use serde::{Deserialize, Serialize};
 
@@ -7,16 +6,16 @@ use crate::byte_count::ByteCount;
 use crate::dimensions::Dimensions;
 use crate::media_type::{Format, TypePattern};
 
-/// Whether a field's bytes are looked into.
+/// Whether a field holds images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Any file: identified, counted, stored untouched.
+    /// Any file: identified and stored as it was sent.
     File,
     /// An image that decodes completely.
     Image,
 }
 
-/// What a field takes. `None` and an empty list mean 'no such rule'.
+/// The files that a field takes. `None` and an empty list are no rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     pub kind: Kind,
@@ -25,36 +24,36 @@ pub struct Rules {
     pub content_types: Vec<TypePattern>,
     pub min_width: Option<u32>,
     pub min_height: Option<u32>,
-    /// For an image never above 65,535; 16,384 unless configured.
+    /// Of an image field, 16,384 unless configured and never above 65,535.
     pub max_width: Option<u32>,
     pub max_height: Option<u32>,
-    /// Width / height, inclusive.
+    /// Width divided by height, inclusive.
     pub min_ratio: Option<f64>,
     pub max_ratio: Option<f64>,
     pub max_pixels: Option<u64>,
     pub normal: Normal,
 }
 
-/// The normal form of an image: what is done before it is stored.
+/// The normal form of an image, into which it is brought before it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Normal {
     /// Apply the EXIF orientation to the pixels.
     pub orient: bool,
     pub metadata: Metadata,
-    /// Shrink into this box; never enlarges.
+    /// Shrink the image into this box; never enlarge it.
     pub fit: Option<Dimensions>,
     pub resize: Option<Resize>,
-    /// Cut, after the resize.
+    /// Applied after the resize.
     pub crop: Option<Crop>,
     pub format: Option<Format>,
-    /// 1 to 100, for the formats that lose something.
+    /// 1 to 100, for lossy formats.
     pub quality: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metadata {
-    /// EXIF, XMP, IPTC, comments and all that follows the end of the image go; the colour profile stays or is converted.
+    /// Remove EXIF, XMP, IPTC, comments and all bytes behind the image. The ICC profile stays, or colours are converted to sRGB.
     Strip,
     Keep,
 }
@@ -76,7 +75,7 @@ pub struct Crop {
     pub bottom: Edge,
 }
 
-/// The place of an edge: pixels, or per cent of the image's side.
+/// The position of an edge, in pixels or in per cent of the image's side.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Edge {
     Pixels(u32),
@@ -84,13 +83,13 @@ pub enum Edge {
 }
 
 impl Edge {
-    /// The edge in pixels on a side of this length, at most that length.
+    /// The position in pixels on a side of this length, at most that length.
     pub fn on(self, side: u32) -> u32 {
         match self {
             Self::Pixels(pixels) => pixels.min(side),
             Self::Percent(percent) => {
                 let part = (f64::from(side) * percent / 100.0).round();
-                // Float-to-int casts saturate; the percentage was checked to lie in 0..=100.
+                // The cast saturates; the percentage was checked to lie in 0..=100.
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
                 let pixels = part as u32;
                 pixels.min(side)

@@ -1,5 +1,4 @@
-//! The schema: which tables and fields there are, as the configuration declares them.
-//! Does not read the configuration; does not know what is stored.
+//! The schema: the tables, fields and drop boxes that the configuration declares.
 
 use std::time::Duration;
 
@@ -13,21 +12,21 @@ use crate::variant::{Spec, Variant};
 
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    /// In the order of the configuration; names are unique.
+    /// In the order of the configuration. Names are unique.
     pub tables: Vec<Table>,
     pub boxes: Vec<DropBox>,
 }
 
-/// A folder below `/drop`: each file that is finished there becomes a new row.
+/// A directory below `/drop`: each file that is complete there becomes a new row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropBox {
     pub name: Name,
     pub table: Name,
     /// The field of the new row that the file is attached to.
     pub field: Name,
-    /// What the new row is called.
+    /// The id of the new row.
     pub id: Template,
-    /// How long nobody must have written to a file for it to be finished.
+    /// A file is complete if nobody has written to it for so long.
     pub settle: Duration,
 }
 
@@ -35,12 +34,12 @@ pub struct DropBox {
 pub struct Table {
     pub name: Name,
     pub id: IdRule,
-    /// Owner, group and modes that it fixes; what it leaves open is the mount's.
+    /// The owner, group and modes that the table fixes. The mount's policy completes it.
     pub access: Policy,
     pub fields: Vec<Field>,
 }
 
-/// What a row may be called.
+/// Which ids the rows of a table may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdRule {
     /// Decimal digits without a leading zero, up to 19.
@@ -56,60 +55,60 @@ pub struct Field {
     pub name: Name,
     pub rules: Rules,
     pub collection: Collection,
-    /// How many items a collection takes.
+    /// How many items a collection may have.
     pub max_items: Option<u64>,
-    /// Whether the bytes are kept as they were sent, too.
+    /// Whether the file is kept as it was sent, too, beside its normal form.
     pub keep_original: bool,
     pub on_refuse: OnRefuse,
     pub report: Report,
-    /// The name of the store that holds its blobs; none: the library's own.
+    /// The store that holds its blobs; `None` is the library's own.
     pub store: Option<Name>,
-    /// What `/thumbs` lists even before it is rendered.
+    /// Variants that `/thumbs` lists before they are rendered.
     pub thumbnails: Vec<Preset>,
     pub sizes: Sizes,
-    /// Whether a blob goes when its last link goes.
+    /// Whether a blob is deleted when it has lost its last link.
     pub delete_orphan: bool,
-    /// Permission bits of its attachments, where the field fixes its own.
+    /// Permission bits of its attachments, which override those of the table.
     pub mode: Option<u32>,
 }
 
-/// How many files a field holds, and by which names.
+/// How many files a field holds, and under which names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collection {
     /// One, under the field's own name.
     One,
     /// Any number, in the order of arrival, under the names that clients give them.
     List,
-    /// One for each key: the name without its extension.
+    /// One for each key, which is the name without its extension.
     Dict,
 }
 
-/// What the writer of refused bytes is told.
+/// What `close` returns to the writer of a refused file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRefuse {
     /// The errno of the refusal.
     Refuse,
-    /// Success: the bytes are in the quarantine (FTP servers, scanners).
+    /// Success. The file is in the quarantine (for FTP servers and scanners).
     Quarantine,
 }
 
-/// Where a refusal is told beside the errno, `last-error` and the log.
+/// Where a refusal is reported beside the errno and `last-error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     Log,
-    /// In `<name>.REFUSED.txt` beside the refused name, where the field is a collection.
+    /// In the log, and in `<name>.REFUSED.txt` beside the refused name. Only in collections.
     Sidecar,
 }
 
-/// A variant that a field names: `w64`, or `200x200c.webp`.
+/// A variant that a field lists: `w64`, or `200x200c.webp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preset {
     pub spec: Spec,
-    /// `None`: the format of the original.
+    /// `None` is the format of the original.
     pub format: Option<Format>,
 }
 
-/// Which variants may be asked for beside the presets.
+/// Which variants may be requested beside the presets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sizes {
     Any,
@@ -144,7 +143,7 @@ impl IdRule {
         }
     }
 
-    /// Whether every id that a template makes is one of this rule, and no two files need get the same.
+    /// Passes a template whose ids all keep this rule and can differ from file to file. Errors: what is wrong, with the way out.
     pub fn check(self, template: &Template) -> Result<(), &'static str> {
         match self {
             Self::Integer if !template.is_counter() => {
@@ -180,7 +179,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 impl Field {
-    /// A field that takes what the rules take, with every choice at its default.
+    /// A field with these rules and the default of every other choice.
     pub fn new(name: Name, rules: Rules) -> Self {
         Self {
             name,
@@ -198,7 +197,7 @@ impl Field {
         }
     }
 
-    /// The item that a name in a collection stands for: in a list the name, in a dict its key.
+    /// The item that a name in a collection stands for: in a list the name itself, in a dict its key.
     pub fn item(&self, name: &Name) -> Name {
         match (self.collection, media_type::split(name)) {
             (Collection::Dict, (stem, Some(_))) => {
@@ -208,14 +207,14 @@ impl Field {
         }
     }
 
-    /// Whether a file with this extension could ever be taken, judged without its bytes.
-    /// Unknown extensions say nothing about the content and are never refused here.
+    /// Whether a file with this extension could ever be accepted, judged without its bytes. One with an unknown extension
+    /// could.
     pub fn could_take(&self, extension: &str) -> bool {
         let Some(named) = MediaType::of_extension(extension) else { return true };
         self.takes_type(&named)
     }
 
-    /// Whether the rules take this content type.
+    /// Whether the rules allow this content type.
     pub fn takes_type(&self, found: &MediaType) -> bool {
         let rules = &self.rules;
         let listed = rules.content_types.is_empty()
@@ -251,7 +250,7 @@ impl Sizes {
             Spec::Fit(width, height) | Spec::Fill(width, height) => {
                 on_step(width, original.width) && on_step(height, original.height)
             }
-            // Twenty ratios at most: 5 per cent apart.
+            // At most twenty ratios, 5 per cent apart.
             Spec::Ratio(thousandths) => thousandths.is_multiple_of(50),
             Spec::Full => true,
         }

@@ -1,4 +1,4 @@
-//! A scratch file: an ordinary, unvalidated file in a row.
+//! A scratch file, which a row holds under a name that no field has.
 
 use crate::attachment::{Access, RowId, ScratchId};
 use crate::digest::Digest;
@@ -6,7 +6,7 @@ use crate::place::Folder;
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
-/// A scratch file: an ordinary, unvalidated file in a row.
+/// A scratch file: an ordinary file in a row, which is not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScratchRecord {
     pub id: ScratchId,
@@ -19,13 +19,14 @@ pub struct ScratchRecord {
     pub arrival: Arrival,
 }
 
-/// How far a file of a drop box has come. Other scratch stays where it begins.
+/// The progress of a file in a drop box. All other scratch files have the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Arrival {
-    /// Whether it is to be looked at.
+    /// Whether the file waits to be attached or refused.
     pub waiting: bool,
-    /// The row that was made for it, until it is taken: what a crash interrupted goes on there.
+    /// The row that was made for the file. It is set until the file is attached, so that a start after a crash continues with
+    /// this row.
     pub becomes: Option<RowId>,
-    /// The bytes that were dealt with last, attached or refused.
+    /// The digest of the bytes that were last attached or refused.
     pub taken: Option<Digest>,
 }

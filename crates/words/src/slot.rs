@@ -1,5 +1,5 @@
-//! A slot: the place in the tree that an attachment hangs from, and the names that lead to it.
-//! Knows nothing of tables that exist, of rules, or of what a slot holds.
+//! A slot: a place in the tree that holds an attachment, and the names that lead there. The table, row and field of a slot need
+//! not exist.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ pub const NAME_MAX: usize = 255;
 ///
 /// - 1 to 255 bytes of UTF-8
 /// - no `/`, no control character
-/// - neither `.` nor `..`, no trailing space and no trailing dot (Samba and Windows cut those off), but for `.in.photo.jpg.`,
-///   which is what `ProFTPD` writes to when its `HiddenStores` are on
+/// - neither `.` nor `..`
+/// - no trailing space and no trailing dot, which Samba and Windows cut off. `.in.photo.jpg.` is a name all the same: `ProFTPD`
+///   writes to such a file with `HiddenStores on`
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// Accepts text that is a name by the rules above and refuses anything else with the reason.
+    /// Accepts a text that keeps the rules above. Errors: the first rule that is broken.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         if text.is_empty() {
             return Err(NameError::Empty);
@@ -38,7 +39,7 @@ impl Name {
         Ok(Self(text.into()))
     }
 
-    /// Like [`Name::parse`], from the bytes that a program handed over.
+    /// Like [`Name::parse`], for bytes from the kernel or the network.
     pub fn parse_bytes(bytes: &[u8]) -> Result<Self, NameError> {
         if bytes.len() > NAME_MAX {
             return Err(NameError::TooLong);
@@ -107,7 +108,7 @@ impl fmt::Display for Row {
 pub struct Slot {
     pub row: Row,
     pub field: Name,
-    /// In a list the item's name, in a dict its key; none where the field holds one file.
+    /// In a list the item's name, in a dict its key; `None` in a field that holds one file.
     pub item: Option<Name>,
 }
 

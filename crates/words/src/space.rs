@@ -1,6 +1,6 @@
 //! The space of a filesystem, as `statfs` tells it.
 
-/// Free and total space where blobs are kept, as `statvfs` counts it.
+/// The space of the filesystem that holds the blobs, in the terms of `statvfs(3)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     pub block_size: u64,

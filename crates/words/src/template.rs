@@ -1,12 +1,12 @@
-//! A template of row ids, for files that arrive without one: `{counter}`, `scan-{date}-{stem}`.
-//! Does not know which ids are taken: it gives one candidate after another.
+//! A template of row ids, for files that arrive without one: `{counter}`, `scan-{date}-{stem}`. It makes one candidate after
+//! another until one is free.
 
 use std::fmt::Write;
 
 use crate::slot::Name;
 use crate::timestamp::Timestamp;
 
-/// What an id is made of.
+/// The parts of which an id is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -15,7 +15,7 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// One above the largest whole number that is an id.
+    /// One more than the largest number that is an id of the table.
     Counter,
     /// A random UUID.
     Uuid,
@@ -27,9 +27,9 @@ enum Part {
     Time,
 }
 
-/// What the parts of a template are filled with.
+/// The values for the placeholders of a template.
 #[derive(Debug, Clone)]
-pub struct Arrival<'a> {
+pub struct Values<'a> {
     pub file: &'a Name,
     pub at: Timestamp,
     /// Sixteen random bytes.
@@ -66,54 +66,55 @@ impl Template {
         matches!(self.parts.first(), Some(Part::Text(text)) if text.starts_with('.'))
     }
 
-    /// Whether every candidate has a number of its own, and not only one that is taken otherwise (`-2`, `-3`).
+    /// Whether every candidate has a number. Otherwise only those after the first, which was taken, get one (`-2`, `-3`).
     pub fn counts(&self) -> bool {
         self.parts.contains(&Part::Counter)
     }
 
-    /// Whether every candidate is new without a number.
+    /// Whether every candidate is free without a number, because it is random.
     pub fn is_random(&self) -> bool {
         self.parts.contains(&Part::Uuid)
     }
 
-    /// A candidate with a number, or without one where it does not count, if the file's name can make one.
-    pub fn id(&self, arrival: &Arrival<'_>, number: Option<u64>) -> Option<Name> {
+    /// A candidate with this number, or the first one of a template that does not count. `None` if the file's name makes it no
+    /// valid name.
+    pub fn id(&self, values: &Values<'_>, number: Option<u64>) -> Option<Name> {
         let id = match number {
             Some(number) => {
-                let (before, after) = self.around(arrival);
+                let (before, after) = self.around(values);
                 format!("{before}{number}{after}")
             }
-            None => visible(&text(&self.parts, arrival)),
+            None => visible(&text(&self.parts, values)),
         };
         Name::parse(&id).ok()
     }
 
-    /// What stands before and after a candidate's number.
-    pub fn around(&self, arrival: &Arrival<'_>) -> (String, String) {
+    /// The text before and after the number of a candidate.
+    pub fn around(&self, values: &Values<'_>) -> (String, String) {
         let mut parts = self.parts.splitn(2, |part| *part == Part::Counter);
-        let before = visible(&text(parts.next().unwrap_or_default(), arrival));
+        let before = visible(&text(parts.next().unwrap_or_default(), values));
         match parts.next() {
-            Some(after) => (before, text(after, arrival)),
+            Some(after) => (before, text(after, values)),
             None => (format!("{before}-"), String::new()),
         }
     }
 }
 
-/// Parts with what they are filled with, but for the number.
-fn text(parts: &[Part], arrival: &Arrival<'_>) -> String {
-    let at = || arrival.at.as_rfc3339();
+/// The text of parts, without the number.
+fn text(parts: &[Part], values: &Values<'_>) -> String {
+    let at = || values.at.as_rfc3339();
     let text = |part: &Part| match part {
         Part::Text(text) => text.clone(),
         Part::Counter => String::new(),
-        Part::Uuid => uuid(arrival.random),
-        Part::Stem => arrival.file.split_extension().0.to_owned(),
+        Part::Uuid => uuid(values.random),
+        Part::Stem => values.file.split_extension().0.to_owned(),
         Part::Date => at()[..10].to_owned(),
         Part::Time => at()[11..19].replace(':', ""),
     };
     parts.iter().map(text).collect()
 }
 
-/// An id does not begin with a dot.
+/// Without the dots at the beginning, which an id may not have.
 fn visible(id: &str) -> String {
     id.trim_start_matches('.').to_owned()
 }
@@ -153,7 +154,7 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// RFC 9562, version 4.
+/// A UUID of version 4 (RFC 9562).
 fn uuid(mut random: [u8; 16]) -> String {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
@@ -175,9 +176,9 @@ mod tests {
     fn id(template: &str, file: &str, number: Option<u64>) -> String {
         let file = Name::parse(file).expect("a name");
         let at = Timestamp(1_774_020_645 * 1_000_000_000);
-        let arrival = Arrival { file: &file, at, random: [0xff; 16] };
+        let values = Values { file: &file, at, random: [0xff; 16] };
         let template = Template::parse(template).expect("a template");
-        template.id(&arrival, number).expect("an id").to_string()
+        template.id(&values, number).expect("an id").to_string()
     }
 
     #[test]

@@ -1,5 +1,4 @@
 //! A point in time, as the catalogue and the kernel count it.
-//! Does not read the clock except in [`Timestamp::now`].
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,7 +29,7 @@ impl Timestamp {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Seconds with six decimals, the form that sqlalchemy-media and the public URL use.
+    /// Seconds since 1970 with six decimals, as in public URLs and in sqlalchemy-media.
     pub fn as_seconds(self) -> String {
         let micros = self.0.div_euclid(1_000);
         format!("{}.{:06}", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000))

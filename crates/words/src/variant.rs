@@ -1,5 +1,4 @@
-//! A variant's specification: `w200`, `200x150c`, `r0.5`, and what size it makes of an original.
-//! Does not know presets, files or pixels.
+//! The specification of a variant, such as `w200`, `200x150c` or `r0.5`, and the size that it makes of an original.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dimensions::{Dimensions, scale, side};
 use crate::media_type::{Format, MediaType};
 
-/// What a variant does to the size of its original (CONTRACT 5). Nothing is ever enlarged.
+/// How a variant changes the size of its original (CONTRACT 5). No image is ever enlarged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Spec {
     /// `w200`: this wide.
@@ -18,9 +17,9 @@ pub enum Spec {
     Height(u32),
     /// `200x150`: inside this box.
     Fit(u32, u32),
-    /// `200x150c`: exactly this box, the rest cut off around the centre.
+    /// `200x150c`: exactly this box, cropped around the centre.
     Fill(u32, u32),
-    /// `r0.5`: this part of the original's sides, in thousandths (1 to 1000).
+    /// `r0.5`: this part of the original's sides, in thousandths from 1 to 1000.
     Ratio(u32),
     /// `full`: the original's size.
     Full,
@@ -33,10 +32,10 @@ pub struct Variant {
     pub format: Format,
 }
 
-/// How an original becomes a variant, in pixels: cut `crop` out of it, then scale that to `size`.
+/// The way from an original to a variant: crop it to `crop`, then scale that to `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// Left, top of the part that is kept, and its size, in the original's pixels.
+    /// Left and top edge, and the size, of the part that is kept, in pixels of the original.
     pub crop: (u32, u32, Dimensions),
     pub size: Dimensions,
 }
@@ -60,7 +59,7 @@ impl Spec {
     }
 }
 
-/// Cuts the largest centred part with the box's ratio; an original smaller than the box keeps its pixels.
+/// Keeps the largest centred part with the ratio of the box. It is scaled to the box only if it is larger.
 fn fill(original: Dimensions, wanted: Dimensions) -> Geometry {
     let part = wanted_ratio_inside(original, wanted);
     let size = if part.width <= wanted.width { part } else { wanted };
@@ -139,7 +138,7 @@ fn thousandths(text: &str) -> Option<u32> {
 }
 
 impl Variant {
-    /// Reads the last part of a path, `w200.webp`. The extension must be the one that the format lists.
+    /// Accepts what `Display` prints, `w200.webp`, which is a file name of `/thumbs`.
     pub fn parse(file_name: &str) -> Option<Self> {
         // `r0.5.jpg` has two dots: the format is what follows the last.
         let (spec, extension) = file_name.rsplit_once('.')?;
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn filling_cuts_around_the_centre() {
+    fn filling_crops_around_the_centre() {
         let geometry = Spec::Fill(200, 200).geometry(Dimensions::new(4000, 3000));
         assert_eq!(geometry.crop, (500, 0, Dimensions::new(3000, 3000)));
     }

@@ -1,5 +1,4 @@
-//! What a store waits for on the disk, and the fence that a failure raises.
-//! Does not know what it is that is synced.
+//! Syncs, and the fence that a failed one raises. Tests stand in for the disk here.
 
 use std::fs::File;
 use std::io;
@@ -7,14 +6,14 @@ use std::io;
 use crate::blob::Error;
 use crate::fence::Fence;
 
-/// How much is to be on the disk.
+/// What a sync covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// The bytes of a file, and what finds them again.
+    /// The bytes of a file, and the metadata needed to read them (`fdatasync`).
     Bytes,
-    /// A file with its attributes, or a directory with its names.
+    /// A file with all metadata, or a directory with its names (`fsync`).
     Whole,
-    /// Everything of the filesystem that the file is on. It tells what went wrong since the file was opened (`syncfs(2)`).
+    /// The whole filesystem of the file. Reports failures since the file was opened (`syncfs(2)`).
     Everything,
 }
 
@@ -30,17 +29,17 @@ impl Disk {
         Self { fence, sync }
     }
 
-    /// The real one, for whoever raises no fence.
+    /// The real disk, with a fence of its own: for a reader.
     pub fn real() -> Self {
         Self::new(Box::new(sync), Fence::default())
     }
 
-    /// Syncs; a failure raises the fence.
+    /// Syncs. A failure raises the fence.
     pub fn sync(&self, reach: Reach, file: &File) -> io::Result<()> {
         self.try_sync(reach, file).inspect_err(|error| self.raise_fence(error))
     }
 
-    /// Syncs; the caller knows what a failure means.
+    /// Syncs. The caller decides whether a failure raises the fence.
     pub fn try_sync(&self, reach: Reach, file: &File) -> io::Result<()> {
         (self.sync)(reach, file)
     }
@@ -58,7 +57,7 @@ impl Disk {
     }
 }
 
-/// What a store does that no test plays the disk for.
+/// The syncs of the real disk.
 pub(super) fn sync(reach: Reach, file: &File) -> io::Result<()> {
     match reach {
         Reach::Bytes => file.sync_data(),

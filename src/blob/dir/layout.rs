@@ -1,22 +1,42 @@
-//! The layout of a store, and how one that an older mediafs laid out is brought up to it.
-//! Does not know what is in a blob.
+//! The layout of a store: its directories are made, and those of an older mediafs are migrated.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::folders::{Folders, make};
+use super::disk::Disk;
+use super::folders::{DIRECTORY_MODE, Folders, if_exists, make};
+use crate::blob::Error;
 
-/// A directory of this name says that the blobs lie one directory deep. They lay two deep before: `1f/2e/1f2e...9a.7`.
+/// The directory that marks a store whose blobs are one directory deep. Before, they were two deep: `1f/2e/1f2e...9a.7`.
 const FLAT: &str = "layout-1";
 
-/// Whether somebody who only reads finds the blobs of this store: one that was not made yet has none.
+/// Makes the directories that are missing, and syncs all of them.
+pub(super) fn open(root: &Path, disk: Disk) -> Result<Folders, Error> {
+    let unusable = |source| Error::Root { path: root.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(root).map_err(unusable)?;
+    let above = root.canonicalize().map_err(unusable)?;
+    let folders = Folders::new(root, disk);
+    let sync_path = |path: &Path| folders.sync_path(path).map_err(unusable);
+    sync_path(above.parent().unwrap_or(Path::new("/")))?;
+    make(&folders.pending()).map_err(unusable)?;
+    migrate(&folders).map_err(unusable)?;
+    sync_path(root)?;
+    // The last process may have made a name just before it was killed.
+    for first in 0..=u8::MAX {
+        if_exists(folders.sync_path(&folders.first(first))).map_err(unusable)?;
+    }
+    Ok(folders)
+}
+
+/// Whether a reader finds the blobs of this store. A store that was not made yet has none.
 pub(super) fn is_current(folders: &Folders) -> bool {
     mark(folders).exists() || !folders.pending().exists()
 }
 
-/// Moves blobs up that lie too deep, once for each store. A crash leaves some moved: the next start goes on.
-pub(super) fn bring_up(folders: &Folders) -> io::Result<()> {
+/// Moves the blobs up that are two directories deep, once for each store. After a crash the next start moves the rest.
+fn migrate(folders: &Folders) -> io::Result<()> {
     if mark(folders).exists() {
         return Ok(());
     }
@@ -70,7 +90,7 @@ mod tests {
     use crate::blob::contract::{put, read};
 
     #[test]
-    fn blobs_that_lay_two_directories_deep_are_where_they_are_looked_for_after_a_start() {
+    fn blobs_that_are_two_directories_deep_are_moved_up_by_a_start() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let blobs: Vec<_> = (0_u8..20).map(|n| (put(&store, &[n; 9]), [n; 9])).collect();
@@ -82,8 +102,8 @@ mod tests {
             std::fs::rename(&place, deeper.join(key.to_string())).unwrap();
         }
         std::fs::remove_dir(folder.path().join(super::FLAT)).unwrap();
-        assert!(Store::open_to_read(folder.path()).is_err(), "nothing is moved to be read");
-        // A crash came when one was moved.
+        assert!(Store::open_to_read(folder.path()).is_err(), "a reader moves nothing");
+        // A crash came when one blob was moved.
         let (first, _) = blobs[0];
         let digits = first.digest.to_string();
         let deeper = folder.path().join(&digits[..2]).join(&digits[2..4]).join(first.to_string());

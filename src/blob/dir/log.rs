@@ -1,26 +1,30 @@
-//! The log of a store: the bytes of small blobs one behind the other, so that a put waits for one write in one place,
-//! together with all who put at the time.
-//! Does not know where the blobs lie, nor how they are made durable there: the settler sees to that, and the log is begun anew.
+//! The write-ahead log of a store: a put of a small blob waits for one write and one sync, which all puts at the time share.
+//!
+//! The log has two segments. Records are appended to the active one until it is full or old. Then the checkpointer makes its
+//! blobs durable at their paths, and it is used again, in a new epoch, when the other one is full.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::io::Errno;
 
 use super::disk::Reach;
 use super::folders::Folders;
-use super::part::{self, Part};
-use super::record::{Lap, Record};
-use super::scan::{Held, Scan};
+use super::record::{Epoch, Record};
+use super::scan::{Logged, Scan};
+use super::segment::{self, Segment};
+use crate::fd;
 use words::attachment::BlobKey;
 
-/// How much stays in the log alone, and how long.
+/// How much is in the log alone at most, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Bytes of a part. There are two: one is written while the blobs of the other are made durable where they lie.
+    /// Bytes of a segment.
     pub capacity: u64,
+    /// How long after its first record a segment waits for its checkpoint.
     pub span: Duration,
 }
 
@@ -33,37 +37,38 @@ impl Default for Bounds {
 pub(super) struct Log {
     folders: Arc<Folders>,
     bounds: Bounds,
-    /// Guards the parts, and who waits for what. Not held while the disk is waited for, but for a part that is begun.
+    /// Guards the segments and the records that wait. Not held while the disk is waited for, except to make a segment.
     state: Mutex<State>,
-    /// Told when records were written, or could not be.
+    /// Notified when records were written, or could not be.
     written: Condvar,
-    /// Told when there is something to settle, or will be, or the store is closed.
-    called: Condvar,
+    /// Notified when the checkpointer has something to do or to wait for, and when the store is closed.
+    work: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Where records are written.
-    active: Option<Part>,
-    /// What is to be settled.
-    full: Option<Part>,
-    /// What was.
-    spare: Vec<Part>,
-    lap: Lap,
-    /// Records that wait while others are written; one of those who brought them writes them all then.
+    /// The segment that records are appended to.
+    active: Option<Segment>,
+    /// The segment whose blobs the checkpointer makes durable.
+    full: Option<Segment>,
+    /// Segments that can be used again.
+    spare: Vec<Segment>,
+    epoch: Epoch,
+    /// Records that wait while others are written. One of the threads that brought them then writes them all.
     waiting: Vec<Record>,
-    fate: Arc<OnceLock<Fate>>,
+    /// The outcome for the waiting records, once they were written.
+    outcome: Arc<OnceLock<Outcome>>,
     /// Bytes of the records that wait or are being written.
-    promised: u64,
+    reserved: u64,
     is_writing: bool,
     is_closed: bool,
 }
 
-/// What became of records that were written together.
+/// What happened to records that were written together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Durable,
-    /// They are to be kept in another way.
+    /// Their blobs are to be synced at their paths instead.
     Unwritten,
     Failed,
 }
@@ -71,52 +76,49 @@ enum Fate {
 type Guard<'l> = MutexGuard<'l, State>;
 
 impl State {
-    fn is_settled(&self) -> bool {
+    /// Whether each blob of the log is durable at its path.
+    fn is_empty(&self) -> bool {
         self.full.is_none() && self.active.as_ref().is_none_or(|active| active.keys.is_empty())
     }
 }
 
 impl Log {
     pub fn new(folders: Arc<Folders>, bounds: Bounds) -> io::Result<Self> {
-        let mut lap = [0; 16];
-        File::open("/dev/urandom")?.read_exact(&mut lap)?;
-        let state = State { lap: Lap::from_le_bytes(lap), ..State::default() };
-        let (written, called) = (Condvar::new(), Condvar::new());
-        Ok(Self { folders, bounds, state: Mutex::new(state), written, called })
+        let state = State { epoch: Epoch::from_le_bytes(fd::random()?), ..State::default() };
+        let (written, work) = (Condvar::new(), Condvar::new());
+        Ok(Self { folders, bounds, state: Mutex::new(state), written, work })
     }
 
-    /// Makes a blob durable that has its names already. False: it is not written here.
-    pub fn take(&self, mut record: Record) -> io::Result<bool> {
-        let Some((mut state, lap)) = self.make_room(record.size()) else { return Ok(false) };
-        record.enter(lap);
-        state.promised += record.size();
+    /// Makes a blob durable whose names exist. Returns false if the log does not take it.
+    pub fn append(&self, mut record: Record) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        let Some(epoch) = self.make_room(&mut state, record.size()) else { return Ok(false) };
+        record.set_epoch(epoch);
+        state.reserved += record.size();
         state.waiting.push(record);
-        let fate = Arc::clone(&state.fate);
+        let outcome = Arc::clone(&state.outcome);
         loop {
-            match fate.get() {
-                Some(Fate::Durable) => return Ok(true),
-                Some(Fate::Unwritten) => return Ok(false),
-                Some(Fate::Failed) => return Err(io::Error::other("the log cannot be synced")),
-                None if state.is_writing => state = self.wait(state),
-                None => state = self.write(state),
+            match outcome.get() {
+                Some(Outcome::Durable) => return Ok(true),
+                Some(Outcome::Unwritten) => return Ok(false),
+                Some(Outcome::Failed) => return Err(io::Error::other("the log cannot be synced")),
+                None if state.is_writing => self.written.wait(&mut state),
+                None => self.write(&mut state),
             }
         }
     }
 
-    /// The lap that a record of this size is of; none if there is no room for it now.
-    fn make_room(&self, size: u64) -> Option<(Guard<'_>, Lap)> {
-        let mut state = self.state();
+    /// The epoch for a record of this size. None if there is no room for it now.
+    fn make_room(&self, state: &mut Guard, size: u64) -> Option<Epoch> {
         loop {
-            let end = state.promised + size;
             match &state.active {
-                Some(active) if active.end + end <= self.bounds.capacity => {
-                    let lap = active.lap;
-                    return Some((state, lap));
+                Some(active) if active.end + state.reserved + size <= self.bounds.capacity => {
+                    return Some(active.epoch);
                 }
                 Some(_) if state.full.is_some() => return None,
-                Some(_) => state = self.retire(state),
-                None => match self.begin(&mut state) {
-                    Ok(part) => state.active = Some(part),
+                Some(_) => self.rotate(state),
+                None => match self.next_segment(state) {
+                    Ok(segment) => state.active = Some(segment),
                     Err(error) => {
                         tracing::warn!(%error, "the log of a store cannot be begun");
                         return None;
@@ -126,69 +128,67 @@ impl Log {
         }
     }
 
-    fn begin(&self, state: &mut State) -> io::Result<Part> {
-        state.lap = state.lap.wrapping_add(1);
+    fn next_segment(&self, state: &mut State) -> io::Result<Segment> {
+        state.epoch = state.epoch.wrapping_add(1);
         if let Some(spare) = state.spare.pop() {
-            return Ok(Part { lap: state.lap, ..spare });
+            return Ok(Segment { epoch: state.epoch, ..spare });
         }
-        let part = Part::create(&self.folders.pending(), state.lap)?;
+        let segment = Segment::create(&self.folders.pending(), state.epoch)?;
         self.folders.sync_path(&self.folders.pending())?;
-        Ok(part)
+        Ok(segment)
     }
 
-    /// Writes all that waits, for everybody.
-    fn write<'l>(&'l self, mut state: Guard<'l>) -> Guard<'l> {
+    /// Writes all waiting records.
+    fn write(&self, state: &mut Guard) {
         let records = std::mem::take(&mut state.waiting);
-        let fate = std::mem::take(&mut state.fate);
-        let place = state.active.as_ref().map(|active| (Arc::clone(&active.file), active.end));
+        let outcome = std::mem::take(&mut state.outcome);
+        let target = state.active.as_ref().map(|active| (Arc::clone(&active.file), active.end));
         state.is_writing = true;
-        drop(state);
-        let written = place.map(|(file, end)| self.write_at(&file, end, &records));
-        let mut state = self.state();
+        let written = MutexGuard::unlocked(state, || {
+            target.map(|(file, end)| self.write_at(&file, end, &records))
+        });
         state.is_writing = false;
-        state.promised -= part::size(&records);
-        if let (Some(Fate::Durable), Some(active)) = (written, &mut state.active) {
+        state.reserved -= segment::size(&records);
+        if let (Some(Outcome::Durable), Some(active)) = (written, &mut state.active) {
             if active.keys.is_empty() {
-                self.called.notify_one();
+                self.work.notify_one();
             }
-            active.took(&records);
+            active.note(&records);
         }
-        // Nobody else has told.
-        let _ = fate.set(written.unwrap_or(Fate::Unwritten));
+        // Only this thread sets the outcome of these records.
+        let _ = outcome.set(written.unwrap_or(Outcome::Unwritten));
         self.written.notify_all();
-        state
     }
 
-    fn write_at(&self, file: &File, end: u64, records: &[Record]) -> Fate {
-        if let Err(error) = part::write_records(file, end, records) {
+    fn write_at(&self, file: &File, end: u64, records: &[Record]) -> Outcome {
+        if let Err(error) = segment::write_records(file, end, records) {
             if Errno::from_io_error(&error) == Some(Errno::IO) {
                 self.folders.disk.raise_fence(&error);
-                return Fate::Failed;
+                return Outcome::Failed;
             }
             tracing::warn!(%error, "blobs do not go through the log");
-            return Fate::Unwritten;
+            return Outcome::Unwritten;
         }
-        // After one that failed the next sync of the same file would be a lie.
+        // After a failed sync the kernel has forgotten the error, and the next sync of the same file would succeed.
         let is_synced =
             !self.folders.disk.is_fenced() && self.folders.disk.sync(Reach::Bytes, file).is_ok();
-        if is_synced { Fate::Durable } else { Fate::Failed }
+        if is_synced { Outcome::Durable } else { Outcome::Failed }
     }
 
-    /// What is written becomes what is to be settled, if nothing else is to be settled.
-    fn retire<'l>(&'l self, mut state: Guard<'l>) -> Guard<'l> {
+    /// Hands the active segment to the checkpointer, unless that has one.
+    fn rotate(&self, state: &mut Guard) {
         while state.is_writing || !state.waiting.is_empty() {
-            state = self.wait(state);
+            self.written.wait(state);
         }
         if state.full.is_none() {
             state.full = state.active.take();
-            self.called.notify_one();
+            self.work.notify_one();
         }
-        state
     }
 
-    /// The blobs that are to be made durable where they lie; waits for them. None: nothing more will come.
+    /// Waits for a segment to checkpoint. Returns its blobs; none if there will be no more.
     pub fn next_batch(&self) -> Option<Vec<BlobKey>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         loop {
             if self.folders.disk.is_fenced() {
                 return None;
@@ -196,79 +196,70 @@ impl Log {
             if let Some(full) = &state.full {
                 return Some(full.keys.clone());
             }
-            let begun = state.active.as_ref().filter(|active| !active.keys.is_empty());
-            let left = begun.map(|active| self.bounds.span.saturating_sub(active.since.elapsed()));
-            state = match left {
+            let used = state.active.as_ref().filter(|active| !active.keys.is_empty());
+            let left = used.map(|active| self.bounds.span.saturating_sub(active.since.elapsed()));
+            match left {
                 None if state.is_closed => return None,
-                Some(left) if state.is_closed || left.is_zero() => self.retire(state),
+                Some(left) if state.is_closed || left.is_zero() => self.rotate(&mut state),
                 Some(left) => {
-                    let waited = self.called.wait_timeout(state, left);
-                    waited.map_or_else(|error| error.into_inner().0, |(state, _)| state)
+                    self.work.wait_for(&mut state, left);
                 }
-                None => self.called.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-
-    /// The record of a blob that is not durable where it lies yet.
-    pub fn find(&self, key: BlobKey) -> io::Result<Option<Held>> {
-        let state = self.state();
-        let mut parts = state.active.iter().chain(&state.full);
-        let path = parts.find(|part| part.keys.contains(&key)).map(|part| part.path.clone());
-        drop(state);
-        let Some(path) = path else { return Ok(None) };
-        let held = Scan::of(&path)?.records.into_iter().find(|held| held.header.key == key);
-        held.ok_or_else(|| io::Error::other("its record in the store's log is not whole")).map(Some)
-    }
-
-    /// They are: what has them is begun anew.
-    pub fn settled(&self) {
-        let mut state = self.state();
-        if let Some(full) = state.full.take() {
-            state.spare.push(full.emptied());
-        }
-    }
-
-    /// The store is closed: nothing more is taken, and what was is settled now.
-    pub fn close(&self) {
-        self.state().is_closed = true;
-        self.called.notify_one();
-    }
-
-    pub fn is_closed(&self) -> bool {
-        self.state().is_closed
-    }
-
-    /// Whether nothing is in it that is not durable where it lies.
-    #[cfg(test)]
-    pub fn is_settled(&self) -> bool {
-        self.state().is_settled()
-    }
-
-    #[cfg(test)]
-    pub fn is_settling(&self) -> bool {
-        self.state().full.is_some()
-    }
-
-    /// Removes the files, where all of them is settled.
-    pub fn remove(&self) {
-        let mut state = self.state();
-        if !state.is_settled() {
-            return;
-        }
-        let active = state.active.take();
-        for part in active.into_iter().chain(std::mem::take(&mut state.spare)) {
-            if let Err(error) = std::fs::remove_file(&part.path) {
-                tracing::warn!(%error, "a settled log stays; the next start removes it");
+                None => self.work.wait(&mut state),
             }
         }
     }
 
-    fn wait<'l>(&'l self, state: Guard<'l>) -> Guard<'l> {
-        self.written.wait(state).unwrap_or_else(PoisonError::into_inner)
+    /// The record of a blob that may not be durable at its path yet.
+    pub fn find(&self, key: BlobKey) -> io::Result<Option<Logged>> {
+        let state = self.state.lock();
+        let mut segments = state.active.iter().chain(&state.full);
+        let path = segments.find(|it| it.keys.contains(&key)).map(|it| it.path.clone());
+        drop(state);
+        let Some(path) = path else { return Ok(None) };
+        let logged = Scan::of(&path)?.records.into_iter().find(|it| it.header.key == key);
+        let damaged = || io::Error::other("its record in the store's log is not whole");
+        logged.ok_or_else(damaged).map(Some)
     }
 
-    fn state(&self) -> Guard<'_> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Clears the full segment, whose blobs are durable at their paths now.
+    pub fn checkpointed(&self) {
+        let mut state = self.state.lock();
+        if let Some(full) = state.full.take() {
+            state.spare.push(full.cleared());
+        }
+    }
+
+    /// Ends the log: nothing more is appended, and the active segment is checkpointed now.
+    pub fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.work.notify_one();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().is_empty()
+    }
+
+    #[cfg(test)]
+    pub fn is_checkpointing(&self) -> bool {
+        self.state.lock().full.is_some()
+    }
+
+    /// Removes the segments, if each of their blobs is durable at its path.
+    pub fn remove(&self) {
+        let mut state = self.state.lock();
+        if !state.is_empty() {
+            return;
+        }
+        let active = state.active.take();
+        for segment in active.into_iter().chain(std::mem::take(&mut state.spare)) {
+            if let Err(error) = std::fs::remove_file(&segment.path) {
+                tracing::warn!(%error, "a settled log stays; the next start removes it");
+            }
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! Replay: what a log of the last run holds is put back where a crash took it away.
-//! Does not know what of it is needed: all of it is pending again.
+//! Replay: a start restores from the log the blobs that a crash took. All of them are pending again.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,88 +8,91 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::checkpoint::{FEW, is_intact, make_durable};
 use super::disk::Reach;
+use super::file::{BLOB_MODE, is_full, open_to_read};
 use super::folders::Folders;
-use super::part::SUFFIX;
-use super::scan::{Held, Scan};
-use super::whole::{FEW, is_whole, make_durable};
-use super::{is_full, link, nameless, open_to_read};
+use super::scan::{Logged, Scan};
+use super::segment::SUFFIX;
 use crate::blob::Error;
+use crate::fd;
 use words::attachment::BlobKey;
 
-/// Blobs that only a log has.
-pub(super) type Missing = BTreeMap<BlobKey, Held>;
+/// Blobs that only the log has.
+pub(super) type Missing = BTreeMap<BlobKey, Logged>;
 
-/// Puts back what is missing or not whole, makes all durable, and removes the logs. What cannot be put back is returned, and its
-/// log stays for the next start.
+/// Restores the blobs that are missing or damaged, makes all blobs of the log durable, and removes its segments. Returns the
+/// blobs that could not be restored; their segments stay for the next start.
 pub(super) fn replay(folders: &Folders) -> Result<Missing, Error> {
     let root = File::open(folders.root()).map_err(Error::Pending)?;
-    let mut logs = Vec::new();
-    for path in logs_of(folders).map_err(Error::Pending)? {
-        let synced = File::open(&path).and_then(|log| folders.disk.try_sync(Reach::Bytes, &log));
+    let mut segments = Vec::new();
+    for path in segments_of(folders).map_err(Error::Pending)? {
+        let synced = File::open(&path).and_then(|file| folders.disk.try_sync(Reach::Bytes, &file));
         match synced.and_then(|()| Scan::of(&path)) {
-            Ok(scan) => logs.push((path, scan)),
+            Ok(scan) => segments.push((path, scan)),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "a log of the store cannot be read; it stays for the next start");
             }
         }
     }
-    let count: usize = logs.iter().map(|(_, scan)| scan.records.len()).sum();
-    // What the kernel still has of the blobs is written first. Where that fails each of them is asked for by itself.
-    let is_written = count > FEW && folders.disk.try_sync(Reach::Everything, &root).is_ok();
-    let mut outcome = Outcome::default();
-    let logs: Vec<_> = logs
-        .into_iter()
-        .map(|(path, scan)| (outcome.put_back(folders, &path, scan, is_written), path))
-        .collect();
-    make_durable(folders, &root, &outcome.restored).map_err(Error::Unsettled)?;
-    for (_, path) in logs.iter().filter(|(is_done, _)| *is_done) {
+    let count: usize = segments.iter().map(|(_, scan)| scan.records.len()).sum();
+    // The page cache may still have blobs to write. If their sync together fails, each blob is synced by itself.
+    let is_synced = count > FEW && folders.disk.try_sync(Reach::Everything, &root).is_ok();
+    let mut replayed = Replayed::default();
+    let mut done = Vec::new();
+    for (path, scan) in segments {
+        if replayed.restore_all(folders, &path, scan, is_synced) {
+            done.push(path);
+        }
+    }
+    make_durable(folders, &root, &replayed.restored).map_err(Error::NotDurable)?;
+    for path in done {
         fs::remove_file(path).map_err(Error::Pending)?;
     }
-    Ok(outcome.missing)
+    Ok(replayed.missing)
 }
 
-/// What a log holds of blobs that are missing or not whole where they should lie, for who only reads.
+/// The blobs of the log that are missing or damaged at their paths, for a reader.
 pub(super) fn missing(folders: &Folders) -> io::Result<Missing> {
     let mut found = Missing::new();
-    for path in logs_of(folders)? {
-        // The daemon may remove it meanwhile.
+    for path in segments_of(folders)? {
+        // The daemon may remove the segment meanwhile.
         let Ok(scan) = Scan::of(&path) else { continue };
-        let lost = scan.records.into_iter().filter(|held| !is_whole(folders, held.header.key));
-        found.extend(lost.map(|held| (held.header.key, held)));
+        let lost = scan.records.into_iter().filter(|it| !is_intact(folders, it.header.key));
+        found.extend(lost.map(|logged| (logged.header.key, logged)));
     }
     Ok(found)
 }
 
-fn logs_of(folders: &Folders) -> io::Result<Vec<PathBuf>> {
-    let is_log = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(SUFFIX));
+fn segments_of(folders: &Folders) -> io::Result<Vec<PathBuf>> {
+    let is_segment = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(SUFFIX));
     match fs::read_dir(folders.pending()) {
         Ok(entries) => {
             let paths: io::Result<Vec<_>> = entries.map(|it| it.map(|it| it.path())).collect();
-            Ok(paths?.into_iter().filter(is_log).collect())
+            Ok(paths?.into_iter().filter(is_segment).collect())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
-/// What became of the blobs of all logs.
+/// The blobs of all segments.
 #[derive(Default)]
-struct Outcome {
+struct Replayed {
     restored: Vec<BlobKey>,
     missing: Missing,
 }
 
-impl Outcome {
-    /// Puts back what a log holds. Whether the log is needed no more once that is durable.
-    fn put_back(&mut self, folders: &Folders, path: &Path, scan: Scan, is_written: bool) -> bool {
+impl Replayed {
+    /// Restores the blobs of a segment. Returns whether the segment can be removed once they are durable.
+    fn restore_all(&mut self, folders: &Folders, path: &Path, scan: Scan, is_synced: bool) -> bool {
         let mut is_done = scan.unread.is_none();
         if let Some(error) = scan.unread {
             tracing::error!(path = %path.display(), %error, "a part of a store's log cannot be read; what is in it may be missing, and the log stays for the next start");
         }
-        for held in scan.records {
-            let key = held.header.key;
-            match restore(folders, &held, is_written) {
+        for logged in scan.records {
+            let key = logged.header.key;
+            match restore(folders, &logged, is_synced) {
                 Ok(true) => self.restored.push(key),
                 Ok(false) => {
                     tracing::warn!(%key, "the record of a blob in the store's log is not whole: nobody was told that it is stored, unless the disk has changed it since");
@@ -98,7 +100,7 @@ impl Outcome {
                 Err(error) => {
                     let way = if is_full(&error) { "make room" } else { "look at the disk" };
                     tracing::error!(%key, %error, "a blob cannot be put back; it is read from the store's log until the next start: {way}, and start again");
-                    self.missing.insert(key, held);
+                    self.missing.insert(key, logged);
                     is_done = false;
                 }
             }
@@ -107,22 +109,22 @@ impl Outcome {
     }
 }
 
-/// Gives a blob back what it misses of its bytes and names. False: its record is not whole.
-fn restore(folders: &Folders, held: &Held, is_written: bool) -> io::Result<bool> {
-    let key = held.header.key;
+/// Restores the bytes and names that a blob lacks. Returns false if its record is damaged.
+fn restore(folders: &Folders, logged: &Logged, is_synced: bool) -> io::Result<bool> {
+    let key = logged.header.key;
     let (own, pending) = (folders.path(key), folders.pending_path(key));
-    if (is_written || sync(folders, &own).is_ok()) && is_whole(folders, key) {
+    if (is_synced || sync(folders, &own).is_ok()) && is_intact(folders, key) {
         return name(&open_to_read(&own)?, &pending).map(|()| true);
     }
-    let Some(bytes) = held.bytes()? else {
-        // A sweep decides what becomes of what there is of it.
+    let Some(bytes) = logged.bytes()? else {
+        // A pending blob that the catalogue does not know is swept.
         if let Ok(file) = open_to_read(&own) {
             name(&file, &pending)?;
         }
         return Ok(false);
     };
     tracing::info!(%key, "a blob is put back from the log");
-    let file = nameless(&folders.pending())?;
+    let file = fd::nameless(&folders.pending(), BLOB_MODE)?;
     file.write_all_at(&bytes, 0)?;
     for name in [&own, &pending] {
         remove(name)?;
@@ -136,9 +138,9 @@ fn sync(folders: &Folders, path: &Path) -> io::Result<()> {
     folders.disk.try_sync(Reach::Whole, &open_to_read(path)?)
 }
 
-/// Gives it a name that it may have already.
+/// Gives a file a name, unless something has it.
 fn name(file: &File, path: &Path) -> io::Result<()> {
-    match link(file, path) {
+    match fd::link(file, path) {
         Err(Errno::EXIST) => Ok(()),
         named => Ok(named?),
     }

@@ -1,5 +1,4 @@
-//! Scan: the records that a log of blobs holds, also those behind one that was damaged.
-//! Does not know which of them are still needed.
+//! The scan of a segment after a crash: finds its records, also those behind a damaged one.
 
 use std::fs::File;
 use std::io;
@@ -9,49 +8,49 @@ use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use super::pages::PAGE;
-use super::part;
+use super::aligned::PAGE;
+use super::file::drop_cached;
 use super::record::Header;
-use super::whole::forget;
+use super::segment;
 
-/// What a log holds.
+/// What was found in a segment.
 pub(super) struct Scan {
-    pub records: Vec<Held>,
-    /// Why a part of it could not be read, if so: more records may be there.
+    pub records: Vec<Logged>,
+    /// Why some pages could not be read, if so. They may have further records.
     pub unread: Option<io::Error>,
 }
 
-/// A blob in a log.
-pub(super) struct Held {
-    log: Arc<File>,
+/// The record of a blob, in a segment.
+pub(super) struct Logged {
+    segment: Arc<File>,
     offset: u64,
     pub header: Header,
 }
 
 impl Scan {
-    /// The records of the lap that the log begins with, as the disk has them. Each begins at a page: behind one that was damaged
-    /// the pages are looked at one by one. Nobody can guess the lap, so nothing that was sent is taken for a record.
+    /// The records of the epoch of the first one, as the disk has them. A record begins at a page: behind a damaged one the pages
+    /// are read one by one until the next header.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let log = Arc::new(File::open(path)?);
-        forget(&log)?;
+        let segment = Arc::new(File::open(path)?);
+        drop_cached(&segment)?;
         let mut scan = Self { records: Vec::new(), unread: None };
-        if is_settled(&log) {
+        if is_cleared(&segment) {
             return Ok(scan);
         }
-        let (mut offset, end) = (0, log.metadata()?.len());
+        let (mut offset, end) = (0, segment.metadata()?.len());
         while offset < end {
-            let header = Header::read_at(&log, offset).unwrap_or_else(|error| {
+            let header = Header::read_at(&segment, offset).unwrap_or_else(|error| {
                 scan.unread = Some(error);
                 None
             });
-            let first = scan.records.first().map(|first| first.header.lap);
-            let is_of_lap = |header: &Header| match first {
-                Some(lap) => header.lap == lap,
-                None => offset == 0 || part::has_lap(path, header.lap),
+            let first = scan.records.first().map(|first| first.header.epoch);
+            let is_of_epoch = |header: &Header| match first {
+                Some(epoch) => header.epoch == epoch,
+                None => offset == 0 || segment::may_have_epoch(path, header.epoch),
             };
-            offset += match header.filter(is_of_lap) {
+            offset += match header.filter(is_of_epoch) {
                 Some(header) => {
-                    scan.records.push(Held { log: Arc::clone(&log), offset, header });
+                    scan.records.push(Logged { segment: Arc::clone(&segment), offset, header });
                     header.size()
                 }
                 None => PAGE as u64,
@@ -61,23 +60,23 @@ impl Scan {
     }
 }
 
-impl Held {
-    /// The blob, if its record is whole.
+impl Logged {
+    /// The bytes of the blob. None if the record is damaged.
     pub fn bytes(&self) -> io::Result<Option<Vec<u8>>> {
-        self.header.bytes_at(&self.log, self.offset)
+        self.header.bytes_at(&self.segment, self.offset)
     }
 
-    /// A file of its own that holds the blob, for reading only.
+    /// The blob as a file in memory, for reading only.
     pub fn open(&self) -> io::Result<File> {
-        let torn = || io::Error::other("its record in the store's log is not whole");
-        sealed(&self.bytes()?.ok_or_else(torn)?)
+        let damaged = || io::Error::other("its record in the store's log is not whole");
+        sealed(&self.bytes()?.ok_or_else(damaged)?)
     }
 }
 
-/// Nothing of a log that begins with zeros is needed.
-fn is_settled(log: &File) -> bool {
+/// Whether the segment begins with zeros: all its blobs are durable at their paths.
+fn is_cleared(segment: &File) -> bool {
     let mut page = [0; PAGE];
-    log.read_at(&mut page, 0).is_ok() && page == [0; PAGE]
+    segment.read_at(&mut page, 0).is_ok() && page == [0; PAGE]
 }
 
 fn sealed(bytes: &[u8]) -> io::Result<File> {

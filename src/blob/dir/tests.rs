@@ -1,8 +1,7 @@
-//! What only a store on disk can promise: durability in the right order, the fence, the full disk.
-//! Does not repeat the laws that every store keeps.
+//! Laws of a store on disk, beyond those that every store keeps: syncs in their order, the fence, the full disk.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use super::*;
 use crate::blob::contract::{file, key, put, read};
 
-/// Nothing is settled before the store is closed.
+/// Makes no checkpoint before the store is closed.
 pub(super) const NEVER: Bounds = Bounds { capacity: 1 << 20, span: Duration::MAX };
 
 /// Too large for the log.
@@ -20,7 +19,7 @@ fn large() -> Vec<u8> {
     vec![7; 300_000]
 }
 
-/// Every file below a directory but the log's, by its path from there.
+/// The files below a directory by their paths from there, without segments of a log.
 pub(super) fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -33,13 +32,13 @@ pub(super) fn files(root: &Path) -> Vec<String> {
             }
         }
     }
-    found.retain(|name| !name.ends_with(part::SUFFIX));
+    found.retain(|name| !name.ends_with(segment::SUFFIX));
     found.sort();
     found
 }
 
 #[test]
-fn a_reopened_store_has_what_was_put_at_the_place_its_digits_name() {
+fn a_reopened_store_has_its_blobs_at_the_paths_of_their_digits() {
     let folder = tempfile::tempdir().unwrap();
     let key = put(&Store::open(folder.path()).unwrap(), b"hello");
     let reopened = Store::open(folder.path()).unwrap();
@@ -47,13 +46,13 @@ fn a_reopened_store_has_what_was_put_at_the_place_its_digits_name() {
     let digits = key.digest.to_string();
     let place = format!("{}/{digits}.1", &digits[..2]);
     assert_eq!(files(folder.path()), [place.clone(), format!("pending/{digits}.1")]);
-    assert_eq!(reopened.pending().unwrap(), [key], "a crash may have come before its confirmation");
+    assert_eq!(reopened.pending().unwrap(), [key], "it was not confirmed");
     reopened.confirm(key);
     assert_eq!(files(folder.path()), [place]);
 }
 
 #[test]
-fn a_blob_is_for_reading_only_and_its_directories_are_the_owners() {
+fn a_blob_is_read_only_and_its_directories_are_for_the_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("deep/blobs");
     let store = Store::open(&root).unwrap();
@@ -64,7 +63,7 @@ fn a_blob_is_for_reading_only_and_its_directories_are_the_owners() {
 }
 
 #[test]
-fn a_named_file_is_linked_and_a_name_that_is_gone_is_copied() {
+fn a_file_with_a_name_is_linked_and_one_whose_name_is_gone_is_copied() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("blobs")).unwrap();
     let staged = folder.path().join("staged");
@@ -97,7 +96,7 @@ fn a_file_of_another_filesystem_is_copied() {
     assert_eq!(files(folder.path()).len(), 1);
 }
 
-/// A store that notes what it syncs (`F` a file, `D` a directory, `L` the log, `A` all of the disk) and fails at the n-th sync.
+/// A store that notes its syncs (`F` a file, `D` a directory, `L` the log, `A` the whole filesystem) and fails at the n-th.
 pub(super) fn failing_at(root: &Path, n: usize, bounds: Bounds) -> (Store, Arc<Mutex<String>>) {
     let noted = Arc::new(Mutex::new(String::new()));
     let (writer, count) = (Arc::clone(&noted), AtomicUsize::new(0));
@@ -127,11 +126,11 @@ pub(super) fn take(noted: &Mutex<String>) -> String {
 fn the_bytes_of_a_large_blob_are_synced_then_their_directory_and_fresh_directories_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
-    assert_eq!(take(&noted), "DD", "the root's own name, and that of what is pending");
+    assert_eq!(take(&noted), "DD", "the names of the root and of the pending directory");
     let first = put(&store, &large());
     assert_eq!(take(&noted), "FDD");
     store.put(BlobKey { generation: 2, ..first }, &file(&large())).unwrap();
-    // The file may be of another filesystem; then the copy is synced as well.
+    // A file from another filesystem is copied, and the copy is synced as well.
     let second = take(&noted);
     assert!(["FD", "FFD"].contains(&second.as_str()), "{second}");
     store.delete(first).unwrap();
@@ -144,7 +143,7 @@ fn a_small_blob_is_durable_after_one_sync_of_the_log() {
     let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
     take(&noted);
     put(&store, b"first");
-    assert_eq!(take(&noted), "DL", "the log's own name once");
+    assert_eq!(take(&noted), "DL", "the segment's name once");
     for n in 0..3 {
         put(&store, format!("blob {n}").as_bytes());
         assert_eq!(take(&noted), "L");
@@ -155,7 +154,8 @@ fn a_small_blob_is_durable_after_one_sync_of_the_log() {
 
 #[test]
 fn after_one_failed_sync_nothing_more_is_acknowledged() {
-    // 0 and 1 are the opening; then the file, the blob's directory and the root; or the log's name and its bytes.
+    // Syncs 0 and 1 are those of the opening. Then come the file, the blob's directory and the root; or the segment's name and
+    // its bytes.
     for (n, bytes) in [2, 3, 4].map(|n| (n, large())).into_iter().chain([(3, b"hello".to_vec())]) {
         let folder = tempfile::tempdir().unwrap();
         let staged = tempfile::tempfile_in(folder.path()).unwrap();
@@ -171,7 +171,7 @@ fn after_one_failed_sync_nothing_more_is_acknowledged() {
         assert!(matches!(store.open(key(&bytes)), Err(Error::Missing(_))), "{n}");
         drop(store);
         let reopened = Store::open(&root).unwrap();
-        // What was not acknowledged may be in the log all the same: it is pending then.
+        // The log may have a blob that was not acknowledged. It is pending then.
         let key = BlobKey { generation: 2, ..key(&bytes) };
         reopened.put(key, &file(&bytes)).unwrap();
         assert_eq!(read(&reopened, key), bytes);
@@ -179,11 +179,11 @@ fn after_one_failed_sync_nothing_more_is_acknowledged() {
 }
 
 #[test]
-fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_second_try() {
+fn bytes_that_did_not_fit_when_they_were_synced_are_not_acknowledged_by_a_second_try() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("blobs");
     let tries = AtomicUsize::new(0);
-    // As the kernel does: the error is told once.
+    // The error is reported once, as the kernel does.
     let sync = move |reach, file: &File| {
         let is_blob = reach == Reach::Whole && file.metadata()?.is_file();
         if is_blob && tries.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -200,7 +200,7 @@ fn bytes_that_found_no_room_when_they_were_synced_are_not_acknowledged_by_a_seco
         assert!(matches!(full, Err(Error::Full)), "{full:?}");
         assert_eq!(files(&root), Vec::<String>::new());
     }
-    assert_eq!(read(&store, put(&store, &bytes)), bytes, "what is sent again is taken");
+    assert_eq!(read(&store, put(&store, &bytes)), bytes, "a new file is accepted");
 }
 
 #[test]
@@ -218,9 +218,9 @@ fn a_blob_has_its_pending_name_before_its_own_and_both_before_the_sync() {
     let store = Store::start(&root, Disk::new(Box::new(sync), Fence::default()), NEVER).unwrap();
     let staged = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
     store.put(key(b"hello"), staged.as_file()).unwrap();
-    assert_eq!(seen.lock().unwrap().len(), 2, "both names are there when the log is synced");
+    assert_eq!(seen.lock().unwrap().len(), 2, "both names exist when the log is synced");
 
-    // A name of its own that cannot be made leaves nothing pending; a pending one that cannot leaves no blob.
+    // If its own name cannot be made, the blob is not pending. If its pending name cannot be made, there is no blob.
     let taken = key(b"taken");
     std::fs::create_dir_all(store.folders.path(taken)).unwrap();
     assert!(matches!(store.put(taken, staged.as_file()), Err(Error::Exists(_))));
@@ -231,7 +231,7 @@ fn a_blob_has_its_pending_name_before_its_own_and_both_before_the_sync() {
     assert!(matches!(store.open(blocked), Err(Error::Missing(_))));
 }
 
-/// A filesystem of its own that is unmounted when dropped.
+/// A mounted filesystem. It is unmounted when this is dropped.
 struct Small(tempfile::TempDir);
 
 impl Drop for Small {
@@ -240,14 +240,14 @@ impl Drop for Small {
     }
 }
 
-/// A filesystem of 1 MiB. Without the right to mount the test is passed over aloud, and fails where CI is set.
+/// A filesystem of 1 MiB. Without the privilege to mount, the test says that it is skipped, and fails if CI is set.
 fn small_disk() -> Option<Small> {
     let folder = tempfile::tempdir().unwrap();
     match mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), c"size=1m,mode=700") {
         Ok(()) => Some(Small(folder)),
         Err(errno) if std::env::var_os("CI").is_some() => panic!("cannot mount a tmpfs: {errno}"),
         Err(errno) => {
-            // The test runner keeps back what passed tests print, so this does not pass through it.
+            // Written past the test runner, which hides what passing tests print.
             let _ = writeln!(std::io::stderr(), "NOT TESTED: cannot mount a tmpfs: {errno}");
             None
         }
@@ -266,7 +266,7 @@ fn a_full_disk_leaves_nothing_and_deleting_still_works() {
     assert!(matches!(full, Err(Error::Full)), "{full:?}");
     assert_eq!(files(&disk.0.path().join("blobs")).len(), 4, "two blobs, both pending");
     let lost = free - store.space(StoreId::default()).unwrap().free;
-    assert!(lost <= 2, "only the directories may stay, not {lost} blocks");
+    assert!(lost <= 2, "only the directories stay, not {lost} blocks");
     assert_eq!(read(&store, kept), b"small");
     store.delete(first).unwrap();
     store.put(key(b"now"), &file(&vec![8; 900_000])).unwrap();
@@ -274,7 +274,7 @@ fn a_full_disk_leaves_nothing_and_deleting_still_works() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_told_with_its_path() {
+fn the_error_for_a_directory_that_cannot_be_made_names_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("file/blobs");
     std::fs::write(folder.path().join("file"), b"").unwrap();

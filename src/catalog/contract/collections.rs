@@ -1,14 +1,12 @@
-//! The laws of collections, of folders, and of the numbers of fields and stores.
-//! Does not know which fields are collections.
+//! Laws of slots that are items of collections.
 
-use super::{ACCESS, at, item, laws, name, place, publish, reserve, row};
-use crate::catalog::{Catalog, Error, Revision, VACANCY};
-use words::access::{Fixed, Terms};
-use words::attachment::{RowId, StoreId};
-use words::digest::Digest;
+use super::{at, destination, item, laws, name, place, publish, row, share};
+use crate::catalog::slots::{Revision, VACANCY};
+use crate::catalog::{Catalog, Error};
+use words::access::Terms;
+use words::attachment::RowId;
 use words::link::Collision;
-use words::place::{Folder, Place};
-use words::retired::Orphan;
+use words::place::Place;
 
 laws! {
     items_are_listed_in_the_order_of_their_arrival
@@ -17,13 +15,10 @@ laws! {
     a_replaced_item_keeps_its_position
     a_renamed_item_keeps_its_position_unless_it_takes_anothers
     an_item_from_elsewhere_comes_last
-    an_item_that_comes_back_within_its_time_has_its_position_again
+    an_item_that_comes_back_in_time_has_its_position_again
     arranged_items_come_first_and_the_others_follow
-    a_row_is_revised_whole_or_not_at_all
-    items_and_single_fields_do_not_meet
-    scratch_of_a_collection_is_not_scratch_of_its_row
-    fields_and_stores_keep_their_numbers
-    equal_bytes_in_two_stores_are_two_blobs
+    a_row_is_revised_completely_or_not_at_all
+    an_item_and_a_single_field_of_one_name_are_two_slots
 }
 
 fn order(catalog: &dyn Catalog, row: RowId) -> Vec<String> {
@@ -79,39 +74,17 @@ fn a_replaced_item_keeps_its_position(catalog: &dyn Catalog) {
     assert_eq!(order(catalog, user), ["c", "a", "b"]);
 }
 
-fn an_item_that_comes_back_within_its_time_has_its_position_again(catalog: &dyn Catalog) {
-    let user = filled(catalog);
-    let photo = |text| item(user, "photos", text);
-    let late = 9 + 1 + i64::try_from(VACANCY.as_nanos()).unwrap();
-    catalog.unlink(&photo("a"), at(9)).unwrap();
-    publish(catalog, &photo("new"), "n", 9);
-    publish(catalog, &photo("a"), "other", 10);
-    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
-    // Moved out and back.
-    let out = place(user, "avatar");
-    let rename = |from: &Place, to: &Place, text: &str, now| {
-        catalog
-            .move_link(from, to, &name(text), (Collision::Refuse, Terms::default()), at(now))
-            .unwrap();
-    };
-    rename(&photo("c"), &out, "avatar", 9);
-    rename(&out, &photo("c"), "c", 9);
-    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
-    // Renamed, and another made under the old name: that one is new.
-    rename(&photo("a"), &photo("z"), "z", 9);
-    publish(catalog, &photo("a"), "newest", 9);
-    assert_eq!(order(catalog, user), ["c", "z", "b", "new", "a"]);
-    catalog.unlink(&photo("c"), at(9)).unwrap();
-    publish(catalog, &photo("c"), "late", late);
-    assert_eq!(order(catalog, user), ["z", "b", "new", "a", "c"]);
-}
-
 fn a_renamed_item_keeps_its_position_unless_it_takes_anothers(catalog: &dyn Catalog) {
     let user = filled(catalog);
     let photo = |text| item(user, "photos", text);
     let rename = |from, to, how| {
         catalog
-            .move_link(&photo(from), &photo(to), &name(to), (how, Terms::default()), at(9))
+            .move_link(
+                &photo(from),
+                destination(&photo(to), &name(to), how),
+                Terms::default(),
+                at(9),
+            )
             .unwrap()
     };
     rename("a", "z", Collision::Refuse);
@@ -130,13 +103,45 @@ fn an_item_from_elsewhere_comes_last(catalog: &dyn Catalog) {
     publish(catalog, &item(other, "photos", "a0"), "x", 9);
     let (from, to) = (item(other, "photos", "a0"), item(user, "photos", "a0"));
     catalog
-        .move_link(&from, &to, &name("a0"), (Collision::Refuse, Terms::default()), at(9))
+        .move_link(&from, destination(&to, &name("a0"), Collision::Refuse), Terms::default(), at(9))
         .unwrap();
     assert_eq!(order(catalog, user), ["c", "a", "b", "a0"]);
     let avatar = publish(catalog, &place(user, "avatar"), "y", 9).id;
     let to = item(user, "photos", "0");
-    catalog.share(avatar, &to, &name("0"), (Collision::Refuse, Fixed::default()), at(9)).unwrap();
+    share(catalog, avatar, &to, 9);
     assert_eq!(order(catalog, user), ["c", "a", "b", "a0", "0"]);
+}
+
+fn an_item_that_comes_back_in_time_has_its_position_again(catalog: &dyn Catalog) {
+    let user = filled(catalog);
+    let photo = |text| item(user, "photos", text);
+    let late = 9 + 1 + i64::try_from(VACANCY.as_nanos()).unwrap();
+    catalog.unlink(&photo("a"), at(9)).unwrap();
+    publish(catalog, &photo("new"), "n", 9);
+    publish(catalog, &photo("a"), "other", 10);
+    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
+    // An item that is moved out and back.
+    let out = place(user, "avatar");
+    let rename = |from: &Place, to: &Place, text: &str, now| {
+        catalog
+            .move_link(
+                from,
+                destination(to, &name(text), Collision::Refuse),
+                Terms::default(),
+                at(now),
+            )
+            .unwrap();
+    };
+    rename(&photo("c"), &out, "avatar", 9);
+    rename(&out, &photo("c"), "c", 9);
+    assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
+    // An item that is made under the old name of one that was renamed is a new one.
+    rename(&photo("a"), &photo("z"), "z", 9);
+    publish(catalog, &photo("a"), "newest", 9);
+    assert_eq!(order(catalog, user), ["c", "z", "b", "new", "a"]);
+    catalog.unlink(&photo("c"), at(9)).unwrap();
+    publish(catalog, &photo("c"), "late", late);
+    assert_eq!(order(catalog, user), ["z", "b", "new", "a", "c"]);
 }
 
 fn arranged_items_come_first_and_the_others_follow(catalog: &dyn Catalog) {
@@ -154,7 +159,7 @@ fn arranged_items_come_first_and_the_others_follow(catalog: &dyn Catalog) {
     assert!(matches!(arrange(RowId(9), &[]), Err(Error::Missing)));
 }
 
-fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
+fn a_row_is_revised_completely_or_not_at_all(catalog: &dyn Catalog) {
     let user = filled(catalog);
     let photo = |text| item(user, "photos", text);
     let annotate = |text, value: Option<&str>| Revision::Annotate {
@@ -187,7 +192,7 @@ fn a_row_is_revised_whole_or_not_at_all(catalog: &dyn Catalog) {
     assert_eq!(catalog.attributes(a.id).unwrap(), []);
 }
 
-fn items_and_single_fields_do_not_meet(catalog: &dyn Catalog) {
+fn an_item_and_a_single_field_of_one_name_are_two_slots(catalog: &dyn Catalog) {
     let user = filled(catalog);
     assert_eq!(catalog.find(&place(user, "photos")).unwrap(), None);
     publish(catalog, &place(user, "photos"), "whole", 9);
@@ -195,49 +200,4 @@ fn items_and_single_fields_do_not_meet(catalog: &dyn Catalog) {
     assert!(catalog.unlink(&item(user, "photos", "a"), at(9)).unwrap().is_some());
     assert!(catalog.find(&place(user, "photos")).unwrap().is_some());
     assert!(matches!(catalog.remove_row(user), Err(Error::NotEmpty)));
-}
-
-fn scratch_of_a_collection_is_not_scratch_of_its_row(catalog: &dyn Catalog) {
-    let user = row(catalog, "1");
-    let (outer, inner) = (Folder::row(user), item(user, "photos", "x").folder());
-    let x = name(".x");
-    let one = catalog.add_scratch(&outer, &x, "s1", ACCESS, at(2)).unwrap();
-    let two = catalog.add_scratch(&inner, &x, "s2", ACCESS, at(2)).unwrap();
-    assert_eq!(catalog.scratch(&inner, &x).unwrap(), Some(two.clone()));
-    assert_eq!(catalog.scratches(&outer).unwrap(), std::slice::from_ref(&one));
-    let taken = catalog.rename_scratch(two.id, &outer, &x, Collision::Refuse, at(3));
-    assert!(matches!(taken, Err(Error::Taken)));
-    catalog.rename_scratch(two.id, &outer, &name(".y"), Collision::Refuse, at(3)).unwrap();
-    assert_eq!(catalog.scratches(&inner).unwrap(), []);
-    catalog.rename_scratch(one.id, &inner, &x, Collision::Refuse, at(3)).unwrap();
-    assert_eq!(
-        catalog.remove_row(user).unwrap().len(),
-        2,
-        "that of its collections goes with a row"
-    );
-}
-
-fn fields_and_stores_keep_their_numbers(catalog: &dyn Catalog) {
-    let (user, page) = (name("user"), name("page"));
-    let (user, page) = (catalog.table(&user).unwrap(), catalog.table(&page).unwrap());
-    let field = |table, text, orphan| catalog.field(table, &name(text), orphan).unwrap();
-    let cover = field(user, "cover", Orphan::Delete);
-    assert_ne!(field(page, "cover", Orphan::Delete), cover);
-    assert_ne!(field(user, "avatar", Orphan::Delete), cover);
-    assert_eq!(field(user, "cover", Orphan::Keep), cover);
-    let nowhere = catalog.field(words::attachment::TableId(9), &name("x"), Orphan::Keep);
-    assert!(matches!(nowhere, Err(Error::Missing)));
-    let cold = catalog.store(&name("cold")).unwrap();
-    assert_ne!(cold, StoreId::default());
-    assert_eq!(catalog.store(&name("cold")).unwrap(), cold);
-}
-
-fn equal_bytes_in_two_stores_are_two_blobs(catalog: &dyn Catalog) {
-    let user = row(catalog, "1");
-    let cold = catalog.store(&name("cold")).unwrap();
-    let here = publish(catalog, &place(user, "avatar"), "same", 2).blob;
-    let there = catalog.reserve(cold, Digest::of(b"same"), at(3)).unwrap().key();
-    assert_eq!((there.store, there.digest), (cold, here.digest));
-    assert_ne!(there.generation, here.generation);
-    assert_eq!(reserve(catalog, "same", 4), here);
 }

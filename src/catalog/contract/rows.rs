@@ -1,14 +1,15 @@
-//! The laws of tables, rows and the scratch in them.
-//! Does not know what hangs from a row, beyond whether anything does.
+//! Laws of tables, fields and rows.
 
 use super::{ACCESS, at, laws, name, place, publish, row};
 use crate::catalog::{Catalog, Error};
-use words::attachment::{RowId, TableId};
+use words::attachment::{RowId, StoreId, TableId};
 use words::link::Collision;
 use words::place::Folder;
+use words::retired::Orphan;
 
 laws! {
     a_table_has_one_number
+    fields_and_stores_keep_their_numbers
     a_row_is_found_by_name_and_by_number
     a_row_of_a_taken_name_or_an_unknown_table_is_refused
     a_thousand_rows_come_in_pages
@@ -16,9 +17,7 @@ laws! {
     a_row_with_links_is_not_removed
     a_row_is_renamed_onto_a_free_or_an_empty_name_only
     rows_exchange_their_names
-    scratch_is_renamed_across_rows
-    old_scratch_is_found_in_any_row
-    scratch_is_added_found_and_removed
+    the_largest_number_is_found_between_prefix_and_suffix
 }
 
 fn a_table_has_one_number(catalog: &dyn Catalog) {
@@ -26,6 +25,21 @@ fn a_table_has_one_number(catalog: &dyn Catalog) {
     let post = catalog.table(&name("post")).unwrap();
     assert_ne!(user, post);
     assert_eq!(catalog.table(&name("user")).unwrap(), user);
+}
+
+fn fields_and_stores_keep_their_numbers(catalog: &dyn Catalog) {
+    let (user, page) = (name("user"), name("page"));
+    let (user, page) = (catalog.table(&user).unwrap(), catalog.table(&page).unwrap());
+    let field = |table, text, orphan| catalog.field(table, &name(text), orphan).unwrap();
+    let cover = field(user, "cover", Orphan::Delete);
+    assert_ne!(field(page, "cover", Orphan::Delete), cover);
+    assert_ne!(field(user, "avatar", Orphan::Delete), cover);
+    assert_eq!(field(user, "cover", Orphan::Keep), cover);
+    let nowhere = catalog.field(TableId(9), &name("x"), Orphan::Keep);
+    assert!(matches!(nowhere, Err(Error::Missing)));
+    let cold = catalog.store(&name("cold")).unwrap();
+    assert_ne!(cold, StoreId::default());
+    assert_eq!(catalog.store(&name("cold")).unwrap(), cold);
 }
 
 fn a_row_is_found_by_name_and_by_number(catalog: &dyn Catalog) {
@@ -125,44 +139,22 @@ fn rows_exchange_their_names(catalog: &dyn Catalog) {
     assert!(matches!(alone, Err(Error::Missing)), "{alone:?}");
 }
 
-fn scratch_is_renamed_across_rows(catalog: &dyn Catalog) {
-    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
-    let a = catalog.add_scratch(&Folder::row(one), &name("a"), "s1", ACCESS, at(3)).unwrap();
-    let b = catalog.add_scratch(&Folder::row(two), &name("b"), "s2", ACCESS, at(3)).unwrap();
-    let go = |id, row, to: &str, how| {
-        catalog.rename_scratch(id, &Folder::row(row), &name(to), how, at(4))
-    };
-    assert_eq!(go(a.id, one, "a", Collision::Refuse).unwrap(), None);
-    assert!(matches!(go(a.id, two, "b", Collision::Refuse), Err(Error::Taken)));
-    assert!(matches!(go(a.id, two, "c", Collision::Exchange), Err(Error::Missing)));
-    assert_eq!(go(a.id, two, "b", Collision::Exchange).unwrap(), Some(b.clone()));
-    assert_eq!(catalog.scratch(&Folder::row(two), &name("b")).unwrap().unwrap().id, a.id);
-    assert_eq!(catalog.scratch(&Folder::row(one), &name("a")).unwrap().unwrap().id, b.id);
-    let lost = go(a.id, one, "a", Collision::Replace).unwrap().unwrap();
-    assert_eq!((lost.id, lost.folder.row), (b.id, one));
-    assert_eq!(catalog.scratch_by_id(b.id).unwrap(), None);
-    assert_eq!(catalog.scratches(&Folder::row(two)).unwrap(), []);
-}
-
-fn old_scratch_is_found_in_any_row(catalog: &dyn Catalog) {
-    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
-    let a = catalog.add_scratch(&Folder::row(one), &name("a"), "s1", ACCESS, at(3)).unwrap();
-    let b = catalog.add_scratch(&Folder::row(two), &name("b"), "s2", ACCESS, at(4)).unwrap();
-    catalog.add_scratch(&Folder::row(two), &name("c"), "s3", ACCESS, at(5)).unwrap();
-    assert_eq!(catalog.scratch_before(at(5)).unwrap(), [a, b]);
-}
-
-fn scratch_is_added_found_and_removed(catalog: &dyn Catalog) {
-    let user = row(catalog, "1");
-    let added =
-        catalog.add_scratch(&Folder::row(user), &name(".x.swp"), "s1", ACCESS, at(3)).unwrap();
-    assert_eq!((added.folder.row, added.file.as_str(), added.created), (user, "s1", at(3)));
-    assert_eq!(catalog.scratch(&Folder::row(user), &name(".x.swp")).unwrap(), Some(added.clone()));
-    assert_eq!(catalog.scratch_by_id(added.id).unwrap(), Some(added.clone()));
-    let taken = catalog.add_scratch(&Folder::row(user), &name(".x.swp"), "s2", ACCESS, at(3));
-    assert!(matches!(taken, Err(Error::Taken)), "{taken:?}");
-    let second = catalog.add_scratch(&Folder::row(user), &name(".a"), "s2", ACCESS, at(4)).unwrap();
-    assert_eq!(catalog.scratches(&Folder::row(user)).unwrap(), [added.clone(), second.clone()]);
-    assert_eq!(catalog.remove_scratch(added.id, at(5)).unwrap(), Some(added));
-    assert_eq!(catalog.scratches(&Folder::row(user)).unwrap(), [second]);
+fn the_largest_number_is_found_between_prefix_and_suffix(catalog: &dyn Catalog) {
+    let table = catalog.table(&name("user")).unwrap();
+    let largest = |before, after| catalog.largest_number(table, before, after).unwrap();
+    assert_eq!(largest("", ""), 0);
+    for id in ["-5", "1e9", "2026-11-24"] {
+        row(catalog, id);
+    }
+    assert_eq!(largest("", ""), 0, "no whole numbers");
+    for id in
+        ["9", "10", "2", "99999999999999999999", "\u{e9}-7", "\u{e9}-12", "\u{e9}-", "a3z", "a4"]
+    {
+        row(catalog, id);
+    }
+    assert_eq!(largest("", ""), 10);
+    assert_eq!((largest("\u{e9}-", ""), largest("a", "z"), largest("a", "")), (12, 3, 4));
+    assert_eq!((largest("b", ""), largest("2026-11-24", "")), (0, 0));
+    row(catalog, "9999999999999999999");
+    assert_eq!(largest("", ""), u64::MAX >> 1, "no more than SQL counts to");
 }

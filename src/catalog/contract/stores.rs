@@ -1,8 +1,9 @@
-//! The laws of stores: what each holds, and how an attachment moves from one to another.
-//! Does not know where any of them keeps its bytes.
+//! Laws of stores, and of the move of an attachment from one to another.
 
-use super::{FOREVER, at, laws, name, picture, place, publication, publish, reserve, row};
-use crate::catalog::{Catalog, Error, Rehoming};
+use super::{FOREVER, at, laws, name, picture, place, publication, publish, reserve, row, share};
+use crate::catalog::blobs::StoreRecord;
+use crate::catalog::slots::Rehoming;
+use crate::catalog::{Catalog, Error};
 use words::access::Fixed;
 use words::attachment::{Attachment, BlobKey, Original, StoreId};
 use words::digest::Digest;
@@ -11,14 +12,15 @@ use words::place::Place;
 use words::variant::Variant;
 
 laws! {
-    every_store_tells_what_it_holds
-    an_attachment_that_moves_to_another_store_stays_what_it_was
-    what_was_sent_moves_with_it
-    the_blobs_that_were_left_go_with_their_variants
-    an_attachment_with_other_names_stays_where_it_is
-    other_bytes_than_its_own_are_never_taken_for_an_attachment
+    the_blobs_and_bytes_of_each_store_are_known
+    equal_bytes_in_two_stores_are_two_blobs
+    an_attachment_that_moves_to_another_store_keeps_all_but_its_blob
+    an_original_moves_with_its_attachment
+    the_old_blobs_are_doomed_with_their_variants
+    an_attachment_with_other_links_does_not_move_to_another_store
+    an_attachment_never_moves_to_a_blob_of_other_bytes
     a_move_that_fails_leaves_everything_as_it_was
-    a_move_onto_what_is_there_displaces_it
+    a_move_onto_a_taken_slot_displaces_its_attachment
 }
 
 const COLD: StoreId = StoreId(1);
@@ -44,7 +46,7 @@ fn held(catalog: &dyn Catalog, place: &Place) -> Attachment {
     catalog.find(place).unwrap().unwrap().attachment
 }
 
-fn every_store_tells_what_it_holds(catalog: &dyn Catalog) {
+fn the_blobs_and_bytes_of_each_store_are_known(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     assert_eq!(catalog.store(&name("cold")).unwrap(), COLD);
     publish(catalog, &place(user, "avatar"), "a", 2);
@@ -53,14 +55,24 @@ fn every_store_tells_what_it_holds(catalog: &dyn Catalog) {
     catalog.publish(&deed).unwrap();
     cold(catalog, "only reserved");
     let told = |records: Vec<_>| {
-        let told = |it: crate::catalog::StoreRecord| (it.id.0, it.name, it.blobs, it.bytes);
+        let told = |it: StoreRecord| (it.id.0, it.name, it.blobs, it.bytes);
         records.into_iter().map(told).collect::<Vec<_>>()
     };
     let stores = told(catalog.stores().unwrap());
     assert_eq!(stores, [(0, None, 1, 100), (1, Some(name("cold")), 1, 7)]);
 }
 
-fn an_attachment_that_moves_to_another_store_stays_what_it_was(catalog: &dyn Catalog) {
+fn equal_bytes_in_two_stores_are_two_blobs(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let cold = catalog.store(&name("cold")).unwrap();
+    let here = publish(catalog, &place(user, "avatar"), "same", 2).blob;
+    let there = catalog.reserve(cold, Digest::of(b"same"), at(3)).unwrap().key();
+    assert_eq!((there.store, there.digest), (cold, here.digest));
+    assert_ne!(there.generation, here.generation);
+    assert_eq!(reserve(catalog, "same", 4), here);
+}
+
+fn an_attachment_that_moves_to_another_store_keeps_all_but_its_blob(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let made = publish(catalog, &avatar, "a", 2);
@@ -74,7 +86,7 @@ fn an_attachment_that_moves_to_another_store_stays_what_it_was(catalog: &dyn Cat
     assert_eq!(cold(catalog, "a"), blob, "it counts as stored");
 }
 
-fn what_was_sent_moves_with_it(catalog: &dyn Catalog) {
+fn an_original_moves_with_its_attachment(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let mut made = publication(&avatar, reserve(catalog, "kept", 2), 2);
@@ -90,7 +102,7 @@ fn what_was_sent_moves_with_it(catalog: &dyn Catalog) {
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs.len(), 2);
 }
 
-fn the_blobs_that_were_left_go_with_their_variants(catalog: &dyn Catalog) {
+fn the_old_blobs_are_doomed_with_their_variants(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let old = publish(catalog, &avatar, "a", 2).blob;
@@ -103,20 +115,18 @@ fn the_blobs_that_were_left_go_with_their_variants(catalog: &dyn Catalog) {
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [old, small]);
 }
 
-fn an_attachment_with_other_names_stays_where_it_is(catalog: &dyn Catalog) {
+fn an_attachment_with_other_links_does_not_move_to_another_store(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let made = publish(catalog, &avatar, "a", 2);
     let second = place(user, "cover");
-    catalog
-        .share(made.id, &second, &name("cover"), (Collision::Refuse, Fixed::default()), at(3))
-        .unwrap();
+    share(catalog, made.id, &second, 3);
     let answer = catalog.rehome(&rehoming(&avatar, &deed, cold(catalog, "a")));
     assert!(matches!(answer, Err(Error::Shared)), "{answer:?}");
     assert_eq!(held(catalog, &avatar).blob, made.blob);
 }
 
-fn other_bytes_than_its_own_are_never_taken_for_an_attachment(catalog: &dyn Catalog) {
+fn an_attachment_never_moves_to_a_blob_of_other_bytes(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let made = publish(catalog, &avatar, "replaced meanwhile", 2);
@@ -141,7 +151,7 @@ fn a_move_that_fails_leaves_everything_as_it_was(catalog: &dyn Catalog) {
     assert!(matches!(catalog.rehome(&nothing), Err(Error::Missing)));
 }
 
-fn a_move_onto_what_is_there_displaces_it(catalog: &dyn Catalog) {
+fn a_move_onto_a_taken_slot_displaces_its_attachment(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (avatar, deed) = (place(user, "avatar"), place(user, "deed"));
     let made = publish(catalog, &avatar, "a", 2);

@@ -1,22 +1,22 @@
-//! The laws of variants: found by their originals, made once, and gone when nobody needs them.
-//! Does not know pictures.
+//! Laws of variants.
 
 use super::{FOREVER, at, laws, picture, place, publish, reserve, row};
-use crate::catalog::{Catalog, Error, Reservation};
+use crate::catalog::blobs::Reservation;
+use crate::catalog::{Catalog, Error};
 use words::attachment::{BlobKey, VariantId};
 use words::variant::Variant;
 
 laws! {
     a_variant_is_found_by_its_original_and_its_number
     a_variant_that_exists_is_not_made_twice
-    variants_die_with_their_original
-    a_variant_lives_on_in_another_original_or_an_attachment
+    variants_are_doomed_with_their_original
+    a_variant_that_another_original_or_an_attachment_uses_stays
     a_variant_that_was_attached_itself_stays_until_its_original_goes
-    what_was_rendered_from_an_attachment_goes_with_it_though_its_blob_lives_on
-    a_trimmed_variant_is_the_next_sweeps_however_new_it_is
+    the_variants_of_an_attachment_go_with_it_though_its_blob_is_still_used
+    the_next_sweep_dooms_a_trimmed_variant_however_new_it_is
     trimming_keeps_to_its_limit
     a_variant_is_removed_by_its_number
-    variants_that_lead_in_a_circle_die_all_the_same
+    variants_of_each_other_are_doomed_too
     the_variants_used_least_recently_are_trimmed
 }
 
@@ -24,7 +24,7 @@ pub(super) fn variant(text: &str) -> Variant {
     Variant::parse(text).expect("a variant")
 }
 
-/// Reserves some bytes and adds them as a variant of `original`.
+/// Reserves some bytes and adds them as a variant of an original.
 pub(super) fn render(
     catalog: &dyn Catalog,
     original: BlobKey,
@@ -61,7 +61,7 @@ fn a_variant_that_exists_is_not_made_twice(catalog: &dyn Catalog) {
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, [late]);
 }
 
-fn variants_die_with_their_original(catalog: &dyn Catalog) {
+fn variants_are_doomed_with_their_original(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let original = publish(catalog, &avatar, "a", 2).blob;
     let first = render(catalog, original, "w200.webp", "t", 3);
@@ -75,7 +75,7 @@ fn variants_die_with_their_original(catalog: &dyn Catalog) {
     assert_eq!(catalog.totals().unwrap().variants, 0);
 }
 
-fn a_variant_lives_on_in_another_original_or_an_attachment(catalog: &dyn Catalog) {
+fn a_variant_that_another_original_or_an_attachment_uses_stays(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (one, two, three) = (place(user, "one"), place(user, "two"), place(user, "three"));
     let first = publish(catalog, &one, "a", 2).blob;
@@ -111,9 +111,7 @@ fn a_variant_that_was_attached_itself_stays_until_its_original_goes(catalog: &dy
     assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, []);
 }
 
-fn what_was_rendered_from_an_attachment_goes_with_it_though_its_blob_lives_on(
-    catalog: &dyn Catalog,
-) {
+fn the_variants_of_an_attachment_go_with_it_though_its_blob_is_still_used(catalog: &dyn Catalog) {
     let user = row(catalog, "1");
     let (cover, avatar) = (place(user, "cover"), place(user, "avatar"));
     let thumb = publish(catalog, &cover, "t", 2).blob;
@@ -126,7 +124,7 @@ fn what_was_rendered_from_an_attachment_goes_with_it_though_its_blob_lives_on(
     assert_eq!(catalog.variants(original).unwrap().len(), 1);
 }
 
-fn a_trimmed_variant_is_the_next_sweeps_however_new_it_is(catalog: &dyn Catalog) {
+fn the_next_sweep_dooms_a_trimmed_variant_however_new_it_is(catalog: &dyn Catalog) {
     let original = publish(catalog, &place(row(catalog, "1"), "avatar"), "a", 2).blob;
     let thumb = render(catalog, original, "w1.png", "t", 900);
     assert_eq!(catalog.trim_variants(0, 9).unwrap(), 1);
@@ -161,7 +159,7 @@ fn a_variant_is_removed_by_its_number(catalog: &dyn Catalog) {
     assert_ne!(catalog.variant(original, variant("w1.png")).unwrap().unwrap().id, id);
 }
 
-fn variants_that_lead_in_a_circle_die_all_the_same(catalog: &dyn Catalog) {
+fn variants_of_each_other_are_doomed_too(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let original = publish(catalog, &avatar, "a", 2).blob;
     assert_eq!(render(catalog, original, "full.png", "a", 3), original);

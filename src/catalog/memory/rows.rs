@@ -1,8 +1,8 @@
 //! Tables, fields and rows in memory.
-//! Does not know what hangs from a row, beyond whether anything does.
 
-use super::{State, next};
+use super::{Memory, State, next};
 use crate::catalog::Error;
+use crate::catalog::rows::Rows;
 use words::attachment::{Access, Amendment, FieldId, RowId, TableId, Times};
 use words::link::Collision;
 use words::retired::Orphan;
@@ -11,41 +11,116 @@ use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-impl State {
-    pub(super) fn table(&mut self, name: &Name) -> TableId {
-        let last = &mut self.last.table;
-        *self.tables.entry(name.clone()).or_insert_with(|| TableId(next(last)))
+/// The largest integer of SQL.
+const MAX_NUMBER: u64 = u64::MAX >> 1;
+
+impl Rows for Memory {
+    fn table(&self, name: &Name) -> Result<TableId, Error> {
+        let state = &mut *self.state("table");
+        let add = || TableId(next(&mut state.last.table));
+        Ok(*state.tables.entry(name.clone()).or_insert_with(add))
     }
 
-    pub(super) fn field(
-        &mut self,
-        table: TableId,
-        name: &Name,
-        orphan: Orphan,
-    ) -> Result<FieldId, Error> {
-        if !self.tables.values().any(|known| *known == table) {
-            return Err(Error::Missing);
-        }
-        let last = &mut self.last.field;
-        let known = self.fields.entry((table, name.clone()));
-        let field = known.or_insert_with(|| (FieldId(next(last)), orphan));
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
+        let state = &mut *self.state("field");
+        state.require_table(table)?;
+        let add = || (FieldId(next(&mut state.last.field)), orphan);
+        let field = state.fields.entry((table, name.clone())).or_insert_with(add);
         field.1 = orphan;
         Ok(field.0)
     }
 
-    pub(super) fn row(&self, table: TableId, name: &Name) -> Option<RowRecord> {
-        self.rows.values().find(|row| row.table == table && row.name == *name).cloned()
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+        Ok(self.state("row").find_row(table, name).cloned())
     }
 
-    pub(super) fn row_by_id(&self, id: RowId) -> Option<RowRecord> {
-        self.rows.get(&id).cloned()
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+        Ok(self.state("row_by_id").rows.get(&row).cloned())
     }
 
-    pub(super) fn rows(&self, table: TableId, after: RowId, limit: usize) -> Vec<RowRecord> {
-        let later = self.rows.range(RowId(after.0.saturating_add(1))..).map(|(_, row)| row);
-        later.filter(|row| row.table == table).take(limit).cloned().collect()
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+        let state = self.state("rows");
+        let later = state.rows.values().filter(|row| row.table == table && row.id > after);
+        Ok(later.take(limit).cloned().collect())
     }
 
+    fn largest_number(&self, table: TableId, prefix: &str, suffix: &str) -> Result<u64, Error> {
+        let number = |name: &str| {
+            let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+            let is_plain = digits.len() <= 19 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u64>().ok().filter(|_| is_plain)
+        };
+        let state = self.state("largest_number");
+        let rows = state.rows.values().filter(|row| row.table == table);
+        let largest = rows.filter_map(|row| number(row.name.as_str())).max();
+        Ok(largest.unwrap_or(0).min(MAX_NUMBER))
+    }
+
+    fn add_row(
+        &self,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        self.state("add_row").add_row(table, name, access, now)
+    }
+
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+        let state = &mut *self.state("remove_row");
+        state.require_row(row)?;
+        if state.has_links(row) {
+            return Err(Error::NotEmpty);
+        }
+        let scratch = state.scratch.values().filter(|scratch| scratch.folder.row == row);
+        let removed = scratch.cloned().collect();
+        state.scratch.retain(|_, scratch| scratch.folder.row != row);
+        state.rows.remove(&row);
+        Ok(removed)
+    }
+
+    fn rename_row(
+        &self,
+        row: RowId,
+        to: &Name,
+        collision: Collision,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let state = &mut *self.state("rename_row");
+        let RowRecord { table, name, .. } = state.rows.get(&row).ok_or(Error::Missing)?.clone();
+        if name == *to {
+            return Ok(());
+        }
+        match (state.find_row(table, to).map(|row| row.id), collision) {
+            (None, Collision::Exchange) => return Err(Error::Missing),
+            (Some(_), Collision::Refuse) => return Err(Error::Taken),
+            (None, _) => {}
+            (Some(other), Collision::Replace) => {
+                if state.has_links(other) || state.has_scratch(other) {
+                    return Err(Error::NotEmpty);
+                }
+                state.rows.remove(&other);
+            }
+            (Some(other), Collision::Exchange) => state.set_row_name(other, &name, now),
+        }
+        state.set_row_name(row, to, now);
+        Ok(())
+    }
+
+    fn amend_row(
+        &self,
+        row: RowId,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        let mut state = self.state("amend_row");
+        let row = state.rows.get_mut(&row).ok_or(Error::Missing)?;
+        amendment.apply(&mut row.access, &mut row.times, now);
+        Ok(row.clone())
+    }
+}
+
+impl State {
     pub(super) fn add_row(
         &mut self,
         table: TableId,
@@ -53,10 +128,8 @@ impl State {
         access: Access,
         now: Timestamp,
     ) -> Result<RowRecord, Error> {
-        if !self.tables.values().any(|known| *known == table) {
-            return Err(Error::Missing);
-        }
-        if self.row(table, name).is_some() {
+        self.require_table(table)?;
+        if self.find_row(table, name).is_some() {
             return Err(Error::Taken);
         }
         let id = RowId(next(&mut self.last.row));
@@ -65,62 +138,12 @@ impl State {
         Ok(row)
     }
 
-    pub(super) fn remove_row(&mut self, id: RowId) -> Result<Vec<ScratchRecord>, Error> {
-        self.require_row(id)?;
-        if self.holds_links(id) {
-            return Err(Error::NotEmpty);
-        }
-        let scratch = self.scratch.values().filter(|scratch| scratch.folder.row == id);
-        let scratch = scratch.cloned().collect();
-        self.scratch.retain(|_, scratch| scratch.folder.row != id);
-        self.rows.remove(&id);
-        Ok(scratch)
-    }
-
-    pub(super) fn rename_row(
-        &mut self,
-        id: RowId,
-        to: &Name,
-        collision: Collision,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let row = self.row_by_id(id).ok_or(Error::Missing)?;
-        if row.name == *to {
-            return Ok(());
-        }
-        match (self.row(row.table, to), collision) {
-            (None, Collision::Exchange) => return Err(Error::Missing),
-            (Some(_), Collision::Refuse) => return Err(Error::Taken),
-            (None, _) => {}
-            (Some(other), Collision::Replace) => {
-                if self.holds_links(other.id) || self.holds_scratch(other.id) {
-                    return Err(Error::NotEmpty);
-                }
-                self.rows.remove(&other.id);
-            }
-            (Some(other), Collision::Exchange) => self.call(other.id, &row.name, now),
-        }
-        self.call(id, to, now);
-        Ok(())
-    }
-
-    pub(super) fn amend_row(
-        &mut self,
-        id: RowId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<RowRecord, Error> {
-        let row = self.rows.get_mut(&id).ok_or(Error::Missing)?;
-        amendment.apply(&mut row.access, &mut row.times, now);
-        Ok(row.clone())
-    }
-
-    /// Fails with [`Error::Missing`] unless the row is there.
+    /// Fails with [`Error::Missing`] unless the row exists.
     pub(super) fn require_row(&self, id: RowId) -> Result<(), Error> {
         self.rows.contains_key(&id).then_some(()).ok_or(Error::Missing)
     }
 
-    /// Notes that what the row lists has changed.
+    /// Sets the row's times after a change to what its directory lists.
     pub(super) fn touch_row(&mut self, id: RowId, now: Timestamp) {
         if let Some(row) = self.rows.get_mut(&id) {
             row.times.modified = now;
@@ -128,18 +151,26 @@ impl State {
         }
     }
 
-    fn call(&mut self, id: RowId, name: &Name, now: Timestamp) {
+    fn require_table(&self, table: TableId) -> Result<(), Error> {
+        self.tables.values().any(|known| *known == table).then_some(()).ok_or(Error::Missing)
+    }
+
+    fn find_row(&self, table: TableId, name: &Name) -> Option<&RowRecord> {
+        self.rows.values().find(|row| row.table == table && row.name == *name)
+    }
+
+    fn set_row_name(&mut self, id: RowId, name: &Name, now: Timestamp) {
         if let Some(row) = self.rows.get_mut(&id) {
             row.name = name.clone();
             row.times.changed = now;
         }
     }
 
-    fn holds_scratch(&self, id: RowId) -> bool {
+    fn has_scratch(&self, id: RowId) -> bool {
         self.scratch.values().any(|scratch| scratch.folder.row == id)
     }
 
-    fn holds_links(&self, id: RowId) -> bool {
+    fn has_links(&self, id: RowId) -> bool {
         self.links.keys().any(|place| place.row == id)
     }
 }

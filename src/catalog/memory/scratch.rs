@@ -1,109 +1,158 @@
-//! Scratch in memory: which file stands behind which unvalidated name.
-//! Does not know the files themselves.
+//! Scratch files in memory.
 
-use super::{State, next};
+use super::{Memory, State, next};
 use crate::catalog::Error;
-use words::attachment::{Access, Amendment, ScratchId, Times};
+use crate::catalog::scratch::Scratch;
+use words::attachment::{Access, Amendment, ScratchId, TableId, Times};
+use words::digest::Digest;
 use words::link::Collision;
 use words::place::Folder;
+use words::row::RowRecord;
 use words::scratch::{Arrival, ScratchRecord};
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-impl State {
-    pub(super) fn scratch(&self, folder: &Folder, name: &Name) -> Option<ScratchRecord> {
-        self.scratch.values().find(|found| found.folder == *folder && found.name == *name).cloned()
+impl Scratch for Memory {
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.state("scratch").find_scratch(folder, name))
     }
 
-    pub(super) fn scratch_by_id(&self, id: ScratchId) -> Option<ScratchRecord> {
-        self.scratch.get(&id).cloned()
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.state("scratch_by_id").scratch.get(&id).cloned())
     }
 
-    pub(super) fn scratches(&self, folder: &Folder) -> Vec<ScratchRecord> {
-        self.scratch.values().filter(|found| found.folder == *folder).cloned().collect()
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        let state = self.state("scratches");
+        Ok(state.scratch.values().filter(|found| found.folder == *folder).cloned().collect())
     }
 
-    pub(super) fn scratch_before(&self, created: Timestamp) -> Vec<ScratchRecord> {
-        self.scratch.values().filter(|found| found.created < created).cloned().collect()
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+        let state = self.state("scratch_before");
+        Ok(state.scratch.values().filter(|found| found.created < created).cloned().collect())
     }
 
-    pub(super) fn add_scratch(
-        &mut self,
+    fn add_scratch(
+        &self,
         folder: &Folder,
         name: &Name,
         file: &str,
-        (access, now): (Access, Timestamp),
+        access: Access,
+        now: Timestamp,
     ) -> Result<ScratchRecord, Error> {
-        self.require_row(folder.row)?;
-        if self.scratch(folder, name).is_some() {
+        let mut state = self.state("add_scratch");
+        state.require_row(folder.row)?;
+        if state.find_scratch(folder, name).is_some() {
             return Err(Error::Taken);
         }
-        let id = ScratchId(next(&mut self.last.scratch));
-        let (folder, name, file) = (folder.clone(), name.clone(), file.to_owned());
         let added = ScratchRecord {
-            id,
-            folder,
-            name,
-            file,
+            id: ScratchId(next(&mut state.last.scratch)),
+            folder: folder.clone(),
+            name: name.clone(),
+            file: file.to_owned(),
             access,
             created: now,
             arrival: Arrival::default(),
         };
-        self.scratch.insert(id, added.clone());
-        self.touch_row(added.folder.row, now);
+        state.scratch.insert(added.id, added.clone());
+        state.touch_row(folder.row, now);
         Ok(added)
     }
 
-    pub(super) fn rename_scratch(
-        &mut self,
+    fn rename_scratch(
+        &self,
         id: ScratchId,
         folder: &Folder,
         name: &Name,
-        (collision, now): (Collision, Timestamp),
+        collision: Collision,
+        now: Timestamp,
     ) -> Result<Option<ScratchRecord>, Error> {
-        let old = self.scratch_by_id(id).ok_or(Error::Missing)?;
-        self.require_row(folder.row)?;
+        let mut state = self.state("rename_scratch");
+        let old = state.scratch.get(&id).cloned().ok_or(Error::Missing)?;
+        state.require_row(folder.row)?;
         if (&old.folder, &old.name) == (folder, name) {
             return Ok(None);
         }
-        let there = self.scratch(folder, name);
+        let there = state.find_scratch(folder, name);
         match (&there, collision) {
             (None, Collision::Exchange) => return Err(Error::Missing),
             (Some(_), Collision::Refuse) => return Err(Error::Taken),
             (None, _) => {}
-            (Some(other), Collision::Replace) => {
-                self.scratch.remove(&other.id);
+            (Some(other), Collision::Replace) => drop(state.scratch.remove(&other.id)),
+            (Some(other), Collision::Exchange) => {
+                state.set_scratch_place(other.id, &old.folder, &old.name);
             }
-            (Some(other), Collision::Exchange) => self.lay(other.id, &old.folder, &old.name),
         }
-        self.lay(id, folder, name);
-        self.touch_row(old.folder.row, now);
-        self.touch_row(folder.row, now);
+        state.set_scratch_place(id, folder, name);
+        state.touch_row(old.folder.row, now);
+        state.touch_row(folder.row, now);
         Ok(there)
     }
 
-    pub(super) fn amend_scratch(
-        &mut self,
+    fn amend_scratch(
+        &self,
         id: ScratchId,
         amendment: Amendment,
         now: Timestamp,
     ) -> Result<ScratchRecord, Error> {
-        let scratch = self.scratch.get_mut(&id).ok_or(Error::Missing)?;
+        let mut state = self.state("amend_scratch");
+        let scratch = state.scratch.get_mut(&id).ok_or(Error::Missing)?;
         amendment.apply(&mut scratch.access, &mut Times::all(now), now);
         Ok(scratch.clone())
     }
 
-    pub(super) fn remove_scratch(
-        &mut self,
+    fn remove_scratch(
+        &self,
         id: ScratchId,
         now: Timestamp,
-    ) -> Option<ScratchRecord> {
-        let scratch = self.scratch.remove(&id)?;
-        self.touch_row(scratch.folder.row, now);
-        Some(scratch)
+    ) -> Result<Option<ScratchRecord>, Error> {
+        let mut state = self.state("remove_scratch");
+        let Some(scratch) = state.scratch.remove(&id) else { return Ok(None) };
+        state.touch_row(scratch.folder.row, now);
+        Ok(Some(scratch))
     }
 
-    fn lay(&mut self, id: ScratchId, folder: &Folder, name: &Name) {
+    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+        let mut state = self.state("offer");
+        state.scratch.get_mut(&id).ok_or(Error::Missing)?.arrival.waiting = true;
+        Ok(())
+    }
+
+    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
+        let state = self.state("offered");
+        let waiting = state.scratch.values().filter(|it| it.arrival.waiting && it.id > after);
+        Ok(waiting.take(limit).cloned().collect())
+    }
+
+    fn enrol(
+        &self,
+        id: ScratchId,
+        table: TableId,
+        name: &Name,
+        access: Access,
+        now: Timestamp,
+    ) -> Result<RowRecord, Error> {
+        let mut state = self.state("enrol");
+        let mut next = state.clone();
+        let row = next.add_row(table, name, access, now)?;
+        next.scratch.get_mut(&id).ok_or(Error::Missing)?.arrival.becomes = Some(row.id);
+        *state = next;
+        Ok(row)
+    }
+
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+        let mut state = self.state("take");
+        let scratch = state.scratch.get_mut(&id).ok_or(Error::Missing)?;
+        scratch.arrival = Arrival { taken: Some(taken), ..Arrival::default() };
+        Ok(())
+    }
+}
+
+impl State {
+    fn find_scratch(&self, folder: &Folder, name: &Name) -> Option<ScratchRecord> {
+        self.scratch.values().find(|found| found.folder == *folder && found.name == *name).cloned()
+    }
+
+    fn set_scratch_place(&mut self, id: ScratchId, folder: &Folder, name: &Name) {
         if let Some(scratch) = self.scratch.get_mut(&id) {
             scratch.folder = folder.clone();
             scratch.name = name.clone();

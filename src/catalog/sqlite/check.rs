@@ -1,63 +1,60 @@
-//! Whether a catalogue is what it was, asked before anything is written to it.
-//! Does not repair it, and changes nothing: it reads, and folds no log.
+//! The check of a catalogue before anything is written to it: whether it is damaged, and whether it has lost commits.
+//! It only reads, and makes no checkpoint.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 
-use super::columns::number;
-use super::{Sqlite, check_version, connect_to_read, one, progress};
-use crate::catalog::Error;
+use super::db::Db;
+use super::{connection, migrations, progress};
+use crate::catalog::error::Error;
 
-/// How long a start looks at a catalogue: all of one of some 100,000 files.
+/// How long a start checks a catalogue: enough for all of one with 100,000 files.
 const SPAN: Duration = Duration::from_millis(500);
 
-/// Between interruptions of a check that goes on.
+/// The pause before a check that was interrupted too early is interrupted again.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// What becomes of a catalogue that has lost commits.
+/// Whether a catalogue that has lost commits is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// It is not opened.
     Refused,
-    /// Whoever looks after it knows of it, and goes on with what is there.
+    /// The administrator knows of the loss (`--accept-loss`) and goes on with what is left.
     Accepted,
 }
 
-/// What is known of a catalogue that is what it was.
+/// What a check found in a catalogue that is neither damaged nor incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sound {
-    /// No blob has a number above this one.
+    /// The highest number that was given out for a blob.
     pub last_blob: u64,
 }
 
-impl Sqlite {
-    /// Whether there was a catalogue at `path`, whatever has become of it.
-    pub fn was_there(path: &Path) -> bool {
-        progress::is_there(path)
-    }
-
-    /// Looks whether the catalogue at `path` is whole, for a bounded time, and whether it has all that was committed.
-    pub fn check(path: &Path, loss: Loss) -> Result<Sound, Unsound> {
-        // Before the catalogue is read: somebody else may be writing to it.
-        let noted = progress::noted(path)?.unwrap_or(0);
-        look(path, noted, loss).map_err(|unsound| match unsound {
-            Unsound::Failed(Error::Engine(cause)) if is_damage(&*cause) => {
-                damaged(path, &cause.to_string())
-            }
-            Unsound::Failed(Error::Corrupt(found)) => damaged(path, &found),
-            other => other,
-        })
-    }
+/// Whether a catalogue was once made at `path`, even if it is gone now.
+pub fn was_there(path: &Path) -> bool {
+    progress::is_there(path)
 }
 
-fn look(path: &Path, noted: u64, loss: Loss) -> Result<Sound, Unsound> {
-    let db = connect_to_read(path)?;
-    // A catalogue that lost its log may have nothing in it.
-    let counted = if check_version(&db, path)? == 0 { 0 } else { progress::counted(&db)? };
+/// Checks the catalogue at `path` for damage, for a bounded time, and for lost commits.
+pub fn check(path: &Path, loss: Loss) -> Result<Sound, Unsound> {
+    // Read before the catalogue: another process may be writing to both.
+    let noted = progress::noted(path)?.unwrap_or(0);
+    inspect(path, noted, loss).map_err(|unsound| match unsound {
+        Unsound::Failed(Error::Engine(cause)) if is_damage(&*cause) => {
+            damaged(path, &cause.to_string())
+        }
+        Unsound::Failed(Error::Corrupt(found)) => damaged(path, &found),
+        other => other,
+    })
+}
+
+fn inspect(path: &Path, noted: u64, loss: Loss) -> Result<Sound, Unsound> {
+    let db = connection::open_to_read(path)?;
+    // Without its log a catalogue may have no schema yet.
+    let counted = if migrations::version(&db, path)? == 0 { 0 } else { progress::counted(&db)? };
     if counted < noted {
         match loss {
             Loss::Refused => {
@@ -85,29 +82,29 @@ fn look(path: &Path, noted: u64, loss: Loss) -> Result<Sound, Unsound> {
     Ok(Sound { last_blob })
 }
 
-/// The first finding of a check, if there is any.
-fn first(db: &Connection, check: &str) -> rusqlite::Result<Option<String>> {
-    let mut statement = db.prepare(check)?;
-    let is_told = statement.column_count() == 1;
+/// The first finding of a check.
+fn first(db: &Db, check: &str) -> rusqlite::Result<Option<String>> {
+    let mut statement = db.0.prepare(check)?;
+    let is_text = statement.column_count() == 1;
     let mut rows = statement.query([])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    if is_told {
+    if is_text {
         return row.get(0).map(Some);
     }
     let (child, parent): (String, String) = (row.get(0)?, row.get(2)?);
     Ok(Some(format!("an entry of {child} refers to one of {parent} that is not there")))
 }
 
-/// Interrupts the work when its time is over.
-fn within<T>(span: Duration, db: &Connection, work: impl FnOnce() -> T) -> T {
-    let interrupt = db.get_interrupt_handle();
+/// Interrupts the work after a time.
+fn within<T>(span: Duration, db: &Db, work: impl FnOnce() -> T) -> T {
+    let interrupt = db.0.get_interrupt_handle();
     let (done, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut patience = span;
             while ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                 interrupt.interrupt();
-                // The work may not have begun.
+                // An interrupt before the work begins has no effect.
                 patience = AGAIN;
             }
         });
@@ -117,29 +114,28 @@ fn within<T>(span: Duration, db: &Connection, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// The number up to which numbers of blobs were given out. A blob above it would share its number with the next one.
-fn last_blob(db: &Connection) -> Result<u64, Error> {
-    if !db.table_exists(None, "blobs")? {
+/// The highest number that was given out for a blob. A blob with a higher number is damage: a later blob would get it too.
+fn last_blob(db: &Db) -> Result<u64, Error> {
+    if !db.0.table_exists(None, "blobs")? {
         return Ok(0);
     }
     let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blobs'), 0), \
                       coalesce((SELECT max(id) FROM blobs), 0)";
-    let found = one(db, sql, [], |row| Ok((number(row, 0)?, number::<u64>(row, 1)?)))?;
-    match found.unwrap_or_default() {
-        (last, highest) if highest > last => {
-            Err(Error::Corrupt(format!("blob {highest} has a number that was not given out")))
-        }
-        (last, _) => Ok(last),
+    let found = db.first(sql, &[], |row| Ok((row.int(0)?, row.int(1)?)))?;
+    let (last, highest) = found.unwrap_or_default();
+    if highest > last {
+        return Err(Error::Corrupt(format!("blob {highest} has a number that was not given out")));
     }
+    u64::try_from(last).map_err(|_| Error::Corrupt(format!("{last} is not a number of a blob")))
 }
 
-/// Findings may have several lines, of which the first names the database.
+/// A finding may have several lines, of which the first names the database.
 fn damaged(path: &Path, found: &str) -> Unsound {
     let found = found.lines().last().unwrap_or(found).to_owned();
     Unsound::Damaged { path: path.display().to_string(), found }
 }
 
-/// In words, for whoever looks for what is missing. Where there is none, who reads the catalogue makes one.
+/// What seems to have happened to the log, for the error message. An empty log may be one that this check has made.
 fn state_of_log(path: &Path) -> &'static str {
     let log = path.with_extension("sqlite-wal");
     match log.metadata().map(|meta| meta.len()) {
@@ -148,19 +144,19 @@ fn state_of_log(path: &Path) -> &'static str {
     }
 }
 
-/// Whether `SQLite` says that the file is not as it wrote it.
+/// Whether an error of `SQLite` says that the file is damaged.
 fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
     let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-    // A damaged schema is told as an error in a statement.
-    let told = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::Unknown];
-    code.is_some_and(|code| told.contains(&code))
+    // A damaged schema is reported as an error in a statement.
+    let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::Unknown];
+    code.is_some_and(|code| damage.contains(&code))
 }
 
 fn is_over(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
 }
 
-/// Why a catalogue is not opened to be written to.
+/// Why a catalogue is not opened for writing.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsound {
     #[error(
@@ -180,27 +176,30 @@ pub enum Unsound {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
-    use crate::catalog::contract::{place, publish, row};
+    use crate::catalog::contract::{open, place, publish, row};
+    use crate::catalog::sqlite::Sqlite;
 
     /// A catalogue with an attachment, after a clean end.
     fn catalog() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.sqlite");
-        let catalog = Sqlite::open(&path).unwrap();
+        let catalog = open(&path);
         publish(&catalog, &place(row(&catalog, "42"), "avatar"), "a", 2);
         (folder, path)
     }
 
     fn told(path: &Path) -> String {
-        Sqlite::check(path, Loss::Refused).unwrap_err().to_string()
+        check(path, Loss::Refused).unwrap_err().to_string()
     }
 
     #[test]
     fn a_look_at_a_catalogue_changes_nothing() {
         let (_folder, path) = catalog();
         let before = std::fs::read(&path).unwrap();
-        assert!(Sqlite::check(&path, Loss::Refused).unwrap().last_blob >= 1);
+        assert!(check(&path, Loss::Refused).unwrap().last_blob >= 1);
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
@@ -227,12 +226,12 @@ mod tests {
     fn a_change_that_commits_nothing_is_not_counted() {
         let (_folder, path) = catalog();
         let before = progress::noted(&path).unwrap().unwrap();
-        let catalog = Sqlite::open(&path).unwrap();
-        catalog.write(|db| super::super::run(db, "DELETE FROM rows WHERE id = 99", [])).unwrap();
+        let engine = Sqlite::open(&path).unwrap();
+        engine.write(|db| db.execute("DELETE FROM rows WHERE id = 99", &[])).unwrap();
         assert_eq!(progress::noted(&path).unwrap(), Some(before));
-        row(&catalog, "43");
+        engine.write(|db| db.execute("UPDATE rows SET mode = 0", &[])).unwrap();
         assert_eq!(progress::noted(&path).unwrap(), Some(before + 1));
-        assert_eq!(catalog.read(progress::counted).unwrap(), before + 1);
+        assert_eq!(engine.read(progress::counted).unwrap(), before + 1);
     }
 
     #[test]
@@ -248,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_check_ends_when_its_time_is_over() {
-        let db = Connection::open_in_memory().unwrap();
+        let db = Db(Connection::open_in_memory().unwrap());
         let endless = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
         let ended = within(Duration::ZERO, &db, || first(&db, endless));
         assert!(is_over(&ended.unwrap_err()));

@@ -1,5 +1,4 @@
-//! Checkpoints: the log is folded into the database by a thread of its own, so that no writer waits for it.
-//! Does not know what was written.
+//! Checkpoints: a thread of its own writes the log back into the database, so that no writer waits for it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,26 +9,28 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
+use super::connection::BUSY_TIMEOUT;
+use super::db::Db;
+use super::disk;
 use super::writer::Writer;
-use super::{BUSY_TIMEOUT, disk};
-use crate::catalog::Error;
+use crate::catalog::error::Error;
 use crate::fence::Fence;
 
-/// Changed rows after which the log is folded: each changes about a page.
+/// Changed rows after which a checkpoint is made. Each row changes about one page.
 const EVERY: u64 = 1000;
 
-/// Pages in the log from which on writers are held up, for what came to it meanwhile: only a log that is folded whole is
-/// begun anew.
+/// Pages in the log from which on writers wait until the rest of it is written back too: a log restarts from its
+/// beginning only after a checkpoint of all of it.
 const LONG: i64 = 2000;
 
-/// Pages at which a writer folds it by itself: that is as far as the log grows when the thread cannot keep up.
+/// Pages at which the writer makes the checkpoint itself. The log grows no longer than this if the thread cannot keep up.
 const LONGEST: i32 = 8000;
 
 pub(super) struct Checkpoints {
-    /// `None` only while it is dropped.
+    /// None only while this is dropped: that ends the thread.
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// How many rows had been changed when the thread was woken last.
+    /// The number of changed rows when the thread was woken last.
     seen: AtomicU64,
 }
 
@@ -38,9 +39,9 @@ impl Checkpoints {
         let (wake, woken) = mpsc::sync_channel(1);
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        let (writer, fence) = (Arc::clone(writer), fence.clone());
-        let fold = move || fold_when_woken(&db, &writer, &fence, &woken);
-        let thread = thread::Builder::new().name("checkpoints".into()).spawn(fold);
+        let (db, writer, fence) = (Db(db), Arc::clone(writer), fence.clone());
+        let run = move || checkpoint_when_woken(&db, &writer, &fence, &woken);
+        let thread = thread::Builder::new().name("checkpoints".into()).spawn(run);
         let thread = thread.map_err(|error| Error::Engine(Box::new(error)))?;
         Ok(Self { wake: Some(wake), thread: Some(thread), seen: AtomicU64::new(0) })
     }
@@ -52,7 +53,7 @@ impl Checkpoints {
             && let Some(wake) = &self.wake
         {
             self.seen.store(changes, Ordering::Relaxed);
-            // It may be awake, and about to look again.
+            // A full channel means that the thread will make another checkpoint anyway.
             let _ = wake.try_send(());
         }
     }
@@ -62,18 +63,18 @@ impl Drop for Checkpoints {
     fn drop(&mut self) {
         self.wake = None;
         if let Some(thread) = self.thread.take() {
-            // It ends without a panic.
+            // The thread does not panic.
             let _ = thread.join();
         }
     }
 }
 
-fn fold_when_woken(db: &Connection, writer: &Writer, fence: &Fence, woken: &Receiver<()>) {
+fn checkpoint_when_woken(db: &Db, writer: &Writer, fence: &Fence, woken: &Receiver<()>) {
     for () in woken {
         if fence.is_raised() {
             break;
         }
-        if let Err(error) = fold(db, writer) {
+        if let Err(error) = checkpoint(db, writer) {
             disk::watch(fence, &error);
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -82,14 +83,14 @@ fn fold_when_woken(db: &Connection, writer: &Writer, fence: &Fence, woken: &Rece
         }
     }
     if fence.is_raised() {
-        disk::leave_log(db);
+        disk::keep_log(db);
     }
 }
 
-/// From now on a commit folds a log that is too long. `SQLite`'s own way (`wal_autocheckpoint`) tells nobody what went wrong.
-pub(super) fn fold_what_is_too_long(db: &mut Connection, fence: &Fence) -> Result<(), Error> {
+/// Makes each commit write back a log of [`LONGEST`] pages. `SQLite`'s own `wal_autocheckpoint` does so too, but reports no error.
+pub(super) fn limit_log(db: &mut Db, fence: &Fence) -> Result<(), Error> {
     let fence = fence.clone();
-    let fold = move |log: &mut Wal, pages| {
+    let checkpoint = move |log: &mut Wal, pages| {
         if pages >= LONGEST
             && let Err(error) = log.checkpoint()
         {
@@ -97,20 +98,26 @@ pub(super) fn fold_what_is_too_long(db: &mut Connection, fence: &Fence) -> Resul
         }
         Ok(())
     };
-    Ok(db.wal_hook(Some(fold))?)
+    Ok(db.0.wal_hook(Some(checkpoint))?)
 }
 
-fn fold(db: &Connection, writer: &Writer) -> Result<(), Error> {
-    let (pages, folded) = fold_what_is_there(db)?;
-    if folded < pages && pages >= LONG {
-        let _still = writer.still();
-        fold_what_is_there(db)?;
+fn checkpoint(db: &Db, writer: &Writer) -> Result<(), Error> {
+    let Log { pages, written_back } = write_back(db)?;
+    if written_back < pages && pages >= LONG {
+        let _no_writer = writer.exclusive();
+        write_back(db)?;
     }
     Ok(())
 }
 
-/// Folds what nobody reads any more, and holds nobody up. Returns how many pages the log has, and how many are folded.
-fn fold_what_is_there(db: &Connection) -> Result<(i64, i64), Error> {
-    let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-    Ok(db.query_row(sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?)
+/// The log after a checkpoint, in pages.
+struct Log {
+    pages: i64,
+    written_back: i64,
+}
+
+/// Writes back the pages that no reader needs in the log any more. Neither readers nor writers wait.
+fn write_back(db: &Db) -> Result<Log, Error> {
+    let log = |row: &rusqlite::Row| Ok(Log { pages: row.get(1)?, written_back: row.get(2)? });
+    Ok(db.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], log)?)
 }

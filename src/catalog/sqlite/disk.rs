@@ -1,18 +1,18 @@
-//! A disk that fails under the catalogue: which errors of `SQLite` say so, and the page cache that is dropped before a start.
-//! Does not know what is written.
+//! A failing disk: the errors of `SQLite` that show one, and what a start does about the page cache.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::{ErrorCode, ffi};
 use rustix::fs::{Advice, fadvise};
 
-use crate::catalog::Error;
+use super::db::Db;
+use crate::catalog::error::Error;
 use crate::fence::Fence;
 
-/// Raises the fence if an error says that something may not be on the disk that was written. A read that failed, a full disk
-/// and a lock that somebody holds say nothing of the kind.
+/// Raises the fence if an error says that written bytes may not be on the disk. A failed read, a full disk and a lock that
+/// another process holds do not say that.
 pub(super) fn watch(fence: &Fence, error: &Error) {
     if let Error::Engine(cause) = error
         && let Some(rusqlite::Error::SqliteFailure(failure, _)) = cause.downcast_ref()
@@ -27,30 +27,37 @@ fn is_failed_write(failure: ffi::Error) -> bool {
     failure.code == ErrorCode::SystemIoFailure && !others.contains(&failure.extended_code)
 }
 
-/// Makes the kernel forget what it remembers of the log of a catalogue, before `SQLite` believes it. After a write that failed it
-/// remembers frames that the disk does not have: what is written behind those is lost in a power cut. The database itself is
-/// written again from the log, for a checkpoint that failed has not counted.
-pub(super) fn forget(path: &Path) {
+/// Drops the database's log from the page cache, so that `SQLite` reads it from the disk. After a failed write the page cache has
+/// frames that the disk does not have, and a power cut would lose whatever is appended behind those. The database itself needs no
+/// such care: after a failed checkpoint it is written from the log again.
+pub(super) fn drop_cached_log(path: &Path) {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let log = PathBuf::from(log);
     if log.exists()
-        && let Err(error) = try_forget(&log)
+        && let Err(error) = try_drop_cached(&log)
     {
         tracing::warn!(path = %log.display(), %error, "the catalogue's log was not written whole; it is read as the disk has it");
     }
 }
 
-fn try_forget(path: &Path) -> io::Result<()> {
+fn try_drop_cached(path: &Path) -> io::Result<()> {
     let file = File::open(path)?;
     let synced = file.sync_all();
     fadvise(&file, 0, None, Advice::DontNeed)?;
     synced
 }
 
-/// A connection that is closed after the disk failed leaves the log to the next start, as the disk has it.
-pub(super) fn leave_log(db: &Connection) {
-    let _ = db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+/// Makes no checkpoint when the connection is closed: after the disk failed, the next start reads the log as the disk has it.
+pub(super) fn keep_log(db: &Db) {
+    let _ = db.0.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+}
+
+/// Syncs the directory of a new file: `SQLite` makes the file and does not sync its name.
+pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| Error::Engine(Box::new(error)))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! What only a catalogue on disk can promise.
-//! Does not repeat the laws that every catalogue keeps.
+//! The laws of a catalogue in a file, beyond those that every catalogue keeps.
 
 use std::path::Path;
 
 use super::Sqlite;
-use crate::catalog::contract::{ACCESS, at, name, place, publish, row};
+use crate::catalog::contract::{self, ACCESS, at, destination, name, place, publish, row};
+use crate::catalog::sql::SqlCatalog;
 use crate::catalog::{Catalog, Error};
 use words::access::Terms;
 use words::attachment::TableId;
@@ -12,8 +12,8 @@ use words::link::Collision;
 use words::place::Folder;
 use words::quota::{Account, Usage};
 
-fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path).expect("a catalogue")
+fn open(path: &Path) -> Box<dyn Catalog> {
+    Box::new(contract::open(path))
 }
 
 #[test]
@@ -21,12 +21,12 @@ fn a_reopened_catalogue_answers_the_same_and_counts_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
     let catalog = open(&path);
-    let user = row(&catalog, "42");
-    let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
-    let lost = publish(&catalog, &place(user, "cover"), "b", 2);
+    let user = row(&*catalog, "42");
+    let kept = publish(&*catalog, &place(user, "avatar"), "a", 2);
+    let lost = publish(&*catalog, &place(user, "cover"), "b", 2);
     let scratch = catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(3)).unwrap();
     catalog.remove_scratch(scratch.id, at(3)).unwrap();
-    let empty = row(&catalog, "43");
+    let empty = row(&*catalog, "43");
     catalog.remove_row(empty).unwrap();
     catalog.unlink(&place(user, "cover"), at(4)).unwrap();
     catalog.doom(at(4), at(4), 9).unwrap();
@@ -35,8 +35,8 @@ fn a_reopened_catalogue_answers_the_same_and_counts_on() {
 
     let catalog = open(&path);
     assert_eq!(catalog.links(user).unwrap()[0].attachment, kept);
-    assert!(row(&catalog, "43") > empty);
-    let again = publish(&catalog, &place(user, "cover"), "b", 5);
+    assert!(row(&*catalog, "43") > empty);
+    let again = publish(&*catalog, &place(user, "cover"), "b", 5);
     assert!(again.id > lost.id && again.blob.generation > lost.blob.generation);
     let renewed = catalog.add_scratch(&Folder::row(user), &name(".x"), "s", ACCESS, at(6)).unwrap();
     assert!(renewed.id > scratch.id);
@@ -56,11 +56,11 @@ fn a_catalogue_of_a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_catalogue_of_the_first_schema_is_brought_up_to_date_with_all_that_it_holds() {
+fn a_catalogue_of_the_first_schema_is_migrated_with_all_that_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
     let first = rusqlite::Connection::open(&path).unwrap();
-    first.execute_batch(include_str!("../schema/001.sql")).unwrap();
+    first.execute_batch(include_str!("schema/001.sql")).unwrap();
     let digest = words::digest::Digest::of(b"a");
     first
         .execute(
@@ -100,25 +100,26 @@ fn a_file_that_is_no_catalogue_is_refused() {
 }
 
 #[test]
-fn a_damaged_value_is_told_and_not_believed() {
+fn a_damaged_value_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
     let catalog = open(&path);
-    let avatar = place(row(&catalog, "42"), "avatar");
-    publish(&catalog, &avatar, "a", 2);
+    let avatar = place(row(&*catalog, "42"), "avatar");
+    publish(&*catalog, &avatar, "a", 2);
     let damage = rusqlite::Connection::open(&path).unwrap();
     damage.execute("UPDATE blobs SET media_type = 'nonsense'", []).unwrap();
     assert!(matches!(catalog.find(&avatar), Err(Error::Corrupt(_))));
 }
 
 #[test]
-fn a_full_disk_is_told_and_leaves_nothing_half_done() {
+fn a_full_disk_is_an_error_and_leaves_nothing_half_done() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
-    let catalog = open(&path);
-    let user = row(&catalog, "42");
-    let kept = publish(&catalog, &place(user, "avatar"), "a", 2);
-    catalog.writer.still().db.pragma_update(None, "max_page_count", 40).unwrap();
+    let engine = Sqlite::open(&path).unwrap();
+    engine.writer.exclusive().db.0.pragma_update(None, "max_page_count", 40).unwrap();
+    let catalog: &dyn Catalog = &SqlCatalog::new(engine);
+    let user = row(catalog, "42");
+    let kept = publish(catalog, &place(user, "avatar"), "a", 2);
     let mut added = 0;
     let full = loop {
         match catalog.add_scratch(
@@ -145,28 +146,29 @@ fn a_full_disk_is_told_and_leaves_nothing_half_done() {
 fn a_failed_change_leaves_no_part_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let catalog = open(&folder.path().join("catalog.sqlite"));
-    let (one, two) = (row(&catalog, "1"), row(&catalog, "2"));
-    publish(&catalog, &place(one, "avatar"), "a", 2);
-    publish(&catalog, &place(two, "avatar"), "b", 2);
+    let (one, two) = (row(&*catalog, "1"), row(&*catalog, "2"));
+    publish(&*catalog, &place(one, "avatar"), "a", 2);
+    publish(&*catalog, &place(two, "avatar"), "b", 2);
     let before = (catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap());
     let (from, to) = (place(one, "avatar"), place(two, "avatar"));
+    let (written, refuse) = (name("x"), Collision::Refuse);
     let taken =
-        catalog.move_link(&from, &to, &name("x"), (Collision::Refuse, Terms::default()), at(9));
+        catalog.move_link(&from, destination(&to, &written, refuse), Terms::default(), at(9));
     assert!(matches!(taken, Err(Error::Taken)));
     assert_eq!((catalog.row_by_id(one).unwrap(), catalog.links(one).unwrap()), before);
 }
 
-/// 2 is FULL (sqlite.org, `pragma.html`): with 1 a power cut takes what was acknowledged since the last checkpoint.
+/// 2 is FULL (sqlite.org, `pragma.html`). With 1 a power cut takes commits that were acknowledged since the last checkpoint.
 #[test]
-fn whoever_commits_or_folds_the_log_waits_for_the_disk() {
+fn each_commit_and_each_checkpoint_waits_for_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
-    let catalog = open(&path);
+    let engine = Sqlite::open(&path).unwrap();
     let synchronous = |db: &rusqlite::Connection| {
         db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap()
     };
-    assert_eq!(synchronous(&catalog.writer.still().db), 2);
-    assert_eq!(synchronous(&rusqlite::Connection::open(&path).unwrap()), 2, "of checkpoints");
+    assert_eq!(synchronous(&engine.writer.exclusive().db.0), 2);
+    assert_eq!(synchronous(&rusqlite::Connection::open(&path).unwrap()), 2, "for checkpoints");
 }
 
 #[test]
@@ -174,8 +176,8 @@ fn a_read_does_not_wait_for_a_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
     let catalog = open(&path);
-    let avatar = place(row(&catalog, "1"), "avatar");
-    publish(&catalog, &avatar, "a", 2);
+    let avatar = place(row(&*catalog, "1"), "avatar");
+    publish(&*catalog, &avatar, "a", 2);
     let mut other = rusqlite::Connection::open(&path).unwrap();
     let writing =
         other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();

@@ -1,28 +1,25 @@
-//! How far a catalogue has come: it counts its commits, and a file beside it repeats the count.
-//! Does not know what was committed.
+//! The number of commits: the database counts them, and a file beside it repeats the count.
 //!
-//! A catalogue that has counted less than its file says has lost commits: its log is missing or damaged, or it is an older copy.
-//! The file is written after a commit is durable, and is not synced: a power cut may leave too low a number in it, nothing
-//! leaves one that is too high.
+//! A database that has counted less than its file says has lost commits: its log is missing or damaged, or it is an older copy.
+//! The file is written after a commit is durable and is not synced. A power cut may leave a number in it that is too low, and
+//! nothing leaves one that is too high.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use super::db::{Db, Row, values};
+use super::disk::sync_directory;
+use crate::catalog::error::Error;
 
-use super::columns::number;
-use super::{one, run, sync_directory};
-use crate::catalog::Error;
-
-/// Not called like the catalogue: who copies or removes `catalog.sqlite*` is to be noticed.
+/// The file's name. It does not begin like the database's, so that a copy or a removal of `catalog.sqlite*` alone is noticed.
 const FILE: &str = "commits";
 
-/// The name of the count in `sqlite_sequence`, where other numbers lie that never go back, and which most commits change anyway.
+/// The count's name in `sqlite_sequence`. That table has other numbers that never go back, and most commits write to it anyway.
 const COUNT: &str = "commits";
 
-/// The file, and the row of the count.
+/// The file, and the row of `sqlite_sequence` that has the count.
 #[derive(Debug)]
 pub(super) struct Progress {
     file: File,
@@ -30,30 +27,31 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins to count, or goes on. The file says at once how far the catalogue has come, durably.
-    pub fn open(db: &Connection, catalog: &Path) -> Result<Self, Error> {
+    /// Starts or continues the count. The file has it, durably, when this returns.
+    pub fn open(db: &Db, catalog: &Path) -> Result<Self, Error> {
         let sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 \
                    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)";
-        run(db, sql, [COUNT])?;
+        db.execute(sql, values![COUNT])?;
         let sql = "SELECT rowid, seq FROM sqlite_sequence WHERE name = ?";
-        let found = one(db, sql, [COUNT], |row| Ok((row.get(0)?, number(row, 1)?)))?;
+        let found = db.first(sql, values![COUNT], |row| Ok((row.int(0)?, count(row, 1)?)))?;
         let (row, commits) =
             found.ok_or_else(|| Error::Corrupt("commits are not counted".into()))?;
         let file =
-            begin(&path(catalog), commits).map_err(|error| Error::Engine(Box::new(error)))?;
+            create(&path(catalog), commits).map_err(|error| Error::Engine(Box::new(error)))?;
         sync_directory(catalog)?;
         Ok(Self { file, row })
     }
 
-    /// Counts the open transaction; returns how many there are with it.
-    pub fn count(&self, db: &Connection) -> Result<u64, Error> {
+    /// Counts the open transaction. Returns the count with it.
+    pub fn count(&self, db: &Db) -> Result<u64, Error> {
         let sql =
             "UPDATE sqlite_sequence SET seq = seq + 1 WHERE rowid = ? AND name = ? RETURNING seq";
-        let counted = one(db, sql, params![self.row, COUNT], |row| number(row, 0))?;
+        let counted = db.first(sql, values![self.row, COUNT], |row| count(row, 0))?;
         counted.ok_or_else(|| Error::Corrupt("commits are not counted any more".into()))
     }
 
-    /// So many commits are durable.
+    /// Writes the count into the file, once those commits are durable. A failure is logged: a start believes a count that is too
+    /// low.
     pub fn note(&self, commits: u64) {
         if let Err(error) = self.file.write_all_at(text(commits).as_bytes(), 0) {
             tracing::debug!(%error, "how far the catalogue has come is not noted");
@@ -61,7 +59,7 @@ impl Progress {
     }
 }
 
-/// What the file says, if there is one that can be read.
+/// The count in the file, if there is a file and its text is sound.
 pub(super) fn noted(catalog: &Path) -> Result<Option<u64>, Error> {
     match fs::read_to_string(path(catalog)) {
         Ok(said) => {
@@ -77,28 +75,33 @@ pub(super) fn noted(catalog: &Path) -> Result<Option<u64>, Error> {
     }
 }
 
-/// Whether there is a file, which there is not before the first commit.
+/// Whether the file exists: it does once a catalogue was made beside it.
 pub(super) fn is_there(catalog: &Path) -> bool {
     path(catalog).exists()
 }
 
-/// How many commits a catalogue has counted. One that was written by an older mediafs has not.
-pub(super) fn counted(db: &Connection) -> Result<u64, Error> {
+/// The count in the database; 0 if it was written by an older mediafs, which did not count.
+pub(super) fn counted(db: &Db) -> Result<u64, Error> {
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?";
-    Ok(one(db, sql, [COUNT], |row| number(row, 0))?.unwrap_or(0))
+    Ok(db.first(sql, values![COUNT], |row| count(row, 0))?.unwrap_or(0))
+}
+
+fn count(row: &Row, at: usize) -> Result<u64, Error> {
+    let count = row.int(at)?;
+    u64::try_from(count).map_err(|_| Error::Corrupt(format!("{count} is not a number of commits")))
 }
 
 fn path(catalog: &Path) -> PathBuf {
     catalog.with_file_name(FILE)
 }
 
-/// Twice the same number: half of it, or a damaged one, is not believed.
+/// The number twice, so that a half or damaged text is not believed.
 fn text(commits: u64) -> String {
     format!("{commits:020} {commits:020}\n")
 }
 
-/// The file is whole before it has its name.
-fn begin(path: &Path, commits: u64) -> io::Result<File> {
+/// Makes the file under another name and syncs it, then renames it.
+fn create(path: &Path, commits: u64) -> io::Result<File> {
     let temporary = path.with_extension("new");
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;

@@ -1,73 +1,70 @@
-//! Whether another process has changed the catalogue, by the counter that `SQLite` keeps of it.
-//! Does not know what has changed.
+//! Whether another process has changed the database, by a counter of `SQLite`.
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use super::connection;
+use super::db::Db;
+use crate::catalog::error::Error;
 
-use super::connect_to_read;
-use crate::catalog::Error;
-
-/// Looks at the counter, which moves with every commit of any other connection (sqlite.org, `PRAGMA data_version`).
+/// Reads the counter, which changes with each commit of another connection (sqlite.org, `PRAGMA data_version`).
 pub struct Watch {
-    /// Of its own: the counter of one connection cannot be compared with that of another.
-    connection: Connection,
+    /// A connection of its own: the counters of two connections cannot be compared.
+    db: Db,
     seen: i64,
 }
 
 impl Watch {
-    /// Changes from now on are seen.
+    /// Sees the changes from now on.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let connection = connect_to_read(path)?;
-        let seen = version(&connection)?;
-        Ok(Self { connection, seen })
+        let db = connection::open_to_read(path)?;
+        let seen = version(&db)?;
+        Ok(Self { db, seen })
     }
 
-    /// Whether anything was changed since the last look.
+    /// Whether anything was changed since this was called last.
     pub fn look(&mut self) -> Result<bool, Error> {
-        let version = version(&self.connection)?;
+        let version = version(&self.db)?;
         Ok(std::mem::replace(&mut self.seen, version) != version)
     }
 }
 
-fn version(connection: &Connection) -> Result<i64, Error> {
-    Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
+fn version(db: &Db) -> Result<i64, Error> {
+    Ok(db.0.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Catalog;
+    use crate::catalog::contract::{name, open};
+    use crate::catalog::rows::Rows;
+    use crate::catalog::sql::SqlCatalog;
     use crate::catalog::sqlite::Sqlite;
-    use words::slot::Name;
 
     #[test]
-    fn what_another_connection_commits_is_seen_once() {
+    fn a_commit_of_another_connection_is_seen_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("catalog.sqlite");
-        let writer = Sqlite::open(&path).expect("a catalogue");
+        let writer = open(&path);
         let mut watch = Watch::open(&path).expect("a watch");
         assert!(!watch.look().expect("a look"));
-        let reader = Sqlite::open_to_read(&path).expect("a reader");
-        let name = Name::parse("user").expect("a name");
-        assert!(reader.table(&name).is_err(), "what is not there is not made");
+        let reader = SqlCatalog::new(Sqlite::open_to_read(&path).expect("a reader"));
+        assert!(reader.table(&name("user")).is_err(), "a reader adds no table");
         assert!(!watch.look().expect("a look"), "nothing was written");
-        let table = writer.table(&name).expect("a table");
+        let table = writer.table(&name("user")).expect("a table");
         assert!(watch.look().expect("a look") && !watch.look().expect("a look"));
-        assert_eq!(reader.table(&name).expect("there"), table);
+        assert_eq!(reader.table(&name("user")).expect("there"), table);
     }
 
     #[test]
-    fn a_catalogue_at_rest_is_read_and_stays_as_it_was() {
+    fn a_catalogue_that_nobody_writes_is_read_and_stays_as_it_was() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("catalog.sqlite");
-        let name = Name::parse("user").expect("a name");
-        Sqlite::open(&path).expect("a catalogue").table(&name).expect("a table");
+        open(&path).table(&name("user")).expect("a table");
         let before = std::fs::read(&path).expect("its bytes");
-        let reader = Sqlite::open_to_read(&path).expect("a reader");
-        reader.table(&name).expect("there");
+        let reader = SqlCatalog::new(Sqlite::open_to_read(&path).expect("a reader"));
+        reader.table(&name("user")).expect("there");
         drop(reader);
         assert_eq!(std::fs::read(&path).expect("its bytes"), before);
-        Sqlite::open(&path).expect("it opens again").table(&name).expect("there");
+        open(&path).table(&name("user")).expect("there");
     }
 }

@@ -1,29 +1,31 @@
-//! The one connection that writes, and the transactions that those who wait for it share.
-//! Does not know what is written.
+//! The one connection that writes, and the transactions that threads share on it.
 //!
-//! Whoever has made a change while others wait leaves the commit to them: the last in the row commits for all, with one
-//! fsync. A lone writer commits at once. Each change stands in a savepoint, so that one that fails undoes nobody else's.
+//! A thread that has made its change while others wait leaves the commit to them: the last one commits for all, with one fsync. A
+//! lone thread commits at once. Each change has a savepoint, so that a change that fails undoes no other.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::db::Db;
+use super::disk;
 use super::progress::Progress;
-use super::{disk, lock, run};
-use crate::catalog::Error;
+use crate::catalog::error::Error;
 use crate::fence::Fence;
 
-/// Changes that share a transaction at most, and how long it stays open for more.
+/// The most changes that share a transaction.
 const MEMBERS: usize = 64;
+
+/// How long a transaction stays open for more changes.
 const SPAN: Duration = Duration::from_millis(2);
 
 pub(super) struct Writer {
     /// Guards the connection and its open transaction. Held while one change is made, and by the last member of a
-    /// transaction for the commit, its fsync included: `SQLite` has one writer at a time anyway.
-    turn: Mutex<Turn>,
-    /// How many wait for a turn. Each of them will have it, whatever happens: the commit can be left to them.
+    /// transaction for the commit with its fsync: `SQLite` has one writer at a time anyway.
+    session: Mutex<Session>,
+    /// Threads that wait for the session. Each of them will get it, whatever happens, so that a commit can be left to them.
     waiting: AtomicUsize,
     /// Rows that committed transactions have changed.
     changes: AtomicU64,
@@ -33,96 +35,96 @@ pub(super) struct Writer {
     fence: Fence,
 }
 
-pub(super) struct Turn {
-    pub db: Connection,
-    open: Option<Batch>,
+pub(super) struct Session {
+    pub db: Db,
+    open: Option<Transaction>,
     commits: Arc<AtomicU64>,
     fence: Fence,
     /// None where nothing is written.
     progress: Option<Progress>,
-    /// Rows that had been changed at the last commit.
+    /// What the connection had counted as changed rows at the last commit.
     counted: u64,
 }
 
 /// A transaction that is not committed yet.
-struct Batch {
+struct Transaction {
     group: Arc<Group>,
     members: usize,
     since: Instant,
 }
 
-/// Those who wait for one commit.
+/// The threads that wait for one commit.
 #[derive(Default)]
 struct Group {
-    /// Guards how it ended; held for a look or to tell.
+    /// Guards the outcome. Held only to read or to set it.
     outcome: Mutex<Option<Outcome>>,
-    told: Condvar,
+    decided: Condvar,
 }
 
 #[derive(Clone)]
 enum Outcome {
     Committed,
-    /// Nothing of it happened. Those who were in it may fit one by one.
+    /// The disk is full, and nothing was committed. Each change may fit by itself.
     Full {
         members: usize,
     },
     Failed(Arc<Error>),
 }
 
-/// What becomes of a change that could be made.
+/// Whether a change that succeeds stays.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
+enum Fate {
     Keep,
     Undo,
 }
 
-/// A change was made, and lost with those of others.
+/// A change was made, and lost with the transaction that it shared.
 #[derive(Debug, thiserror::Error)]
 #[error("the transaction that this change was part of failed")]
 struct Lost(#[source] Arc<Error>);
 
 impl Writer {
-    pub fn new(db: Connection, fence: Fence) -> Self {
+    pub fn new(db: Db, fence: Fence) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let turn = Turn {
+        let session = Mutex::new(Session {
             db,
             open: None,
             commits: Arc::clone(&commits),
             fence: fence.clone(),
             progress: None,
             counted: 0,
-        };
-        let (turn, waiting, changes) = (Mutex::new(turn), AtomicUsize::new(0), AtomicU64::new(0));
-        Self { turn, waiting, changes, commits, span: SPAN, fence }
+        });
+        let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Self { session, waiting, changes, commits, span: SPAN, fence }
     }
 
-    /// Counts its commits from now on, in the catalogue and in the file beside it.
+    /// From now on counts the commits in the database and in the file beside it.
     pub fn counting(self, progress: Progress) -> Self {
-        lock(&self.turn).progress = Some(progress);
+        self.session.lock().progress = Some(progress);
         self
     }
 
-    /// How many rows were changed.
+    /// The number of rows that were changed.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
     }
 
-    /// How many transactions may have been committed. One that is being committed counts before anybody is told of it.
+    /// The number of transactions that may have been committed. A commit counts before its members learn of it.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Acquire)
     }
 
-    /// Makes a change: it is durable if this is `Ok`, and has not happened if not.
-    pub fn write<T>(&self, work: impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    /// Makes a change: it is durable if this is `Ok`, and has not happened otherwise.
+    pub fn write<T>(&self, work: impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
         self.fence.check()?;
-        let mut turn = self.turn();
-        let (answer, group) = turn.take_part(&work, Wish::Keep);
-        let others_go_on = self.waiting.load(Ordering::SeqCst) > 0;
-        if !others_go_on || turn.is_long(self.span) {
-            turn.commit();
-            self.changes.store(turn.db.total_changes(), Ordering::Relaxed);
+        let mut session = self.session();
+        let (answer, group) = session.make(&work, Fate::Keep);
+        let others_wait = self.waiting.load(Ordering::SeqCst) > 0;
+        if !others_wait || session.is_long(self.span) {
+            session.commit();
+            self.changes.store(session.db.0.total_changes(), Ordering::Relaxed);
         }
-        drop(turn);
+        drop(session);
         let answer = answer?;
         match group.wait() {
             Outcome::Full { members: 2.. } => self.write_alone(&work),
@@ -130,17 +132,17 @@ impl Writer {
         }
     }
 
-    /// What was too much together may fit alone.
-    fn write_alone<T>(&self, work: &impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let mut turn = self.turn();
-        turn.commit();
-        let (answer, group) = turn.take_part(work, Wish::Keep);
-        turn.commit();
-        drop(turn);
+    /// Makes a change in a transaction of its own: alone it may fit on the disk.
+    fn write_alone<T>(&self, work: &impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
+        let mut session = self.session();
+        session.commit();
+        let (answer, group) = session.make(work, Fate::Keep);
+        session.commit();
+        drop(session);
         self.acknowledge(answer?, group.wait())
     }
 
-    /// The answer, if what it stands for happened, and the disk has not failed anybody since it began.
+    /// Passes the answer on if the change was committed and no write has failed since it began.
     fn acknowledge<T>(&self, answer: T, outcome: Outcome) -> Result<T, Error> {
         self.fence.check()?;
         match outcome {
@@ -150,68 +152,68 @@ impl Writer {
         }
     }
 
-    /// Makes a change and undoes it: what would happen.
-    pub fn rehearse<T>(&self, work: impl Fn(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let mut turn = self.turn();
-        let (answer, _) = turn.take_part(&work, Wish::Undo);
-        turn.commit();
+    /// Makes a change and undoes it.
+    pub fn dry_run<T>(&self, work: impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
+        let mut session = self.session();
+        let (answer, _) = session.make(&work, Fate::Undo);
+        session.commit();
         answer
     }
 
-    /// The connection with nothing open on it, for as long as the answer lives.
-    pub fn still(&self) -> MutexGuard<'_, Turn> {
-        let mut turn = self.turn();
-        turn.commit();
-        turn
+    /// The connection without an open transaction; no other thread writes while the guard lives.
+    pub fn exclusive(&self) -> MutexGuard<'_, Session> {
+        let mut session = self.session();
+        session.commit();
+        session
     }
 
-    fn turn(&self) -> MutexGuard<'_, Turn> {
+    fn session(&self) -> MutexGuard<'_, Session> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        let turn = lock(&self.turn);
+        let session = self.session.lock();
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        turn
+        session
     }
 }
 
-impl Turn {
-    /// Makes one change in the open transaction, begun if there is none. A change that fails leaves nothing of itself.
-    fn take_part<T>(
+impl Session {
+    /// Makes one change in the open transaction, or in a new one. A change that fails is undone.
+    fn make<T>(
         &mut self,
-        work: &impl Fn(&Connection) -> Result<T, Error>,
-        wish: Wish,
+        work: &impl Fn(&Db) -> Result<T, Error>,
+        fate: Fate,
     ) -> (Result<T, Error>, Arc<Group>) {
         let begun = match &mut self.open {
-            Some(batch) => {
-                batch.members += 1;
-                run(&self.db, "SAVEPOINT change", [])
+            Some(transaction) => {
+                transaction.members += 1;
+                self.db.execute("SAVEPOINT change", &[])
             }
-            None => run(&self.db, "BEGIN IMMEDIATE", []).inspect(|_| {
+            None => self.db.execute("BEGIN IMMEDIATE", &[]).inspect(|_| {
                 let group = Arc::new(Group::default());
-                self.open = Some(Batch { group, members: 1, since: Instant::now() });
+                self.open = Some(Transaction { group, members: 1, since: Instant::now() });
             }),
         };
-        let group = self.open.as_ref().map(|batch| Arc::clone(&batch.group)).unwrap_or_default();
+        let group = self.open.as_ref().map(|open| Arc::clone(&open.group)).unwrap_or_default();
         if let Err(error) = begun {
             disk::watch(&self.fence, &error);
             return (Err(error), group);
         }
-        let part = Part { turn: self, whole: false };
-        let answer = work(&part.turn.db);
-        (part.end(answer, wish), group)
+        let change = Change { session: self, ended: false };
+        let answer = work(&change.session.db);
+        (change.end(answer, fate), group)
     }
 
     fn is_long(&self, span: Duration) -> bool {
-        let long = |batch: &Batch| batch.members >= MEMBERS || batch.since.elapsed() >= span;
+        let long = |open: &Transaction| open.members >= MEMBERS || open.since.elapsed() >= span;
         self.open.as_ref().is_some_and(long)
     }
 
-    /// Commits the open transaction, if there is one, and tells its members.
+    /// Commits the open transaction, if there is one, and tells its members the outcome.
     fn commit(&mut self) {
         if self.open.is_none() {
             return;
         }
         let committed = match self.fence.check() {
-            Ok(()) => self.count().and_then(|count| run(&self.db, "COMMIT", []).map(|_| count)),
+            Ok(()) => self.count().and_then(|count| self.db.execute("COMMIT", &[]).map(|_| count)),
             Err(fenced) => Err(fenced.into()),
         };
         self.commits.fetch_add(1, Ordering::Release);
@@ -226,31 +228,31 @@ impl Turn {
         }
     }
 
-    /// Counts the open transaction, unless it has changed nothing and costs no sync.
+    /// Counts the open transaction, unless it has changed nothing: then its commit costs no sync, and a count would.
     fn count(&mut self) -> Result<Option<u64>, Error> {
-        let changed = self.db.total_changes();
+        let changed = self.db.0.total_changes();
         match &self.progress {
             Some(progress) if changed != self.counted => {
                 let count = progress.count(&self.db)?;
-                self.counted = self.db.total_changes();
+                self.counted = self.db.0.total_changes();
                 Ok(Some(count))
             }
             _ => Ok(None),
         }
     }
 
-    /// Nothing of the open transaction happens.
+    /// Undoes the open transaction, and tells its members that it failed.
     fn fail(&mut self, error: Error) {
         disk::watch(&self.fence, &error);
-        if !self.db.is_autocommit()
-            && let Err(error) = run(&self.db, "ROLLBACK", [])
+        if !self.db.0.is_autocommit()
+            && let Err(error) = self.db.execute("ROLLBACK", &[])
         {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a transaction cannot be undone"
             );
         }
-        let members = self.open.as_ref().map_or(0, |batch| batch.members);
+        let members = self.open.as_ref().map_or(0, |open| open.members);
         self.tell(match error {
             Error::Full => Outcome::Full { members },
             error => Outcome::Failed(Arc::new(error)),
@@ -258,76 +260,75 @@ impl Turn {
     }
 
     fn tell(&mut self, outcome: Outcome) {
-        if let Some(batch) = self.open.take() {
-            *lock(&batch.group.outcome) = Some(outcome);
-            batch.group.told.notify_all();
+        if let Some(transaction) = self.open.take() {
+            *transaction.group.outcome.lock() = Some(outcome);
+            transaction.group.decided.notify_all();
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for Session {
     fn drop(&mut self) {
         if self.fence.is_raised() {
-            disk::leave_log(&self.db);
+            disk::keep_log(&self.db);
         }
     }
 }
 
-/// One change under way. Dropped before its end, by a panic, it takes the whole transaction with it.
-struct Part<'t> {
-    turn: &'t mut Turn,
-    whole: bool,
+/// One change under way. A panic drops it before its end, and that undoes the whole transaction.
+struct Change<'s> {
+    session: &'s mut Session,
+    ended: bool,
 }
 
-impl Part<'_> {
-    /// The answer, unless what it stands for could not be kept, or undone.
-    fn end<T>(mut self, answer: Result<T, Error>, wish: Wish) -> Result<T, Error> {
-        self.whole = true;
-        let turn = &mut *self.turn;
-        let _ = answer.as_ref().inspect_err(|error| disk::watch(&turn.fence, error));
-        // Some failures, a full disk among them, undo the whole transaction at once.
-        if turn.db.is_autocommit() {
-            turn.fail(match answer {
+impl Change<'_> {
+    /// Keeps or undoes the change. Passes the answer on unless that fails.
+    fn end<T>(mut self, answer: Result<T, Error>, fate: Fate) -> Result<T, Error> {
+        self.ended = true;
+        let session = &mut *self.session;
+        let _ = answer.as_ref().inspect_err(|error| disk::watch(&session.fence, error));
+        // Some failures, such as a full disk, make SQLite undo the whole transaction at once.
+        if session.db.0.is_autocommit() {
+            session.fail(match answer {
                 Err(Error::Full) => Error::Full,
                 _ => Error::Engine("the whole transaction was undone".into()),
             });
             return answer;
         }
-        let alone = turn.open.as_ref().is_some_and(|batch| batch.members == 1);
-        let kept = answer.is_ok() && wish == Wish::Keep;
+        let alone = session.open.as_ref().is_some_and(|open| open.members == 1);
+        let kept = answer.is_ok() && fate == Fate::Keep;
+        let db = &session.db;
         let ended = match (alone, kept) {
             (true, true) => Ok(0),
-            (true, false) => run(&turn.db, "ROLLBACK", []).inspect(|_| turn.open = None),
-            (false, true) => run(&turn.db, "RELEASE change", []),
-            (false, false) => run(&turn.db, "ROLLBACK TO change", [])
-                .and_then(|_| run(&turn.db, "RELEASE change", [])),
+            (true, false) => db.execute("ROLLBACK", &[]).inspect(|_| session.open = None),
+            (false, true) => db.execute("RELEASE change", &[]),
+            (false, false) => db
+                .execute("ROLLBACK TO change", &[])
+                .and_then(|_| db.execute("RELEASE change", &[])),
         };
         match ended {
             Ok(_) => answer,
             Err(error) => {
-                turn.fail(Error::Engine("a change could not be ended".into()));
+                session.fail(Error::Engine("a change could not be ended".into()));
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for Part<'_> {
+impl Drop for Change<'_> {
     fn drop(&mut self) {
-        if !self.whole {
-            self.turn.fail(Error::Engine("a change panicked".into()));
+        if !self.ended {
+            self.session.fail(Error::Engine("a change panicked".into()));
         }
     }
 }
 
 impl Group {
     fn wait(&self) -> Outcome {
-        let outcome = lock(&self.outcome);
-        let mut outcome = self
-            .told
-            .wait_while(outcome, |outcome| outcome.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
-        outcome.as_mut().map_or(Outcome::Committed, |outcome| outcome.clone())
+        let mut outcome = self.outcome.lock();
+        self.decided.wait_while(&mut outcome, |outcome| outcome.is_none());
+        outcome.clone().unwrap_or(Outcome::Committed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Laws of the sections beside the tables: stores, quotas, trash, quarantine, and what may be fetched.
+//! Laws of the sections beside the tables: stores, quotas, trash, quarantine and downloads.
 
 use super::*;
 
@@ -118,7 +118,7 @@ fn what_is_removed_may_lie_in_the_trash_for_a_time_and_be_kept_for_ever() {
     assert_eq!(time("\"0\""), Duration::ZERO);
     assert_eq!(time("\"7d\""), Duration::from_secs(7 * 86_400));
     assert!(bad(&trash("7")).contains("expected a time such as"));
-    assert!(bad(&trash("\"a week\"")).contains("a time is a whole number and a unit"));
+    assert!(bad(&trash("\"a week\"")).contains("\"24h\" or \"7d\", or \"0\""));
     let keeps = |key: &str| !good(&image(key)).schema.tables[0].fields[0].delete_orphan;
     assert!(keeps("delete_orphan = false") && !keeps("delete_orphan = true") && !keeps(""));
     assert!(said("delete_orphan = \"no\"").contains("expected true or false"));

@@ -1,5 +1,4 @@
-//! A server that does to its clients what a test wants done.
-//! Does not fetch.
+//! A web server that misbehaves as a test wants it to.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::fetch::Url;
+use words::locator::Url;
 
 /// A server on an address of this machine that answers every connection by `behave`, given the path that was asked for.
 pub struct Server {
@@ -48,7 +47,7 @@ impl Server {
     }
 }
 
-/// The head of a request; what is asked for. A client that goes away asks for nothing.
+/// Reads the head of a request and returns its path; empty if the client has gone away.
 fn request(stream: &TcpStream) -> String {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next().and_then(std::io::Result::ok).unwrap_or_default();
@@ -77,7 +76,7 @@ pub fn redirect(stream: &mut TcpStream, location: &str) {
     );
 }
 
-/// Until the client hangs up.
+/// Waits until the client hangs up.
 pub fn hang(stream: &mut TcpStream) {
     let _ = stream.read(&mut [0; 64]);
 }

@@ -1,5 +1,4 @@
-//! How each answer of the tree is put into the kernel's structures.
-//! Does not know which operation it answers.
+//! Encodes each answer of the tree in the kernel's structures.
 
 use std::time::Duration;
 
@@ -8,12 +7,14 @@ use fuser::{
     ReplyData, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
-use crate::tree::attr::{Attr, Caching, Entry, Kind, Lifetime, Opened, Shown};
+use crate::tree::node::Kind;
+use crate::tree::open::opened::{Caching, Opened};
+use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
 use words::slot::NAME_MAX;
 use words::space::Space;
 
 const LONG: Duration = Duration::from_secs(60 * 60);
-/// Of the unit that `st_blocks` counts in (stat(3type)).
+/// The unit of `st_blocks`, in bytes (stat(3type)).
 const BLOCK: u64 = 512;
 const PREFERRED_BLOCK: u32 = 4096;
 
@@ -33,7 +34,7 @@ pub trait Answer<T>: Send + 'static {
     }
 }
 
-/// An open file as the kernel is told of it.
+/// The answer to an open.
 pub struct Handle {
     pub fh: FileHandle,
     pub flags: FopenFlags,
@@ -97,7 +98,7 @@ impl Answer<Vec<u8>> for SizedXattr {
     }
 }
 
-/// How the kernel may cache an open file. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
+/// Encodes how the kernel may cache an open file. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
 pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
     let kept = FopenFlags::FOPEN_KEEP_CACHE;
     let flags = match opened.caching {
@@ -109,7 +110,7 @@ pub fn handle(opened: &Opened, spare_flush: bool) -> Handle {
     Handle { fh: FileHandle(opened.fh.0), flags }
 }
 
-/// For answers that have one time-to-live for the name and the attributes.
+/// The time-to-live for answers that have one for the name and the attributes together.
 pub fn shorter(entry: &Entry) -> Duration {
     time(entry.name).min(time(entry.attributes))
 }
@@ -156,7 +157,7 @@ pub fn file_attr(attr: &Attr) -> FileAttr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::attr::Stored;
+    use crate::tree::open::opened::Stored;
     use crate::tree::{Fh, Ino};
     use words::attachment::{Access, Times};
     use words::timestamp::Timestamp;

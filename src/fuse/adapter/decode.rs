@@ -1,17 +1,17 @@
-//! What the kernel's flags and numbers mean in the tree's words.
-//! Does not call the tree.
+//! Decodes the kernel's flags and numbers into the tree's types.
+
+use std::ffi::OsStr;
 
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 
-use crate::tree::attr::{AttributeMode, Mode, OpenFlags, RenameMode};
-use crate::tree::ops::Seek;
+use crate::tree::request::{AttributeMode, Mode, NameIn, OpenFlags, RenameMode, Seek};
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;
 
-/// Without set-user-ID and set-group-ID: what is kept here is never run with anybody's rights (the mount is `nosuid`), and
-/// whoever keeps them must take them away at every write.
+/// The permission bits that are kept. Set-user-ID and set-group-ID are not: the mount is `nosuid`, so they would mean nothing,
+/// and a filesystem that keeps them must clear them at every write.
 const PERMISSIONS: u32 = 0o1777;
 /// lseek(2); glibc and the kernel agree on them for every architecture.
 const SEEK_DATA: i32 = 3;
@@ -19,6 +19,10 @@ const SEEK_HOLE: i32 = 4;
 
 pub fn caller(request: &Request) -> Caller {
     Caller { uid: request.uid(), gid: request.gid(), tid: request.pid() }
+}
+
+pub fn named(parent: INodeNo, name: &OsStr) -> NameIn<'_> {
+    NameIn { parent: ino(parent), name }
 }
 
 pub fn ino(number: INodeNo) -> Ino {
@@ -43,12 +47,12 @@ pub fn open_flags(flags: i32) -> OpenFlags {
     }
 }
 
-/// The permissions of a file to create. The kernel has applied the umask unless it was asked not to; again is the same.
+/// The permissions of a file to create. The kernel has usually applied the umask; applying it again changes nothing.
 pub fn permissions(mode: u32, umask: u32) -> u32 {
     mode & PERMISSIONS & !umask
 }
 
-/// `mknod` makes regular files alone; a mode without a type means one too (mknod(2)).
+/// Whether `mknod` is asked for a regular file. A mode without a type means one too (mknod(2)).
 pub fn is_regular(mode: u32) -> bool {
     mode & 0o170_000 == 0 || FileType::from_raw_mode(mode) == FileType::RegularFile
 }

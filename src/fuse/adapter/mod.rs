@@ -1,16 +1,12 @@
-//! The tree as a [`fuser::Filesystem`]: each request is decoded, handed to the tree, and its answer encoded.
-//! Does not decide anything but where the work is done; keeps nothing of what the kernel has seen, so `forget` is nothing.
+//! The tree as a [`fuser::Filesystem`]: each request is decoded, handed to the tree, and its answer encoded. `forget` is not
+//! implemented, because no table of the inodes that the kernel holds is kept.
 
-mod answer;
-mod decode;
-mod negotiate;
-mod open;
-mod reader;
-mod transfer;
-mod work;
-
-pub use reader::{Desk, Reader};
-pub use work::pool_threads;
+pub(super) mod answer;
+pub(super) mod decode;
+pub(super) mod dispatch;
+pub(super) mod negotiate;
+mod open_reply;
+pub(super) mod transfer;
 
 use std::ffi::OsStr;
 use std::io;
@@ -28,26 +24,31 @@ use fuser::{
 };
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
+use crate::fuse::adapter::dispatch::{Dispatcher, Timed, queue_full};
 use crate::fuse::adapter::negotiate::Agreed;
-use crate::fuse::adapter::work::{Asked, Workshop, crowded};
 use crate::fuse::backing::Backings;
-use crate::fuse::vigil::Vigil;
+use crate::fuse::busy_poll::BusyPoll;
 use crate::tree::Error;
 use crate::tree::Tree;
 use crate::tree::activity::Operation;
-use crate::tree::attr::Change;
-use crate::tree::ops::{Linked, Lookup};
+use crate::tree::request::SetAttr;
+use crate::tree::view::rendering::Lookup;
+use crate::tree::view::url::url_links::Linked;
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
-    shop: Workshop,
+    dispatcher: Dispatcher,
     backings: Arc<Backings>,
     agreed: Agreed,
 }
 
 impl Adapter {
-    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>, vigil: Vigil) -> io::Result<Self> {
-        Ok(Self { shop: Workshop::new(tree, vigil)?, backings, agreed: Agreed::nothing() })
+    pub fn new(tree: Arc<Tree>, backings: Arc<Backings>, busy_poll: BusyPoll) -> io::Result<Self> {
+        Ok(Self {
+            dispatcher: Dispatcher::new(tree, busy_poll)?,
+            backings,
+            agreed: Agreed::nothing(),
+        })
     }
 }
 
@@ -60,21 +61,22 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let who = decode::caller(request);
-        let asked = Asked::now(Operation::Lookup);
+        let timed = Timed::start(Operation::Lookup);
         let find = |tree: &Tree| tree.lookup(who, decode::ino(parent), name);
-        match asked.attempt(&self.shop.tree, find) {
+        match timed.run(&self.dispatcher.tree, find) {
             Ok(Lookup::Found(entry)) => reply.accept(entry),
             Ok(Lookup::Render(rendering)) => {
-                self.shop.rendering(Operation::Render, reply, move |tree| tree.render(&rendering));
+                self.dispatcher
+                    .render(Operation::Render, reply, move |tree| tree.render(&rendering));
             }
             Err(errno) => reply.refuse(errno),
         }
-        self.shop.vigil.keep();
+        self.dispatcher.busy_poll.wait();
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
         let who = decode::caller(request);
-        self.shop.here(Operation::Getattr, reply, |tree| {
+        self.dispatcher.inline(Operation::Getattr, reply, |tree| {
             tree.getattr(who, decode::ino(ino), fh.map(decode::fh))
         });
     }
@@ -88,18 +90,18 @@ impl Filesystem for Adapter {
         reply: ReplyAttr,
     ) {
         let (who, ino, fh) = (decode::caller(request), decode::ino(ino), fh.map(decode::fh));
-        let change = Change { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
+        let change = SetAttr { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
         let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
         // A truncation by path commits before it returns (CONTRACT 2.6).
         if size.is_some() && fh.is_none() {
-            self.shop.publishing(Operation::Setattr, reply, apply);
+            self.dispatcher.publish(Operation::Setattr, reply, apply);
         } else {
-            self.shop.here(Operation::Setattr, reply, apply);
+            self.dispatcher.inline(Operation::Setattr, reply, apply);
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        self.shop.here(Operation::Readlink, reply, |tree| tree.readlink(decode::ino(ino)));
+        self.dispatcher.inline(Operation::Readlink, reply, |tree| tree.readlink(decode::ino(ino)));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -107,7 +109,7 @@ impl Filesystem for Adapter {
         &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.shop.here(Operation::Mknod, reply, |tree| {
+        self.dispatcher.inline(Operation::Mknod, reply, |tree| {
             if !decode::is_regular(mode) {
                 return Err(Error::NotPermitted);
             }
@@ -122,19 +124,19 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let mode = decode::permissions(mode, umask);
-        self.shop.here(Operation::Mkdir, reply, |tree| {
+        self.dispatcher.inline(Operation::Mkdir, reply, |tree| {
             tree.mkdir(decode::caller(request), decode::ino(parent), name, mode)
         });
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here(Operation::Unlink, reply, |tree| {
+        self.dispatcher.inline(Operation::Unlink, reply, |tree| {
             tree.unlink(decode::caller(request), decode::ino(parent), name)
         });
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here(Operation::Rmdir, reply, |tree| {
+        self.dispatcher.inline(Operation::Rmdir, reply, |tree| {
             tree.rmdir(decode::caller(request), decode::ino(parent), name)
         });
     }
@@ -146,13 +148,13 @@ impl Filesystem for Adapter {
     ) {
         let (who, target) = (decode::caller(request), target.as_os_str().as_bytes());
         let make = |tree: &Tree| tree.symlink(who, decode::ino(parent), link_name, target);
-        match Asked::now(Operation::Symlink).attempt(&self.shop.tree, make) {
+        match Timed::start(Operation::Symlink).run(&self.dispatcher.tree, make) {
             Ok(Linked::Made(entry)) => reply.accept(entry),
-            Ok(Linked::Fetch(errand)) => {
-                let given_up = Arc::clone(&errand);
-                let attach = move |tree: &Tree| tree.attach_link(&errand);
+            Ok(Linked::Fetch(download)) => {
+                let given_up = Arc::clone(&download);
+                let attach = move |tree: &Tree| tree.attach_link(&download);
                 let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
-                self.shop.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
+                self.dispatcher.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -164,13 +166,15 @@ impl Filesystem for Adapter {
         newname: &OsStr, flags: RenameFlags, reply: ReplyEmpty,
     ) {
         let who = decode::caller(request);
-        let (from, to) = (decode::ino(parent), decode::ino(newparent));
         let names = (name.to_owned(), newname.to_owned());
-        let work = |tree: &Tree| tree.rename_work((from, name), (to, newname));
-        let rename = move |tree: &Tree| {
-            tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
+        let work = |tree: &Tree| {
+            tree.rename_work(decode::named(parent, name), decode::named(newparent, newname))
         };
-        self.shop.sized(Operation::Rename, reply, work, rename, crowded);
+        let rename = move |tree: &Tree| {
+            let (from, to) = (decode::named(parent, &names.0), decode::named(newparent, &names.1));
+            tree.rename(who, from, to, decode::rename_mode(flags)?)
+        };
+        self.dispatcher.sized(Operation::Rename, reply, work, rename, queue_full);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -179,7 +183,7 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let (who, name) = (decode::caller(request), newname.to_owned());
-        self.shop.publishing(Operation::Link, reply, move |tree| {
+        self.dispatcher.publish(Operation::Link, reply, move |tree| {
             tree.link(who, decode::ino(ino), decode::ino(newparent), &name)
         });
     }
@@ -187,14 +191,14 @@ impl Filesystem for Adapter {
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (who, flags) = (decode::caller(request), decode::open_flags(flags.0));
         let open = |tree: &Tree| tree.open(who, decode::ino(ino), flags);
-        match Asked::now(Operation::Open).attempt(&self.shop.tree, open) {
+        match Timed::start(Operation::Open).run(&self.dispatcher.tree, open) {
             Ok(opened) => {
-                let on = (&self.shop, &*self.backings);
-                open::answer(on, ino, &opened, self.agreed.spare_flush, reply);
+                let on = (&self.dispatcher, &*self.backings);
+                open_reply::answer(on, ino, &opened, self.agreed.spare_flush, reply);
             }
             Err(errno) => reply.refuse(errno),
         }
-        self.shop.vigil.keep();
+        self.dispatcher.busy_poll.wait();
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -203,7 +207,7 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let (who, mode) = (decode::caller(request), decode::permissions(mode, umask));
-        self.shop.here(Operation::Create, reply, |tree| {
+        self.dispatcher.inline(Operation::Create, reply, |tree| {
             let flags = decode::open_flags(flags);
             let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
             Ok((entry, handle(&opened, self.agreed.spare_flush)))
@@ -215,7 +219,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, size: u32,
         _flags: OpenFlags, _lock_owner: Option<LockOwner>, reply: ReplyData,
     ) {
-        transfer::read(&self.shop, decode::fh(fh), offset, size, reply);
+        transfer::read(&self.dispatcher, decode::fh(fh), offset, size, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -224,7 +228,7 @@ impl Filesystem for Adapter {
         _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.shop.here(Operation::Write, reply, |tree| tree.write(decode::fh(fh), offset, data));
+        self.dispatcher.inline(Operation::Write, reply, |tree| tree.write(decode::fh(fh), offset, data));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -234,7 +238,7 @@ impl Filesystem for Adapter {
     ) {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
         let size = |tree: &Tree| tree.flush_work(fh);
-        self.shop.sized(Operation::Flush, reply, size, move |tree| tree.flush(who, fh), crowded);
+        self.dispatcher.sized(Operation::Flush, reply, size, move |tree| tree.flush(who, fh), queue_full);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -249,7 +253,7 @@ impl Filesystem for Adapter {
             tree.release(fh);
             Ok(())
         };
-        self.shop.sized(Operation::Release, reply, size, release, move |tree: &Tree| {
+        self.dispatcher.sized(Operation::Release, reply, size, release, move |tree: &Tree| {
             tree.release_unfetched(fh);
             Ok(())
         });
@@ -262,11 +266,12 @@ impl Filesystem for Adapter {
     ) {
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.sync_work(fh);
-        self.shop.sized(Operation::Fsync, reply, size, move |tree| tree.fsync(fh), crowded);
+        self.dispatcher.sized(Operation::Fsync, reply, size, move |tree| tree.fsync(fh), queue_full);
     }
 
-    // ENOSYS once, and for the kernel directories are always open: it then keeps what they list until it is told otherwise.
+    // After one ENOSYS the kernel opens directories by itself, and caches their listings until they are invalidated.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        Timed::start(Operation::Opendir).count(&self.dispatcher.tree);
         if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
         } else {
@@ -279,7 +284,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectory,
     ) {
-        transfer::list(&self.shop, ino, offset, reply);
+        transfer::list(&self.dispatcher, ino, offset, reply);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -288,7 +293,15 @@ impl Filesystem for Adapter {
         reply: ReplyDirectoryPlus,
     ) {
         let asked = (decode::caller(request), ino);
-        transfer::list_plus(&self.shop, asked, offset, reply, |_, _| ());
+        transfer::list_plus(&self.dispatcher, asked, offset, reply, |_, _| ());
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn releasedir(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.dispatcher.inline(Operation::Releasedir, reply, |_| Ok(()));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -301,7 +314,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.shop.here(Operation::Statfs, reply, Tree::statfs);
+        self.dispatcher.inline(Operation::Statfs, reply, Tree::statfs);
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -309,7 +322,7 @@ impl Filesystem for Adapter {
         &self, request: &Request, ino: INodeNo, name: &OsStr, value: &[u8], flags: i32,
         _position: u32, reply: ReplyEmpty,
     ) {
-        self.shop.here(Operation::Setxattr, reply, |tree| {
+        self.dispatcher.inline(Operation::Setxattr, reply, |tree| {
             let mode = decode::attribute_mode(flags);
             tree.setxattr(decode::caller(request), decode::ino(ino), name, value, mode)
         });
@@ -319,19 +332,19 @@ impl Filesystem for Adapter {
     fn getxattr(
         &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
-        self.shop.here(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
+        self.dispatcher.inline(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
             tree.getxattr(decode::caller(request), decode::ino(ino), name)
         });
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.shop.here(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
+        self.dispatcher.inline(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
             tree.listxattr(decode::caller(request), decode::ino(ino))
         });
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.shop.here(Operation::Removexattr, reply, |tree| {
+        self.dispatcher.inline(Operation::Removexattr, reply, |tree| {
             tree.removexattr(decode::caller(request), decode::ino(ino), name)
         });
     }
@@ -341,8 +354,8 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, length: u64,
         mode: i32, reply: ReplyEmpty,
     ) {
-        self.shop
-            .here(Operation::Fallocate, reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
+        self.dispatcher
+            .inline(Operation::Fallocate, reply, |tree| tree.fallocate(decode::fh(fh), offset, length, mode));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.
@@ -350,7 +363,7 @@ impl Filesystem for Adapter {
         &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
         reply: ReplyLseek,
     ) {
-        self.shop.here(Operation::Lseek, reply, |tree| {
+        self.dispatcher.inline(Operation::Lseek, reply, |tree| {
             let (offset, whence) = decode::seek(offset, whence)?;
             tree.lseek(decode::fh(fh), offset, whence)
         });
@@ -363,7 +376,7 @@ impl Filesystem for Adapter {
         _flags: CopyFileRangeFlags, reply: ReplyWrite,
     ) {
         let (from, to) = (decode::fh(fh_in), decode::fh(fh_out));
-        self.shop.publishing(Operation::CopyFileRange, reply, move |tree| {
+        self.dispatcher.publish(Operation::CopyFileRange, reply, move |tree| {
             tree.copy_range(from, offset_in, to, offset_out, length)
         });
     }

@@ -1,14 +1,18 @@
-//! What is agreed with the kernel before the first request.
-//! Does not know the requests.
+//! The capabilities that are agreed with the kernel before the first request (`FUSE_INIT`).
 
 use fuser::{InitFlags, KernelConfig, Version};
 
-/// Asked for where the kernel has them, one by one: a single refused bit would refuse all.
-/// `O_TRUNC` comes with `open`, so that a truncation belongs to a handle; lookups in one directory do not wait for each other.
-/// No file here has set-id bits or capabilities, so that a write need not ask for them (`HANDLE_KILLPRIV_V2`).
-/// What a directory lists comes with its attributes: whoever walks a tree reads a directory to its end before it looks at
-/// what it lists, and would ask for each entry then.
-/// Not asked for: the writeback cache (write errors would reach nobody) and remote locks (the kernel's own are right here).
+/// The capabilities that every session asks for, one by one, because the kernel refuses all of a request that it does not know
+/// one of.
+///
+/// - `ATOMIC_O_TRUNC`: `O_TRUNC` comes with `open`, so that a truncation belongs to a handle.
+/// - `PARALLEL_DIROPS`: lookups in one directory do not wait for each other.
+/// - `HANDLE_KILLPRIV_V2`: no file here has set-id bits or capabilities, so that no write needs to clear them.
+/// - `DO_READDIRPLUS`: entries are listed with their attributes. A program that walks a tree reads a directory to its end and
+///   then looks at each entry, which would be a request each.
+///
+/// Left out: the writeback cache, with which write errors would reach no program, and remote locks, because the kernel's own
+/// are right on one host.
 const CAPABILITIES: [InitFlags; 4] = [
     InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_PARALLEL_DIROPS,
@@ -21,38 +25,38 @@ const NOFLUSH_SINCE: Version = Version(7, 35);
 /// What the kernel has agreed to.
 #[derive(Debug, Clone, Copy)]
 pub struct Agreed {
-    /// It can be told to spare the flush of a file.
+    /// The kernel can be told to send no flush for a file.
     pub spare_flush: bool,
-    /// It can read files by itself.
+    /// The kernel can read files by itself.
     pub passthrough: bool,
     knows: InitFlags,
 }
 
 impl Agreed {
-    /// Nothing yet.
+    /// The state before `FUSE_INIT`.
     pub fn nothing() -> Self {
         Self { spare_flush: false, passthrough: false, knows: InitFlags::empty() }
     }
 
-    /// Whether it opens files by itself, once it is told that nobody else does.
+    /// Whether the kernel opens files by itself after one ENOSYS.
     pub fn spares_open(self) -> bool {
         self.knows.contains(InitFlags::FUSE_NO_OPEN_SUPPORT)
     }
 
-    /// The same of directories: it then keeps what they list.
+    /// Whether the kernel opens directories by itself after one ENOSYS. It then caches their listings.
     pub fn spares_opendir(self) -> bool {
         self.knows.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT)
     }
 }
 
-/// Asks for the capabilities, and for more of them.
+/// Asks for the capabilities of every session, and for `more`.
 pub fn capabilities(config: &mut KernelConfig, more: &[InitFlags]) -> Agreed {
     for &capability in CAPABILITIES.iter().chain(more) {
         if config.add_capabilities(capability).is_err() {
             tracing::warn!(?capability, "the kernel lacks a capability");
         }
     }
-    // The files that are passed through lie on no stacked filesystem themselves, and an overlay may lie on this one.
+    // A depth of one: the blobs lie on no stacked filesystem, and an overlay may be mounted over this one.
     let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         && config.set_max_stack_depth(1).is_ok();
     let spare_flush = config.kernel_abi() >= NOFLUSH_SINCE;

@@ -1,29 +1,29 @@
-//! Bytes and directory entries on their way from the tree into the kernel's buffers.
-//! Does not know where they come from.
+//! Copies file bytes and directory entries from the tree into the kernel's buffers.
 
 use std::cell::RefCell;
 
 use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
 use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
-use crate::fuse::adapter::work::{Asked, Workshop};
+use crate::fuse::adapter::dispatch::{Dispatcher, Timed};
 use crate::tree::activity::Operation;
-use crate::tree::attr::{Entry, Listed};
-use crate::tree::listing::Page;
+use crate::tree::show::attr::Entry;
+use crate::tree::show::listing::Listed;
+use crate::tree::show::listing::Page;
 use crate::tree::{Caller, Fh, Ino, Result, Tree};
 
 thread_local! {
-    /// Kept for the thread's next read. The kernel asks for 1 MiB at most.
+    /// The thread's read buffer, kept for its next read. The kernel asks for 1 MiB at most.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-pub fn read(shop: &Workshop, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
-    answer(shop, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
+pub fn read(dispatcher: &Dispatcher, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
+    answer(dispatcher, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
 }
 
-/// Answers with what is read into a buffer of this size.
+/// Answers with what `read` puts into a buffer of `size` bytes.
 pub fn answer(
-    shop: &Workshop,
+    dispatcher: &Dispatcher,
     size: u32,
     reply: ReplyData,
     read: impl FnOnce(&Tree, &mut [u8]) -> Result<usize>,
@@ -34,17 +34,17 @@ pub fn answer(
             buffer.resize(size, 0);
         }
         let fill = |tree: &Tree| read(tree, &mut buffer[..size]);
-        match Asked::now(Operation::Read).attempt(&shop.tree, fill) {
+        match Timed::start(Operation::Read).run(&dispatcher.tree, fill) {
             Ok(length) => reply.data(&buffer[..length]),
             Err(errno) => reply.error(errno),
         }
     });
-    shop.vigil.keep();
+    dispatcher.busy_poll.wait();
 }
 
-/// Answers with as many entries after a place as the kernel's buffer holds.
-pub fn list(shop: &Workshop, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
-    let filled = Asked::now(Operation::Readdir).attempt(&shop.tree, |tree| {
+/// Answers with the entries that follow offset `after`, as many as the kernel's buffer holds.
+pub fn list(dispatcher: &Dispatcher, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
+    let filled = Timed::start(Operation::Readdir).run(&dispatcher.tree, |tree| {
         fill(tree, ino, after, |entry, _| {
             let kind = file_type(entry.kind);
             reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
@@ -54,18 +54,18 @@ pub fn list(shop: &Workshop, ino: INodeNo, after: u64, mut reply: ReplyDirectory
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }
-    shop.vigil.keep();
+    dispatcher.busy_poll.wait();
 }
 
-/// The same, with what a lookup of each entry would answer; `note` is told of each that is sent.
+/// Answers with entries and their attributes, as a lookup of each would. Calls `note` for each entry that is sent.
 pub fn list_plus(
-    shop: &Workshop,
+    dispatcher: &Dispatcher,
     (who, ino): (Caller, INodeNo),
     after: u64,
     mut reply: ReplyDirectoryPlus,
     note: impl Fn(&str, &Entry),
 ) {
-    let filled = Asked::now(Operation::Readdirplus).attempt(&shop.tree, |tree| {
+    let filled = Timed::start(Operation::Readdirplus).run(&dispatcher.tree, |tree| {
         fill(tree, ino, after, |listed, page| {
             let entry = tree.entry_listed(who, listed, page);
             let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));
@@ -81,10 +81,10 @@ pub fn list_plus(
         Ok(()) => reply.ok(),
         Err(errno) => reply.error(errno),
     }
-    shop.vigil.keep();
+    dispatcher.busy_poll.wait();
 }
 
-/// Adds entries until `add` says that there is no room.
+/// Adds entries until `add` returns that the buffer is full.
 fn fill(
     tree: &Tree,
     ino: INodeNo,

@@ -1,272 +1,250 @@
-//! Reading from handles, and what else is done with an open file's bytes.
-//! Does not know names. Reading a stored blob is one `pread`: no catalogue, no lock but the handle table's.
+//! The life of a handle: open and create, flush and release, which is when a draft is judged (CONTRACT 2.4).
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::ffi::OsStr;
+use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, SeekFrom};
+use crate::library::draft::Start;
+use crate::tree::Tree;
+use crate::tree::error::{Error, Result};
+use crate::tree::kernel::change::Change;
+use crate::tree::node::meaning::{self, Meaning, Spot};
+use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
+use crate::tree::open::handles::Handle;
+use crate::tree::open::open_draft::OpenDraft;
+use crate::tree::open::opened::{Caching, Fh, Opened};
+use crate::tree::open::scratch_files::ScratchFiles;
+use crate::tree::open::writers::Beginning;
+use crate::tree::request::{Caller, OpenFlags, made};
+use crate::tree::show::attr::Entry;
+use words::attachment::{Attachment, AttachmentId, VariantId};
+use words::link::Link;
+use words::refusal::Violation;
+use words::schema::OnRefuse;
+use words::slot::Name;
 
-use crate::library;
-use crate::library::refuse::Author;
-use crate::library::staging;
-use crate::tree::document::View;
-use crate::tree::drafts::OpenDraft;
-use crate::tree::handles::{Handle, OpenScratch};
-use crate::tree::{Error, Fh, Result, Tree};
-use words::attachment::BlobKey;
-
-/// Bytes that `copy_file_range` moves at a time.
-const COPY_CHUNK: usize = 1 << 20;
-
-/// The modes of fallocate(2) that FUSE sends (`fs/fuse/file.c`); the others move the bytes behind a range.
-const MODES: FallocateFlags =
-    FallocateFlags::KEEP_SIZE.union(FallocateFlags::PUNCH_HOLE).union(FallocateFlags::ZERO_RANGE);
-
-/// `SEEK_DATA` and `SEEK_HOLE`; the kernel does the others itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seek {
-    Data,
-    Hole,
+/// What a `create` asks for.
+#[derive(Clone, Copy)]
+struct Creation {
+    who: Caller,
+    mode: u32,
+    flags: OpenFlags,
 }
 
 impl Tree {
-    /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
-    pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        match &*self.handles.find(fh)? {
-            Handle::Blob { file, key, .. } => self.read_blob((file, *key), offset, buffer),
-            Handle::Draft { open, .. } => Ok(open.draft.read_at(offset, buffer)?),
-            Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Ok(open.draft.read_at(offset, buffer)?),
-                None => read_fully(&scratch.file, offset, buffer),
-            },
-            Handle::Text(text) => Ok(read_text(text, offset, buffer)),
-            Handle::Document(document) => Ok(document.read_at(offset, buffer)),
-            Handle::Nothing(_) => Ok(0),
+    pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+        if flags.writes() {
+            self.library.fence.check()?;
+        }
+        match Node::at(ino)? {
+            node @ Node::Attachment(id, _) => self.open_attachment(who, node, id, flags),
+            Node::Original(id, edition) => self.view.originals.open(who, id, edition, flags),
+            Node::Draft(id) => self.open.opener.draft(who, id, flags),
+            Node::Scratch(id) => self.open.scratch.open(who, id, flags),
+            Node::Url(view) => self.view.urls.files.open(who, view, flags),
+            Node::RowJson(table, row) => self.view.rows.open(who, table, row, flags),
+            other if flags.changes() => {
+                Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
+            }
+            Node::Variant(id) => self.open_variant(id),
+            Node::Trashed(id) => self.view.trash.open(who, id),
+            other => self.view.control.open(who, other),
         }
     }
 
-    /// `fsync`: durable when it returns; tells a refusal that is known already.
-    pub fn fsync(&self, fh: Fh) -> Result<()> {
-        match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library)?),
-            Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => Ok(open.draft.sync(&self.library)?),
-                None => Ok(self.library.sync(&scratch.file)?),
-            },
-            // A URL is durable once it is attached: whoever asks for that hears its verdict.
-            Handle::Document(document) => match &document.view {
-                View::Url(writing) => self.settle_document(document, writing.author),
-                View::Row(..) => Ok(()),
-            },
-            // What is committed is durable already, and other documents are understood at their close.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => Ok(()),
+    /// To read it asks the catalogue for the key and the store for a descriptor.
+    fn open_attachment(
+        &self,
+        who: Caller,
+        node: Node,
+        id: AttachmentId,
+        flags: OpenFlags,
+    ) -> Result<Opened> {
+        if flags.changes() || self.open.opener.has_draft(who, node)? {
+            return self.open.opener.turn(who, node, flags);
         }
+        if let Some(stored) = self.library.opener.attachment(id)? {
+            self.open.redirects.end(who.tid);
+            return Ok(self.opened(&stored.record, Arc::clone(&stored.file)));
+        }
+        let attachment = self.open.paths.living(who, node, id)?;
+        self.open.redirects.end(who.tid);
+        let file = self.library.blobs.open(&attachment)?;
+        Ok(self.opened(&attachment, file))
     }
 
-    /// `fallocate`, with the mode bits of `linux/falloc.h`.
-    pub fn fallocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
-        let bits = u32::try_from(mode).map_err(|_| Error::NotSupported)?;
-        let flags = FallocateFlags::from_bits(bits).ok_or(Error::NotSupported)?;
-        if !MODES.contains(flags) {
-            return Err(Error::NotSupported);
-        }
-        match &*self.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => self
-                .change_extent(open, || open.draft.allocate(&self.library, offset, length, flags)),
-            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
-                Some(open) => self.change_extent(open, || {
-                    open.draft.allocate(&self.library, offset, length, flags)
-                }),
-                None => self.allocate_scratch(scratch, (offset, length), flags),
-            },
-            _ => Err(Error::BadHandle),
-        }
+    fn opened(&self, attachment: &Attachment, file: Arc<std::fs::File>) -> Opened {
+        let handles = &self.open.handles;
+        let fh = handles.add_attachment(attachment, attachment.blob, Arc::clone(&file));
+        Opened::stored(fh, file, attachment.content.length)
     }
 
-    pub fn lseek(&self, fh: Fh, offset: u64, whence: Seek) -> Result<u64> {
-        let position = match whence {
-            Seek::Data => SeekFrom::Data(offset),
-            Seek::Hole => SeekFrom::Hole(offset),
+    /// A variant that was trimmed since it was looked up is looked up, and rendered, again. Causes no write.
+    fn open_variant(&self, id: VariantId) -> Result<Opened> {
+        let stored = match self.library.opener.variant(id) {
+            Err(_) if self.library.variants.by_id(id)?.is_none() => return Err(Error::Stale),
+            opened => opened?.ok_or(Error::Stale)?,
         };
-        match &*self.handles.find(fh)? {
-            Handle::Draft { open, .. } => open.draft.seek(position).map_err(seek_error),
-            Handle::Blob { file, .. } => seek(file, position),
-            Handle::Scratch(scratch) => match scratch.became.get() {
-                Some(open) => open.draft.seek(position).map_err(seek_error),
-                None => seek(&scratch.file, position),
+        self.library.variants.note_read(id);
+        let fh = self.open.handles.add_variant(&stored.record, Arc::clone(&stored.file));
+        Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
+    }
+
+    /// A new file, open. On a field it is a draft; under any other name in a row it is scratch.
+    pub fn create(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        mode: u32,
+        flags: OpenFlags,
+    ) -> Result<(Entry, Opened)> {
+        let parent = self.places.directory(parent)?;
+        let name = made(name)?;
+        // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
+        if meaning::is_journal(&parent, &name) {
+            return Err(Error::NotPermitted);
+        }
+        match self.open.contents.meaning(&parent, &name)? {
+            Meaning::File(spot) => {
+                self.open.admission.check_extension(who, &spot, &name)?;
+                self.create_draft(Creation { who, mode, flags }, parent.side(), &spot, &name)
+            }
+            Meaning::Scratch => {
+                let (record, file) =
+                    self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
+                self.kernel.tell(&Change::Scratch { directory: &parent });
+                let entry = Entry::fleeting(self.show.scratch(&record)?);
+                let opened = self.open.scratch.hold(who, &record, file, true)?;
+                Ok((entry, Opened { caching: Caching::of_writable(flags), ..opened }))
+            }
+            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::RowJson if flags.exclusive => Err(Error::Exists),
+            Meaning::RowJson => {
+                let (table, row) = (parent.table.id, parent.row);
+                let opened = self.view.rows.open(who, table, row, flags)?;
+                Ok((Entry::fleeting(self.view.rows.stat(table, row)?), opened))
+            }
+            Meaning::Collection(_) => Err(Error::IsDirectory),
+            Meaning::Url(spot) => self.view.urls.files.create(who, mode, &spot),
+            Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
+        }
+    }
+
+    fn create_draft(
+        &self,
+        creation: Creation,
+        side: Side,
+        spot: &Spot,
+        name: &Name,
+    ) -> Result<(Entry, Opened)> {
+        let Creation { who, flags, .. } = creation;
+        self.open.redirects.end(who.tid);
+        let link = self.library.lookup.link(&spot.place)?.map(|link| side.show(link));
+        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
+        if flags.exclusive && link.as_ref().is_some_and(visible) {
+            return Err(Error::Exists);
+        }
+        let open = match self.open.writers.own(who, &spot.place).into_iter().next() {
+            Some(own) => own,
+            None => self.begin_draft(creation, spot, name, link)?,
+        };
+        if flags.truncate {
+            open.draft.truncate(&self.library.drafts, 0)?;
+        }
+        let opened = self.open.writers.hold(who, &open, true, Caching::of_writable(flags));
+        Ok((Entry::fleeting(open.attr()), opened))
+    }
+
+    /// `link`: the slot's.
+    fn begin_draft(
+        &self,
+        creation: Creation,
+        spot: &Spot,
+        name: &Name,
+        link: Option<Link>,
+    ) -> Result<Arc<OpenDraft>> {
+        let Creation { who, mode, .. } = creation;
+        let full = if link.is_none() { self.check_room(who, spot, name)? } else { None };
+        let target = self.places.target(spot, name)?;
+        let over = link.as_ref().map(|link| link.attachment.id);
+        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
+        let beginning = match link.filter(visible) {
+            // Attached since the program looked: it opens what is there.
+            Some(Link { attachment, .. }) => {
+                let access = attachment.access;
+                Beginning { start: self.open.writers.stored(attachment)?, access, over }
+            }
+            // It was told that there is no such file: it starts from nothing.
+            None => Beginning { start: Start::Empty, access: who.makes(mode), over },
+        };
+        let open = self.open.writers.begin(who, target, beginning)?;
+        if let Some(violation) = full {
+            open.draft.condemn(violation);
+        }
+        Ok(open)
+    }
+
+    /// Refuses a new item of a full collection; where refusals are not told, returns why its bytes will be quarantined.
+    fn check_room(&self, who: Caller, spot: &Spot, name: &Name) -> Result<Option<Violation>> {
+        match spot.field.on_refuse {
+            OnRefuse::Quarantine => self.open.admission.overflow(spot),
+            OnRefuse::Refuse => {
+                self.open.admission.check_items(who, spot, name)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// `mknod` of a regular file: `create` and `close`.
+    pub fn mknod(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
+        let flags = OpenFlags { exclusive: true, ..OpenFlags::default() };
+        let (entry, opened) = self.create(who, parent, name, mode, flags)?;
+        self.release(opened.fh);
+        Ok(entry)
+    }
+
+    /// `close`: a verdict if the handle is open for writing and the closer is the opener, or the opener has ended. A
+    /// child's close of an inherited descriptor judges nothing.
+    pub fn flush(&self, who: Caller, fh: Fh) -> Result<()> {
+        match &*self.open.handles.find(fh)? {
+            Handle::Draft { open, writes: true } => self.open.writers.flush(who, open),
+            Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
+                Some(open) => self.open.writers.flush(who, open),
+                None => self.open.scratch.flush(who, scratch),
             },
-            _ => Err(Error::NotSupported),
+            Handle::Document(document) => self.view.verdicts.flush(who, document),
+            _ => Ok(()),
         }
     }
 
-    /// `copy_file_range`: like reading and writing, the rules included.
-    pub fn copy_range(
-        &self,
-        from: Fh,
-        from_at: u64,
-        to: Fh,
-        to_at: u64,
-        length: u64,
-    ) -> Result<usize> {
-        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut buffer = vec![0; wanted.min(COPY_CHUNK)];
-        let mut copied = 0;
-        while copied < wanted {
-            let chunk = buffer.len().min(wanted - copied);
-            let read = self.read(from, from_at + copied as u64, &mut buffer[..chunk])?;
-            if read == 0 {
-                break;
-            }
-            self.write(to, to_at + copied as u64, &buffer[..read])?;
-            copied += read;
-        }
-        Ok(copied)
-    }
-
-    /// Changes the size of a draft: it may be refused for that, and a refused one begins anew. Either shows in a listing.
-    pub(in crate::tree) fn change_extent(
-        &self,
-        open: &OpenDraft,
-        change: impl FnOnce() -> std::result::Result<(), library::Error>,
-    ) -> Result<()> {
-        let was_shown = open.is_shown();
-        let changed = change();
-        if open.is_shown() != was_shown {
-            self.relist(open.place().folder());
-        }
-        Ok(changed?)
-    }
-
-    /// A stored blob. After the disk has failed, the bytes of one that is open may be certain elsewhere.
-    fn read_blob(
-        &self,
-        (file, key): (&Arc<File>, Option<BlobKey>),
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<usize> {
-        match key.filter(|_| self.library.fence().is_raised()) {
-            Some(key) => read_fully(&*self.library.reopen_blob(key, file)?, offset, buffer),
-            None => read_fully(file, offset, buffer),
-        }
-    }
-
-    /// A handle on scratch, for its own bytes.
-    pub(in crate::tree) fn write_scratch(
-        &self,
-        scratch: &OpenScratch,
-        offset: u64,
-        data: &[u8],
-    ) -> Result<usize> {
-        self.grow_scratch(scratch, offset.saturating_add(data.len() as u64))?;
-        if let Err(error) = scratch.file.write_all_at(data, offset) {
-            scratch.charge.set(scratch.file.metadata().map_or(0, |meta| meta.len()));
-            return Err(failed(error));
-        }
-        scratch.written.store(true, Ordering::Release);
-        Ok(data.len())
-    }
-}
-
-impl Tree {
-    /// Makes room for an open scratch file to have `size` bytes.
-    pub(in crate::tree) fn grow_scratch(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
-        let Err(excess) = scratch.charge.grow(size, self.library.limits()) else { return Ok(()) };
-        if let Some(refusal) = scratch.refused.get() {
-            return Err(refusal.clone().into());
-        }
-        let author = Author { uid: scratch.access.uid, pid: scratch.opener.pid() };
-        let violation = self.library.over_quota(&excess);
-        let refusal = self.library.refuse_scratch(scratch.id, author, violation)?;
-        Err(scratch.refused.get_or_init(|| refusal).clone().into())
-    }
-
-    fn allocate_scratch(
-        &self,
-        scratch: &OpenScratch,
-        (offset, length): (u64, u64),
-        flags: FallocateFlags,
-    ) -> Result<()> {
-        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let (before, size) = (scratch.charge.size(), length_of(&scratch.file)?);
-        // Also where the size is kept: the room is taken all the same, until the file is closed.
-        if !flags.contains(FallocateFlags::PUNCH_HOLE) {
-            self.grow_scratch(scratch, offset.saturating_add(length))?;
-            scratch.reserved.store(true, Ordering::Release);
-        }
-        rustix::fs::fallocate(&scratch.file, flags, offset, length).map_err(|errno| {
-            // ext4 keeps, and shows, what it found room for.
-            if let Err(error) = scratch.file.set_len(size) {
-                tracing::warn!(%error, "a scratch file keeps room that it does not need");
-            }
-            scratch.charge.set(before);
-            failed(errno.into())
-        })
-    }
-
-    /// A handle is closed: what it had allocated beyond the end of its file is given back.
-    pub(in crate::tree) fn trim_scratch(scratch: &OpenScratch) {
-        if !scratch.reserved.load(Ordering::Acquire) {
-            return;
-        }
-        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
-        match staging::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
-            Ok(meta) => scratch.charge.set(meta.len()),
-            Err(error) => tracing::warn!(%error, "a scratch file keeps room that it does not need"),
-        }
-    }
-}
-
-fn length_of(file: &File) -> Result<u64> {
-    Ok(file.metadata().map_err(failed)?.len())
-}
-
-/// A short read means the end of the file to the kernel.
-pub(in crate::tree) fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match file.read_at(&mut buffer[read..], offset + read as u64) {
-            Ok(0) => break,
-            Ok(count) => read += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Ok(read)
-}
-
-fn read_text(text: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-    let count = buffer.len().min(text.len() - start);
-    buffer[..count].copy_from_slice(&text[start..start + count]);
-    count
-}
-
-fn seek(file: &File, position: SeekFrom) -> Result<u64> {
-    rustix::fs::seek(file, position).map_err(|errno| match errno {
-        rustix::io::Errno::NXIO => Error::NoData,
-        other => failed(other.into()),
-    })
-}
-
-fn seek_error(error: library::Error) -> Error {
-    match error {
-        library::Error::Io { source, .. }
-            if source.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) =>
+    /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
+    pub fn release(&self, fh: Fh) {
+        let Some(handle) = self.open.handles.remove(fh) else { return };
+        if let Some(open) = handle.draft()
+            && open.let_go()
         {
-            Error::NoData
+            self.open.writers.end(open);
         }
-        other => other.into(),
+        match &*handle {
+            Handle::Document(document) => self.view.verdicts.release(document),
+            Handle::Scratch(scratch) => {
+                ScratchFiles::trim(scratch);
+                if scratch.writes {
+                    self.view.boxes.closed(scratch.id);
+                }
+            }
+            Handle::Blob { .. } | Handle::Draft { .. } | Handle::Text(_) | Handle::Nothing(_) => {}
+        }
     }
-}
 
-pub(in crate::tree) fn failed(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace,
-        io::ErrorKind::FileTooLarge => Error::TooLarge,
-        io::ErrorKind::Unsupported => Error::NotSupported,
-        _ => Error::Failed(Box::new(error)),
+    /// A release that finds no room among the downloads: a text without a verdict is refused.
+    pub fn release_unfetched(&self, fh: Fh) {
+        if let Ok(handle) = self.open.handles.find(fh)
+            && let Handle::Document(document) = &*handle
+        {
+            self.view.urls.files.refuse(document);
+        }
+        self.release(fh);
     }
 }

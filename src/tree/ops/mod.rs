@@ -1,34 +1,18 @@
-//! The operations of the tree, by what they do.
-//! Does not hold state of its own: that is the tree's.
+//! The operations of the tree: the verbs of FUSE, and what the daemon does by itself. Each decodes what is meant and asks the parts
+//! below.
 
-mod attach;
-mod attributes;
-mod draft;
-mod fence;
-pub(in crate::tree) mod files;
-mod forget;
-mod link;
-mod list;
-pub(in crate::tree) mod lookup;
-mod make;
-mod open;
-mod original;
-mod place;
-mod receive;
-mod remove;
+mod bytes;
+pub mod cost;
+mod directories;
+mod files;
+mod getattr;
+mod hard_link;
+mod lookup;
+mod read_only;
+mod readdir;
 mod rename;
-mod retry;
-mod row;
 mod setattr;
-pub(in crate::tree) mod stat;
-mod stored;
 mod symlink;
-mod tick;
-mod trash;
-mod url;
-mod write;
-
-pub use files::Seek;
-pub use lookup::{Lookup, Rendering};
-pub use symlink::{Errand, Linked};
-pub use write::Work;
+mod unlinking;
+mod upkeep;
+mod xattr;

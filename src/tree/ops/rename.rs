@@ -1,103 +1,87 @@
-//! Renaming: between scratch, fields, items, rows and the quarantine (CONTRACT 2.8).
-//! Does not copy attachments: what the target's rules would change is `EXDEV`, and the client copies.
+//! `rename`: between scratch, fields, items, rows, the trash and the quarantine (CONTRACT 2.8).
 
-use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::library::Target;
-use crate::tree::attr::RenameMode;
-use crate::tree::directory::Directory;
-use crate::tree::mark::Mark;
-use crate::tree::name::{self, Meaning};
+use crate::tree::Tree;
+use crate::tree::error::{Error, Result};
+use crate::tree::kernel::change::Change;
 use crate::tree::node::Node;
-use crate::tree::ops::attach::outlives;
-use crate::tree::permission::owned;
-use crate::tree::side::Side;
-use crate::tree::{Caller, Error, Ino, Result, Tree, made, node, sought};
+use crate::tree::node::directory::Directory;
+use crate::tree::node::meaning::{self, Meaning, Spot};
+use crate::tree::node::side::Side;
+use crate::tree::open::admission::check_owner;
+use crate::tree::open::contents::Goal;
+use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
 use words::attachment::{RowId, TableId};
-use words::link::{Collision, Link};
-use words::place::{Folder, Place};
+use words::day::Day;
+use words::link::Link;
+use words::refusal::RefusalId;
 use words::schema::Field;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
 
 /// What a rename moves.
 enum Source {
-    /// As it is under `/models`, and where it was found.
-    Link(Link, Arc<Field>, Side),
+    Link(Found),
     Scratch(ScratchRecord),
     /// `row.json`
     Json(RowId),
 }
 
-/// Where it moves to.
-pub(in crate::tree) enum Goal {
-    File(Place, Arc<Field>),
-    Scratch(Folder),
-    /// `<field>.url`: what is moved there is read as a text with a URL.
-    Url(Place, Arc<Field>),
-    /// `row.json`
-    Json(RowId),
+/// A link as it is under `/models`, and the side on which it was asked for.
+struct Found {
+    link: Link,
+    field: Arc<Field>,
+    side: Side,
+}
+
+/// One end of a rename: a name in a directory that takes files.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    parent: &'a Directory<'a>,
+    name: &'a Name,
+}
+
+/// Who renames something onto a name, and how.
+#[derive(Clone, Copy)]
+struct Renaming<'a> {
+    who: Caller,
+    to: End<'a>,
+    mode: RenameMode,
 }
 
 impl Tree {
     pub fn rename(
         &self,
         who: Caller,
-        (parent, name): (Ino, &OsStr),
-        (new_parent, new_name): (Ino, &OsStr),
+        from: NameIn<'_>,
+        to: NameIn<'_>,
         mode: RenameMode,
     ) -> Result<()> {
-        let (name, new_name) = (sought(name)?, made(new_name)?);
-        let (from, to) = (node(parent)?, node(new_parent)?);
-        let sides = (Side::of(from), Side::of(to));
+        let (name, new_name) = (sought(from.name)?, made(to.name)?);
+        let (parent, new_parent) = (from.parent, to.parent);
+        let (from, to) = (Node::at(parent)?, Node::at(new_parent)?);
+        let takes_files =
+            |node| matches!(node, Node::Row(..) | Node::Collection(..) | Node::DropBox(_));
         match (from.as_model(), to.as_model()) {
-            (Node::Table(from), Node::Table(to)) if from == to => {
-                let row = self.rename_row(from, &name, &new_name, collision(mode))?;
-                if sides != (Side::Models, Side::Models) {
-                    self.forget_row(from, row, &name);
-                    self.forget_row(from, row, &new_name);
-                }
-                Ok(())
+            (Node::Table(table), Node::Table(other)) if table == other => {
+                let by_original =
+                    Side::of(from) == Side::Originals || Side::of(to) == Side::Originals;
+                self.rename_row(table, &name, &new_name, mode, by_original)
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
-            (
-                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
-                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
-            ) => {
-                let (from, to) = (self.directory(parent)?, self.directory(new_parent)?);
-                self.rename_between(who, (&from, &name), (&to, &new_name), mode)
+            (source, goal) if takes_files(source) && takes_files(goal) => {
+                let from = End { parent: &self.places.directory(parent)?, name: &name };
+                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
+                self.rename_file(from, Renaming { who, to, mode })
             }
-            (
-                Node::QuarantineEntry(id),
-                Node::Row(..) | Node::Collection(..) | Node::DropBox(_),
-            ) => {
-                let kept = self.library.quarantine().find(id).ok_or(Error::NotFound)?;
-                if kept.name != name.as_str() {
-                    return Err(Error::NotPermitted);
-                }
-                match self.goal(&self.directory(new_parent)?, &new_name)? {
-                    Goal::File(place, field) => {
-                        let target = self.target(&place, &field, &new_name)?;
-                        self.retry(who, id, (&target, sides.1), mode)
-                    }
-                    Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::CrossDevice),
-                }
+            (Node::QuarantineEntry(id), goal) if takes_files(goal) => {
+                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
+                self.rename_quarantined(id, &name, Renaming { who, to, mode })
             }
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
-                match self.goal(&self.directory(new_parent)?, &new_name)? {
-                    Goal::File(place, field) => {
-                        let target = self.target(&place, &field, &new_name)?;
-                        let before = self.library.find(&place)?;
-                        self.restore_by_name(who, (day, &name), &target, mode)?;
-                        if let Some(before) = before.filter(|_| sides.1 == Side::Originals) {
-                            self.forget_link(&before);
-                        }
-                        Ok(())
-                    }
-                    // Whoever wants the bytes elsewhere copies them.
-                    Goal::Scratch(_) | Goal::Url(..) | Goal::Json(_) => Err(Error::NotPermitted),
-                }
+                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
+                self.rename_trashed(day, &name, Renaming { who, to, mode })
             }
             // Directories in a row are the configuration's.
             (Node::Root | Node::Models, _)
@@ -109,240 +93,193 @@ impl Tree {
         }
     }
 
-    /// Between directories that take files. What is renamed onto a link that waits takes its place.
-    fn rename_between(
-        &self,
-        who: Caller,
-        (from, name): (&Directory<'_>, &Name),
-        (to, new_name): (&Directory<'_>, &Name),
-        mode: RenameMode,
-    ) -> Result<()> {
-        if let Some(link) = self.links.named(&from.folder(), name) {
-            return self.rename_pending(who, &link, to, new_name, mode);
-        }
-        let source = self.source(who, from, name)?;
-        let goal = self.goal(to, new_name)?;
-        self.rename_file(who, source, (goal, to.side()), new_name, mode)?;
-        self.links.remove(&to.folder(), new_name);
-        self.scratch_changed(from);
-        self.scratch_changed(to);
-        Ok(())
-    }
-
+    /// `by_original`: a side that was asked about was `/originals`.
     fn rename_row(
         &self,
         table: TableId,
-        name: &Name,
+        from: &Name,
         to: &Name,
-        collision: Collision,
-    ) -> Result<RowId> {
-        let table = self.table(table)?;
-        if !table.rule.allows(to) {
+        mode: RenameMode,
+        by_original: bool,
+    ) -> Result<()> {
+        if !self.places.table(table)?.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.row(table.id, name)?.ok_or(Error::NotFound)?;
-        self.library.rename_row(row.id, to, collision)?;
-        self.table_changed(table.id);
-        self.row_renamed(table.id, row.id, &[name, to]);
-        Ok(row.id)
+        let row = self.library.lookup.row(table, from)?.ok_or(Error::NotFound)?.id;
+        self.library.rows.rename(row, to, mode.into())?;
+        self.kernel.tell(&Change::RowRenamed { table, row, from, to });
+        if by_original {
+            self.kernel.tell(&Change::RowByOriginal { table, row, name: from });
+            self.kernel.tell(&Change::RowByOriginal { table, row, name: to });
+        }
+        Ok(())
     }
 
-    fn source(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Source> {
-        match self.meaning(parent, name)? {
-            Meaning::File(place, field) => {
-                let side = parent.side();
-                let leads =
-                    |it: &Link| name::resolves(&side.show(it.clone()), field.collection, name);
-                match self.library.find(&place)?.filter(leads) {
-                    Some(link) => {
-                        if side == Side::Models {
-                            self.forget_listed(&link, &field, name);
-                        }
-                        Ok(Source::Link(link, field, side))
-                    }
-                    None if self.lookup_is_draft(who, &place) => Err(Error::Busy),
-                    None => Err(Error::NotFound),
-                }
+    /// Tries again with a file of the quarantine.
+    fn rename_quarantined(
+        &self,
+        id: RefusalId,
+        name: &Name,
+        Renaming { who, to, mode }: Renaming<'_>,
+    ) -> Result<()> {
+        let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
+        if kept.name != name.as_str() {
+            return Err(Error::NotPermitted);
+        }
+        match self.open.contents.goal(to.parent, to.name)? {
+            Goal::File(spot) => {
+                let target = self.places.target(&spot, to.name)?;
+                self.view.retry.onto(who, id, &target, to.parent.side(), mode)
             }
+            Goal::Scratch(_) | Goal::Url(_) | Goal::Json(_) => Err(Error::CrossDevice),
+        }
+    }
+
+    /// Puts a file of the trash back.
+    fn rename_trashed(
+        &self,
+        day: Day,
+        name: &Name,
+        Renaming { who, to, mode }: Renaming<'_>,
+    ) -> Result<()> {
+        // Whoever wants the bytes elsewhere copies them.
+        let Goal::File(spot) = self.open.contents.goal(to.parent, to.name)? else {
+            return Err(Error::NotPermitted);
+        };
+        let target = self.places.target(&spot, to.name)?;
+        let before = self.library.lookup.link(&spot.place)?;
+        self.view.trash.restore_by_name(who, day, name, &target, mode)?;
+        if let Some(link) = before.as_ref().filter(|_| to.parent.side() == Side::Originals) {
+            self.kernel.tell(&Change::ByOriginal { link });
+        }
+        Ok(())
+    }
+
+    /// Between directories that take files. A link that waits gives way to what is renamed onto its name.
+    fn rename_file(&self, from: End<'_>, renaming: Renaming<'_>) -> Result<()> {
+        let Renaming { who, to, mode } = renaming;
+        let links = &self.open.links;
+        if let Some(link) = links.named(&from.parent.folder(), from.name) {
+            return self.view.urls.links.rename(who, &link, to.parent, to.name, mode);
+        }
+        let source = self.source(who, from)?;
+        let goal = self.open.contents.goal(to.parent, to.name)?;
+        match source {
+            Source::Link(found) => self.rename_link(&found, goal, renaming)?,
+            Source::Scratch(record) => self.rename_scratch(&record, goal, renaming)?,
+            Source::Json(row) => self.rename_row_json(row, goal, renaming)?,
+        }
+        links.remove(&to.parent.folder(), to.name);
+        self.kernel.tell(&Change::Scratch { directory: from.parent });
+        self.kernel.tell(&Change::Scratch { directory: to.parent });
+        Ok(())
+    }
+
+    fn rename_link(
+        &self,
+        Found { link, field, side }: &Found,
+        goal: Goal,
+        Renaming { who, to, mode }: Renaming<'_>,
+    ) -> Result<()> {
+        match goal {
+            Goal::File(spot) => {
+                let target = self.places.target(&spot, to.name)?;
+                let before = self.library.lookup.link(&spot.place)?;
+                self.open.names.rename(who, link, field, &target, mode)?;
+                if (*side, to.parent.side()) != (Side::Models, Side::Models) {
+                    for link in [Some(link), before.as_ref()].into_iter().flatten() {
+                        self.kernel.tell(&Change::ByOriginal { link });
+                    }
+                }
+                Ok(())
+            }
+            Goal::Scratch(folder) => {
+                let shown = side.show(link.clone());
+                let backup = self.open.names.demote(who, &shown, &folder, to.name, mode)?;
+                self.view.boxes.renamed(backup)?;
+                if *side == Side::Originals {
+                    self.kernel.tell(&Change::ByOriginal { link });
+                }
+                Ok(())
+            }
+            Goal::Url(_) | Goal::Json(_) => Err(Error::NotPermitted),
+        }
+    }
+
+    fn rename_scratch(
+        &self,
+        record: &ScratchRecord,
+        goal: Goal,
+        Renaming { who, to, mode }: Renaming<'_>,
+    ) -> Result<()> {
+        match goal {
+            Goal::Scratch(folder) => {
+                self.open.admission.check_displaced(who, &folder, to.name)?;
+                self.library.scratch.rename(record.id, &folder, to.name, mode.into())?;
+                self.view.boxes.renamed(record.id)
+            }
+            Goal::File(spot) => {
+                let target = self.places.target(&spot, to.name)?;
+                let admission = &self.open.admission;
+                admission.check_extension(who, &spot, to.name)?;
+                let before = admission.check_rename(who, &target, to.parent.side(), mode)?;
+                let taken = self.open.unlinked.take(who, &spot.place);
+                let attached = self.open.promotion.attach(who, record, &target, before.as_ref());
+                // Refused, also in silence; a slot that was attached to keeps what it has.
+                self.open.unlinked.put_back_taken(taken, &spot.place);
+                attached
+            }
+            Goal::Url(spot) => self.view.urls.files.attach_shortcut(who, record, &spot),
+            Goal::Json(row) => match mode {
+                RenameMode::Replace => self.view.rows.patch_by_rename(who, record, row),
+                RenameMode::NoReplace => Err(Error::Exists),
+                RenameMode::Exchange => Err(Error::NotPermitted),
+            },
+        }
+    }
+
+    /// A view is moved nowhere: a rename to a scratch name leaves a copy there.
+    fn rename_row_json(
+        &self,
+        row: RowId,
+        goal: Goal,
+        Renaming { who, to, mode }: Renaming<'_>,
+    ) -> Result<()> {
+        match goal {
+            Goal::Scratch(folder) if mode != RenameMode::Exchange => {
+                let copy = self.view.rows.copy(who, row, &folder, to.name, mode)?;
+                self.view.boxes.renamed(copy)
+            }
+            _ => Err(Error::NotPermitted),
+        }
+    }
+
+    fn source(&self, who: Caller, End { parent, name }: End<'_>) -> Result<Source> {
+        match self.open.contents.meaning(parent, name)? {
+            Meaning::File(spot) => self.source_link(who, parent.side(), &spot, name),
             Meaning::Scratch => {
                 let record =
-                    self.library.find_scratch(&parent.folder(), name)?.ok_or(Error::NotFound)?;
+                    self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
                 check_owner(&record, who)?;
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
             Meaning::RowJson => Ok(Source::Json(parent.row)),
-            Meaning::Url(..) | Meaning::Nothing => Err(Error::NotFound),
+            Meaning::Url(_) | Meaning::Nothing => Err(Error::NotFound),
         }
     }
 
-    /// What another user has under a scratch name is not replaced.
-    pub(in crate::tree) fn check_displaced(
-        &self,
-        who: Caller,
-        folder: &Folder,
-        name: &Name,
-    ) -> Result<()> {
-        if let Some(link) = self.links.named(folder, name) {
-            owned(link.lead.uid, who)?;
+    fn source_link(&self, who: Caller, side: Side, spot: &Spot, name: &Name) -> Result<Source> {
+        let Spot { place, field } = spot;
+        let leads = |it: &Link| meaning::resolves(&side.show(it.clone()), field.collection, name);
+        let Some(link) = self.library.lookup.link(place)?.filter(leads) else {
+            let draft = self.open.drafts.first(place, self.open.processes.group(who.tid));
+            return Err(if draft.is_some() { Error::Busy } else { Error::NotFound });
+        };
+        if side == Side::Models {
+            self.kernel.tell(&Change::Alias { link: &link, field, asked: name });
         }
-        let displaced = self.library.find_scratch(folder, name)?;
-        displaced.map_or(Ok(()), |record| check_owner(&record, who))
-    }
-
-    fn lookup_is_draft(&self, who: Caller, place: &Place) -> bool {
-        self.first_draft(place, self.processes.group(who.tid)).is_some()
-    }
-
-    pub(in crate::tree) fn goal(&self, parent: &Directory<'_>, name: &Name) -> Result<Goal> {
-        match self.meaning(parent, name)? {
-            Meaning::File(place, field) => Ok(Goal::File(place, field)),
-            Meaning::Scratch => Ok(Goal::Scratch(parent.folder())),
-            Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::RowJson => Ok(Goal::Json(parent.row)),
-            Meaning::Url(place, field) => Ok(Goal::Url(place, field)),
-            Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
-        }
-    }
-
-    fn rename_file(
-        &self,
-        who: Caller,
-        source: Source,
-        (goal, side): (Goal, Side),
-        name: &Name,
-        mode: RenameMode,
-    ) -> Result<()> {
-        match (source, goal) {
-            (Source::Scratch(record), Goal::Scratch(folder)) => {
-                self.check_displaced(who, &folder, name)?;
-                self.library.rename_scratch(record.id, &folder, name, collision(mode))?;
-                self.renamed_in_box(record.id)
-            }
-            (Source::Scratch(record), Goal::File(place, field)) => {
-                let target = self.target(&place, &field, name)?;
-                self.check_extension(who, &place, &field, name)?;
-                let before = self.way_in(who, (&target, side), mode)?;
-                let unlinked = self.take_unlinked(who, &place);
-                let attached = self.attach_scratch(who, &record, &target, before.as_ref());
-                // Refused, also in silence; what was attached keeps the slot.
-                self.hang_unlinked(unlinked, &place);
-                attached
-            }
-            (Source::Scratch(record), Goal::Url(place, field)) => {
-                self.attach_shortcut(who, &record, &place, &field)
-            }
-            (Source::Link(link, from, own), Goal::File(place, to)) => {
-                let target = self.target(&place, &to, name)?;
-                let before = self.library.find(&place)?;
-                self.move_link(who, &link, &from, &target, mode)?;
-                if (own, side) != (Side::Models, Side::Models) {
-                    [Some(link), before].iter().flatten().for_each(|link| self.forget_link(link));
-                }
-                Ok(())
-            }
-            (Source::Link(link, _, own), Goal::Scratch(folder)) => {
-                self.demote(who, &own.show(link.clone()), &folder, name, mode)?;
-                if own == Side::Originals {
-                    self.forget_link(&link);
-                }
-                Ok(())
-            }
-            (Source::Scratch(record), Goal::Json(row)) if mode == RenameMode::Replace => {
-                self.patch_by_rename(who, &record, row)
-            }
-            (Source::Scratch(_), Goal::Json(_)) if mode == RenameMode::NoReplace => {
-                Err(Error::Exists)
-            }
-            (Source::Json(row), Goal::Scratch(folder)) if mode != RenameMode::Exchange => {
-                self.copy_row_json(who, row, (&folder, name), mode)
-            }
-            // A view is moved nowhere, and nothing but a patch becomes one.
-            (Source::Json(_), _) | (_, Goal::Json(_) | Goal::Url(..)) => Err(Error::NotPermitted),
-        }
-    }
-
-    fn move_link(
-        &self,
-        who: Caller,
-        link: &Link,
-        from: &Field,
-        target: &Target,
-        mode: RenameMode,
-    ) -> Result<()> {
-        if link.place == target.place {
-            return Ok(());
-        }
-        let author = Self::author(who, &self.processes.owner(who.tid));
-        let before = self.library.find(&target.place)?;
-        // rename(2): of two names of one file neither goes.
-        if before.as_ref().is_some_and(|before| before.attachment.id == link.attachment.id) {
-            // But the kernel takes the inode of the one along to the other.
-            self.sole.take(&link.attachment.id);
-            return Ok(());
-        }
-        if mode == RenameMode::Exchange {
-            let other = before.as_ref().ok_or(Error::NotFound)?;
-            let from = self.field_at(&link.place)?;
-            let back = self.target(&link.place, &from, &link.written)?;
-            let rules = &target.field.rules;
-            self.library.check_transfer(&other.attachment, rules, &back, author)?;
-        }
-        self.check_arrival(who, target, before.is_some(), Some(&link.place))?;
-        let before = before.filter(|link| outlives(link, target));
-        let table = self.table(self.row(link.place.row)?.table)?;
-        let back = table.files(from);
-        let displaced =
-            self.library.move_link(link, (&from.rules, back), target, collision(mode), author)?;
-        self.moved_sole(link.attachment.id, &link.place, &target.place);
-        // The kernel keeps the inode, and another table may have fixed other bits of it.
-        self.forget_attributes(Node::Attachment(link.attachment.id, Mark::SOLE));
-        self.row_changed(&link.place);
-        self.row_changed(&target.place);
-        self.forget_thumbs(&link.place);
-        self.forget_thumbs(&target.place);
-        self.drop_placeholders(&target.place, 0);
-        if let Some(displaced) = displaced {
-            self.displaced_by_name(&target.place, &displaced, before.as_ref());
-        }
-        Ok(())
-    }
-
-    /// A field renamed to a scratch name becomes scratch (editors' backups) of whoever renames it.
-    fn demote(
-        &self,
-        who: Caller,
-        link: &Link,
-        folder: &Folder,
-        name: &Name,
-        mode: RenameMode,
-    ) -> Result<()> {
-        self.check_displaced(who, folder, name)?;
-        if mode == RenameMode::Exchange {
-            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
-        }
-        let owner = (who.uid, who.gid);
-        let backup = self.library.back_up(link, (folder, name), owner, collision(mode))?;
-        if let Some(lost) = self.library.unlink(&link.place)? {
-            // Editors write the new file next; if that is refused, the old one has not left.
-            self.note_unlinked(who, link, &lost);
-        }
-        self.row_changed(&link.place);
-        self.renamed_in_box(backup)
-    }
-}
-
-/// Scratch is its user's alone, also where others may write to the row: attached, everybody could read it (CONTRACT 1).
-pub(in crate::tree) fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
-    owned(record.access.uid, who)
-}
-
-pub(super) fn collision(mode: RenameMode) -> Collision {
-    match mode {
-        RenameMode::Replace => Collision::Replace,
-        RenameMode::NoReplace => Collision::Refuse,
-        RenameMode::Exchange => Collision::Exchange,
+        Ok(Source::Link(Found { link, field: Arc::clone(field), side }))
     }
 }

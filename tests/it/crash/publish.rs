@@ -16,8 +16,11 @@ use std::process::Child;
 use std::time::Instant;
 
 use mediafs::blob::{BlobStore, dir};
+use mediafs::catalog::Catalog;
+use mediafs::catalog::blobs::Reservation;
+use mediafs::catalog::slots::Publication;
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
-use mediafs::catalog::{Catalog, Publication, Reservation};
 use words::attachment::{Access, BlobKey, Content, Original, RowId, StoreId, Times};
 use words::digest::Digest;
 use words::media_type::MediaType;
@@ -36,14 +39,15 @@ const ACCESS: Access = Access { uid: 0, gid: 0, mode: 0o644 };
 struct Library {
     root: PathBuf,
     blobs: dir::Store,
-    catalog: Sqlite,
+    catalog: Box<dyn Catalog>,
     row: RowId,
 }
 
 impl Library {
     fn open(root: &Path) -> Self {
         let blobs = dir::Store::open(&root.join("blobs")).expect("a blob store");
-        let catalog = Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue");
+        let engine = Sqlite::open(&root.join("catalog.sqlite")).expect("a database");
+        let catalog: Box<dyn Catalog> = Box::new(SqlCatalog::new(engine));
         let (user, id) = (name("user"), name("42"));
         let table = catalog.table(&user).expect("a table");
         let known = catalog.row(table, &id).expect("an answer").map(|row| row.id);

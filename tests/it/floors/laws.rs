@@ -171,7 +171,8 @@ fn going_round(files: &[File], product: &[Arrow]) -> Vec<Breach> {
 /// One file name has one meaning in the whole source.
 fn names(files: &[File]) -> Vec<Breach> {
     let mut found: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for file in files.iter().filter(|file| !file.tests_only) {
+    let ours = |file: &&File| !file.tests_only && !plan::is_named_elsewhere(&file.place);
+    for file in files.iter().filter(ours) {
         let family = plan::family(&file.place).unwrap_or(&file.place);
         found.entry(file.name()).or_default().insert(family, &file.path);
     }

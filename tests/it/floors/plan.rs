@@ -12,11 +12,9 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// What a room may name that is deeper than the floor below it.
-const DEEPER: [(&str, &[&str]); 3] = [
+const DEEPER: [(&str, &[&str]); 2] = [
     // Commands stand between people and everything.
     ("cli", &["tree", "library", "blob", "catalog", "pipeline", "fetch"]),
-    // The values in a file are settings, and each room has its own.
-    ("config", &["library", "fetch"]),
     // A page asks for the same permission as the mount does, which the library gives.
     ("http", &["library"]),
 ];
@@ -25,7 +23,20 @@ const DEEPER: [(&str, &[&str]); 3] = [
 pub type Parts = (&'static str, &'static [&'static str]);
 
 /// The rooms whose parts stand in an order.
-pub const PARTS: [Parts; 0] = [];
+#[rustfmt::skip]
+pub const PARTS: [Parts; 3] = [
+    ("pipeline", &[
+        "job", "exif", "raster", "planes", "step", "format", "product", "transcode", "refine", "render",
+        "worker", "identify", "image_header", "violation", "policy", "running_digest", "candidate", "mod",
+    ]),
+    ("library", &[
+        "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
+        "names", "draft", "read", "json", "arrive", "wiring", "mod",
+    ]),
+    ("tree", &[
+        "bounded", "activity", "node", "request", "kernel", "show", "open", "view", "mod", "ops",
+    ]),
+];
 
 /// Outside crates, and where in the house they may be named.
 pub const DOORS: [(&str, &str); 21] = [
@@ -49,7 +60,7 @@ pub const DOORS: [(&str, &str); 21] = [
     ("tracing_subscriber", "cli/"),
     ("turbojpeg", "pipeline/"),
     ("ureq", "fetch/"),
-    ("url", "fetch/"),
+    ("url", "words/locator.rs"),
 ];
 
 pub fn floor(room: &str) -> Option<Floor> {
@@ -71,8 +82,15 @@ const FAMILIES: [&str; 2] = [
     "pipeline/format/",
 ];
 
+/// Folders whose files have names that others have chosen: commands theirs, FUSE its operations'.
+const NAMED_ELSEWHERE: [&str; 2] = ["cli/command/", "tree/ops/"];
+
 pub fn is_shared(name: &str) -> bool {
     SHARED.iter().any(|(shared, _)| *shared == name)
+}
+
+pub fn is_named_elsewhere(place: &str) -> bool {
+    NAMED_ELSEWHERE.iter().any(|folder| place.starts_with(folder))
 }
 
 /// The folder in which a file may share its name.

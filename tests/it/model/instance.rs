@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediafs::blob::{self, BlobStore};
+use mediafs::catalog::sql::SqlCatalog;
 use mediafs::catalog::sqlite::Sqlite;
 use mediafs::catalog::{self, Catalog};
 use mediafs::fence::Fence;
 use mediafs::library::home::Home;
-use mediafs::library::quarantine::Bounds;
-use mediafs::library::{Library, Parts, Settings};
+use mediafs::library::home::settings::Settings;
+use mediafs::library::{Library, Parts};
 use mediafs::tree::Tree;
-use mediafs::tree::process::Processes;
+use mediafs::tree::open::processes::Processes;
 use pipeline::{self, Pipeline};
 use tempfile::TempDir;
 use words::access::Policy;
 use words::byte_count::ByteCount;
 use words::media_type::TypePattern;
+use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::rule::Rules;
 use words::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
@@ -144,7 +146,9 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
             (Arc::new(catalog::memory::Memory::new()), Arc::new(blob::memory::Memory::new()))
         }
         Backing::Disk => (
-            Arc::new(Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue")),
+            Arc::new(SqlCatalog::new(
+                Sqlite::open(&root.join("catalog.sqlite")).expect("a catalogue"),
+            )),
             Arc::new(blob::dir::Store::open(&root.join("blobs")).expect("a store")),
         ),
     }
@@ -152,7 +156,7 @@ fn stores(backing: Backing, root: &Path) -> (Arc<dyn Catalog>, Arc<dyn BlobStore
 
 /// The pipeline. Its one worker is this program, and starts with the first image.
 pub fn pipeline() -> Arc<Pipeline> {
-    let settings = pipeline::Settings {
+    let settings = pipeline::worker::process_pool::Settings {
         program: env!("CARGO_BIN_EXE_mediafs").into(),
         workers: 1,
         job_timeout: Duration::from_secs(60),
@@ -168,7 +172,7 @@ fn settings() -> Settings {
         trash: Duration::ZERO,
         scratch: Duration::from_secs(24 * 3600),
         cache_bytes: 1 << 20,
-        fetch: mediafs::fetch::Policy::default(),
+        fetch: words::download::Policy::default(),
         quarantine: Bounds::default(),
         quotas: Quotas::default(),
         base_url: None,

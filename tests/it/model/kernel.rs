@@ -3,8 +3,11 @@
 
 use std::ffi::OsStr;
 
-use mediafs::tree::attr::{Attr, Change, Entry, Kind, Mode, OpenFlags, Opened, RenameMode};
-use mediafs::tree::ops::Lookup;
+use mediafs::tree::node::Kind;
+use mediafs::tree::open::opened::Opened;
+use mediafs::tree::request::{Mode, NameIn, OpenFlags, RenameMode, SetAttr};
+use mediafs::tree::show::attr::{Attr, Entry};
+use mediafs::tree::view::rendering::Lookup;
 use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
 use words::refusal::Rule;
 
@@ -177,14 +180,14 @@ impl Kernel<'_> {
     }
 
     pub fn truncate(self, who: Caller, fd: Descriptor, length: u64) -> Answer<()> {
-        let change = Change { size: Some(length), ..Change::default() };
+        let change = SetAttr { size: Some(length), ..SetAttr::default() };
         self.0.setattr(who, fd.ino, Some(fd.fh), change)?;
         Ok(())
     }
 
     /// `truncate` by path.
     pub fn truncate_path(self, who: Caller, at: At, length: u64) -> Answer<()> {
-        let change = Change { size: Some(length), ..Change::default() };
+        let change = SetAttr { size: Some(length), ..SetAttr::default() };
         self.0.setattr(who, self.find(who, at)?.attr.ino, None, change)?;
         Ok(())
     }
@@ -230,7 +233,12 @@ impl Kernel<'_> {
         }
         let (parent, new_parent) = (self.parent(who, from)?, self.parent(who, to)?);
         let (name, new_name) = (OsStr::new(from.last()), OsStr::new(to.last()));
-        Ok(self.0.rename(who, (parent, name), (new_parent, new_name), mode)?)
+        Ok(self.0.rename(
+            who,
+            NameIn { parent, name },
+            NameIn { parent: new_parent, name: new_name },
+            mode,
+        )?)
     }
 
     pub fn link(self, who: Caller, from: At, to: At) -> Answer<()> {
@@ -266,7 +274,10 @@ impl Kernel<'_> {
     pub fn rename_row(self, who: Caller, from: &str, to: &str) -> Answer<()> {
         self.row(who, from)?;
         let table = self.table(who)?;
-        let (from, to) = ((table, OsStr::new(from)), (table, OsStr::new(to)));
+        let (from, to) = (
+            NameIn { parent: table, name: OsStr::new(from) },
+            NameIn { parent: table, name: OsStr::new(to) },
+        );
         Ok(self.0.rename(who, from, to, RenameMode::Replace)?)
     }
 

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use mediafs::tree::attr::RenameMode;
+use mediafs::tree::request::RenameMode;
 use pipeline::Pipeline;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -235,7 +235,7 @@ impl Pair {
             }
         }
         self.compare_trash()?;
-        let kept = self.instance.library().quarantine().list().len();
+        let kept = self.instance.library().quarantine.list().len();
         prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
         Ok(())
     }
@@ -263,7 +263,7 @@ impl Pair {
         // Blobs for a row that was removed meanwhile stay reserved until a start.
         self.call(&Call::Restart)?;
         self.sweep()?;
-        let totals = self.instance.library().totals().expect("totals");
+        let totals = self.instance.library().lookup.totals().expect("totals");
         prop_assert_eq!(totals.blobs, self.reference.contents() as u64);
         prop_assert_eq!(self.instance.files("staging"), 0, "staged files");
         prop_assert_eq!(self.instance.files("scratch"), self.reference.scratch_files());

@@ -1,7 +1,7 @@
 //! Regressions: each failure that the model or a reader of the code has found, as the shortest program.
 
-use mediafs::library::sweep::Patience;
-use mediafs::tree::attr::RenameMode;
+use mediafs::library::keep::sweeper::Patience;
+use mediafs::tree::request::RenameMode;
 
 use super::instance::{Backing, Instance};
 use super::kernel::{Answer, At, How, Kernel, Refusal, process};
@@ -91,7 +91,7 @@ fn a_draft_starts_from_bytes_that_were_swept_since() {
     kernel.send(process(0), DOC, OLD).expect("taken");
     let fd = kernel.open(process(0), DOC, How::Update).expect("opened");
     kernel.send(process(1), DOC, NEW).expect("taken");
-    instance.library().sweep(Patience::None).expect("swept");
+    instance.library().sweeper.sweep(Patience::None).expect("swept");
     assert_eq!(kernel.read(fd), Ok(OLD.to_vec()));
     kernel.write(fd, 0, b"THE").expect("written");
     kernel.close(process(0), fd).expect("taken");
@@ -185,5 +185,5 @@ fn an_unlinked_draft_that_is_written_to_leaves_nothing_to_a_crash() {
     kernel.unlink(process(0), DOC).expect("discarded");
     kernel.truncate(process(0), fd, 1).expect("truncated");
     instance.crash();
-    assert_eq!(instance.library().quarantine().list().len(), 0);
+    assert_eq!(instance.library().quarantine.list().len(), 0);
 }

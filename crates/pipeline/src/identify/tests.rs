@@ -1,4 +1,4 @@
-//! What bytes are taken for, whatever they are called.
+//! Tests of identifying files by their bytes.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn images_are_known_by_their_signatures() {
 }
 
 #[test]
-fn sound_and_film_are_told_apart_by_brand_and_type() {
+fn audio_and_video_are_told_apart_by_brand_and_type() {
     assert_eq!(name(b"\0\0\0\x18ftypisom\0\0\0\0"), "video/mp4");
     assert_eq!(name(b"\0\0\0\x18ftypM4A \0\0\0\0"), "audio/mp4");
     assert_eq!(name(b"\0\0\0\x18ftypqt  \0\0\0\0"), "video/quicktime");

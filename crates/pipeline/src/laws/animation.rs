@@ -1,10 +1,10 @@
-//! What becomes of images of several frames.
-//! Does not know containers.
+//! Laws of images of several frames.
 
-use super::{SCENES, animated, animated_gif, decoded, refine, render, size};
-use crate::decode;
-use crate::decode::{Frame, FrameSink, Repeat, Source};
-use crate::job::{Fault, Limits, Outcome};
+use super::{SCENES, animated, animated_gif, decoded, refine, render, size, survey};
+use crate::format::animation::{Frame, Repeat};
+use crate::format::codec;
+use crate::format::codec::Source;
+use crate::job::{Limits, Outcome};
 use words::media_type::Format;
 use words::rule::Normal;
 use words::variant::Variant;
@@ -30,31 +30,23 @@ fn an_animated_png_is_kept_whole_and_shown_by_its_default_image() {
     assert!(matches!(outcome, Outcome::Fault(_)), "{outcome:?}");
 }
 
-/// Remembers what it is given.
+/// The frames of an animation, and how often it is shown.
 #[derive(Default)]
 struct Recording {
     repeat: Option<Repeat>,
     frames: Vec<Frame>,
 }
 
-impl FrameSink for Recording {
-    fn begin(&mut self, repeat: Repeat) -> Result<(), Fault> {
-        self.repeat = Some(repeat);
-        Ok(())
-    }
-
-    fn add(&mut self, frame: Frame) -> Result<(), Fault> {
-        self.frames.push(frame);
-        Ok(())
-    }
-}
-
 fn recorded(format: Format, bytes: &[u8]) -> Recording {
-    let limits = Limits::default();
-    let survey = decode::survey(format, bytes, &limits).unwrap();
+    let (codec, survey, limits) = (codec(format), survey(format, bytes), Limits::default());
+    let source = Source { codec, bytes, survey: &survey, limits: &limits };
     let mut recording = Recording::default();
-    let source = Source { format, bytes, survey: &survey, limits: &limits };
-    decode::frames(&source, &mut recording).unwrap();
+    let mut record = |frame, repeat| {
+        recording.repeat = Some(repeat);
+        recording.frames.push(frame);
+        Ok(())
+    };
+    codec.decode.frames.unwrap()(&source, &mut record).unwrap();
     recording
 }
 

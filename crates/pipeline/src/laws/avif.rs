@@ -1,14 +1,16 @@
-//! AVIF: what the container says is done to the pixels, and nothing else in it is kept.
-//! Does not know how AV1 is coded: its pictures come from our own encoder.
+//! Laws of the AVIF container, over pictures that our own encoder wrote.
 
 use super::{decoded, encoded, picture, refine, render, size};
-use crate::container::avif::{Plan, plan, rebuild, shown_size};
-use crate::encode::{self, Purpose, Target};
 use crate::exif::Orientation;
-use crate::header::{self, End, Header};
+use crate::format::avif::header::shown_size;
+use crate::format::avif::plan::{Plan, plan};
+use crate::format::avif::strip::strip;
+use crate::format::codec;
+use crate::format::encoding::Purpose;
+use crate::image_header::{self, End, Header};
 use crate::job::{Fault, Outcome};
 use crate::raster::{Channels, Raster};
-use crate::step::raster_turned;
+use crate::step::turn::turned;
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
@@ -26,18 +28,18 @@ fn long(number: usize) -> [u8; 4] {
     u32::try_from(number).unwrap().to_be_bytes()
 }
 
-/// An item of a file that is put together here.
+/// An item of a file that a test assembles.
 #[derive(Default)]
 struct Part {
     kind: [u8; 4],
     bytes: Vec<u8>,
     /// Boxes, each essential.
     properties: Vec<Vec<u8>>,
-    /// Kinds and the numbers, from 1, of what is referred to.
+    /// Kinds of references, and the numbers, from 1, of the items referred to.
     references: Vec<([u8; 4], Vec<usize>)>,
 }
 
-/// The file with these items, the first of them the picture; `more` follows in the `meta` box, `tail` the data.
+/// A file with these items, of which the first is the picture. `more` ends the `meta` box, `tail` the file.
 fn file(items: &[Part], more: &[u8], tail: &[u8]) -> Vec<u8> {
     let brands = boxed(*b"ftyp", &[b"avif\0\0\0\0avifmif1miaf"]);
     let head = |data: usize| {
@@ -94,7 +96,7 @@ fn extent(width: u32, height: u32) -> Vec<u8> {
     boxed(*b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()])
 }
 
-/// The coded pictures of a file of our encoder: colour, and alpha if it has any.
+/// The coded pictures of a file of our encoder: colour, and alpha if there is one.
 fn coded(bytes: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
     let Plan { picture, alpha, .. } = plan(bytes).unwrap();
     let of = |tiles: &[Vec<std::ops::Range<usize>>]| bytes[tiles[0][0].clone()].to_vec();
@@ -102,10 +104,11 @@ fn coded(bytes: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
 }
 
 fn still(raster: Raster) -> Vec<u8> {
-    encode::still(raster, Target::new(Format::Avif, Some(100), Purpose::Stored)).unwrap()
+    let encoder = codec(Format::Avif).encoder().unwrap();
+    (encoder.picture)(raster, encoder.target(Some(100), Purpose::Stored)).unwrap()
 }
 
-/// A picture of 64x48 as an item with more properties.
+/// A picture of 64x48 as an item with further properties.
 fn item(more: &[&[u8]]) -> Part {
     let (bytes, _) = coded(&encoded(Format::Avif, size(64, 48)));
     let mut properties = vec![extent(64, 48)];
@@ -122,8 +125,8 @@ fn alike(found: &Raster, wanted: &Raster, most: u8) {
 }
 
 #[test]
-fn what_our_encoder_writes_is_read_and_needs_nothing() {
-    // The encoder chooses 10 bits a channel by itself, and leaves out alpha that hides nothing.
+fn a_file_of_our_encoder_is_read_and_has_its_normal_form() {
+    // The encoder itself chooses 10 bits a channel, and leaves out an opaque alpha.
     let opaque = picture(size(64, 48), Channels::Rgb);
     let clear = picture(size(64, 48), Channels::Rgba)
         .map(Channels::Rgba, |[r, g, b, _]: [u8; 4]| [r, g, b, 128]);
@@ -132,7 +135,7 @@ fn what_our_encoder_writes_is_read_and_needs_nothing() {
         alike(&decoded(Format::Avif, &bytes), &raster, 12);
         let outcome = refine(Format::Avif, &bytes, &Normal::default()).0;
         assert_eq!(outcome, Outcome::Untouched { dimensions: size(64, 48) });
-        assert_eq!(rebuild(&bytes).unwrap(), bytes);
+        assert_eq!(strip(&bytes).unwrap(), bytes);
     }
 }
 
@@ -202,9 +205,9 @@ fn a_grid_of_tiles_is_one_picture() {
     }
     let bytes = file(&items, &[], &[]);
     alike(&decoded(Format::Avif, &bytes), &whole, 16);
-    // Rebuilt because of what follows it, and the same picture.
-    let rebuilt = rebuild(&[&bytes[..], &boxed(*b"free", &[b"secret"])].concat()).unwrap();
-    assert_eq!(decoded(Format::Avif, &rebuilt), decoded(Format::Avif, &bytes));
+    // Stripped of the box behind it, it shows the same picture.
+    let stripped = strip(&[&bytes[..], &boxed(*b"free", &[b"secret"])].concat()).unwrap();
+    assert_eq!(decoded(Format::Avif, &stripped), decoded(Format::Avif, &bytes));
     items[0].references = vec![(*b"dimg", vec![2, 3, 4])];
     let few = refine(Format::Avif, &file(&items, &[], &[]), &Normal::default()).0;
     assert!(matches!(few, Outcome::Fault(Fault::Corrupt(_))), "{few:?}");
@@ -229,10 +232,10 @@ fn turns_and_mirrors_of_the_container_are_applied_in_their_order() {
     ] {
         let steps: Vec<&[u8]> = steps.iter().map(Vec::as_slice).collect();
         let bytes = file(&[item(&steps)], &[], &[]);
-        let shown = raster_turned(upright.clone(), orientation);
+        let shown = turned(upright.clone(), orientation);
         assert_eq!(decoded(Format::Avif, &bytes), shown, "{orientation:?}");
         assert_eq!(shown_size(&bytes).unwrap(), Some(shown.size()));
-        let told = header::of_prefix(&bytes, End::Whole);
+        let told = image_header::of_prefix(&bytes, End::Whole);
         assert!(matches!(told, Header::Image { dimensions, .. } if dimensions == shown.size()));
         // A turn is no metadata: it stays, and is applied once.
         let outcome = refine(Format::Avif, &bytes, &Normal::default()).0;
@@ -251,28 +254,32 @@ fn nothing_but_the_picture_is_kept_when_metadata_is_stripped() {
         ..Part::default()
     };
     let unused = boxed(*b"udes", &[b"GPS in here"]);
-    let lean = file(&[item(&[])], &[], &[]);
-    assert_eq!(rebuild(&lean).unwrap(), lean);
-    let fat = [
+    let stripped_file = file(&[item(&[])], &[], &[]);
+    assert_eq!(strip(&stripped_file).unwrap(), stripped_file);
+    let files = [
         file(&[item(&[]), exif], &[], &[]),
         file(&[item(&[])], &boxed(*b"uuid", &[b"GPS in here"]), &[]),
         file(&[item(&[])], &[], &boxed(*b"free", &[b"GPS in here"])),
         file(&[item(&[]), Part { properties: vec![unused], ..Part::default() }], &[], &[]),
         [
-            &lean[..lean.len() - item(&[]).bytes.len() - 8],
+            &stripped_file[..stripped_file.len() - item(&[]).bytes.len() - 8],
             &boxed(*b"mdat", &[&item(&[]).bytes, b"GPS in here"]),
         ]
         .concat(),
     ];
-    for (number, bytes) in fat.into_iter().enumerate() {
+    for (number, bytes) in files.into_iter().enumerate() {
         let (outcome, stripped) = refine(Format::Avif, &bytes, &Normal::default());
         assert!(matches!(outcome, Outcome::Written { .. }), "{number}: {outcome:?}");
         assert!(!stripped.windows(3).any(|part| part == b"GPS"), "{number}");
-        assert_eq!(decoded(Format::Avif, &stripped), decoded(Format::Avif, &lean), "{number}");
         assert_eq!(
-            rebuild(&stripped).unwrap(),
+            decoded(Format::Avif, &stripped),
+            decoded(Format::Avif, &stripped_file),
+            "{number}"
+        );
+        assert_eq!(
+            strip(&stripped).unwrap(),
             stripped,
-            "{number}: rebuilding twice is rebuilding once"
+            "{number}: stripping twice is stripping once"
         );
         let keep = Normal { metadata: Metadata::Keep, ..Normal::default() };
         let kept = refine(Format::Avif, &bytes, &keep).0;
@@ -289,7 +296,7 @@ fn an_avif_that_is_cut_short_is_a_fault() {
     }
 }
 
-/// What the decoder makes of damaged pictures is its worker's affair; the container is read in the daemon, too.
+/// The container, unlike the picture in it, is read in the daemon, too, where nothing may panic.
 #[test]
 fn a_damaged_container_is_answered_whatever_a_byte_is_changed_to() {
     let bytes = still(picture(size(64, 48), Channels::Rgb));
@@ -297,14 +304,14 @@ fn a_damaged_container_is_answered_whatever_a_byte_is_changed_to() {
         for value in [0, 1, 0x7F, 0x80, 0xFF] {
             let mut damaged = bytes.clone();
             damaged[at] = value;
-            let _ = (plan(&damaged).is_ok(), rebuild(&damaged).is_ok());
-            let _ = (shown_size(&damaged).is_ok(), header::of_prefix(&damaged, End::Whole));
+            let _ = (plan(&damaged).is_ok(), strip(&damaged).is_ok());
+            let _ = (shown_size(&damaged).is_ok(), image_header::of_prefix(&damaged, End::Whole));
         }
     }
 }
 
 #[test]
-fn what_a_reader_must_understand_and_does_not_is_refused() {
+fn an_unknown_essential_property_is_refused() {
     for property in [boxed(*b"clap", &[&[0; 32]]), boxed(*b"xyzw", &[])] {
         let outcome =
             refine(Format::Avif, &file(&[item(&[&property])], &[], &[]), &Normal::default()).0;

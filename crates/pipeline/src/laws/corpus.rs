@@ -1,9 +1,8 @@
-//! Laws that hold for every photo and every hostile file there is.
+//! Laws that hold for every photo and every hostile file of the corpus.
 
 use std::path::Path;
 
-use super::{oriented, perform, refine, size};
-use crate::encode::{self, Purpose, Target};
+use super::{encode, oriented, perform, refine, size};
 use crate::exif::Orientation;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
@@ -12,7 +11,7 @@ use words::media_type::{Format, MediaType};
 use words::rule::{Metadata, Normal};
 use words::variant::Variant;
 
-/// The files of a kind that are images by their names.
+/// The files of a kind whose names are those of images.
 fn images(kind: &str) -> Vec<(Sample, Format)> {
     let all = samples::all(kind).into_iter();
     all.filter_map(|sample| format(&sample.name).map(|format| (sample, format))).collect()
@@ -24,7 +23,7 @@ fn photos() -> Vec<(Sample, Format)> {
     found
 }
 
-/// A JPEG of slopes with 24 megapixels, of a camera that was held on its side.
+/// A JPEG of 24 megapixels with slopes of colour, from a camera that was held on its side.
 fn large() -> Vec<u8> {
     let (width, height) = (6000, 4000);
     let slope: Vec<u8> = (0..=255).flat_map(|shade| [shade, shade / 2, 255 - shade]).collect();
@@ -32,8 +31,7 @@ fn large() -> Vec<u8> {
     let rows = (0..height).map(|y| &slopes[3 * y..3 * (y + width)]);
     let pixels = rows.collect::<Vec<_>>().concat();
     let raster = Raster::new(size(6000, 4000), Channels::Rgb, pixels).unwrap();
-    let target = Target::new(Format::Jpeg, None, Purpose::Stored);
-    oriented(Format::Jpeg, encode::still(raster, target).unwrap(), Orientation::Rotated90)
+    oriented(Format::Jpeg, encode(Format::Jpeg, raster), Orientation::Rotated90)
 }
 
 fn named<'a>(name: &str, all: &'a [(Sample, Format)]) -> &'a (Sample, Format) {

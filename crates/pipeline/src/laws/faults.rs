@@ -1,17 +1,16 @@
-//! What is refused: damaged, cut off, too large.
-//! Does not know what is done to good images.
+//! Laws of images that are refused: damaged, cut off or too large.
 
 use std::io::Write;
 
 use super::{
-    STILL, animated_gif, encoded, oriented, perform, picture, refine, size, uncommon, written,
+    STILL, animated_gif, bmp_or_tiff, encode, encoded, oriented, perform, picture, refine, size,
+    written,
 };
-use crate::decode::Repeat;
-use crate::encode::{self, Purpose, Target};
 use crate::exif::Orientation;
+use crate::format::animation::Repeat;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::Channels;
-use crate::work::run;
+use crate::worker::run::run;
 use words::media_type::Format;
 use words::rule::{Normal, Resize};
 
@@ -30,10 +29,9 @@ fn an_image_cut_off_anywhere_is_refused() {
 
 #[test]
 fn a_damaged_jpeg_is_refused_whichever_way_it_would_be_turned() {
-    // Whole blocks, whole samples of colour, neither.
+    // Sides that are multiples of the blocks, of the chroma samples only, and of neither.
     for sides in [size(48, 32), size(44, 30), size(43, 29)] {
-        let target = Target::new(Format::Jpeg, None, Purpose::Stored);
-        let bytes = encode::still(picture(sides, Channels::Rgb), target).unwrap();
+        let bytes = encode(Format::Jpeg, picture(sides, Channels::Rgb));
         let bytes = oriented(Format::Jpeg, bytes, Orientation::Rotated90);
         let (_, upright) = written(refine(Format::Jpeg, &bytes, &Normal::default()));
         assert_eq!(upright, sides.swapped());
@@ -46,7 +44,7 @@ fn a_damaged_jpeg_is_refused_whichever_way_it_would_be_turned() {
 }
 
 #[test]
-fn every_damaged_byte_of_a_png_is_noticed() {
+fn every_damaged_byte_of_a_png_is_found() {
     let bytes = encoded(Format::Png, size(8, 8));
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -91,7 +89,7 @@ fn limits_are_judged_on_headers() {
         assert_eq!((what.as_str(), measured, allowed), ("pixels", 1200, 1199));
     }
     for (format, limit) in [(Format::Bmp, 1199), (Format::Tiff, 1199)] {
-        let bytes = uncommon(format);
+        let bytes = bmp_or_tiff(format);
         let limits = Limits { max_pixels: limit, ..Limits::default() };
         let (outcome, _) =
             perform(&Job::Refine { format, normal: Normal::default(), limits }, &bytes);

@@ -1,17 +1,16 @@
 //! Every format that is read becomes every format that is written.
-//! Does not look at sizes other than the original's.
 
-use super::{animated, decoded, encoded, render, size, uncommon};
-use crate::decode::Repeat;
-use crate::header::{self, End, Header};
+use super::{animated, bmp_or_tiff, decoded, encoded, render, size};
+use crate::format::animation::Repeat;
+use crate::image_header::{self, End, Header};
 use words::media_type::Format;
 use words::variant::{Spec, Variant};
 
-/// A file of each format that is read, animations too.
+/// A file of each format that is read, and animations.
 fn originals() -> Vec<(Format, Vec<u8>)> {
     let still = Format::ALL.into_iter().map(|format| {
         let bytes =
-            if format.is_writable() { encoded(format, size(40, 30)) } else { uncommon(format) };
+            if format.is_writable() { encoded(format, size(40, 30)) } else { bmp_or_tiff(format) };
         (format, bytes)
     });
     let animations = [Format::Gif, Format::Webp];
@@ -25,7 +24,8 @@ fn full_is_the_whole_image_in_any_format_its_own_among_them() {
             let name = Variant { spec: Spec::Full, format: to }.to_string();
             let (output, dimensions) = render(from, &bytes, &name);
             assert_eq!(dimensions, size(40, 30), "{from:?} to {name}");
-            let Header::Image { format, dimensions, .. } = header::of_prefix(&output, End::Whole)
+            let Header::Image { format, dimensions, .. } =
+                image_header::of_prefix(&output, End::Whole)
             else {
                 panic!("{from:?} to {name}: no image");
             };

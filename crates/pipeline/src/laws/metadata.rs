@@ -1,16 +1,14 @@
-//! What becomes of all that lies in a file beside its pixels.
-//! Does not look at pixels, but to tell which way is up.
+//! Laws of everything that lies in a file beside its pixels.
 
 use std::borrow::Cow;
 
 use super::{
     STILL, WITH_EXIF, decoded, encoded, orientation, oriented, perform, picture, refine, render,
-    size, written,
+    size, survey, written,
 };
-use crate::exif::Orientation;
+use crate::exif::{self, Orientation};
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::Channels;
-use crate::{decode, exif};
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
@@ -80,8 +78,7 @@ fn with_profile(bytes: &[u8], profile: &[u8]) -> Vec<u8> {
 fn a_jpeg_keeps_its_profile_while_its_pixels_keep_their_colours() {
     let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
     let plain = encoded(Format::Jpeg, size(48, 32));
-    let holds =
-        |bytes: &[u8]| decode::survey(Format::Jpeg, bytes, &Limits::default()).unwrap().profile;
+    let holds = |bytes: &[u8]| survey(Format::Jpeg, bytes).profile;
     let wide = with_profile(&plain, &profile);
     let outcome = refine(Format::Jpeg, &wide, &Normal::default()).0;
     assert_eq!(outcome, Outcome::Untouched { dimensions: size(48, 32) });
@@ -138,7 +135,7 @@ fn kept_metadata_is_carried_over_a_re_encoding_and_says_upright() {
         let bytes = oriented(format, encoded(format, size(40, 30)), Orientation::Rotated90);
         let normal = Normal { metadata: Metadata::Keep, fit, ..Normal::default() };
         let (output, dimensions) = written(refine(format, &bytes, &normal));
-        let survey = decode::survey(format, &output, &Limits::default()).unwrap();
+        let survey = survey(format, &output);
         assert_eq!(survey.exif, Some(exif::minimal(Orientation::Upright).to_vec()), "{format:?}");
         assert_eq!((dimensions, survey.size), (size(15, 20), size(15, 20)), "{format:?}");
     }

@@ -11,13 +11,15 @@ mod quality;
 
 use std::io::{Cursor, Read, Seek, Write};
 
-use crate::decode::{Chroma, Frame, FrameSink, Repeat, Source};
-use crate::encode::{Animation, Purpose, Target};
-use crate::exif::Orientation;
+use crate::exif::{self, Orientation};
+use crate::format::animation::{Frame, Repeat};
+use crate::format::codec;
+use crate::format::codec::Source;
+use crate::format::encoding::{Chroma, Purpose, Target};
+use crate::format::survey::Survey;
 use crate::job::{Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
-use crate::work::run;
-use crate::{container, decode, encode, exif};
+use crate::worker::run::run;
 use words::dimensions::Dimensions;
 use words::media_type::Format;
 use words::rule::Normal;
@@ -27,7 +29,7 @@ fn size(width: u32, height: u32) -> Dimensions {
     Dimensions::new(width, height)
 }
 
-/// A picture that is different everywhere.
+/// A picture without two equal pixels side by side.
 fn picture(size: Dimensions, channels: Channels) -> Raster {
     let shade = |value: u32, length: u32| u8::try_from(value * 255 / length).unwrap();
     let pixels = (0..size.height)
@@ -44,9 +46,16 @@ fn picture(size: Dimensions, channels: Channels) -> Raster {
     Raster::new(size, channels, pixels).unwrap()
 }
 
+/// A picture in a format, at the quality of what is stored.
+fn encode(format: Format, raster: Raster) -> Vec<u8> {
+    let encoder = codec(format).encoder().unwrap();
+    (encoder.picture)(raster, encoder.target(None, Purpose::Stored)).unwrap()
+}
+
 fn encoded(format: Format, size: Dimensions) -> Vec<u8> {
-    let target = Target { chroma: Chroma::Full, ..Target::new(format, None, Purpose::Stored) };
-    encode::still(picture(size, Channels::Rgb), target).unwrap()
+    let encoder = codec(format).encoder().unwrap();
+    let target = Target { chroma: Chroma::Full, ..encoder.target(None, Purpose::Stored) };
+    (encoder.picture)(picture(size, Channels::Rgb), target).unwrap()
 }
 
 fn perform(job: &Job, bytes: &[u8]) -> (Outcome, Vec<u8>) {
@@ -83,18 +92,21 @@ fn render(format: Format, bytes: &[u8], variant: &str) -> (Vec<u8>, Dimensions) 
 }
 
 fn decoded(format: Format, bytes: &[u8]) -> Raster {
-    let limits = Limits::default();
-    let survey = decode::survey(format, bytes, &limits).unwrap();
-    let source = Source { format, bytes, survey: &survey, limits: &limits };
-    decode::still(&source, survey.size).unwrap().raster
+    let (codec, survey, limits) = (codec(format), survey(format, bytes), Limits::default());
+    let source = Source { codec, bytes, survey: &survey, limits: &limits };
+    (codec.decode.picture)(&source, survey.size).unwrap().raster
+}
+
+fn survey(format: Format, bytes: &[u8]) -> Survey {
+    codec(format).survey(bytes, &Limits::default()).unwrap()
 }
 
 fn orientation(format: Format, bytes: &[u8]) -> Orientation {
-    decode::survey(format, bytes, &Limits::default()).unwrap().orientation()
+    survey(format, bytes).orientation()
 }
 
 fn oriented(format: Format, bytes: Vec<u8>, turn: Orientation) -> Vec<u8> {
-    container::with_exif(format, bytes, &exif::minimal(turn)).unwrap()
+    codec(format).with_exif(bytes, &exif::minimal(turn)).unwrap()
 }
 
 const STILL: [Format; 4] = [Format::Jpeg, Format::Png, Format::Gif, Format::Webp];
@@ -102,11 +114,11 @@ const WITH_EXIF: [Format; 3] = [Format::Jpeg, Format::Png, Format::Webp];
 
 const SCENES: [([u8; 3], u32); 3] = [([200, 30, 30], 120), ([30, 200, 30], 250), ([0, 0, 0], 70)];
 
-/// Three frames of 40x30: each scene's colour with a transparent hole that moves.
+/// Three frames of 40x30, each of one colour with a transparent part that moves.
 fn animated(format: Format, repeat: Repeat) -> Vec<u8> {
-    let target = Target::new(format, Some(100), Purpose::Stored);
-    let mut animation = Animation::new(target, size(40, 30), &Ok);
-    animation.begin(repeat).unwrap();
+    let encoder = codec(format).encoder().unwrap();
+    let target = encoder.target(Some(100), Purpose::Stored);
+    let mut animation = encoder.animation.unwrap()(size(40, 30), repeat, target).unwrap();
     for (at, ([r, g, b], duration)) in SCENES.into_iter().enumerate() {
         let mut raster = Raster::blank(size(40, 30), Channels::Rgba);
         let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
@@ -121,7 +133,7 @@ fn animated_gif(repeat: Repeat) -> Vec<u8> {
     animated(Format::Gif, repeat)
 }
 
-fn uncommon(format: Format) -> Vec<u8> {
+fn bmp_or_tiff(format: Format) -> Vec<u8> {
     let raster = picture(size(40, 30), Channels::Rgb);
     let image = image::RgbImage::from_raw(40, 30, raster.into_pixels()).unwrap();
     let kind =

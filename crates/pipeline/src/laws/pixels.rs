@@ -1,17 +1,16 @@
-//! What becomes of the pixels of a still image.
-//! Does not know metadata.
+//! Laws of the pixels of still images.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
-use super::{STILL, decoded, encoded, oriented, picture, refine, render, size, uncommon, written};
-use crate::decode::JPEG_DECODES;
-use crate::encode;
-use crate::encode::{Purpose, Target};
+use super::{
+    STILL, bmp_or_tiff, decoded, encode, encoded, oriented, picture, refine, render, size, written,
+};
 use crate::exif::Orientation;
+use crate::format::jpeg::decode_count::JPEG_DECODES;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
-use crate::work::run;
+use crate::worker::run::run;
 use words::media_type::Format;
 use words::rule::{Crop, Edge, Normal, Resize};
 
@@ -65,8 +64,7 @@ fn sizes_after_resize_and_crop_are_exact() {
 #[test]
 fn what_is_transparent_is_white_in_a_jpeg() {
     let raster = Raster::blank(size(16, 16), Channels::Rgba);
-    let target = Target::new(Format::Png, None, Purpose::Stored);
-    let bytes = encode::still(raster, target).unwrap();
+    let bytes = encode(Format::Png, raster);
     let normal = Normal { format: Some(Format::Jpeg), ..Normal::default() };
     let (output, _) = written(refine(Format::Png, &bytes, &normal));
     assert!(decoded(Format::Jpeg, &output).pixels().iter().all(|&value| value > 250));
@@ -75,8 +73,7 @@ fn what_is_transparent_is_white_in_a_jpeg() {
 #[test]
 fn a_gray_image_stays_gray() {
     let raster = picture(size(32, 32), Channels::Gray);
-    let target = Target::new(Format::Jpeg, None, Purpose::Stored);
-    let bytes = encode::still(raster, target).unwrap();
+    let bytes = encode(Format::Jpeg, raster);
     let (small, _) = render(Format::Jpeg, &bytes, "w16.jpg");
     assert_eq!(decoded(Format::Jpeg, &small).channels(), Channels::Gray);
     let (small, _) = render(Format::Jpeg, &bytes, "w16.png");
@@ -84,8 +81,8 @@ fn a_gray_image_stays_gray() {
 }
 
 #[test]
-fn inks_become_the_colours_that_they_print() {
-    // As Adobe writes it: 255 is no ink. Cyan alone, then black alone.
+fn cmyk_becomes_the_colours_that_it_prints() {
+    // As Adobe writes it, 255 is no ink: cyan alone, then black alone.
     let mut compressor = turbojpeg::Compressor::new().unwrap();
     compressor.set_subsamp(turbojpeg::Subsamp::None).unwrap();
     compressor.set_quality(100).unwrap();
@@ -120,13 +117,13 @@ fn sixteen_bits_stay_as_long_as_the_pixels_do() {
 }
 
 #[test]
-fn quantising_makes_no_holes_in_dark_pictures() {
+fn quantising_makes_no_dark_pixel_transparent() {
     // More colours than a GIF holds, black among them, and two transparent pixels.
     let mut raster = picture(size(64, 64), Channels::Rgba);
     let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
     pixels[64..1024].fill([0, 0, 0, 255]);
     pixels[..2].fill([0; 4]);
-    let bytes = encode::still(raster, Target::new(Format::Gif, None, Purpose::Stored)).unwrap();
+    let bytes = encode(Format::Gif, raster);
     let shown = decoded(Format::Gif, &bytes);
     let (pixels, _) = shown.pixels().as_chunks::<4>();
     assert_eq!(pixels.iter().filter(|pixel| pixel[3] == 0).count(), 2);
@@ -135,7 +132,7 @@ fn quantising_makes_no_holes_in_dark_pictures() {
 #[test]
 fn a_bmp_or_tiff_stays_or_becomes_another_format() {
     for format in [Format::Bmp, Format::Tiff] {
-        let bytes = uncommon(format);
+        let bytes = bmp_or_tiff(format);
         let outcome = refine(format, &bytes, &Normal::default()).0;
         assert_eq!(outcome, Outcome::Untouched { dimensions: size(40, 30) });
         let normal = Normal { format: Some(Format::Png), ..Normal::default() };

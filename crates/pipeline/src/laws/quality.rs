@@ -1,36 +1,36 @@
-//! How close a variant of a JPEG comes to what decoding all of it and one filter over all of it would give.
-//! The yardstick is libvips, which decodes at a smaller scale too.
+//! How close a variant of a JPEG comes to one for which the whole picture is decoded and filtered. The result is compared with
+//! that of libvips, which decodes at a smaller scale, too.
 
 use std::f64::consts::PI;
 
 use turbojpeg::{Image, PixelFormat, Subsamp};
 
 use super::{decoded, oriented, picture, render, size};
-use crate::decode::Chroma;
-use crate::encode::{self, Purpose, Target};
 use crate::exif::Orientation;
+use crate::format::codec;
+use crate::format::encoding::{Chroma, Purpose, Target};
 use crate::raster::{Channels, Raster, index};
 use words::dimensions::Dimensions;
 use words::media_type::Format;
 
-/// Widths whose variants are made of the whole picture, a half, a quarter and an eighth of its sides, and what libvips
-/// reaches there, in decibels against the same reference, measured once over the same picture: the better of
+/// Widths of variants for which the picture is decoded at its full size, a half, a quarter and an eighth of its sides; and the
+/// decibels that libvips reaches there against the same reference, measured once over the same picture: the better of
 /// `pyvips.Image.thumbnail_buffer(jpeg, width, size="down")` (8.18.7) and `vipsthumbnail -s <width>x -o <x>.png` (8.14.1).
 const LIBVIPS: [(u32, f64); 4] = [(400, 57.69), (280, 55.38), (144, 53.71), (72, 41.72)];
 
-/// The same of JPEGs: `jpegsave_buffer(Q=85, optimize_coding=True, subsample_mode="on")` of the first, `-o <x>.jpg[Q=85]` of
+/// The decibels for JPEG variants: `jpegsave_buffer(Q=85, optimize_coding=True, subsample_mode="on")` of the first, `-o <x>.jpg[Q=85]` of
 /// the second.
 const LIBVIPS_JPEG: [(u32, f64); 6] =
     [(400, 38.75), (340, 38.09), (280, 37.49), (168, 35.92), (144, 34.66), (72, 29.17)];
 
-/// Decibels that are nothing in a JPEG: where its coefficients are rounded, a hair's breadth goes one way or the other, and
-/// those two differ by as much.
-const HAIR: f64 = 0.03;
+/// Decibels by which two results may differ: those of libvips themselves do, because a small change makes a coefficient round
+/// the other way.
+const TOLERANCE: f64 = 0.03;
 
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 900;
 
-/// Shades, coarse and fine, with colours of their own: what a photo has, and the same everywhere.
+/// A JPEG with coarse and fine structures of brightness and colour, as in a photo.
 fn scene() -> Vec<u8> {
     let pixel = |x, y| {
         let light = noise(x, y, 256, 1) * 4 + noise(x, y, 64, 2) * 3 + noise(x, y, 16, 3) * 2;
@@ -46,7 +46,7 @@ fn scene() -> Vec<u8> {
     turbojpeg::compress(image, 92, Subsamp::Sub2x2).unwrap().to_vec()
 }
 
-/// Values at the corners of cells, and between them what is between.
+/// Value noise: random values at the corners of cells, interpolated between them.
 fn noise(x: u32, y: u32, cell: u32, seed: u32) -> i32 {
     let (column, row, right, down) = (x / cell, y / cell, x % cell, y % cell);
     let across =
@@ -62,7 +62,7 @@ fn corner(column: u32, row: u32, seed: u32) -> u32 {
     (mixed ^ mixed >> 12) >> 24
 }
 
-/// For each place of a result, what it takes of which places: Lanczos over three places of the result.
+/// For each pixel of a result, the pixels of the source and their weights: Lanczos over three pixels of the result.
 fn weights(from: u32, to: u32) -> Vec<Vec<(usize, f64)>> {
     let step = f64::from(from) / f64::from(to);
     let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
@@ -80,7 +80,7 @@ fn weights(from: u32, to: u32) -> Vec<Vec<(usize, f64)>> {
     (0..to).map(place).collect()
 }
 
-/// All pixels through the filter, first across, then down.
+/// The whole picture filtered, first across, then down.
 fn reference(raster: &Raster, wanted: Dimensions) -> Vec<f64> {
     let (across, down) =
         (weights(raster.size().width, wanted.width), weights(raster.size().height, wanted.height));
@@ -104,7 +104,7 @@ fn reference(raster: &Raster, wanted: Dimensions) -> Vec<f64> {
     small
 }
 
-/// How alike two pictures are, in decibels of peak signal to noise.
+/// The peak signal-to-noise ratio of two pictures, in decibels.
 fn likeness(one: &[u8], other: &[f64]) -> f64 {
     let squares = one.iter().zip(other).map(|(one, other)| (f64::from(*one) - other).powi(2));
     let count = f64::from(u32::try_from(one.len()).unwrap());
@@ -116,7 +116,7 @@ fn a_variant_is_no_farther_from_a_full_decode_than_one_by_libvips() {
     let jpeg = scene();
     let whole = decoded(Format::Jpeg, &jpeg);
     let pngs = LIBVIPS.map(|(width, likeness)| (width, likeness, Format::Png));
-    let jpegs = LIBVIPS_JPEG.map(|(width, likeness)| (width, likeness - HAIR, Format::Jpeg));
+    let jpegs = LIBVIPS_JPEG.map(|(width, likeness)| (width, likeness - TOLERANCE, Format::Jpeg));
     for (width, libvips, format) in pngs.into_iter().chain(jpegs) {
         let extension = if format == Format::Png { "png" } else { "jpg" };
         let name = format!("w{width}.{extension}");
@@ -127,15 +127,16 @@ fn a_variant_is_no_farther_from_a_full_decode_than_one_by_libvips() {
     }
 }
 
-/// A picture that changes slowly, whatever its orientation, its sampling of colour and the parity of its sides.
+/// Over a smooth picture, in every orientation and subsampling, with odd sides.
 #[test]
 fn a_jpeg_variant_shows_what_a_png_variant_shows() {
-    let target = |chroma| Target { chroma, ..Target::new(Format::Jpeg, Some(95), Purpose::Stored) };
+    let encoder = codec(Format::Jpeg).encoder().unwrap();
+    let target = |chroma| Target { chroma, ..encoder.target(Some(95), Purpose::Stored) };
     let turns = (1..=8).filter_map(Orientation::from_tag);
     let chromas = [Chroma::Full, Chroma::HalfWidth, Chroma::Quarter];
     for (turn, chroma) in turns.flat_map(|turn| chromas.map(|chroma| (turn, chroma))) {
         let raster = picture(size(301, 203), Channels::Rgb);
-        let bytes = encode::still(raster, target(chroma)).unwrap();
+        let bytes = (encoder.picture)(raster, target(chroma)).unwrap();
         let bytes = oriented(Format::Jpeg, bytes, turn);
         for spec in ["w151", "w33", "h25", "41x27c"] {
             let (jpeg, sides) = render(Format::Jpeg, &bytes, &format!("{spec}.jpg"));

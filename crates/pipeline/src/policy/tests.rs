@@ -1,4 +1,4 @@
-//! What rules refuse, each at the limit and one beyond.
+//! Tests of rules, each at its bound and one beyond.
 
 use super::*;
 
@@ -144,7 +144,7 @@ fn an_image_is_judged_by_its_first_bytes() {
 }
 
 #[test]
-fn an_open_orientation_refuses_only_what_is_wrong_either_way() {
+fn an_unknown_orientation_refuses_only_what_is_wrong_either_way() {
     // A JPEG frame of 40x30 whose scan, and so perhaps an EXIF segment, is still to come.
     let frame = b"\xFF\xD8\xFF\xC0\0\x0B\x08\0\x1E\0\x28\x01\x01\x11\0";
     let wide = Rules { max_width: Some(35), ..images() };

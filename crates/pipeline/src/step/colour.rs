@@ -1,5 +1,4 @@
-//! Colours by their profile (ICC.1), turned into sRGB.
-//! Does not know where a profile was embedded; one that cannot be read counts as sRGB, as browsers treat it.
+//! Conversion to sRGB by ICC profiles (ICC.1). A profile that cannot be read counts as sRGB, as in browsers.
 
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformO
 use crate::job::Fault;
 use crate::raster::{Channels, Raster};
 
-/// The same picture in sRGB. Gray stays gray; four inks become three colours, with or without a profile.
+/// The picture in sRGB. Gray stays gray; CMYK becomes RGB, with or without a profile.
 pub fn to_srgb(raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> {
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
     match (raster.channels(), profile) {
         (Channels::Cmyk, Some(profile)) if profile.color_space == DataColorSpace::Cmyk => {
-            inks_by_profile(&raster, &profile)
+            cmyk_by_profile(&raster, &profile)
         }
-        (Channels::Cmyk, _) => Ok(inks(&raster)),
+        (Channels::Cmyk, _) => Ok(cmyk(&raster)),
         (Channels::Rgb | Channels::Rgba, Some(profile))
             if profile.color_space == DataColorSpace::Rgb =>
         {
@@ -37,7 +36,7 @@ fn transform(profile: &ColorProfile, from: Layout, to: Layout) -> Option<Transfo
     profile.create_transform_8bit(from, &srgb, to, TransformOptions::default()).ok()
 }
 
-/// Row by row through a buffer of one row, so that there is no second copy of the picture.
+/// Converts row by row through a buffer of one row, so that there is no second copy of the picture.
 fn colours(mut raster: Raster, profile: &ColorProfile) -> Raster {
     let layout = if raster.channels() == Channels::Rgba { Layout::Rgba } else { Layout::Rgb };
     let Some(transform) = transform(profile, layout, layout) else {
@@ -53,7 +52,7 @@ fn colours(mut raster: Raster, profile: &ColorProfile) -> Raster {
     raster
 }
 
-/// A table of all 256 grays is converted instead of the pixels.
+/// Converts a table of all 256 grays and looks the pixels up in it.
 fn grays(mut raster: Raster, profile: &ColorProfile) -> Raster {
     let ramp: Vec<u8> = (0..=u8::MAX).collect();
     let mut table = vec![0; 3 * ramp.len()];
@@ -68,9 +67,9 @@ fn grays(mut raster: Raster, profile: &ColorProfile) -> Raster {
     raster
 }
 
-fn inks_by_profile(raster: &Raster, profile: &ColorProfile) -> Result<Raster, Fault> {
+fn cmyk_by_profile(raster: &Raster, profile: &ColorProfile) -> Result<Raster, Fault> {
     let Some(transform) = transform(profile, Layout::Rgba, Layout::Rgb) else {
-        return Ok(inks(raster));
+        return Ok(cmyk(raster));
     };
     let mut out = Raster::blank(raster.size(), Channels::Rgb);
     let (from, to) = (raster.pitch(), out.pitch());
@@ -82,8 +81,8 @@ fn inks_by_profile(raster: &Raster, profile: &ColorProfile) -> Result<Raster, Fa
     Ok(out)
 }
 
-/// Without a profile, each ink takes its part of the light away.
-fn inks(raster: &Raster) -> Raster {
+/// Converts without a profile: each ink takes away its share of the light.
+fn cmyk(raster: &Raster) -> Raster {
     let light = |ink: u8, black: u8| {
         let light = u16::from(255 - ink) * u16::from(255 - black);
         u8::try_from((light + 127) / 255).unwrap_or(u8::MAX)
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn ink_without_a_profile_is_light_taken_away() {
+    fn cmyk_without_a_profile_is_light_taken_away() {
         let converted = to_srgb(raster(Channels::Cmyk, &[0, 255, 0, 0]), None).unwrap();
         assert_eq!(converted.pixels(), [255, 0, 255]);
         let converted = to_srgb(raster(Channels::Cmyk, &[0, 0, 0, 255]), None).unwrap();

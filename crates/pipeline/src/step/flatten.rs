@@ -1,9 +1,8 @@
-//! Channels that a format cannot hold, turned into ones that it can.
-//! Does not know the formats.
+//! Converting the channels of a raster to those that a format holds.
 
 use crate::raster::{Channels, Raster};
 
-/// Without alpha: what shines through is white, as on paper.
+/// Without alpha, over a white background.
 pub fn flattened(raster: Raster) -> Raster {
     match raster.channels() {
         Channels::Rgba => raster.map(Channels::Rgb, |[r, g, b, a]| {
@@ -20,8 +19,8 @@ fn over_white(value: u8, alpha: u8) -> u8 {
     u8::try_from(mixed).unwrap_or(u8::MAX)
 }
 
-/// With three colours where there was one gray.
-pub fn without_gray(raster: Raster) -> Raster {
+/// With red, green and blue instead of gray.
+pub fn gray_to_rgb(raster: Raster) -> Raster {
     match raster.channels() {
         Channels::Gray => raster.map(Channels::Rgb, |[gray]| [gray; 3]),
         Channels::GrayAlpha => {
@@ -31,9 +30,9 @@ pub fn without_gray(raster: Raster) -> Raster {
     }
 }
 
-/// In four channels of which the last is either 0 or 255.
-pub fn with_hard_alpha(raster: Raster) -> Raster {
-    let raster = without_gray(raster);
+/// In RGBA with an alpha of either 0 or 255.
+pub fn with_binary_alpha(raster: Raster) -> Raster {
+    let raster = gray_to_rgb(raster);
     match raster.channels() {
         Channels::Rgb => raster.map(Channels::Rgba, |[r, g, b]| [r, g, b, 255]),
         Channels::Rgba => {

@@ -1,112 +1,95 @@
-//! The steps from decoded pixels to kept ones, and the recipe that says which of them an image takes.
-//! Does not know formats: what comes in was decoded, what goes out is encoded elsewhere.
+//! The steps from decoded pixels to those that are encoded, and the transformation that says which of them an image takes.
 
-mod colour;
-mod cut;
-mod flatten;
+pub mod colour;
+mod crop;
+pub mod flatten;
+mod rect;
 mod resize;
-mod turn;
+pub mod turn;
 
-use crate::container::at_most;
+use self::crop::cropped;
+use self::rect::Rect;
+use self::resize::Resize;
 use crate::exif::Orientation;
-use crate::job::{Fault, Limits};
-use crate::planes::{Coded, Planes};
+use crate::job::{Fault, Limits, at_most};
+use crate::planes::{Planes, SubsampledPlanes};
 use crate::raster::Raster;
 use words::dimensions::{Dimensions, scale};
-use words::rule::{Crop, Normal, Resize};
+use words::rule::{self, Crop, Normal};
 use words::variant::Spec;
 
-pub use colour::to_srgb;
-pub use flatten::{flattened, with_hard_alpha, without_gray};
-pub use turn::turned as raster_turned;
-
-/// A rectangle inside an image, in its pixels.
+/// What is done to the pixels: a turn, a crop, a resize and another crop. All sizes are of the image after the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    pub left: u32,
-    pub top: u32,
-    pub size: Dimensions,
-}
-
-impl Part {
-    pub fn whole(size: Dimensions) -> Self {
-        Self { left: 0, top: 0, size }
-    }
-}
-
-/// What is done to the pixels. All sizes are of the image as it is shown after the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recipe {
+pub struct Transformation {
     /// How the stored pixels are turned.
     turn: Orientation,
-    /// What of the turned original is used.
-    part: Part,
-    /// What that is scaled to.
+    /// The part of the turned original that is used.
+    part: Rect,
+    /// The size to which the part is scaled.
     size: Dimensions,
-    /// What is cut out of that.
-    cut: Part,
-    /// The turned original.
+    /// The part of the scaled image that is kept.
+    crop: Rect,
+    /// The size of the turned original.
     original: Dimensions,
 }
 
-impl Recipe {
-    /// The way to the normal form of an image of the stored size.
+impl Transformation {
+    /// The transformation of an image of the stored size to its normal form. Errors: `Unsupported` if a crop leaves nothing.
     pub fn normal(
         stored: Dimensions,
         orientation: Orientation,
         normal: &Normal,
     ) -> Result<Self, Fault> {
         let turn = if normal.orient { orientation } else { Orientation::Upright };
-        let original = turned(stored, turn);
+        let original = turn.applied_to(stored);
         let fitted = normal.fit.map_or(original, |bounds| original.fit_inside(bounds));
         let size = normal.resize.map_or(fitted, |resize| resized(fitted, resize));
-        let cut = match normal.crop {
-            Some(crop) => cropped(size, crop)?,
-            None => Part::whole(size),
+        let crop = match normal.crop {
+            Some(crop) => rect(size, crop)?,
+            None => Rect::all(size),
         };
-        Ok(Self { turn, part: Part::whole(original), size, cut, original })
+        Ok(Self { turn, part: Rect::all(original), size, crop, original })
     }
 
-    /// The way to a variant of an image of the stored size.
+    /// The transformation of an image of the stored size to a variant.
     pub fn variant(stored: Dimensions, orientation: Orientation, spec: Spec) -> Self {
-        let original = turned(stored, orientation);
+        let original = orientation.applied_to(stored);
         let geometry = spec.geometry(original);
         let (left, top, size) = geometry.crop;
-        let part = Part { left, top, size };
-        let cut = Part::whole(geometry.size);
-        Self { turn: orientation, part, size: geometry.size, cut, original }
+        let part = Rect { left, top, size };
+        let crop = Rect::all(geometry.size);
+        Self { turn: orientation, part, size: geometry.size, crop, original }
     }
 
-    /// Of the result, as it is shown.
+    /// The size of the result as it is shown.
     pub fn result(&self) -> Dimensions {
-        self.cut.size
+        self.crop.size
     }
 
-    /// Passes what makes no more pixels than may be read: a resize may enlarge.
-    pub fn within(&self, frames: u32, limits: &Limits) -> Result<(), Fault> {
+    /// Passes a transformation that makes no more pixels than may be read: a resize may enlarge.
+    pub fn check(&self, frames: u32, limits: &Limits) -> Result<(), Fault> {
         let pixels = self.size.pixels();
         at_most("pixels after the resize", pixels, limits.max_pixels)?;
         let total = pixels.saturating_mul(frames.into());
-        let all = limits.max_total_pixels.max(limits.max_pixels);
-        at_most("pixels of all frames after the resize", total, all)
+        at_most("pixels of all frames after the resize", total, limits.total_pixels())
     }
 
     pub fn turn(&self) -> Orientation {
         self.turn
     }
 
-    /// Whether pixels stay where they are, but for the turn.
+    /// Whether nothing is cropped or scaled.
     pub fn only_turns(&self) -> bool {
-        self.part == Part::whole(self.original)
+        self.part == Rect::all(self.original)
             && self.size == self.original
-            && self.cut == Part::whole(self.size)
+            && self.crop == Rect::all(self.size)
     }
 
     pub fn changes_pixels(&self) -> bool {
         self.turn != Orientation::Upright || !self.only_turns()
     }
 
-    /// The smallest size of the whole stored image from which the result loses nothing.
+    /// The smallest scale, as a size of the whole stored image, at which decoding costs the result no detail.
     pub fn needed(&self) -> Dimensions {
         let side = |whole: u32, part: u32, size: u32| {
             let needed = u64::from(whole) * u64::from(size);
@@ -116,54 +99,56 @@ impl Recipe {
             side(self.original.width, self.part.size.width, self.size.width),
             side(self.original.height, self.part.size.height, self.size.height),
         );
-        turned(needed, self.turn)
+        self.turn.applied_to(needed)
     }
 
-    /// Works on the pixels of the whole stored image, which may have been decoded at a smaller scale. The colours are
-    /// sRGB afterwards. Scaling comes first, so that all else works on few pixels.
+    /// Transforms the whole stored image, which may have been decoded at a smaller scale, and converts it to sRGB. Scaling
+    /// comes first, so that the other steps work on few pixels.
     pub fn apply(&self, raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> {
-        let part = turn::stored_part(self.part, self.turn, self.original);
-        let stored = turned(self.original, self.turn);
-        let raster = resize::scaled(raster, stored, part, turned(self.size, self.turn))?;
+        let raster = self.resize().raster(raster)?;
         let raster = colour::to_srgb(raster, profile)?;
-        Ok(self.turned_and_cut(raster))
+        Ok(self.turned_and_cropped(raster))
     }
 
-    /// Whether there are fewer pixels in the end than in the part that they are made of, both ways.
+    /// Whether both sides become shorter.
     pub fn shrinks(&self) -> bool {
         self.size.width < self.part.size.width && self.size.height < self.part.size.height
     }
 
-    /// The same in planes, whose colours stay what they are.
-    pub fn apply_to_planes(&self, coded: &Coded) -> Result<Planes, Fault> {
-        let part = turn::stored_part(self.part, self.turn, self.original);
-        let stored = turned(self.original, self.turn);
-        let size = turned(self.size, self.turn);
-        let [light, blue, red] = coded.each().map(|plane| {
-            let plane = resize::plane(plane, coded.grain(), stored, part, size)?;
-            Ok(self.turned_and_cut(plane))
+    /// Transforms the planes of the whole stored image, without a conversion of colours.
+    pub fn apply_to_planes(&self, planes: &SubsampledPlanes) -> Result<Planes, Fault> {
+        let (resize, reduction) = (self.resize(), planes.reduction());
+        let [luma, blue, red] = planes.each().map(|(size, samples)| {
+            let plane = resize.plane(size, samples, reduction)?;
+            Ok(self.turned_and_cropped(plane))
         });
-        Planes::new([light?, blue?, red?])
+        Planes::new([luma?, blue?, red?])
     }
 
-    fn turned_and_cut(&self, raster: Raster) -> Raster {
-        cut::cut(turn::turned(raster, self.turn), self.cut)
+    /// The resize, in terms of the stored image, which is turned afterwards.
+    fn resize(&self) -> Resize {
+        let part = turn::stored_part(self.part, self.turn, self.original);
+        let whole = self.turn.applied_to(self.original);
+        Resize { whole, part, size: self.turn.applied_to(self.size) }
+    }
+
+    fn turned_and_cropped(&self, raster: Raster) -> Raster {
+        cropped(turn::turned(raster, self.turn), self.crop)
     }
 }
 
-fn turned(size: Dimensions, turn: Orientation) -> Dimensions {
-    if turn.swaps_sides() { size.swapped() } else { size }
-}
-
-fn resized(size: Dimensions, resize: Resize) -> Dimensions {
+fn resized(size: Dimensions, resize: rule::Resize) -> Dimensions {
     match resize {
-        Resize::Exact(exact) => exact,
-        Resize::Width(width) => Dimensions::new(width, scale(size.height, width, size.width)),
-        Resize::Height(height) => Dimensions::new(scale(size.width, height, size.height), height),
+        rule::Resize::Exact(exact) => exact,
+        rule::Resize::Width(width) => Dimensions::new(width, scale(size.height, width, size.width)),
+        rule::Resize::Height(height) => {
+            Dimensions::new(scale(size.width, height, size.height), height)
+        }
     }
 }
 
-fn cropped(size: Dimensions, crop: Crop) -> Result<Part, Fault> {
+/// The rectangle of a crop on an image of this size.
+fn rect(size: Dimensions, crop: Crop) -> Result<Rect, Fault> {
     let left = crop.left.on(size.width);
     let top = crop.top.on(size.height);
     let width = crop.right.on(size.width).saturating_sub(left);
@@ -171,7 +156,7 @@ fn cropped(size: Dimensions, crop: Crop) -> Result<Part, Fault> {
     if width == 0 || height == 0 {
         return Err(Fault::Unsupported(format!("the crop leaves nothing of a {size} image")));
     }
-    Ok(Part { left, top, size: Dimensions::new(width, height) })
+    Ok(Rect { left, top, size: Dimensions::new(width, height) })
 }
 
 #[cfg(test)]
@@ -186,20 +171,24 @@ mod tests {
     #[test]
     fn the_normal_form_is_measured_on_the_turned_image() {
         let normal = Normal { fit: Some(size(100, 100)), ..Normal::default() };
-        let recipe = Recipe::normal(size(400, 200), Orientation::Rotated90, &normal).unwrap();
-        assert_eq!(recipe.result(), size(50, 100));
+        let transformation =
+            Transformation::normal(size(400, 200), Orientation::Rotated90, &normal).unwrap();
+        assert_eq!(transformation.result(), size(50, 100));
         let lying = Normal { orient: false, ..normal };
-        let recipe = Recipe::normal(size(400, 200), Orientation::Rotated90, &lying).unwrap();
-        assert_eq!(recipe.result(), size(100, 50));
+        let transformation =
+            Transformation::normal(size(400, 200), Orientation::Rotated90, &lying).unwrap();
+        assert_eq!(transformation.result(), size(100, 50));
     }
 
     #[test]
     fn an_image_within_the_rules_keeps_its_pixels() {
         let normal = Normal { fit: Some(size(400, 400)), ..Normal::default() };
-        let recipe = Recipe::normal(size(400, 200), Orientation::Upright, &normal).unwrap();
-        assert!(!recipe.changes_pixels());
-        let recipe = Recipe::normal(size(200, 400), Orientation::Rotated90, &normal).unwrap();
-        assert!(recipe.changes_pixels() && recipe.only_turns());
+        let transformation =
+            Transformation::normal(size(400, 200), Orientation::Upright, &normal).unwrap();
+        assert!(!transformation.changes_pixels());
+        let transformation =
+            Transformation::normal(size(200, 400), Orientation::Rotated90, &normal).unwrap();
+        assert!(transformation.changes_pixels() && transformation.only_turns());
     }
 
     #[test]
@@ -210,19 +199,21 @@ mod tests {
             right: Edge::Percent(60.0),
             bottom: Edge::Pixels(1000),
         };
-        let resize = Some(Resize::Width(200));
+        let resize = Some(rule::Resize::Width(200));
         let normal = Normal { resize, crop: Some(crop), ..Normal::default() };
-        let recipe = Recipe::normal(size(100, 50), Orientation::Upright, &normal).unwrap();
-        assert_eq!(recipe.result(), size(100, 100));
+        let transformation =
+            Transformation::normal(size(100, 50), Orientation::Upright, &normal).unwrap();
+        assert_eq!(transformation.result(), size(100, 100));
         let empty = Crop { left: Edge::Pixels(900), ..crop };
         let normal = Normal { crop: Some(empty), ..Normal::default() };
-        let refused = Recipe::normal(size(100, 50), Orientation::Upright, &normal);
+        let refused = Transformation::normal(size(100, 50), Orientation::Upright, &normal);
         assert!(matches!(refused, Err(Fault::Unsupported(_))));
     }
 
     #[test]
-    fn what_a_cut_variant_needs_is_the_whole_at_the_scale_of_the_part() {
-        let recipe = Recipe::variant(size(4000, 3000), Orientation::Upright, Spec::Fill(200, 200));
-        assert_eq!(recipe.needed(), size(267, 200));
+    fn a_cropped_variant_needs_the_whole_at_the_scale_of_its_part() {
+        let transformation =
+            Transformation::variant(size(4000, 3000), Orientation::Upright, Spec::Fill(200, 200));
+        assert_eq!(transformation.needed(), size(267, 200));
     }
 }

@@ -1,56 +1,52 @@
-//! Scaling by a Lanczos filter, with the cut before it done on the way.
-//! Does not know why; alpha is multiplied in while it filters, so that no colour of unseen pixels shows.
+//! Scaling by a Lanczos filter, with a crop before it done in the same step. Alpha is premultiplied meanwhile, so that the
+//! colours of transparent pixels do not show.
 
 use std::f64::consts::PI;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::Part;
+use super::rect::Rect;
 use crate::job::Fault;
-use crate::planes::Grain;
+use crate::planes::Reduction;
 use crate::raster::{Channels, Raster};
 use words::dimensions::Dimensions;
 
-/// Cuts `part` out of the picture and scales it to `size`. `part` is measured on a picture of the size `whole`; the raster
-/// may be that picture at a smaller scale. A raster that is right already is returned as it is.
-pub fn scaled(
-    raster: Raster,
-    whole: Dimensions,
-    part: Part,
-    size: Dimensions,
-) -> Result<Raster, Fault> {
-    if part == Part::whole(whole) && raster.size() == size {
-        return Ok(raster);
+/// Scales the pixels in a rectangle to a size.
+#[derive(Debug, Clone, Copy)]
+pub struct Resize {
+    /// The size of the picture that `part` is measured on. The pixels may be that picture at a smaller scale.
+    pub whole: Dimensions,
+    pub part: Rect,
+    pub size: Dimensions,
+}
+
+impl Resize {
+    /// A raster that has the size already, and is not to be cropped, is returned as it is.
+    pub fn raster(self, raster: Raster) -> Result<Raster, Fault> {
+        if self.part == Rect::all(self.whole) && raster.size() == self.size {
+            return Ok(raster);
+        }
+        resampled(raster.size(), raster.channels(), raster.pixels(), self, Reduction::Average)
     }
-    let way = Way { whole, part, size, grain: Grain::Means };
-    resampled(raster.size(), raster.channels(), raster.pixels(), way)
-}
 
-/// The same for one plane of a picture.
-pub fn plane(
-    (actual, samples): (Dimensions, &[u8]),
-    grain: Grain,
-    whole: Dimensions,
-    part: Part,
-    size: Dimensions,
-) -> Result<Raster, Fault> {
-    resampled(actual, Channels::Gray, samples, Way { whole, part, size, grain })
-}
-
-/// From a part of a whole to a size.
-struct Way {
-    whole: Dimensions,
-    part: Part,
-    size: Dimensions,
-    grain: Grain,
+    /// One plane of a picture.
+    pub fn plane(
+        self,
+        actual: Dimensions,
+        samples: &[u8],
+        reduction: Reduction,
+    ) -> Result<Raster, Fault> {
+        resampled(actual, Channels::Gray, samples, self, reduction)
+    }
 }
 
 fn resampled(
     actual: Dimensions,
     channels: Channels,
     pixels: &[u8],
-    Way { whole, part, size, grain }: Way,
+    Resize { whole, part, size }: Resize,
+    reduction: Reduction,
 ) -> Result<Raster, Fault> {
     let across = scale(actual.width, whole.width);
     let down = scale(actual.height, whole.height);
@@ -58,7 +54,7 @@ fn resampled(
     let (top, height) = span(part.top, part.size.height, down, actual.height);
     let options = ResizeOptions::new().use_alpha(channels.has_alpha());
     let options = options.crop(left, top, width, height);
-    let filter = filter(grain, across, width / f64::from(size.width));
+    let filter = filter(reduction, across, width / f64::from(size.width));
     let options = options.resize_alg(ResizeAlg::Convolution(filter));
     let kind = pixel_type(channels);
     let failed = |error: &dyn std::fmt::Display| Fault::Unsupported(format!("resize: {error}"));
@@ -69,20 +65,20 @@ fn resampled(
     Raster::new(size, channels, target.into_vec())
 }
 
-/// At what scale a side was decoded. It is rounded up where the last pixel stands for less than the others: the scale is
-/// that of the others.
+/// The scale at which a side was decoded. A side that is no multiple of the divisor was rounded up: its last pixel stands
+/// for fewer than the others, whose scale counts.
 fn scale(actual: u32, whole: u32) -> f64 {
     let divided = |by: &u32| actual == whole.div_ceil(*by);
     let by = [1, 2, 4, 8, 16].into_iter().find(divided);
     by.map_or_else(|| f64::from(actual) / f64::from(whole), |by| 1.0 / f64::from(by))
 }
 
-/// A raster that came at a smaller `scale` has the means of what lay there, which are a little less sharp than points:
-/// the filter makes up for that. `step` is how many of its pixels become one.
-fn filter(grain: Grain, scale: f64, step: f64) -> FilterType {
-    let filters = match grain {
-        Grain::Means if scale < 0.3 => FILTERS,
-        Grain::Means if scale < 0.6 => HALVES,
+/// The filter for pixels that were decoded at this scale, `step` of which become one. Pixels that are means are a little
+/// blurred: a sharper filter makes up for that.
+fn filter(reduction: Reduction, scale: f64, step: f64) -> FilterType {
+    let filters = match reduction {
+        Reduction::Average if scale < 0.3 => QUARTERS,
+        Reduction::Average if scale < 0.6 => HALVES,
         _ => return FilterType::Lanczos3,
     };
     let filter = filters.iter().find(|(least, _)| step >= *least);
@@ -90,8 +86,9 @@ fn filter(grain: Grain, scale: f64, step: f64) -> FilterType {
     filter.map_or(FilterType::Lanczos3, FilterType::Custom)
 }
 
-/// Filters by the least step that they are for: the more pixels become one, the less their blur shows.
-const FILTERS: &[(f64, Kernel)] = &[
+/// Filters for pictures that were decoded at a quarter or an eighth of their sides, each with the least step that it is for:
+/// the more pixels become one, the less their blur shows.
+const QUARTERS: &[(f64, Kernel)] = &[
     (6.0, sharper::<0>),
     (4.0, sharper::<20>),
     (3.2, sharper::<28>),
@@ -100,7 +97,7 @@ const FILTERS: &[(f64, Kernel)] = &[
     (0.0, sharper::<47>),
 ];
 
-/// The same for what came at half its sides: the means of two are less blurred than those of more.
+/// Filters for pictures that were decoded at half their sides: means of fewer pixels are blurred less.
 const HALVES: &[(f64, Kernel)] = &[
     (4.0, sharper::<0>),
     (2.7, sharper::<28>),
@@ -113,12 +110,12 @@ type Kernel = fn(f64) -> f64;
 
 const SUPPORT: f64 = 3.0;
 
-/// The Lanczos filter and so much of its second derivative that the mean over a pixel, of so many hundredths of a result's
-/// pixel, is undone: `1 - (d^2 / 24) f''`, by differences.
+/// The Lanczos filter sharpened to undo the mean over a pixel, whose width `d` is given in hundredths of a pixel of the result:
+/// `f - (d^2 / 24) f''`, with the second derivative by differences.
 fn sharper<const HUNDREDTHS: u8>(x: f64) -> f64 {
     let pixel = f64::from(HUNDREDTHS) / 100.0;
     let third = |x: f64| (x * PI / SUPPORT).sin_cos();
-    // Sines are most of what a filter costs: two are derived from the third.
+    // Sines are most of the cost of a filter: two of the three are derived from the first.
     let ((sin, cos), (sin_pixel, cos_pixel)) = (third(x), third(pixel));
     let before = lanczos(x - pixel, sin * cos_pixel - cos * sin_pixel);
     let behind = lanczos(x + pixel, sin * cos_pixel + cos * sin_pixel);
@@ -126,10 +123,10 @@ fn sharper<const HUNDREDTHS: u8>(x: f64) -> f64 {
     here + (2.0 * here - before - behind) / 24.0
 }
 
-/// `sinc(x) * sinc(x / 3)`, given the sine of a third of the angle.
+/// `sinc(x) * sinc(x / 3)`; `third` is the sine of a third of the angle.
 fn lanczos(x: f64, third: f64) -> f64 {
     match x.abs() {
-        // The sine is too small to be exact.
+        // So near to zero the quotient is not exact.
         size if size < 1e-6 => 1.0,
         size if size < SUPPORT => {
             let whole = (3.0 - 4.0 * third * third) * third;
@@ -139,16 +136,16 @@ fn lanczos(x: f64, third: f64) -> f64 {
     }
 }
 
-/// Start and length of a span at another scale, inside a side.
+/// Start and length of a span at another scale, clipped to the side.
 fn span(start: u32, length: u32, scale: f64, side: u32) -> (f64, f64) {
     let start = f64::from(start) * scale;
     let rest = f64::from(side) - start;
-    // The sum of start and length is rounded once more where it is compared with the side.
+    // The resizer adds start and length and compares the sum, which is rounded, with the side.
     let rest = if start > 0.0 { rest - ROUNDING } else { rest };
     (start, (f64::from(length) * scale).min(rest))
 }
 
-/// Of a pixel; far more than a sum of two sides can be off, and far less than shows.
+/// A part of a pixel: far more than the sum of two sides can be off, and far less than is visible.
 const ROUNDING: f64 = 1e-6;
 
 fn pixel_type(channels: Channels) -> PixelType {
@@ -164,12 +161,21 @@ fn pixel_type(channels: Channels) -> PixelType {
 mod tests {
     use super::*;
 
+    fn scaled(
+        raster: Raster,
+        whole: Dimensions,
+        part: Rect,
+        size: Dimensions,
+    ) -> Result<Raster, Fault> {
+        Resize { whole, part, size }.raster(raster)
+    }
+
     #[test]
-    fn the_colour_of_unseen_pixels_does_not_show() {
+    fn the_colour_of_transparent_pixels_does_not_show() {
         let size = Dimensions::new(8, 1);
         let pixels = [[255, 0, 0, 255], [0, 255, 0, 0]].concat().repeat(4);
         let raster = Raster::new(size, Channels::Rgba, pixels).unwrap();
-        let small = scaled(raster, size, Part::whole(size), Dimensions::new(2, 1)).unwrap();
+        let small = scaled(raster, size, Rect::all(size), Dimensions::new(2, 1)).unwrap();
         assert!(small.pixels().chunks(4).all(|pixel| pixel[0] > 250 && pixel[1] < 5));
     }
 
@@ -179,7 +185,7 @@ mod tests {
             let whole = Dimensions::new(side * 8 - side % 7, 8);
             for start in 1..8 {
                 let rest = Dimensions::new(whole.width - start, 8);
-                let part = Part { left: start, top: 0, size: rest };
+                let part = Rect { left: start, top: 0, size: rest };
                 let raster = Raster::blank(Dimensions::new(side, 1), Channels::Gray);
                 assert!(scaled(raster, whole, part, Dimensions::new(1, 1)).is_ok());
             }
@@ -190,7 +196,7 @@ mod tests {
     fn a_part_is_measured_on_the_whole_whatever_the_scale_of_the_raster() {
         let half = Raster::new(Dimensions::new(4, 1), Channels::Gray, vec![0, 0, 200, 200]);
         let whole = Dimensions::new(8, 2);
-        let part = Part { left: 4, top: 0, size: Dimensions::new(4, 2) };
+        let part = Rect { left: 4, top: 0, size: Dimensions::new(4, 2) };
         let right = scaled(half.unwrap(), whole, part, Dimensions::new(2, 1)).unwrap();
         assert_eq!(right.pixels(), [200, 200]);
     }

@@ -1,16 +1,15 @@
 //! Turning and mirroring, by the eight EXIF orientations.
-//! Does not know where an orientation was written.
 
-use super::Part;
+use super::rect::Rect;
 use crate::exif::Orientation;
 use crate::raster::{Raster, index};
 use words::dimensions::Dimensions;
 
 /// The raster as it is shown.
-pub fn turned(mut raster: Raster, turn: Orientation) -> Raster {
+pub fn turned(mut raster: Raster, orientation: Orientation) -> Raster {
     let count = raster.channels().count();
     let pitch = raster.pitch();
-    match turn {
+    match orientation {
         Orientation::Upright => raster,
         Orientation::FlippedVertically => {
             flip_rows(raster.pixels_mut(), pitch);
@@ -24,14 +23,14 @@ pub fn turned(mut raster: Raster, turn: Orientation) -> Raster {
             mirror(raster.pixels_mut(), count);
             raster
         }
-        Orientation::Transposed => exchanged(&raster, Flip { rows: false, columns: false }),
-        Orientation::Rotated90 => exchanged(&raster, Flip { rows: false, columns: true }),
-        Orientation::Rotated270 => exchanged(&raster, Flip { rows: true, columns: false }),
-        Orientation::Transversed => exchanged(&raster, Flip { rows: true, columns: true }),
+        Orientation::Transposed => transposed(&raster, Flip { rows: false, columns: false }),
+        Orientation::Rotated90 => transposed(&raster, Flip { rows: false, columns: true }),
+        Orientation::Rotated270 => transposed(&raster, Flip { rows: true, columns: false }),
+        Orientation::Transversed => transposed(&raster, Flip { rows: true, columns: true }),
     }
 }
 
-/// Turns the order of the pixels around, within what may be a row or the whole.
+/// Reverses the order of the pixels of a row, or of a whole raster.
 fn mirror(pixels: &mut [u8], count: usize) {
     pixels.reverse();
     pixels.chunks_exact_mut(count).for_each(<[u8]>::reverse);
@@ -44,10 +43,10 @@ fn flip_rows(pixels: &mut [u8], pitch: usize) {
     pairs.for_each(|(above, below)| above.swap_with_slice(below));
 }
 
-/// Side of the square tiles in which pixels are exchanged: rows of both images stay in the processor's cache.
+/// The side of the tiles in which pixels are transposed: rows of both images then stay in the processor's cache.
 const TILE: usize = 32;
 
-/// What is turned around after rows have become columns.
+/// What is mirrored after rows have become columns.
 #[derive(Clone, Copy)]
 struct Flip {
     rows: bool,
@@ -55,22 +54,22 @@ struct Flip {
 }
 
 /// Rows become columns.
-fn exchanged(raster: &Raster, flip: Flip) -> Raster {
+fn transposed(raster: &Raster, flip: Flip) -> Raster {
     let mut out = Raster::blank(raster.size().swapped(), raster.channels());
     match raster.channels().count() {
-        1 => exchange_bytes(raster, &mut out, flip),
-        2 => exchange::<2>(raster, &mut out, flip, (0, 0)),
-        3 => exchange::<3>(raster, &mut out, flip, (0, 0)),
-        _ => exchange::<4>(raster, &mut out, flip, (0, 0)),
+        1 => transpose_bytes(raster, &mut out, flip),
+        2 => transpose::<2>(raster, &mut out, flip, (0, 0)),
+        3 => transpose::<3>(raster, &mut out, flip, (0, 0)),
+        _ => transpose::<4>(raster, &mut out, flip, (0, 0)),
     }
     out
 }
 
-/// Side of the squares that are exchanged at once where a pixel is a byte: as many as an integer has bytes.
+/// The side of the squares that are transposed at once where a pixel is a byte: an integer has as many bytes.
 const SQUARE: usize = 8;
 
-/// Of pixels of one byte, squares come first, then what is left at the right and at the bottom.
-fn exchange_bytes(raster: &Raster, out: &mut Raster, flip: Flip) {
+/// Transposes pixels of one byte: first in squares, then those that are left at the right and at the bottom.
+fn transpose_bytes(raster: &Raster, out: &mut Raster, flip: Flip) {
     let (width, height) = (index(raster.size().width), index(raster.size().height));
     let (across, down) = (width / SQUARE * SQUARE, height / SQUARE * SQUARE);
     let places = |from: usize, to: usize| (from..to.min(from + 2 * TILE)).step_by(SQUARE);
@@ -78,15 +77,15 @@ fn exchange_bytes(raster: &Raster, out: &mut Raster, flip: Flip) {
         for left in (0..across).step_by(2 * TILE) {
             for y in places(top, down) {
                 for x in places(left, across) {
-                    exchange_square(raster, out, flip, (x, y));
+                    transpose_square(raster, out, flip, (x, y));
                 }
             }
         }
     }
-    exchange::<1>(raster, out, flip, (across, down));
+    transpose::<1>(raster, out, flip, (across, down));
 }
 
-fn exchange_square(raster: &Raster, out: &mut Raster, flip: Flip, (x, y): (usize, usize)) {
+fn transpose_square(raster: &Raster, out: &mut Raster, flip: Flip, (x, y): (usize, usize)) {
     let (width, height) = (index(raster.size().width), index(raster.size().height));
     let mut rows = [0; SQUARE];
     for (at, row) in rows.iter_mut().enumerate() {
@@ -95,15 +94,15 @@ fn exchange_square(raster: &Raster, out: &mut Raster, flip: Flip, (x, y): (usize
         *row = u64::from_le_bytes(*row_of.first_chunk().unwrap_or(&[0; SQUARE]));
     }
     let column = if flip.columns { height - y - SQUARE } else { y };
-    for (at, row) in transposed(rows).into_iter().enumerate() {
+    for (at, row) in square_transposed(rows).into_iter().enumerate() {
         let row_at = if flip.rows { width - 1 - x - at } else { x + at };
         let target = &mut out.pixels_mut()[row_at * height + column..][..SQUARE];
         target.copy_from_slice(&row.to_le_bytes());
     }
 }
 
-/// Rows of bytes become columns: halves change places, then quarters, then bytes.
-fn transposed(mut rows: [u64; SQUARE]) -> [u64; SQUARE] {
+/// Transposes a square of bytes: its halves change places, then its quarters, then single bytes.
+fn square_transposed(mut rows: [u64; SQUARE]) -> [u64; SQUARE] {
     const STEPS: [(usize, u64); 3] =
         [(4, 0xFFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FF)];
     for (distance, low) in STEPS {
@@ -117,9 +116,9 @@ fn transposed(mut rows: [u64; SQUARE]) -> [u64; SQUARE] {
     rows
 }
 
-/// The bytes of a pixel are counted by the compiler, so that one is copied by an instruction and not by a call. What lies
-/// both to the left of and above `done` is left alone.
-fn exchange<const BYTES: usize>(
+/// Transposes pixels of a size that the compiler knows, so that an instruction copies one, not a call. Pixels both to the
+/// left of and above `done` are left out.
+fn transpose<const BYTES: usize>(
     raster: &Raster,
     out: &mut Raster,
     flip: Flip,
@@ -148,13 +147,13 @@ fn exchange<const BYTES: usize>(
     }
 }
 
-/// Where a part of the turned image lies in the stored one. `shown` is the turned image's size.
-pub fn stored_part(part: Part, turn: Orientation, shown: Dimensions) -> Part {
+/// The rectangle of the stored image that `part` of the turned one, which has the size `shown`, comes from.
+pub fn stored_part(part: Rect, orientation: Orientation, shown: Dimensions) -> Rect {
     let right = shown.width - part.left - part.size.width;
     let bottom = shown.height - part.top - part.size.height;
-    let straight = |left, top| Part { left, top, size: part.size };
-    let swapped = |left, top| Part { left, top, size: part.size.swapped() };
-    match turn {
+    let straight = |left, top| Rect { left, top, size: part.size };
+    let swapped = |left, top| Rect { left, top, size: part.size.swapped() };
+    match orientation {
         Orientation::Upright => part,
         Orientation::FlippedHorizontally => straight(right, part.top),
         Orientation::Rotated180 => straight(right, bottom),
@@ -170,7 +169,7 @@ pub fn stored_part(part: Part, turn: Orientation, shown: Dimensions) -> Part {
 mod tests {
     use super::*;
     use crate::raster::Channels;
-    use crate::step::cut::cut;
+    use crate::step::crop::cropped;
 
     fn numbered(width: u8, height: u8) -> Raster {
         let pixels = (0..width * height).collect();
@@ -192,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn cutting_before_the_turn_is_cutting_after_it() {
+    fn cropping_before_the_turn_is_cropping_after_it() {
         for turn in Orientation::ALL {
             let stored = numbered(11, 7);
             let shown = turned(stored.clone(), turn);
-            let part = Part { left: 2, top: 1, size: Dimensions::new(3, 4) };
-            let before = turned(cut(stored, stored_part(part, turn, shown.size())), turn);
-            assert_eq!(before, cut(shown, part), "{turn:?}");
+            let part = Rect { left: 2, top: 1, size: Dimensions::new(3, 4) };
+            let before = turned(cropped(stored, stored_part(part, turn, shown.size())), turn);
+            assert_eq!(before, cropped(shown, part), "{turn:?}");
         }
     }
 

@@ -1,5 +1,4 @@
-//! One worker process: started, asked, killed, and never left behind.
-//! Does not know how many there are, nor what is asked.
+//! One worker process: its start, its jobs, its end.
 
 use std::fs::File;
 use std::io;
@@ -16,22 +15,22 @@ use serde::de::DeserializeOwned;
 use crate::job::{Job, Outcome};
 use crate::worker::protocol::{self, Ready, Request};
 
-/// How long a new worker may take until it is ready.
+/// How long a new worker may take to be ready.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the C library's allocator is told (`glibc.malloc` in the GNU C Library's manual; other libraries have no such
-/// words): large pages for large buffers, because a picture of 24 megapixels is 18,000 small ones, each of which costs a
-/// fault; and buffers from this size on are given back when they are freed, whatever was freed before.
+/// Settings of the C library's allocator (`glibc.malloc` in the GNU C Library's manual; other libraries ignore them). Large
+/// pages for large buffers: a picture of 24 megapixels is 18,000 small pages, each of which costs a fault. A fixed threshold:
+/// buffers above it are returned to the kernel when they are freed, whatever was freed before.
 const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608";
 
-/// A live worker. Dropping it kills it and waits for its end.
+/// A running worker. Dropping it kills the process and waits for its end.
 pub struct Worker {
     child: Child,
     socket: OwnedFd,
     jobs: u32,
 }
 
-/// Why a worker is of no more use.
+/// Why a worker cannot be used any more.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error("the worker did not answer in time")]
@@ -40,14 +39,14 @@ pub enum Failure {
     Died(ExitStatus),
     #[error("the worker answered nonsense")]
     Garbage(#[source] protocol::Error),
-    /// The kernel's fault or the daemon's: out of descriptors or of memory for messages.
+    /// A failure of the kernel or the daemon: no more descriptors, or no memory for messages.
     #[error("the connection to the worker failed")]
     Connection(#[source] io::Error),
 }
 
 impl Worker {
-    /// Starts `program worker <memory>`, to be greeted. Its death signal is tied to the calling thread, which must live
-    /// as long as the worker may.
+    /// Starts `program worker <memory>`, for which [`Worker::wait_until_ready`] then waits. The worker dies with the calling
+    /// thread, which must live as long as the worker may.
     pub fn spawn(program: &Path, memory: u64) -> io::Result<Self> {
         let (socket, theirs) = protocol::connection()?;
         let mut command = Command::new(program);
@@ -58,16 +57,16 @@ impl Worker {
             .current_dir("/")
             .stdin(theirs)
             .stdout(Stdio::null());
-        // Ctrl-C goes to the whole group of a terminal: the image that a worker has then must still be judged.
+        // Ctrl-C is sent to the whole process group of a terminal, but the worker's image must still be judged.
         command.process_group(0);
         let child = command.spawn()?;
-        // The command keeps the worker's end open: with it alive the worker's death would not close the connection.
+        // The command holds the worker's end of the socket: while it lives, the worker's death does not close the connection.
         drop(command);
         Ok(Self { child, socket, jobs: 0 })
     }
 
-    /// Waits until a new worker is ready. Until then a failure is nobody's file's fault.
-    pub fn greet(&mut self) -> Result<(), Failure> {
+    /// Waits until a new worker is ready. A failure until then is not the fault of an image.
+    pub fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let ready: Ready = self.answer(START_TIMEOUT)?;
         if ready.version == protocol::VERSION {
             return Ok(());
@@ -75,7 +74,7 @@ impl Worker {
         Err(Failure::Garbage(protocol::Error::Version(ready.version)))
     }
 
-    /// Has one job done. After a [`Failure`] the worker is to be dropped.
+    /// Does one job. After a [`Failure`] the worker must be dropped.
     pub fn work(
         &mut self,
         job: &Job,
@@ -84,7 +83,7 @@ impl Worker {
         timeout: Duration,
     ) -> Result<Outcome, Failure> {
         self.jobs += 1;
-        // The clock on the wall rules; this one ends a worker whose daemon is no longer there to look at it.
+        // Wall time limits the job; CPU time ends a worker whose daemon has died and no longer watches the clock.
         let cpu_secs = timeout.as_secs() + 1;
         let request = Request { job: job.clone(), cpu_secs };
         let sent = protocol::send(&self.socket, &request, &[input.as_fd(), output.as_fd()]);
@@ -92,29 +91,29 @@ impl Worker {
         self.answer(timeout)
     }
 
-    /// Whether it can be given a job: alive, and with nothing to say that nobody asked for.
+    /// Whether the worker can be given a job: it is alive and has not sent anything unasked.
     pub fn is_idle(&self) -> bool {
-        matches!(wait(&self.socket, Duration::ZERO), Ok(Heard::Nothing))
+        matches!(wait(&self.socket, Duration::ZERO), Ok(Readiness::TimedOut))
     }
 
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// How many jobs it was given.
+    /// How many jobs the worker was given.
     pub fn jobs(&self) -> u32 {
         self.jobs
     }
 
     fn answer<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<T, Failure> {
         match wait(&self.socket, timeout) {
-            Ok(Heard::Something) => {}
-            Ok(Heard::Nothing) => return Err(Failure::TimedOut),
+            Ok(Readiness::Readable) => {}
+            Ok(Readiness::TimedOut) => return Err(Failure::TimedOut),
             Err(error) => return Err(self.failure(error.into())),
         }
         let (message, descriptors) =
             protocol::receive(&self.socket).map_err(|error| self.failure(error))?;
-        // A worker has no descriptors to give.
+        // An honest worker sends no descriptors.
         drop(descriptors);
         Ok(message)
     }
@@ -129,15 +128,15 @@ impl Worker {
             protocol::Error::Io(error) => return Failure::Connection(error),
             nonsense => return Failure::Garbage(nonsense),
         };
-        // A worker that closes its socket and lives on is killed here: otherwise the wait could last for ever. One that
-        // is dying keeps its own status, because the kernel closes the socket before the process is a zombie.
+        // The kernel closes the socket before a dying process is a zombie, so its status may come a little later. A worker
+        // that closes its socket and lives on has none, and is killed when it is dropped.
         match self.ended(Duration::from_secs(1)) {
             Some(status) => Failure::Died(status),
             None => Failure::Garbage(error),
         }
     }
 
-    /// Waits for the end of the process, but not for long; nothing where it does not end.
+    /// Waits for the end of the process, at most so long. `None` if it does not end.
     pub(super) fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).ok()?;
         wait(&pidfd, patience).ok()?;
@@ -147,43 +146,43 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Both fail only where the process has ended and was waited for already.
+        // Both fail only if the process has ended and was waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-enum Heard {
-    Nothing,
-    Something,
+enum Readiness {
+    TimedOut,
+    Readable,
 }
 
-/// Waits until a descriptor is readable or closed at the other end.
-fn wait(descriptor: impl AsFd, timeout: Duration) -> io::Result<Heard> {
+/// Waits until a descriptor is readable, or was closed at the other end.
+fn wait(descriptor: impl AsFd, timeout: Duration) -> io::Result<Readiness> {
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
         let mut asked = [PollFd::new(&descriptor, PollFlags::IN)];
         match poll(&mut asked, Some(&left)) {
-            Ok(0) => return Ok(Heard::Nothing),
-            Ok(_) => return Ok(Heard::Something),
+            Ok(0) => return Ok(Readiness::TimedOut),
+            Ok(_) => return Ok(Readiness::Readable),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// What the end of a worker says of the image that it had.
+/// How an image ended its worker, by the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
-    /// Out of memory: killed by the kernel, or an allocation that could not be met.
+    /// Out of memory: the kernel killed the worker, or an allocation failed.
     Memory,
     /// More CPU time than allowed.
     Time,
     /// More bytes written than allowed.
     Output,
-    /// A crash of the decoder.
+    /// The decoder crashed.
     Crash,
 }
 

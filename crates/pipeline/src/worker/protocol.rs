@@ -1,5 +1,4 @@
-//! The protocol between pool and worker: one JSON message a packet, with the descriptors of a job beside it.
-//! Does not know processes, nor what the jobs mean.
+//! The protocol between pool and worker: one JSON message in a packet, with the descriptors of a job beside it.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -16,23 +15,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 
-/// The longest message in bytes, both ways.
+/// The longest message in bytes, in either direction.
 pub const MESSAGE_MAX: usize = 64 << 10;
 
-/// Raised whenever `Job` or `Outcome` change: a daemon and a worker of different builds must not talk.
+/// Raised whenever `Job` or `Outcome` changes: a daemon and a worker of different builds must not work together.
 pub const VERSION: u32 = 1;
 
-/// The first message of a worker.
+/// The first message of a worker, which is then ready for a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     pub version: u32,
 }
 
-/// What a worker is asked. The input's and the output's descriptors lie beside it.
+/// A job for a worker. The descriptors of its input and output lie beside the message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub job: Job,
-    /// How many seconds of CPU time the job may take.
+    /// The CPU time that the job may take, in seconds.
     pub cpu_secs: u64,
 }
 
@@ -42,7 +41,7 @@ pub fn connection() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }
 
-/// Sends one message, whole, with up to two descriptors.
+/// Sends one message with up to two descriptors.
 pub fn send(
     socket: impl AsFd,
     message: &impl Serialize,
@@ -63,7 +62,7 @@ pub fn send(
     Ok(())
 }
 
-/// Waits for one message and the descriptors beside it. [`Error::Closed`] when the other side is gone.
+/// Waits for one message with its descriptors. Errors: [`Error::Closed`] after the other side has ended.
 pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> Result<(T, Vec<OwnedFd>), Error> {
     let mut bytes = vec![0; MESSAGE_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];

@@ -1,5 +1,4 @@
-//! The worker's side: fences itself in, then does one job after the other until the daemon hangs up.
-//! Does not know where the descriptors came from nor what becomes of them.
+//! The worker's side: the process limits itself, then does one job after the other until the daemon closes the connection.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,8 +11,8 @@ use rustix::process::{
 };
 
 use crate::job::{Fault, Outcome};
-use crate::work;
 use crate::worker::protocol::{self, Ready, Request};
+use crate::worker::run::run;
 
 /// The largest file that a worker may write, in bytes.
 pub const FILE_MAX: u64 = 1 << 30;
@@ -21,29 +20,28 @@ pub const FILE_MAX: u64 = 1 << 30;
 /// How many descriptors a worker may have open.
 pub const DESCRIPTORS_MAX: u64 = 32;
 
-/// Who goes first when memory runs out: this process (`proc_pid_oom_score_adj(5)`).
-const FIRST_TO_GO: &str = "1000";
+/// The kernel kills this process first when memory runs out (`proc_pid_oom_score_adj(5)`).
+const OOM_SCORE_ADJ: &str = "1000";
 
-/// The most characters of a decoder's message that are passed on.
+/// How many characters of a decoder's message are sent at most.
 const WORDS_MAX: usize = 500;
 
-/// Serves the connection on standard input with at most `memory` bytes of address space, until the other side closes
-/// it. Fails if the limits cannot be set: hostile bytes are not decoded without them.
+/// Serves the connection on standard input until the daemon closes it, with at most `memory` bytes of address space. Fails if
+/// the limits cannot be set: without them no untrusted bytes are decoded.
 pub fn serve(memory: u64) -> ExitCode {
-    match fence(memory).map_err(protocol::Error::Io).and_then(|()| serve_all()) {
+    match set_limits(memory).map_err(protocol::Error::Io).and_then(|()| serve_all()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The journal is all that a worker has; where it is gone, so is the reader.
+            // Standard error is the only way to say so; if it is closed, nobody reads it.
             let _ = writeln!(io::stderr(), "mediafs worker: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn fence(memory: u64) -> io::Result<()> {
-    // Before it is made undumpable: its files in /proc are root's from then on. A /proc that cannot be written to costs
-    // a preference, no limit.
-    let _ = fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
+fn set_limits(memory: u64) -> io::Result<()> {
+    // First of all, because the files in /proc of an undumpable process belong to root. A failure costs a preference only.
+    let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ);
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let limit =
@@ -56,7 +54,7 @@ fn fence(memory: u64) -> io::Result<()> {
 }
 
 fn serve_all() -> Result<(), protocol::Error> {
-    // What hostile bytes do to a decoder is told by the daemon, in one line: a trace for each would fill the journal.
+    // The daemon logs a crash in one line; a backtrace for each hostile file would fill the journal.
     panic::set_hook(Box::new(|_| ()));
     let socket = io::stdin();
     protocol::send(&socket, &Ready { version: protocol::VERSION }, &[])?;
@@ -69,14 +67,14 @@ fn serve_all() -> Result<(), protocol::Error> {
         let files: Vec<File> = descriptors.into_iter().map(File::from).collect();
         let [input, output] = files.as_slice() else { return Err(protocol::Error::Descriptors) };
         limit_cpu(request.cpu_secs)?;
-        let outcome = shortened(work::run(&request.job, input, output));
-        // Nobody may hold a descriptor that can write once the result is known.
+        let outcome = shortened(run(&request.job, input, output));
+        // The worker must not be able to write to the output once the daemon knows the result.
         drop(files);
         protocol::send(&socket, &outcome, &[])?;
     }
 }
 
-/// Moves the limit, which counts from the start of the process, so far ahead of what was used already.
+/// Sets the limit of CPU time, which counts from the start of the process, to so many seconds from now.
 fn limit_cpu(secs: u64) -> io::Result<()> {
     let most = cpu_secs_used()?.saturating_add(secs);
     let maximum = getrlimit(Resource::Cpu).maximum;
@@ -84,10 +82,11 @@ fn limit_cpu(secs: u64) -> io::Result<()> {
     Ok(setrlimit(Resource::Cpu, Rlimit { current, maximum })?)
 }
 
-/// `utime` and `stime` in `proc_pid_stat(5)`, rounded up. The kernel shows them in hundredths on every architecture.
+/// The sum of `utime` and `stime` in `proc_pid_stat(5)`, rounded up. The kernel counts them in hundredths of a second on every
+/// architecture.
 fn cpu_secs_used() -> io::Result<u64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+    // The second field is the program's name in parentheses, which may contain spaces and parentheses.
     let numbered = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
     let ticks: u64 = numbered.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Ok(ticks.div_ceil(100))

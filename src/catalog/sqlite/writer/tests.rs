@@ -1,5 +1,4 @@
-//! What changes owe each other that share a transaction.
-//! Does not repeat the laws of the catalogue.
+//! Changes that share a transaction: each is committed or undone as if it were alone.
 
 // A change that panics is one of the cases.
 #![allow(clippy::panic)]
@@ -7,32 +6,35 @@
 use std::sync::Barrier;
 use std::sync::atomic::AtomicBool;
 
+use rusqlite::Connection;
+
 use super::*;
+use crate::catalog::sqlite::db::values;
 
-type Change<'c> = &'c (dyn Fn(&Connection) -> Result<i64, Error> + Sync);
+type Work<'c> = &'c (dyn Fn(&Db) -> Result<i64, Error> + Sync);
 
-/// A writer over a table of its own, in a file. It waits for others however long they take.
+/// A writer over a new database with one table. It keeps a transaction open for others however long they take.
 fn writer(folder: &tempfile::TempDir) -> Writer {
     let db = Connection::open(folder.path().join("db")).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER UNIQUE, text TEXT)")
         .unwrap();
-    Writer { span: Duration::MAX, ..Writer::new(db, Fence::default()) }
+    Writer { span: Duration::MAX, ..Writer::new(Db(db), Fence::default()) }
 }
 
-fn put(db: &Connection, n: i64) -> Result<i64, Error> {
-    run(db, "INSERT INTO t (n, text) VALUES (?, '')", [n])?;
+fn put(db: &Db, n: i64) -> Result<i64, Error> {
+    db.execute("INSERT INTO t (n, text) VALUES (?, '')", values![n])?;
     Ok(n)
 }
 
-/// What another connection sees: only what is committed.
+/// The numbers that are committed: another connection sees no others.
 fn committed(folder: &tempfile::TempDir) -> Vec<i64> {
     let db = Connection::open(folder.path().join("db")).unwrap();
     let mut statement = db.prepare("SELECT n FROM t ORDER BY n").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-/// Makes these changes in one transaction: all but the first begin to wait while the first is made.
-fn together(writer: &Writer, changes: &[Change]) -> Vec<Result<i64, Error>> {
+/// Makes these changes in one transaction: the others begin to wait while the first is made.
+fn together(writer: &Writer, changes: &[Work]) -> Vec<Result<i64, Error>> {
     let (first, others) = changes.split_first().unwrap();
     let begun = Barrier::new(2);
     let once = AtomicBool::new(true);
@@ -56,7 +58,7 @@ fn together(writer: &Writer, changes: &[Change]) -> Vec<Result<i64, Error>> {
     })
 }
 
-/// Puts 1 while somebody else waits to do something.
+/// Puts 1 while another thread waits to do something.
 fn beside_a_put<T: Send>(
     writer: &Writer,
     other: impl FnOnce() -> T + Send,
@@ -84,7 +86,7 @@ fn a_lone_change_is_committed_when_it_returns() {
     let writer = writer(&folder);
     assert_eq!(writer.write(|db| put(db, 1)).unwrap(), 1);
     assert_eq!(committed(&folder), [1]);
-    assert!(writer.turn().open.is_none());
+    assert!(writer.session().open.is_none());
 }
 
 #[test]
@@ -93,8 +95,8 @@ fn changes_that_wait_for_each_other_share_one_commit() {
     let writer = writer(&folder);
     let seen = |n| {
         let folder = &folder;
-        move |db: &Connection| {
-            // Nobody else sees anything before the last of them is in.
+        move |db: &Db| {
+            // No change is committed before the last one is made.
             assert_eq!(committed(folder), [] as [i64; 0]);
             put(db, n)
         }
@@ -109,8 +111,8 @@ fn changes_that_wait_for_each_other_share_one_commit() {
 fn a_transaction_is_not_held_open_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer { span: Duration::ZERO, ..writer(&folder) };
-    let one = |db: &Connection| put(db, 1);
-    let two = |db: &Connection| {
+    let one = |db: &Db| put(db, 1);
+    let two = |db: &Db| {
         assert_eq!(committed(&folder), [1], "the first did not wait for this one");
         put(db, 2)
     };
@@ -120,14 +122,14 @@ fn a_transaction_is_not_held_open_for_ever() {
 }
 
 #[test]
-fn a_change_that_fails_undoes_nobody_elses() {
+fn a_change_that_fails_undoes_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(&folder);
-    let fails = |db: &Connection| put(db, 7).and(Err(Error::Taken));
+    let fails = |db: &Db| put(db, 7).and(Err(Error::Taken));
     for (at, changes) in [0, 1, 2].into_iter().enumerate() {
         let n = 10 * i64::try_from(at).unwrap();
-        let (a, b) = (move |db: &Connection| put(db, n), move |db: &Connection| put(db, n + 1));
-        let mut all: Vec<Change> = vec![&a, &b];
+        let (a, b) = (move |db: &Db| put(db, n), move |db: &Db| put(db, n + 1));
+        let mut all: Vec<Work> = vec![&a, &b];
         all.insert(changes, &fails);
         let answers = together(&writer, &all);
         assert!(matches!(answers[changes], Err(Error::Taken)));
@@ -141,7 +143,7 @@ fn a_change_that_fails_undoes_nobody_elses() {
 fn a_change_that_panics_is_told_to_all_who_shared_its_transaction() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(&folder);
-    let panics = |_: &Connection| -> Result<i64, Error> { panic!("on purpose") };
+    let panics = |_: &Db| -> Result<i64, Error> { panic!("on purpose") };
     let answers = beside_a_put(&writer, || writer.write(panics));
     assert!(matches!(answers, (Err(Error::Engine(_)), Err(_))));
     assert_eq!(committed(&folder), [] as [i64; 0]);
@@ -150,19 +152,16 @@ fn a_change_that_panics_is_told_to_all_who_shared_its_transaction() {
 }
 
 #[test]
-fn what_is_too_much_together_is_made_one_by_one() {
+fn changes_that_do_not_fit_together_are_made_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(&folder);
     let pages: i64 =
-        writer.still().db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    writer.still().db.pragma_update(None, "max_page_count", pages + 4).unwrap();
+        writer.exclusive().db.0.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    writer.exclusive().db.0.pragma_update(None, "max_page_count", pages + 4).unwrap();
     let long = |n: i64, kilobytes: usize| {
-        move |db: &Connection| {
-            run(
-                db,
-                "INSERT INTO t VALUES (?, ?)",
-                rusqlite::params![n, "x".repeat(kilobytes << 10)],
-            )?;
+        move |db: &Db| {
+            let text = "x".repeat(kilobytes << 10);
+            db.execute("INSERT INTO t VALUES (?, ?)", values![n, text.as_str()])?;
             Ok(n)
         }
     };
@@ -174,10 +173,10 @@ fn what_is_too_much_together_is_made_one_by_one() {
 }
 
 #[test]
-fn a_rehearsal_leaves_nothing_and_undoes_nobody_elses() {
+fn a_dry_run_leaves_nothing_and_undoes_no_other_change() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(&folder);
-    let answers = beside_a_put(&writer, || writer.rehearse(|db| put(db, 2)));
+    let answers = beside_a_put(&writer, || writer.dry_run(|db| put(db, 2)));
     assert!(matches!(answers, (Ok(1), Ok(Ok(2)))));
     assert_eq!(committed(&folder), [1]);
 }

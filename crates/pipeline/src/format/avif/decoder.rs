@@ -1,0 +1,233 @@
+//! AVIF decoding: the planes of its tiles to one picture of 8 bits a channel. Subsampled colour planes are upsampled without
+//! smoothing.
+
+use moxcms::ColorProfile;
+
+use super::av1;
+use super::plan::{self, Colours, Plan, Tiled};
+use crate::format::codec::{Picture, Source};
+use crate::format::survey::Profile;
+use crate::job::Fault;
+use crate::raster::{Channels, Raster, index};
+use crate::step::turn::turned;
+
+/// Code points of ITU-T H.273.
+const BT2020: u16 = 9;
+const DISPLAY_P3: u16 = 12;
+const PQ: u16 = 16;
+const HLG: u16 = 18;
+
+pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
+    picture(source).map(|_| Profile::Kept)
+}
+
+pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
+    let plan = plan::plan(source.bytes)?;
+    let channels = if plan.alpha.is_some() { Channels::Rgba } else { Channels::Rgb };
+    let mut raster = Raster::blank(plan.picture.size, channels);
+    let mut colours = plan.colours;
+    each_tile(source, &plan.picture, &mut |decoded, corner| {
+        let (primaries, transfer, matrix, full_range) = decoded.colours();
+        let coded = Colours { primaries, transfer, matrix, full_range };
+        write_colours(
+            &mut raster,
+            decoded,
+            corner,
+            &Matrix::of(*colours.get_or_insert(coded), decoded),
+        );
+    })?;
+    if let Some(alpha) = &plan.alpha {
+        each_tile(source, alpha, &mut |decoded, corner| {
+            let (.., full_range) = decoded.colours();
+            write_alpha(&mut raster, decoded, corner, &Scale::new(decoded.depth(), full_range));
+        })?;
+    }
+    if plan.premultiplied {
+        unpremultiply(&mut raster);
+    }
+    let profile = profile(source, &plan, colours);
+    Ok(Picture { raster: turned(raster, plan.turn), profile })
+}
+
+/// The embedded ICC profile. Wide colours that are only named by code points get a profile that says the same.
+fn profile(source: &Source<'_>, plan: &Plan, colours: Option<Colours>) -> Option<Vec<u8>> {
+    if source.survey.profile.is_some() || plan.profile.is_some() {
+        return source.survey.profile.clone();
+    }
+    match colours? {
+        Colours { transfer: PQ | HLG, .. } => None,
+        Colours { primaries: DISPLAY_P3, .. } => ColorProfile::new_display_p3().encode().ok(),
+        Colours { primaries: BT2020, .. } => ColorProfile::new_bt2020().encode().ok(),
+        _ => None,
+    }
+}
+
+/// Decodes tile after tile; no more than one is in memory. `visit` gets each with its left upper corner.
+fn each_tile(
+    source: &Source<'_>,
+    tiled: &Tiled,
+    visit: &mut dyn FnMut(&av1::Picture, (u32, u32)),
+) -> Result<(), Fault> {
+    for (number, parts) in (0..).zip(&tiled.tiles) {
+        let bytes = source.bytes;
+        let coded: Vec<u8> =
+            parts.iter().filter_map(|part| bytes.get(part.clone())).flatten().copied().collect();
+        let decoded = av1::decode(&coded, source.limits.max_pixels)?;
+        if decoded.size() != tiled.tile {
+            let (told, found) = (tiled.tile, decoded.size());
+            return Err(Fault::Corrupt(format!("an image of {told} has {found} pixels")));
+        }
+        let (row, column): (u32, u32) = (number / tiled.columns, number % tiled.columns);
+        visit(&decoded, (column * tiled.tile.width, row * tiled.tile.height));
+    }
+    Ok(())
+}
+
+/// The rows of a raster that a tile covers, each from the tile's left edge to the right edge of tile or raster.
+fn rows_under<'a>(
+    raster: &'a mut Raster,
+    tile: &av1::Picture,
+    (left, top): (u32, u32),
+) -> impl Iterator<Item = (u32, &'a mut [u8])> {
+    let (count, pitch) = (raster.channels().count(), raster.pitch());
+    let width = index(tile.size().width) * count;
+    let start = (index(left) * count).min(pitch);
+    let rows = raster.pixels_mut().chunks_exact_mut(pitch).skip(index(top));
+    (0..tile.size().height).zip(rows.map(move |row| {
+        let end = (start + width).min(pitch);
+        row.get_mut(start..end).unwrap_or_default()
+    }))
+}
+
+/// Writes the colours of a tile into the picture. Alpha becomes opaque; [`write_alpha`] changes it.
+fn write_colours(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), matrix: &Matrix) {
+    let count = raster.channels().count();
+    let by = tile.subsampling();
+    for (y, pixels) in rows_under(raster, tile, corner) {
+        let luma = tile.row(0, y);
+        let down = by.map_or(0, |by| by.down);
+        let (blue, red) = (tile.row(1, y >> down), tile.row(2, y >> down));
+        for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
+            let colour = by.map(|by| (blue.at(x >> by.across), red.at(x >> by.across)));
+            let rgb = matrix.rgb(luma.at(x), colour);
+            for (channel, value) in pixel.iter_mut().zip(rgb) {
+                *channel = value;
+            }
+            if let Some(alpha) = pixel.get_mut(3) {
+                *alpha = u8::MAX;
+            }
+        }
+    }
+}
+
+fn write_alpha(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), scale: &Scale) {
+    let count = raster.channels().count();
+    for (y, pixels) in rows_under(raster, tile, corner) {
+        let luma = tile.row(0, y);
+        for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
+            if let Some(alpha) = pixel.get_mut(3) {
+                *alpha = byte(scale.luma(luma.at(x)));
+            }
+        }
+    }
+}
+
+/// Divides premultiplied colours by their alpha.
+fn unpremultiply(raster: &mut Raster) {
+    let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
+    for [red, green, blue, alpha] in pixels {
+        let alpha = u16::from(*alpha);
+        for channel in [red, green, blue] {
+            let whole = (u16::from(*channel) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0);
+            *channel = u8::try_from(whole).unwrap_or(u8::MAX);
+        }
+    }
+}
+
+/// The range of samples: where zero lies, and how far it is from there to full intensity.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    black: f32,
+    luma: f32,
+    neutral: f32,
+    chroma: f32,
+}
+
+impl Scale {
+    fn new(depth: u32, full_range: bool) -> Self {
+        let unit = f32::from(1_u16 << (depth.clamp(8, 15) - 8));
+        let (black, luma, chroma) = if full_range {
+            let most = 256.0 * unit - 1.0;
+            (0.0, most, most)
+        } else {
+            (16.0 * unit, 219.0 * unit, 224.0 * unit)
+        };
+        Self { black, luma, neutral: 128.0 * unit, chroma }
+    }
+
+    /// 0 is black, 1 is white.
+    fn luma(self, sample: u16) -> f32 {
+        (f32::from(sample) - self.black) / self.luma
+    }
+
+    /// From -0.5 to 0.5.
+    fn chroma(self, sample: u16) -> f32 {
+        (f32::from(sample) - self.neutral) / self.chroma
+    }
+}
+
+/// The conversion of three planes to red, green and blue.
+#[derive(Debug, Clone, Copy)]
+struct Matrix {
+    scale: Scale,
+    kind: MatrixKind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum MatrixKind {
+    /// The planes are green, blue and red.
+    Identity,
+    YCgCo,
+    /// The weights of red and blue in the luma.
+    Weights(f32, f32),
+}
+
+impl Matrix {
+    fn of(colours: Colours, picture: &av1::Picture) -> Self {
+        let kind = match colours.matrix {
+            0 => MatrixKind::Identity,
+            1 => MatrixKind::Weights(0.2126, 0.0722),
+            4 => MatrixKind::Weights(0.30, 0.11),
+            7 => MatrixKind::Weights(0.212, 0.087),
+            8 => MatrixKind::YCgCo,
+            9 | 10 => MatrixKind::Weights(0.2627, 0.0593),
+            // BT.601, which other readers assume, too, where nothing is said.
+            _ => MatrixKind::Weights(0.299, 0.114),
+        };
+        Self { scale: Scale::new(picture.depth(), colours.full_range), kind }
+    }
+
+    fn rgb(&self, luma: u16, colour: Option<(u16, u16)>) -> [u8; 3] {
+        let y = self.scale.luma(luma);
+        let Some((blue, red)) = colour else { return [byte(y); 3] };
+        let (cb, cr) = (self.scale.chroma(blue), self.scale.chroma(red));
+        let [red, green, blue] = match self.kind {
+            MatrixKind::Identity => [self.scale.luma(red), y, self.scale.luma(blue)],
+            MatrixKind::YCgCo => [y - cb + cr, y + cb, y - cb - cr],
+            MatrixKind::Weights(kr, kb) => {
+                let red = y + 2.0 * (1.0 - kr) * cr;
+                let blue = y + 2.0 * (1.0 - kb) * cb;
+                [red, (y - kr * red - kb * blue) / (1.0 - kr - kb), blue]
+            }
+        };
+        [byte(red), byte(green), byte(blue)]
+    }
+}
+
+/// The nearest of 256 steps from 0 to 1.
+fn byte(intensity: f32) -> u8 {
+    // The cast of a float saturates.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let byte = (intensity * 255.0 + 0.5) as u8;
+    byte
+}

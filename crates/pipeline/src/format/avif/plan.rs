@@ -1,0 +1,246 @@
+//! Which items of an AVIF make the picture, and what is done to their pixels before it is shown.
+
+use std::ops::Range;
+
+use crate::exif::Orientation;
+use crate::format::checked_slice::{corrupt, truncated};
+use crate::format::heif::isobmff::{self, Boxed, Kind, Meta, Reader};
+use crate::job::{Fault, at_most};
+use words::dimensions::Dimensions;
+
+/// Tiles of one picture.
+const MAX_TILES: usize = 1024;
+
+/// Properties that say how the picture looks. A stripped file keeps these; one that marks another as essential is not read.
+pub const KNOWN: [Kind; 13] = [
+    *b"av1C", *b"ispe", *b"pixi", *b"colr", *b"auxC", *b"irot", *b"imir", *b"pasp", *b"clli",
+    *b"mdcv", *b"a1op", *b"lsel", *b"a1lx",
+];
+
+/// The coded pictures of a file and how they make the one that is shown.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// As shown.
+    pub size: Dimensions,
+    /// How the decoded pixels are turned to be shown.
+    pub turn: Orientation,
+    pub picture: Tiled,
+    pub alpha: Option<Tiled>,
+    /// Whether colours were multiplied by alpha.
+    pub premultiplied: bool,
+    /// The colours as the container describes them, which overrules the bitstream.
+    pub colours: Option<Colours>,
+    /// Where the ICC profile lies.
+    pub profile: Option<Range<usize>>,
+}
+
+/// A picture that is one coded picture or a grid of them.
+#[derive(Debug, Clone)]
+pub struct Tiled {
+    pub size: Dimensions,
+    pub tile: Dimensions,
+    pub columns: u32,
+    /// Where the bytes of each tile lie, row by row of the grid.
+    pub tiles: Vec<Vec<Range<usize>>>,
+}
+
+/// Code points of ITU-T H.273.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colours {
+    pub primaries: u16,
+    pub transfer: u16,
+    pub matrix: u16,
+    pub full_range: bool,
+}
+
+/// Plans the decoding of a file. Every range in the plan lies in the file.
+pub fn plan(bytes: &[u8]) -> Result<Plan, Fault> {
+    let top = isobmff::boxes(bytes, 0..bytes.len())?;
+    if top.iter().any(|part| part.kind == *b"moov") {
+        return Err(Fault::Unsupported("animated AVIF is not read".into()));
+    }
+    plan_of(bytes, &meta(bytes, &top)?)
+}
+
+/// The `meta` box among the top-level boxes, with the bytes of its items located.
+pub fn meta(bytes: &[u8], top: &[Boxed]) -> Result<Meta, Fault> {
+    let found = top.iter().find(|part| part.kind == *b"meta");
+    let mut meta = isobmff::meta(bytes, found.ok_or_else(|| truncated("the container"))?)?;
+    meta.locate(bytes.len())?;
+    Ok(meta)
+}
+
+/// Plans the decoding of a file whose `meta` box was read.
+pub fn plan_of(bytes: &[u8], meta: &Meta) -> Result<Plan, Fault> {
+    let primary = meta.primary;
+    let picture = tiled(bytes, meta, primary)?;
+    let alpha = alpha(bytes, meta).map(|alpha| tiled(bytes, meta, alpha)).transpose()?;
+    if alpha.as_ref().is_some_and(|alpha| alpha.size != picture.size) {
+        return Err(Fault::Unsupported("alpha of another size than the picture's".into()));
+    }
+    let turn = turn(bytes, meta)?;
+    let (colours, profile) = colours(bytes, meta)?;
+    Ok(Plan {
+        size: shown(picture.size, turn),
+        turn,
+        premultiplied: alpha.is_some() && meta.referred(*b"prem", primary).next().is_some(),
+        picture,
+        alpha,
+        colours,
+        profile,
+    })
+}
+
+/// A stored size after a turn.
+pub fn shown(stored: Dimensions, turn: Orientation) -> Dimensions {
+    turn.applied_to(stored)
+}
+
+/// The item that holds the alpha of the primary one.
+pub fn alpha(bytes: &[u8], meta: &Meta) -> Option<u32> {
+    let auxiliary = meta.references.iter().filter(|it| it.kind == *b"auxl");
+    let mut of_primary = auxiliary.filter(|it| it.to.contains(&meta.primary)).map(|it| it.from);
+    of_primary.find(|item| {
+        property(meta, *item, *b"auxC").is_some_and(|part| {
+            let name =
+                bytes.get(part.body.clone()).unwrap_or_default().get(4..).unwrap_or_default();
+            let name = name.split(|byte| *byte == 0).next();
+            name == Some(b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
+        })
+    })
+}
+
+fn property(meta: &Meta, item: u32, kind: Kind) -> Option<&Boxed> {
+    let all = properties(meta, item);
+    all.map(|(part, _)| part).find(|part| part.kind == kind)
+}
+
+fn properties(meta: &Meta, item: u32) -> impl Iterator<Item = (&Boxed, bool)> {
+    let places = meta.items.get(&item).map(|item| item.properties.as_slice()).unwrap_or_default();
+    places.iter().filter_map(|(place, needed)| Some((meta.properties.get(*place)?, *needed)))
+}
+
+/// The size of an item, by its `ispe` property.
+pub fn extent(bytes: &[u8], meta: &Meta, item: u32) -> Result<Dimensions, Fault> {
+    let part = property(meta, item, *b"ispe").ok_or_else(|| corrupt("an image has no size"))?;
+    let mut reader = Reader::new(bytes, part.body.clone());
+    reader.version()?;
+    let size = Dimensions::new(reader.id(true)?, reader.id(true)?);
+    if size.pixels() == 0 {
+        return Err(corrupt("an image has no pixels"));
+    }
+    Ok(size)
+}
+
+fn tiled(bytes: &[u8], meta: &Meta, item: u32) -> Result<Tiled, Fault> {
+    let found = meta.items.get(&item).ok_or_else(|| corrupt("there is no image in the file"))?;
+    understood(meta, item)?;
+    let size = extent(bytes, meta, item)?;
+    match &found.kind {
+        b"av01" => Ok(Tiled { size, tile: size, columns: 1, tiles: vec![coded(meta, item)?] }),
+        b"grid" => grid(bytes, meta, item, &gathered(bytes, &found.extents)),
+        _ => Err(Fault::Unsupported("an image of this kind is not read from AVIF".into())),
+    }
+}
+
+fn coded(meta: &Meta, item: u32) -> Result<Vec<Range<usize>>, Fault> {
+    let found = meta.items.get(&item).filter(|it| it.kind == *b"av01");
+    let extents = found.map(|it| it.extents.clone()).unwrap_or_default();
+    if extents.iter().all(Range::is_empty) {
+        return Err(corrupt("an image has no bytes"));
+    }
+    Ok(extents)
+}
+
+fn grid(bytes: &[u8], meta: &Meta, item: u32, told: &[u8]) -> Result<Tiled, Fault> {
+    let mut reader = Reader::new(told, 0..told.len());
+    reader.byte()?;
+    let wide = reader.byte()? & 1 == 1;
+    let (rows, columns) = (u32::from(reader.byte()?) + 1, u32::from(reader.byte()?) + 1);
+    let size = Dimensions::new(reader.id(wide)?, reader.id(wide)?);
+    let parts: Vec<_> = meta.referred(*b"dimg", item).collect();
+    at_most("tiles", parts.len() as u64, MAX_TILES as u64)?;
+    let first = parts.first().ok_or_else(|| corrupt("a grid has no tiles"))?;
+    let tile = extent(bytes, meta, *first)?;
+    let covers = |length: u32, count: u32, whole: u32| {
+        let (length, count, whole) = (u64::from(length), u64::from(count), u64::from(whole));
+        length * count >= whole && length * (count - 1) < whole
+    };
+    let fits = covers(tile.width, columns, size.width) && covers(tile.height, rows, size.height);
+    if parts.len() as u64 != u64::from(rows) * u64::from(columns) || !fits {
+        return Err(corrupt("the tiles of a grid do not make its picture"));
+    }
+    let mut tiles = Vec::with_capacity(parts.len());
+    for part in parts {
+        understood(meta, part)?;
+        if extent(bytes, meta, part)? != tile {
+            return Err(corrupt("the tiles of a grid differ in size"));
+        }
+        tiles.push(coded(meta, part)?);
+    }
+    Ok(Tiled { size, tile, columns, tiles })
+}
+
+/// The bytes of an item, which may lie in several ranges, in one piece.
+pub fn gathered(bytes: &[u8], extents: &[Range<usize>]) -> Vec<u8> {
+    extents.iter().filter_map(|range| bytes.get(range.clone())).flatten().copied().collect()
+}
+
+/// Passes an item without essential properties that are unknown here: a reader that ignored one would show the picture
+/// wrongly (23008-12, 9.3). A `clap`, which crops, is refused even where it is not essential.
+fn understood(meta: &Meta, item: u32) -> Result<(), Fault> {
+    let unknown = properties(meta, item)
+        .find(|(part, needed)| *needed && !KNOWN.contains(&part.kind) || part.kind == *b"clap");
+    match unknown {
+        Some((part, _)) => {
+            let name = part.kind.escape_ascii();
+            Err(Fault::Unsupported(format!("AVIF with the property {name} is not read")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The turn by the properties `irot`, quarter turns anticlockwise, and `imir`, a mirror. They apply in their order.
+pub fn turn(bytes: &[u8], meta: &Meta) -> Result<Orientation, Fault> {
+    let (mut quarters, mut mirror) = (0, None);
+    for (part, _) in properties(meta, meta.primary) {
+        let mut reader = Reader::new(bytes, part.body.clone());
+        match &part.kind {
+            // A turn after the mirror equals the opposite turn before it.
+            b"irot" if mirror.is_some() => quarters = (quarters + 4 - (reader.byte()? & 3)) % 4,
+            b"irot" => quarters = (quarters + (reader.byte()? & 3)) % 4,
+            b"imir" if mirror.is_none() => mirror = Some(reader.byte()? & 1),
+            b"imir" => return Err(corrupt("the picture is mirrored twice")),
+            _ => {}
+        }
+    }
+    Ok(match (quarters, mirror) {
+        (0, None) => Orientation::Upright,
+        (1, None) => Orientation::Rotated270,
+        (2, None) => Orientation::Rotated180,
+        (_, None) => Orientation::Rotated90,
+        (0, Some(0)) | (2, Some(1)) => Orientation::FlippedVertically,
+        (0 | 2, Some(_)) => Orientation::FlippedHorizontally,
+        (1, Some(0)) | (3, Some(1)) => Orientation::Transposed,
+        (_, Some(_)) => Orientation::Transversed,
+    })
+}
+
+/// What the `colr` properties of the primary item say: code points, and where an ICC profile lies.
+fn colours(bytes: &[u8], meta: &Meta) -> Result<(Option<Colours>, Option<Range<usize>>), Fault> {
+    let (mut colours, mut profile) = (None, None);
+    for (part, _) in properties(meta, meta.primary).filter(|(part, _)| part.kind == *b"colr") {
+        let mut reader = Reader::new(bytes, part.body.clone());
+        match reader.take(4)? {
+            b"nclx" => {
+                let mut code = || reader.number(2).map(|code| u16::try_from(code).unwrap_or(2));
+                let (primaries, transfer, matrix) = (code()?, code()?, code()?);
+                let full_range = reader.byte()? & 0x80 != 0;
+                colours = Some(Colours { primaries, transfer, matrix, full_range });
+            }
+            b"prof" | b"rICC" => profile = Some(reader.rest()),
+            _ => {}
+        }
+    }
+    Ok((colours, profile))
+}

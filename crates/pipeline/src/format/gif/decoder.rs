@@ -1,0 +1,114 @@
+//! GIF decoding by the `gif` crate, with frames composed as their disposal methods say.
+
+use std::io::Cursor;
+use std::num::NonZeroU64;
+
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit};
+
+use crate::format::animation::{Frame, Repeat};
+use crate::format::codec::{FrameSink, Picture, Source};
+use crate::format::survey::Profile;
+use crate::job::Fault;
+use crate::raster::{Channels, Raster, index};
+
+pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
+    let mut decoder = open(source, ColorOutput::Indexed)?;
+    while decoder.read_next_frame().map_err(fault)?.is_some() {}
+    Ok(Profile::Kept)
+}
+
+pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
+    let mut decoder = open(source, ColorOutput::RGBA)?;
+    let frame = decoder.read_next_frame().map_err(fault)?;
+    let frame = frame.ok_or_else(|| Fault::Corrupt("there is no image in the file".into()))?;
+    let mut canvas = Raster::blank(source.survey.size, Channels::Rgba);
+    draw(&mut canvas, frame);
+    Ok(Picture { raster: canvas, profile: None })
+}
+
+pub fn frames(source: &Source<'_>, sink: &mut FrameSink<'_>) -> Result<(), Fault> {
+    let mut decoder = open(source, ColorOutput::RGBA)?;
+    let mut canvas = Raster::blank(source.survey.size, Channels::Rgba);
+    while decoder.next_frame_info().map_err(fault)?.is_some() {
+        let mut buffer = vec![0; decoder.buffer_size()];
+        decoder.read_into_buffer(&mut buffer).map_err(fault)?;
+        let info = decoder.current_frame_info();
+        let mut frame = info.cloned().unwrap_or_default();
+        frame.buffer = buffer.into();
+        let saved = (frame.dispose == DisposalMethod::Previous).then(|| canvas.clone());
+        draw(&mut canvas, &frame);
+        let duration = u32::from(frame.delay) * 10;
+        sink(Frame { raster: canvas.clone(), duration }, repeat(decoder.repeat()))?;
+        match (frame.dispose, saved) {
+            (DisposalMethod::Previous, Some(saved)) => canvas = saved,
+            (DisposalMethod::Background, _) => clear(&mut canvas, &frame),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn open<'a>(source: &Source<'a>, output: ColorOutput) -> Result<Decoder<Cursor<&'a [u8]>>, Fault> {
+    let mut options = DecodeOptions::new();
+    options.set_color_output(output);
+    // No frame comes near this: the survey has compared the size of each with `max_pixels`.
+    let bytes = NonZeroU64::new(source.limits.max_pixels.saturating_mul(4));
+    options.set_memory_limit(bytes.map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
+    options.read_info(Cursor::new(source.bytes)).map_err(fault)
+}
+
+fn repeat(repeat: gif::Repeat) -> Repeat {
+    match repeat {
+        gif::Repeat::Infinite => Repeat::Forever,
+        // The extension counts repetitions after the first showing.
+        gif::Repeat::Finite(more) => Repeat::Times(more.saturating_add(1)),
+    }
+}
+
+/// The rows of a frame that lie on the canvas: for each, the offset in the canvas's pixels and in the frame's.
+fn rows(canvas: &Raster, frame: &gif::Frame<'_>) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let (pitch, top, left) = (canvas.pitch(), usize::from(frame.top), usize::from(frame.left));
+    let beside = left * 4 >= pitch;
+    let below = if beside { 0 } else { index(canvas.size().height).saturating_sub(top) };
+    let width = usize::from(frame.width);
+    (0..usize::from(frame.height).min(below))
+        .map(move |row| ((top + row) * pitch + left * 4, row * width * 4))
+}
+
+/// How many bytes of each row of the frame lie on the canvas.
+fn visible(canvas: &Raster, frame: &gif::Frame<'_>) -> usize {
+    let right = index(canvas.size().width).saturating_sub(frame.left.into());
+    usize::from(frame.width).min(right) * 4
+}
+
+fn draw(canvas: &mut Raster, frame: &gif::Frame<'_>) {
+    let width = visible(canvas, frame);
+    for (to, from) in rows(canvas, frame) {
+        let target = canvas.pixels_mut()[to..to + width].as_chunks_mut::<4>().0;
+        let source = frame.buffer[from..from + width].as_chunks::<4>().0;
+        for (target, source) in target.iter_mut().zip(source) {
+            if source[3] != 0 {
+                *target = *source;
+            }
+        }
+    }
+}
+
+fn clear(canvas: &mut Raster, frame: &gif::Frame<'_>) {
+    let width = visible(canvas, frame);
+    for (to, _) in rows(canvas, frame) {
+        canvas.pixels_mut()[to..to + width].fill(0);
+    }
+}
+
+fn fault(error: DecodingError) -> Fault {
+    let words = error.to_string();
+    match error {
+        DecodingError::UnexpectedEof => Fault::Truncated(words),
+        DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Fault::Truncated(words)
+        }
+        _ if words.contains("truncated") => Fault::Truncated(words),
+        _ => Fault::Corrupt(words),
+    }
+}

@@ -1,0 +1,308 @@
+//! The boxes of a HEIF image as they lie in the file (ISO/IEC 14496-12, 23008-12): items, their bytes, properties and
+//! references.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::format::checked_slice::{corrupt, truncated};
+use crate::job::{Fault, at_most};
+
+pub type Kind = [u8; 4];
+
+/// Boxes, items, extents, properties and references in one file: at most so many of each.
+const MAX_PARTS: usize = 4096;
+/// Longer names of a handler or an item are stripped: they could carry a message.
+const MAX_NAME: usize = 32;
+
+/// A box, as ranges of the file's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boxed {
+    pub kind: Kind,
+    pub whole: Range<usize>,
+    pub body: Range<usize>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub struct Item {
+    pub kind: Kind,
+    /// Where its bytes lie, in order.
+    pub extents: Vec<Range<usize>>,
+    /// Its properties, as indices into [`Meta::properties`], and whether each is essential.
+    pub properties: Vec<(usize, bool)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pub kind: Kind,
+    pub from: u32,
+    pub to: Vec<u32>,
+}
+
+/// The contents of a `meta` box.
+#[derive(Debug, Default)]
+pub struct Meta {
+    pub primary: u32,
+    pub items: BTreeMap<u32, Item>,
+    pub properties: Vec<Boxed>,
+    pub references: Vec<Reference>,
+    /// The body of the `idat` box, where items may keep small data.
+    pub idat: Option<Range<usize>>,
+    /// Whether the box holds anything beside these.
+    pub has_more: bool,
+    locations: Vec<Location>,
+}
+
+/// One extent of the `iloc` box.
+#[derive(Debug)]
+struct Location {
+    item: u32,
+    in_idat: bool,
+    offset: u64,
+    /// 0 means up to the end.
+    length: u64,
+}
+
+/// The boxes in a range of the file, which they must fill.
+pub fn boxes(bytes: &[u8], range: Range<usize>) -> Result<Vec<Boxed>, Fault> {
+    let mut reader = Reader::new(bytes, range);
+    let mut found = Vec::new();
+    while !reader.is_done() {
+        found.push(reader.boxed()?);
+        bounded(found.len())?;
+    }
+    Ok(found)
+}
+
+/// Reads a `meta` box. The extents of its items are empty until [`Meta::locate`].
+pub fn meta(bytes: &[u8], found: &Boxed) -> Result<Meta, Fault> {
+    let mut meta = Meta::default();
+    let mut reader = Reader::new(bytes, found.body.clone());
+    reader.version()?;
+    for part in boxes(bytes, reader.rest())? {
+        let mut reader = Reader::new(bytes, part.body.clone());
+        match &part.kind {
+            b"hdlr" => meta.handler(&mut reader)?,
+            b"pitm" => {
+                let version = reader.version()?;
+                meta.primary = reader.id(version > 0)?;
+            }
+            b"iloc" => meta.locations(&mut reader)?,
+            b"iinf" => meta.infos(bytes, &mut reader)?,
+            b"iref" => meta.references(bytes, &mut reader)?,
+            b"iprp" => meta.item_properties(bytes, reader.rest())?,
+            b"idat" => meta.idat = Some(part.body),
+            _ => meta.has_more = true,
+        }
+    }
+    Ok(meta)
+}
+
+impl Meta {
+    /// Fills in the extents of every item, which must lie in a file of this length.
+    pub fn locate(&mut self, length: usize) -> Result<(), Fault> {
+        for Location { item, in_idat, offset, length: long } in std::mem::take(&mut self.locations)
+        {
+            let all = match (in_idat, &self.idat) {
+                (false, _) => 0..length,
+                (true, Some(idat)) => idat.clone(),
+                (true, None) => return Err(corrupt("an item lies in a box that is not there")),
+            };
+            let start =
+                usize::try_from(offset).ok().and_then(|offset| all.start.checked_add(offset));
+            let start =
+                start.filter(|start| *start <= all.end).ok_or_else(|| truncated("an item"))?;
+            let long = usize::try_from(long).map_err(|_| truncated("an item"))?;
+            let end = if long == 0 { Some(all.end) } else { start.checked_add(long) };
+            let end = end.filter(|end| *end <= all.end).ok_or_else(|| truncated("an item"))?;
+            self.items.entry(item).or_default().extents.push(start..end);
+        }
+        Ok(())
+    }
+
+    /// The items that an item refers to by references of this kind, in order.
+    pub fn referred(&self, kind: Kind, from: u32) -> impl Iterator<Item = u32> + '_ {
+        let of = move |it: &&Reference| it.kind == kind && it.from == from;
+        self.references.iter().filter(of).flat_map(|it| it.to.iter().copied())
+    }
+
+    fn handler(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+        reader.version()?;
+        reader.take(4)?;
+        if reader.take(4)? != b"pict" {
+            return Err(corrupt("the file holds something else than pictures"));
+        }
+        reader.take(12)?;
+        self.has_more |= reader.rest().len() > MAX_NAME;
+        Ok(())
+    }
+
+    fn infos(&mut self, bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let version = reader.version()?;
+        reader.id(version > 0)?;
+        for info in boxes(bytes, reader.rest())? {
+            let mut reader = Reader::new(bytes, info.body);
+            let version = reader.version()?;
+            if info.kind != *b"infe" || !(2..=3).contains(&version) {
+                return Err(corrupt("an item is described in an unknown way"));
+            }
+            let id = reader.id(version > 2)?;
+            reader.take(2)?;
+            self.items.entry(id).or_default().kind = reader.kind()?;
+            self.has_more |= reader.rest().len() > MAX_NAME;
+            bounded(self.items.len())?;
+        }
+        Ok(())
+    }
+
+    fn locations(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let version = reader.version()?;
+        let [sizes, more] = [reader.byte()?, reader.byte()?];
+        let (offset_size, length_size) = (sizes >> 4, sizes & 15);
+        let (base_size, index_size) = (more >> 4, if version > 0 { more & 15 } else { 0 });
+        for _ in 0..reader.id(version > 1)? {
+            let item = reader.id(version > 1)?;
+            let method = if version > 0 { reader.number(2)? & 15 } else { 0 };
+            if reader.number(2)? != 0 || method > 1 {
+                return Err(Fault::Unsupported(
+                    "AVIF whose items lie elsewhere is not read".into(),
+                ));
+            }
+            let base = reader.number(base_size)?;
+            for _ in 0..reader.number(2)? {
+                reader.number(index_size)?;
+                let offset = reader.number(offset_size)?.checked_add(base);
+                let offset = offset.ok_or_else(|| truncated("an item"))?;
+                let length = reader.number(length_size)?;
+                self.locations.push(Location { item, in_idat: method == 1, offset, length });
+                bounded(self.locations.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn references(&mut self, bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let wide = reader.version()? > 0;
+        for found in boxes(bytes, reader.rest())? {
+            let mut reader = Reader::new(bytes, found.body);
+            let from = reader.id(wide)?;
+            let count = reader.number(2)?;
+            let to: Result<Vec<_>, _> = (0..count).map(|_| reader.id(wide)).collect();
+            self.references.push(Reference { kind: found.kind, from, to: to? });
+        }
+        bounded(self.references.iter().map(|it| it.to.len()).sum())
+    }
+
+    fn item_properties(&mut self, bytes: &[u8], range: Range<usize>) -> Result<(), Fault> {
+        for part in boxes(bytes, range)? {
+            match &part.kind {
+                b"ipco" => self.properties = boxes(bytes, part.body)?,
+                b"ipma" => self.associations(&mut Reader::new(bytes, part.body))?,
+                _ => self.has_more = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn associations(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+        let flags = reader.number(4)?;
+        let (wide, size) = (flags >> 24 > 0, if flags & 1 == 1 { 2 } else { 1 });
+        let essential_bit = 1_u64 << (8 * u32::from(size) - 1);
+        for _ in 0..reader.number(4)? {
+            let item = reader.id(wide)?;
+            for _ in 0..reader.byte()? {
+                let told = reader.number(size)?;
+                let place = usize::try_from(told & (essential_bit - 1)).unwrap_or(usize::MAX);
+                // Indices count from 1; 0 stands for no property.
+                if let Some(place) = place.checked_sub(1) {
+                    let essential = told & essential_bit != 0;
+                    let item = self.items.entry(item).or_default();
+                    item.properties.push((place, essential));
+                    bounded(item.properties.len())?;
+                }
+            }
+            bounded(self.items.len())?;
+        }
+        Ok(())
+    }
+}
+
+fn bounded(count: usize) -> Result<(), Fault> {
+    at_most("parts of an AVIF", count as u64, MAX_PARTS as u64)
+}
+
+/// Reads big-endian numbers up to the end of a box.
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a range of the bytes, as far as these reach.
+    pub fn new(bytes: &'a [u8], range: Range<usize>) -> Self {
+        let end = range.end.min(bytes.len());
+        Self { bytes, at: range.start.min(end), end }
+    }
+
+    pub fn rest(&self) -> Range<usize> {
+        self.at..self.end
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.at >= self.end
+    }
+
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.end);
+        let end = end.ok_or_else(|| truncated("a box of the container"))?;
+        let taken = self.bytes.get(self.at..end).ok_or_else(|| truncated("a box"))?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    /// A number of `size` bytes, at most eight. A number of no bytes is 0.
+    pub fn number(&mut self, size: u8) -> Result<u64, Fault> {
+        let bytes = self.take(usize::from(size.min(8)))?;
+        Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Fault> {
+        Ok(self.take(1)?.first().copied().unwrap_or_default())
+    }
+
+    /// A number of two bytes, or of four if it is `wide`.
+    pub fn id(&mut self, wide: bool) -> Result<u32, Fault> {
+        Ok(u32::try_from(self.number(if wide { 4 } else { 2 })?).unwrap_or(u32::MAX))
+    }
+
+    /// The version of a box. Steps over its flags, too.
+    pub fn version(&mut self) -> Result<u8, Fault> {
+        Ok(self.take(4)?.first().copied().unwrap_or_default())
+    }
+
+    fn kind(&mut self) -> Result<Kind, Fault> {
+        self.take(4)?.try_into().map_err(|_| truncated("a box"))
+    }
+
+    fn boxed(&mut self) -> Result<Boxed, Fault> {
+        let start = self.at;
+        let size = self.number(4)?;
+        let kind = self.kind()?;
+        let size = match size {
+            0 => (self.end - start) as u64,
+            1 => self.number(8)?,
+            size => size,
+        };
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
+        let end = end.ok_or_else(|| truncated("a box"))?;
+        if end < self.at {
+            return Err(corrupt("a box is smaller than its header"));
+        }
+        if end > self.end {
+            return Err(truncated("a box"));
+        }
+        let body = self.at..end;
+        self.at = end;
+        Ok(Boxed { kind, whole: start..end, body })
+    }
+}

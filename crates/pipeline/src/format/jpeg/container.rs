@@ -1,0 +1,234 @@
+//! The segments of a JPEG (ITU-T T.81, annex B). Entropy-coded data is skipped to the next marker.
+
+use crate::format::checked_slice::{array, corrupt, slice, truncated};
+use crate::format::survey::{Coding, Profile, Survey};
+use crate::job::{Fault, Limits, at_most};
+use words::dimensions::Dimensions;
+
+const SOI: u8 = 0xD8;
+const EOI: u8 = 0xD9;
+const SOS: u8 = 0xDA;
+const APP0: u8 = 0xE0;
+const APP1: u8 = 0xE1;
+const APP2: u8 = 0xE2;
+const APP14: u8 = 0xEE;
+const APP15: u8 = 0xEF;
+const COM: u8 = 0xFE;
+const EXIF: &[u8] = b"Exif\0\0";
+const ICC: &[u8] = b"ICC_PROFILE\0";
+const JFIF: &[u8] = b"JFIF\0";
+const ADOBE: &[u8] = b"Adobe";
+/// A JFIF header without its thumbnail: name, version, density, and a thumbnail of 0x0.
+const JFIF_LENGTH: usize = 14;
+
+/// The parts of an ICC profile are numbered by one byte, from 1.
+const MAX_PARTS: u64 = 255;
+
+/// One marker with its parameters and, after SOS, its entropy-coded data.
+pub struct Segment<'a> {
+    pub marker: u8,
+    /// Without marker and length.
+    pub payload: &'a [u8],
+    /// The whole segment from its marker on, with the data of a scan.
+    whole: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// The entropy-coded data behind the header of a scan, restart markers included.
+    pub fn data(&self) -> &'a [u8] {
+        self.whole.get(4 + self.payload.len()..).unwrap_or_default()
+    }
+}
+
+/// Calls `visit` with each segment between SOI and EOI.
+pub fn walk<'a>(
+    bytes: &'a [u8],
+    visit: &mut dyn FnMut(Segment<'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    if array::<2>(bytes, 0, "the start of the image")? != [0xFF, SOI] {
+        return Err(corrupt("there is no start marker"));
+    }
+    let mut at = 2;
+    loop {
+        let (start, marker) = marker_at(bytes, at)?;
+        at = start + 2;
+        match marker {
+            EOI => return Ok(()),
+            0x01 | 0xD0..=0xD7 => continue,
+            0x00 | SOI => return Err(corrupt("there is a marker where none may be")),
+            _ => {}
+        }
+        let length = usize::from(u16::from_be_bytes(array(bytes, at, "a segment")?));
+        if length < 2 {
+            return Err(corrupt("a segment is shorter than its length field"));
+        }
+        let payload = &slice(bytes, at, length, "a segment")?[2..];
+        at += length;
+        if marker == SOS {
+            at = scan_end(bytes, at)?;
+        }
+        visit(Segment { marker, payload, whole: &bytes[start..at] })?;
+    }
+}
+
+/// Where the marker at `at` starts behind fill bytes, and its code.
+fn marker_at(bytes: &[u8], mut at: usize) -> Result<(usize, u8), Fault> {
+    loop {
+        let [first, second] = array(bytes, at, "the segments, before the end marker")?;
+        match (first, second) {
+            (0xFF, 0xFF) => at += 1,
+            (0xFF, marker) => return Ok((at, marker)),
+            _ => return Err(corrupt("there are bytes between two segments")),
+        }
+    }
+}
+
+/// Where the entropy-coded data from `at` ends: at the next marker that is neither a restart nor a stuffed byte.
+fn scan_end(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+    loop {
+        at += find_ff(bytes.get(at..).unwrap_or_default()).ok_or_else(|| truncated("a scan"))?;
+        match bytes.get(at + 1) {
+            None => return Err(truncated("a scan")),
+            Some(0x00 | 0xD0..=0xD7) => at += 2,
+            Some(0xFF) => at += 1,
+            Some(_) => return Ok(at),
+        }
+    }
+}
+
+/// Where the first 0xFF is. Looks at 32 bytes in one step, because nearly all bytes of a photo pass here.
+fn find_ff(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let has_ff =
+        |chunk: &[u8; 32]| chunk.iter().fold(0, |all, &byte| all | u8::from(byte == 0xFF)) > 0;
+    let start = 32 * chunks.iter().take_while(|chunk| !has_ff(chunk)).count();
+    let found = bytes.get(start..)?.iter().position(|&byte| byte == 0xFF)?;
+    Some(start + found)
+}
+
+pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
+    let mut findings = Findings::default();
+    walk(bytes, &mut |segment| findings.note(&segment, limits))?;
+    findings.survey()
+}
+
+/// What was found in the segments so far.
+#[derive(Default)]
+struct Findings<'a> {
+    frame: Option<Frame>,
+    scans: u64,
+    adobe: bool,
+    exif: Option<&'a [u8]>,
+    /// The parts of the ICC profile with their numbers.
+    profile: Vec<(u8, &'a [u8])>,
+}
+
+impl<'a> Findings<'a> {
+    fn note(&mut self, segment: &Segment<'a>, limits: &Limits) -> Result<(), Fault> {
+        match segment.marker {
+            // Start of frame; 0xC4, 0xC8 and 0xCC are tables.
+            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
+                let before = self.frame.replace(Frame::read(segment)?);
+                return before.map_or(Ok(()), |_| Err(corrupt("there are two frame headers")));
+            }
+            SOS => {
+                self.scans += 1;
+                at_most("scans", self.scans, limits.max_scans.into())?;
+            }
+            APP14 if segment.payload.starts_with(ADOBE) => self.adobe = true,
+            APP1 if self.exif.is_none() => self.exif = segment.payload.strip_prefix(EXIF),
+            APP2 => {
+                if let Some([number, _, part @ ..]) = segment.payload.strip_prefix(ICC) {
+                    self.profile.push((*number, part));
+                    at_most("parts of colour profile", self.profile.len() as u64, MAX_PARTS)?;
+                    let length: usize = self.profile.iter().map(|(_, part)| part.len()).sum();
+                    at_most("bytes of colour profile", length as u64, limits.max_metadata)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn survey(mut self) -> Result<Survey, Fault> {
+        let frame = self.frame.ok_or_else(|| corrupt("there is no frame header"))?;
+        if self.scans == 0 {
+            return Err(corrupt("there is no scan"));
+        }
+        self.profile.sort_by_key(|(number, _)| *number);
+        let parts: Vec<_> = self.profile.into_iter().map(|(_, part)| part).collect();
+        let profile = parts.concat();
+        Ok(Survey {
+            exif: self.exif.map(<[u8]>::to_vec),
+            profile: (!profile.is_empty()).then_some(profile),
+            coding: frame.coding(self.adobe),
+            ..Survey::of_size(frame.size)
+        })
+    }
+}
+
+/// A frame header.
+struct Frame {
+    size: Dimensions,
+    components: u8,
+    progressive: bool,
+}
+
+impl Frame {
+    fn read(segment: &Segment<'_>) -> Result<Self, Fault> {
+        let [_, h1, h0, w1, w0, components] = array(segment.payload, 0, "the frame header")?;
+        let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
+        let progressive = matches!(segment.marker, 0xC2 | 0xC6 | 0xCA | 0xCE);
+        Ok(Self { size: Dimensions::new(side(w1, w0), side(h1, h0)), components, progressive })
+    }
+
+    fn coding(&self, adobe: bool) -> Coding {
+        match (self.components, adobe, self.progressive) {
+            (4, true, _) => Coding::Inverted,
+            (_, _, true) => Coding::Progressive,
+            _ => Coding::Plain,
+        }
+    }
+}
+
+pub fn strip(bytes: &[u8], _profile: Profile) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend([0xFF, SOI]);
+    walk(bytes, &mut |segment| {
+        match segment.marker {
+            APP0 if segment.payload.starts_with(JFIF) => append_jfif(&mut out, &segment),
+            APP2 if segment.payload.starts_with(ICC) => out.extend(segment.whole),
+            APP14 if segment.payload.starts_with(ADOBE) => out.extend(segment.whole),
+            APP0..=APP15 | COM => {}
+            _ => out.extend(segment.whole),
+        }
+        Ok(())
+    })?;
+    out.extend([0xFF, EOI]);
+    Ok(out)
+}
+
+/// Appends a JFIF header without the thumbnail that it may carry, which is metadata.
+fn append_jfif(out: &mut Vec<u8>, segment: &Segment<'_>) {
+    let Some(header) = segment.payload.get(..JFIF_LENGTH) else {
+        return;
+    };
+    out.extend([0xFF, APP0, 0, 16]);
+    out.extend(&header[..JFIF_LENGTH - 2]);
+    out.extend([0, 0]);
+}
+
+/// Puts the structure behind SOI and the JFIF header, which must come first. One that does not fit into a segment is left
+/// out.
+#[allow(clippy::unnecessary_wraps)] // An entry of the table of formats.
+pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
+    let Ok(length) = u16::try_from(structure.len() + EXIF.len() + 2) else {
+        return Ok(bytes.to_owned());
+    };
+    let at = match bytes.get(2..6) {
+        Some(&[0xFF, APP0, high, low]) => 4 + usize::from(u16::from_be_bytes([high, low])),
+        _ => 2,
+    };
+    let (head, tail) = bytes.split_at(at.min(bytes.len()));
+    Ok([head, &[0xFF, APP1], &length.to_be_bytes(), EXIF, structure, tail].concat())
+}

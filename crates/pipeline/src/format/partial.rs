@@ -1,0 +1,101 @@
+//! An image file of which the beginning is in memory: what a walk through its header reads, and what it finds.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::exif::{self, Orientation};
+use words::dimensions::Dimensions;
+
+/// Segments, chunks or entries that are looked at before a header counts as corrupt.
+pub const PARTS_MAX: u32 = 4096;
+
+/// Bytes of an EXIF structure that are looked at.
+const EXIF_MAX: u64 = 64 << 10;
+
+pub struct Partial<'a> {
+    /// The beginning.
+    pub head: &'a [u8],
+    pub rest: Rest<'a>,
+}
+
+/// What follows the beginning.
+#[derive(Clone, Copy)]
+pub enum Rest<'a> {
+    Nothing,
+    /// Bytes that have not arrived.
+    Later,
+    /// Whatever the file holds behind the beginning.
+    File(&'a File),
+}
+
+/// Why a walk through a header ended early.
+pub enum Stop {
+    NeedMore,
+    Truncated,
+    Corrupt,
+    Io(io::Error),
+}
+
+/// What was found in a header so far.
+#[derive(Default)]
+pub struct Found {
+    stored: Option<Dimensions>,
+    /// `None` while the bytes that were read do not tell.
+    pub orientation: Option<Orientation>,
+}
+
+impl Found {
+    /// The size with the orientation applied, as far as both were found.
+    pub fn shown(&self) -> Option<Dimensions> {
+        self.stored.map(|stored| self.orientation.unwrap_or_default().applied_to(stored))
+    }
+
+    /// Notes the size of the stored pixels; the first one counts. Errors: `Corrupt` if a side is zero.
+    pub fn size(&mut self, width: impl Into<u32>, height: impl Into<u32>) -> Result<(), Stop> {
+        let size = Dimensions::new(width.into(), height.into());
+        if size.pixels() == 0 {
+            return Err(Stop::Corrupt);
+        }
+        self.stored.get_or_insert(size);
+        Ok(())
+    }
+
+    /// Notes the orientation in an EXIF structure; the first one counts.
+    pub fn exif(&mut self, structure: &[u8]) {
+        self.orientation.get_or_insert(exif::orientation(structure));
+    }
+}
+
+impl Partial<'_> {
+    pub fn bytes<const N: usize>(&self, at: u64) -> Result<[u8; N], Stop> {
+        let mut buffer = [0; N];
+        self.fill(at, &mut buffer).map(|()| buffer)
+    }
+
+    /// An EXIF structure, or as much of a longer one as is looked at.
+    pub fn exif(&self, at: u64, length: u64) -> Result<Vec<u8>, Stop> {
+        let mut buffer = vec![0; usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?];
+        self.fill(at, &mut buffer).map(|()| buffer)
+    }
+
+    fn fill(&self, at: u64, buffer: &mut [u8]) -> Result<(), Stop> {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        if let Some(bytes) = self.head.get(start..end) {
+            buffer.copy_from_slice(bytes);
+            return Ok(());
+        }
+        match self.rest {
+            Rest::Nothing => Err(Stop::Truncated),
+            Rest::Later => Err(Stop::NeedMore),
+            Rest::File(file) => {
+                file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+                    // Offsets above i64::MAX, which a hostile header may name, are EINVAL.
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Stop::Truncated,
+                    _ => Stop::Io(error),
+                })
+            }
+        }
+    }
+}

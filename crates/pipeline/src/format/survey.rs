@@ -1,0 +1,66 @@
+//! What a walk through a container finds, without decoding any pixels. A container that walks to its end may still hold
+//! damaged pixels.
+
+use crate::exif::{self, Orientation};
+use crate::job::{Fault, Limits, at_most};
+use words::dimensions::Dimensions;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// As the pixels lie in the file, before any EXIF orientation.
+    pub size: Dimensions,
+    /// 1 for a still image.
+    pub frames: u32,
+    /// A TIFF structure, without the prefix that a JPEG puts before it.
+    pub exif: Option<Vec<u8>>,
+    /// The ICC profile, where the container holds it uncompressed.
+    pub profile: Option<Vec<u8>>,
+    pub coding: Coding,
+}
+
+/// How the pixels are coded, as far as a decoder or a re-encoding needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    Plain,
+    /// A JPEG in several scans of growing detail.
+    Progressive,
+    /// A CMYK JPEG whose values count light instead of ink, as Adobe's programs write it.
+    Inverted,
+}
+
+/// Whether the ICC profile of a stripped file stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Kept,
+    /// It cannot be read, or is larger than metadata may be.
+    Dropped,
+}
+
+impl Survey {
+    /// A still image of which nothing but the size was found.
+    pub fn of_size(size: Dimensions) -> Self {
+        Self { size, frames: 1, exif: None, profile: None, coding: Coding::Plain }
+    }
+
+    pub fn orientation(&self) -> Orientation {
+        self.exif.as_deref().map(exif::orientation).unwrap_or_default()
+    }
+
+    /// The size as a viewer shows it that obeys the orientation.
+    pub fn shown(&self) -> Dimensions {
+        self.orientation().applied_to(self.size)
+    }
+
+    /// Passes a survey whose frames are not empty and within the limits.
+    pub fn checked(self, limits: &Limits) -> Result<Self, Fault> {
+        if self.size.width == 0 || self.size.height == 0 {
+            return Err(Fault::Corrupt(format!("the image is {}", self.size)));
+        }
+        let pixels = self.size.pixels();
+        at_most("pixels", pixels, limits.max_pixels)?;
+        at_most("frames", self.frames.into(), limits.max_frames.into())?;
+        let total = pixels.saturating_mul(self.frames.into());
+        at_most("pixels of all frames", total, limits.total_pixels())?;
+        Ok(self)
+    }
+}

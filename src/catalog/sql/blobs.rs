@@ -1,0 +1,181 @@
+//! Blobs and stores in SQL: keys are reserved, blobs are stored, doomed and forgotten.
+
+use super::columns::{content_values, key, name, number};
+use super::linking::note;
+use super::reservations::Reserved;
+use super::{Db, Error, SqlCatalog, sweep, values};
+use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
+use words::attachment::{BlobKey, Content, StoreId};
+use words::digest::Digest;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+/// Numbers of blobs that one transaction takes.
+const BLOCK: u64 = 1024;
+
+impl Blobs for SqlCatalog {
+    fn store(&self, name: &Name) -> Result<StoreId, Error> {
+        self.find_or_add(|db| store(db, name), |db| add_store(db, name))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+        let sql = "SELECT s.id, s.name, coalesce(h.blobs, 0), coalesce(h.bytes, 0) \
+                   FROM (SELECT 0 AS id, NULL AS name UNION ALL SELECT id, name FROM stores) s \
+                   LEFT JOIN held h ON h.store = s.id ORDER BY s.id";
+        self.engine.read(|db| {
+            db.all(sql, &[], |row| {
+                let id = StoreId(number(row, 0)?);
+                let name = if id == StoreId::default() { None } else { Some(name(row, 1)?) };
+                Ok(StoreRecord { id, name, blobs: number(row, 2)?, bytes: number(row, 3)? })
+            })
+        })
+    }
+
+    fn reserve(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        // The oldest, if two threads stored the same bytes at once.
+        let sql = "SELECT id, digest, store FROM blobs WHERE digest = ? AND store = ? \
+                   AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 1";
+        let find = |db: &Db| db.first(sql, values![&digest, store], |row| key(row, 0));
+        if let Some(key) = self.engine.read(find)? {
+            return Ok(Reservation::Stored(key));
+        }
+        let key = BlobKey { store, digest, generation: self.next_generation()? };
+        let reserved = Reserved { key, at: now };
+        if !self.reservations.add(reserved) {
+            self.engine.write(|db| note(db, &[reserved]))?;
+        }
+        Ok(Reservation::New(key))
+    }
+
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+        let sql =
+            "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND stored IS NOT NULL AND doomed = 0";
+        self.engine.write(|db| {
+            let reserved: Vec<_> = pending.iter().map(|&key| Reserved { key, at: now }).collect();
+            note(db, &reserved)?;
+            let mut stored = Vec::new();
+            for key in pending {
+                if db.exists(sql, values![key.generation, &key.digest])? {
+                    stored.push(*key);
+                }
+            }
+            Ok(stored)
+        })
+    }
+
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+        let sql = "SELECT coalesce(length, 0) FROM blobs WHERE id = ? AND digest = ?";
+        self.engine.read(|db| {
+            let length = |key: &BlobKey| {
+                let values = values![key.generation, &key.digest];
+                Ok(db.first(sql, values, |row| number(row, 0))?.unwrap_or(0))
+            };
+            keys.iter().map(length).collect()
+        })
+    }
+
+    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
+        let sql = "SELECT id, digest, store FROM blobs \
+                   WHERE id > ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT ?";
+        let after = after.map_or(0, |key| key.generation);
+        self.engine.read(|db| db.all(sql, values![after, limit], |row| key(row, 0)))
+    }
+
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
+        // A sweep looks for old reservations in the database.
+        let old = self.reservations.until(reserved, limit);
+        let doomed = self.engine.write(|db| {
+            note(db, &old)?;
+            sweep::doom(db, retired, reserved, limit)
+        })?;
+        self.reservations.remove(&old);
+        Ok(doomed)
+    }
+
+    fn doomable(
+        &self,
+        retired: Timestamp,
+        reserved: Timestamp,
+        limit: usize,
+    ) -> Result<Doomed, Error> {
+        let old = self.reservations.until(reserved, limit);
+        self.engine.dry_run(|db| {
+            note(db, &old)?;
+            sweep::doom(db, retired, reserved, limit)
+        })
+    }
+
+    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
+        let sql = "DELETE FROM blobs WHERE id = ? AND digest = ? AND doomed = 1";
+        self.engine.write(|db| {
+            for key in keys {
+                db.execute(sql, values![key.generation, &key.digest])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl SqlCatalog {
+    /// A number that no other blob has. Most calls need no transaction.
+    fn next_generation(&self) -> Result<u64, Error> {
+        loop {
+            if let Some(generation) = self.reservations.next() {
+                return Ok(generation);
+            }
+            let first = self.engine.write(|db| db.take_blob_numbers(BLOCK))?;
+            self.reservations.supply(first..first.saturating_add(BLOCK));
+        }
+    }
+}
+
+fn store(db: &Db, name: &Name) -> Result<Option<StoreId>, Error> {
+    let sql = "SELECT id FROM stores WHERE name = ?";
+    db.first(sql, values![name], |row| number(row, 0).map(StoreId))
+}
+
+fn add_store(db: &Db, name: &Name) -> Result<StoreId, Error> {
+    if let Some(known) = store(db, name)? {
+        return Ok(known);
+    }
+    let sql = "INSERT INTO stores (name) VALUES (?) RETURNING id";
+    db.first(sql, values![name], |row| number(row, 0).map(StoreId))?.ok_or(Error::Missing)
+}
+
+/// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
+pub(super) fn require(db: &Db, key: BlobKey) -> Result<(), Error> {
+    let sql = "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND doomed = 0";
+    let exists = db.exists(sql, values![key.generation, &key.digest])?;
+    if exists { Ok(()) } else { Err(Error::BlobGone(key)) }
+}
+
+/// Marks a blob as used. The first time also notes what it holds, and when it was stored: at `now`, or if that is not given,
+/// when it was reserved.
+pub(super) fn claim(
+    db: &Db,
+    key: BlobKey,
+    content: &Content,
+    now: Option<Timestamp>,
+) -> Result<(), Error> {
+    let id = key.generation;
+    db.execute("UPDATE blobs SET idle = 0 WHERE id = ? AND idle = 1", values![id])?;
+    let sql = "UPDATE blobs SET stored = coalesce(?, reserved), media_type = ?, length = ?, \
+               width = ?, height = ? WHERE id = ? AND stored IS NULL";
+    let [media_type, length, width, height] = content_values(content);
+    db.execute(sql, &[now.into(), media_type, length, width, height, id.into()]).map(drop)
+}
+
+/// Leaves the blob to the next sweep if no attachment, original or other blob's variant uses it. Its reservation does not hold
+/// the sweep back: a writer that has it as [`Reservation::Stored`] is told that it is gone, and stores the bytes again.
+pub(super) fn release(db: &Db, blob: u64) -> Result<(), Error> {
+    let sql = "UPDATE blobs SET idle = 1, reserved = 0 WHERE id = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM attachments WHERE original = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM variants WHERE blob = ?1 AND original <> ?1)";
+    db.execute(sql, values![blob]).map(drop)
+}

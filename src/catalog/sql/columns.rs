@@ -1,0 +1,263 @@
+//! How each value of the catalogue lies in columns: lists of columns, and their way to values and back.
+
+use super::{Error, Row, Value};
+use words::attachment::{
+    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
+    TableId, Times, VariantId,
+};
+use words::digest::Digest;
+use words::dimensions::Dimensions;
+use words::link::Link;
+use words::media_type::MediaType;
+use words::place::{Folder, Place};
+use words::rendition::VariantRecord;
+use words::row::RowRecord;
+use words::scratch::{Arrival, ScratchRecord};
+use words::slot::Name;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
+
+/// The columns that [`row_record`] reads.
+macro_rules! row_columns {
+    () => {
+        "id, tab, name, uid, gid, mode, accessed, modified, changed"
+    };
+}
+
+/// The columns that [`attachment`] reads, of [`attachment_tables`].
+macro_rules! attachment_columns {
+    () => {
+        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
+         s.id, s.digest, s.store, s.media_type, s.length, s.width, s.height, \
+         a.id, a.uid, a.gid, a.mode, a.accessed, a.modified, a.changed, \
+         a.committed, a.version, a.filename, a.links, a.source"
+    };
+}
+
+/// `attachments a` with its blob `b` and, where the bytes as they were sent are kept, their blob `s`.
+macro_rules! attachment_tables {
+    () => {
+        "attachments a JOIN blobs b ON b.id = a.blob LEFT JOIN blobs s ON s.id = a.original "
+    };
+}
+
+/// The columns that [`variant_record`] reads, of `variants v` with its blob `b` and its original's blob `o`.
+macro_rules! variant_columns {
+    () => {
+        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
+         v.id, v.name, o.id, o.digest, o.store, coalesce(o.stored, o.reserved)"
+    };
+}
+
+/// The columns that [`scratch_record`] reads.
+macro_rules! scratch_columns {
+    () => {
+        "id, row_id, field, name, file, uid, gid, mode, created, waiting, becomes, taken"
+    };
+}
+
+/// The statement that takes [`access_values`]: rows and attachments have these columns under the same names.
+macro_rules! set_access {
+    ($table:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET uid = ?, gid = ?, mode = ?, accessed = ?, modified = ?, changed = ? WHERE id = ?"
+        )
+    };
+}
+
+/// The first column after those of [`attachment`].
+pub(super) const AFTER_ATTACHMENT: usize = 26;
+
+pub(super) use {
+    attachment_columns, attachment_tables, row_columns, scratch_columns, set_access,
+    variant_columns,
+};
+
+macro_rules! ids {
+    ($($id:ident)*) => {
+        $(impl From<$id> for Value<'_> {
+            fn from(id: $id) -> Self {
+                id.0.into()
+            }
+        })*
+    };
+}
+ids!(TableId RowId AttachmentId VariantId ScratchId StoreId Timestamp);
+
+impl<'v> From<&'v Name> for Value<'v> {
+    fn from(name: &'v Name) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl<'v> From<&'v Digest> for Value<'v> {
+    fn from(digest: &'v Digest) -> Self {
+        digest.as_bytes().as_slice().into()
+    }
+}
+
+/// An optional name in a key: the empty text for none, since a column of a key cannot hold NULL.
+pub(super) fn or_empty(name: Option<&Name>) -> &str {
+    name.map_or("", Name::as_str)
+}
+
+/// The values of [`set_access`].
+pub(super) fn access_values(id: u64, access: Access, times: Times) -> [Value<'static>; 7] {
+    let Times { accessed, modified, changed } = times;
+    [
+        access.uid.into(),
+        access.gid.into(),
+        access.mode.into(),
+        accessed.into(),
+        modified.into(),
+        changed.into(),
+        id.into(),
+    ]
+}
+
+/// Four columns: media type, length, width, height.
+pub(super) fn content_values(content: &Content) -> [Value<'_>; 4] {
+    let (width, height) = content.dimensions.map(|size| (size.width, size.height)).unzip();
+    [content.media_type.as_str().into(), content.length.into(), width.into(), height.into()]
+}
+
+pub(super) fn row_record(row: &Row) -> Result<RowRecord, Error> {
+    Ok(RowRecord {
+        id: RowId(number(row, 0)?),
+        table: TableId(number(row, 1)?),
+        name: name(row, 2)?,
+        access: access(row, 3)?,
+        times: times(row, 6)?,
+    })
+}
+
+pub(super) fn attachment(row: &Row) -> Result<Attachment, Error> {
+    let original =
+        |at| Ok(Box::new(Original { blob: key(row, at)?, content: content(row, at + 3)? }));
+    Ok(Attachment {
+        id: AttachmentId(number(row, 14)?),
+        blob: key(row, 0)?,
+        content: content(row, 3)?,
+        access: access(row, 15)?,
+        times: times(row, 18)?,
+        committed: Timestamp(row.int(21)?),
+        version: number(row, 22)?,
+        original_filename: row.text(23)?.to_owned(),
+        links: number(row, 24)?,
+        source: optional(row, 25, |at| row.text(at).map(str::to_owned))?,
+        original: optional(row, 7, original)?,
+    })
+}
+
+/// The columns of [`attachment`], then row, field, item, written name and position of a link to it.
+pub(super) fn link(row: &Row) -> Result<Link, Error> {
+    const AT: usize = AFTER_ATTACHMENT;
+    Ok(Link {
+        place: place(row, AT)?,
+        written: name(row, AT + 3)?,
+        attachment: attachment(row)?,
+        position: number(row, AT + 4)?,
+    })
+}
+
+pub(super) fn variant_record(row: &Row) -> Result<VariantRecord, Error> {
+    let text = row.text(8)?;
+    Ok(VariantRecord {
+        id: VariantId(number(row, 7)?),
+        original: key(row, 9)?,
+        variant: Variant::parse(text).ok_or_else(|| corrupt("a variant", text))?,
+        blob: key(row, 0)?,
+        content: content(row, 3)?,
+        committed: Timestamp(row.int(12)?),
+    })
+}
+
+pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord, Error> {
+    Ok(ScratchRecord {
+        id: ScratchId(number(row, 0)?),
+        folder: Folder { row: RowId(number(row, 1)?), field: optional_name(row, 2)? },
+        name: name(row, 3)?,
+        file: row.text(4)?.to_owned(),
+        access: access(row, 5)?,
+        created: Timestamp(row.int(8)?),
+        arrival: arrival(row, 9)?,
+    })
+}
+
+/// Three columns: whether it waits, its row, its digest.
+fn arrival(row: &Row, at: usize) -> Result<Arrival, Error> {
+    Ok(Arrival {
+        waiting: row.int(at)? != 0,
+        becomes: optional(row, at + 1, |at| number(row, at).map(RowId))?,
+        taken: optional(row, at + 2, |at| digest(row, at))?,
+    })
+}
+
+/// Three columns: row, field and item.
+pub(super) fn place(row: &Row, at: usize) -> Result<Place, Error> {
+    let item = optional_name(row, at + 2)?;
+    Ok(Place { row: RowId(number(row, at)?), field: name(row, at + 1)?, item })
+}
+
+/// Three columns: generation, digest and store.
+pub(super) fn key(row: &Row, at: usize) -> Result<BlobKey, Error> {
+    let store = StoreId(number(row, at + 2)?);
+    Ok(BlobKey { store, digest: digest(row, at + 1)?, generation: number(row, at)? })
+}
+
+fn digest(row: &Row, at: usize) -> Result<Digest, Error> {
+    let bytes = row.bytes(at)?;
+    let digest = bytes.try_into().map(Digest::from_bytes);
+    digest.map_err(|_| corrupt("a digest", &format!("{bytes:?}")))
+}
+
+/// The empty text is no name, see [`or_empty`].
+fn optional_name(row: &Row, at: usize) -> Result<Option<Name>, Error> {
+    if row.text(at)?.is_empty() { Ok(None) } else { name(row, at).map(Some) }
+}
+
+pub(super) fn name(row: &Row, at: usize) -> Result<Name, Error> {
+    let text = row.text(at)?;
+    Name::parse(text).map_err(|_| corrupt("a name", text))
+}
+
+/// An integer of SQL is signed; no number of the catalogue is negative.
+pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T, Error> {
+    let value = row.int(at)?;
+    T::try_from(value).map_err(|_| corrupt("a number", &value.to_string()))
+}
+
+/// None where the first column is NULL.
+pub(super) fn optional<T>(
+    row: &Row,
+    at: usize,
+    read: impl FnOnce(usize) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    if row.is_null(at)? { Ok(None) } else { read(at).map(Some) }
+}
+
+/// Four columns: media type, length, width, height.
+fn content(row: &Row, at: usize) -> Result<Content, Error> {
+    let text = row.text(at)?;
+    let media_type = MediaType::parse(text).ok_or_else(|| corrupt("a media type", text))?;
+    let size = |at| Ok(Dimensions::new(number(row, at)?, number(row, at + 1)?));
+    let dimensions = optional(row, at + 2, size)?;
+    Ok(Content { media_type, length: number(row, at + 1)?, dimensions })
+}
+
+/// Three columns: owner, group, mode.
+fn access(row: &Row, at: usize) -> Result<Access, Error> {
+    Ok(Access { uid: number(row, at)?, gid: number(row, at + 1)?, mode: number(row, at + 2)? })
+}
+
+/// Three columns: accessed, modified, changed.
+fn times(row: &Row, at: usize) -> Result<Times, Error> {
+    let time = |at| row.int(at).map(Timestamp);
+    Ok(Times { accessed: time(at)?, modified: time(at + 1)?, changed: time(at + 2)? })
+}
+
+pub(super) fn corrupt(what: &str, found: &str) -> Error {
+    Error::Corrupt(format!("{found:?} is not {what}"))
+}

@@ -1,0 +1,66 @@
+//! The catalogue over an SQL engine: its statements, and what they mean.
+//!
+//! A file implements a noun beside the statements of that noun. What a statement needs of the engine is in the `use` below: a
+//! connection, its rows and values, and transactions.
+//!
+//! The statements are in the SQL that `SQLite` and `PostgreSQL` share, but for two things that an engine has to translate or to
+//! define: parameters (`?`, `?1`), and `max` of two values. What else differs is a function of the engine (`sqlite/dialect.rs`).
+
+mod attachments;
+mod blobs;
+mod columns;
+#[cfg(test)]
+mod costs;
+mod linking;
+mod links;
+mod quotas;
+mod rehome;
+mod reservations;
+mod revise;
+mod rows;
+mod scratch;
+mod slots;
+mod summary;
+mod sweep;
+mod trash;
+mod variants;
+
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use words::quota::Limits;
+
+use crate::catalog::Error;
+use crate::catalog::sqlite::{Db, Row, Sqlite, Value, values};
+use crate::catalog::summary::Totals;
+use reservations::Reservations;
+
+/// A [`Catalog`](super::Catalog) in a database.
+pub struct SqlCatalog {
+    engine: Sqlite,
+    reservations: Reservations,
+    /// Guards the totals as they were counted last, and the commits before that. Held only to copy or to replace them.
+    totals: Mutex<Option<(u64, Totals)>>,
+    /// Guards the quotas. Held only to take or to replace them.
+    limits: RwLock<Arc<Limits>>,
+}
+
+impl SqlCatalog {
+    pub fn new(engine: Sqlite) -> Self {
+        Self {
+            engine,
+            reservations: Reservations::default(),
+            totals: Mutex::default(),
+            limits: RwLock::default(),
+        }
+    }
+
+    /// Reads an entry, and adds it in a transaction if there is none: most calls find it.
+    fn find_or_add<T>(
+        &self,
+        find: impl FnOnce(&Db) -> Result<Option<T>, Error>,
+        add: impl Fn(&Db) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.engine.read(find)?.map_or_else(|| self.engine.write(add), Ok)
+    }
+}

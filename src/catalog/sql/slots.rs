@@ -1,0 +1,143 @@
+//! Slots in SQL: their links are read, and each change is one transaction that keeps to the quotas.
+
+use super::columns::{attachment_columns, attachment_tables, link, number};
+use super::linking::Linked;
+use super::links::{self, link_query};
+use super::quotas::{of_move, of_publication, of_share};
+use super::rehome::rehome;
+use super::revise::revise;
+use super::{Db, Error, SqlCatalog, attachments, blobs, rows, values};
+use crate::catalog::slots::{Destination, Publication, Published, Rehoming, Revision, Slots};
+use words::access::{Fixed, Terms};
+use words::attachment::{Attachment, AttachmentId, RowId};
+use words::link::{Collision, Link};
+use words::place::Place;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+impl Slots for SqlCatalog {
+    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
+        self.engine.read(|db| links::find(db, place))
+    }
+
+    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        let sql = concat!(link_query!(), "WHERE l.row_id = ? ORDER BY l.field, l.position, l.item");
+        self.engine.read(|db| db.all(sql, values![row], link))
+    }
+
+    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.item = '' ORDER BY l.field");
+        self.engine.read(|db| db.all(sql, values![row], link))
+    }
+
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        let sql = concat!(
+            link_query!(),
+            "WHERE l.row_id = ? AND l.field = ? AND l.item <> '' ORDER BY l.position, l.item"
+        );
+        self.engine.read(|db| db.all(sql, values![row, field], link))
+    }
+
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM links WHERE row_id = ? AND field = ? AND item <> ''";
+        let count =
+            self.engine.read(|db| db.first(sql, values![row, field], |row| number(row, 0)))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn revise(
+        &self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>, Error> {
+        self.engine.write(|db| revise(db, row, revisions, now))
+    }
+
+    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
+        let linked = linked(publication);
+        let accounts = |db: &Db| of_publication(db, publication);
+        self.link_within(&linked, accounts, |db| publish(db, publication))
+    }
+
+    fn share(
+        &self,
+        id: AttachmentId,
+        to: Destination,
+        fixed: Fixed,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        let accounts = |db: &Db| of_share(db, id, to.place, fixed);
+        self.write_within(accounts, |db| links::share(db, id, to, fixed, now))
+    }
+
+    fn put_back(
+        &self,
+        id: AttachmentId,
+        to: &Place,
+        written: &Name,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let to = Destination { place: to, written, collision: Collision::Refuse };
+        self.engine.write(|db| links::share(db, id, to, Fixed::default(), now).map(drop))
+    }
+
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+        self.engine.write(|db| links::unlink(db, place, now))
+    }
+
+    fn move_link(
+        &self,
+        from: &Place,
+        to: Destination,
+        terms: Terms,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>, Error> {
+        let accounts = |db: &Db| of_move(db, from, to.place, terms);
+        self.write_within(accounts, |db| links::move_link(db, from, to, terms, now))
+    }
+
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+        let Rehoming { from, to, blob, original, .. } = rehoming;
+        let linked: Vec<_> = [*blob].into_iter().chain(*original).map(Linked::perhaps).collect();
+        let accounts = |db: &Db| of_move(db, from, to, rehoming.terms());
+        self.link_within(&linked, accounts, |db| rehome(db, rehoming))
+    }
+}
+
+fn linked(publication: &Publication) -> Vec<Linked<'_>> {
+    let original = publication.original.as_ref().map(|it| (it.blob, &it.content));
+    let all = [(publication.blob, &publication.content)].into_iter().chain(original);
+    all.map(|(key, content)| Linked { key, stored: Some((content, publication.now)) }).collect()
+}
+
+fn publish(db: &Db, publication: &Publication) -> Result<Published, Error> {
+    let Publication { place, written, blob, content, now, .. } = publication;
+    rows::require(db, place.row)?;
+    blobs::require(db, *blob)?;
+    if let Some(original) = &publication.original {
+        blobs::require(db, original.blob)?;
+        blobs::claim(db, original.blob, &original.content, Some(*now))?;
+    }
+    blobs::claim(db, *blob, content, Some(*now))?;
+    let there = links::find(db, place)?;
+    let (id, lost) = match &there {
+        Some(link) if link.attachment.blob == *blob => {
+            attachments::renew(db, link.attachment.id, publication)?;
+            (link.attachment.id, None)
+        }
+        _ => {
+            let version = there.as_ref().map_or(1, |link| link.attachment.version + 1);
+            (attachments::add(db, publication, version)?, there.as_ref())
+        }
+    };
+    for (name, value) in &publication.attributes {
+        attachments::put_attribute(db, id, name, value)?;
+    }
+    links::put(db, place, written, id, *now)?;
+    let displaced = lost.map(|lost| attachments::lose(db, lost, *now)).transpose()?;
+    if there.is_none_or(|link| link.attachment.id != id || link.written != *written) {
+        rows::touch(db, place.row, *now)?;
+    }
+    Ok(Published { attachment: attachments::require(db, id)?, displaced })
+}

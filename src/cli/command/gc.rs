@@ -1,0 +1,100 @@
+//! `mediafs gc`: sweeps at once. A running daemon sweeps on request, because it holds the library; without one this process opens
+//! the library.
+
+use clap::Args;
+
+use crate::cli::assembly;
+use crate::cli::control::{self, Request, Response};
+use crate::cli::error::Error;
+use crate::cli::print::say;
+use crate::config::Config;
+use crate::library::Library;
+use crate::library::keep::sweeper::{Patience, Swept};
+
+/// Delete blobs that no name leads to any more
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mediafs gc --dry-run               what would go?
+  mediafs gc                         what nobody can want back
+  mediafs gc --now                   also what was removed a moment ago ([library] hold)
+  mediafs gc --now --empty-trash     also what lies in /trash ([library] trash)
+
+What fields with `delete_orphan = false` have lost stays in any case.")]
+pub struct Gc {
+    /// Do not wait until what was removed has been held its time
+    #[arg(long)]
+    now: bool,
+
+    /// Do not leave the trash its time either
+    #[arg(long, requires = "now")]
+    empty_trash: bool,
+
+    /// Only say what would be deleted
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Gc {
+    pub fn run(&self, config: &Config) -> Result<(), Error> {
+        let Self { now, dry_run, empty_trash } = *self;
+        let request = Request::Gc { now, dry_run, empty_trash };
+        let response = match control::ask(&config.library.path, &request)? {
+            Some(response) => response,
+            None => sweep(&assembly::open(config)?, patience(now, empty_trash), dry_run)?,
+        };
+        match response {
+            Response::Swept { attachments, blobs, bytes } => {
+                say(report(attachments, (blobs, bytes), dry_run))
+            }
+            Response::Error { error } => Err(Error::Refused(error)),
+            _ => Err(Error::ControlAnswer),
+        }
+    }
+}
+
+/// The patience that the options ask for.
+pub fn patience(now: bool, empty_trash: bool) -> Patience {
+    match (now, empty_trash) {
+        (true, true) => Patience::None,
+        (true, false) => Patience::Trash,
+        (false, _) => Patience::Hold,
+    }
+}
+
+/// Sweeps, or counts what a sweep would delete.
+pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Response, Error> {
+    let swept = if dry_run {
+        library.sweeper.sweepable(patience)?
+    } else {
+        library.sweeper.sweep(patience)?
+    };
+    let Swept { attachments, blobs, bytes } = swept;
+    Ok(Response::Swept { attachments: attachments as u64, blobs: blobs as u64, bytes })
+}
+
+/// `deleted 3 blobs of 2 attachments, 57712 bytes`. Counts one blob for each unshared original and one for each variant.
+fn report(attachments: u64, (blobs, bytes): (u64, u64), dry_run: bool) -> String {
+    let verb = if dry_run { "would delete" } else { "deleted" };
+    let plural =
+        |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let (blobs, bytes) = (plural(blobs, "blob"), plural(bytes, "byte"));
+    format!("{verb} {blobs} of {}, {bytes}", plural(attachments, "attachment"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_says_what_went_or_would_go() {
+        assert_eq!(report(1, (3, 1), false), "deleted 3 blobs of 1 attachment, 1 byte");
+        assert_eq!(report(0, (0, 0), true), "would delete 0 blobs of 0 attachments, 0 bytes");
+    }
+
+    #[test]
+    fn what_lies_in_the_trash_goes_before_its_time_only_if_both_are_asked_for() {
+        assert_eq!(patience(false, false), Patience::Hold);
+        assert_eq!(patience(true, false), Patience::Trash);
+        assert_eq!(patience(true, true), Patience::None);
+    }
+}

@@ -1,0 +1,239 @@
+//! `mediafs mount`: serves the tree in the foreground until a signal or an unmount ends it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::catalog::sqlite::Loss;
+use crate::cli::assembly;
+use crate::cli::command::gc;
+use crate::cli::command::orphans;
+use crate::cli::command::reading;
+use crate::cli::command::refused;
+use crate::cli::command::restore;
+use crate::cli::command::show;
+use crate::cli::control::{self, Request, Response};
+use crate::cli::descriptors;
+use crate::cli::error::Error;
+use crate::cli::mount_options::Options;
+use crate::cli::print::chain;
+use crate::cli::service;
+use crate::cli::signal::{Ender, Reason, Stop};
+use crate::cli::store_folders;
+use crate::cli::stream;
+use crate::config::Config;
+use crate::fence::Fence;
+use crate::fuse::mount::device::{Settings, check_device};
+use crate::fuse::mount::mountpoint::Mountpoint;
+use crate::fuse::{self, Mounted};
+use crate::tree::Tree;
+use crate::tree::kernel::change::Change;
+use crate::tree::open::processes::Processes;
+use words::attachment::AttachmentId;
+use words::schema::Schema;
+use words::timestamp::Timestamp;
+use words::variant::Variant;
+
+/// How long open drafts may take to be closed after an unmount (CONTRACT 9).
+const DRAIN: Duration = Duration::from_secs(30);
+/// The least threads. A request that waits for the disk blocks its thread, and others must still be answered.
+const MIN_THREADS: usize = 4;
+/// The most stored files that are kept open for the next open. Each takes some kilobytes of the kernel's memory.
+const KEPT_OPEN: usize = 32_768;
+
+/// Mount the tree, in the foreground, until Ctrl-C or `mediafs unmount`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mediafs mount ./media
+  mediafs --config /etc/mediafs/site.toml mount -o allow_other /srv/media
+  mediafs mount --read-only -o allow_other /srv/www/media
+
+'mounted on MOUNTPOINT' is printed once requests are answered.
+Where there is no library one is made, and the log says so.
+SIGINT, SIGTERM, SIGHUP and SIGQUIT unmount; open files get 30 s to be closed.")]
+pub struct Mount {
+    /// Mount options, separated by commas: `allow_other`, `ro`
+    #[arg(short = 'o', value_name = "OPTS")]
+    options: Vec<String>,
+
+    /// Serve those who only read, as a web server does, beside the daemon that writes or without one; the same as `-o ro`
+    #[arg(long)]
+    read_only: bool,
+
+    /// Go on with a library that has lost commits: what they said stays lost
+    #[arg(long, conflicts_with = "read_only")]
+    accept_loss: bool,
+
+    /// An empty directory
+    mountpoint: PathBuf,
+}
+
+/// A mount whose options and mountpoint were checked.
+#[derive(Debug)]
+pub struct Prepared {
+    pub mountpoint: Mountpoint,
+    pub allow_other: bool,
+    pub read_only: bool,
+}
+
+impl Mount {
+    pub fn run(&self, config: &Config) -> Result<(), Error> {
+        let prepared = self.prepare(config)?;
+        let stop = Stop::listen()?;
+        if prepared.read_only {
+            let mounted = reading::mount(config, &settings(&prepared, config))?;
+            return serve(&prepared, &Arc::new(mounted), &Fence::default(), stop);
+        }
+        let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
+        let library = Arc::new(assembly::open_or_make(config, loss)?);
+        library.pipeline.warm();
+        // The files that clients have open need descriptors too.
+        library.opener.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
+        let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
+        let socket = control::bind(&root)?;
+        let tree = Arc::new(Tree::new(library, Processes::Kernel));
+        let answers = requests(Arc::clone(&tree), config.schema.clone());
+        let server = control::serve(&root, socket, answers)?;
+        let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
+        let outcome = serve(&prepared, &mounted, &fence, stop);
+        server.stop();
+        outcome
+    }
+
+    /// Checks the options, the kernel, the mountpoint, and that library and mountpoint lie apart. Clears the mount of a dead daemon.
+    pub fn prepare(&self, config: &Config) -> Result<Prepared, Error> {
+        let options = Options::parse(self.options.iter().map(String::as_str))?;
+        check_device()?;
+        let mountpoint = Mountpoint::prepare(&self.mountpoint)?;
+        apart(mountpoint.path(), &store_folders::place(&config.library.path)?)?;
+        for store in &config.stores {
+            let (store, path) = (store.name.to_string(), store_folders::place(&store.path)?);
+            let mountpoint = mountpoint.path().to_owned();
+            if path.starts_with(&mountpoint) || mountpoint.starts_with(&path) {
+                return Err(Error::StoreInside { store, path, mountpoint });
+            }
+        }
+        let allow_other = options.allow_other || config.mount.allow_other;
+        let read_only = options.read_only || self.read_only;
+        Ok(Prepared { mountpoint, allow_other, read_only })
+    }
+}
+
+/// Waits until a signal asks to stop or the tree is unmounted, then unmounts and drains.
+fn serve(
+    prepared: &Prepared,
+    mounted: &Arc<Mounted>,
+    fence: &Fence,
+    mut stop: Stop,
+) -> Result<(), Error> {
+    let said = format!("mounted on {}\n", prepared.mountpoint.path().display());
+    // A closed stdout is no reason not to serve.
+    stream::offer(io::stdout(), said.as_bytes(), Duration::ZERO);
+    service::ready();
+    fence.tell(service::fenced);
+    let watch = end_with_the_mount(mounted, stop.ender())?;
+    let reason = stop.wait();
+    tracing::info!(?reason, "unmounting");
+    service::stopping();
+    mounted.unmount()?;
+    mounted.drain(DRAIN);
+    match reason {
+        Reason::Asked => Ok(()),
+        // A failed session ends with an error, so that the service manager starts the daemon again.
+        Reason::Ended => Ok(watch.join().unwrap_or(Ok(()))?),
+    }
+}
+
+/// Checks that neither of two directories lies in the other.
+fn apart(mountpoint: &Path, library: &Path) -> Result<(), Error> {
+    let (mountpoint, library) = (mountpoint.to_owned(), library.to_owned());
+    if library.starts_with(&mountpoint) {
+        return Err(Error::LibraryInside { library, mountpoint });
+    }
+    if mountpoint.starts_with(&library) {
+        return Err(Error::MountpointInside { library, mountpoint });
+    }
+    Ok(())
+}
+
+/// Starts a thread that ends the wait for signals when the tree is unmounted from outside or the session fails.
+fn end_with_the_mount(
+    mounted: &Arc<Mounted>,
+    ender: Ender,
+) -> Result<JoinHandle<Result<(), fuse::Error>>, Error> {
+    let mounted = Arc::clone(mounted);
+    let watch = move || {
+        let outcome = mounted.wait();
+        ender.end();
+        outcome
+    };
+    thread::Builder::new().name("unmount-watch".into()).spawn(watch).map_err(Error::Thread)
+}
+
+fn settings(prepared: &Prepared, config: &Config) -> Settings {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    Settings {
+        mountpoint: prepared.mountpoint.clone(),
+        allow_other: prepared.allow_other,
+        threads: config.mount.threads.unwrap_or(processors.max(MIN_THREADS)),
+        read_only: prepared.read_only,
+        fs_name: "mediafs".to_owned(),
+    }
+}
+
+/// Answers the requests of other commands, for which this daemon holds the library.
+fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + Send {
+    move |request| {
+        let library = tree.library();
+        let answer = match request {
+            Request::Gc { now, dry_run, empty_trash } => {
+                let swept = gc::sweep(library, gc::patience(now, empty_trash), dry_run);
+                tree.tell(&Change::Variants);
+                swept
+            }
+            Request::Show { path } => show::find(library, &schema, &path),
+            Request::Status {} => tree.status().map(Response::Shown).map_err(Error::from),
+            Request::Orphans { after } => orphans::page(library, after),
+            Request::Restore { what, target, replace } => {
+                let wish = restore::Wish { what, target, replace };
+                restore::restore(library, &schema, &wish, |it| {
+                    tree.tell(&Change::Table { table: it.table, at: Timestamp::now() });
+                    Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
+                })
+            }
+            Request::Render { attachment, variant } => render(&tree, attachment, &variant),
+            Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
+                refused::answer(&tree, &request)
+            }
+        };
+        answer.unwrap_or_else(|error| Response::Error { error: chain(&error) })
+    }
+}
+
+/// Renders a variant for a read-only mount of the same library.
+fn render(tree: &Tree, attachment: u64, variant: &str) -> Result<Response, Error> {
+    let parsed = Variant::parse(variant);
+    let parsed = parsed.ok_or_else(|| Error::Usage(format!("{variant} is no variant")))?;
+    tree.render_for(AttachmentId(attachment), parsed)?;
+    Ok(Response::Shown(serde_json::json!({ "rendered": variant })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_library_nor_mountpoint_may_lie_inside_the_other() {
+        let apart = |mountpoint, library| apart(Path::new(mountpoint), Path::new(library));
+        let told =
+            |mountpoint, library| apart(mountpoint, library).expect_err("a refusal").to_string();
+        assert!(apart("/srv/media", "/srv/media-data").is_ok());
+        assert!(told("/srv/media", "/srv/media/data").contains("inside the mountpoint"));
+        assert!(told("/srv/media", "/srv/media").contains("inside the mountpoint"));
+        assert!(told("/srv/data/media", "/srv/data").contains("inside the library"));
+    }
+}

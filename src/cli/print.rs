@@ -1,0 +1,40 @@
+//! Prints results to stdout and errors to stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::cli::error::Error;
+use crate::cli::stream;
+use crate::config;
+
+/// How long an error message waits for a stderr that nobody reads.
+const STDERR_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Prints to stdout. Unlike `println!` it returns an error when the reader has closed the pipe.
+pub fn say(text: impl Display) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+/// Prints an error and its causes to stderr. Mistakes in a configuration are printed without a prefix, so that editors can jump
+/// to them.
+pub fn complain(error: &Error) {
+    let text = match error {
+        Error::Config(config::Error::Invalid(_)) => error.to_string(),
+        _ => format!("mediafs: {}", chain(error)),
+    };
+    // Where stderr cannot be written either, the exit code alone tells of the error.
+    stream::offer(io::stderr(), format!("{text}\n").as_bytes(), STDERR_PATIENCE);
+}
+
+/// An error and its causes, joined by colons.
+pub fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,37 @@
+//! `[tables.<name>]`: the tables and what each fixes for its rows.
+
+use super::section::Section;
+use super::{access_keys, field_section, quota_section, section_name, value};
+use words::schema::{IdRule, Table};
+use words::slot::Name;
+
+pub(super) fn read(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
+    let children = section.sections();
+    if children.is_empty() {
+        section.reject("no table is declared; write a section such as [tables.user]");
+    }
+    children.iter().filter_map(|(name, child)| table(name, child, stores)).collect()
+}
+
+fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
+    let name = section_name::checked(name, section);
+    let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
+    let id = section.key("id", |value| value::one_of(value, &rules));
+    if !section.has("id") {
+        section.missing("id", "say what a row is called: id = \"integer\", \"uuid\" or \"name\"");
+    }
+    let children = section.section("fields").map(|fields| fields.sections()).unwrap_or_default();
+    if children.is_empty() {
+        section.reject("the table has no field, so nothing could be written to it");
+    }
+    let fields = children.iter().filter_map(|(name, child)| {
+        let name = section_name::checked(name, child);
+        field_section::read(name?, child, stores)
+    });
+    let fields = fields.collect();
+    let access = access_keys::of_table(section);
+    quota_section::elsewhere(section);
+    section.unsupported("max_rows");
+    section.finish();
+    Some(Table { name: name?, id: id?, access, fields })
+}

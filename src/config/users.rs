@@ -1,0 +1,105 @@
+//! Users and groups by name or number, looked up in `/etc/passwd` and `/etc/group`. Those of other directories, such as LDAP, must be
+//! given by number.
+
+use std::fs;
+
+/// The uid and gid of `user`, `user:group`, `1000` or `1000:1000`. Errors are reasons in words.
+pub(super) fn resolve(written: &str) -> Result<(u32, u32), String> {
+    look_up(written, &passwd(), &groups())
+}
+
+/// The uid of `user` or `1000`.
+pub(super) fn user(written: &str) -> Result<u32, String> {
+    user_id(written, &passwd())
+}
+
+/// The gid of `group` or `1000`.
+pub(super) fn group(written: &str) -> Result<u32, String> {
+    group_id(written, &groups())
+}
+
+/// The text of the file. Without it numbers still work.
+fn passwd() -> String {
+    fs::read_to_string("/etc/passwd").unwrap_or_default()
+}
+
+fn groups() -> String {
+    fs::read_to_string("/etc/group").unwrap_or_default()
+}
+
+fn look_up(written: &str, passwd: &str, groups: &str) -> Result<(u32, u32), String> {
+    let Some((user, group)) = written.split_once(':') else {
+        let uid = user_id(written, passwd)?;
+        let gid = entry(written, passwd).and_then(|columns| columns.get(3)?.parse().ok());
+        let gid = gid.ok_or_else(|| {
+            format!(
+                "user {uid} is not in /etc/passwd, so its group is unknown; write \"{uid}:<group>\""
+            )
+        })?;
+        return Ok((uid, gid));
+    };
+    Ok((user_id(user, passwd)?, group_id(group, groups)?))
+}
+
+fn user_id(user: &str, passwd: &str) -> Result<u32, String> {
+    let named = || entry(user, passwd)?.get(2)?.parse().ok();
+    number(user).or_else(named).ok_or_else(|| {
+        format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
+    })
+}
+
+fn group_id(group: &str, groups: &str) -> Result<u32, String> {
+    let named = || {
+        let mut lines = groups.lines().map(columns);
+        lines.find(|columns| columns.first() == Some(&group))?.get(2)?.parse().ok()
+    };
+    number(group).or_else(named).ok_or_else(|| {
+        format!("there is no group \"{group}\" in /etc/group; give a name or a number")
+    })
+}
+
+fn entry<'t>(user: &str, passwd: &'t str) -> Option<Vec<&'t str>> {
+    passwd.lines().map(columns).find(|columns| names(columns, user))
+}
+
+fn columns(line: &str) -> Vec<&str> {
+    line.split(':').collect()
+}
+
+/// Whether a line of passwd describes this user, given by name or by number.
+fn names(columns: &[&str], user: &str) -> bool {
+    columns.first() == Some(&user) || (number(user).is_some() && columns.get(2) == Some(&user))
+}
+
+/// Accepts digits only, and not the largest number, which stands for 'unchanged' in chown(2).
+fn number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && *number != u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:34:www:/var/www:/bin/sh\n";
+    const GROUP: &str = "root:x:0:\nmedia:x:500:www-data\n";
+
+    #[test]
+    fn an_owner_is_found_by_name_or_by_number() {
+        let found = |written| look_up(written, PASSWD, GROUP);
+        assert_eq!(found("www-data"), Ok((33, 34)));
+        assert_eq!(found("33"), Ok((33, 34)));
+        assert_eq!(found("www-data:media"), Ok((33, 500)));
+        assert_eq!(found("1000:1001"), Ok((1000, 1001)));
+    }
+
+    #[test]
+    fn an_unknown_owner_is_named() {
+        let reason = |written| look_up(written, PASSWD, GROUP).expect_err("a reason");
+        assert!(reason("mary").contains("no user \"mary\""));
+        assert!(reason("root:wheel").contains("no group \"wheel\""));
+        assert!(reason("1000").contains("write \"1000:<group>\""));
+        assert!(reason("").contains("no user"));
+        assert!(reason("4294967295:0").contains("no user"));
+    }
+}

@@ -1,0 +1,93 @@
+//! Attaching from a URL: the bytes are fetched into a draft, and are then judged like any other write (CONTRACT 8).
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::fetch;
+use crate::fetch::Fetcher;
+use crate::library::arrive::downloads::Downloads;
+use crate::library::arrive::url_violations::{empty, unfetched, unreadable};
+use crate::library::draft::close::Verdict;
+use crate::library::draft::{Draft, Drafts, Start};
+use crate::library::error::Error;
+use crate::library::keep::promises::Promises;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::lookup::Lookup;
+use crate::library::lookup::target::Target;
+use crate::library::refuse::Refusals;
+use words::attachment::{Access, AttachmentId};
+use words::author::Author;
+use words::refusal::Refusal;
+
+use words::locator::Url;
+use words::locator::UrlError;
+
+/// A file that is to be fetched and attached.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub url: Url,
+    pub target: Target,
+    pub author: Author,
+    pub access: Access,
+    /// When the download ends, whatever the server does.
+    pub deadline: Instant,
+    /// The attachment that the writer unlinked before. It is put back after a crash (CONTRACT 2.11).
+    pub replaced: Option<AttachmentId>,
+}
+
+/// Fetches and attaches files.
+pub struct Urls {
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) quotas: Arc<Quotas>,
+    pub(in crate::library) refusals: Arc<Refusals>,
+    pub(in crate::library) promises: Arc<Promises>,
+    pub(in crate::library) drafts: Arc<Drafts>,
+    pub(in crate::library) fetcher: Fetcher,
+    pub(in crate::library) downloads: Arc<Downloads>,
+}
+
+impl Urls {
+    /// Fetches and attaches a file. The slot keeps what it holds until the commit, and for good after an error. A refusal is
+    /// recorded; bytes that came whole are in the quarantine.
+    pub fn attach(&self, order: &Order) -> Result<Verdict, Error> {
+        let Order { url, target, author, access, deadline, replaced } = order;
+        let owner = self.lookup.fixed(target).of(*access).uid;
+        let room = self.quotas.room(target, owner)?;
+        if let Some(excess) = &room.full {
+            return Err(self.refusals.refuse_over_quota(target, *author, excess).into());
+        }
+        let replaced = replaced.map(|id| self.promises.make(id));
+        let draft = Draft::new(target.clone(), *author, *access, Start::Empty, replaced)
+            .within(&self.quotas, room)
+            .fetched_from(url.clone());
+        let download = self.downloads.begin(&target.slot, url);
+        let mut unfit = None;
+        let mut take = |piece: fetch::body::Piece<'_>| {
+            download.advance(&piece);
+            match draft.write_at(&self.drafts, piece.offset, piece.bytes) {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    unfit = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let limit = target.field.rules.max_size;
+        let fetched = self.fetcher.fetch(url, limit, *deadline, &mut take);
+        let refuse =
+            |violation| Error::from(self.refusals.refuse(target, *author, violation, None));
+        match (fetched, unfit) {
+            (_, Some(error)) => Err(error),
+            (Err(fetch::Error::Busy), None) => Err(Error::Busy),
+            (Err(error), None) => Err(refuse(unfetched(&error, limit, target))),
+            (Ok(fetched), None) if fetched.length == 0 => Err(refuse(empty(&fetched.url))),
+            (Ok(_), None) => draft.flush(&self.drafts),
+        }
+    }
+
+    /// Refuses a text that is no URL.
+    pub fn refuse(&self, target: &Target, author: Author, error: &UrlError) -> Refusal {
+        self.refusals.refuse(target, author, unreadable(error), None)
+    }
+}

@@ -1,0 +1,145 @@
+//! The blobs of the library: opened whole, and put under keys that the catalogue reserves.
+
+pub mod damage;
+pub mod store_names;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::blob::{self, BlobStore};
+use crate::catalog::Catalog;
+use crate::catalog::blobs::Reservation;
+use crate::library::blob_files::damage::Damage;
+use crate::library::counts::Counts;
+use crate::library::error::Error;
+use crate::library::lookup::Lookup;
+use words::attachment::{Attachment, BlobKey, StoreId};
+use words::digest::Digest;
+use words::rendition::VariantRecord;
+use words::space::Space;
+use words::timestamp::Timestamp;
+
+/// How often bytes are put and linked again after a sweep has deleted the blob that they were to share.
+pub(super) const MAX_TRIES: usize = 8;
+
+/// Opens stored bytes, and stores new ones.
+pub struct Blobs {
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) stores: Arc<dyn BlobStore>,
+    pub(super) lookup: Arc<Lookup>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) damage: Damage,
+}
+
+impl Blobs {
+    /// The stored bytes of an attachment. Makes no query. Errors: [`Error::Damaged`], which the log tells of once.
+    pub fn open(&self, attachment: &Attachment) -> Result<Arc<File>, Error> {
+        let key = attachment.blob;
+        let error = match self.open_whole(key, attachment.content.length) {
+            Err(Error::Blob(blob::Error::Missing(_))) if self.is_needed(attachment)? => {
+                Error::Damaged { key, fact: "is missing".into() }
+            }
+            Err(error @ Error::Damaged { .. }) => error,
+            other => return other,
+        };
+        if self.damage.note(key) {
+            let slot = self.a_slot_of(attachment);
+            tracing::error!(slot, %error, "a stored file is damaged; put it back from a backup, or send it anew");
+        }
+        Err(error)
+    }
+
+    /// The bytes of a rendered variant. Makes no query.
+    pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>, Error> {
+        self.open_whole(variant.blob, variant.content.length)
+    }
+
+    /// Opens a blob again that is open already. After the disk has failed only this finds certain bytes: the store may take them
+    /// from its log.
+    pub fn reopen(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
+        match self.stores.open(key) {
+            // Swept since it was opened.
+            Err(blob::Error::Missing(_)) => Ok(Arc::clone(open)),
+            opened => Ok(opened?),
+        }
+    }
+
+    /// A blob with this length. Errors: [`Error::Damaged`] if it has another.
+    pub(super) fn open_whole(&self, key: BlobKey, length: u64) -> Result<Arc<File>, Error> {
+        let file = self.stores.open(key)?;
+        match file.metadata().map_err(Error::io("stat a blob"))?.len() {
+            found if found == length => Ok(file),
+            found => {
+                let fact = format!("has {found} bytes where the catalogue knows of {length}");
+                Err(Error::Damaged { key, fact })
+            }
+        }
+    }
+
+    /// Stores bytes, or finds them stored already. The returned key belongs to nobody until the catalogue links it; one that is
+    /// new is pending until [`Blobs::confirm`].
+    pub(super) fn put(
+        &self,
+        store: StoreId,
+        digest: Digest,
+        bytes: &File,
+        now: Timestamp,
+    ) -> Result<Reservation, Error> {
+        let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
+        let reservation = match self.catalog.reserve(store, digest, now)? {
+            // A damaged blob is put anew under its key, which repairs every attachment that shares it.
+            Reservation::Stored(key) if !self.has_whole(key, length)? => {
+                self.stores.delete(key)?;
+                Reservation::New(key)
+            }
+            reservation => reservation,
+        };
+        if let Reservation::New(key) = reservation {
+            self.stores.put(key, bytes)?;
+            self.counts.stored_bytes.add(length);
+        } else {
+            self.counts.shared_bytes.add(length);
+        }
+        Ok(reservation)
+    }
+
+    /// Tells the store that the catalogue has linked a blob: it is no longer pending.
+    pub(super) fn confirm(&self, stored: Reservation) {
+        if let Reservation::New(key) = stored {
+            self.stores.confirm(key);
+        }
+    }
+
+    fn has_whole(&self, key: BlobKey, length: u64) -> Result<bool, Error> {
+        match self.open_whole(key, length) {
+            Ok(_) => Ok(true),
+            Err(Error::Damaged { .. } | Error::Blob(blob::Error::Missing(_))) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many damaged files were found since the start.
+    pub fn damaged(&self) -> usize {
+        self.damage.count()
+    }
+
+    /// The space of the library's own store.
+    pub fn space(&self) -> Result<Space, Error> {
+        Ok(self.stores.space(StoreId::default())?)
+    }
+
+    /// Whether the catalogue still leads to the bytes of an attachment. If not, a sweep has deleted them since.
+    fn is_needed(&self, attachment: &Attachment) -> Result<bool, Error> {
+        let same = |blob| blob == attachment.blob;
+        let found = self.lookup.attachment(attachment.id)?;
+        Ok(found.is_some_and(|it| same(it.blob) || it.original.is_some_and(|sent| same(sent.blob))))
+    }
+
+    /// The path of one of an attachment's names, for people.
+    fn a_slot_of(&self, attachment: &Attachment) -> String {
+        let places = self.lookup.places(attachment.id).ok();
+        let place = places.and_then(|places| places.into_iter().next());
+        let slot = place.and_then(|place| self.lookup.slot_of(&place).ok()?);
+        slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
+    }
+}

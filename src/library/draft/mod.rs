@@ -1,0 +1,294 @@
+//! A draft: the bytes that one writer sends to one slot, and where they stand until they are judged (CONTRACT 2).
+//!
+//! Processes, handles and inodes are unknown here: the tree decides who may flush, and when.
+
+pub mod amend;
+pub mod close;
+mod data;
+mod judge;
+mod writeback;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::fence::Fence;
+use crate::library::counts::Counts;
+use crate::library::draft::writeback::Writeback;
+use crate::library::error::Error;
+use crate::library::home::staging::{Frozen, Staged, Staging};
+use crate::library::keep::promises::Promise;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::limit::room::Room;
+use crate::library::lookup::target::Target;
+use crate::library::names::attributes::Attributes;
+use crate::library::publish::Publisher;
+use crate::library::refuse::Refusals;
+use crate::library::refuse::journal::Journal;
+use crate::library::refuse::quarantine::Quarantine;
+use pipeline::running_digest::RunningDigest;
+use words::attachment::{Access, Attachment, AttachmentId, Times};
+use words::author::Author;
+use words::locator::Url;
+use words::refusal::{Refusal, Violation};
+use words::timestamp::Timestamp;
+
+/// Where drafts are staged, and by what they are judged, refused and published.
+pub struct Drafts {
+    pub(super) fence: Fence,
+    pub(super) staging: Arc<Staging>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) quarantine: Arc<Quarantine>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) attributes: Arc<Attributes>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// What a draft begins with.
+#[derive(Debug)]
+pub enum Start {
+    Empty,
+    /// The stored file was truncated to 0, and no byte has come since.
+    Truncated,
+    /// The stored bytes (`open` without `O_TRUNC`). They are copied at the first change, and are open because the attachment may
+    /// be replaced and swept before that.
+    Copy(Box<Attachment>, Arc<File>),
+}
+
+#[derive(Debug)]
+pub struct Draft {
+    target: Target,
+    author: Author,
+    /// The URL that the bytes are fetched from; none if a program writes them.
+    origin: Option<Url>,
+    room: Room,
+    /// Guards what `stat` shows, so that `stat` never waits for a judgement.
+    shown: Mutex<Shown>,
+    /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
+    /// judged must wait, or a blob could be written to.
+    work: Mutex<Work>,
+}
+
+/// What `stat` and `listxattr` show.
+#[derive(Debug, Clone)]
+struct Shown {
+    size: u64,
+    access: Access,
+    times: Times,
+    attributes: BTreeMap<String, Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Work {
+    stage: Stage,
+    start: Start,
+    /// How many bytes were sent from offset 0 on without a gap.
+    contiguous: u64,
+    /// What was computed of the staged bytes.
+    sum: RunningDigest,
+    writeback: Writeback,
+    /// Whether space beyond the end of the staged file may be allocated.
+    reserved: bool,
+    /// The header is judged when `contiguous` reaches this. None: it has passed.
+    probe_at: Option<u64>,
+    /// Why the bytes will be refused at close. Set only if their writer must not hear of it (`on_refuse`).
+    unfit: Option<Violation>,
+    /// Why whatever is sent will be refused. It stays when the draft begins anew.
+    condemned: Option<Violation>,
+    /// Whether the owner unlinked the name. The bytes go with the last handle, and nothing is judged.
+    detached: bool,
+    /// What the writer unlinked before it began. It is put back if nothing comes of the draft.
+    replaced: Option<Promise>,
+}
+
+/// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, and writing returns to it.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was written: the draft shows what it started with.
+    Untouched,
+    /// Bytes that no flush has judged.
+    Open(Staged),
+    /// Bytes that could not be committed because the catalogue, the store or the disk failed. The next flush tries again.
+    Frozen { sent: File, name: Frozen },
+    /// Bytes of which some could not be written (a full disk). They must not be committed.
+    Spoiled(Staged),
+    /// Every operation answers with this refusal, until the draft is truncated to 0.
+    Refused(Refusal),
+    /// Refused and in the quarantine, while the writer was told success. The bytes as they were sent.
+    Quarantined { sent: File },
+    /// Stored. The bytes as they were sent, for handles that are still open.
+    Committed { id: AttachmentId, sent: File },
+}
+
+impl Draft {
+    pub fn new(
+        target: Target,
+        author: Author,
+        access: Access,
+        start: Start,
+        replaced: Option<Promise>,
+    ) -> Self {
+        let now = Timestamp::now();
+        let (size, access, times) = match &start {
+            Start::Empty | Start::Truncated => (0, access, Times::all(now)),
+            Start::Copy(base, _) => (base.content.length, base.access, base.times),
+        };
+        let shown = Shown { size, access, times, attributes: BTreeMap::new() };
+        let work = Work {
+            stage: Stage::Untouched,
+            start,
+            contiguous: 0,
+            sum: RunningDigest::default(),
+            writeback: Writeback::default(),
+            reserved: false,
+            probe_at: Some(1),
+            unfit: None,
+            condemned: None,
+            detached: false,
+            replaced,
+        };
+        let room = Room::default();
+        let (shown, work) = (Mutex::new(shown), Mutex::new(work));
+        Self { target, author, room, origin: None, shown, work }
+    }
+
+    /// Limits the draft to what the quotas leave. Without room its bytes will be refused.
+    pub fn within(self, quotas: &Quotas, room: Room) -> Self {
+        if let Some(excess) = &room.full {
+            self.condemn(quotas.violation(excess));
+        }
+        Self { room, ..self }
+    }
+
+    /// Names the URL that the bytes are fetched from.
+    pub fn fetched_from(mut self, url: Url) -> Self {
+        self.origin = Some(url);
+        self
+    }
+
+    /// Refuses whatever will be sent, for a reason that the bytes cannot change.
+    pub fn condemn(&self, violation: Violation) {
+        let mut work = self.work();
+        work.unfit = Some(violation.clone());
+        work.condemned = Some(violation);
+    }
+
+    /// A draft that is committed already: the handle of a scratch file that was renamed onto a field.
+    pub fn committed(
+        target: Target,
+        author: Author,
+        id: AttachmentId,
+        access: Access,
+        sent: File,
+    ) -> Self {
+        let length = sent.metadata().map_or(0, |meta| meta.len());
+        Self::judged(target, author, access, Stage::Committed { id, sent }, length)
+    }
+
+    /// A draft that is in the quarantine already: the handle of a scratch file that was renamed onto a field.
+    pub fn quarantined(target: Target, author: Author, access: Access, sent: File) -> Self {
+        let length = sent.metadata().map_or(0, |meta| meta.len());
+        Self::judged(target, author, access, Stage::Quarantined { sent }, length)
+    }
+
+    fn judged(target: Target, author: Author, access: Access, stage: Stage, length: u64) -> Self {
+        let draft = Self::new(target, author, access, Start::Empty, None);
+        draft.shown().size = length;
+        let mut work = draft.work();
+        work.stage = stage;
+        work.contiguous = length;
+        drop(work);
+        draft
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub fn author(&self) -> Author {
+        self.author
+    }
+
+    /// The attachment that is put back if nothing comes of the draft. Waits for a judgement.
+    pub fn replaced(&self) -> Option<AttachmentId> {
+        self.work().replaced.as_ref().map(Promise::id)
+    }
+
+    /// Lets go of the replaced attachment, which was put back or cannot be. From here on a removal is final.
+    pub fn forget_replaced(&self) {
+        self.work().replaced = None;
+    }
+
+    pub fn size(&self) -> u64 {
+        self.shown().size
+    }
+
+    pub fn stat(&self) -> (u64, Access, Times) {
+        let shown = self.shown();
+        (shown.size, shown.access, shown.times)
+    }
+
+    /// Whether there are bytes that a flush would judge. Never waits: while they are judged it is true.
+    pub fn is_dirty(&self) -> bool {
+        let Ok(work) = self.work.try_lock() else { return true };
+        let unjudged = matches!(work.stage, Stage::Open(_) | Stage::Frozen { .. });
+        unjudged && !work.detached && self.size() > 0
+    }
+
+    /// Whether the bytes were committed, were refused or did not fit, and none came since. Never waits: while they are judged it
+    /// is false.
+    pub fn is_judged(&self) -> bool {
+        let judged = |stage: &Stage| {
+            !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
+        };
+        self.work.try_lock().is_ok_and(|work| judged(&work.stage))
+    }
+
+    /// Whether it was truncated to 0 and no byte came since.
+    pub fn is_truncated(&self) -> bool {
+        let work = self.work();
+        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
+    }
+
+    /// Whether it began empty, and no byte came and none was lost.
+    pub fn is_blank(&self) -> bool {
+        let work = self.work();
+        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
+    }
+
+    fn set_size(&self, size: u64) {
+        let mut shown = self.shown();
+        shown.size = size;
+        shown.changed();
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    /// Marks mtime and ctime for update (POSIX, of a write).
+    fn changed(&mut self) {
+        let now = Timestamp::now();
+        self.times.modified = now;
+        self.times.changed = now;
+    }
+}
+
+impl Work {
+    /// The staged file that bytes are written to.
+    fn staged(&self) -> Result<&Staged, Error> {
+        match &self.stage {
+            Stage::Open(staged) => Ok(staged),
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            _ => Err(Error::NoSpace),
+        }
+    }
+}

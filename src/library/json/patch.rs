@@ -1,0 +1,364 @@
+//! A merge patch (RFC 7396) of a row's metadata, read into the catalogue's revisions. Nothing is changed here.
+//!
+//! Free keys, attributes and `original_filename` are set and removed; an array gives the order of a list; `null` detaches. Keys
+//! that say what the bytes are must have their present values: a document that was read before the file changed is refused.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::Catalog;
+use crate::catalog::slots::Revision;
+use crate::library::error::Error;
+use crate::library::json::describe::{Describer, FACTS, PASSED_OVER};
+use crate::library::json::{FREE_FIELDS, NAME, ROW};
+use crate::library::lookup::table::Table;
+use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
+use crate::library::publish::metadata::ORIGIN;
+use words::link::Link;
+use words::place::Place;
+use words::refusal::{Rule, Violation};
+use words::schema::{Collection, Field};
+use words::slot::Name;
+
+/// Bytes of a key that a user gives. With `FREE` before it, it is still within the limit of an attribute's name.
+const MAX_KEY: usize = 240;
+/// Bytes of an original name, or of an attribute's name.
+const MAX_NAME: usize = 255;
+/// Values in a document. In memory each takes many times the two bytes that it takes in the text. A row of 10,000 items with
+/// some variants each has fewer.
+const MAX_VALUES: usize = 1 << 20;
+
+/// Why a patch is not applied.
+pub(super) enum Wrong {
+    /// The document is at fault.
+    Document(Violation),
+    Library(Error),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+/// What a document is compared with.
+pub(super) struct Present<'a> {
+    pub catalog: &'a dyn Catalog,
+    pub describer: &'a Describer,
+    pub table: &'a Table,
+    /// The links of the row.
+    pub links: &'a [Link],
+}
+
+/// A document that is being read.
+struct Patch<'a> {
+    catalog: &'a dyn Catalog,
+    describer: &'a Describer,
+    links: &'a [Link],
+    revisions: Vec<Revision>,
+    /// The fields that held nothing when the document was read, if it is a whole one.
+    free: Vec<String>,
+}
+
+/// Reads what the document asks for.
+pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
+    let &Present { catalog, describer, table, links } = present;
+    let (revisions, free) = (Vec::new(), Vec::new());
+    let mut patch = Patch { catalog, describer, links, revisions, free };
+    patch.document(table, text)?;
+    Ok(patch.revisions)
+}
+
+impl<'a> Patch<'a> {
+    fn document(&mut self, table: &Table, text: &[u8]) -> Result<(), Wrong> {
+        // Commas and brackets in strings count too: there are never more values than this.
+        let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+        if values > MAX_VALUES {
+            return Err(wrong("the document has too many values", "up to a million values"));
+        }
+        let document: Value = serde_json::from_slice(text).map_err(|error| broken(&error))?;
+        let Value::Object(mut fields) = document else {
+            return Err(wrong("the document is no JSON object", "an object with the row's fields"));
+        };
+        let own = fields.remove(ROW);
+        let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
+        let free = free.into_iter().flatten().filter_map(Value::as_str);
+        self.free = free.map(str::to_owned).collect();
+        for (key, value) in fields {
+            let Some(field) = table.field(&key) else {
+                let known: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
+                let fact = format!("`{key}` is no field of {}", table.name);
+                return Err(wrong(&fact, &format!("the fields {}", known.join(", "))));
+            };
+            self.field(field, value)?;
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, field: &Field, value: Value) -> Result<(), Wrong> {
+        let name = &field.name;
+        match (field.collection, value) {
+            (_, Value::Null) => {
+                let mut own = self.links.iter().filter(|link| link.place.field == *name).peekable();
+                if own.peek().is_some() && self.free.iter().any(|free| free == name.as_str()) {
+                    let fact = format!("a file was attached at `{name}` meanwhile");
+                    return Err(wrong(&fact, "documents that were read since"));
+                }
+                self.revisions.extend(own.map(|link| Revision::Detach(link.place.clone())));
+                Ok(())
+            }
+            (Collection::One, Value::Object(patch)) => {
+                let link = self.link(field, None)?;
+                self.attachment(link, patch)
+            }
+            (Collection::List, Value::Array(items)) => self.list(field, items),
+            (Collection::List | Collection::Dict, Value::Object(items)) => {
+                items.into_iter().try_for_each(|(item, value)| self.item(field, &item, value))
+            }
+            (Collection::List, _) => {
+                Err(wrong(&format!("`{name}` is no array"), "an array of a list's items, in order"))
+            }
+            _ => Err(wrong(&format!("`{name}` is no object"), "an object, or null to detach")),
+        }
+    }
+
+    /// Items by name, or objects with a name. Their order becomes that of the list; items that are not mentioned follow in their
+    /// own order.
+    fn list(&mut self, field: &Field, items: Vec<Value>) -> Result<(), Wrong> {
+        let mut order = Vec::new();
+        for value in items {
+            let (item, patch) = match value {
+                Value::String(item) => (item, None),
+                Value::Object(mut patch) => match patch.remove(NAME) {
+                    Some(Value::String(item)) => (item, Some(patch)),
+                    _ => return Err(wrong("an item has no `name`", "items with their names")),
+                },
+                _ => {
+                    return Err(wrong(
+                        "an item is neither name nor object",
+                        "items by their names",
+                    ));
+                }
+            };
+            let link = self.link(field, Some(&item))?;
+            let place = link.place.item.clone();
+            if order.contains(&place) {
+                return Err(wrong(&format!("`{item}` stands there twice"), "each item once"));
+            }
+            order.push(place);
+            if let Some(patch) = patch {
+                self.attachment(link, patch)?;
+            }
+        }
+        let order: Vec<Name> = order.into_iter().flatten().collect();
+        let there = self.links.iter().filter(|link| link.place.field == field.name);
+        let changes =
+            !there.filter_map(|link| link.place.item.as_ref()).zip(&order).all(|(a, b)| a == b);
+        if changes {
+            self.revisions.push(Revision::Arrange { field: field.name.clone(), order });
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, field: &Field, item: &str, value: Value) -> Result<(), Wrong> {
+        match value {
+            Value::Null => {
+                // Nothing is there to be detached.
+                if let Ok(link) = self.link(field, Some(item)) {
+                    self.revisions.push(Revision::Detach(link.place.clone()));
+                }
+                Ok(())
+            }
+            Value::Object(patch) => {
+                let link = self.link(field, Some(item))?;
+                self.attachment(link, patch)
+            }
+            _ => Err(wrong(&format!("`{item}` is no object"), "an object, or null to detach")),
+        }
+    }
+
+    fn link(&self, field: &Field, item: Option<&str>) -> Result<&'a Link, Wrong> {
+        let wanted = |link: &&Link| {
+            link.place.field == field.name && link.place.item.as_ref().map(Name::as_str) == item
+        };
+        self.links.iter().find(wanted).ok_or_else(|| {
+            let path = item.map_or(field.name.to_string(), |item| format!("{}/{item}", field.name));
+            let fact = format!("nothing is attached at `{path}`");
+            wrong(&fact, "metadata of what is attached; write a file there first")
+        })
+    }
+
+    fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
+        let object = self.describer.describe(&link.attachment)?;
+        let (place, id) = (&link.place, link.attachment.id);
+        // The document speaks of this attachment, not of one that replaced it since.
+        self.revisions.push(Revision::Require { place: place.clone(), id });
+        for (key, value) in patch {
+            let before = object.get(&key);
+            if PASSED_OVER.contains(&key.as_str()) || before == Some(&value) || key == NAME {
+                continue;
+            }
+            match key.as_str() {
+                "original_filename" => self.revisions.push(rename(place, value)?),
+                "attributes" => self.attributes(place, before, value)?,
+                fact if FACTS.contains(&fact) => return Err(fixed(fact, before)),
+                _ => self.free(place, &key, before, value)?,
+            }
+        }
+        self.check_room(link)
+    }
+
+    fn attributes(
+        &mut self,
+        place: &Place,
+        before: Option<&Value>,
+        value: Value,
+    ) -> Result<(), Wrong> {
+        let Value::Object(wanted) = value else {
+            return Err(wrong("`attributes` is no object", "an object of attributes by name"));
+        };
+        for (name, value) in wanted {
+            if before.and_then(|before| before.get(&name)) == Some(&value) {
+                continue;
+            }
+            let value = match value {
+                Value::Null => None,
+                Value::String(text) => Some(text.into_bytes()),
+                _ => return Err(wrong(&format!("`{name}` is no text"), "attributes as text")),
+            };
+            let foreign = name.starts_with("user.") && !is_ours(&name) && name != ORIGIN;
+            if !foreign || name.len() > MAX_NAME {
+                let fact = format!("`{name}` is no attribute that can be set");
+                return Err(wrong(&fact, "attributes such as user.note"));
+            }
+            self.annotate(place, name, value);
+        }
+        Ok(())
+    }
+
+    /// Sets a key that the user gives. Objects are merged; `null` removes the key.
+    fn free(
+        &mut self,
+        place: &Place,
+        key: &str,
+        before: Option<&Value>,
+        value: Value,
+    ) -> Result<(), Wrong> {
+        if key.is_empty() || key.len() > MAX_KEY {
+            return Err(wrong("a key is empty or too long", "keys of 1 to 240 bytes"));
+        }
+        let mut merged = before.cloned().unwrap_or(Value::Null);
+        merge(&mut merged, value);
+        let value = (!merged.is_null()).then(|| merged.to_string().into_bytes());
+        self.annotate(place, format!("{FREE}{key}"), value);
+        Ok(())
+    }
+
+    fn annotate(&mut self, place: &Place, name: String, value: Option<Vec<u8>>) {
+        self.revisions.push(Revision::Annotate { place: place.clone(), name, value });
+    }
+
+    /// Checks the limit that attributes and free keys of one attachment share.
+    fn check_room(&self, link: &Link) -> Result<(), Wrong> {
+        let kept = self.catalog.attributes(link.attachment.id).map_err(Error::from)?;
+        let mut all: std::collections::BTreeMap<_, _> =
+            kept.into_iter().map(|(name, value)| (name, value.len())).collect();
+        for revision in &self.revisions {
+            if let Revision::Annotate { place, name, value } = revision
+                && *place == link.place
+            {
+                match value {
+                    Some(value) => all.insert(name.clone(), value.len()),
+                    None => all.remove(name),
+                };
+            }
+        }
+        let used: usize = all.iter().map(|(name, length)| name.len() + length).sum();
+        if used > MAX_BYTES {
+            return Err(wrong("the metadata has more than 64 KiB", "64 KiB of it for each file"));
+        }
+        Ok(())
+    }
+}
+
+fn rename(place: &Place, value: Value) -> Result<Revision, Wrong> {
+    match value {
+        Value::String(text)
+            if (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control) =>
+        {
+            Ok(Revision::Rename { place: place.clone(), original_filename: text })
+        }
+        _ => Err(wrong("`original_filename` is no name", "a name of 1 to 255 bytes")),
+    }
+}
+
+/// Merges a patch into a value (RFC 7396).
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn broken(error: &serde_json::Error) -> Wrong {
+    let (line, column) = (error.line(), error.column());
+    wrong(&format!("line {line}, column {column} is no JSON ({error})"), "JSON")
+}
+
+fn fixed(key: &str, before: Option<&Value>) -> Wrong {
+    let before = before.map_or_else(|| "absent".to_owned(), ToString::to_string);
+    let fact =
+        format!("`{key}` is {before} and cannot be set; the file may have changed meanwhile");
+    wrong(&fact, "original_filename, attributes, and keys of your own")
+}
+
+fn wrong(fact: &str, takes: &str) -> Wrong {
+    Wrong::Document(Violation {
+        rule: Rule::Json,
+        fact: fact.to_owned(),
+        measured: fact.to_owned(),
+        allows: format!("takes {takes}"),
+        allowed: takes.to_owned(),
+        hint: "read row.json again, change that, and write it back".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_is_that_of_rfc_7396() {
+        // The table of the RFC's appendix A.
+        for (target, patch, result) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, r"{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, r"null", r"null"),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
+            (r"[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            (r"{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            let mut value: Value = serde_json::from_str(target).expect("JSON");
+            merge(&mut value, serde_json::from_str(patch).expect("JSON"));
+            assert_eq!(value.to_string(), result, "{target} {patch}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The document of a row, read and patched.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::catalog::slots::Revision;
+use crate::catalog::{self, Catalog};
+use crate::library::error::Error;
+use crate::library::json::describe::Describer;
+use crate::library::json::patch::{self, Present, Wrong};
+use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
+use crate::library::lookup::Lookup;
+use crate::library::lookup::table::Table;
+use crate::library::refuse::journal::Journal;
+use words::attachment::Attachment;
+use words::author::Author;
+use words::link::Link;
+use words::place::Place;
+use words::refusal::{Refusal, Violation};
+use words::row::RowRecord;
+use words::schema::{Collection, Field};
+use words::timestamp::Timestamp;
+
+/// How often a patch is read again because an attachment came or went meanwhile.
+const MAX_TRIES: usize = 8;
+
+/// What a patch changed.
+#[derive(Debug, Default)]
+pub struct Revised {
+    /// The links that were detached, each with its attachment after the loss.
+    pub detached: Vec<(Link, Attachment)>,
+    /// The links whose metadata changed.
+    pub changed: Vec<Link>,
+}
+
+/// Reads and patches the documents of rows.
+pub struct RowDocuments {
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) journal: Arc<Journal>,
+    pub(in crate::library) describer: Arc<Describer>,
+}
+
+impl RowDocuments {
+    /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
+    /// key. `drafts` are the places that are being written to, with their sizes so far.
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String, Error> {
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        let links = self.lookup.links(row.id)?;
+        let mut document = Map::new();
+        let single = |field: &&Arc<Field>| field.collection == Collection::One;
+        let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
+        let free = table.fields.iter().filter(single).filter(free);
+        let mut facts = self.facts(table, row, drafts);
+        facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
+        document.insert(ROW.into(), facts);
+        for field in &table.fields {
+            let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
+            document.insert(field.name.to_string(), self.field(field, &own)?);
+        }
+        Ok(format!("{:#}\n", Value::Object(document)))
+    }
+
+    fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
+        let path = |place: &Place| match &place.item {
+            Some(item) => format!("{}/{item}", place.field),
+            None => place.field.to_string(),
+        };
+        let writing: Map<_, _> =
+            drafts.iter().map(|(place, size)| (path(place), json!(size))).collect();
+        let refused = self.journal.of_places(row.id).into_iter();
+        let errors: Map<_, _> =
+            refused.map(|(place, line)| (path(&place), json!(line.message))).collect();
+        json!({
+            "table": table.name.as_str(),
+            "id": row.name.as_str(),
+            "writing": writing,
+            "errors": errors,
+        })
+    }
+
+    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value, Error> {
+        let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
+        Ok(match field.collection {
+            Collection::One => match links.first() {
+                Some(link) => Value::Object(self.describer.describe(&link.attachment)?),
+                None => Value::Null,
+            },
+            Collection::List => {
+                let named = |link: &&Link| {
+                    let mut object = self.describer.describe(&link.attachment)?;
+                    object.insert(NAME.into(), json!(item(link)));
+                    Ok(Value::Object(object))
+                };
+                links.iter().map(named).collect::<Result<_, Error>>()?
+            }
+            Collection::Dict => {
+                let keyed = |link: &&Link| {
+                    let object = Value::Object(self.describer.describe(&link.attachment)?);
+                    Ok((item(link).unwrap_or_default(), object))
+                };
+                Value::Object(links.iter().map(keyed).collect::<Result<_, Error>>()?)
+            }
+        })
+    }
+
+    /// Applies what was written to `row.json`. A refusal is recorded, and nothing has changed.
+    pub fn patch(&self, row: &RowRecord, text: &[u8], author: Author) -> Result<Revised, Error> {
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        for _ in 0..MAX_TRIES {
+            let links = self.lookup.links(row.id)?;
+            let (catalog, describer) = (&*self.catalog, &*self.describer);
+            let present = Present { catalog, describer, table, links: &links };
+            let revisions = match patch::read(&present, text) {
+                Ok(revisions) => revisions,
+                Err(Wrong::Document(violation)) => {
+                    return Err(self.refuse(row, table, author, violation).into());
+                }
+                Err(Wrong::Library(error)) => return Err(error),
+            };
+            match self.catalog.revise(row.id, &revisions, Timestamp::now()) {
+                // An attachment came or went since the links were looked up: the document is read again.
+                Err(catalog::Error::Missing) => {}
+                lost => return Ok(revised(&links, &revisions, lost?)),
+            }
+        }
+        Err(Error::Missing)
+    }
+
+    fn refuse(
+        &self,
+        row: &RowRecord,
+        table: &Table,
+        author: Author,
+        violation: Violation,
+    ) -> Refusal {
+        let path = format!("{}/{}/{ROW_JSON}", table.name, row.name);
+        let field = ROW_JSON.to_owned();
+        let refusal = Refusal { id: self.journal.next_id(), path, field, violation };
+        self.journal.record(&refusal, None, author, None);
+        refusal
+    }
+}
+
+fn revised(links: &[Link], revisions: &[Revision], lost: Vec<Attachment>) -> Revised {
+    let at = |place: &Place| links.iter().find(|link| link.place == *place).cloned();
+    let gone = revisions.iter().filter_map(|revision| match revision {
+        Revision::Detach(place) => at(place),
+        _ => None,
+    });
+    let mut changed: Vec<_> = revisions
+        .iter()
+        .filter_map(|revision| match revision {
+            Revision::Rename { place, .. } | Revision::Annotate { place, .. } => at(place),
+            _ => None,
+        })
+        .collect();
+    changed.dedup_by(|one, other| one.place == other.place);
+    Revised { detached: gone.zip(lost).collect(), changed }
+}

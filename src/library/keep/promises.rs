@@ -1,0 +1,76 @@
+//! Promises: attachments without a name that an open draft may put back, and that no sweep takes until then (CONTRACT 2.11).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use words::attachment::AttachmentId;
+
+/// The promises of all open drafts.
+#[derive(Debug, Default)]
+pub struct Promises {
+    made: Arc<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    /// Guards how many promises there are for each attachment. Held for one look or change.
+    counts: Mutex<HashMap<AttachmentId, usize>>,
+}
+
+/// Keeps one attachment from being swept for as long as this value lives.
+#[derive(Debug)]
+pub struct Promise {
+    id: AttachmentId,
+    made: Arc<Made>,
+}
+
+impl Promises {
+    pub fn make(&self, id: AttachmentId) -> Promise {
+        *self.made.lock().entry(id).or_default() += 1;
+        Promise { id, made: Arc::clone(&self.made) }
+    }
+
+    /// The attachments that are promised now.
+    pub(super) fn all(&self) -> Vec<AttachmentId> {
+        self.made.lock().keys().copied().collect()
+    }
+}
+
+impl Promise {
+    pub fn id(&self) -> AttachmentId {
+        self.id
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let mut counts = self.made.lock();
+        if let Some(count) = counts.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.id);
+            }
+        }
+    }
+}
+
+impl Made {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttachmentId, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_lasts_until_its_last_holder_drops_it() {
+        let promises = Promises::default();
+        let (one, two) = (promises.make(AttachmentId(7)), promises.make(AttachmentId(7)));
+        drop(one);
+        assert_eq!(promises.all(), [two.id()]);
+        drop(two);
+        assert_eq!(promises.all(), []);
+    }
+}

@@ -1,0 +1,253 @@
+//! The tally of scratch: how many bytes of scratch each user and each table has.
+//!
+//! A file counts while it has a name or is open. Nothing here touches a file: the caller says how large a file becomes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use words::attachment::{ScratchId, TableId};
+use words::quota::{self, Account, Excess, Limits, Measure};
+use words::scratch::ScratchRecord;
+use words::timestamp::Timestamp;
+
+/// The sizes of all scratch files. Each start counts them anew on the disk.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Guards the sums of all accounts. Shared with every [`Charge`]. Never held across I/O.
+    sums: Arc<Mutex<Sums>>,
+    /// Guards the scratch files that have a name, with the times when they were made. Never held across I/O.
+    named: Mutex<BTreeMap<ScratchId, (Timestamp, Arc<Charge>)>>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    accounts: HashMap<Account, u64>,
+}
+
+/// What one scratch file adds to the tally. It ends when the last holder drops it: a file without a name takes its room until
+/// it is closed.
+#[derive(Debug)]
+pub struct Charge {
+    /// Guards all sums, so that two writers cannot both take what is left of a quota. Never held across I/O.
+    sums: Arc<Mutex<Sums>>,
+    /// Guards the owner and the size of the file. Taken before the sums.
+    part: Mutex<Part>,
+    /// Guards the file's bytes and size. Whoever changes them holds it shared. It is held alone while the bytes must not change:
+    /// while they are copied to be judged, until the file's handles are a draft's, and while space is given back. For that
+    /// reason it is held across I/O.
+    pub gate: RwLock<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    uid: u32,
+    /// None if no table has a quota of scratch.
+    table: Option<TableId>,
+    size: u64,
+}
+
+impl Tally {
+    /// Counts a scratch file that has got its name.
+    pub fn add(&self, record: &ScratchRecord, table: Option<TableId>, size: u64) -> Arc<Charge> {
+        let charge = self.open(record.access.uid, table, size);
+        lock(&self.named).insert(record.id, (record.created, Arc::clone(&charge)));
+        charge
+    }
+
+    /// Counts a scratch file without a name, until the returned charge is dropped.
+    pub fn open(&self, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
+        let part = Part { uid, table, size };
+        part.accounts().for_each(|account| lock(&self.sums).add(account, size));
+        let (sums, part) = (Arc::clone(&self.sums), Mutex::new(part));
+        Arc::new(Charge { sums, part, gate: RwLock::default() })
+    }
+
+    pub fn find(&self, id: ScratchId) -> Option<Arc<Charge>> {
+        lock(&self.named).get(&id).map(|(_, charge)| Arc::clone(charge))
+    }
+
+    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made. Numbers follow time.
+    pub fn named(&self) -> (usize, u64, Option<Timestamp>) {
+        let of_user = |(account, size)| matches!(account, Account::Uid(_)).then_some(size);
+        let bytes = self.all().into_iter().filter_map(of_user).sum();
+        let named = lock(&self.named);
+        (named.len(), bytes, named.first_key_value().map(|(_, (created, _))| *created))
+    }
+
+    /// Takes the name off a scratch file. It counts on while somebody has it open.
+    pub fn remove(&self, id: ScratchId) {
+        let charge = lock(&self.named).remove(&id);
+        // Dropped outside of the lock: a last holder takes the lock of the sums.
+        drop(charge);
+    }
+
+    /// The bytes of each account, in no order.
+    fn all(&self) -> Vec<(Account, u64)> {
+        lock(&self.sums).accounts.iter().map(|(account, size)| (*account, *size)).collect()
+    }
+}
+
+impl Charge {
+    pub fn size(&self) -> u64 {
+        lock(&self.part).size
+    }
+
+    /// Lets the file grow to `size` bytes. A smaller `size` changes nothing. Errors: the quota that it would exceed.
+    pub fn grow(&self, size: u64, limits: &Limits) -> Result<(), Excess> {
+        let mut part = lock(&self.part);
+        let Some(more) = size.checked_sub(part.size).filter(|more| *more > 0) else {
+            return Ok(());
+        };
+        let mut sums = lock(&self.sums);
+        for account in part.accounts() {
+            let used = sums.of(account);
+            let allowed = (Measure::Scratch, limits.of(account).scratch);
+            quota::check(account, allowed, used, used.saturating_add(more))?;
+        }
+        part.accounts().for_each(|account| sums.add(account, more));
+        part.size = size;
+        Ok(())
+    }
+
+    /// Sets the size that the file has now, without asking the quotas.
+    pub fn set(&self, size: u64) {
+        self.change(|part| part.size = size);
+    }
+
+    /// Charges the file to another user or table, after a `chown` or a move.
+    pub fn give(&self, uid: u32, table: Option<TableId>) {
+        self.change(|part| (part.uid, part.table) = (uid, table));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Part)) {
+        let mut part = lock(&self.part);
+        let mut sums = lock(&self.sums);
+        part.accounts().for_each(|account| sums.take(account, part.size));
+        change(&mut part);
+        part.accounts().for_each(|account| sums.add(account, part.size));
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let part = *lock(&self.part);
+        let mut sums = lock(&self.sums);
+        part.accounts().for_each(|account| sums.take(account, part.size));
+    }
+}
+
+impl Part {
+    fn accounts(self) -> impl Iterator<Item = Account> {
+        std::iter::once(Account::Uid(self.uid)).chain(self.table.map(Account::Table))
+    }
+}
+
+impl Sums {
+    fn of(&self, account: Account) -> u64 {
+        self.accounts.get(&account).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, account: Account, size: u64) {
+        if size > 0 {
+            let sum = self.accounts.entry(account).or_default();
+            *sum = sum.saturating_add(size);
+        }
+    }
+
+    fn take(&mut self, account: Account, size: u64) {
+        if let Some(sum) = self.accounts.get_mut(&account) {
+            *sum = sum.saturating_sub(size);
+            if *sum == 0 {
+                self.accounts.remove(&account);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use words::attachment::{Access, RowId};
+    use words::place::Folder;
+    use words::quota::Quota;
+    use words::slot::Name;
+
+    const ME: Account = Account::Uid(7);
+
+    fn of(tally: &Tally, account: Account) -> u64 {
+        lock(&tally.sums).of(account)
+    }
+
+    fn limits(scratch: u64) -> Limits {
+        let uid = Quota { scratch: Some(scratch), ..Quota::default() };
+        Limits { uid, ..Limits::default() }
+    }
+
+    /// Scratch of a user, made at the time of its number.
+    fn scratch(id: u64, uid: u32) -> ScratchRecord {
+        ScratchRecord {
+            id: ScratchId(id),
+            folder: Folder::row(RowId(1)),
+            name: Name::parse("x").expect("a name"),
+            file: "x".into(),
+            access: Access { uid, gid: 0, mode: 0o600 },
+            created: Timestamp(id.try_into().expect("a time")),
+            arrival: words::scratch::Arrival::default(),
+        }
+    }
+
+    #[test]
+    fn scratch_grows_up_to_the_quota_of_its_user() {
+        let tally = Tally::default();
+        let one = tally.add(&scratch(1, 7), None, 0);
+        let two = tally.add(&scratch(2, 7), None, 0);
+        assert_eq!(one.grow(60, &limits(100)), Ok(()));
+        assert_eq!(two.grow(40, &limits(100)), Ok(()));
+        let excess = two.grow(41, &limits(100)).expect_err("too much");
+        assert_eq!((excess.account, excess.used, excess.wanted), (ME, 100, 101));
+        assert_eq!(one.grow(10, &limits(100)), Ok(()), "it is larger already");
+        one.set(10);
+        assert_eq!(two.grow(90, &limits(100)), Ok(()));
+    }
+
+    #[test]
+    fn a_file_without_a_name_counts_until_it_is_closed() {
+        let tally = Tally::default();
+        let open = tally.add(&scratch(1, 7), Some(TableId(2)), 50);
+        tally.remove(ScratchId(1));
+        assert_eq!((of(&tally, ME), of(&tally, Account::Table(TableId(2)))), (50, 50));
+        drop(open);
+        assert_eq!(tally.all(), []);
+    }
+
+    #[test]
+    fn what_is_given_away_counts_for_its_new_owner() {
+        let tally = Tally::default();
+        tally.add(&scratch(1, 7), None, 50).give(8, Some(TableId(2)));
+        assert_eq!((of(&tally, ME), of(&tally, Account::Uid(8))), (0, 50));
+        assert_eq!(of(&tally, Account::Table(TableId(2))), 50);
+    }
+
+    #[test]
+    fn root_is_counted_and_held_to_nothing() {
+        let tally = Tally::default();
+        assert_eq!(tally.add(&scratch(1, 0), None, 0).grow(500, &limits(100)), Ok(()));
+        assert_eq!(of(&tally, Account::Uid(0)), 500);
+    }
+
+    #[test]
+    fn what_there_is_in_all_is_known_without_a_look_at_each() {
+        let tally = Tally::default();
+        assert_eq!(tally.named(), (0, 0, None));
+        for (id, uid) in [(3, 7), (4, 8), (5, 8)] {
+            tally.add(&scratch(id, uid), Some(TableId(2)), 10);
+        }
+        assert_eq!(tally.named(), (3, 30, Some(Timestamp(3))));
+        tally.remove(ScratchId(3));
+        assert_eq!(tally.named(), (2, 20, Some(Timestamp(4))));
+    }
+}

@@ -1,0 +1,195 @@
+//! Lookups: the tables, fields and drop boxes that the configuration declares, and the rows and links that the catalogue holds.
+//!
+//! Nothing here changes anything. Declared tables are found in memory; each lookup of a row, link or attachment is one query.
+
+pub mod drop_box;
+pub mod table;
+pub mod target;
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::catalog::summary::Totals;
+use crate::library::error::Error;
+use crate::library::lookup::drop_box::DropBox;
+use crate::library::lookup::table::Table;
+use crate::library::lookup::target::Target;
+use words::access::{Fixed, Policy};
+use words::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
+use words::link::Link;
+use words::place::{Folder, Place};
+use words::row::RowRecord;
+use words::schema::{Field, Schema};
+use words::slot::{Name, Row, Slot};
+
+/// Finds declared tables, and rows and links in the catalogue.
+pub struct Lookup {
+    catalog: Arc<dyn Catalog>,
+    tables: Vec<Table>,
+    box_table: Table,
+    boxes: Vec<DropBox>,
+}
+
+impl Lookup {
+    /// Declares the tables, fields and drop boxes of a configuration to the catalogue. `mount` fixes the access that a table
+    /// leaves open.
+    pub fn declare(
+        catalog: Arc<dyn Catalog>,
+        schema: Schema,
+        mount: Policy,
+    ) -> Result<Self, Error> {
+        let (box_table, boxes) = drop_box::declare(&*catalog, schema.boxes)?;
+        let declare = |table| Table::declare(&*catalog, table, mount);
+        let tables = schema.tables.into_iter().map(declare).collect::<Result<_, _>>()?;
+        Ok(Self { catalog, tables, box_table, boxes })
+    }
+
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    pub fn table_named(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name.as_str() == name)
+    }
+
+    pub fn table(&self, id: TableId) -> Option<&Table> {
+        self.tables.iter().find(|table| table.id == id)
+    }
+
+    /// A field by its number, with the table that has it.
+    pub fn field(&self, id: FieldId) -> Option<(&Table, &Arc<Field>)> {
+        self.tables.iter().find_map(|table| {
+            let at = table.numbers.iter().position(|number| *number == id)?;
+            Some((table, table.fields.get(at)?))
+        })
+    }
+
+    /// The field of a slot, if it is still configured.
+    pub fn field_of(&self, slot: &Slot) -> Option<&Arc<Field>> {
+        self.table_named(slot.row.table.as_str())?.field(slot.field.as_str())
+    }
+
+    /// The internal table that drop boxes are rows of.
+    pub fn box_table(&self) -> &Table {
+        &self.box_table
+    }
+
+    pub fn boxes(&self) -> &[DropBox] {
+        &self.boxes
+    }
+
+    /// The drop box with this row in the internal table.
+    pub fn drop_box(&self, row: RowId) -> Option<&DropBox> {
+        self.boxes.iter().find(|drop_box| drop_box.row == row)
+    }
+
+    pub fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+        Ok(self.catalog.row(table, name)?)
+    }
+
+    pub fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+        Ok(self.catalog.row_by_id(row)?)
+    }
+
+    /// Up to `limit` rows of a table with numbers above `after`, by number.
+    pub fn rows(
+        &self,
+        table: TableId,
+        after: RowId,
+        limit: usize,
+    ) -> Result<Vec<RowRecord>, Error> {
+        Ok(self.catalog.rows(table, after, limit)?)
+    }
+
+    /// `user/42`; none if the row's table is no longer configured.
+    pub fn row_path(&self, row: &RowRecord) -> Option<Row> {
+        let table = self.table(row.table)?;
+        Some(Row { table: table.name.clone(), id: row.name.clone() })
+    }
+
+    /// `user/42`, `user/42/photos`; `?` for a row that is gone or whose table is no longer configured.
+    pub fn folder_path(&self, folder: &Folder) -> Result<String, Error> {
+        let row = self.row_by_id(folder.row)?.and_then(|row| self.row_path(&row));
+        let row = row.map_or_else(|| "?".to_owned(), |row| row.to_string());
+        Ok(folder.field.as_ref().map_or(row.clone(), |field| format!("{row}/{field}")))
+    }
+
+    /// `user/42/avatar`, `user/42/photos/front.jpg`.
+    pub fn slot(&self, row: &RowRecord, place: &Place) -> Option<Slot> {
+        let Place { field, item, .. } = place.clone();
+        Some(Slot { row: self.row_path(row)?, field, item })
+    }
+
+    /// The slot of a place whose row is not at hand.
+    pub fn slot_of(&self, place: &Place) -> Result<Option<Slot>, Error> {
+        Ok(self.row_by_id(place.row)?.and_then(|row| self.slot(&row, place)))
+    }
+
+    /// The target that a place is, under its bare name; none if its row is gone or its field no longer configured.
+    pub fn target_of(&self, place: Place) -> Result<Option<Target>, Error> {
+        let Some(row) = self.row_by_id(place.row)? else { return Ok(None) };
+        let field = self.table(row.table).and_then(|table| table.field(place.field.as_str()));
+        let (Some(slot), Some(field)) = (self.slot(&row, &place), field.cloned()) else {
+            return Ok(None);
+        };
+        let written = place.name().clone();
+        Ok(Some(Target { place, slot, field, written }))
+    }
+
+    /// The link at a place.
+    pub fn link(&self, place: &Place) -> Result<Option<Link>, Error> {
+        Ok(self.catalog.find(place)?)
+    }
+
+    pub fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.links(row)?)
+    }
+
+    /// The links of a row's fields that hold one file, by field name.
+    pub fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.singles(row)?)
+    }
+
+    /// The items of a collection, in its order.
+    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+        Ok(self.catalog.items(row, field)?)
+    }
+
+    /// How many items there are in the collection of a place.
+    pub fn count_items(&self, place: &Place) -> Result<u64, Error> {
+        Ok(self.catalog.count_items(place.row, &place.field)?)
+    }
+
+    pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+        Ok(self.catalog.attachment(id)?)
+    }
+
+    /// The places of all names of an attachment.
+    pub fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
+        Ok(self.catalog.places(id)?)
+    }
+
+    /// How much the catalogue holds, for `status.json`.
+    pub fn totals(&self) -> Result<Totals, Error> {
+        Ok(self.catalog.totals()?)
+    }
+
+    /// The access that is fixed for a file at a target.
+    pub fn fixed(&self, target: &Target) -> Fixed {
+        let table = self.table_named(target.slot.row.table.as_str());
+        table.map_or_else(Fixed::default, |table| table.files(&target.field))
+    }
+
+    /// The access that is fixed for a file at a place.
+    pub fn fixed_at(&self, place: &Place) -> Result<Fixed, Error> {
+        let row = self.row_by_id(place.row)?;
+        let table = row.and_then(|row| self.table(row.table));
+        let field = |table: &Table| table.field(place.field.as_str()).map(|it| table.files(it));
+        Ok(table.and_then(field).unwrap_or_default())
+    }
+
+    /// Whether any table fixes an owner, group or mode.
+    pub fn fixes_something(&self) -> bool {
+        self.tables.iter().any(Table::fixes_something)
+    }
+}

@@ -1,0 +1,119 @@
+//! Backups: what an editor renames aside becomes scratch with bytes of its own (CONTRACT 2.8).
+//!
+//! A backup is made under a temporary name and renamed when it is whole, so that the file it displaces is lost to nothing less.
+//! The attachment keeps its name: the caller unlinks it once the backup exists.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::fd;
+use crate::fence::Fence;
+use crate::library::blob_files::Blobs;
+use crate::library::error::Error;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::lookup::Lookup;
+use crate::library::names::attributes::Attributes;
+use crate::library::refuse::Refusals;
+use crate::library::scratch::{Scratch, xattr};
+use words::access::FILE_MODE;
+use words::attachment::{Access, ScratchId, Times};
+use words::author::Author;
+use words::link::{Collision, Link};
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+/// Makes temporary names unique within one run; the time in them makes them unique over runs.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Makes scratch of attachments and texts.
+pub struct Backups {
+    pub(in crate::library) fence: Fence,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) quotas: Arc<Quotas>,
+    pub(in crate::library) scratch: Arc<Scratch>,
+    pub(in crate::library) refusals: Arc<Refusals>,
+    pub(in crate::library) blobs: Arc<Blobs>,
+    pub(in crate::library) attributes: Arc<Attributes>,
+}
+
+/// Where a backup goes, and who owns it.
+#[derive(Debug, Clone, Copy)]
+pub struct Destination<'d> {
+    pub folder: &'d Folder,
+    pub name: &'d Name,
+    pub uid: u32,
+    pub gid: u32,
+    pub collision: Collision,
+}
+
+impl Backups {
+    /// Copies the bytes of an attachment to scratch, with its mode, times and attributes.
+    pub fn make(&self, link: &Link, to: Destination<'_>) -> Result<ScratchId, Error> {
+        let attachment = &link.attachment;
+        let blob = self.blobs.open(attachment)?;
+        let length = attachment.content.length;
+        let attributes = self.attributes.portable(attachment)?;
+        self.write(to, attachment.access.mode, length, |file| {
+            fd::copy(&blob, file, length)?;
+            xattr::set_all(file, &attributes);
+            set_times(file, attachment.times)?;
+            // The attachment loses its name next, and then only this copy is left.
+            self.fence.watch("a backup could not be synced", file.sync_all())
+        })
+    }
+
+    /// Writes a text to scratch.
+    pub fn make_of_text(&self, text: &str, to: Destination<'_>) -> Result<ScratchId, Error> {
+        let write = |mut file: &File| file.write_all(text.as_bytes());
+        self.write(to, FILE_MODE, text.len() as u64, write)
+    }
+
+    fn write(
+        &self,
+        to: Destination<'_>,
+        mode: u32,
+        length: u64,
+        copy: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<ScratchId, Error> {
+        let access = Access { uid: to.uid, gid: to.gid, mode };
+        let (record, file) = self.scratch.make(to.folder, &temporary_name(), access)?;
+        let written = self.make_room(&record, to.name, length).and_then(|()| {
+            copy(&file).map_err(Error::io("copy the bytes"))?;
+            self.scratch.rename(record.id, to.folder, to.name, to.collision)
+        });
+        match written {
+            Ok(()) => Ok(record.id),
+            Err(error) => {
+                self.scratch.remove(record.id)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Charges a backup before it is written. A refusal names the file as it will be called.
+    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<(), Error> {
+        let charge = self.scratch.charge(record)?;
+        let Err(excess) = charge.grow(length, self.quotas.limits()) else { return Ok(()) };
+        let author = Author { uid: record.access.uid, pid: 0 };
+        let folder = self.lookup.folder_path(&record.folder)?;
+        let violation = self.quotas.violation(&excess);
+        Err(self.refusals.refuse_named(&folder, name.to_string(), author, violation).into())
+    }
+}
+
+fn temporary_name() -> Name {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!(".{:x}-{number:x}.tmp", Timestamp::now().0);
+    Name::parse(&name).expect("hexadecimal digits make a name")
+}
+
+fn set_times(file: &File, times: Times) -> io::Result<()> {
+    let wanted = fs::FileTimes::new()
+        .set_accessed(times.accessed.into())
+        .set_modified(times.modified.into());
+    file.set_times(wanted)
+}

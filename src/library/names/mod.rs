@@ -1,0 +1,8 @@
+//! Changes of names and metadata: rows, links, attributes, backups.
+
+mod as_is;
+pub mod attributes;
+pub mod backups;
+pub mod naming;
+pub mod rows;
+pub mod store_change;

@@ -1,0 +1,180 @@
+//! Publishing: the one way in which bytes become an attachment of a slot, or a refusal.
+//!
+//! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
+
+pub mod metadata;
+pub mod raw;
+pub mod scratch_publisher;
+
+use std::sync::Arc;
+
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::Publication;
+use crate::catalog::{self, Catalog};
+use crate::fence::Fence;
+use crate::library::blob_files::store_names::StoreNames;
+use crate::library::blob_files::{Blobs, MAX_TRIES};
+use crate::library::counts::Counts;
+use crate::library::error::Error;
+use crate::library::home::staging::Staging;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::lookup::Lookup;
+use crate::library::lookup::target::Target;
+use crate::library::publish::metadata::Metadata;
+use crate::library::publish::raw::Raw;
+use crate::library::refuse::Refusals;
+use pipeline::Pipeline;
+use pipeline::candidate::{Candidate, Refined, Sent};
+use words::attachment::{Original, StoreId};
+use words::author::Author;
+use words::refusal::{Rule, Violation};
+use words::schema::Field;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+pub use crate::catalog::slots::Published;
+
+/// Judges, stores and links files.
+pub struct Publisher {
+    pub(super) fence: Fence,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) staging: Arc<Staging>,
+    pub(super) lookup: Arc<Lookup>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) blobs: Arc<Blobs>,
+    pub(super) store_names: Arc<StoreNames>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// A file in its final form, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Product {
+    refined: Refined,
+    /// The bytes as they were sent, if the field keeps them.
+    sent: Option<Sent>,
+}
+
+impl Publisher {
+    /// Judges, normalises, stores, links. On `Ok` the attachment is durable and visible. On a refusal it is recorded, and the
+    /// bytes are in the quarantine. On any other error nothing has changed.
+    pub fn publish(
+        &self,
+        raw: Raw,
+        target: &Target,
+        author: Author,
+        metadata: &Metadata,
+    ) -> Result<Published, Error> {
+        self.fence.check()?;
+        let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
+        let kept = raw.kept.clone();
+        let refuse = |violation| match kept {
+            Some(kept) => Error::from(self.refusals.refuse_kept(target, author, violation, kept)),
+            None => Error::from(self.refusals.refuse(target, author, violation, Some(&sent))),
+        };
+        let product = match self.refine(raw, &target.field, metadata.telling_name(target)) {
+            Ok(product) => product,
+            Err(pipeline::Error::Refused(violation)) => return Err(refuse(violation)),
+            Err(error) => return Err(error.into()),
+        };
+        match self.store(&product, target, metadata) {
+            Ok(published) => {
+                self.counts.attached.add(1);
+                self.refusals.clear(target);
+                tracing::debug!(slot = %target.slot, blob = %published.attachment.blob, "attached");
+                Ok(published)
+            }
+            // The row was removed while the file was written (CONTRACT 2.12).
+            Err(Error::Missing) => Err(refuse(row_gone(target))),
+            Err(Error::Quota(excess)) => Err(refuse(self.quotas.violation(&excess))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Judges and normalises a file by the rules of a field. Changes nothing.
+    pub(super) fn refine(
+        &self,
+        raw: Raw,
+        field: &Field,
+        written: &Name,
+    ) -> Result<Product, pipeline::Error> {
+        let rules = &field.rules;
+        let (_, extension) = written.split_extension();
+        let candidate = Candidate::identify(raw.file, raw.length, extension)?.hashed(raw.sum);
+        let admitted = candidate.admit(rules)?;
+        let sent = field.keep_original.then(|| admitted.sent()).transpose()?;
+        let refined = self.pipeline.refine(admitted, rules, || self.staging.nameless())?;
+        Ok(Product { refined, sent })
+    }
+
+    /// Stores a refined file and links it: first the blobs, of the sent bytes too if they are kept, then the link.
+    pub(super) fn store(
+        &self,
+        product: &Product,
+        target: &Target,
+        metadata: &Metadata,
+    ) -> Result<Published, Error> {
+        let store = self.store_names.of_field(&target.field)?;
+        let mut tries = 0;
+        loop {
+            let now = Timestamp::now();
+            let refined = &product.refined;
+            let stored = self.blobs.put(store, refined.digest(), refined.file(), now)?;
+            let sent = self.store_original(store, product, stored, now)?;
+            let publication = Publication {
+                place: target.place.clone(),
+                written: target.written.clone(),
+                blob: stored.key(),
+                content: refined.content().clone(),
+                access: self.lookup.fixed(target).of(metadata.access),
+                times: metadata.times,
+                original_filename: metadata.original_filename(target).to_string(),
+                source: metadata.source.clone(),
+                original: sent.as_ref().map(|(_, original)| original.clone()),
+                attributes: metadata.attributes.clone(),
+                now,
+            };
+            match self.catalog.publish(&publication) {
+                Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
+                answer => {
+                    let published = answer?;
+                    self.blobs.confirm(stored);
+                    if let Some((original, _)) = sent {
+                        self.blobs.confirm(original);
+                    }
+                    return Ok(published);
+                }
+            }
+        }
+    }
+
+    /// Stores the sent bytes, if they are kept. If they are the refined bytes, both share one blob.
+    fn store_original(
+        &self,
+        store: StoreId,
+        product: &Product,
+        refined: Reservation,
+        now: Timestamp,
+    ) -> Result<Option<(Reservation, Original)>, Error> {
+        let Some(sent) = &product.sent else { return Ok(None) };
+        let same = sent.digest() == refined.key().digest;
+        let stored =
+            if same { refined } else { self.blobs.put(store, sent.digest(), sent.file(), now)? };
+        Ok(Some((stored, Original { blob: stored.key(), content: sent.content().clone() })))
+    }
+}
+
+fn row_gone(target: &Target) -> Violation {
+    Violation {
+        rule: Rule::RowGone,
+        fact: "the row was removed while the file was written".into(),
+        measured: "no row".into(),
+        allows: format!("needs the row {}", target.slot.row),
+        allowed: target.slot.row.to_string(),
+        hint: format!(
+            "make the row again (mkdir models/{}) and move the file there from the quarantine",
+            target.slot.row
+        ),
+    }
+}

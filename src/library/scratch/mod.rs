@@ -1,0 +1,310 @@
+//! Scratch: ordinary, unvalidated files in a row or a collection.
+//!
+//! A scratch file is a record in the catalogue and a file in the folder `scratch`. Who has it open reads and writes that file
+//! directly.
+
+pub mod report_name;
+pub mod xattr;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::catalog::Catalog;
+use crate::fence::Fence;
+use crate::library::error::Error;
+use crate::library::home::reserve::Reserve;
+use crate::library::home::staging;
+use crate::library::limit::enforcement::Quotas;
+use crate::library::limit::tally::{Charge, Tally};
+use crate::library::lookup::Lookup;
+use crate::library::scratch::report_name::{has_suffix, is_report};
+use words::attachment::{Access, Amendment, ScratchId, Times};
+use words::link::Collision;
+use words::place::Folder;
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+/// The mode of the file on the backing disk: scratch belongs to its writer alone (CONTRACT 1). The mode that a program sets is
+/// kept for the attachment that the file may become.
+const SCRATCH_MODE: u32 = 0o600;
+/// The bits of that mode which `stat` shows.
+const OWNERS: u32 = 0o700;
+
+/// Makes file names unique within one run; the time in them makes them unique over runs.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// What `stat` shows of scratch beside its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScratchStat {
+    pub size: u64,
+    pub times: Times,
+}
+
+impl ScratchStat {
+    /// Of an open scratch file, which may have lost its name.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::new(&file.metadata()?))
+    }
+
+    fn new(meta: &fs::Metadata) -> Self {
+        Self { size: meta.len(), times: times(meta) }
+    }
+}
+
+/// The scratch files of the library.
+pub struct Scratch {
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) fence: Fence,
+    pub(super) folder: PathBuf,
+    pub(super) lookup: Arc<Lookup>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) reserve: Arc<Reserve>,
+    pub(super) tally: Tally,
+}
+
+impl Scratch {
+    pub fn find(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch(folder, name)?)
+    }
+
+    pub fn by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch_by_id(id)?)
+    }
+
+    /// The scratch of a folder, by number. That of a row does not include that of its collections.
+    pub fn list(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.catalog.scratches(folder)?)
+    }
+
+    /// The scratch of all rows that was made before a time.
+    pub(super) fn made_before(&self, time: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+        Ok(self.catalog.scratch_before(time)?)
+    }
+
+    /// A new empty scratch file, open for reading and writing.
+    pub fn make(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        access: Access,
+    ) -> Result<(ScratchRecord, File), Error> {
+        let table = self.quotas.scratch_table(folder)?;
+        let (record, file) = self.make_uncounted(folder, name, access)?;
+        self.tally.add(&record, table, 0);
+        Ok((record, file))
+    }
+
+    /// A new empty scratch file that no quota counts.
+    pub(super) fn make_uncounted(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        access: Access,
+    ) -> Result<(ScratchRecord, File), Error> {
+        let now = Timestamp::now();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file_name = format!("{:x}-{number:x}", now.0);
+        let path = self.folder.join(&file_name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(SCRATCH_MODE)
+            .open(&path)
+            .map_err(Error::io("make a scratch file"))?;
+        match self.catalog.add_scratch(folder, name, &file_name, access, now) {
+            Ok(record) => Ok((record, file)),
+            Err(error) => {
+                remove(&path);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Opens a scratch file for reading.
+    pub fn open(&self, record: &ScratchRecord) -> Result<File, Error> {
+        self.open_with(record, OpenOptions::new().read(true))
+    }
+
+    /// Opens a scratch file for reading and writing.
+    pub fn open_to_write(&self, record: &ScratchRecord) -> Result<File, Error> {
+        self.open_with(record, OpenOptions::new().read(true).write(true))
+    }
+
+    fn open_with(&self, record: &ScratchRecord, options: &OpenOptions) -> Result<File, Error> {
+        options.open(self.path(record)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Missing,
+            _ => Error::io("open a scratch file")(error),
+        })
+    }
+
+    /// The bytes of scratch; none if there are more than `most`.
+    pub fn read(&self, record: &ScratchRecord, most: usize) -> Result<Option<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let file = self.open(record)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(Error::io("read a scratch file"))?;
+        Ok((bytes.len() <= most).then_some(bytes))
+    }
+
+    /// Makes the bytes of an open scratch file durable.
+    pub fn sync(&self, file: &File) -> Result<(), Error> {
+        staging::sync(&self.fence, file)
+    }
+
+    pub fn stat(&self, record: &ScratchRecord) -> Result<ScratchStat, Error> {
+        let meta = match fs::metadata(self.path(record)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing),
+            other => other.map_err(Error::io("stat a scratch file"))?,
+        };
+        Ok(ScratchStat::new(&meta))
+    }
+
+    /// Owner and mode as `stat` shows them. Only the owner reads scratch; only reports are for everybody.
+    pub fn access(&self, record: &ScratchRecord) -> Access {
+        let is_report = is_report(record)
+            || (has_suffix(&record.name) && self.lookup.drop_box(record.folder.row).is_some());
+        if is_report { record.access } else { private(record.access) }
+    }
+
+    /// `chmod`, `chown`, `utimens`. The times are those of the backing file.
+    pub fn amend(&self, id: ScratchId, amendment: Amendment) -> Result<ScratchRecord, Error> {
+        let record = self.catalog.amend_scratch(id, amendment, Timestamp::now())?;
+        if let Some(charge) = self.tally.find(id).filter(|_| amendment.uid.is_some()) {
+            charge.give(record.access.uid, self.quotas.scratch_table(&record.folder)?);
+        }
+        let Amendment { accessed, modified, .. } = amendment;
+        if accessed.is_some() || modified.is_some() {
+            let mut wanted = fs::FileTimes::new();
+            if let Some(time) = accessed {
+                wanted = wanted.set_accessed(SystemTime::from(time));
+            }
+            if let Some(time) = modified {
+                wanted = wanted.set_modified(SystemTime::from(time));
+            }
+            let file = self.open(&record)?;
+            file.set_times(wanted).map_err(Error::io("set a scratch file's times"))?;
+        }
+        Ok(record)
+    }
+
+    /// Renames scratch to a scratch name. What `Collision::Replace` displaces is removed; an exchange displaces nothing.
+    pub fn rename(
+        &self,
+        id: ScratchId,
+        folder: &Folder,
+        name: &Name,
+        collision: Collision,
+    ) -> Result<(), Error> {
+        let other = self.catalog.rename_scratch(id, folder, name, collision, Timestamp::now())?;
+        self.recount(id)?;
+        match other {
+            Some(displaced) if collision == Collision::Replace => {
+                self.tally.remove(displaced.id);
+                self.remove_file(&displaced);
+                Ok(())
+            }
+            Some(exchanged) => self.recount(exchanged.id),
+            None => Ok(()),
+        }
+    }
+
+    /// Charges a renamed file to the table that it is in now.
+    fn recount(&self, id: ScratchId) -> Result<(), Error> {
+        if self.quotas.limits().count_scratch_by_table()
+            && let Some(record) = self.catalog.scratch_by_id(id)?
+            && let Some(charge) = self.tally.find(id)
+        {
+            charge.give(record.access.uid, self.quotas.scratch_table(&record.folder)?);
+        }
+        Ok(())
+    }
+
+    pub fn remove(&self, id: ScratchId) -> Result<(), Error> {
+        let forget = || Ok(self.catalog.remove_scratch(id, Timestamp::now())?);
+        let removed = self.reserve.even_when_full(forget)?.ok_or(Error::Missing)?;
+        self.tally.remove(id);
+        self.remove_file(&removed);
+        Ok(())
+    }
+
+    /// Removes the record of scratch and leaves its file, which may have to be kept elsewhere first.
+    pub(super) fn forget(&self, record: &ScratchRecord) -> Result<(), Error> {
+        self.catalog.remove_scratch(record.id, Timestamp::now())?;
+        self.tally.remove(record.id);
+        Ok(())
+    }
+
+    /// Takes scratch off the tally whose record is removed already. Returns its size.
+    pub(super) fn uncount(&self, record: &ScratchRecord) -> u64 {
+        let size = self.size(record);
+        self.tally.remove(record.id);
+        size
+    }
+
+    /// Removes the file of scratch whose record is removed already.
+    pub(super) fn remove_file(&self, record: &ScratchRecord) {
+        remove(&self.path(record));
+    }
+
+    /// Counts a scratch file that was found at the start.
+    pub(super) fn count(&self, record: &ScratchRecord, size: u64) -> Result<(), Error> {
+        self.tally.add(record, self.quotas.scratch_table(&record.folder)?, size);
+        Ok(())
+    }
+
+    /// The charge of a scratch file, for whoever opens it.
+    pub fn charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>, Error> {
+        if let Some(charge) = self.tally.find(record.id) {
+            return Ok(charge);
+        }
+        // It has just lost its name.
+        let size = self.stat(record).map_or(0, |stat| stat.size);
+        let table = self.quotas.scratch_table(&record.folder)?;
+        Ok(self.tally.open(record.access.uid, table, size))
+    }
+
+    /// The size of scratch, from the tally; 0 for a report, which nobody counts.
+    pub(super) fn size(&self, record: &ScratchRecord) -> u64 {
+        self.tally.find(record.id).map_or(0, |charge| charge.size())
+    }
+
+    /// How many scratch files there are, their bytes, and when the oldest was made. Costs as much as there are users.
+    pub(super) fn totals(&self) -> (usize, u64, Option<Timestamp>) {
+        self.tally.named()
+    }
+
+    /// The file of a record on the backing disk.
+    pub(super) fn path(&self, record: &ScratchRecord) -> PathBuf {
+        self.folder.join(&record.file)
+    }
+}
+
+/// The access with the owner's bits alone.
+pub fn private(access: Access) -> Access {
+    Access { mode: access.mode & OWNERS, ..access }
+}
+
+/// The times of a file on the backing disk.
+fn times(meta: &fs::Metadata) -> Times {
+    let nanos = |seconds: i64, nanos: i64| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
+    Times {
+        accessed: nanos(meta.atime(), meta.atime_nsec()),
+        modified: nanos(meta.mtime(), meta.mtime_nsec()),
+        changed: nanos(meta.ctime(), meta.ctime_nsec()),
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a scratch file stays behind");
+    }
+}

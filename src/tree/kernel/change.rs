@@ -1,0 +1,150 @@
+//! Changes as values: what an operation has changed, as far as the kernel may believe otherwise.
+
+use crate::tree::node::directory::Directory;
+use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
+use words::attachment::{Amendment, Attachment, AttachmentId, RowId, TableId};
+use words::link::Link;
+use words::place::{Folder, Place};
+use words::row::RowRecord;
+use words::schema::Field;
+use words::slot::Name;
+use words::timestamp::Timestamp;
+
+/// One kind of change with what it befell. [`Knowledge::tell`](super::tell::Knowledge::tell) knows what the kernel must forget
+/// of each.
+#[derive(Debug)]
+pub enum Change<'a> {
+    /// A file was attached at a place. If it displaced nothing, the same bytes were there already and have new times.
+    Attached {
+        place: &'a Place,
+        id: AttachmentId,
+        displaced: Option<Displaced<'a>>,
+    },
+    /// An attachment got one name more: it was linked, or put back from the trash.
+    Linked {
+        place: &'a Place,
+        id: AttachmentId,
+        displaced: Option<Displaced<'a>>,
+    },
+    /// An attachment was renamed, and displaced what had the new name.
+    Moved {
+        id: AttachmentId,
+        from: &'a Place,
+        to: &'a Place,
+        displaced: Option<Displaced<'a>>,
+    },
+    /// An attachment lost a name that the kernel asked to remove or to move.
+    Detached {
+        place: &'a Place,
+        lost: &'a Attachment,
+    },
+    /// The kernel was asked for a link by an alias to remove or to move it: it forgets the alias by itself, and holds the
+    /// directory's lock until it is answered.
+    Alias {
+        link: &'a Link,
+        field: &'a Field,
+        asked: &'a Name,
+    },
+    /// A link was removed, moved or displaced by its name in `/originals`: the kernel may know its name in `/models`.
+    ByOriginal {
+        link: &'a Link,
+    },
+    /// Owner, mode or times of an attachment were set, on one side.
+    Amended {
+        id: AttachmentId,
+        side: Side,
+    },
+    /// A row was patched by its `row.json`: links that were detached, with the attachments after that, and those with other
+    /// metadata.
+    Patched {
+        row: &'a RowRecord,
+        detached: &'a [(Link, Attachment)],
+        changed: &'a [Link],
+    },
+    /// Names in a row or in its collections changed, and the row's times in the catalogue.
+    Names {
+        row: RowId,
+    },
+    /// Names in a directory changed that the catalogue does not know: first drafts, placeholders, links that wait.
+    Unstored {
+        folder: Folder,
+        by: Maker,
+    },
+    /// A scratch file in a directory came, went or was renamed.
+    Scratch {
+        directory: &'a Directory<'a>,
+    },
+    /// Owner, mode or times of a row were set through the inode `asked`. `links` are those of the row if owner or mode changed.
+    RowAmended {
+        row: &'a RowRecord,
+        amendment: Amendment,
+        links: &'a [Link],
+        asked: Ino,
+    },
+    RowRenamed {
+        table: TableId,
+        row: RowId,
+        from: &'a Name,
+        to: &'a Name,
+    },
+    RowRemoved {
+        table: TableId,
+        row: RowId,
+    },
+    /// A row was removed or renamed by this name in `/originals`, old or new.
+    RowByOriginal {
+        table: TableId,
+        row: RowId,
+        name: &'a Name,
+    },
+    /// A row of a table was made, or somebody set the times of the table.
+    Table {
+        table: TableId,
+        at: Timestamp,
+    },
+    /// A variant was rendered or purged, or variants were swept.
+    Variants,
+    /// A directory was removed that is there again at the next lookup. `folder` is set for a collection.
+    Cleared {
+        directory: Node,
+        folder: Option<Folder>,
+    },
+}
+
+/// An attachment that lost its name to another.
+#[derive(Debug)]
+pub struct Displaced<'a> {
+    pub attachment: &'a Attachment,
+    /// The link as it was before, by whose name the kernel may still know it. None if the kernel replaced that name itself.
+    pub known: Option<&'a Link>,
+    pub lock: Lock,
+}
+
+impl<'a> Displaced<'a> {
+    /// By bytes that were written, or without a request: the kernel may know the name still, and holds no lock.
+    pub fn by_handle(attachment: &'a Attachment, known: Option<&'a Link>) -> Self {
+        Self { attachment, known, lock: Lock::Free }
+    }
+
+    /// By a rename or a link, for which the kernel keeps the directory locked.
+    pub fn by_name(attachment: &'a Attachment, known: Option<&'a Link>) -> Self {
+        Self { attachment, known, lock: Lock::Held }
+    }
+}
+
+/// Whether the kernel keeps the directory locked until the request is answered. Then it cannot forget a name before that, and
+/// waiting would be in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    Held,
+    Free,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// The kernel asked for it by name: it knows of the side that it asked about.
+    Kernel,
+    Daemon,
+}

@@ -1,0 +1,187 @@
+//! The lookups that every part needs: rows, tables and directories by number, and the names that an inode may stand for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::library::Library;
+use crate::library::lookup::table::Table;
+use crate::library::lookup::target::Target;
+use crate::tree::bounded::BoundedMap;
+use crate::tree::error::{Error, Result};
+use crate::tree::node::directory::Directory;
+use crate::tree::node::mark::Mark;
+use crate::tree::node::meaning::Spot;
+use crate::tree::node::side::as_sent;
+use crate::tree::node::{Ino, Node};
+use words::attachment::{AttachmentId, RowId, TableId};
+use words::link::Link;
+use words::place::Place;
+use words::row::RowRecord;
+use words::schema::Field;
+use words::slot::Name;
+
+/// Attachments whose first name is remembered.
+const MAX: usize = 65_536;
+
+/// How long: longer than the kernel may believe a name.
+const SPAN: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The part of a library that a tree shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Everything,
+    /// What is stored: no scratch, no drafts, no trash, no views and no control files.
+    Stored,
+}
+
+pub struct Places {
+    library: Arc<Library>,
+    scope: Scope,
+    /// Guards the first name of each attachment that got a second: the inode that the kernel learnt before means that name. Never
+    /// held across I/O.
+    first_names: Mutex<BoundedMap<AttachmentId, Place>>,
+}
+
+impl Places {
+    pub fn new(library: &Arc<Library>, scope: Scope) -> Self {
+        let first_names = Mutex::new(BoundedMap::new(MAX, SPAN));
+        Self { library: Arc::clone(library), scope, first_names }
+    }
+
+    pub fn table(&self, id: TableId) -> Result<&Table> {
+        self.library.lookup.table(id).ok_or(Error::NotFound)
+    }
+
+    /// The row of a place. Errors: [`Error::NotFound`] if it is gone.
+    pub fn row(&self, id: RowId) -> Result<RowRecord> {
+        self.library.lookup.row_by_id(id)?.ok_or(Error::NotFound)
+    }
+
+    /// The row that an inode stands for. Errors: [`Error::Stale`] if it is gone.
+    pub fn row_of_inode(&self, id: RowId) -> Result<RowRecord> {
+        self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)
+    }
+
+    /// The directory that an inode stands for, for operations on files in it.
+    pub fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
+        let node = Node::at(ino)?;
+        Directory::of(&self.library, node).ok_or(match node.as_model() {
+            Node::Row(..) | Node::Collection(..) | Node::DropBox(_) => Error::Stale,
+            // `/models` and its tables take nothing but rows; views are read-only.
+            Node::Root | Node::Models | Node::Table(_) => Error::NotPermitted,
+            _ => Error::ReadOnly,
+        })
+    }
+
+    /// The directory of `/models` that lists a place.
+    pub fn home_of(&self, place: &Place) -> Result<Node> {
+        let row = self.row(place.row)?;
+        if place.item.is_none() {
+            return Ok(Node::Row(row.table, row.id));
+        }
+        let number = self.table(row.table)?.number(&place.field).ok_or(Error::NotFound)?;
+        Ok(Node::Collection(number, row.id))
+    }
+
+    /// The field of a place, as it is configured.
+    pub fn field_at(&self, place: &Place) -> Result<Arc<Field>> {
+        let row = self.row(place.row)?;
+        let field = self.table(row.table)?.field(place.field.as_str());
+        field.cloned().ok_or(Error::NotFound)
+    }
+
+    /// Where bytes go that are sent to a place under a name.
+    pub fn target(&self, spot: &Spot, written: &Name) -> Result<Target> {
+        let Spot { place, field } = spot;
+        let row = self.row(place.row)?;
+        Ok(Target {
+            slot: self.library.lookup.slot(&row, place).ok_or(Error::NotFound)?,
+            place: place.clone(),
+            field: Arc::clone(field),
+            written: written.clone(),
+        })
+    }
+
+    /// Whether the tree shows a node at all.
+    pub fn shows(&self, node: Node) -> bool {
+        self.scope == Scope::Everything || node.properties().is_stored
+    }
+
+    /// The mark of a link's inode. A tree for those who only read has one inode for all names: nothing is changed under any.
+    pub fn mark(&self, link: &Link) -> Mark {
+        if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
+    }
+
+    /// The names that an inode may stand for: one, unless the attachment got others since the kernel learnt of the inode, or two
+    /// names have the same mark.
+    pub fn names_of(&self, node: Node) -> Result<Vec<Place>> {
+        let (id, mark) = match node {
+            Node::Attachment(id, mark)
+            | Node::ThumbField(id, mark)
+            | Node::GuardedThumbs(id, mark) => (id, mark),
+            Node::Original(id, edition) => {
+                let Some(found) = self.library.lookup.attachment(id)? else {
+                    return Ok(Vec::new());
+                };
+                (id, edition.mark(&as_sent(found)))
+            }
+            _ => return Ok(Vec::new()),
+        };
+        let mut places = self.library.lookup.places(id)?;
+        places.retain(|place| mark.is_of(place));
+        Ok(places)
+    }
+
+    /// The name that an inode stands for, where the kernel will not look its path up again: none if it may be several, or has
+    /// lost its name.
+    pub fn name_of(&self, node: Node) -> Result<Option<Place>> {
+        let mut places = self.names_of(node)?;
+        if places.len() > 1 {
+            let first = self.first_name(node);
+            places.retain(|place| Some(place) == first.as_ref());
+        }
+        Ok(places.pop())
+    }
+
+    /// The name that an inode had when the attachment had no other.
+    pub fn first_name(&self, node: Node) -> Option<Place> {
+        match node {
+            Node::Attachment(id, Mark::SOLE) => self.first_names.lock().get(&id).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Notes the only name of an attachment that gets another.
+    pub fn note_first_name(&self, id: AttachmentId, place: Place) {
+        self.first_names.lock().insert(id, place);
+    }
+
+    /// Follows an attachment that is moved: the kernel takes its inode along to the new name.
+    pub fn move_first_name(&self, id: AttachmentId, from: &Place, to: &Place) {
+        let mut first_names = self.first_names.lock();
+        if first_names.get(&id) == Some(from) {
+            first_names.insert(id, to.clone());
+        }
+    }
+
+    pub fn forget_first_name(&self, id: AttachmentId) {
+        self.first_names.lock().remove(&id);
+    }
+
+    pub fn forget_old(&self, now: Instant) {
+        self.first_names.lock().expire(now);
+    }
+
+    /// Whether any field keeps what was sent.
+    pub fn keeps_originals(&self) -> bool {
+        self.original_tables().next().is_some()
+    }
+
+    /// The tables with a field that keeps what was sent.
+    pub fn original_tables(&self) -> impl Iterator<Item = &Table> {
+        let keeps = |table: &&Table| table.fields.iter().any(|field| field.keep_original);
+        self.library.lookup.tables().iter().filter(keeps)
+    }
+}

@@ -1,0 +1,154 @@
+//! What may come into a slot or take a name, as far as that is known before a byte is sent.
+
+use std::sync::Arc;
+
+use crate::library::Library;
+use crate::library::lookup::target::Target;
+use crate::tree::error::{Error, Result};
+use crate::tree::node::meaning::{self, Spot};
+use crate::tree::node::places::Places;
+use crate::tree::node::side::Side;
+use crate::tree::open::drafts::Drafts;
+use crate::tree::open::pending::PendingLinks;
+use crate::tree::open::permits::owned;
+use crate::tree::open::processes::Processes;
+use crate::tree::request::{Caller, RenameMode};
+use words::link::Link;
+use words::media_type::MediaType;
+use words::place::{Folder, Place};
+use words::refusal::{Rule, Violation};
+use words::schema::{Collection, Field, OnRefuse};
+use words::scratch::ScratchRecord;
+use words::slot::Name;
+
+pub struct Admission {
+    pub(super) library: Arc<Library>,
+    pub(super) places: Arc<Places>,
+    pub(super) drafts: Arc<Drafts>,
+    pub(super) links: Arc<PendingLinks>,
+    pub(super) processes: Processes,
+}
+
+impl Admission {
+    /// Refuses an extension that the rules can never accept (CONTRACT 2.2).
+    pub fn check_extension(&self, who: Caller, spot: &Spot, name: &Name) -> Result<()> {
+        let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
+        let field = &spot.field;
+        // Where refusals are not told the bytes decide alone.
+        if field.could_take(extension) || field.on_refuse == OnRefuse::Quarantine {
+            return Ok(());
+        }
+        self.refuse(who, spot, name, wrong_extension(field, extension))
+    }
+
+    /// Refuses a new item of a collection that is full (CONTRACT 3).
+    pub fn check_items(&self, who: Caller, spot: &Spot, name: &Name) -> Result<()> {
+        let Some(violation) = self.overflow(spot)? else { return Ok(()) };
+        self.refuse(who, spot, name, violation)
+    }
+
+    fn refuse(&self, who: Caller, spot: &Spot, name: &Name, violation: Violation) -> Result<()> {
+        let target = self.places.target(spot, name)?;
+        let author = self.processes.author(who);
+        Err(self.library.refusals.refuse(&target, author, violation, None).into())
+    }
+
+    /// Why a collection takes no new item at this place; first drafts of other items count.
+    pub fn overflow(&self, spot: &Spot) -> Result<Option<Violation>> {
+        let Spot { place, field } = spot;
+        let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
+        let mut held = self.library.lookup.count_items(place)?;
+        for begun in self.drafts.begun_beside(place) {
+            // Another draft of it may have been committed since.
+            if held < most && self.library.lookup.link(&begun)?.is_none() {
+                held += 1;
+            }
+        }
+        Ok((held >= most).then(|| too_many(held, most)))
+    }
+
+    /// Whether a link may come into a collection: there is room, and the name can belong to what the rules take. `taken`: it
+    /// replaces an item. `from`: the place that it leaves.
+    pub fn check_arrival(
+        &self,
+        who: Caller,
+        target: &Target,
+        taken: bool,
+        from: Option<&Place>,
+    ) -> Result<()> {
+        if target.field.collection == Collection::One {
+            return Ok(());
+        }
+        let spot = Spot::from(target);
+        self.check_extension(who, &spot, &target.written)?;
+        let stays = from.is_some_and(|from| from.folder() == target.place.folder());
+        if taken || stays { Ok(()) } else { self.check_items(who, &spot, &target.written) }
+    }
+
+    /// Whether a file that is no link may be renamed onto a slot. Returns the link that it will displace, if the kernel may still
+    /// know that by its name afterwards. `side`: that of the new name.
+    pub fn check_rename(
+        &self,
+        who: Caller,
+        target: &Target,
+        side: Side,
+        mode: RenameMode,
+    ) -> Result<Option<Link>> {
+        let before = self.library.lookup.link(&target.place)?;
+        match (mode, &before) {
+            (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
+            (RenameMode::Exchange, _) => {
+                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+            }
+            (_, None) => self.check_items(who, &target.into(), &target.written)?,
+            (RenameMode::Replace, Some(_)) => {}
+        }
+        // A name of `/originals` replaces none of `/models`.
+        Ok(before.filter(|link| side == Side::Originals || outlives(link, target)))
+    }
+
+    /// Refuses to replace a file of another user under a scratch name.
+    pub fn check_displaced(&self, who: Caller, folder: &Folder, name: &Name) -> Result<()> {
+        if let Some(link) = self.links.named(folder, name) {
+            owned(link.symlink.uid, who)?;
+        }
+        let displaced = self.library.scratch.find(folder, name)?;
+        displaced.map_or(Ok(()), |record| check_owner(&record, who))
+    }
+}
+
+/// Whether the kernel may still know a displaced link by its listed name. It replaces the name itself that is renamed onto the
+/// slot, and holds that directory's lock meanwhile: waiting for it would be in vain.
+pub fn outlives(displaced: &Link, target: &Target) -> bool {
+    meaning::listed(displaced, target.field.collection) != target.written
+}
+
+/// Scratch is for its user alone, also where others may write to the row: attached, everybody could read it (CONTRACT 1).
+pub fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
+    owned(record.access.uid, who)
+}
+
+fn wrong_extension(field: &Field, extension: &str) -> Violation {
+    let named = MediaType::of_extension(extension).unwrap_or(MediaType::OCTET_STREAM);
+    let types: Vec<_> = field.rules.content_types.iter().map(ToString::to_string).collect();
+    let allowed = if types.is_empty() { "images".to_owned() } else { types.join(", ") };
+    Violation {
+        rule: Rule::Extension,
+        fact: format!("the name ends with .{extension}, which means {named}"),
+        measured: named.to_string(),
+        allows: format!("takes {allowed}"),
+        allowed,
+        hint: "send a file of an accepted type, or drop the extension if it is wrong".into(),
+    }
+}
+
+fn too_many(held: u64, most: u64) -> Violation {
+    Violation {
+        rule: Rule::MaxItems,
+        fact: format!("there are {held} items already"),
+        measured: held.to_string(),
+        allows: format!("takes at most {most} items"),
+        allowed: most.to_string(),
+        hint: "remove an item, or replace one".into(),
+    }
+}

@@ -1,0 +1,260 @@
+//! The open drafts and placeholders, by number and by slot.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::library::draft::Draft;
+use crate::tree::open::open_draft::OpenDraft;
+use crate::tree::open::processes::Owner;
+use words::attachment::{AttachmentId, RowId};
+use words::place::Place;
+use words::slot::Name;
+
+#[derive(Debug, Default)]
+pub struct Drafts {
+    /// Guards the indexes. Never held across I/O.
+    index: Mutex<Index>,
+    /// The number of drafts: while it is 0 a look takes no lock.
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    last: u64,
+    by_id: HashMap<u64, Arc<OpenDraft>>,
+    /// The drafts of each place in the order of opening.
+    by_place: HashMap<Place, Vec<u64>>,
+    /// The number of drafts of each user, and of each table.
+    by_user: HashMap<u32, u64>,
+    by_table: HashMap<Name, u64>,
+}
+
+impl Index {
+    fn enter(&mut self, open: &Arc<OpenDraft>) {
+        *self.by_user.entry(open.user()).or_default() += 1;
+        *self.by_table.entry(open.table().clone()).or_default() += 1;
+        self.by_id.insert(open.id, Arc::clone(open));
+    }
+
+    fn leave(&mut self, open: &OpenDraft) {
+        if self.by_id.remove(&open.id).is_some() {
+            one_less(&mut self.by_user, &open.user());
+            one_less(&mut self.by_table, open.table());
+        }
+    }
+
+    fn part(&mut self, open: &OpenDraft) {
+        if let Some(ids) = self.by_place.get_mut(open.place()) {
+            ids.retain(|other| *other != open.id);
+            if ids.is_empty() {
+                self.by_place.remove(open.place());
+            }
+        }
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+impl Drafts {
+    /// Enters a draft that an `open` will follow.
+    pub fn add(&self, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Arc<OpenDraft> {
+        let mut index = self.index.lock();
+        index.last += 1;
+        let open = Arc::new(OpenDraft::new(index.last, draft, over, owner));
+        index.by_place.entry(open.place().clone()).or_default().push(open.id);
+        index.enter(&open);
+        self.count.store(index.by_id.len(), Ordering::Release);
+        open
+    }
+
+    pub fn find(&self, id: u64) -> Option<Arc<OpenDraft>> {
+        self.index.lock().by_id.get(&id).cloned()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// The number of drafts that a user has, and the number in a table.
+    pub fn count(&self, user: u32, table: &Name) -> (u64, u64) {
+        let index = self.index.lock();
+        let of_user = index.by_user.get(&user).copied().unwrap_or(0);
+        (of_user, index.by_table.get(table).copied().unwrap_or(0))
+    }
+
+    /// The drafts of a slot, oldest first.
+    pub fn of(&self, place: &Place) -> Vec<Arc<OpenDraft>> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let index = self.index.lock();
+        let ids = index.by_place.get(place).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| index.by_id.get(id).cloned()).collect()
+    }
+
+    /// The drafts of a slot to which a path leads, oldest first.
+    pub fn found(&self, place: &Place) -> Vec<Arc<OpenDraft>> {
+        let mut drafts = self.of(place);
+        drafts.retain(|open| !open.is_judged());
+        drafts
+    }
+
+    /// The other slots of the same collection that have a first draft.
+    pub fn begun_beside(&self, place: &Place) -> Vec<Place> {
+        let beside = |other: &Place| {
+            other.row == place.row
+                && other.field == place.field
+                && other.item.is_some()
+                && other != place
+        };
+        let index = self.index.lock();
+        let shown = |id| index.by_id.get(id).is_some_and(|open| open.is_shown());
+        let begun = index.by_place.iter().filter(|(it, ids)| beside(it) && ids.iter().any(shown));
+        begun.map(|(place, _)| place.clone()).collect()
+    }
+
+    /// The draft that a free slot shows: the process's own unless it is judged, else the first that is shown to all.
+    pub fn first(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
+        let drafts = self.found(place);
+        let own = drafts.iter().find(|open| open.belongs_to(tgid));
+        own.or_else(|| drafts.iter().find(|open| open.is_shown())).cloned()
+    }
+
+    /// The draft that a free slot lists: of several the first has the name.
+    pub fn first_shown(&self, place: &Place) -> Option<Arc<OpenDraft>> {
+        self.of(place).into_iter().find(|open| open.is_shown())
+    }
+
+    /// The draft of a slot that a process owns.
+    pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
+        self.found(place).into_iter().find(|open| open.belongs_to(tgid))
+    }
+
+    /// The drafts in a row.
+    pub fn of_row(&self, row: RowId) -> Vec<Arc<OpenDraft>> {
+        let mut all = self.all();
+        all.retain(|open| open.place().row == row);
+        all
+    }
+
+    /// All drafts, oldest first.
+    pub fn all(&self) -> Vec<Arc<OpenDraft>> {
+        let mut all: Vec<_> = self.index.lock().by_id.values().cloned().collect();
+        all.sort_unstable_by_key(|open| open.id);
+        all
+    }
+
+    /// Takes every path away from a draft; its handles go on with it.
+    pub fn part(&self, open: &OpenDraft) {
+        self.index.lock().part(open);
+        self.remove(open.id);
+    }
+
+    /// Removes a draft, unless somebody has it open or is about to.
+    pub fn remove(&self, id: u64) {
+        let mut index = self.index.lock();
+        let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
+        let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
+        index.leave(&open);
+        index.part(&open);
+        self.count.store(index.by_id.len(), Ordering::Release);
+    }
+
+    /// Removes the placeholders of one slot, but for one draft: they give way to what was committed.
+    pub fn drop_placeholders(&self, place: &Place, except: u64) {
+        for other in self.of(place) {
+            if other.id != except && other.is_placeholder() {
+                self.remove(other.id);
+            }
+        }
+    }
+
+    /// Removes the placeholders of every place that `lies` picks.
+    pub fn drop_placeholders_where(&self, lies: impl Fn(&Place) -> bool) {
+        for open in self.all() {
+            if lies(open.place()) && open.is_placeholder() {
+                self.remove(open.id);
+            }
+        }
+    }
+
+    /// Unlinks what a free slot shows: a placeholder goes; a draft under way goes on, unseen, and commits when it is closed.
+    /// Returns whether the slot showed anything.
+    pub fn unlink_shown(&self, place: &Place) -> bool {
+        let shown: Vec<_> = self.of(place).into_iter().filter(|open| open.is_shown()).collect();
+        for open in &shown {
+            open.unlink();
+            if open.is_placeholder() {
+                self.remove(open.id);
+            }
+        }
+        !shown.is_empty()
+    }
+
+    /// Removes and returns the placeholders that nobody filled and the drafts whose `open` never came.
+    pub fn expire(&self, now: Instant) -> Vec<Arc<OpenDraft>> {
+        let over: Vec<_> = self.all().into_iter().filter(|open| open.is_over(now)).collect();
+        for open in &over {
+            self.remove(open.id);
+        }
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::library::draft::Start;
+    use crate::library::lookup::target::Target;
+    use crate::tree::open::open_draft::PLACEHOLDER;
+    use crate::tree::open::processes::Processes;
+    use words::attachment::Access;
+    use words::author::Author;
+    use words::rule::Rules;
+    use words::schema::Field;
+    use words::slot::Slot;
+
+    fn draft() -> Draft {
+        let name = Name::parse("memo").expect("a name");
+        let target = Target {
+            place: Place::one(RowId(1), name.clone()),
+            slot: Slot::parse("user/42/memo").expect("a slot"),
+            field: Arc::new(Field::new(name.clone(), Rules::file())),
+            written: name,
+        };
+        let access = Access { uid: 0, gid: 0, mode: 0o644 };
+        Draft::new(target, Author { uid: 0, pid: 1 }, access, Start::Empty, None)
+    }
+
+    #[test]
+    fn a_placeholder_stays_for_60_s() {
+        let (drafts, owner) = (Drafts::default(), Processes::Simulated.owner(1));
+        let open = drafts.add(draft(), None, owner.clone());
+        open.hold(Some(&owner));
+        assert!(open.let_go());
+        open.rest();
+        assert!(open.is_placeholder() && open.is_shown());
+        let closed = Instant::now();
+        assert_eq!(drafts.expire(closed + PLACEHOLDER.mul_f32(0.9)).len(), 0);
+        assert_eq!(drafts.expire(closed + PLACEHOLDER + Duration::from_secs(1)).len(), 1);
+        assert!(drafts.is_empty() && drafts.of(open.place()).is_empty());
+    }
+}

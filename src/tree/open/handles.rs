@@ -1,0 +1,200 @@
+//! The open files, by handle.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::library::limit::tally::Charge;
+use crate::tree::error::{Error, Result};
+use crate::tree::open::document::Document;
+use crate::tree::open::open_draft::OpenDraft;
+use crate::tree::open::opened::Fh;
+use crate::tree::open::processes::Owner;
+use words::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
+use words::refusal::Refusal;
+use words::rendition::VariantRecord;
+
+/// What a handle reads from or writes to.
+#[derive(Debug)]
+pub enum Handle {
+    /// A stored blob: an attachment's, a variant's, or a file of the quarantine.
+    Blob {
+        file: Arc<File>,
+        /// The key of the blob in its store; none for the log and the quarantine, which are in no store.
+        key: Option<BlobKey>,
+        holds: Holds,
+    },
+    Draft {
+        open: Arc<OpenDraft>,
+        writes: bool,
+    },
+    Scratch(Arc<OpenScratch>),
+    /// A control file, composed when it was opened.
+    Text(Vec<u8>),
+    /// A file that is understood when it is closed.
+    Document(Arc<Document>),
+    /// The empty draft of another process: a read is at its end.
+    Nothing(Arc<OpenDraft>),
+}
+
+impl Handle {
+    /// The draft that this is a handle of.
+    pub fn draft(&self) -> Option<&Arc<OpenDraft>> {
+        match self {
+            Self::Draft { open, .. } => Some(open),
+            Self::Scratch(scratch) => scratch.became.get(),
+            _ => None,
+        }
+    }
+}
+
+/// The record that is kept so that `fstat` answers for as long as a handle is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    Nothing,
+    Attachment(AttachmentId),
+    Variant(VariantId),
+}
+
+/// An open scratch file.
+#[derive(Debug)]
+pub struct OpenScratch {
+    pub id: ScratchId,
+    pub file: File,
+    pub writes: bool,
+    pub opener: Owner,
+    /// As it was when the file was opened.
+    pub access: Access,
+    /// Whether anything was written through this handle.
+    pub written: AtomicBool,
+    /// Whether space beyond the end was allocated through this handle.
+    pub reserved: AtomicBool,
+    /// Its part of the user's tally of scratch, held until it is closed.
+    pub charge: Arc<Charge>,
+    /// The refusal of bytes above a quota of scratch: put on record once for each handle.
+    pub refused: OnceLock<Refusal>,
+    /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
+    pub became: OnceLock<Arc<OpenDraft>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Handles {
+    /// Guards the table of handles. Never held across I/O.
+    open: RwLock<HashMap<u64, Arc<Handle>>>,
+    last: AtomicU64,
+    /// Guards the attachments that are open, with the number of handles of each. Never held across I/O.
+    attachments: Mutex<HashMap<AttachmentId, (usize, Attachment)>>,
+    /// Guards the variants that are open, with the number of handles of each. Never held across I/O.
+    variants: Mutex<HashMap<VariantId, (usize, VariantRecord)>>,
+    /// Guards the scratch files that are open. Never held across I/O.
+    scratch: Mutex<HashMap<ScratchId, Vec<Arc<OpenScratch>>>>,
+}
+
+impl Handles {
+    pub fn add(&self, handle: Handle) -> Fh {
+        if let Handle::Scratch(open) = &handle {
+            self.scratch.lock().entry(open.id).or_default().push(Arc::clone(open));
+        }
+        let fh = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        self.open.write().insert(fh, Arc::new(handle));
+        Fh(fh)
+    }
+
+    /// Adds a handle on a blob of an attachment: what is stored, or what was sent.
+    pub fn add_attachment(&self, attachment: &Attachment, key: BlobKey, file: Arc<File>) -> Fh {
+        hold(&self.attachments, attachment.id, attachment);
+        self.add(Handle::Blob { file, key: Some(key), holds: Holds::Attachment(attachment.id) })
+    }
+
+    /// Adds a handle on a variant's blob.
+    pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Fh {
+        hold(&self.variants, variant.id, variant);
+        let (key, holds) = (Some(variant.blob), Holds::Variant(variant.id));
+        self.add(Handle::Blob { file, key, holds })
+    }
+
+    pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {
+        self.open.read().get(&fh.0).cloned().ok_or(Error::BadHandle)
+    }
+
+    pub fn remove(&self, fh: Fh) -> Option<Arc<Handle>> {
+        let handle = self.open.write().remove(&fh.0)?;
+        match &*handle {
+            Handle::Blob { holds: Holds::Attachment(id), .. } => let_go(&self.attachments, id),
+            Handle::Blob { holds: Holds::Variant(id), .. } => let_go(&self.variants, id),
+            Handle::Scratch(open) => self.close_scratch(open),
+            _ => {}
+        }
+        Some(handle)
+    }
+
+    /// An attachment as it was when it was opened; none unless a handle on it is open.
+    pub fn open_attachment(&self, id: AttachmentId) -> Option<Attachment> {
+        self.attachments.lock().get(&id).map(|(_, attachment)| attachment.clone())
+    }
+
+    /// A variant as it was when it was opened; none unless a handle on it is open.
+    pub fn open_variant(&self, id: VariantId) -> Option<VariantRecord> {
+        self.variants.lock().get(&id).map(|(_, variant)| variant.clone())
+    }
+
+    /// The open handles of a scratch file.
+    pub fn open_scratch(&self, id: ScratchId) -> Vec<Arc<OpenScratch>> {
+        self.scratch.lock().get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Whether somebody has a scratch file open for writing.
+    pub fn is_written(&self, id: ScratchId) -> bool {
+        self.scratch.lock().get(&id).is_some_and(|open| open.iter().any(|it| it.writes))
+    }
+
+    /// The draft of another process, by its number, that a handle is open on while it is empty.
+    pub fn open_nothing(&self, id: u64) -> Option<Arc<OpenDraft>> {
+        let open = self.open.read();
+        open.values().find_map(|handle| match &**handle {
+            Handle::Nothing(empty) if empty.id == id => Some(Arc::clone(empty)),
+            _ => None,
+        })
+    }
+
+    pub fn count(&self) -> usize {
+        self.open.read().len()
+    }
+
+    /// Removes every handle: after the kernel is gone nobody releases them.
+    pub fn drain(&self) -> Vec<Arc<Handle>> {
+        let mut open = self.open.write();
+        open.drain().map(|(_, handle)| handle).collect()
+    }
+
+    fn close_scratch(&self, closed: &Arc<OpenScratch>) {
+        let mut scratch = self.scratch.lock();
+        if let Some(open) = scratch.get_mut(&closed.id) {
+            open.retain(|other| !Arc::ptr_eq(other, closed));
+            if open.is_empty() {
+                scratch.remove(&closed.id);
+            }
+        }
+    }
+}
+
+fn hold<K: Eq + Hash, V: Clone>(open: &Mutex<HashMap<K, (usize, V)>>, key: K, value: &V) {
+    open.lock()
+        .entry(key)
+        .and_modify(|(count, _)| *count += 1)
+        .or_insert_with(|| (1, value.clone()));
+}
+
+fn let_go<K: Eq + Hash, V>(open: &Mutex<HashMap<K, (usize, V)>>, key: &K) {
+    let mut open = open.lock();
+    if let Some((count, _)) = open.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(key);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A draft that is open, or a placeholder: its owner, its handles, and who may see its name.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::library::Library;
+use crate::library::draft::Draft;
+use crate::tree::error::Result;
+use crate::tree::node::mark::Mark;
+use crate::tree::node::{Kind, Node};
+use crate::tree::open::processes::Owner;
+use crate::tree::show::attr::{Attr, Shown};
+use words::attachment::AttachmentId;
+use words::place::Place;
+use words::slot::Name;
+
+/// How long an empty file on a free slot stays (CONTRACT 2.6).
+pub const PLACEHOLDER: Duration = Duration::from_secs(60);
+/// How long a draft that was looked up for an `open` waits for it.
+const AWAITED: Duration = Duration::from_secs(2);
+
+/// A draft with what the tree knows of it.
+#[derive(Debug)]
+pub struct OpenDraft {
+    pub id: u64,
+    pub draft: Draft,
+    /// The attachment that the slot held when the draft began.
+    pub over: Option<AttachmentId>,
+    /// Guards owner and handles; never held while bytes are judged.
+    hold: Mutex<Hold>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    owner: Owner,
+    handles: usize,
+    /// Since when an `open` is awaited that the draft was looked up for.
+    awaited: Option<Instant>,
+    /// Since when it is a placeholder: all handles were closed without a byte, and an empty file is listed.
+    resting: Option<Instant>,
+    /// Unlinked by another process, or committed: its name is shown to its owner alone.
+    hidden: bool,
+    /// Unlinked by another process, and not committed since.
+    unlinked: bool,
+}
+
+impl OpenDraft {
+    /// A draft that an `open` will follow.
+    pub fn new(id: u64, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Self {
+        let awaited = Some(Instant::now());
+        let hold =
+            Hold { owner, handles: 0, awaited, resting: None, hidden: false, unlinked: false };
+        Self { id, draft, over, hold: Mutex::new(hold) }
+    }
+
+    /// The user whose quota of drafts it counts for.
+    pub fn user(&self) -> u32 {
+        self.draft.author().uid
+    }
+
+    pub fn table(&self) -> &Name {
+        &self.draft.target().slot.row.table
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.draft.target().place
+    }
+
+    pub fn belongs_to(&self, tgid: Option<u32>) -> bool {
+        self.hold.lock().owner.is(tgid)
+    }
+
+    pub fn owner(&self) -> Owner {
+        self.hold.lock().owner.clone()
+    }
+
+    pub fn is_placeholder(&self) -> bool {
+        self.hold.lock().resting.is_some()
+    }
+
+    /// Whether its name is shown to its owner alone.
+    pub fn is_hidden(&self) -> bool {
+        self.hold.lock().hidden
+    }
+
+    /// Whether its bytes were judged: then no path leads to it. It lives on in its handles only, until the release that ends it.
+    /// That comes after `close` has answered, and whoever looks up the name in between, the writer too, must find what is stored.
+    pub fn is_judged(&self) -> bool {
+        self.draft.is_judged()
+    }
+
+    /// Whether a free slot shows it to everybody: a first draft that is not judged yet, or a placeholder.
+    pub fn is_shown(&self) -> bool {
+        self.over.is_none() && !self.is_hidden() && !self.is_judged()
+    }
+
+    pub fn hide(&self) {
+        self.hold.lock().hidden = true;
+    }
+
+    /// Its bytes were committed, and have a name.
+    pub fn commit(&self) {
+        let mut hold = self.hold.lock();
+        (hold.hidden, hold.unlinked) = (true, false);
+    }
+
+    /// Another process removed its name.
+    pub fn unlink(&self) {
+        let mut hold = self.hold.lock();
+        (hold.hidden, hold.unlinked) = (true, true);
+    }
+
+    pub fn is_unlinked(&self) -> bool {
+        self.hold.lock().unlinked
+    }
+
+    /// Makes a placeholder the draft of a process that is about to write to it. False if it is none, or another was quicker.
+    pub fn claim(&self, opener: &Owner) -> bool {
+        let mut hold = self.hold.lock();
+        if hold.resting.take().is_none() {
+            return false;
+        }
+        hold.owner = opener.clone();
+        hold.awaited = Some(Instant::now());
+        true
+    }
+
+    /// Adds a handle and returns true. A placeholder first needs an owner: without `opener` nothing happens and it returns false.
+    pub fn hold(&self, opener: Option<&Owner>) -> bool {
+        let mut hold = self.hold.lock();
+        match (hold.resting, opener) {
+            (Some(_), None) => return false,
+            (Some(_), Some(opener)) => hold.owner = opener.clone(),
+            (None, _) => {}
+        }
+        hold.resting = None;
+        hold.awaited = None;
+        hold.handles += 1;
+        true
+    }
+
+    /// An `open` will follow.
+    pub fn await_open(&self) {
+        self.hold.lock().awaited = Some(Instant::now());
+    }
+
+    /// Removes a handle; returns whether it was the last.
+    pub fn let_go(&self) -> bool {
+        let mut hold = self.hold.lock();
+        hold.handles = hold.handles.saturating_sub(1);
+        hold.handles == 0
+    }
+
+    pub fn has_handles(&self) -> bool {
+        self.hold.lock().handles > 0
+    }
+
+    /// Makes it a placeholder: it was closed without a byte on a free slot. Not if somebody has opened it again meanwhile.
+    pub fn rest(&self) {
+        let mut hold = self.hold.lock();
+        if hold.handles == 0 {
+            hold.resting = Some(Instant::now());
+        }
+    }
+
+    /// Whether nobody has it open or is about to.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        let hold = self.hold.lock();
+        let awaited = hold.awaited.is_some_and(|since| now.duration_since(since) <= AWAITED);
+        hold.handles == 0 && !awaited
+    }
+
+    /// Whether it is of no more use: nobody opened it, or it has been a placeholder for its time.
+    pub fn is_over(&self, now: Instant) -> bool {
+        let rests = |since| now.duration_since(since) <= PLACEHOLDER;
+        self.is_idle(now) && !self.hold.lock().resting.is_some_and(rests)
+    }
+
+    /// The attributes of its own inode.
+    pub fn attr(&self) -> Attr {
+        let (size, access, times) = self.draft.stat();
+        Attr { ino: Node::Draft(self.id).ino(), kind: Kind::File, size, links: 1, access, times }
+    }
+
+    /// What `fstat` shows: the inode number is that of the attachment that it will replace, as `stat` by path shows it. vim
+    /// writes to nothing else ('File changed while writing'). Without a name it has no links, as any open file.
+    pub fn shown(&self, library: &Library) -> Result<Shown> {
+        let attr = self.attr();
+        let ino = self.over.map_or(attr.ino, |id| Node::Attachment(id, Mark::SOLE).ino());
+        let names = self.draft.names(&library.lookup)?;
+        let links = names.unwrap_or_else(|| u32::from(!self.is_unlinked()));
+        Ok(Shown::fleeting(Attr { ino, links, ..attr }))
+    }
+}

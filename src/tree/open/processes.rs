@@ -1,0 +1,188 @@
+//! Processes: which one a request comes from, and whether it has ended.
+
+use std::fmt::Write as _;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::tree::request::Caller;
+use words::author::Author;
+
+/// How the process of a thread is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processes {
+    /// Requests carry thread ids of this machine.
+    Kernel,
+    /// Every thread id is a process of its own that never ends: for trees without a kernel.
+    Simulated,
+}
+
+/// A thread group: not mistaken for another that gets its number later.
+#[derive(Debug)]
+pub struct Process {
+    tgid: u32,
+    pidfd: Option<OwnedFd>,
+}
+
+/// The owner of a draft.
+#[derive(Debug, Clone)]
+pub enum Owner {
+    Process(Arc<Process>),
+    /// Whoever holds the handle: the request carried no usable thread id (write-back, a foreign pid namespace).
+    Handle,
+}
+
+impl Processes {
+    /// The thread group of a thread; `None` if the thread is not to be found.
+    pub fn group(self, tid: u32) -> Option<u32> {
+        match (self, tid) {
+            (_, 0) => None,
+            (Self::Simulated, tid) => Some(tid),
+            (Self::Kernel, tid) => thread_group(tid),
+        }
+    }
+
+    /// Whether a thread has a group among its supplementary ones.
+    pub fn is_in(self, tid: u32, gid: u32) -> bool {
+        match (self, tid) {
+            (_, 0) | (Self::Simulated, _) => false,
+            (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
+        }
+    }
+
+    /// The sender of a request, as a refusal names it.
+    pub fn author(self, who: Caller) -> Author {
+        self.owner(who.tid).author(who.uid)
+    }
+
+    /// The owner of a draft that a thread begins.
+    pub fn owner(self, thread: u32) -> Owner {
+        let process = match (self, thread) {
+            (_, 0) => None,
+            (Self::Simulated, tgid) => Some(Process { tgid, pidfd: None }),
+            (Self::Kernel, thread) => leader(thread).or_else(|| {
+                let tgid = written_group(thread)?;
+                Some(Process { tgid, pidfd: open_pidfd(tgid) })
+            }),
+        };
+        process.map_or(Owner::Handle, |process| Owner::Process(Arc::new(process)))
+    }
+}
+
+impl Owner {
+    /// Whether the thread group is this owner, alive.
+    pub fn is(&self, tgid: Option<u32>) -> bool {
+        match (self, tgid) {
+            (Self::Process(process), Some(tgid)) => process.tgid == tgid && !process.ended(),
+            _ => false,
+        }
+    }
+
+    /// Whether the owner cannot come back: then any process may close in its stead.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Process(process) => process.ended(),
+            Self::Handle => true,
+        }
+    }
+
+    /// This process as the sender of a user's bytes.
+    pub fn author(&self, uid: u32) -> Author {
+        Author { uid, pid: self.pid() }
+    }
+
+    /// The process id, 0 if unknown.
+    pub fn pid(&self) -> u32 {
+        match self {
+            Self::Process(process) => process.tgid,
+            Self::Handle => 0,
+        }
+    }
+}
+
+impl Process {
+    /// A pidfd becomes readable when the last thread has ended. A process that is being killed has not ended while its
+    /// files are closed: its own flushes count as its own.
+    fn ended(&self) -> bool {
+        let Some(pidfd) = &self.pidfd else { return false };
+        let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut fds, Some(&at_once)), Ok(ready) if ready > 0)
+    }
+}
+
+fn thread_group(tid: u32) -> Option<u32> {
+    leader(tid).map(|process| process.tgid).or_else(|| written_group(tid))
+}
+
+/// The process of a thread that leads it, as the only thread of a program does. The kernel gives no pidfd for other threads
+/// (`pidfd_open(2)`), and asking costs a sixth of reading `/proc`.
+fn leader(tid: u32) -> Option<Process> {
+    let pidfd = open_pidfd(tid)?;
+    Some(Process { tgid: tid, pidfd: Some(pidfd) })
+}
+
+fn open_pidfd(tgid: u32) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(tgid).ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
+}
+
+/// `Tgid:` of `/proc/<tid>/status` (`proc_pid_status(5)`); the line stands in the first few hundred bytes.
+fn written_group(tid: u32) -> Option<u32> {
+    let mut path = String::with_capacity(24);
+    write!(path, "/proc/{tid}/status").ok()?;
+    let mut buffer = [0; 1024];
+    let length = std::fs::File::open(path).ok()?.read(&mut buffer).ok()?;
+    let text = String::from_utf8_lossy(&buffer[..length]);
+    let line = text.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
+}
+
+/// `Groups:` of the same file: 65,536 at most, of eleven bytes each.
+fn groups(tid: u32) -> Option<Vec<u32>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let mut text = String::new();
+    let file = std::fs::File::open(format!("/proc/{tid}/status")).ok()?;
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Groups:"))?;
+    Some(line.split_whitespace().filter_map(|gid| gid.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_of_one_process_are_one_owner() {
+        let main = Processes::Kernel.owner(std::process::id());
+        let inside = std::thread::scope(|scope| {
+            let tid = scope.spawn(|| {
+                let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+                Processes::Kernel.group(tid)
+            });
+            tid.join().expect("a thread")
+        });
+        assert_eq!(inside, Some(std::process::id()));
+        assert!(main.is(inside));
+    }
+
+    #[test]
+    fn an_owner_that_ended_is_gone() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a child");
+        let owner = Processes::Kernel.owner(child.id());
+        assert!(!owner.is_gone());
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+        assert!(owner.is_gone());
+        assert!(!owner.is(Some(child.id())));
+    }
+
+    #[test]
+    fn a_request_without_a_thread_has_no_process() {
+        assert_eq!(Processes::Kernel.group(0), None);
+        assert!(matches!(Processes::Kernel.owner(0), Owner::Handle));
+    }
+}

@@ -1,0 +1,363 @@
+//! Drafts from the first byte to the last handle: found or begun for a process, written, judged when it closes, ended.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::library::blob_files::damage::unreadable;
+use crate::library::draft::close::{End, Verdict};
+use crate::library::draft::{Draft, Start};
+use crate::library::limit::room::Room;
+use crate::library::lookup::target::Target;
+use crate::library::{self, Library};
+use crate::tree::error::{Error, Result};
+use crate::tree::kernel::change::{Change, Displaced, Maker};
+use crate::tree::kernel::tell::Knowledge;
+use crate::tree::node::meaning::Spot;
+use crate::tree::node::places::Places;
+use crate::tree::node::side::Side;
+use crate::tree::open::drafts::Drafts;
+use crate::tree::open::emptied::Emptied;
+use crate::tree::open::handles::{Handle, Handles};
+use crate::tree::open::open_draft::OpenDraft;
+use crate::tree::open::opened::{Caching, Opened};
+use crate::tree::open::processes::Processes;
+use crate::tree::open::unlinked::Unlinked;
+use crate::tree::request::Caller;
+use words::access::FILE_MODE;
+use words::attachment::{Access, Attachment, AttachmentId};
+use words::author::Author;
+use words::link::Link;
+use words::place::Place;
+use words::schema::{OnRefuse, Report};
+use words::slot::Name;
+
+/// Drafts that may be open at a time.
+const MAX_DRAFTS: usize = 16_384;
+
+pub struct Writers {
+    pub(super) library: Arc<Library>,
+    pub(super) places: Arc<Places>,
+    pub(super) kernel: Arc<Knowledge>,
+    pub(super) handles: Arc<Handles>,
+    pub(super) drafts: Arc<Drafts>,
+    pub(super) unlinked: Arc<Unlinked>,
+    pub(super) processes: Processes,
+    pub(super) emptied: Emptied,
+}
+
+/// What a draft begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    pub start: Start,
+    pub access: Access,
+    /// The attachment that the slot holds.
+    pub over: Option<AttachmentId>,
+}
+
+impl Writers {
+    /// The caller's draft of a slot: the one that it has, or a new one that starts from what is stored. `link`: the slot's, as the
+    /// caller sees it.
+    pub fn draft_for(
+        &self,
+        who: Caller,
+        spot: &Spot,
+        written: &Name,
+        link: Option<Link>,
+    ) -> Result<Arc<OpenDraft>> {
+        let place = &spot.place;
+        // A blank draft that was begun under an alias is not what the attachment's name leads to: its handle may be closed
+        // already (touch), and the release be on its way.
+        let leads_there = |own: &Arc<OpenDraft>| link.is_none() || !own.draft.is_blank();
+        if let Some(own) = self.own(who, place).into_iter().find(leads_there) {
+            own.await_open();
+            return Ok(own);
+        }
+        let over = link.as_ref().map(|link| link.attachment.id);
+        let emptied = over.is_some_and(|id| self.emptied.take(place, id, who.uid));
+        // A name that is only an alias does not become the field's name by being written to.
+        let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
+        // A file that is written anew keeps its owner and mode.
+        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
+        let start = match link {
+            Some(_) if emptied => Start::Truncated,
+            Some(link) => self.stored(link.attachment)?,
+            None => Start::Empty,
+        };
+        let target = self.places.target(spot, &written)?;
+        self.begin(who, target, Beginning { start, access, over })
+    }
+
+    /// The drafts of a slot that the caller may go on with, the oldest first.
+    pub fn own(&self, who: Caller, place: &Place) -> Vec<Arc<OpenDraft>> {
+        let mut drafts = self.drafts.found(place);
+        // The caller's process is asked for only where there is a draft at all.
+        if !drafts.is_empty() {
+            let tgid = self.processes.group(who.tid);
+            drafts.retain(|open| open.belongs_to(tgid));
+        }
+        drafts
+    }
+
+    /// A start from the stored bytes. A damaged file can be emptied and written anew, but not be read.
+    pub fn stored(&self, attachment: Attachment) -> Result<Start> {
+        let bytes = match self.library.blobs.open(&attachment) {
+            Err(library::Error::Damaged { .. }) => Arc::new(unreadable()?),
+            opened => opened?,
+        };
+        Ok(Start::Copy(Box::new(attachment), bytes))
+    }
+
+    /// Begins a draft that waits for its first handle. Until it is committed it is its writer's, whatever the table fixes: so the
+    /// writer may set its times and mode.
+    pub fn begin(
+        &self,
+        who: Caller,
+        target: Target,
+        beginning: Beginning,
+    ) -> Result<Arc<OpenDraft>> {
+        if self.drafts.len() >= MAX_DRAFTS {
+            return Err(Error::TooBusy);
+        }
+        let Beginning { start, access, over } = beginning;
+        let owner = self.processes.owner(who.tid);
+        let replaced = self.unlinked.take(who, &target.place);
+        let author = owner.author(who.uid);
+        let eventual = self.library.lookup.fixed(&target).of(access).uid;
+        let room = match self.admit(&target, author, eventual) {
+            Ok(room) => room,
+            Err(error) => {
+                self.unlinked.put_back_taken(replaced, &target.place);
+                return Err(error);
+            }
+        };
+        let replaced = replaced.map(|replaced| replaced.promise);
+        let folder = target.place.folder();
+        let draft = Draft::new(target, author, access, start, replaced);
+        let open = self.drafts.add(draft.within(&self.library.quotas, room), over, owner);
+        if over.is_none() {
+            self.kernel.tell(&Change::Unstored { folder, by: Maker::Kernel });
+        }
+        Ok(open)
+    }
+
+    /// Applies the quotas, as far as they are known before a byte is sent. A field whose refusals are not told takes bytes all the
+    /// same, for the quarantine. `owner`: the user whom the file will belong to.
+    fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
+        let (of_user, of_table) = self.drafts.count(author.uid, &target.slot.row.table);
+        let refuse = |excess| self.library.refusals.refuse_over_quota(target, author, &excess);
+        self.library.quotas.may_draft(target, author.uid, of_user, of_table).map_err(refuse)?;
+        let room = self.library.quotas.room(target, owner)?;
+        match room.full {
+            Some(excess) if target.field.on_refuse == OnRefuse::Refuse => {
+                Err(refuse(excess).into())
+            }
+            _ => Ok(room),
+        }
+    }
+
+    /// Opens a handle on a draft.
+    pub fn hold(
+        &self,
+        who: Caller,
+        open: &Arc<OpenDraft>,
+        writes: bool,
+        caching: Caching,
+    ) -> Opened {
+        if !open.hold(None) {
+            open.hold(Some(&self.processes.owner(who.tid)));
+        }
+        let fh = self.handles.add(Handle::Draft { open: Arc::clone(open), writes });
+        Opened { fh, caching }
+    }
+
+    pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
+        let written = open.draft.write_at(&self.library.drafts, offset, data);
+        // Refused while the bytes come: from here on no name leads to it.
+        self.vanished(open, written.is_err() && open.over.is_none());
+        Ok(written?)
+    }
+
+    /// Changes the size of a draft. It may be refused for that, and a refused one begins anew: either shows in a listing.
+    pub fn change_extent(
+        &self,
+        open: &OpenDraft,
+        change: impl FnOnce() -> std::result::Result<(), library::Error>,
+    ) -> Result<()> {
+        let was_shown = open.is_shown();
+        let changed = change();
+        if open.is_shown() != was_shown {
+            self.relist(open);
+        }
+        Ok(changed?)
+    }
+
+    /// A flush: judges the draft if the closer is its owner, or the owner has ended.
+    pub fn flush(&self, who: Caller, open: &OpenDraft) -> Result<()> {
+        let owner = open.owner();
+        let speaks = owner.is(self.processes.group(who.tid)) || owner.is_gone();
+        if speaks { self.judge(open) } else { Ok(()) }
+    }
+
+    /// Judges a draft now and tells the kernel of the commit. What was unlinked for it is back before its writer hears that it was
+    /// refused, or did not fit.
+    pub fn judge(&self, open: &OpenDraft) -> Result<()> {
+        let (before, was_shown) = (self.link_before(open)?, open.is_shown());
+        let verdict = open.draft.flush(&self.library.drafts);
+        if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
+            self.unlinked.put_back(open);
+            self.reported(open);
+            self.vanished(open, was_shown);
+        }
+        self.committed(open, before.as_ref(), &verdict?);
+        Ok(())
+    }
+
+    /// The last handle of a draft is closed.
+    pub fn end(&self, open: &Arc<OpenDraft>) {
+        let before = self.link_before(open).unwrap_or_default();
+        let was_shown = open.is_shown();
+        let (end, verdict) = open.draft.finish(&self.library.drafts);
+        if let Some(verdict) = verdict {
+            self.committed(open, before.as_ref(), &verdict);
+        }
+        match end {
+            End::Empty => return self.end_empty(open),
+            End::Lost => {
+                self.unlinked.put_back(open);
+                self.reported(open);
+            }
+            // What was committed is listed in its place.
+            End::Committed(_) => return self.drafts.remove(open.id),
+            End::Discarded => {}
+        }
+        self.drafts.remove(open.id);
+        self.vanished(open, was_shown);
+    }
+
+    /// An empty close is no verdict (CONTRACT 2.6): it leaves a placeholder on a free slot, a memory on an occupied one.
+    fn end_empty(&self, open: &Arc<OpenDraft>) {
+        match self.library.lookup.link(open.place()) {
+            Ok(Some(link)) if open.draft.is_truncated() => {
+                let uid = open.draft.author().uid;
+                self.emptied.note(link.place, link.attachment.id, uid);
+            }
+            Ok(None) if open.is_shown() => return open.rest(),
+            _ => {}
+        }
+        let was_shown = open.is_shown();
+        self.unlinked.put_back(open);
+        self.drafts.remove(open.id);
+        self.vanished(open, was_shown);
+    }
+
+    /// Takes a draft back for its owner, who unlinked the name: nothing is judged.
+    pub fn take_back(&self, own: &OpenDraft) {
+        let was_shown = own.is_shown();
+        self.unlinked.put_back(own);
+        own.draft.detach();
+        self.drafts.part(own);
+        if was_shown {
+            let folder = own.place().folder();
+            self.kernel.tell(&Change::Unstored { folder, by: Maker::Kernel });
+        }
+    }
+
+    /// Ends the placeholders that nobody filled and the drafts whose `open` never came.
+    pub fn expire(&self, now: Instant) {
+        for open in self.drafts.expire(now) {
+            if open.is_placeholder() {
+                self.unlinked.put_back(&open);
+            }
+            if open.over.is_none() {
+                self.relist(&open);
+            }
+        }
+        self.emptied.forget_old(now);
+    }
+
+    /// `truncate` by path: a draft of its own, judged and committed before it returns. To 0 nothing changes yet; the next `open`
+    /// of this user starts empty (CONTRACT 2.6). `side` is where the path leads.
+    pub fn truncate(&self, who: Caller, id: AttachmentId, at: Truncation<'_>) -> Result<()> {
+        let Truncation { place, side, length } = at;
+        if length == 0 {
+            self.emptied.note(place.clone(), id, who.uid);
+            return Ok(());
+        }
+        let field = self.places.field_at(place)?;
+        let link = self.library.lookup.link(place)?.ok_or(Error::Stale)?;
+        let attachment = side.show(link.clone()).attachment;
+        let spot = Spot { place: place.clone(), field };
+        let target = self.places.target(&spot, &link.written)?;
+        let author = self.processes.author(who);
+        let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
+        draft.truncate(&self.library.drafts, length)?;
+        match draft.flush(&self.library.drafts)? {
+            Verdict::Committed { id, displaced: Some(lost) } => {
+                let displaced = Displaced::by_handle(&lost, Some(&link));
+                self.kernel.tell(&Change::Attached { place, id, displaced: Some(displaced) });
+            }
+            _ => self.kernel.tell(&Change::Names { row: place.row }),
+        }
+        Ok(())
+    }
+
+    /// The number of drafts with bytes that nobody has judged, those that are being fetched among them.
+    pub fn busy(&self) -> usize {
+        let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
+        dirty + self.library.downloads.list().len()
+    }
+
+    /// Gives up what is open after the kernel is gone: bytes that nobody has judged go to the quarantine.
+    pub fn abandon(&self) {
+        drop(self.handles.drain());
+        for open in self.drafts.all() {
+            open.draft.interrupt(&self.library.drafts);
+            self.unlinked.put_back(&open);
+        }
+    }
+
+    /// A first draft that was listed is listed no more.
+    fn vanished(&self, open: &OpenDraft, was_shown: bool) {
+        if was_shown {
+            self.relist(open);
+        }
+    }
+
+    fn relist(&self, open: &OpenDraft) {
+        let folder = open.place().folder();
+        self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
+    }
+
+    /// A report may lie beside the refused name: the directory's times have moved.
+    fn reported(&self, open: &OpenDraft) {
+        if open.draft.target().field.report == Report::Sidecar {
+            self.kernel.tell(&Change::Names { row: open.place().row });
+        }
+    }
+
+    /// The link of the slot before a commit, for the name by which the kernel may know it.
+    fn link_before(&self, open: &OpenDraft) -> Result<Option<Link>> {
+        // A first draft displaces nothing unless another was quicker; the catalogue says so in its answer.
+        if !open.draft.is_dirty() {
+            return Ok(None);
+        }
+        Ok(self.library.lookup.link(open.place())?)
+    }
+
+    fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
+        let Verdict::Committed { id, displaced } = verdict else { return };
+        open.commit();
+        let place = open.place();
+        self.drafts.drop_placeholders(place, open.id);
+        let displaced = displaced.as_deref().map(|lost| Displaced::by_handle(lost, before));
+        self.kernel.tell(&Change::Attached { place, id: *id, displaced });
+    }
+}
+
+/// A `truncate` by a path that leads to this place.
+#[derive(Debug, Clone, Copy)]
+pub struct Truncation<'a> {
+    pub place: &'a Place,
+    pub side: Side,
+    pub length: u64,
+}

@@ -1,0 +1,125 @@
+//! Variants: looked up by whoever may read the original, rendered if they are not there yet, purged.
+
+use std::sync::Arc;
+
+use crate::library::Library;
+use crate::tree::error::{Error, Result};
+use crate::tree::kernel::change::Change;
+use crate::tree::kernel::tell::Knowledge;
+use crate::tree::node::places::Places;
+use crate::tree::open::permits::{READ, may};
+use crate::tree::open::processes::Processes;
+use crate::tree::request::Caller;
+use crate::tree::show::attr::{Attr, Entry};
+use crate::tree::show::stored;
+use words::attachment::{Attachment, AttachmentId, BlobKey};
+use words::dimensions::Dimensions;
+use words::rendition::VariantRecord;
+use words::schema::Field;
+use words::variant::Variant;
+
+/// The answer to a lookup.
+#[derive(Debug)]
+pub enum Lookup {
+    Found(Entry),
+    /// To be answered by [`Variants::render`], from the bounded render pool.
+    Render(Rendering),
+}
+
+/// A variant that must be rendered before its lookup can be answered.
+#[derive(Debug)]
+pub struct Rendering {
+    original: Attachment,
+    variant: Variant,
+    keep: Keep,
+}
+
+/// Whether the kernel may keep the answer to a lookup: [`Entry::lasting`] or [`Entry::fleeting`].
+pub type Keep = fn(Attr) -> Entry;
+
+pub struct Variants {
+    pub(super) library: Arc<Library>,
+    pub(super) places: Arc<Places>,
+    pub(super) kernel: Arc<Knowledge>,
+    pub(super) processes: Processes,
+}
+
+impl Variants {
+    /// Looks a variant up. Errors: [`Error::Denied`] for a caller who may not read the original.
+    pub fn lookup(
+        &self,
+        who: Caller,
+        original: Attachment,
+        field: &Field,
+        variant: Variant,
+        keep: Keep,
+    ) -> Result<Lookup> {
+        if !may(self.processes, who, original.access, READ) {
+            return Err(Error::Denied);
+        }
+        if !field.allows(variant, size(&original)?) {
+            return Err(Error::NotFound);
+        }
+        Ok(match self.library.variants.find(original.blob, variant)? {
+            Some(record) => {
+                self.library.counts.variants_found.add(1);
+                Lookup::Found(keep(stored::variant(&record)))
+            }
+            None => Lookup::Render(Rendering { original, variant, keep }),
+        })
+    }
+
+    /// Renders a variant, or waits for the thread that is rendering it.
+    pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
+        let Rendering { original, variant, keep } = rendering;
+        let record = self.library.variants.find_or_render(original, *variant)?;
+        self.kernel.tell(&Change::Variants);
+        Ok(keep(stored::variant(&record)))
+    }
+
+    /// Renders a variant that another daemon of this library was asked for.
+    pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
+        let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
+        let original = found.ok_or(Error::NotFound)?;
+        // The other daemon has asked the field whose name was used.
+        if !self.is_allowed(id, variant, size(&original)?)? {
+            return Err(Error::NotFound);
+        }
+        self.library.variants.find_or_render(&original, variant)?;
+        self.kernel.tell(&Change::Variants);
+        Ok(())
+    }
+
+    /// Whether any field that shows the attachment lets a variant be asked for.
+    fn is_allowed(&self, id: AttachmentId, variant: Variant, size: Dimensions) -> Result<bool> {
+        for place in self.library.lookup.places(id)? {
+            if self.places.field_at(&place)?.allows(variant, size) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Deletes a variant that is not wanted any more, or not as it is: the next lookup renders it anew.
+    pub fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
+        if !self.library.variants.purge(original, variant)? {
+            return Err(Error::NotFound);
+        }
+        self.kernel.tell(&Change::Variants);
+        Ok(())
+    }
+
+    /// The variants that were rendered, but only those that this field lets be asked for: others may have the same picture.
+    pub fn rendered(&self, attachment: &Attachment, field: &Field) -> Result<Vec<VariantRecord>> {
+        let mut rendered = self.library.variants.list(attachment.blob)?;
+        let size = attachment.content.dimensions;
+        rendered.retain(|it| size.is_some_and(|size| field.allows(it.variant, size)));
+        Ok(rendered)
+    }
+}
+
+/// The size of an image that variants can be made of.
+fn size(original: &Attachment) -> Result<Dimensions> {
+    let readable = original.content.media_type.format().is_some();
+    original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)
+}
