@@ -1,11 +1,11 @@
 //! The attributes of inodes and of listed names.
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::handles::Handle;
 use crate::tree::open::opened::Fh;
+use crate::tree::ops::Tree;
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
 use crate::tree::show::child::unknown;

@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::library::attributes::{ORIGIN, is_ours};
 use crate::library::scratch;
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::request::{AttributeMode, Caller};
 use crate::tree::view::facts::REFUSAL;
 use words::attachment::AttachmentId;
