@@ -62,7 +62,7 @@ impl Tree {
         Entry { generation: self.show.generation(&entry.attr), ..entry }
     }
 
-    /// A handle of what is written knows its file, whatever became of the name.
+    /// The attributes of a draft, a promoted scratch file or a document: the handle has them, also when the name is gone.
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } | Handle::Nothing(open) => {
