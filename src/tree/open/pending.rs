@@ -175,7 +175,10 @@ mod tests {
         let one = links.add(&row(1), &name("a"), symlink()).expect("room");
         links.add(&row(1), &name("b"), symlink()).expect("room");
         links.rename(&one, &row(1), &name("b"));
-        assert_eq!(links.of(&row(1)).iter().map(|link| link.id).collect::<Vec<_>>(), [one.id]);
+        let ids = || links.of(&row(1)).iter().map(|link| link.id).collect::<Vec<_>>();
+        assert_eq!(ids(), [one.id]);
+        links.rename(&one, &row(1), &name("b"));
+        assert_eq!(ids(), [one.id], "its own name");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::tree::Tree;
 use crate::tree::node::meaning::{self, Meaning};
 use crate::tree::open::document::View;
 use crate::tree::open::handles::Handle;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::opened::Fh;
+use crate::tree::ops::Tree;
 use crate::tree::request::{NameIn, made, sought};
 use words::rule::Kind;
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::Node;
@@ -11,6 +10,7 @@ use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
 use crate::tree::open::admission::check_owner;
 use crate::tree::open::contents::Goal;
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
 use words::attachment::{RowId, TableId};
 use words::day::Day;

@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, made};
 use crate::tree::show::attr::Entry;
 use crate::tree::view::url::url_links::{Download, Linked, UrlLinks};
