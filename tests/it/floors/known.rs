@@ -5,7 +5,6 @@ pub const BREACHES: &[&str] = &[
     "disk.rs: the name of several files",
     "log.rs: the name of several files",
     "memory.rs: the name of several files",
-    "pool.rs: the name of several files",
     "rows.rs: the name of several files",
     "scratch.rs: the name of several files",
     "trash.rs: the name of several files",
