@@ -38,8 +38,10 @@ pub struct Container {
     /// stripping once. Only for bytes that were surveyed.
     pub strip: fn(&[u8], Profile) -> Result<Vec<u8>, Fault>,
     /// Puts an EXIF structure into a file that has none. `None` for a format without a place for it.
-    pub with_exif: Option<fn(Vec<u8>, &[u8]) -> Result<Vec<u8>, Fault>>,
+    pub with_exif: Option<WithExif>,
 }
+
+pub type WithExif = fn(&[u8], &[u8]) -> Result<Vec<u8>, Fault>;
 
 /// Decoding of untrusted bytes. Limits on size were checked by the survey.
 pub struct Decoder {
@@ -50,14 +52,16 @@ pub struct Decoder {
     pub picture: fn(&Source<'_>, Dimensions) -> Result<Picture, Fault>,
     /// Decodes the picture to YCbCr planes, at the scale that `picture` would choose. Returns `None` if the file is not
     /// coded in such planes.
-    pub planes: Option<fn(&Source<'_>, Dimensions) -> Result<Option<SubsampledPlanes>, Fault>>,
+    pub planes: Option<DecodePlanes>,
     /// How finely the file samples colour. Where there is no such function, an encoder may choose.
     pub chroma: Option<fn(&[u8]) -> Chroma>,
     /// Decodes an animation frame by frame: at no time is more than one in memory.
-    pub frames: Option<Frames>,
+    pub frames: Option<DecodeFrames>,
 }
 
-pub type Frames = fn(&Source<'_>, &mut FrameSink<'_>) -> Result<(), Fault>;
+pub type DecodePlanes = fn(&Source<'_>, Dimensions) -> Result<Option<SubsampledPlanes>, Fault>;
+
+pub type DecodeFrames = fn(&Source<'_>, &mut FrameSink<'_>) -> Result<(), Fault>;
 
 /// Takes the frames of an animation in order, each with how often the animation is shown.
 pub type FrameSink<'s> = dyn FnMut(Frame, Repeat) -> Result<(), Fault> + 's;
@@ -113,7 +117,7 @@ impl Codec {
     /// The file with this EXIF structure; unchanged if the format has no place for it.
     pub fn with_exif(&self, bytes: Vec<u8>, structure: &[u8]) -> Result<Vec<u8>, Fault> {
         match self.container.with_exif {
-            Some(with_exif) => with_exif(bytes, structure),
+            Some(with_exif) => with_exif(&bytes, structure),
             None => Ok(bytes),
         }
     }

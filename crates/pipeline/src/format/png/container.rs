@@ -77,11 +77,11 @@ pub fn strip(bytes: &[u8], profile: Profile) -> Result<Vec<u8>, Fault> {
 }
 
 /// Puts the structure before the first chunk of pixels, where readers that stream look for it.
-pub fn with_exif(bytes: Vec<u8>, structure: &[u8]) -> Result<Vec<u8>, Fault> {
+pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::with_capacity(bytes.len() + structure.len() + 12);
     out.extend(SIGNATURE);
     let mut placed = false;
-    for chunk in chunks(&bytes)? {
+    for chunk in chunks(bytes)? {
         if !placed && matches!(chunk.kind, b"IDAT" | b"fcTL") {
             append(&mut out, *EXIF, structure);
             placed = true;

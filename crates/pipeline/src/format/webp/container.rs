@@ -108,8 +108,8 @@ pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 /// Puts the structure behind the pixels, where the specification has it. A simple file becomes an extended one for it.
-pub fn with_exif(bytes: Vec<u8>, structure: &[u8]) -> Result<Vec<u8>, Fault> {
-    let chunks = file(&bytes)?;
+pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
+    let chunks = file(bytes)?;
     let mut out = start(bytes.len() + structure.len());
     if chunks.first().is_none_or(|chunk| chunk.kind != b"VP8X") {
         append(&mut out, *b"VP8X", &extended(&chunks)?);
