@@ -2,10 +2,10 @@
 
 mod assembly;
 mod command;
-pub mod control;
+pub mod control_socket;
 mod descriptors;
 mod error;
-mod log;
+mod logging;
 mod mount_options;
 mod print;
 pub mod service;
@@ -85,7 +85,7 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log::start(arguments.verbose);
+    logging::start(arguments.verbose);
     match run(&arguments) {
         Ok(code) => code,
         // The reader of the output has closed the pipe, as `head` does: nobody would read an error either.

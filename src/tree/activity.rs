@@ -1,13 +1,13 @@
-//! What the tree is asked for: how often, how long each answer took, how many were errors, and what waits.
-//! Does not know who asked: the numbers are for everybody who may read `/.mediafs/metrics`.
+//! Counts of the requests: how many of each operation, how long the answers took, how many were errors, and what waits. Users are
+//! not told apart, because everybody may read `/.mediafs/metrics`.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 macro_rules! operations {
     ($($operation:ident $name:literal,)*) => {
-        /// What a kernel asks of a filesystem, by the names of FUSE. `Render` is the part of a lookup that waits for a worker,
-        /// `Fetch` the part of a symlink that waits for a server.
+        /// The operations of a filesystem, by the names of FUSE. `Render` is the part of a lookup that waits for a worker, `Fetch`
+        /// the part of a symlink that waits for a server.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Operation {
             $($operation,)*
@@ -60,7 +60,8 @@ operations! {
 }
 
 impl Operation {
-    /// Whether an answer without an errno says that something was changed. `Open`, `Flush` and `Fsync` may say so: the tree knows.
+    /// Whether an answer without an errno acknowledges a change. `Open`, `Flush` and `Fsync` may do so too: the tree checks the
+    /// fence for those itself.
     pub fn changes(self) -> bool {
         use Operation as It;
         matches!(
@@ -84,7 +85,7 @@ impl Operation {
     }
 }
 
-/// Work that waits for a thread of its pool.
+/// The pools for whose threads work may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     Publish,
@@ -104,7 +105,7 @@ impl Queue {
     }
 }
 
-/// Answers are counted by how long they took: up to each of these, and beyond the last.
+/// Bounds of the histogram: an answer is counted under the first bound that it kept within, or beyond the last.
 pub const BOUNDS: [Duration; 7] = [
     Duration::from_micros(10),
     Duration::from_micros(100),
@@ -115,14 +116,14 @@ pub const BOUNDS: [Duration; 7] = [
     Duration::from_secs(10),
 ];
 
-/// Counted without a lock: two additions for each answer.
+/// The counters. No lock: each answer costs two additions.
 #[derive(Debug)]
 pub struct Activity {
     operations: Vec<Counters>,
     waiting: [AtomicUsize; Queue::ALL.len()],
 }
 
-/// On cache lines of its own: threads that do different things must not wait for one another's counts.
+/// The counters of one operation, on cache lines of their own: threads that do different things must not wait for one another.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Counters {
@@ -131,10 +132,10 @@ struct Counters {
     errors: AtomicU64,
 }
 
-/// What one operation has come to since the start.
+/// The counts of one operation since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Done {
-    /// Answers by how long they took, each counted once, in the order of [`BOUNDS`]; the last took longer.
+    /// Answers by how long they took, each counted once, in the order of [`BOUNDS`]; the last number counts those that took longer.
     pub within: [u64; BOUNDS.len() + 1],
     pub took: Duration,
     /// Answers that were an errno, a name that is not there among them.

@@ -1,5 +1,5 @@
-//! A map of limited size and age, for everything that the tree remembers of its own accord. Whoever holds one guards it with a
-//! lock and decides what happens when it is full.
+//! A map of limited size and age, for everything that the tree remembers of its own accord. Its owner guards it with a lock, and
+//! may do something else than to forget the oldest value when it is full.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;

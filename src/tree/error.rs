@@ -1,4 +1,4 @@
-//! Why an operation was not done.
+//! The errors of the tree.
 
 use std::io;
 
@@ -63,7 +63,7 @@ pub enum Error {
     TooBusy,
     #[error(transparent)]
     Fenced(#[from] Fenced),
-    /// Told of in the log already.
+    /// The log says so already, with the key.
     #[error("the stored file is damaged")]
     Damaged,
     #[error("a store or the catalogue failed")]

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::tree::error::{Error, Result};
+use crate::tree::node::Ino;
 use words::attachment::{Access, Amendment};
 use words::link::Collision;
 use words::slot::{Name, NameError};
@@ -21,6 +22,13 @@ impl Caller {
     pub fn makes(self, mode: u32) -> Access {
         Access { uid: self.uid, gid: self.gid, mode }
     }
+}
+
+/// A name in a directory, as the kernel sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameIn<'a> {
+    pub parent: Ino,
+    pub name: &'a OsStr,
 }
 
 /// A name from the kernel, for an operation that looks for it. Errors: [`Error::NotFound`] if it can be no name here.

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::request::{AttributeMode, RenameMode};
+use mediafs::tree::request::{AttributeMode, NameIn, RenameMode};
 use mediafs::tree::{Caller, Error, Ino};
 use words::refusal::Rule;
 use words::timestamp::Timestamp;
@@ -582,7 +582,10 @@ fn take_from_quarantine(instance: &Instance, name: &str, to: At) -> Result<(), R
         folder = kernel.lookup(writer(), folder, part)?.attr.ino;
     }
     let row = kernel.row(writer(), to.row)?;
-    let (from, to) = ((folder, OsStr::new(name)), (row, OsStr::new(to.name)));
+    let (from, to) = (
+        NameIn { parent: folder, name: OsStr::new(name) },
+        NameIn { parent: row, name: OsStr::new(to.name) },
+    );
     Ok(instance.tree().rename(writer(), from, to, RenameMode::Replace)?)
 }
 
@@ -600,8 +603,9 @@ fn nobody_who_holds_scratch_open_reaches_into_what_was_attached_from_the_quarant
     for name in [".mediafs", "quarantine", &id.to_string()] {
         entry = kernel.lookup(writer(), entry, name).expect("there").attr.ino;
     }
-    let to = (kernel.row(writer(), "1").expect("there"), OsStr::new(DOC.name));
-    let from = (entry, OsStr::new(TMP.name));
+    let to =
+        NameIn { parent: kernel.row(writer(), "1").expect("there"), name: OsStr::new(DOC.name) };
+    let from = NameIn { parent: entry, name: OsStr::new(TMP.name) };
     instance.tree().rename(writer(), from, to, RenameMode::Replace).expect("attached");
     kernel.write(fd, 0, b"THE").expect("it is still open");
     assert_eq!(stored(&instance, DOC), Ok(NEW.to_vec()));

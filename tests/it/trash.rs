@@ -9,7 +9,7 @@ use mediafs::blob;
 use mediafs::catalog::memory::Memory;
 use mediafs::library::keep::sweeper::Patience;
 use mediafs::tree::Error;
-use mediafs::tree::request::RenameMode;
+use mediafs::tree::request::{NameIn, RenameMode};
 
 use super::model::instance::{Backing, Instance};
 use super::model::kernel::{At, Kernel, Refusal, process};
@@ -162,7 +162,10 @@ fn another_user_puts_nothing_back() {
     detach(kernel, 1);
     let lost = kernel.trash().remove(0);
     let row = kernel.row(ROOT, "1").expect("a row");
-    let (from, to) = ((lost.day, OsStr::new(&lost.name)), (row, OsStr::new("doc")));
+    let (from, to) = (
+        NameIn { parent: lost.day, name: OsStr::new(&lost.name) },
+        NameIn { parent: row, name: OsStr::new("doc") },
+    );
     let moved = instance.tree().rename(process(2), from, to, RenameMode::Replace);
     assert!(matches!(moved, Err(Error::Denied)), "{moved:?}");
     instance.tree().rename(process(0), from, to, RenameMode::Replace).expect("its owner does");

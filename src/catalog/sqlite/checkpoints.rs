@@ -11,7 +11,7 @@ use rusqlite::hooks::Wal;
 
 use super::connection::BUSY_TIMEOUT;
 use super::db::Db;
-use super::disk;
+use super::disk_failure;
 use super::writer::Writer;
 use crate::catalog::error::Error;
 use crate::fence::Fence;
@@ -75,7 +75,7 @@ fn checkpoint_when_woken(db: &Db, writer: &Writer, fence: &Fence, woken: &Receiv
             break;
         }
         if let Err(error) = checkpoint(db, writer) {
-            disk::watch(fence, &error);
+            disk_failure::watch(fence, &error);
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the catalogue's log was not folded"
@@ -83,7 +83,7 @@ fn checkpoint_when_woken(db: &Db, writer: &Writer, fence: &Fence, woken: &Receiv
         }
     }
     if fence.is_raised() {
-        disk::keep_log(db);
+        disk_failure::keep_log(db);
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) fn limit_log(db: &mut Db, fence: &Fence) -> Result<(), Error> {
         if pages >= LONGEST
             && let Err(error) = log.checkpoint()
         {
-            disk::watch(&fence, &error.into());
+            disk_failure::watch(&fence, &error.into());
         }
         Ok(())
     };

@@ -10,7 +10,7 @@ mod connection;
 pub(super) mod cost;
 mod db;
 mod dialect;
-mod disk;
+mod disk_failure;
 #[cfg(test)]
 mod durable;
 mod migrations;
@@ -62,13 +62,13 @@ impl Sqlite {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(refused(format!("SQLite {} is older than 3.51.3", rusqlite::version())));
         }
-        disk::drop_cached_log(path);
+        disk_failure::drop_cached_log(path);
         let mut db = connection::open_to_write(path)?;
         migrations::version(&db, path)?;
         connection::log_ahead(&db)?;
         checkpoints::limit_log(&mut db, fence)?;
         migrations::migrate(&mut db, path)?;
-        disk::sync_directory(path)?;
+        disk_failure::sync_directory(path)?;
         let progress = Progress::open(&db, path)?;
         let writer = Arc::new(Writer::new(db, fence.clone()).counting(progress));
         let checkpoints = Some(Checkpoints::start(path, &writer, fence)?);

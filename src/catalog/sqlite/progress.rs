@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::db::{Db, Row, values};
-use super::disk::sync_directory;
+use super::disk_failure::sync_directory;
 use crate::catalog::error::Error;
 
 /// The file's name. It does not begin like the database's, so that a copy or a removal of `catalog.sqlite*` alone is noticed.

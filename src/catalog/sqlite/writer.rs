@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::db::Db;
-use super::disk;
+use super::disk_failure;
 use super::progress::Progress;
 use crate::catalog::error::Error;
 use crate::fence::Fence;
@@ -194,7 +194,7 @@ impl Session {
         };
         let group = self.open.as_ref().map(|open| Arc::clone(&open.group)).unwrap_or_default();
         if let Err(error) = begun {
-            disk::watch(&self.fence, &error);
+            disk_failure::watch(&self.fence, &error);
             return (Err(error), group);
         }
         let change = Change { session: self, ended: false };
@@ -243,7 +243,7 @@ impl Session {
 
     /// Undoes the open transaction, and tells its members that it failed.
     fn fail(&mut self, error: Error) {
-        disk::watch(&self.fence, &error);
+        disk_failure::watch(&self.fence, &error);
         if !self.db.0.is_autocommit()
             && let Err(error) = self.db.execute("ROLLBACK", &[])
         {
@@ -270,7 +270,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if self.fence.is_raised() {
-            disk::keep_log(&self.db);
+            disk_failure::keep_log(&self.db);
         }
     }
 }
@@ -286,7 +286,7 @@ impl Change<'_> {
     fn end<T>(mut self, answer: Result<T, Error>, fate: Fate) -> Result<T, Error> {
         self.ended = true;
         let session = &mut *self.session;
-        let _ = answer.as_ref().inspect_err(|error| disk::watch(&session.fence, error));
+        let _ = answer.as_ref().inspect_err(|error| disk_failure::watch(&session.fence, error));
         // Some failures, such as a full disk, make SQLite undo the whole transaction at once.
         if session.db.0.is_autocommit() {
             session.fail(match answer {

@@ -4,7 +4,7 @@
 use clap::Args;
 
 use crate::cli::assembly;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -38,7 +38,7 @@ impl Gc {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let Self { now, dry_run, empty_trash } = *self;
         let request = Request::Gc { now, dry_run, empty_trash };
-        let response = match control::ask(&config.library.path, &request)? {
+        let response = match control_socket::ask(&config.library.path, &request)? {
             Some(response) => response,
             None => sweep(&assembly::open(config)?, patience(now, empty_trash), dry_run)?,
         };

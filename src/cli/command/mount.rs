@@ -16,7 +16,7 @@ use crate::cli::command::reading;
 use crate::cli::command::refused;
 use crate::cli::command::restore;
 use crate::cli::command::show;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::descriptors;
 use crate::cli::error::Error;
 use crate::cli::mount_options::Options;
@@ -94,10 +94,10 @@ impl Mount {
         // The files that clients have open need descriptors too.
         library.opener.keep_open((descriptors::raise() / 4 * 3).min(KEPT_OPEN));
         let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
-        let socket = control::bind(&root)?;
+        let socket = control_socket::bind(&root)?;
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());
-        let server = control::serve(&root, socket, answers)?;
+        let server = control_socket::serve(&root, socket, answers)?;
         let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
         let outcome = serve(&prepared, &mounted, &fence, stop);
         server.stop();

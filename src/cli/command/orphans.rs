@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::assembly;
-use crate::cli::control::{self, Orphaned, Request, Response};
+use crate::cli::control_socket::{self, Orphaned, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -37,7 +37,7 @@ impl Orphans {
         let mut after = 0;
         loop {
             let asked = match &alone {
-                None => control::ask(&config.library.path, &Request::Orphans { after })?,
+                None => control_socket::ask(&config.library.path, &Request::Orphans { after })?,
                 Some(_) => None,
             };
             let response = match (asked, &alone) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalog::sqlite::Watch;
 use crate::cli::assembly;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::descriptors;
 use crate::cli::error::Error;
 use crate::config::Config;
@@ -22,7 +22,7 @@ pub fn mount(config: &Config, settings: &Settings) -> Result<Mounted, Error> {
     let root = config.library.path.clone();
     let ask = move |id: AttachmentId, variant: Variant| {
         let request = Request::Render { attachment: id.0, variant: variant.to_string() };
-        matches!(control::ask(&root, &request), Ok(Some(Response::Shown(_))))
+        matches!(control_socket::ask(&root, &request), Ok(Some(Response::Shown(_))))
     };
     let library = Arc::new(assembly::open_to_read(config, Renderer::Other(Box::new(ask)))?);
     let mut watch = Watch::open(&library.home.catalog())?;

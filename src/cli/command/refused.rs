@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::assembly;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -72,7 +72,7 @@ impl Refused {
 }
 
 fn ask(config: &Config, request: &Request) -> Result<Value, Error> {
-    let response = match control::ask(&config.library.path, request)? {
+    let response = match control_socket::ask(&config.library.path, request)? {
         Some(response) => response,
         None => answer(&Tree::new(assembly::open(config)?.into(), Processes::Simulated), request)?,
     };

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::assembly;
 use crate::cli::command::show;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -69,7 +69,7 @@ impl Restore {
         let Wish { what, target, replace } = &wish;
         let request =
             Request::Restore { what: what.clone(), target: target.clone(), replace: *replace };
-        let response = match control::ask(&config.library.path, &request)? {
+        let response = match control_socket::ask(&config.library.path, &request)? {
             Some(response) => response,
             None => alone(&assembly::open(config)?, &config.schema, &wish)?,
         };

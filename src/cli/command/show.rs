@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::assembly;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -29,7 +29,7 @@ impl Show {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let slot = parse(&self.path, &config.schema)?;
         let request = Request::Show { path: slot.to_string() };
-        let response = match control::ask(&config.library.path, &request)? {
+        let response = match control_socket::ask(&config.library.path, &request)? {
             Some(response) => response,
             None => find(&assembly::open(config)?, &config.schema, &self.path)?,
         };

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::cli::assembly;
-use crate::cli::control::{self, Request, Response};
+use crate::cli::control_socket::{self, Request, Response};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -30,7 +30,7 @@ pub struct Status {
 
 impl Status {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let asked = control::ask(&config.library.path, &Request::Status {})?;
+        let asked = control_socket::ask(&config.library.path, &Request::Status {})?;
         let serving = asked.is_some();
         let status = match asked {
             Some(Response::Shown(status)) => status,

@@ -1,9 +1,11 @@
 //! Decodes the kernel's flags and numbers into the tree's types.
 
+use std::ffi::OsStr;
+
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 
-use crate::tree::request::{AttributeMode, Mode, OpenFlags, RenameMode, Seek};
+use crate::tree::request::{AttributeMode, Mode, NameIn, OpenFlags, RenameMode, Seek};
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;
@@ -17,6 +19,10 @@ const SEEK_HOLE: i32 = 4;
 
 pub fn caller(request: &Request) -> Caller {
     Caller { uid: request.uid(), gid: request.gid(), tid: request.pid() }
+}
+
+pub fn named(parent: INodeNo, name: &OsStr) -> NameIn<'_> {
+    NameIn { parent: ino(parent), name }
 }
 
 pub fn ino(number: INodeNo) -> Ino {

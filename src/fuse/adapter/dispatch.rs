@@ -199,6 +199,11 @@ impl Timed {
         Self { operation, at: Instant::now() }
     }
 
+    /// Counts a request that no part of the tree answers.
+    pub fn count(self, tree: &Tree) {
+        tree.activity().note(self.operation, self.at.elapsed(), false);
+    }
+
     /// Runs the work. Turns an error or a panic into an errno.
     pub fn run<T>(
         self,

@@ -166,11 +166,13 @@ impl Filesystem for Adapter {
         newname: &OsStr, flags: RenameFlags, reply: ReplyEmpty,
     ) {
         let who = decode::caller(request);
-        let (from, to) = (decode::ino(parent), decode::ino(newparent));
         let names = (name.to_owned(), newname.to_owned());
-        let work = |tree: &Tree| tree.rename_work((from, name), (to, newname));
+        let work = |tree: &Tree| {
+            tree.rename_work(decode::named(parent, name), decode::named(newparent, newname))
+        };
         let rename = move |tree: &Tree| {
-            tree.rename(who, (from, &names.0), (to, &names.1), decode::rename_mode(flags)?)
+            let (from, to) = (decode::named(parent, &names.0), decode::named(newparent, &names.1));
+            tree.rename(who, from, to, decode::rename_mode(flags)?)
         };
         self.dispatcher.sized(Operation::Rename, reply, work, rename, queue_full);
     }
@@ -269,6 +271,7 @@ impl Filesystem for Adapter {
 
     // After one ENOSYS the kernel opens directories by itself, and caches their listings until they are invalidated.
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        Timed::start(Operation::Opendir).count(&self.dispatcher.tree);
         if self.agreed.spares_opendir() {
             reply.error(Errno::ENOSYS);
         } else {
@@ -291,6 +294,14 @@ impl Filesystem for Adapter {
     ) {
         let asked = (decode::caller(request), ino);
         transfer::list_plus(&self.dispatcher, asked, offset, reply, |_, _| ());
+    }
+
+    #[rustfmt::skip] // One parameter a line would double the file.
+    fn releasedir(
+        &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        self.dispatcher.inline(Operation::Releasedir, reply, |_| Ok(()));
     }
 
     #[rustfmt::skip] // One parameter a line would double the file.

@@ -11,7 +11,7 @@ use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// One kind of change with what it befell. [`Knowledge::tell`](super::tell::Knowledge::tell) knows what the kernel must forget
+/// One kind of change, with what it has changed. [`Knowledge::tell`](super::tell::Knowledge::tell) knows what the kernel must forget
 /// of each.
 #[derive(Debug)]
 pub enum Change<'a> {
@@ -39,8 +39,8 @@ pub enum Change<'a> {
         place: &'a Place,
         lost: &'a Attachment,
     },
-    /// The kernel was asked for a link by an alias to remove or to move it: it forgets the alias by itself, and holds the
-    /// directory's lock until it is answered.
+    /// A link is removed or moved by the name `asked`. If that is an alias, the kernel forgets the alias by itself but not the name
+    /// that is listed, and keeps the directory locked until it is answered.
     Alias {
         link: &'a Link,
         field: &'a Field,
@@ -55,8 +55,8 @@ pub enum Change<'a> {
         id: AttachmentId,
         side: Side,
     },
-    /// A row was patched by its `row.json`: links that were detached, with the attachments after that, and those with other
-    /// metadata.
+    /// A row was patched by its `row.json`. `detached` has the links that went, as they were, each with the attachment as it is now;
+    /// `changed` those with other metadata.
     Patched {
         row: &'a RowRecord,
         detached: &'a [(Link, Attachment)],

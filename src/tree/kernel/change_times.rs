@@ -45,7 +45,7 @@ impl Default for RowTimes {
 
 impl RowTimes {
     /// The names in a directory changed.
-    pub fn note(&self, Folder { row, field }: Folder, now: Timestamp) {
+    pub(super) fn note(&self, Folder { row, field }: Folder, now: Timestamp) {
         let mut known = self.known.lock();
         let of = known.of.remove(&row);
         if of.is_none() && known.of.is_full() {
@@ -61,7 +61,7 @@ impl RowTimes {
     }
 
     /// The catalogue's time of a row has moved, which its collections show too: earlier times are no longer needed.
-    pub fn overtake(&self, row: RowId, modified: Timestamp) {
+    pub(super) fn overtake(&self, row: RowId, modified: Timestamp) {
         if !self.any.load(Ordering::Acquire) {
             return;
         }
@@ -75,7 +75,7 @@ impl RowTimes {
     }
 
     /// Somebody set the times of a row: they are shown from now on.
-    pub fn forget(&self, row: RowId) {
+    pub(super) fn forget(&self, row: RowId) {
         if self.any.load(Ordering::Acquire) {
             self.known.lock().of.remove(&row);
         }
@@ -94,7 +94,7 @@ impl RowTimes {
         Times { modified: times.modified.max(at), changed: times.changed.max(at), ..times }
     }
 
-    pub fn forget_old(&self, now: Instant) {
+    pub(super) fn forget_old(&self, now: Instant) {
         if self.any.load(Ordering::Acquire) {
             let mut known = self.known.lock();
             known.of.expire(now);
@@ -115,11 +115,11 @@ pub struct TableTimes {
 
 impl TableTimes {
     /// Times of a daemon that starts now.
-    pub fn starting(started: Timestamp) -> Self {
+    pub(super) fn starting(started: Timestamp) -> Self {
         Self { started, moved: RwLock::default() }
     }
 
-    pub fn set(&self, table: TableId, at: Timestamp) {
+    pub(super) fn set(&self, table: TableId, at: Timestamp) {
         self.moved.write().insert(table, at);
     }
 

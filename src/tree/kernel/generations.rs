@@ -45,7 +45,7 @@ impl Generations {
     }
 
     /// Gives a directory that was removed a generation that it has never had.
-    pub fn renew(&self, ino: Ino) {
+    pub(super) fn renew(&self, ino: Ino) {
         let mut known = self.known.write();
         known.last += 1;
         let last = known.last;
@@ -59,7 +59,7 @@ impl Generations {
     }
 
     /// Forgets a directory whose number is never given out again.
-    pub fn forget(&self, ino: Ino) {
+    pub(super) fn forget(&self, ino: Ino) {
         if self.any.load(Ordering::Acquire) {
             self.known.write().of.remove(&ino);
         }

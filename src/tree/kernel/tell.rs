@@ -42,6 +42,7 @@ pub struct Knowledge {
     kernel: OnceLock<Box<dyn Kernel>>,
     /// The number of times that something was to be forgotten.
     changes: AtomicU64,
+    /// Shown by directories, moved by [`Knowledge::tell`] alone.
     pub rows: RowTimes,
     pub tables: TableTimes,
     pub variants: VariantDirectories,
@@ -111,7 +112,7 @@ impl Knowledge {
                 self.name_of(link, Lock::Free);
             }
             Change::Amended { id, side: Side::Originals } => self.attachment(*id),
-            // The kernel has the attributes from the answer, but whether it may keep the names of variants hangs on the mode.
+            // The kernel has the attributes from the answer, but whether it may keep the names of variants depends on the mode.
             Change::Amended { id, side: Side::Models } => self.variants_of(*id),
             Change::Patched { row, detached, changed } => self.patched(row, detached, changed),
             Change::Names { row } => self.names(*row),
@@ -311,6 +312,8 @@ impl Knowledge {
         }
     }
 
+    /// The kernel takes the directory's lock to forget a name. A reply that waits for that while the kernel holds the lock for the
+    /// very request would be late by all of its patience.
     fn name(&self, parent: Node, name: &Name, lock: Lock) {
         self.count_change();
         if let Some(kernel) = self.kernel.get() {
@@ -330,3 +333,6 @@ fn directories(table: &Table, row: RowId) -> impl Iterator<Item = Node> {
     let thumbs = table.collections().map(move |(number, _)| Node::ThumbCollection(number, row));
     shown.chain(thumbs).chain([Node::ThumbRow(table.id, row)])
 }
+
+#[cfg(test)]
+mod tests;

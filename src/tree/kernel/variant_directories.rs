@@ -34,7 +34,7 @@ impl Default for VariantDirectories {
 
 impl VariantDirectories {
     /// A directory is about to be listed. Returns those whose listings must be forgotten.
-    pub fn list(&self, directory: Ino, now: Timestamp) -> Vec<Ino> {
+    pub(super) fn list(&self, directory: Ino, now: Timestamp) -> Vec<Ino> {
         let mut known = self.known.lock();
         let over = if known.listed.is_full() { known.change(now) } else { Vec::new() };
         known.listed.insert(directory, ());
@@ -42,7 +42,7 @@ impl VariantDirectories {
     }
 
     /// A variant came or went. Returns the directories whose listings must be forgotten.
-    pub fn changed(&self, now: Timestamp) -> Vec<Ino> {
+    pub(super) fn changed(&self, now: Timestamp) -> Vec<Ino> {
         let mut known = self.known.lock();
         if known.listed.is_empty() { Vec::new() } else { known.change(now) }
     }

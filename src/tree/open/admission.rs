@@ -110,7 +110,7 @@ impl Admission {
     /// Refuses to replace a file of another user under a scratch name.
     pub fn check_displaced(&self, who: Caller, folder: &Folder, name: &Name) -> Result<()> {
         if let Some(link) = self.links.named(folder, name) {
-            owned(link.lead.uid, who)?;
+            owned(link.symlink.uid, who)?;
         }
         let displaced = self.library.scratch.find(folder, name)?;
         displaced.map_or(Ok(()), |record| check_owner(&record, who))

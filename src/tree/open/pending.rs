@@ -22,14 +22,14 @@ pub struct Pending {
     pub id: u64,
     pub folder: Folder,
     pub name: Name,
-    pub lead: Lead,
+    pub symlink: Symlink,
     pub made: Timestamp,
 }
 
 /// The target of a link as it was written, and the owner of the link.
 #[derive(Debug, Clone)]
-pub struct Lead {
-    pub text: String,
+pub struct Symlink {
+    pub target: String,
     pub uid: u32,
     pub gid: u32,
 }
@@ -66,13 +66,18 @@ impl Default for PendingLinks {
 
 impl PendingLinks {
     /// Makes a link. Errors: [`Full`] if too many wait.
-    pub fn add(&self, folder: &Folder, name: &Name, lead: Lead) -> Result<Arc<Pending>, Full> {
+    pub fn add(
+        &self,
+        folder: &Folder,
+        name: &Name,
+        symlink: Symlink,
+    ) -> Result<Arc<Pending>, Full> {
         let mut index = self.index.lock();
         if index.by_id.is_full() {
             return Err(Full);
         }
         let (id, made) = (index.next(), Timestamp::now());
-        let link = Pending { id, folder: folder.clone(), name: name.clone(), lead, made };
+        let link = Pending { id, folder: folder.clone(), name: name.clone(), symlink, made };
         let link = Arc::new(link);
         index.by_id.insert(id, Arc::clone(&link));
         Ok(link)
@@ -118,7 +123,7 @@ impl PendingLinks {
         if let Some(renamed) = index.by_id.get_mut(&link.id) {
             let (folder, name) = (folder.clone(), name.clone());
             let Pending { id, made, .. } = *link;
-            *renamed = Arc::new(Pending { id, folder, name, lead: link.lead.clone(), made });
+            *renamed = Arc::new(Pending { id, folder, name, symlink: link.symlink.clone(), made });
         }
     }
 
@@ -146,14 +151,14 @@ mod tests {
         Folder::row(RowId(number))
     }
 
-    fn lead() -> Lead {
-        Lead { text: "https://x/a".into(), uid: 1, gid: 2 }
+    fn symlink() -> Symlink {
+        Symlink { target: "https://x/a".into(), uid: 1, gid: 2 }
     }
 
     #[test]
     fn a_link_is_found_by_its_number_and_its_name_until_it_is_removed() {
         let links = PendingLinks::default();
-        let link = links.add(&row(1), &name("a"), lead()).expect("room");
+        let link = links.add(&row(1), &name("a"), symlink()).expect("room");
         assert_eq!(links.find(link.id).map(|link| link.id), Some(link.id));
         assert!(links.named(&row(1), &name("a")).is_some());
         assert!(links.named(&row(2), &name("a")).is_none());
@@ -167,19 +172,22 @@ mod tests {
     #[test]
     fn a_link_that_is_renamed_over_another_takes_its_place() {
         let links = PendingLinks::default();
-        let one = links.add(&row(1), &name("a"), lead()).expect("room");
-        links.add(&row(1), &name("b"), lead()).expect("room");
+        let one = links.add(&row(1), &name("a"), symlink()).expect("room");
+        links.add(&row(1), &name("b"), symlink()).expect("room");
         links.rename(&one, &row(1), &name("b"));
-        assert_eq!(links.of(&row(1)).iter().map(|link| link.id).collect::<Vec<_>>(), [one.id]);
+        let ids = || links.of(&row(1)).iter().map(|link| link.id).collect::<Vec<_>>();
+        assert_eq!(ids(), [one.id]);
+        links.rename(&one, &row(1), &name("b"));
+        assert_eq!(ids(), [one.id], "its own name");
     }
 
     #[test]
     fn links_expire_and_are_bounded() {
         let links = PendingLinks::default();
         for _ in 0..MAX_WAITING {
-            links.add(&row(1), &name("a"), lead()).expect("room");
+            links.add(&row(1), &name("a"), symlink()).expect("room");
         }
-        assert_eq!(links.add(&row(1), &name("a"), lead()).err(), Some(Full));
+        assert_eq!(links.add(&row(1), &name("a"), symlink()).err(), Some(Full));
         links.expire(Instant::now());
         assert_eq!(links.of(&row(1)).len(), MAX_WAITING);
         links.expire(Instant::now() + WAITING + Duration::from_secs(1));

@@ -31,7 +31,7 @@ pub struct Process {
 #[derive(Debug, Clone)]
 pub enum Owner {
     Process(Arc<Process>),
-    /// Whoever holds the handle: the request carried no usable thread id (write-back, a foreign pid namespace).
+    /// Every process that holds the handle: the request carried no usable thread id (write-back, a foreign pid namespace).
     Handle,
 }
 

@@ -103,8 +103,8 @@ impl Unlinked {
         self.removed.by_place.lock().expire(now);
     }
 
-    /// Returns false if the store could not be asked. A slot that was taken meanwhile keeps what it has. `draft` is no
-    /// placeholder that gives way.
+    /// Returns false if the store could not be asked. A slot that was taken meanwhile keeps what it has. Placeholders give way, but
+    /// for the one with the number `draft`.
     fn hang(&self, id: AttachmentId, place: &Place, written: &Name, draft: u64) -> bool {
         match self.library.links.put_back(id, place, written) {
             Ok(back) => {

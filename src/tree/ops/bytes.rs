@@ -8,11 +8,11 @@ use std::sync::{Arc, PoisonError};
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::open::handles::Handle;
 use crate::tree::open::opened::Fh;
 use crate::tree::open::scratch_files::Extent;
+use crate::tree::ops::Tree;
 use crate::tree::request::Seek;
 use words::attachment::BlobKey;
 

@@ -1,16 +1,14 @@
 //! What an operation may cost, asked before it is done: whether it needs a thread of its own.
 
-use std::ffi::OsStr;
 use std::time::Duration;
 
-use crate::tree::Tree;
-use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning};
 use crate::tree::open::document::View;
 use crate::tree::open::handles::Handle;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::opened::Fh;
-use crate::tree::request::{made, sought};
+use crate::tree::ops::Tree;
+use crate::tree::request::{NameIn, made, sought};
 use words::rule::Kind;
 
 /// Above this many bytes a publication is worth a thread of the pool (33 us) rather than the request's own.
@@ -64,17 +62,13 @@ impl Tree {
     }
 
     /// The cost of a rename: one that attaches from a URL waits for a server.
-    pub fn rename_work(
-        &self,
-        (parent, name): (Ino, &OsStr),
-        (new_parent, new_name): (Ino, &OsStr),
-    ) -> Work {
-        let (Ok(parent), Ok(new_parent)) =
-            (self.places.directory(parent), self.places.directory(new_parent))
-        else {
+    pub fn rename_work(&self, from: NameIn<'_>, to: NameIn<'_>) -> Work {
+        let (parent, new_parent) =
+            (self.places.directory(from.parent), self.places.directory(to.parent));
+        let (Ok(parent), Ok(new_parent)) = (parent, new_parent) else { return Work::Large };
+        let (Ok(name), Ok(new_name)) = (sought(from.name), made(to.name)) else {
             return Work::Large;
         };
-        let (Ok(name), Ok(new_name)) = (sought(name), made(new_name)) else { return Work::Large };
         let waits = match meaning::meaning(&new_parent, &new_name) {
             Meaning::Url(_) => true,
             Meaning::File(_) => self.open.links.named(&parent.folder(), &name).is_some(),

@@ -3,13 +3,13 @@
 
 use std::ffi::OsStr;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::directory::Directory;
 use crate::tree::node::meaning::{self, Meaning};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, made, sought};
 use crate::tree::show::attr::Entry;
 use crate::tree::show::stored;

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::library::draft::Start;
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Meaning, Spot};
@@ -15,6 +14,7 @@ use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::opened::{Caching, Fh, Opened};
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, OpenFlags, made};
 use crate::tree::show::attr::Entry;
 use words::attachment::{Attachment, AttachmentId, VariantId};

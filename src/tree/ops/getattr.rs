@@ -1,11 +1,11 @@
 //! The attributes of inodes and of listed names.
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::handles::Handle;
 use crate::tree::open::opened::Fh;
+use crate::tree::ops::Tree;
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
 use crate::tree::show::child::unknown;
@@ -62,7 +62,7 @@ impl Tree {
         Entry { generation: self.show.generation(&entry.attr), ..entry }
     }
 
-    /// A handle of what is written knows its file, whatever became of the name.
+    /// The attributes of a draft, a promoted scratch file or a document: the handle has them, also when the name is gone.
     fn stat_handle(&self, fh: Fh) -> Result<Option<Shown>> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } | Handle::Nothing(open) => {

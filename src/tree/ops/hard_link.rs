@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 
 use crate::library::lookup::target::Target;
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::admission::check_owner;
 use crate::tree::open::contents::Goal;
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, made};
 use crate::tree::show::attr::Entry;
 use words::attachment::ScratchId;

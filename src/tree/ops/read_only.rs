@@ -1,10 +1,10 @@
 //! Operations of a tree for those who only read, which opens no handles.
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::side::{Side, as_sent};
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::opened::Stored;
+use crate::tree::ops::Tree;
 use words::slot::Name;
 
 impl Tree {

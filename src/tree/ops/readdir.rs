@@ -1,8 +1,8 @@
 //! Listing directories. A directory lists the same for everybody.
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::show::child::{DOTS, dots, fixed};
 use crate::tree::show::listing::{Listed, Page};
 

@@ -1,18 +1,17 @@
 //! `rename`: between scratch, fields, items, rows, the trash and the quarantine (CONTRACT 2.8).
 
-use std::ffi::OsStr;
 use std::sync::Arc;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
+use crate::tree::node::Node;
 use crate::tree::node::directory::Directory;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
-use crate::tree::node::{Ino, Node};
 use crate::tree::open::admission::check_owner;
 use crate::tree::open::contents::Goal;
-use crate::tree::request::{Caller, RenameMode, made, sought};
+use crate::tree::ops::Tree;
+use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
 use words::attachment::{RowId, TableId};
 use words::day::Day;
 use words::link::Link;
@@ -55,11 +54,12 @@ impl Tree {
     pub fn rename(
         &self,
         who: Caller,
-        (parent, name): (Ino, &OsStr),
-        (new_parent, new_name): (Ino, &OsStr),
+        from: NameIn<'_>,
+        to: NameIn<'_>,
         mode: RenameMode,
     ) -> Result<()> {
-        let (name, new_name) = (sought(name)?, made(new_name)?);
+        let (name, new_name) = (sought(from.name)?, made(to.name)?);
+        let (parent, new_parent) = (from.parent, to.parent);
         let (from, to) = (Node::at(parent)?, Node::at(new_parent)?);
         let takes_files =
             |node| matches!(node, Node::Row(..) | Node::Collection(..) | Node::DropBox(_));

@@ -1,6 +1,5 @@
 //! `chmod`, `chown`, `utimens` and `truncate`. The kernel checks permissions, from what `stat` shows.
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::side::Side;
@@ -8,6 +7,7 @@ use crate::tree::node::{Ino, Node};
 use crate::tree::open::handles::Handle;
 use crate::tree::open::opened::Fh;
 use crate::tree::open::writers::Truncation;
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, SetAttr};
 use crate::tree::show::attr::{Attr, Shown};
 use crate::tree::show::stored;

@@ -2,18 +2,18 @@
 
 use std::ffi::OsStr;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, made};
 use crate::tree::show::attr::Entry;
 use crate::tree::view::url::url_links::{Download, Linked, UrlLinks};
 
 impl Tree {
     pub fn symlink(&self, who: Caller, parent: Ino, name: &OsStr, target: &[u8]) -> Result<Linked> {
-        let lead = UrlLinks::lead(who, target)?;
+        let symlink = UrlLinks::symlink_to(who, target)?;
         let parent = self.places.directory(parent)?;
-        self.view.urls.links.make(who, &parent, &made(name)?, lead)
+        self.view.urls.links.make(who, &parent, &made(name)?, symlink)
     }
 
     /// Fetches and attaches what a link leads to that was made on a field.

@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 
-use crate::tree::Tree;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
 use crate::tree::node::directory::Directory;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
+use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, sought};
 use words::link::Link;
 use words::place::Folder;

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::library::keep::sweeper::Patience;
 use crate::library::lookup::target::Target;
-use crate::tree::Tree;
 use crate::tree::activity::Operation;
 use crate::tree::error::Result;
 use crate::tree::kernel::change::{Change, Maker};
+use crate::tree::ops::Tree;
 use crate::tree::view::trash_days::Restoring;
 use words::attachment::ScratchId;
 use words::author::Author;

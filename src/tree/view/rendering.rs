@@ -1,4 +1,4 @@
-//! Variants: looked up by whoever may read the original, rendered if they are not there yet, purged.
+//! Variants: looked up, rendered if they are not there yet, purged. Permission is that of the original.
 
 use std::sync::Arc;
 

@@ -43,7 +43,7 @@ impl Tables {
         }
     }
 
-    /// Looks a table up in `/models` or `/thumbs`, whose tables are such nodes.
+    /// Looks a table up in `/models` or `/thumbs`; `node` makes the node of a table there.
     pub fn lookup(&self, name: &Name, node: fn(TableId) -> Node) -> Result<Entry> {
         let table = self.library.lookup.tables().iter().find(|table| table.name == *name);
         Ok(Entry::lasting(self.show.fixed(node(table.ok_or(Error::NotFound)?.id))))
@@ -77,7 +77,7 @@ impl Tables {
         Ok(stored::directory(side.row(table, row.id), self.show.row(&row)))
     }
 
-    /// A page of a table: rows above a number, which are such nodes.
+    /// A page of a table: the rows above a number; `make` makes the node of a row.
     pub fn list_rows(
         &self,
         table: TableId,

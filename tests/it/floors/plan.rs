@@ -34,7 +34,7 @@ pub const PARTS: [Parts; 3] = [
         "names", "draft", "read", "json", "arrive", "wiring", "mod",
     ]),
     ("tree", &[
-        "bounded", "activity", "node", "request", "kernel", "show", "open", "view", "mod", "ops",
+        "bounded", "activity", "node", "request", "kernel", "show", "open", "view", "ops", "mod",
     ]),
 ];
 
@@ -72,7 +72,13 @@ pub fn floor(room: &str) -> Option<Floor> {
 }
 
 /// File names that stand in several rooms, each with the reason.
-const SHARED: [(&str, &str); 1] = [("error", "a room has its own")];
+const SHARED: [(&str, &str); 5] = [
+    ("error", "a room has its own"),
+    ("memory", "each trait has an implementation in memory, for tests"),
+    ("rows", "the catalogue's records, and the library's part that works on them"),
+    ("scratch", "the catalogue's records, and the library's part that works on them"),
+    ("trash", "the catalogue's records, and the library's part that works on them"),
+];
 
 /// Folders in which files share a name because they are parts of one thing.
 const FAMILIES: [&str; 2] = [

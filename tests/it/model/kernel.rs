@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use mediafs::tree::node::Kind;
 use mediafs::tree::open::opened::Opened;
-use mediafs::tree::request::{Mode, OpenFlags, RenameMode, SetAttr};
+use mediafs::tree::request::{Mode, NameIn, OpenFlags, RenameMode, SetAttr};
 use mediafs::tree::show::attr::{Attr, Entry};
 use mediafs::tree::view::rendering::Lookup;
 use mediafs::tree::{Caller, Error, Fh, Ino, Tree};
@@ -233,7 +233,12 @@ impl Kernel<'_> {
         }
         let (parent, new_parent) = (self.parent(who, from)?, self.parent(who, to)?);
         let (name, new_name) = (OsStr::new(from.last()), OsStr::new(to.last()));
-        Ok(self.0.rename(who, (parent, name), (new_parent, new_name), mode)?)
+        Ok(self.0.rename(
+            who,
+            NameIn { parent, name },
+            NameIn { parent: new_parent, name: new_name },
+            mode,
+        )?)
     }
 
     pub fn link(self, who: Caller, from: At, to: At) -> Answer<()> {
@@ -269,7 +274,10 @@ impl Kernel<'_> {
     pub fn rename_row(self, who: Caller, from: &str, to: &str) -> Answer<()> {
         self.row(who, from)?;
         let table = self.table(who)?;
-        let (from, to) = ((table, OsStr::new(from)), (table, OsStr::new(to)));
+        let (from, to) = (
+            NameIn { parent: table, name: OsStr::new(from) },
+            NameIn { parent: table, name: OsStr::new(to) },
+        );
         Ok(self.0.rename(who, from, to, RenameMode::Replace)?)
     }
 

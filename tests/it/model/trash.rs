@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::request::RenameMode;
+use mediafs::tree::request::{NameIn, RenameMode};
 use mediafs::tree::{Caller, Ino};
 use proptest::prelude::*;
 
@@ -64,7 +64,10 @@ impl Kernel<'_> {
 
     pub fn restore(self, lost: &Lost, to: At) -> Answer<()> {
         let parent = self.parent(ROOT, to)?;
-        let (from, to) = ((lost.day, OsStr::new(&lost.name)), (parent, OsStr::new(to.last())));
+        let (from, to) = (
+            NameIn { parent: lost.day, name: OsStr::new(&lost.name) },
+            NameIn { parent, name: OsStr::new(to.last()) },
+        );
         Ok(self.0.rename(ROOT, from, to, RenameMode::Replace)?)
     }
 }

@@ -320,7 +320,7 @@ fn originals_of_two_names_are_written_each_by_itself() {
 #[test]
 fn names_that_cannot_be_told_apart_by_their_inodes_are_told_apart_all_the_same() {
     let Some(mount) = config().mount() else { return };
-    // The first row of a library, so that its number is known (`tree/mark.rs`).
+    // The first row of a library, so that its number is known (`tree/node/mark.rs`).
     let papers = mount.row().join("papers");
     let [one, other] = COLLIDING.map(|name| papers.join(name));
     fs::write(&one, TEXT).expect("taken");

@@ -160,7 +160,7 @@ impl UrlFiles {
     }
 }
 
-/// What is to be put back; whoever takes it sees to it.
+/// Takes what the writer unlinked: the caller puts it back or attaches over it.
 fn take_replaced(writing: &Writing) -> Option<Arc<Promise>> {
     writing.replaced.lock().take()
 }

@@ -14,7 +14,7 @@ use crate::tree::node::side::Side;
 use crate::tree::node::{Kind, Node};
 use crate::tree::open::admission::Admission;
 use crate::tree::open::contents::Contents;
-use crate::tree::open::pending::{Lead, Pending, PendingLinks};
+use crate::tree::open::pending::{Pending, PendingLinks, Symlink};
 use crate::tree::open::permits::owned;
 use crate::tree::open::unlinked::Unlinked;
 use crate::tree::request::{Caller, RenameMode};
@@ -38,7 +38,7 @@ pub enum Linked {
 #[derive(Debug)]
 pub struct Download {
     to: Destination,
-    lead: Lead,
+    symlink: Symlink,
 }
 
 pub struct UrlLinks {
@@ -55,10 +55,10 @@ pub struct UrlLinks {
 impl UrlLinks {
     /// The target and owner of a link that a caller makes. Errors: [`Error::NotPermitted`] for a target that is no URL, which would
     /// lead out of the tree.
-    pub fn lead(who: Caller, target: &[u8]) -> Result<Lead> {
+    pub fn symlink_to(who: Caller, target: &[u8]) -> Result<Symlink> {
         let text = std::str::from_utf8(target).ok().filter(|_| Url::is_meant(target));
-        let text = text.ok_or(Error::NotPermitted)?.to_owned();
-        Ok(Lead { text, uid: who.uid, gid: who.gid })
+        let target = text.ok_or(Error::NotPermitted)?.to_owned();
+        Ok(Symlink { target, uid: who.uid, gid: who.gid })
     }
 
     pub fn make(
@@ -66,13 +66,13 @@ impl UrlLinks {
         who: Caller,
         parent: &Directory<'_>,
         name: &Name,
-        lead: Lead,
+        symlink: Symlink,
     ) -> Result<Linked> {
         match self.contents.meaning(parent, name)? {
-            Meaning::File(spot) => self.make_on_field(who, &spot, name, lead),
+            Meaning::File(spot) => self.make_on_field(who, &spot, name, symlink),
             // A link is no file that a box could receive.
             Meaning::Scratch if matches!(parent.node, Node::DropBox(_)) => Err(Error::NotPermitted),
-            Meaning::Scratch => self.make_scratch(&parent.folder(), name, lead),
+            Meaning::Scratch => self.make_scratch(&parent.folder(), name, symlink),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::Exists),
             Meaning::Url(_) | Meaning::RowJson | Meaning::Report | Meaning::Nothing => {
@@ -81,32 +81,38 @@ impl UrlLinks {
         }
     }
 
-    fn make_on_field(&self, who: Caller, spot: &Spot, name: &Name, lead: Lead) -> Result<Linked> {
+    fn make_on_field(
+        &self,
+        who: Caller,
+        spot: &Spot,
+        name: &Name,
+        symlink: Symlink,
+    ) -> Result<Linked> {
         self.admission.check_extension(who, spot, name)?;
         if self.library.lookup.link(&spot.place)?.is_some() {
             return Err(Error::Exists);
         }
         self.admission.check_items(who, spot, name)?;
         let to = self.fetching.link_to(who, self.places.target(spot, name)?);
-        Ok(Linked::Fetch(Arc::new(Download { to, lead })))
+        Ok(Linked::Fetch(Arc::new(Download { to, symlink })))
     }
 
-    fn make_scratch(&self, folder: &Folder, name: &Name, lead: Lead) -> Result<Linked> {
+    fn make_scratch(&self, folder: &Folder, name: &Name, symlink: Symlink) -> Result<Linked> {
         let taken = self.links.named(folder, name).is_some()
             || self.library.scratch.find(folder, name)?.is_some();
         if taken {
             return Err(Error::Exists);
         }
-        let link = self.links.add(folder, name, lead).map_err(|_| Error::TooBusy)?;
+        let link = self.links.add(folder, name, symlink).map_err(|_| Error::TooBusy)?;
         self.relist(folder);
         Ok(Linked::Made(Entry::fleeting(pending_attr(&link))))
     }
 
     /// Fetches and attaches. The kernel insists on a link as the answer; the next lookup finds the file.
     pub fn attach(&self, download: &Download) -> Result<Entry> {
-        let Download { to, lead } = download;
-        self.fetching.attach(Url::parse(&lead.text), to.clone(), None)?;
-        Ok(Entry::fleeting(attr(self.links.number(), lead, Timestamp::now())))
+        let Download { to, symlink } = download;
+        self.fetching.attach(Url::parse(&symlink.target), to.clone(), None)?;
+        Ok(Entry::fleeting(attr(self.links.number(), symlink, Timestamp::now())))
     }
 
     /// Gives up a link that finds no room among the downloads: what was unlinked for it is put back.
@@ -117,7 +123,7 @@ impl UrlLinks {
     /// The target of a link that waits.
     pub fn read(&self, id: u64) -> Result<Vec<u8>> {
         let link = self.links.find(id).ok_or(Error::Stale)?;
-        Ok(link.lead.text.clone().into_bytes())
+        Ok(link.symlink.target.clone().into_bytes())
     }
 
     pub fn stat(&self, id: u64) -> Result<Attr> {
@@ -134,7 +140,7 @@ impl UrlLinks {
         name: &Name,
         mode: RenameMode,
     ) -> Result<()> {
-        owned(link.lead.uid, who)?;
+        owned(link.symlink.uid, who)?;
         match self.contents.meaning(parent, name)? {
             Meaning::File(spot) => {
                 let to = Onto { spot: &spot, name, side: parent.side() };
@@ -161,7 +167,7 @@ impl UrlLinks {
         self.admission.check_extension(who, to.spot, to.name)?;
         let before = self.admission.check_rename(who, &target, to.side, mode)?;
         let to = self.fetching.link_to(who, target);
-        self.fetching.attach(Url::parse(&link.lead.text), to, before.as_ref())?;
+        self.fetching.attach(Url::parse(&link.symlink.target), to, before.as_ref())?;
         self.links.remove(&link.folder, &link.name);
         self.relist(&link.folder);
         Ok(())
@@ -204,16 +210,16 @@ struct Onto<'a> {
 }
 
 fn pending_attr(link: &Pending) -> Attr {
-    attr(link.id, &link.lead, link.made)
+    attr(link.id, &link.symlink, link.made)
 }
 
-fn attr(number: u64, lead: &Lead, made: Timestamp) -> Attr {
+fn attr(number: u64, symlink: &Symlink, made: Timestamp) -> Attr {
     Attr {
         ino: Node::Link(number).ino(),
         kind: Kind::Symlink,
-        size: lead.text.len() as u64,
+        size: symlink.target.len() as u64,
         links: 1,
-        access: Access { uid: lead.uid, gid: lead.gid, mode: 0o777 },
+        access: Access { uid: symlink.uid, gid: symlink.gid, mode: 0o777 },
         times: Times::all(made),
     }
 }
