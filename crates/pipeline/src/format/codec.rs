@@ -56,12 +56,12 @@ pub struct Decoder {
     /// How finely the file samples colour. Where there is no such function, an encoder may choose.
     pub chroma: Option<fn(&[u8]) -> Chroma>,
     /// Decodes an animation frame by frame: at no time is more than one in memory.
-    pub frames: Option<Frames>,
+    pub frames: Option<DecodeFrames>,
 }
 
 pub type DecodePlanes = fn(&Source<'_>, Dimensions) -> Result<Option<SubsampledPlanes>, Fault>;
 
-pub type Frames = fn(&Source<'_>, &mut FrameSink<'_>) -> Result<(), Fault>;
+pub type DecodeFrames = fn(&Source<'_>, &mut FrameSink<'_>) -> Result<(), Fault>;
 
 /// Takes the frames of an animation in order, each with how often the animation is shown.
 pub type FrameSink<'s> = dyn FnMut(Frame, Repeat) -> Result<(), Fault> + 's;

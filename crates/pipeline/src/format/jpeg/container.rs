@@ -1,7 +1,7 @@
 //! The segments of a JPEG (ITU-T T.81, annex B). Entropy-coded data is skipped to the next marker.
 
 use crate::format::checked_slice::{array, corrupt, slice, truncated};
-use crate::format::survey::{Coding, Profile, Survey};
+use crate::format::survey::{Coding, Survey};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
 
@@ -191,7 +191,7 @@ impl Frame {
     }
 }
 
-pub fn strip(bytes: &[u8], _profile: Profile) -> Result<Vec<u8>, Fault> {
+pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend([0xFF, SOI]);
     walk(bytes, &mut |segment| {
@@ -220,15 +220,14 @@ fn append_jfif(out: &mut Vec<u8>, segment: &Segment<'_>) {
 
 /// Puts the structure behind SOI and the JFIF header, which must come first. One that does not fit into a segment is left
 /// out.
-#[allow(clippy::unnecessary_wraps)] // An entry of the table of formats.
-pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
+pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Vec<u8> {
     let Ok(length) = u16::try_from(structure.len() + EXIF.len() + 2) else {
-        return Ok(bytes.to_owned());
+        return bytes.to_vec();
     };
     let at = match bytes.get(2..6) {
         Some(&[0xFF, APP0, high, low]) => 4 + usize::from(u16::from_be_bytes([high, low])),
         _ => 2,
     };
     let (head, tail) = bytes.split_at(at.min(bytes.len()));
-    Ok([head, &[0xFF, APP1], &length.to_be_bytes(), EXIF, structure, tail].concat())
+    [head, &[0xFF, APP1], &length.to_be_bytes(), EXIF, structure, tail].concat()
 }

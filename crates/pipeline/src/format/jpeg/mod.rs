@@ -24,8 +24,8 @@ pub static CODEC: Codec = Codec {
     header: header::read,
     container: Container {
         survey: container::survey,
-        strip: container::strip,
-        with_exif: Some(container::with_exif),
+        strip: |bytes, _| container::strip(bytes),
+        with_exif: Some(|bytes, structure| Ok(container::with_exif(bytes, structure))),
     },
     decode: Decoder {
         verify: decoder::verify,

@@ -11,7 +11,7 @@ use super::decode_count;
 use super::turbo::{compressor, fault, open};
 use crate::exif::Orientation;
 use crate::format::codec::Source;
-use crate::format::survey::{Coding, Profile};
+use crate::format::survey::Coding;
 use crate::job::Fault;
 use crate::raster::{Channels, Raster};
 use crate::step::turn::turned;
@@ -29,7 +29,7 @@ pub fn turn(
     orientation: Orientation,
     quality: u8,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let stripped = strip(source.bytes, Profile::Kept)?;
+    let stripped = strip(source.bytes)?;
     let stripped = Source { bytes: &stripped, ..*source };
     match without_loss(&stripped, orientation) {
         Some(bytes) => Ok(Some(bytes)),

@@ -9,7 +9,6 @@ use crate::format::codec::{Picture, Source};
 use crate::format::survey::Profile;
 use crate::job::Fault;
 use crate::raster::{Channels, Raster, index, length};
-use words::dimensions::Dimensions;
 
 /// Reads all frames row by row, so that no whole picture is in memory.
 pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
@@ -26,7 +25,7 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
     Ok(if embedded && !readable { Profile::Dropped } else { Profile::Kept })
 }
 
-pub fn picture(source: &Source<'_>, _needed: Dimensions) -> Result<Picture, Fault> {
+pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
     let mut reader = open(source)?;
     let (color, _) = reader.output_color_type();
     let channels = match color {

@@ -2,12 +2,10 @@
 
 use png::{BitDepth, ColorType, Encoder, EncodingError, SrgbRenderingIntent};
 
-use crate::format::encoding::Target;
 use crate::job::Fault;
 use crate::raster::{Channels, Raster};
 
-#[allow(clippy::needless_pass_by_value)] // An entry of the table of formats.
-pub fn picture(raster: Raster, _target: Target) -> Result<Vec<u8>, Fault> {
+pub fn picture(raster: &Raster) -> Result<Vec<u8>, Fault> {
     let color = match raster.channels() {
         Channels::Gray => ColorType::Grayscale,
         Channels::GrayAlpha => ColorType::GrayscaleAlpha,
@@ -15,7 +13,7 @@ pub fn picture(raster: Raster, _target: Target) -> Result<Vec<u8>, Fault> {
         Channels::Rgba => ColorType::Rgba,
         Channels::Cmyk => return Err(Fault::Unsupported("a PNG holds no inks".into())),
     };
-    write(&raster, color).map_err(|error| Fault::Unsupported(format!("PNG: {error}")))
+    write(raster, color).map_err(|error| Fault::Unsupported(format!("PNG: {error}")))
 }
 
 fn write(raster: &Raster, color: ColorType) -> Result<Vec<u8>, EncodingError> {

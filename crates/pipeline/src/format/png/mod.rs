@@ -20,13 +20,13 @@ pub static CODEC: Codec = Codec {
     },
     decode: Decoder {
         verify: decoder::verify,
-        picture: decoder::picture,
+        picture: |source, _| decoder::picture(source),
         planes: None,
         chroma: None,
         frames: None,
     },
     encode: Some(Encoder {
-        picture: encoder::picture,
+        picture: |raster, _| encoder::picture(&raster),
         planes: PlaneInput::Never,
         qualities: None,
         animation: None,
