@@ -1,4 +1,4 @@
-//! Why a blob store refused something, or failed.
+//! The errors of a blob store: why it refused something, or failed.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Why the catalogue refused a change, or failed.
+//! The errors of the catalogue: why a change was refused, or failed.
 
 use words::attachment::BlobKey;
 use words::quota::Excess;

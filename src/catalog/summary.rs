@@ -1,4 +1,4 @@
-//! How much there is in all, and whether anything has changed.
+//! The summary: the totals of the catalogue, and a count that moves with every change.
 
 use super::error::Error;
 

@@ -1,4 +1,4 @@
-//! Why a configuration cannot be used.
+//! The errors of a configuration that cannot be used.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Why a download failed, in words that a person can act on.
+//! The errors of downloads, in words that a person can act on.
 
 use std::fmt;
 use std::io;

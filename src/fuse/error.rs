@@ -1,4 +1,4 @@
-//! Why a tree cannot be mounted or unmounted.
+//! The errors of mounting and unmounting, each with the way out.
 
 use std::io;
 use std::path::PathBuf;

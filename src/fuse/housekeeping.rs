@@ -1,4 +1,4 @@
-//! What a mount does beside answering requests: the tick, the files in drop boxes, the sweeps, and the look for changes that
+//! Housekeeping of a mount beside its requests: the tick, the files in drop boxes, the sweeps, and the look for changes that
 //! another daemon has made. Each runs in a thread of its own until the session ends.
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! How far a session has come, for every thread that waits for the next phase.
+//! The lifecycle of a session: its phase, for every thread that waits for the next one.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! What can go wrong in the library.
+//! The errors of the library.
 
 use std::io;
 

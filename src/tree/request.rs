@@ -1,4 +1,4 @@
-//! What a request says beside inodes and bytes: who sends it, a name, how a file is opened, what is to be set.
+//! The parts of a request beside inodes and bytes: its caller, a name, the flags of an open, the attributes to set.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

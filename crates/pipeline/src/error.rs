@@ -1,4 +1,4 @@
-//! Why the pipeline returns no result.
+//! The errors of the pipeline: why it returns no result.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What an operator allows for downloads from the web.
+//! The policy for downloads from the web, as an operator sets it.
 
 use std::fmt;
 use std::net::IpAddr;

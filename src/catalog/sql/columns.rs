@@ -1,4 +1,4 @@
-//! How each value of the catalogue lies in columns: lists of columns, and their way to values and back.
+//! Columns: which of them hold each value of the catalogue, and how a value is read from them and written to them.
 
 use super::{Error, Row, Value};
 use words::attachment::{

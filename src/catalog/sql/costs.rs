@@ -1,4 +1,4 @@
-//! What statements cost, as laws: the frequent ones walk no table and sort nothing, however large the catalogue is.
+//! The costs of statements, as laws: the frequent ones walk no table and sort nothing, however large the catalogue is.
 
 use crate::catalog::Catalog;
 use crate::catalog::contract::{

@@ -1,4 +1,4 @@
-//! What the statements of a thread have cost, for tests.
+//! A counter of what the statements of a thread have cost, for tests.
 
 use std::cell::Cell;
 

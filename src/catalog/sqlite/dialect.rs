@@ -1,4 +1,4 @@
-//! What the catalogue asks of an engine that each engine says in SQL of its own.
+//! The dialect: the few statements that each SQL engine writes differently.
 
 use super::db::{Db, values};
 use crate::catalog::error::Error;

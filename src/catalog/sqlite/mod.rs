@@ -1,6 +1,6 @@
 //! `SQLite` as the engine of the catalogue: one file, opened, migrated and checked, with transactions that writers share.
 //!
-//! What the catalogue means is in `catalog/sql`, which runs its statements here. Another engine needs this folder over again:
+//! The meaning of the catalogue is in `catalog/sql`, which runs its statements here. Another engine needs this folder over again:
 //! connections, dialect, migrations.
 
 mod check;

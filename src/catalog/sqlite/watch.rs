@@ -1,4 +1,4 @@
-//! Whether another process has changed the database, by a counter of `SQLite`.
+//! A watch on the database: tells by a counter of `SQLite` whether another process has changed it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Why nothing was attached from a URL, in words.
+//! The refusals of URLs: why nothing was attached, in words.
 
 use crate::fetch;
 use crate::library::lookup::target::Target;

@@ -1,4 +1,4 @@
-//! Why a directory cannot be used for a library or for one of its stores.
+//! The errors of a directory that cannot be used for a library or for one of its stores.
 
 use std::io;
 use std::path::{Path, PathBuf};

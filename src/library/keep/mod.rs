@@ -1,4 +1,4 @@
-//! How long something is kept: the trash and its sweep, promises to put something back, and scratch that expires.
+//! Keeping: the trash and its sweep, promises to put something back, and scratch that expires.
 
 pub mod expiry;
 pub mod promises;

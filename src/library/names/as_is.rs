@@ -1,4 +1,4 @@
-//! Whether stored bytes may move to another field as they are, without a copy through the image pipeline.
+//! Moves as they are: whether stored bytes may go to another field without a copy through the image pipeline.
 
 use words::attachment::Content;
 use words::rule::{Kind, Metadata, Normal, Resize, Rules};

@@ -1,4 +1,4 @@
-//! What the kernel believes of the tree, and how it is told of changes.
+//! The kernel: what it believes of the tree, and how it is told of changes.
 
 pub mod change;
 pub mod change_times;

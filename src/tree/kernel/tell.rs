@@ -1,4 +1,4 @@
-//! What the kernel must forget after each change, where it does not know that by itself.
+//! Telling the kernel: what it must forget after each change, where it does not know that by itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

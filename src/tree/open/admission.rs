@@ -1,4 +1,4 @@
-//! What may come into a slot or take a name, as far as that is known before a byte is sent.
+//! Admission: whether a file may come into a slot or take a name, as far as that is known before a byte is sent.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What an operation may cost, asked before it is done: whether it needs a thread of its own.
+//! The cost of an operation, asked before it is done: whether it needs a thread of its own.
 
 use std::time::Duration;
 

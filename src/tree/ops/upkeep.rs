@@ -1,4 +1,4 @@
-//! What the daemon and its commands do without a request of the kernel: expiry, sweeps, drop boxes, restoring; and the fence before
+//! Work of the daemon and its commands without a request of the kernel: expiry, sweeps, drop boxes, restoring; and the fence before
 //! all that changes something.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What is shown of each node: attributes, the answers to lookups, and listings.
+//! The shown side of each node: attributes, the answers to lookups, and listings.
 
 pub mod attr;
 pub mod child;

@@ -1,4 +1,4 @@
-//! What the code of one file says: its imports, the paths in it, and the methods of its `impl` blocks.
+//! The contents of one file of code: its imports, the paths in it, and the methods of its `impl` blocks.
 
 use std::ops::Range;
 

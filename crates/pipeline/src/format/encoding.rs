@@ -1,4 +1,4 @@
-//! How a picture is encoded.
+//! The settings with which a picture is encoded.
 
 /// What the picture is for; it chooses the quality where none is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

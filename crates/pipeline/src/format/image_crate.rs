@@ -1,4 +1,4 @@
-//! What the `image` crate decodes: formats that are only read.
+//! Decoding by the `image` crate, for formats that are only read.
 
 use image::error::LimitErrorKind;
 use image::{DynamicImage, ImageDecoder, ImageError};

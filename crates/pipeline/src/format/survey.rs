@@ -1,5 +1,5 @@
-//! What a walk through a container finds, without decoding any pixels. A container that walks to its end may still hold
-//! damaged pixels.
+//! The survey: the findings of a walk through a container, without decoding any pixels. A container that walks to its end may
+//! still hold damaged pixels.
 
 use crate::exif::{self, Orientation};
 use crate::job::{Fault, Limits, at_most};

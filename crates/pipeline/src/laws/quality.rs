@@ -1,5 +1,5 @@
-//! How close a variant of a JPEG comes to one for which the whole picture is decoded and filtered. The result is compared with
-//! that of libvips, which decodes at a smaller scale, too.
+//! Laws of how close a variant of a JPEG comes to one for which the whole picture is decoded and filtered. The result is
+//! compared with that of libvips, which decodes at a smaller scale, too.
 
 use std::f64::consts::PI;
 

@@ -1,4 +1,4 @@
-//! What a kernel that listens is told of each kind of change.
+//! Laws of what a listening kernel is told: something of each kind of change.
 
 use parking_lot::Mutex;
 use pipeline::Pipeline;

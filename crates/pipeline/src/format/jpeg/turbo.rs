@@ -1,4 +1,4 @@
-//! What decoding, encoding and turning share of libjpeg-turbo.
+//! The calls of libjpeg-turbo that decoding, encoding and turning share.
 
 use turbojpeg::{Compressor, DecompressHeader, Decompressor, Error};
 
