@@ -236,7 +236,7 @@ fn types(section: &Section<'_>, rules: &Rules) {
     }
 }
 
-/// Why this field, or any image field, can never accept a type.
+/// The reason for which this field, or any image field, can never accept a type.
 fn never_taken(pattern: &TypePattern, stored: Option<Format>) -> Option<&'static str> {
     let media_type = match pattern {
         TypePattern::Any(top) if top == "image" => return None,

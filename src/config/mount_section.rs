@@ -8,7 +8,7 @@ use words::access::Policy;
 
 const MAX_THREADS: i64 = 64;
 
-/// What to do instead of `read_only = true`.
+/// The ways to a read-only mount, for the message on `read_only = true`.
 const READ_ONLY: &str = "; mount with `mediafs mount --read-only`, or with `-o ro`";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

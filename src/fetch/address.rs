@@ -42,7 +42,7 @@ const CLOSED_V6: [(Ipv6Addr, u8, &str); 14] = [
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "multicast"),
 ];
 
-/// Why downloads may not reach an address, in words; `None` for a public one.
+/// The kind of an address that downloads may not reach, in words; `None` for a public one.
 pub fn closed(address: IpAddr) -> Option<&'static str> {
     let v4 = CLOSED_V4.iter().map(|(base, bits, why)| (IpAddr::from(*base), *bits, *why));
     let v6 = CLOSED_V6.iter().map(|(base, bits, why)| (IpAddr::from(*base), *bits, *why));

@@ -10,7 +10,7 @@ use words::locator::{Url, UrlError};
 /// How many redirects are followed.
 pub const MAX_REDIRECTS: usize = 5;
 
-/// What took too long.
+/// The part of a download that took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     Resolve,
@@ -31,7 +31,7 @@ impl fmt::Display for Wait {
     }
 }
 
-/// Why a download failed.
+/// The failure of a download.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{host} redirects to something else: {source}")]

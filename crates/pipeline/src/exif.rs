@@ -2,7 +2,7 @@
 
 use words::dimensions::Dimensions;
 
-/// How the stored pixels must be turned to be shown upright: EXIF tag 0x0112, values 1 to 8 (CIPA DC-008, 4.6.4).
+/// The turn by which stored pixels are shown upright: EXIF tag 0x0112, values 1 to 8 (CIPA DC-008, 4.6.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Orientation {
     #[default]
@@ -86,7 +86,7 @@ fn find(tiff: &[u8]) -> Option<u16> {
     Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
 }
 
-/// Where the orientation's entry lies in the first directory, and whether numbers are little-endian.
+/// The offset of the orientation's entry in the first directory, and whether numbers are little-endian.
 fn entry(tiff: &[u8]) -> Option<(usize, bool)> {
     let little = match tiff.get(..4)? {
         b"II*\0" => true,

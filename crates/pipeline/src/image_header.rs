@@ -13,7 +13,7 @@ use words::media_type::{Format, MediaType};
 /// The length of the longest signature of an image.
 const SIGNATURE_MAX: usize = 18;
 
-/// What is known of an image by the beginning of its file.
+/// The findings in the beginning of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Header {
     /// The bytes so far are too few to tell.
@@ -86,8 +86,8 @@ fn read(source: &Partial<'_>) -> io::Result<Header> {
     })
 }
 
-/// What a file is that no format recognises. The longest signature has 18 bytes, the second header of a bitmap included;
-/// fewer leave it open whether this is an image, if one can begin like them.
+/// The header of a file that no format recognises. The longest signature has 18 bytes, the second header of a bitmap included.
+/// Fewer bytes leave open whether the file is an image, if one can begin like them.
 fn not_an_image(source: &Partial<'_>, media_type: MediaType) -> Header {
     let more = matches!(source.rest, Rest::Later) && source.head.len() < SIGNATURE_MAX;
     let undecided = more && format::may_begin_an_image(source.head);

@@ -16,7 +16,7 @@ pub enum Job {
     Render { format: Format, variant: Variant, quality: Option<u8>, limits: Limits },
 }
 
-/// How much decoding may cost. An image that passes a limit is a decompression bomb.
+/// The limits of decoding. An image that passes a limit is a decompression bomb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Pixels of one frame.
@@ -66,7 +66,7 @@ pub enum Outcome {
     Fault(Fault),
 }
 
-/// Why a job failed.
+/// The failure of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// The bytes end before the image does. Holds the decoder's message.

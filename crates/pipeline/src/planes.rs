@@ -4,7 +4,7 @@ use crate::job::Fault;
 use crate::raster::{Channels, Raster, index, length};
 use words::dimensions::Dimensions;
 
-/// How a decoder made the samples of a picture that it decoded at a smaller scale.
+/// The way in which a decoder made the samples of a picture at a smaller scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
     /// Each is the mean of the pixels that it stands for, which blurs.
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn planes_become_the_colours_that_libjpeg_made_them_of() {
-        // What libjpeg-turbo writes for red, green, blue, white and black.
+        // The samples that libjpeg-turbo writes for red, green, blue, white and black.
         let planes = [[76, 150, 29, 255, 0], [85, 44, 255, 128, 128], [255, 21, 107, 128, 128]];
         let planes = Planes::new(planes.map(|samples| plane(5, &samples))).unwrap();
         let shown = planes.to_rgb().unwrap();

@@ -100,7 +100,7 @@ impl Times {
     }
 }
 
-/// What `chmod`, `chown` and `utimens` may change. `None` leaves a part as it is.
+/// A change by `chmod`, `chown` or `utimens`. `None` leaves a part as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amendment {
     pub uid: Option<u32>,
@@ -122,7 +122,7 @@ impl Amendment {
     }
 }
 
-/// What is known of the bytes of a blob, the same for every attachment of it.
+/// Type, length and dimensions of a blob, the same for every attachment of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     pub media_type: MediaType,
@@ -147,7 +147,7 @@ pub struct Attachment {
     pub content: Content,
     pub access: Access,
     pub times: Times,
-    /// When it was committed.
+    /// The time of the commit.
     pub committed: Timestamp,
     /// 1 for the first attachment of a slot, then one more with each commit.
     pub version: u64,

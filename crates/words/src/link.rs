@@ -15,7 +15,7 @@ pub struct Link {
     pub position: u64,
 }
 
-/// What happens to a name that is taken already.
+/// The treatment of a name that is taken already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collision {
     /// The attachment that had the name loses it.

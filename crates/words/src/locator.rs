@@ -129,7 +129,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Why a text is not accepted as a URL.
+/// The reason for which a text is not accepted as a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     #[error("no URL is in the text")]

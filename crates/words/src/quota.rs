@@ -21,7 +21,7 @@ pub enum Account {
     Uid(u32),
 }
 
-/// What is counted. Each is a key in the section of a quota.
+/// The amounts that are counted. Each is a key in the section of a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Bytes of attachments, once for each name, and of the files as they were sent where those are kept.
@@ -34,7 +34,7 @@ pub enum Measure {
     Scratch,
 }
 
-/// What an account is charged for attachments.
+/// The attachments that an account is charged for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub files: u64,

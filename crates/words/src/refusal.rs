@@ -106,7 +106,7 @@ pub struct Violation {
     pub fact: String,
     /// The measured value alone: `40x40`.
     pub measured: String,
-    /// What the field does, as a predicate: `takes at least 64x64`.
+    /// The rule of the field, as a predicate: `takes at least 64x64`.
     pub allows: String,
     /// The allowed value alone: `64x64`.
     pub allowed: String,

@@ -13,6 +13,6 @@ pub struct VariantRecord {
     /// The blob of the variant itself.
     pub blob: BlobKey,
     pub content: Content,
-    /// When the blob of the original was first stored: the mtime of the variant.
+    /// The time at which the blob of the original was first stored: the mtime of the variant.
     pub committed: Timestamp,
 }

@@ -15,7 +15,7 @@ pub struct Retired {
     pub orphan: Orphan,
 }
 
-/// What happens to a blob when its last attachment has lost its last name.
+/// The fate of a blob whose last attachment has lost its last name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Orphan {
     Delete,

@@ -39,7 +39,7 @@ pub struct Table {
     pub fields: Vec<Field>,
 }
 
-/// Which ids the rows of a table may have.
+/// The ids that rows of a table may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdRule {
     /// Decimal digits without a leading zero, up to 19.
@@ -83,7 +83,7 @@ pub enum Collection {
     Dict,
 }
 
-/// What `close` returns to the writer of a refused file.
+/// The result of `close` for the writer of a refused file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRefuse {
     /// The errno of the refusal.
@@ -92,7 +92,7 @@ pub enum OnRefuse {
     Quarantine,
 }
 
-/// Where a refusal is reported beside the errno and `last-error`.
+/// The places in which a refusal is reported beside the errno and `last-error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     Log,
@@ -108,7 +108,7 @@ pub struct Preset {
     pub format: Option<Format>,
 }
 
-/// Which variants may be requested beside the presets.
+/// The variants that may be requested beside the presets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sizes {
     Any,

@@ -73,7 +73,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Why a text is not a [`Name`].
+/// The rule that keeps a text from being a [`Name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     #[error("a name cannot be empty")]

@@ -13,7 +13,7 @@ use words::media_type::Format;
 
 pub struct Codec {
     pub format: Format,
-    /// What files of this format begin with. Fewer bytes than these leave open whether the file is one.
+    /// The first bytes of files of this format. A file with fewer may still become one.
     pub beginnings: &'static [&'static [u8]],
     /// Whether bytes are the beginning of a file of this format.
     pub sniff: fn(&[u8]) -> bool,
@@ -30,7 +30,7 @@ pub struct Codec {
 
 pub type Turn = fn(&Source<'_>, Orientation, u8) -> Result<Option<Vec<u8>>, Fault>;
 
-/// What is done to a file without decoding its pixels.
+/// The functions for which no pixels are decoded.
 pub struct Container {
     /// Walks the container from its first byte to its end and checks the limits that only this walk can check.
     pub survey: fn(&[u8], &Limits) -> Result<Survey, Fault>,
@@ -53,7 +53,7 @@ pub struct Decoder {
     /// Decodes the picture to YCbCr planes, at the scale that `picture` would choose. Returns `None` if the file is not
     /// coded in such planes.
     pub planes: Option<DecodePlanes>,
-    /// How finely the file samples colour. Where there is no such function, an encoder may choose.
+    /// The subsampling of the file. `None` leaves it to the encoder.
     pub chroma: Option<fn(&[u8]) -> Chroma>,
     /// Decodes an animation frame by frame: at no time is more than one in memory.
     pub frames: Option<DecodeFrames>,
@@ -109,7 +109,7 @@ pub struct Picture {
 }
 
 impl Codec {
-    /// What lies in a file. Every limit that can be checked without decoding was checked.
+    /// The survey of a file. Every limit that can be checked without decoding was checked.
     pub fn survey(&self, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
         (self.container.survey)(bytes, limits)?.checked(limits)
     }

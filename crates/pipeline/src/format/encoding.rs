@@ -1,6 +1,6 @@
 //! The settings with which a picture is encoded.
 
-/// What the picture is for; it chooses the quality where none is asked for.
+/// The purpose of a picture, which decides the quality where none is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Kept, and the source of all variants.

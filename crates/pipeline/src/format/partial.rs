@@ -19,17 +19,17 @@ pub struct Partial<'a> {
     pub rest: Rest<'a>,
 }
 
-/// What follows the beginning.
+/// The bytes behind the beginning.
 #[derive(Clone, Copy)]
 pub enum Rest<'a> {
     Nothing,
-    /// Bytes that have not arrived.
+    /// They have not arrived.
     Later,
-    /// Whatever the file holds behind the beginning.
+    /// Those in the file.
     File(&'a File),
 }
 
-/// Why a walk through a header ended early.
+/// The reason for which a walk through a header ended early.
 pub enum Stop {
     NeedMore,
     Truncated,
@@ -37,7 +37,7 @@ pub enum Stop {
     Io(io::Error),
 }
 
-/// What was found in a header so far.
+/// The findings in a header so far.
 #[derive(Default)]
 pub struct Found {
     stored: Option<Dimensions>,

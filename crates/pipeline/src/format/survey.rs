@@ -18,7 +18,7 @@ pub struct Survey {
     pub coding: Coding,
 }
 
-/// How the pixels are coded, as far as a decoder or a re-encoding needs to know.
+/// The coding of the pixels, as far as a decoder or an encoder needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     Plain,

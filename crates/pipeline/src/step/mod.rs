@@ -18,10 +18,10 @@ use words::dimensions::{Dimensions, scale};
 use words::rule::{self, Crop, Normal};
 use words::variant::Spec;
 
-/// What is done to the pixels: a turn, a crop, a resize and another crop. All sizes are of the image after the turn.
+/// The transformation of the pixels: a turn, a crop, a resize and another crop. All sizes are of the image after the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transformation {
-    /// How the stored pixels are turned.
+    /// The turn of the stored pixels.
     turn: Orientation,
     /// The part of the turned original that is used.
     part: Rect,

@@ -30,7 +30,7 @@ pub struct Worker {
     jobs: u32,
 }
 
-/// Why a worker cannot be used any more.
+/// The failure of a worker, which cannot be used any more.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error("the worker did not answer in time")]
@@ -173,7 +173,7 @@ fn wait(descriptor: impl AsFd, timeout: Duration) -> io::Result<Readiness> {
     }
 }
 
-/// How an image ended its worker, by the exit status.
+/// The cause of a worker's end, by its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
     /// Out of memory: the kernel killed the worker, or an allocation failed.

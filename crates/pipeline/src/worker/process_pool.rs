@@ -14,7 +14,7 @@ use crate::worker::process::{Failure, Worker};
 /// How many callers may wait for a worker.
 pub const WAITING_MAX: usize = 256;
 
-/// How workers are started, and their limits.
+/// The program of the workers, and their limits.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The `mediafs` program, started as `<program> worker <memory>`.

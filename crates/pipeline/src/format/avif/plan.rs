@@ -22,7 +22,7 @@ pub const KNOWN: [Kind; 13] = [
 pub struct Plan {
     /// As shown.
     pub size: Dimensions,
-    /// How the decoded pixels are turned to be shown.
+    /// The turn of the decoded pixels.
     pub turn: Orientation,
     pub picture: Tiled,
     pub alpha: Option<Tiled>,
@@ -30,7 +30,7 @@ pub struct Plan {
     pub premultiplied: bool,
     /// The colours as the container describes them, which overrules the bitstream.
     pub colours: Option<Colours>,
-    /// Where the ICC profile lies.
+    /// The range of the ICC profile.
     pub profile: Option<Range<usize>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Tiled {
     pub size: Dimensions,
     pub tile: Dimensions,
     pub columns: u32,
-    /// Where the bytes of each tile lie, row by row of the grid.
+    /// The ranges of each tile, row by row of the grid.
     pub tiles: Vec<Vec<Range<usize>>>,
 }
 
@@ -226,7 +226,7 @@ pub fn turn(bytes: &[u8], meta: &Meta) -> Result<Orientation, Fault> {
     })
 }
 
-/// What the `colr` properties of the primary item say: code points, and where an ICC profile lies.
+/// The code points, and the range of an ICC profile, in the `colr` properties of the primary item.
 fn colours(bytes: &[u8], meta: &Meta) -> Result<(Option<Colours>, Option<Range<usize>>), Fault> {
     let (mut colours, mut profile) = (None, None);
     for (part, _) in properties(meta, meta.primary).filter(|(part, _)| part.kind == *b"colr") {

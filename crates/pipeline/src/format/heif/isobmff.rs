@@ -25,7 +25,7 @@ pub struct Boxed {
 #[derive(Debug, Default, Clone)]
 pub struct Item {
     pub kind: Kind,
-    /// Where its bytes lie, in order.
+    /// The ranges of its bytes, in order.
     pub extents: Vec<Range<usize>>,
     /// Its properties, as indices into [`Meta::properties`], and whether each is essential.
     pub properties: Vec<(usize, bool)>,

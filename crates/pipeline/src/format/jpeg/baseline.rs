@@ -159,7 +159,7 @@ impl<'a> Baseline<'a> {
     }
 }
 
-/// What is done with each MCU.
+/// The use of each MCU.
 trait Visitor {
     /// A restart marker was passed: DC prediction begins anew.
     fn restart(&mut self) {}

@@ -112,7 +112,7 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     findings.survey()
 }
 
-/// What was found in the segments so far.
+/// The findings in the segments so far.
 #[derive(Default)]
 struct Findings<'a> {
     frame: Option<Frame>,

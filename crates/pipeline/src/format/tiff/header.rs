@@ -34,10 +34,10 @@ pub fn read(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
 struct Directory {
     order: ByteOrder,
     entries: u64,
-    /// Where the first entry lies.
+    /// The offset of the first entry.
     first: u64,
     entry_size: u64,
-    /// Where an entry's value lies within it.
+    /// The offset of the value in an entry.
     value_at: u64,
 }
 

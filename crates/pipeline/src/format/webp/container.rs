@@ -150,7 +150,7 @@ fn start(capacity: usize) -> Vec<u8> {
 
 /// Appends a chunk and returns where its payload begins.
 fn append(out: &mut Vec<u8>, kind: [u8; 4], payload: &[u8]) -> usize {
-    // What was read from a RIFF file is shorter than 4 GiB.
+    // The payload is from a RIFF file, which is shorter than 4 GiB.
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     out.extend(kind);
     out.extend(length.to_le_bytes());
