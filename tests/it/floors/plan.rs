@@ -39,7 +39,7 @@ pub const PARTS: [Parts; 3] = [
 ];
 
 /// Outside crates, and where in the house they may be named.
-pub const DOORS: [(&str, &str); 21] = [
+pub const DOORS: [(&str, &str); 22] = [
     ("clap", "cli/"),
     ("fast_image_resize", "pipeline/"),
     ("fuser", "fuse/"),
@@ -50,6 +50,7 @@ pub const DOORS: [(&str, &str); 21] = [
     ("libwebp_sys", "pipeline/"),
     ("moxcms", "pipeline/"),
     ("png", "pipeline/"),
+    ("quick_cache", "library/read/open_files.rs"),
     ("rav1d", "pipeline/"),
     ("ravif", "pipeline/"),
     ("rusqlite", "catalog/sqlite"),
