@@ -10,6 +10,8 @@ use words::quota::Excess;
 use words::refusal::Refusal;
 use words::variant::Variant;
 
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]

@@ -2,14 +2,15 @@
 
 use std::error::Error as StdError;
 
+use crate::fd;
 use crate::library::draft::{Draft, Drafts, Stage, Work};
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
-use crate::library::publish::raw::Raw;
+use crate::library::publish::Raw;
 use words::attachment::{Attachment, AttachmentId};
 use words::refusal::{Refusal, Rule, Violation};
 
-/// What became of a flush.
+/// The outcome of a flush.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There was nothing to judge.
@@ -20,7 +21,7 @@ pub enum Verdict {
     Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
 
-/// Who hears of a refusal.
+/// The receiver of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hearer {
     /// The writer, who closes the file and still has the bytes.
@@ -28,7 +29,7 @@ enum Hearer {
     Nobody,
 }
 
-/// What a finished draft leaves.
+/// The state of a draft after its last handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// No byte came, and nothing was committed.
@@ -36,19 +37,19 @@ pub enum End {
     Committed(AttachmentId),
     /// The bytes were refused, whether or not the writer was told, or could not be written.
     Lost,
-    /// The owner unlinked it.
+    /// The owner unlinked the name.
     Discarded,
 }
 
 impl Draft {
     /// Judges the bytes that no flush has judged yet, and commits them: the verdict of `close`. Without new bytes it repeats a
     /// refusal; without any bytes there is no verdict.
-    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict, Error> {
+    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict> {
         self.judge(drafts, Hearer::Writer)
     }
 
-    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict, Error> {
-        let mut work = self.work();
+    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict> {
+        let mut work = self.work.lock();
         match &work.stage {
             _ if work.detached => Ok(Verdict::Nothing),
             Stage::Refused(refusal) => Err(refusal.clone().into()),
@@ -61,10 +62,10 @@ impl Draft {
         }
     }
 
-    /// Ends the draft after its last handle. Bytes that are not judged yet are judged, and only the log hears of it.
+    /// Ends the draft after its last handle. Judges bytes that no flush has judged; a refusal is only logged.
     pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
         // Frozen bytes are those of a flush that failed, and that told its writer.
-        let told = matches!(self.work().stage, Stage::Frozen { .. });
+        let told = matches!(self.work.lock().stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
         let verdict = match self.judge(drafts, hearer) {
             Ok(verdict) => Some(verdict),
@@ -79,12 +80,12 @@ impl Draft {
             }
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn StdError, "a file could not be stored");
-                // There is no further flush: the bytes are kept, and their writer is told where.
+                // No flush follows: the bytes are kept, and the refusal says where.
                 self.give_up(drafts, failed(&error), hearer);
                 None
             }
         };
-        let mut work = self.work();
+        let mut work = self.work.lock();
         if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
             // The staged file goes, with the space that is allocated for it.
             work.stage = Stage::Untouched;
@@ -104,10 +105,10 @@ impl Draft {
     }
 
     fn give_up(&self, drafts: &Drafts, violation: Violation, hearer: Hearer) {
-        let mut work = self.work();
+        let mut work = self.work.lock();
         let size = self.size();
-        // Behind a raised fence the quarantine takes nothing. The next start finds the bytes where they are, under a name that
-        // says where they belong.
+        // Behind a raised fence the quarantine takes nothing. The bytes stay staged, under a name that tells the next start their
+        // slot.
         if drafts.fence.is_raised() && size > 0 && !work.detached {
             let refusal = Refusal::new(drafts.journal.next_id(), &self.target.slot, violation);
             match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
@@ -122,7 +123,7 @@ impl Draft {
             tracing::warn!(slot = %self.target.slot, %error, "an interrupted file keeps room that it does not need");
         }
         let bytes = match &work.stage {
-            Stage::Open(staged) => staged.file(),
+            Stage::Open(staged) => &staged.file,
             Stage::Frozen { sent, .. } => sent,
             _ => return,
         };
@@ -136,18 +137,18 @@ impl Draft {
     /// Detaches the draft, whose owner unlinked the name. Open handles go on as with any unlinked file, nothing will be judged,
     /// and a crash leaves nothing.
     pub fn detach(&self) {
-        let mut work = self.work();
+        let mut work = self.work.lock();
         work.detached = true;
         work.replaced = None;
         if let Stage::Open(staged) | Stage::Spoiled(staged) = &work.stage {
-            staged.unlink();
+            staged.name.unlink();
         }
     }
 
     /// How many names the bytes have: none after [`Draft::detach`], those of the attachment after the commit, else unknown. Never
     /// waits for a judgement.
-    pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>, Error> {
-        let Ok(work) = self.work.try_lock() else { return Ok(None) };
+    pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>> {
+        let Some(work) = self.work.try_lock() else { return Ok(None) };
         let id = match work.stage {
             _ if work.detached => return Ok(Some(0)),
             Stage::Committed { id, .. } => id,
@@ -157,8 +158,8 @@ impl Draft {
         Ok(Some(lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
-    /// Lets go of refused bytes. If nobody heard of the refusal and the quarantine could not take them, they stay staged for the
-    /// next start.
+    /// Drops refused bytes. If no writer was told of the refusal and the quarantine could not take the bytes, they stay staged for
+    /// the next start.
     fn let_go(&self, drafts: &Drafts, stage: Stage, hearer: Hearer, refusal: &Refusal) {
         if hearer == Hearer::Writer || drafts.quarantine.find(refusal.id).is_some() {
             return;
@@ -173,7 +174,7 @@ impl Draft {
         name.keep();
     }
 
-    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict, Error> {
+    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict> {
         work.freeze()?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
@@ -187,7 +188,7 @@ impl Draft {
             Ok(published) => {
                 let id = published.attachment.id;
                 work.replaced = None;
-                // The staged name goes with the stage: the bytes have their key now, or are not needed.
+                // The staged name is dropped with the stage: the blob has the bytes now.
                 if let Stage::Frozen { sent, .. } =
                     std::mem::replace(&mut work.stage, Stage::Untouched)
                 {
@@ -201,14 +202,15 @@ impl Draft {
         }
     }
 
-    /// Ends a judgement that refused the bytes. The writer hears of it, unless the field says otherwise and the bytes are safe.
+    /// Ends a judgement that refused the bytes. The writer is told, unless the field hides it (`on_refuse`) and the quarantine has
+    /// the bytes.
     fn refused(
         &self,
         drafts: &Drafts,
         work: &mut Work,
         hearer: Hearer,
         refusal: Refusal,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Verdict> {
         let silent = drafts.refusals.tells_success(&self.target, &refusal);
         match std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone())) {
             Stage::Frozen { sent, .. } if silent => {
@@ -225,10 +227,10 @@ impl Draft {
 
 impl Work {
     /// Closes every descriptor that can write to the bytes. A later write copies them first.
-    fn freeze(&mut self) -> Result<(), Error> {
+    fn freeze(&mut self) -> Result<()> {
         self.trim()?;
         let Stage::Open(staged) = &self.stage else { return Ok(()) };
-        let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
+        let sent = fd::read_only(&staged.file).map_err(Error::io("reopen the draft"))?;
         if let Stage::Open(staged) = std::mem::replace(&mut self.stage, Stage::Untouched) {
             self.stage = Stage::Frozen { sent, name: staged.freeze() };
         }

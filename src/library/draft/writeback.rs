@@ -1,5 +1,5 @@
-//! Write-back: the bytes of a large draft go to the disk while more are sent, so that its close does not wait for all of them.
-//! Nothing is durable by this.
+//! Write-back: the kernel writes the bytes of a large draft to the disk while more are sent, so that its close waits for fewer.
+//! This makes nothing durable.
 
 use std::fs::File;
 use std::num::NonZeroU64;

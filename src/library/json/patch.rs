@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::catalog::slots::Revision;
+use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
-use crate::library::json::describe::{Describer, FACTS, PASSED_OVER};
+use crate::library::json::describe::{FACTS, PASSED_OVER, describe};
 use crate::library::json::{FREE_FIELDS, NAME, ROW};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
@@ -19,7 +20,7 @@ use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 
-/// Bytes of a key that a user gives. With `FREE` before it, it is still within the limit of an attribute's name.
+/// Bytes of a key that a user gives. With `FREE` before it, the key is within the limit of an attribute's name.
 const MAX_KEY: usize = 240;
 /// Bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
@@ -40,36 +41,31 @@ impl From<Error> for Wrong {
     }
 }
 
-/// What a document is compared with.
+/// The row that a document is compared with.
 pub(super) struct Present<'a> {
     pub catalog: &'a dyn Catalog,
-    pub describer: &'a Describer,
+    pub store_names: &'a StoreNames,
     pub table: &'a Table,
-    /// The links of the row.
     pub links: &'a [Link],
 }
 
 /// A document that is being read.
 struct Patch<'a> {
-    catalog: &'a dyn Catalog,
-    describer: &'a Describer,
-    links: &'a [Link],
+    present: &'a Present<'a>,
     revisions: Vec<Revision>,
     /// The fields that held nothing when the document was read, if it is a whole one.
     free: Vec<String>,
 }
 
-/// Reads what the document asks for.
+/// Reads the changes that the document asks for.
 pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
-    let &Present { catalog, describer, table, links } = present;
-    let (revisions, free) = (Vec::new(), Vec::new());
-    let mut patch = Patch { catalog, describer, links, revisions, free };
-    patch.document(table, text)?;
+    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new() };
+    patch.document(text)?;
     Ok(patch.revisions)
 }
 
 impl<'a> Patch<'a> {
-    fn document(&mut self, table: &Table, text: &[u8]) -> Result<(), Wrong> {
+    fn document(&mut self, text: &[u8]) -> Result<(), Wrong> {
         // Commas and brackets in strings count too: there are never more values than this.
         let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
         if values > MAX_VALUES {
@@ -83,6 +79,7 @@ impl<'a> Patch<'a> {
         let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
         let free = free.into_iter().flatten().filter_map(Value::as_str);
         self.free = free.map(str::to_owned).collect();
+        let table = self.present.table;
         for (key, value) in fields {
             let Some(field) = table.field(&key) else {
                 let known: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
@@ -98,7 +95,8 @@ impl<'a> Patch<'a> {
         let name = &field.name;
         match (field.collection, value) {
             (_, Value::Null) => {
-                let mut own = self.links.iter().filter(|link| link.place.field == *name).peekable();
+                let mut own =
+                    self.present.links.iter().filter(|link| link.place.field == *name).peekable();
                 if own.peek().is_some() && self.free.iter().any(|free| free == name.as_str()) {
                     let fact = format!("a file was attached at `{name}` meanwhile");
                     return Err(wrong(&fact, "documents that were read since"));
@@ -133,10 +131,8 @@ impl<'a> Patch<'a> {
                     _ => return Err(wrong("an item has no `name`", "items with their names")),
                 },
                 _ => {
-                    return Err(wrong(
-                        "an item is neither name nor object",
-                        "items by their names",
-                    ));
+                    let fact = "an item is neither name nor object";
+                    return Err(wrong(fact, "items by their names"));
                 }
             };
             let link = self.link(field, Some(&item))?;
@@ -150,7 +146,7 @@ impl<'a> Patch<'a> {
             }
         }
         let order: Vec<Name> = order.into_iter().flatten().collect();
-        let there = self.links.iter().filter(|link| link.place.field == field.name);
+        let there = self.present.links.iter().filter(|link| link.place.field == field.name);
         let changes =
             !there.filter_map(|link| link.place.item.as_ref()).zip(&order).all(|(a, b)| a == b);
         if changes {
@@ -180,7 +176,7 @@ impl<'a> Patch<'a> {
         let wanted = |link: &&Link| {
             link.place.field == field.name && link.place.item.as_ref().map(Name::as_str) == item
         };
-        self.links.iter().find(wanted).ok_or_else(|| {
+        self.present.links.iter().find(wanted).ok_or_else(|| {
             let path = item.map_or(field.name.to_string(), |item| format!("{}/{item}", field.name));
             let fact = format!("nothing is attached at `{path}`");
             wrong(&fact, "metadata of what is attached; write a file there first")
@@ -188,7 +184,8 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let object = self.describer.describe(&link.attachment)?;
+        let &Present { catalog, store_names, .. } = self.present;
+        let object = describe(catalog, store_names, &link.attachment)?;
         let (place, id) = (&link.place, link.attachment.id);
         // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
@@ -259,7 +256,7 @@ impl<'a> Patch<'a> {
 
     /// Checks the limit that attributes and free keys of one attachment share.
     fn check_room(&self, link: &Link) -> Result<(), Wrong> {
-        let kept = self.catalog.attributes(link.attachment.id).map_err(Error::from)?;
+        let kept = self.present.catalog.attributes(link.attachment.id).map_err(Error::from)?;
         let mut all: std::collections::BTreeMap<_, _> =
             kept.into_iter().map(|(name, value)| (name, value.len())).collect();
         for revision in &self.revisions {

@@ -4,8 +4,8 @@
 //! look a little older than it is.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use words::attachment::VariantId;
 use words::timestamp::Timestamp;
 
@@ -21,7 +21,7 @@ pub struct VariantReads {
 
 impl VariantReads {
     pub fn note(&self, id: VariantId, now: Timestamp) {
-        let mut last = self.lock();
+        let mut last = self.last.lock();
         if last.len() < MAX_READS || last.contains_key(&id) {
             last.insert(id, now);
         }
@@ -29,11 +29,7 @@ impl VariantReads {
 
     /// Returns all reads, and forgets them.
     pub(super) fn take(&self) -> Vec<(VariantId, Timestamp)> {
-        std::mem::take(&mut *self.lock()).into_iter().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<VariantId, Timestamp>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.last.lock()).into_iter().collect()
     }
 }
 

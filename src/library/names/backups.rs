@@ -1,7 +1,7 @@
-//! Backups: what an editor renames aside becomes scratch with bytes of its own (CONTRACT 2.8).
+//! Backups: an attachment that an editor renames aside becomes scratch with bytes of its own (CONTRACT 2.8).
 //!
-//! A backup is made under a temporary name and renamed when it is whole, so that the file it displaces is lost to nothing less.
-//! The attachment keeps its name: the caller unlinks it once the backup exists.
+//! A backup is made under a temporary name and renamed when it is whole: an incomplete one displaces no file. The attachment keeps
+//! its name until the caller unlinks it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::fd;
 use crate::fence::Fence;
 use crate::library::blob_files::Blobs;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::names::attributes::Attributes;
@@ -29,7 +29,6 @@ use words::timestamp::Timestamp;
 /// Makes temporary names unique within one run; the time in them makes them unique over runs.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Makes scratch of attachments and texts.
 pub struct Backups {
     pub(in crate::library) fence: Fence,
     pub(in crate::library) lookup: Arc<Lookup>,
@@ -52,7 +51,7 @@ pub struct Destination<'d> {
 
 impl Backups {
     /// Copies the bytes of an attachment to scratch, with its mode, times and attributes.
-    pub fn make(&self, link: &Link, to: Destination<'_>) -> Result<ScratchId, Error> {
+    pub fn make(&self, link: &Link, to: Destination<'_>) -> Result<ScratchId> {
         let attachment = &link.attachment;
         let blob = self.blobs.open(attachment)?;
         let length = attachment.content.length;
@@ -66,8 +65,7 @@ impl Backups {
         })
     }
 
-    /// Writes a text to scratch.
-    pub fn make_of_text(&self, text: &str, to: Destination<'_>) -> Result<ScratchId, Error> {
+    pub fn make_of_text(&self, text: &str, to: Destination<'_>) -> Result<ScratchId> {
         let write = |mut file: &File| file.write_all(text.as_bytes());
         self.write(to, FILE_MODE, text.len() as u64, write)
     }
@@ -78,7 +76,7 @@ impl Backups {
         mode: u32,
         length: u64,
         copy: impl Fn(&File) -> io::Result<()>,
-    ) -> Result<ScratchId, Error> {
+    ) -> Result<ScratchId> {
         let access = Access { uid: to.uid, gid: to.gid, mode };
         let (record, file) = self.scratch.make(to.folder, &temporary_name(), access)?;
         let written = self.make_room(&record, to.name, length).and_then(|()| {
@@ -95,13 +93,13 @@ impl Backups {
     }
 
     /// Charges a backup before it is written. A refusal names the file as it will be called.
-    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<(), Error> {
+    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<()> {
         let charge = self.scratch.charge(record)?;
         let Err(excess) = charge.grow(length, self.quotas.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
         let folder = self.lookup.folder_path(&record.folder)?;
         let violation = self.quotas.violation(&excess);
-        Err(self.refusals.refuse_named(&folder, name.to_string(), author, violation).into())
+        Err(self.refusals.refuse_named(&folder, name.as_str(), author, violation).into())
     }
 }
 

@@ -7,7 +7,6 @@ use words::slot::Name;
 /// The extended attribute that says where a file came from. `curl --xattr` sets it; it becomes the attachment's source.
 pub const ORIGIN: &str = "user.xdg.origin.url";
 
-/// What the writer said about a file beside its bytes.
 #[derive(Debug, Clone)]
 pub struct Metadata {
     /// As the writer set it. The table may fix another.

@@ -3,9 +3,9 @@
 //! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
 
 pub mod metadata;
-pub mod raw;
 pub mod scratch_publisher;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::catalog::blobs::Reservation;
@@ -15,26 +15,25 @@ use crate::fence::Fence;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::blob_files::{Blobs, MAX_TRIES};
 use crate::library::counts::Counts;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::staging::Staging;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::publish::metadata::Metadata;
-use crate::library::publish::raw::Raw;
 use crate::library::refuse::Refusals;
 use pipeline::Pipeline;
 use pipeline::candidate::{Candidate, Refined, Sent};
+use pipeline::running_digest::RunningDigest;
 use words::attachment::{Original, StoreId};
 use words::author::Author;
-use words::refusal::{Rule, Violation};
+use words::refusal::{RefusalId, Rule, Violation};
 use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
 pub use crate::catalog::slots::Published;
 
-/// Judges, stores and links files.
 pub struct Publisher {
     pub(super) fence: Fence,
     pub(super) catalog: Arc<dyn Catalog>,
@@ -48,12 +47,42 @@ pub struct Publisher {
     pub(super) counts: Arc<Counts>,
 }
 
+/// Bytes as they were sent, which nobody can change any more.
+#[derive(Debug)]
+pub struct Raw {
+    file: File,
+    length: u64,
+    /// Their digest, as far as it was computed while they were written.
+    sum: RunningDigest,
+    /// Their path below the quarantine, if they are kept there already.
+    kept: Option<String>,
+}
+
 /// A file in its final form, ready to be stored.
 #[derive(Debug)]
 pub(super) struct Product {
     refined: Refined,
     /// The bytes as they were sent, if the field keeps them.
     sent: Option<Sent>,
+}
+
+impl Raw {
+    /// `sent` must be open for reading only.
+    pub fn new(sent: &File) -> Result<Self> {
+        let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
+        let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
+        Ok(Self { file, length, sum: RunningDigest::default(), kept: None })
+    }
+
+    /// Adds the digest that was computed while the bytes were written.
+    pub(in crate::library) fn seen(self, sum: RunningDigest) -> Self {
+        Self { sum, ..self }
+    }
+
+    /// Bytes of the quarantine. If they are refused again, they are not kept twice.
+    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self> {
+        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
+    }
 }
 
 impl Publisher {
@@ -65,7 +94,7 @@ impl Publisher {
         target: &Target,
         author: Author,
         metadata: &Metadata,
-    ) -> Result<Published, Error> {
+    ) -> Result<Published> {
         self.fence.check()?;
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let kept = raw.kept.clone();
@@ -114,7 +143,7 @@ impl Publisher {
         product: &Product,
         target: &Target,
         metadata: &Metadata,
-    ) -> Result<Published, Error> {
+    ) -> Result<Published> {
         let store = self.store_names.of_field(&target.field)?;
         let mut tries = 0;
         loop {
@@ -156,7 +185,7 @@ impl Publisher {
         product: &Product,
         refined: Reservation,
         now: Timestamp,
-    ) -> Result<Option<(Reservation, Original)>, Error> {
+    ) -> Result<Option<(Reservation, Original)>> {
         let Some(sent) = &product.sent else { return Ok(None) };
         let same = sent.digest() == refined.key().digest;
         let stored =

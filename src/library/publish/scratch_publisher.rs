@@ -3,33 +3,29 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::staging::Staging;
 use crate::library::lookup::target::Target;
 use crate::library::publish::metadata::Metadata;
-use crate::library::publish::raw::Raw;
-use crate::library::publish::{Published, Publisher};
+use crate::library::publish::{Published, Publisher, Raw};
 use crate::library::refuse::Refusals;
-use crate::library::refuse::quarantine::Quarantine;
 use crate::library::scratch::{Scratch, xattr};
 use pipeline::policy;
 use words::author::Author;
 use words::scratch::ScratchRecord;
 
-/// Makes attachments of scratch files.
 pub struct ScratchPublisher {
     pub(in crate::library) staging: Arc<Staging>,
     pub(in crate::library) scratch: Arc<Scratch>,
-    pub(in crate::library) quarantine: Arc<Quarantine>,
     pub(in crate::library) refusals: Arc<Refusals>,
     pub(in crate::library) publisher: Arc<Publisher>,
 }
 
-/// What became of scratch that was renamed onto a field.
+/// The outcome for scratch that was renamed onto a field.
 #[derive(Debug)]
 pub enum Attached {
     Published(Box<Published>),
-    /// It was refused and is in the quarantine; the client is told success.
+    /// The file was refused and is in the quarantine, and the client is told success.
     Quarantined,
 }
 
@@ -41,11 +37,11 @@ impl ScratchPublisher {
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-    ) -> Result<(Attached, File), Error> {
+    ) -> Result<(Attached, File)> {
         let attached = match self.publish(record, target, author) {
             Ok((published, sent)) => (Attached::Published(Box::new(published)), sent),
             Err(Error::Refused(refusal)) if self.refusals.tells_success(target, &refusal) => {
-                let kept = self.quarantine.open_bytes(refusal.id);
+                let kept = self.refusals.quarantine.open_bytes(refusal.id);
                 (Attached::Quarantined, kept.map_err(Error::io("open what was kept"))?)
             }
             Err(error) => return Err(error),
@@ -63,18 +59,17 @@ impl ScratchPublisher {
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-    ) -> Result<Published, Error> {
+    ) -> Result<Published> {
         self.publish(record, target, author).map(|(published, _)| published)
     }
 
-    /// Judges and stores a copy, never the file itself. Its owner can open scratch at any moment, also while it is judged or after
-    /// its bytes went to the quarantine, and a descriptor that can write would reach into the blob.
+    /// Judges and stores a copy, never the file itself: a program that has the file open could write into the blob.
     fn publish(
         &self,
         record: &ScratchRecord,
         target: &Target,
         author: Author,
-    ) -> Result<(Published, File), Error> {
+    ) -> Result<(Published, File)> {
         let scratch = self.scratch.open(record)?;
         let stat = self.scratch.stat(record)?;
         // Before the copy: scratch may be larger than any field takes.

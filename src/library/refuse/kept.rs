@@ -39,7 +39,7 @@ pub struct Kept {
 impl Kept {
     /// The text of `reason.json`, as the mount shows it even if the file on the disk cannot be read.
     pub fn reason(&self) -> String {
-        // Texts and numbers alone: JSON can have all of them.
+        // A struct of texts and numbers always becomes JSON.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 }
@@ -113,7 +113,7 @@ pub(super) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     }))
 }
 
-/// The file beside the reason; of several, the largest.
+/// The largest file beside the reason.
 fn largest_file(folder: &Path) -> io::Result<Option<(String, u64)>> {
     let mut largest: Option<(String, u64)> = None;
     for entry in fs::read_dir(folder)? {

@@ -13,7 +13,7 @@ use words::timestamp::Timestamp;
 /// Entries of expired scratch. Each takes memory.
 const MAX_EXPIRED: u64 = 1_000_000;
 
-/// The entries that one is counted with. No entry is deleted for one of another share.
+/// A group of entries with bounds of its own. No entry is deleted for one of another group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Share {
     /// Refused files, whose writers were told. The oldest entry of the user who has most is deleted first.

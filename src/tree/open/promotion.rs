@@ -72,12 +72,8 @@ impl Promotion {
         };
         let access = attachment.map_or(scratch.access, |attachment| attachment.access);
         let author = scratch.opener.author(access.uid);
-        let target = target.clone();
-        let draft = match attachment {
-            Some(attachment) => Draft::committed(target, author, attachment.id, access, sent),
-            None => Draft::quarantined(target, author, access, sent),
-        };
         let over = attachment.map(|attachment| attachment.id);
+        let draft = Draft::promoted(target.clone(), author, access, over, sent);
         let open = self.drafts.add(draft, over, scratch.opener.clone());
         open.hide();
         open.hold(Some(&scratch.opener));
