@@ -13,7 +13,7 @@ use words::timestamp::Timestamp;
 
 use super::error::{Error, Result};
 
-/// How long an unlinked item's position is kept. Many programs delete a file first and write it again then.
+/// How long an unlinked item's position is kept, for programs that delete a file and then write it again.
 pub const VACANCY: Duration = Duration::from_secs(60);
 
 pub trait Slots {

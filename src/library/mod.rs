@@ -69,7 +69,7 @@ use words::schema::Schema;
 
 pub use error::Error;
 
-/// What a library is opened with.
+/// The parts that a library is opened with.
 pub struct Parts {
     /// The fence that the catalogue and every store were opened with.
     pub fence: Fence,
@@ -117,7 +117,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// Declares the tables, and deals with what a crash left.
+    /// Declares the tables, and recovers the files that a crash left.
     pub fn open(parts: Parts) -> Result<Self> {
         let io = |action| move |source| Error::Io { action, source };
         let Parts { home, settings, fence, catalog, .. } = &parts;

@@ -128,7 +128,7 @@ fn spot((row, field): (u64, u64)) -> Place {
     }
 }
 
-/// What a slot of the row fixes: rows of odd numbers have an owner.
+/// The access that the slots of a row fix: an owner in rows with odd numbers.
 fn fixed(row: u64) -> Fixed {
     Fixed { uid: (row % 2 == 1).then_some(1), ..Fixed::default() }
 }

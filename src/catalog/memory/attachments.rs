@@ -69,7 +69,7 @@ impl State {
         Ok(before)
     }
 
-    /// Counts one link more. A retired attachment is retired no more.
+    /// Adds a link to the count. A retired attachment is no longer retired.
     pub(super) fn gain_link(&mut self, id: AttachmentId, now: Timestamp) {
         if let Some(entry) = self.attachments.get_mut(&id) {
             entry.attachment.links += 1;
@@ -78,7 +78,7 @@ impl State {
         }
     }
 
-    /// Counts one link less. An attachment without links is retired, with the slot and the written name of its last link.
+    /// Takes a link off the count. An attachment without links is retired, with the slot and the written name of its last link.
     pub(super) fn lose_link(&mut self, link: &Link, now: Timestamp) -> Option<Attachment> {
         let retirement = self.retirement(link, now);
         let entry = self.attachments.get_mut(&link.attachment.id)?;

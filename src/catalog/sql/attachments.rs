@@ -87,14 +87,14 @@ fn original(publication: &Publication) -> Option<u64> {
     publication.original.as_ref().map(|original| original.blob.generation)
 }
 
-/// Counts one link more. A retired attachment is retired no more.
+/// Adds a link to the count. A retired attachment is no longer retired.
 pub(super) fn gain(db: &Db, id: AttachmentId, now: Timestamp) -> Result<()> {
     let sql = "UPDATE attachments SET links = links + 1, retired = NULL, left_slot = NULL, \
                                       left_written = NULL, keep = 0, changed = ? WHERE id = ?";
     db.execute(sql, values![now, id]).map(drop)
 }
 
-/// Counts one link less. An attachment without links is retired, with the slot and the written name of its last link.
+/// Takes a link off the count. An attachment without links is retired, with the slot and the written name of its last link.
 pub(super) fn lose(db: &Db, link: &Link, now: Timestamp) -> Result<Attachment> {
     let (id, Place { row, field, item }) = (link.attachment.id, &link.place);
     let sql = "UPDATE attachments SET links = links - 1, changed = ?1, \

@@ -87,7 +87,7 @@ impl<'v> From<&'v Digest> for Value<'v> {
     }
 }
 
-/// An optional name in a key: the empty text for none, since a column of a key cannot hold NULL.
+/// The text of an optional name: empty for none, since a column of a key cannot hold NULL.
 pub(super) fn or_empty(name: Option<&Name>) -> &str {
     name.map_or("", Name::as_str)
 }
@@ -204,7 +204,7 @@ pub(super) fn name(row: &Row, at: usize) -> Result<Name> {
     Name::parse(text).map_err(|_| corrupt("a name", text))
 }
 
-/// An integer of SQL is signed; no number of the catalogue is negative.
+/// Reads a number. Integers of SQL are signed, and no number of the catalogue is negative.
 pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T> {
     let value = row.int(at)?;
     T::try_from(value).map_err(|_| corrupt("a number", &value.to_string()))

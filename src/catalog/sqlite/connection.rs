@@ -12,7 +12,7 @@ use crate::catalog::error::{Error, Result};
 /// How long one process waits for another that holds the file, such as a backup.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Statements that a connection keeps compiled: more than there are.
+/// The most statements that a connection keeps compiled: more than there are.
 const CACHED_STATEMENTS: usize = 128;
 
 pub(super) fn open_to_write(path: &Path) -> Result<Db> {

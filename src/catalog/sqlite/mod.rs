@@ -38,7 +38,7 @@ pub use watch::Watch;
 /// Older versions can corrupt a database in WAL mode when the log is reset during a checkpoint (sqlite.org, `wal.html`).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// Idle connections that are kept for reading. More threads at once open connections of their own and close them again.
+/// The most idle connections that are kept for reading. More threads at once open connections of their own and close them again.
 const IDLE_READERS: usize = 8;
 
 /// A database in a file. Commits are durable (write-ahead log, `synchronous=FULL`), and readers wait for nobody.

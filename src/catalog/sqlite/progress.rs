@@ -27,7 +27,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Starts or continues the count. The file has it, durably, when this returns.
+    /// Starts or continues the count, and writes it to the file durably.
     pub fn open(db: &Db, catalog: &Path) -> Result<Self> {
         let sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 \
                    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)";

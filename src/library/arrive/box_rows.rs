@@ -14,7 +14,7 @@ use words::scratch::ScratchRecord;
 use words::template::Values;
 use words::timestamp::Timestamp;
 
-/// Ids that are tried for one file before it is refused.
+/// The most ids that are tried for one file before it is refused.
 const MAX_ATTEMPTS: u32 = 1_000;
 
 /// The last number that a box gave out, and the text of ids around it.

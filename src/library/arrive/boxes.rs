@@ -147,13 +147,11 @@ impl Boxes {
         let table = self.lookup.table_named(drop_box.rule.table.as_str()).ok_or(Error::Missing)?;
         let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
         // Judged before the row is made: a refused file makes none.
-        let product = match self.publisher.refine(Raw::new(sent)?, field, &record.name) {
-            Ok(product) => product,
-            Err(pipeline::Error::Refused(violation)) => {
-                return Err(self.refuse(arrived, violation).into());
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let refined = self.publisher.refine(Raw::new(sent)?, field, &record.name);
+        let product = refined.map_err(|error| match error {
+            pipeline::Error::Refused(violation) => self.refuse(arrived, violation).into(),
+            error => Error::from(error),
+        })?;
         let known = record.arrival.becomes.map(|row| self.lookup.row_by_id(row));
         let known = known.transpose()?.flatten();
         let is_new = known.is_none();

@@ -1,4 +1,4 @@
-//! Files that do not come by a write: through drop boxes, from URLs, and from before a crash.
+//! Files that arrive without a write: through drop boxes, from URLs, and from before a crash.
 
 mod box_rows;
 pub mod boxes;

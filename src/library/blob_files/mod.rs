@@ -24,7 +24,7 @@ use words::timestamp::Timestamp;
 /// How often bytes are put and linked again after a sweep has deleted the blob that they were to share.
 pub(super) const MAX_TRIES: usize = 8;
 
-/// Damaged files that are remembered. The log tells of no others.
+/// The most damaged files that are remembered. Further ones are not logged.
 const MAX_DAMAGED: usize = 4_096;
 
 /// Opens stored bytes, and stores new ones.
@@ -33,8 +33,8 @@ pub struct Blobs {
     pub(super) stores: Arc<dyn BlobStore>,
     pub(super) lookup: Arc<Lookup>,
     pub(super) counts: Arc<Counts>,
-    /// Guards the keys of the files that were found missing, or of another length than in the catalogue, since the start. Held
-    /// only to add one or to count them. Changed bytes of the same length are not noticed.
+    /// Guards the keys of damaged files that were found since the start: missing ones, and those of another length than in the
+    /// catalogue. Held only to add a key or to count them. Changed bytes of the same length are not noticed.
     pub(super) damaged: Mutex<BTreeSet<BlobKey>>,
 }
 
@@ -68,7 +68,7 @@ impl Blobs {
     /// Opens a blob again. After the disk has failed, the descriptor that is open may lack bytes that the store has in its log.
     pub fn reopen(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>> {
         match self.stores.open(key) {
-            // Swept since it was opened.
+            // A sweep has deleted the blob since it was opened.
             Err(blob::Error::Missing(_)) => Ok(Arc::clone(open)),
             opened => Ok(opened?),
         }

@@ -83,12 +83,9 @@ impl StoreNames {
     /// it begins with the path.
     pub fn url(&self, attachment: &Attachment) -> String {
         let key = attachment.blob;
-        let base = match self.configured(key.store) {
-            Some(store) => store.base_url.as_deref(),
-            None if key.store == StoreId::default() => self.base_url.as_deref(),
-            None => None,
-        };
-        let (base, path) = (base.unwrap_or(""), key.path());
+        let own = self.base_url.as_ref().filter(|_| key.store == StoreId::default());
+        let base = self.configured(key.store).map_or(own, |store| store.base_url.as_ref());
+        let (base, path) = (base.map_or("", String::as_str), key.path());
         format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
     }
 

@@ -94,14 +94,12 @@ impl Draft {
         let mut all: BTreeMap<_, _> = Self::inherited(attributes, start)?.into_iter().collect();
         let shown = self.shown.lock();
         all.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
-        let written = Metadata::written(shown.access, shown.times, all.into_iter().collect());
-        Ok(match &self.origin {
-            Some(url) => Metadata {
-                source: Some(url.as_given().to_owned()),
-                filename: url.file_name(),
-                ..written
-            },
-            None => written,
-        })
+        let attributes = all.into_iter().collect();
+        let mut metadata = Metadata::written(shown.access, shown.times, attributes);
+        if let Some(url) = &self.origin {
+            metadata.source = Some(url.as_given().to_owned());
+            metadata.filename = url.file_name();
+        }
+        Ok(metadata)
     }
 }

@@ -50,21 +50,21 @@ impl Draft {
 
     fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict> {
         let mut work = self.work.lock();
-        match &work.stage {
-            _ if work.detached => Ok(Verdict::Nothing),
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => {
-                Ok(Verdict::Nothing)
+        if work.detached {
+            return Ok(Verdict::Nothing);
+        }
+        work.check()?;
+        match work.stage {
+            Stage::Open(_) | Stage::Frozen { .. } if self.size() > 0 => {
+                self.commit(drafts, &mut work, hearer)
             }
-            Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } => self.commit(drafts, &mut work, hearer),
+            _ => Ok(Verdict::Nothing),
         }
     }
 
     /// Ends the draft after its last handle. Judges bytes that no flush has judged; a refusal is only logged.
     pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
-        // Frozen bytes are those of a flush that failed, and that told its writer.
+        // Bytes are frozen after a flush that failed and told its writer.
         let told = matches!(self.work.lock().stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
         let verdict = match self.judge(drafts, hearer) {
@@ -87,7 +87,7 @@ impl Draft {
         };
         let mut work = self.work.lock();
         if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
-            // The staged file goes, with the space that is allocated for it.
+            // Drops the staged file, and gives back the space that is allocated for it.
             work.stage = Stage::Untouched;
         }
         let end = match &work.stage {
@@ -145,8 +145,8 @@ impl Draft {
         }
     }
 
-    /// How many names the bytes have: none after [`Draft::detach`], those of the attachment after the commit, else unknown. Never
-    /// waits for a judgement.
+    /// The number of names of the bytes: 0 after [`Draft::detach`], the attachment's after the commit, else unknown. Never waits
+    /// for a judgement.
     pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>> {
         let Some(work) = self.work.try_lock() else { return Ok(None) };
         let id = match work.stage {

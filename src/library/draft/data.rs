@@ -47,12 +47,11 @@ impl Draft {
     /// `fsync`: the bytes so far survive a crash of the machine. If the draft is never closed, they go to the quarantine.
     pub fn sync(&self, drafts: &Drafts) -> Result<()> {
         let mut work = self.work.lock();
+        work.check()?;
         let synced = match &work.stage {
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => Ok(()),
             Stage::Open(staged) => drafts.staging.sync(&staged.file),
             Stage::Frozen { sent, .. } => drafts.staging.sync(sent),
+            _ => Ok(()),
         };
         // The next fsync would succeed though these bytes are not on the disk. Any other failure has raised the fence.
         if matches!(synced, Err(Error::NoSpace)) {
@@ -124,15 +123,10 @@ impl Draft {
     /// Opens a new staged file if the present bytes were judged, or are those of the stored file. Copies them to it, unless the
     /// caller is about to replace all of them (`whole`).
     fn open_for_change(&self, drafts: &Drafts, work: &mut Work, whole: bool) -> Result<()> {
-        match &work.stage {
-            Stage::Open(_) => return Ok(()),
-            Stage::Spoiled(_) => return Err(Error::NoSpace),
-            Stage::Refused(refusal) => return Err(refusal.clone().into()),
-            Stage::Untouched
-            | Stage::Frozen { .. }
-            | Stage::Quarantined { .. }
-            | Stage::Committed { .. } => {}
+        if matches!(work.stage, Stage::Open(_)) {
+            return Ok(());
         }
+        work.check()?;
         let staged =
             drafts.staging.named(&self.note(work)).map_err(Error::io("stage the draft"))?;
         if work.detached {

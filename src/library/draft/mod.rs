@@ -86,7 +86,7 @@ struct Shown {
 struct Work {
     stage: Stage,
     start: Start,
-    /// How many bytes were sent from offset 0 on without a gap.
+    /// The number of bytes from offset 0 on without a gap.
     contiguous: u64,
     /// The digest of the staged bytes so far.
     sum: RunningDigest,
@@ -119,9 +119,9 @@ enum Stage {
     Spoiled(Staged),
     /// Every operation answers with this refusal, until the draft is truncated to 0.
     Refused(Refusal),
-    /// Refused and in the quarantine, while the writer was told success. The bytes as they were sent.
+    /// Refused and in the quarantine, while the writer was told success. `sent` is a reader of the bytes.
     Quarantined { sent: File },
-    /// Stored. The bytes as they were sent, for handles that are still open.
+    /// Stored. `sent` is a reader of the bytes for handles that are still open.
     Committed { id: AttachmentId, sent: File },
 }
 
@@ -145,7 +145,7 @@ impl Draft {
         Self { target, author, room, origin: None, shown, work }
     }
 
-    /// Limits the draft to what the quotas leave. Without room its bytes will be refused.
+    /// Limits the draft to the room that the quotas leave. Without room its bytes will be refused.
     pub fn within(self, quotas: &Quotas, room: Room) -> Self {
         if let Some(excess) = &room.full {
             self.condemn(quotas.violation(excess));
@@ -158,7 +158,7 @@ impl Draft {
         self
     }
 
-    /// Refuses any bytes, for a reason that lies not in them.
+    /// Refuses any bytes that will be written, for a reason that they cannot change.
     pub fn condemn(&self, violation: Violation) {
         let mut work = self.work.lock();
         work.unfit = Some(violation.clone());
@@ -221,8 +221,8 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether the bytes were committed, were refused or did not fit, and none came since. Never waits: while they are judged it
-    /// is false.
+    /// Whether the bytes were committed, were refused or did not fit, and none were written since. Never waits: false while they
+    /// are judged.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
             !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
@@ -230,13 +230,13 @@ impl Draft {
         self.work.try_lock().is_some_and(|work| judged(&work.stage))
     }
 
-    /// Whether it was truncated to 0 and no byte came since.
+    /// Whether the draft was truncated to 0, and nothing was written since.
     pub fn is_truncated(&self) -> bool {
         let work = self.work.lock();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
     }
 
-    /// Whether it began empty, and no byte came and none was lost.
+    /// Whether the draft began empty, and nothing was written or lost since.
     pub fn is_blank(&self) -> bool {
         let work = self.work.lock();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
@@ -259,6 +259,15 @@ impl Shown {
 }
 
 impl Work {
+    /// Fails if the bytes were refused, or if some could not be written.
+    fn check(&self) -> Result<()> {
+        match &self.stage {
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Spoiled(_) => Err(Error::NoSpace),
+            _ => Ok(()),
+        }
+    }
+
     /// The staged file that bytes are written to.
     fn staged(&self) -> Result<&Staged> {
         match &self.stage {

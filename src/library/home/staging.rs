@@ -47,7 +47,7 @@ pub struct Frozen {
     path: PathBuf,
 }
 
-/// A staged file that a crash left. It stays until [`Leftover::remove`].
+/// A staged file that a crash left. It stays until it is removed.
 #[derive(Debug)]
 pub struct Leftover {
     /// None if the file's name is not one that mediafs writes.

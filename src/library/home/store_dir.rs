@@ -37,8 +37,8 @@ impl Mark {
 
 impl StoreDir {
     /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. `blobs` is
-    /// how many the catalogue knows of the store: above 0 the directory must be marked, since an empty directory is where a
-    /// disk is not mounted.
+    /// the number of its blobs in the catalogue: above 0 the directory must be marked, since an unmarked one is a mountpoint
+    /// without its disk.
     pub fn open(library: &Identity, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
         Site { what: "store", path }.check_filesystem()?;
         if blobs > 0 && !path.join(MARK).exists() {

@@ -20,17 +20,16 @@ use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 
-/// Bytes of a key that a user gives. With `FREE` before it, the key is within the limit of an attribute's name.
+/// The most bytes of a key that a user gives. With `FREE` before it, the key is within the limit of an attribute's name.
 const MAX_KEY: usize = 240;
-/// Bytes of an original name, or of an attribute's name.
+/// The most bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
-/// Values in a document. In memory each takes many times the two bytes that it takes in the text. A row of 10,000 items with
+/// The most values in a document. In memory each takes many times the two bytes of its text. A row of 10,000 items with
 /// some variants each has fewer.
 const MAX_VALUES: usize = 1 << 20;
 
-/// Why a patch is not applied.
+/// The reason why a patch is not applied.
 pub(super) enum Wrong {
-    /// The document is at fault.
     Document(Violation),
     Library(Error),
 }
@@ -53,7 +52,7 @@ pub(super) struct Present<'a> {
 struct Patch<'a> {
     present: &'a Present<'a>,
     revisions: Vec<Revision>,
-    /// The fields that held nothing when the document was read, if it is a whole one.
+    /// The fields that were empty when the document was read. None are known of a document that was written by hand.
     free: Vec<String>,
 }
 
@@ -105,8 +104,7 @@ impl<'a> Patch<'a> {
                 Ok(())
             }
             (Collection::One, Value::Object(patch)) => {
-                let link = self.link(field, None)?;
-                self.attachment(link, patch)
+                self.attachment(self.link(field, None)?, patch)
             }
             (Collection::List, Value::Array(items)) => self.list(field, items),
             (Collection::List | Collection::Dict, Value::Object(items)) => {
@@ -164,10 +162,7 @@ impl<'a> Patch<'a> {
                 }
                 Ok(())
             }
-            Value::Object(patch) => {
-                let link = self.link(field, Some(item))?;
-                self.attachment(link, patch)
-            }
+            Value::Object(patch) => self.attachment(self.link(field, Some(item))?, patch),
             _ => Err(wrong(&format!("`{item}` is no object"), "an object, or null to detach")),
         }
     }

@@ -24,7 +24,7 @@ use words::refusal::{Refusal, Rule, Violation};
 use words::scratch::ScratchRecord;
 use words::timestamp::Timestamp;
 
-/// Rows that a warning names.
+/// The most rows that a warning names.
 const NAMED_ROWS: usize = 5;
 
 /// How much scratch there is.
@@ -150,7 +150,8 @@ impl Expiry {
 
     /// Moves the file of removed scratch to the quarantine. A file that the quarantine cannot take stays for the next start.
     pub(in crate::library) fn retire(&self, record: &ScratchRecord, row_path: &str) {
-        let length = self.scratch.uncount(record);
+        let length = self.scratch.size(record);
+        self.scratch.tally.remove(record.id);
         match self.quarantine(record, row_path) {
             Ok(moved) => {
                 self.record(moved);

@@ -18,8 +18,7 @@ use words::attachment::BlobKey;
 use words::retired::{Orphan, Retired};
 use words::timestamp::Timestamp;
 
-/// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction. Other commits wait for one
-/// batch at most.
+/// The most blobs doomed, variants dropped or reads noted in one transaction, for which other commits wait.
 const BATCH: usize = 256;
 
 /// The attachments without a name that a sweep takes.
@@ -103,7 +102,7 @@ impl Sweeper {
             let before = swept.blobs;
             let postponed = self.delete(&blobs, &mut swept)?;
             let is_full = blobs.len() >= limit || attachments.len() >= limit;
-            // Blobs of a closed store may be doomed first every time: the batch grows by them, so that others come too.
+            // Blobs of a closed store may come first every time: the batch grows by their number, so that it reaches others.
             let next = BATCH + postponed;
             // A batch without progress ends the sweep: the rest cannot be deleted now.
             if !is_full || (swept.blobs == before && attachments.is_empty() && next <= limit) {
@@ -188,7 +187,7 @@ impl Sweeper {
             let retired = self.catalog.retired_by_id(id)?;
             let goes = |it: &Retired| it.at <= over && it.orphan == Orphan::Delete;
             if retired.as_ref().is_some_and(goes) {
-                // After `now`, for a sweep that takes all that was detached until now.
+                // After `now`, for a sweep of everything that was detached until now.
                 let after = Timestamp(now.0.saturating_add(1));
                 self.reserve.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
             }

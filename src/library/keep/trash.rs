@@ -18,7 +18,7 @@ use words::timestamp::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub at: Timestamp,
-    /// How many attachments that were detached at exactly this time are left out.
+    /// The number of attachments, detached at exactly this time, that are left out.
     pub skip: usize,
 }
 
@@ -35,7 +35,7 @@ pub struct Trash {
 }
 
 impl Trash {
-    /// The first day from `from` on of which the trash has something. One query.
+    /// The first day from `from` on with something in the trash. One query.
     pub fn first_day(&self, from: Day) -> Result<Option<Day>> {
         let first = self.catalog.retired(from.start(), 1)?.into_iter().next();
         Ok(first.and_then(|retired| Day::of(retired.at)))

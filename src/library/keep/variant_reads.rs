@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use words::attachment::VariantId;
 use words::timestamp::Timestamp;
 
-/// Variants that are remembered between two sweeps. A read of any other is forgotten.
+/// The most variants that are remembered between two sweeps. Reads of further ones are forgotten.
 const MAX_READS: usize = 65_536;
 
 /// When each variant was read last, since the last sweep.

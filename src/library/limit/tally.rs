@@ -47,7 +47,7 @@ struct Part {
 }
 
 impl Tally {
-    /// Counts a scratch file that has got its name.
+    /// Counts a scratch file that has a name.
     pub fn add(&self, record: &ScratchRecord, table: Option<TableId>, size: u64) -> Arc<Charge> {
         let charge = self.open(record.access.uid, table, size);
         self.named.lock().insert(record.id, (record.created, Arc::clone(&charge)));
@@ -66,7 +66,7 @@ impl Tally {
         self.named.lock().get(&id).map(|(_, charge)| Arc::clone(charge))
     }
 
-    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made. Numbers follow time.
+    /// The number of scratch files with a name, the bytes of all scratch, and when the oldest was made. Ids follow time.
     pub fn named(&self) -> (usize, u64, Option<Timestamp>) {
         let of_users = |(account, size)| matches!(account, &Account::Uid(_)).then_some(size);
         let bytes = self.sums.lock().accounts.iter().filter_map(of_users).sum();

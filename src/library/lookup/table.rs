@@ -97,10 +97,8 @@ pub(super) fn declare_boxes(
     let internal = Table { id: table, name, rule, access: open, fields, numbers };
     let access = Access { uid: 0, gid: 0, mode: DIR_MODE };
     let declare = |rule: schema::DropBox| {
-        let row = match catalog.row(table, &rule.name)? {
-            Some(row) => row,
-            None => catalog.add_row(table, &rule.name, access, Timestamp::now())?,
-        };
+        let add = || catalog.add_row(table, &rule.name, access, Timestamp::now());
+        let row = catalog.row(table, &rule.name)?.map_or_else(add, Ok)?;
         Ok(DropBox { row: row.id, rule })
     };
     Ok((internal, boxes.into_iter().map(declare).collect::<Result<_>>()?))

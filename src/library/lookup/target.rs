@@ -18,7 +18,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The target as the catalogue takes it.
+    /// The target in the catalogue's words.
     pub(in crate::library) fn destination(&self, collision: Collision) -> Destination<'_> {
         Destination { place: &self.place, written: &self.written, collision }
     }

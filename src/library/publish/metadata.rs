@@ -42,7 +42,7 @@ impl Metadata {
     }
 }
 
-/// The text of an [`ORIGIN`]; none if it is empty or no text.
+/// The text of an [`ORIGIN`]; none if it is empty or not UTF-8.
 pub(in crate::library) fn as_source(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?.trim_end_matches('\0');
     (!text.is_empty()).then(|| text.to_owned())

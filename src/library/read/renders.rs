@@ -10,7 +10,7 @@ use words::variant::Variant;
 
 /// How long a slow failure is remembered. Callers are told of it at once meanwhile.
 const FAILURE_SPAN: Duration = Duration::from_secs(60);
-/// Slow failures that are remembered at a time.
+/// The most slow failures that are remembered.
 const MAX_FAILURES: usize = 4_096;
 
 /// An original's blob and the variant of it.

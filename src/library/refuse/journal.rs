@@ -16,7 +16,7 @@ use words::timestamp::Timestamp;
 
 /// Beyond this size `errors.jsonl` is renamed to `errors.jsonl.1` and a new one begun.
 const MAX_LOG_BYTES: u64 = 16 << 20;
-/// Refusals that are remembered. The oldest are forgotten first.
+/// The most refusals that are remembered. The oldest are forgotten first.
 const MAX_REMEMBERED: usize = 4_096;
 /// How much of the log's end is read at the start.
 const TAIL_BYTES: u64 = 256 << 10;
@@ -57,10 +57,8 @@ impl Line {
 
     /// The text of `last-error`: the message, the hint, and where the bytes are.
     pub fn text(&self) -> String {
-        let kept = match &self.quarantine {
-            Some(path) => format!("kept: .mediafs/quarantine/{path}\n"),
-            None => String::new(),
-        };
+        let kept = |path| format!("kept: .mediafs/quarantine/{path}\n");
+        let kept = self.quarantine.as_ref().map_or_else(String::new, kept);
         format!(
             "{}\nhint: {}\n{kept}id: {}\ntime: {}\n",
             self.message, self.hint, self.id, self.time

@@ -49,7 +49,7 @@ pub(super) fn make(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(folder)?;
     let made = write_reason(folder, kept).and_then(|()| place(bytes, folder, kept));
     made.inspect_err(|_| {
-        // The bytes are still where they came from. The next start removes what remains here.
+        // The source still has the bytes. The next start removes a directory that remains here.
         let _ = fs::remove_dir_all(folder);
     })
 }

@@ -42,8 +42,8 @@ impl Quarantine {
                 }
             }
         }
-        let unreadable = entries.all().values().filter(|kept| kept.rule == Rule::Unreadable);
-        let unreadable = unreadable.count();
+        let is_unreadable = |kept: &&Kept| kept.rule == Rule::Unreadable;
+        let unreadable = entries.all().values().filter(is_unreadable).count();
         if unreadable > 0 {
             tracing::warn!(
                 entries = unreadable,
@@ -114,9 +114,10 @@ impl Quarantine {
             let full = "the quarantine has no room for it ([quarantine] size and count)";
             return Err(io::Error::new(io::ErrorKind::StorageFull, full));
         }
-        let kept = Kept { name: file_name(&kept.name), ..kept };
+        // The reason lies beside the bytes.
+        let name = if kept.name == REASON { format!("file-{REASON}") } else { kept.name };
+        let kept = Kept { name: name.clone(), ..kept };
         kept::make(&self.entry(id), bytes, &kept)?;
-        let name = kept.name.clone();
         self.entries.lock().insert(id, kept);
         self.prune(Timestamp::now());
         Ok(name)
@@ -171,11 +172,6 @@ impl Quarantine {
     fn entry(&self, id: RefusalId) -> PathBuf {
         self.folder.join(id.to_string())
     }
-}
-
-/// The name of the bytes. `reason.json` is taken: the reason stands beside them.
-fn file_name(wanted: &str) -> String {
-    if wanted == REASON { format!("file-{REASON}") } else { wanted.to_owned() }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Reports in one collection. The oldest are removed first.
+/// The most reports in one collection. The oldest are removed first.
 const MAX_REPORTS: usize = 100;
 pub(in crate::library) const MODE: u32 = 0o644;
 
@@ -80,10 +80,8 @@ impl Reports {
 
     /// Removes a report, if there is one of this name.
     pub(in crate::library) fn remove(&self, folder: &Folder, name: &Name) -> Result<()> {
-        match self.scratch.find(folder, name)? {
-            Some(old) => self.scratch.remove(old.id),
-            None => Ok(()),
-        }
+        let old = self.scratch.find(folder, name)?;
+        old.map_or(Ok(()), |old| self.scratch.remove(old.id))
     }
 
     /// Removes a report that is too old, or whose field no longer wants reports.

@@ -10,7 +10,7 @@ use words::quota::Usage;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;
 
-/// Entries of expired scratch. Each takes memory.
+/// The most entries of expired scratch. Each takes memory.
 const MAX_EXPIRED: u64 = 1_000_000;
 
 /// A group of entries with bounds of its own. No entry is deleted for one of another group.

@@ -11,7 +11,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use crate::catalog::Catalog;
 use crate::fence::Fence;
@@ -128,18 +127,12 @@ impl Scratch {
     }
 
     pub fn open(&self, record: &ScratchRecord) -> Result<File> {
-        self.open_with(record, OpenOptions::new().read(true))
+        File::open(self.path(record)).map_err(unless_missing("open a scratch file"))
     }
 
     pub fn open_to_write(&self, record: &ScratchRecord) -> Result<File> {
-        self.open_with(record, OpenOptions::new().read(true).write(true))
-    }
-
-    fn open_with(&self, record: &ScratchRecord, options: &OpenOptions) -> Result<File> {
-        options.open(self.path(record)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing,
-            _ => Error::io("open a scratch file")(error),
-        })
+        let opened = File::options().read(true).write(true).open(self.path(record));
+        opened.map_err(unless_missing("open a scratch file"))
     }
 
     /// The bytes of scratch; none if there are more than `most`.
@@ -157,10 +150,8 @@ impl Scratch {
     }
 
     pub fn stat(&self, record: &ScratchRecord) -> Result<ScratchStat> {
-        let meta = match fs::metadata(self.path(record)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing),
-            other => other.map_err(Error::io("stat a scratch file"))?,
-        };
+        let meta =
+            fs::metadata(self.path(record)).map_err(unless_missing("stat a scratch file"))?;
         Ok(ScratchStat::new(&meta))
     }
 
@@ -179,15 +170,11 @@ impl Scratch {
         }
         let Amendment { accessed, modified, .. } = amendment;
         if accessed.is_some() || modified.is_some() {
-            let mut wanted = fs::FileTimes::new();
-            if let Some(time) = accessed {
-                wanted = wanted.set_accessed(SystemTime::from(time));
-            }
-            if let Some(time) = modified {
-                wanted = wanted.set_modified(SystemTime::from(time));
-            }
+            let times = fs::FileTimes::new();
+            let times = accessed.map_or(times, |time| times.set_accessed(time.into()));
+            let times = modified.map_or(times, |time| times.set_modified(time.into()));
             let file = self.open(&record)?;
-            file.set_times(wanted).map_err(Error::io("set a scratch file's times"))?;
+            file.set_times(times).map_err(Error::io("set a scratch file's times"))?;
         }
         Ok(record)
     }
@@ -239,13 +226,6 @@ impl Scratch {
         Ok(())
     }
 
-    /// Takes scratch off the tally whose record is removed already. Returns its size.
-    pub(super) fn uncount(&self, record: &ScratchRecord) -> u64 {
-        let size = self.size(record);
-        self.tally.remove(record.id);
-        size
-    }
-
     /// Removes the file of scratch whose record is removed already.
     pub(super) fn remove_file(&self, record: &ScratchRecord) {
         remove(&self.path(record));
@@ -282,6 +262,14 @@ impl Scratch {
 /// The access with the owner's bits alone.
 pub fn private(access: Access) -> Access {
     Access { mode: access.mode & OWNERS, ..access }
+}
+
+/// Wraps an I/O error, where a file that is not there is [`Error::Missing`].
+fn unless_missing(action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Missing,
+        _ => Error::io(action)(error),
+    }
 }
 
 fn remove(path: &Path) {
