@@ -55,7 +55,6 @@ use crate::library::names::backups::Backups;
 use crate::library::names::naming::Links;
 use crate::library::names::rows::Rows;
 use crate::library::publish::Publisher;
-use crate::library::publish::scratch_publisher::ScratchPublisher;
 use crate::library::read::renders::Renders;
 use crate::library::read::stored_files::{Cache, Opener};
 use crate::library::read::variant_files::{Renderer, Variants};
@@ -103,7 +102,6 @@ pub struct Library {
     pub blobs: Arc<Blobs>,
     pub store_names: Arc<StoreNames>,
     pub publisher: Arc<Publisher>,
-    pub scratch_publisher: Arc<ScratchPublisher>,
     pub rows: Arc<Rows>,
     pub links: Arc<Links>,
     pub attributes: Arc<Attributes>,
@@ -173,14 +171,13 @@ impl Library {
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);
         let blobs = part!(Blobs: catalog, stores, lookup, counts; damaged: Mutex::default());
-        let publisher = part!(Publisher:
-            fence, catalog, pipeline, staging, lookup, quotas, refusals, blobs, store_names, counts);
+        let publisher = part!(Publisher: fence, catalog, pipeline, staging, lookup, quotas, scratch,
+            refusals, blobs, store_names, counts);
         let attributes = part!(Attributes: catalog, lookup, journal);
         let drafts = part!(Drafts:
             fence, staging, quotas, journal, quarantine, refusals, publisher, attributes, counts);
         Ok(Self {
             trash: part!(Trash: catalog),
-            scratch_publisher: part!(ScratchPublisher: staging, scratch, refusals, publisher),
             rows: part!(Rows: catalog, lookup, reserve, expiry),
             links: part!(Links: catalog, lookup, reserve, refusals, blobs, store_names),
             backups: part!(Backups: fence, lookup, quotas, scratch, refusals, blobs, attributes),

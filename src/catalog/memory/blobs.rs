@@ -217,7 +217,7 @@ impl State {
         self.attachments.values().any(|entry| blobs_of(entry).any(|blob| blob == key))
     }
 
-    /// Whether another blob has it as a variant.
+    /// Whether the blob is a variant of another one.
     fn is_rendered(&self, key: BlobKey) -> bool {
         self.variants.values().any(|found| found.blob == key && found.original != key)
     }

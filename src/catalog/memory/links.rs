@@ -139,7 +139,7 @@ impl State {
         }
     }
 
-    /// Links an attachment at a place, in place of the link that is there. That link's position stays. A new item gets the
+    /// Links an attachment at a place, instead of the link that is there. That link's position stays. A new item gets the
     /// position that it had within [`VACANCY`], or the last one.
     pub(super) fn put_link(
         &mut self,

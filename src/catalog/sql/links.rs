@@ -125,7 +125,7 @@ fn find_displaced(db: &Db, to: Destination) -> Result<Option<Link>> {
     }
 }
 
-/// Links an attachment at a slot, in the place of the link that is there. That link's position stays. A new item gets the
+/// Links an attachment at a slot, instead of the link that is there. That link's position stays. A new item gets the
 /// position that it had within [`VACANCY`], or the last one.
 pub(super) fn put(
     db: &Db,

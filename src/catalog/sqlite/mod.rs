@@ -95,7 +95,7 @@ impl Sqlite {
         self.write(|db| db.skip_blob_numbers(last))
     }
 
-    /// Runs one query, which sees a state between two commits: the last one before it, or a later one.
+    /// Runs one query on the state after the last commit before it, or after a later one.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let idle = self.readers.lock().pop();
         let reader = idle.map_or_else(|| connection::open_to_read(&self.path), Ok)?;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::catalog::Catalog;
-use crate::library::arrive::box_rows::{self, Numbers};
+use crate::catalog::{self, Catalog};
+use crate::fd;
 use crate::library::counts::Count;
 use crate::library::error::{Error, Result};
 use crate::library::home::staging::Staging;
@@ -25,6 +25,7 @@ use crate::library::refuse::quarantine::Quarantine;
 use crate::library::refuse::reports::{self, Reports};
 use crate::library::scratch::report_name::report_name;
 use crate::library::scratch::{Scratch, ScratchStat, xattr};
+use words::access::DIR_MODE;
 use words::attachment::{Access, RowId, ScratchId};
 use words::author::Author;
 use words::digest::Digest;
@@ -34,6 +35,11 @@ use words::row::RowRecord;
 use words::schema::{Collection, Field};
 use words::scratch::ScratchRecord;
 use words::slot::Name;
+use words::template::Values;
+use words::timestamp::Timestamp;
+
+/// The most ids that are tried for one file before it is refused.
+const MAX_ATTEMPTS: u32 = 1_000;
 
 pub struct Boxes {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
@@ -56,6 +62,13 @@ pub(in crate::library) struct State {
     numbers: Mutex<Numbers>,
     taken: Count,
     refused: Count,
+}
+
+/// The last number that a box gave out, and the text of ids around it.
+#[derive(Debug, Default)]
+struct Numbers {
+    around: (String, String),
+    last: Option<u64>,
 }
 
 pub(in crate::library) fn states(lookup: &Lookup) -> Vec<(RowId, State)> {
@@ -171,10 +184,33 @@ impl Boxes {
         }
     }
 
+    /// Makes a row with a free id by the box's template, and notes it on the file's record, in one transaction.
     fn make_row(&self, arrived: &Arrived<'_>, table: &Table) -> Result<RowRecord> {
         let Arrived { drop_box, state, record, .. } = *arrived;
-        let made = box_rows::make(&*self.catalog, &state.numbers, &drop_box.rule, table, record)?;
-        made.ok_or_else(|| self.refuse(arrived, no_id(drop_box, &record.name)).into())
+        let template = &drop_box.rule.id;
+        let access = table.access.rows().of(Access { mode: DIR_MODE, ..record.access });
+        let first_unused = |(prefix, suffix): &(String, String)| {
+            Ok::<_, Error>(self.catalog.largest_number(table.id, prefix, suffix)?.saturating_add(1))
+        };
+        for attempt in 0..MAX_ATTEMPTS {
+            let at = Timestamp::now();
+            let random = fd::random().map_err(Error::io("read random bytes"))?;
+            let arrival = Values { file: &record.name, at, random };
+            let around = template.around(&arrival);
+            let number = match attempt {
+                _ if template.counts() => Some(state.numbers.lock().next(around, first_unused)?),
+                0 => None,
+                _ if template.is_random() => None,
+                _ => Some(first_unused(&around)?.max(2)),
+            };
+            let id = template.id(&arrival, number).filter(|id| table.rule.allows(id));
+            let Some(id) = id else { break };
+            match self.catalog.enrol(record.id, table.id, &id, access, at) {
+                Err(catalog::Error::Taken) => {}
+                made => return Ok(made?),
+            }
+        }
+        Err(self.refuse(arrived, no_id(drop_box, &record.name)).into())
     }
 
     /// Where a file goes in its row.
@@ -206,6 +242,22 @@ impl Boxes {
         let kept = self.quarantine.keep(&refusal, record.name.as_str(), author, sent);
         self.journal.record(&refusal, None, author, kept);
         refusal
+    }
+}
+
+impl Numbers {
+    /// The next number. The row of that name may exist already: the caller then asks again.
+    fn next(
+        &mut self,
+        around: (String, String),
+        first_unused: impl FnOnce(&(String, String)) -> Result<u64>,
+    ) -> Result<u64> {
+        let next = match self.last.filter(|_| self.around == around) {
+            Some(last) => last.saturating_add(1),
+            None => first_unused(&around)?,
+        };
+        *self = Self { around, last: Some(next) };
+        Ok(next)
     }
 }
 

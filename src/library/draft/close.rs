@@ -189,9 +189,7 @@ impl Draft {
                 let id = published.attachment.id;
                 work.replaced = None;
                 // The staged name is dropped with the stage: the blob has the bytes now.
-                if let Stage::Frozen { sent, .. } =
-                    std::mem::replace(&mut work.stage, Stage::Untouched)
-                {
+                if let Stage::Frozen { sent, .. } = std::mem::take(&mut work.stage) {
                     work.stage = Stage::Committed { id, sent };
                 }
                 Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
@@ -231,7 +229,7 @@ impl Work {
         self.trim()?;
         let Stage::Open(staged) = &self.stage else { return Ok(()) };
         let sent = fd::read_only(&staged.file).map_err(Error::io("reopen the draft"))?;
-        if let Stage::Open(staged) = std::mem::replace(&mut self.stage, Stage::Untouched) {
+        if let Stage::Open(staged) = std::mem::take(&mut self.stage) {
             self.stage = Stage::Frozen { sent, name: staged.freeze() };
         }
         Ok(())

@@ -196,19 +196,15 @@ impl Work {
     }
 
     fn spoil(&mut self) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Untouched) {
+        self.stage = match std::mem::take(&mut self.stage) {
             Stage::Open(staged) => Stage::Spoiled(staged),
             other => other,
         };
     }
 
     fn restart(&mut self) {
-        self.stage = Stage::Untouched;
-        self.start = Start::Truncated;
-        self.unfit.clone_from(&self.condemned);
-        self.contiguous = 0;
-        (self.sum, self.writeback) = <_>::default();
-        self.probe_at = Some(1);
-        self.reserved = false;
+        let Self { condemned, detached, replaced, .. } = std::mem::take(self);
+        let (start, unfit, probe_at) = (Start::Truncated, condemned.clone(), Some(1));
+        *self = Self { start, probe_at, unfit, condemned, detached, replaced, ..Self::default() };
     }
 }

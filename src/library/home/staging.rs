@@ -96,13 +96,12 @@ impl Staging {
 
     /// The files that the last run of the daemon left. Only before any draft is opened.
     pub fn leftovers(&self) -> io::Result<Vec<Leftover>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
+        let leftover = |entry: io::Result<fs::DirEntry>| {
             let path = entry?.path();
             let note = path.file_name().and_then(|name| parse(name.to_str()?));
-            found.push(Leftover { note, path });
-        }
-        Ok(found)
+            Ok(Leftover { note, path })
+        };
+        fs::read_dir(&self.folder)?.map(leftover).collect()
     }
 }
 

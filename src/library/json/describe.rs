@@ -13,27 +13,6 @@ use crate::library::names::attributes::FREE;
 use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
 use words::rendition::VariantRecord;
 
-/// The keys that say what the bytes are. Nobody can set them.
-pub(super) const FACTS: [&str; 14] = [
-    "key",
-    "hash",
-    "extension",
-    "content_type",
-    "length",
-    "width",
-    "height",
-    "ratio",
-    "timestamp",
-    "reproducible",
-    "store_id",
-    "version",
-    "source",
-    "original",
-];
-
-/// Keys whose values may change by themselves after the document was read. A patch of them is ignored.
-pub(super) const PASSED_OVER: [&str; 2] = ["thumbnails", "url"];
-
 /// An attachment as JSON, without keys for absent values. Costs one query for its attributes and one for its variants.
 pub(super) fn describe(
     catalog: &dyn Catalog,

@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
-use crate::library::json::describe::{FACTS, PASSED_OVER, describe};
+use crate::library::json::describe::describe;
 use crate::library::json::{FREE_FIELDS, NAME, ROW};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
@@ -186,13 +186,17 @@ impl<'a> Patch<'a> {
         self.revisions.push(Revision::Require { place: place.clone(), id });
         for (key, value) in patch {
             let before = object.get(&key);
-            if PASSED_OVER.contains(&key.as_str()) || before == Some(&value) || key == NAME {
+            if before == Some(&value) {
                 continue;
             }
             match key.as_str() {
+                // The first two may have changed by themselves since the document was read.
+                "thumbnails" | "url" | NAME => {}
                 "original_filename" => self.revisions.push(rename(place, value)?),
                 "attributes" => self.attributes(place, before, value)?,
-                fact if FACTS.contains(&fact) => return Err(fixed(fact, before)),
+                fact @ ("key" | "hash" | "extension" | "content_type" | "length" | "width"
+                | "height" | "ratio" | "timestamp" | "reproducible" | "store_id"
+                | "version" | "source" | "original") => return Err(fixed(fact, before)),
                 _ => self.free(place, &key, before, value)?,
             }
         }

@@ -1,5 +1,5 @@
-//! Declared tables: the configuration's rules beside the numbers that the catalogue gave. So are drop boxes: to the catalogue a
-//! box is a row of an internal table without fields, so that every name in it is scratch.
+//! Declared tables and drop boxes: the configuration's rules beside the catalogue's numbers. To the catalogue a box is a row of an
+//! internal table without fields, so that every name in it is scratch.
 
 use std::sync::Arc;
 

@@ -84,7 +84,8 @@ impl Attributes {
         Ok(self.catalog.set_attribute(id, name, value, Timestamp::now())?)
     }
 
-    /// Sets or removes the source of an attachment. Returns whether there was one. In the trash it stays as it is.
+    /// Sets or removes the source of an attachment. Returns whether there was one. An attachment without names keeps its
+    /// source.
     fn set_source(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool> {
         let attachment = self.lookup.attachment(id)?.ok_or(Error::Missing)?;
         let before = attachment.source.is_some();

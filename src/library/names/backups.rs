@@ -39,7 +39,7 @@ pub struct Backups {
     pub(in crate::library) attributes: Arc<Attributes>,
 }
 
-/// Where a backup goes, and who owns it.
+/// The destination of a backup, and its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'d> {
     pub folder: &'d Folder,
@@ -92,7 +92,7 @@ impl Backups {
         }
     }
 
-    /// Charges a backup before it is written. A refusal names the file as it will be called.
+    /// Charges a backup before it is written. A refusal has its final name.
     fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<()> {
         let charge = self.scratch.charge(record)?;
         let Err(excess) = charge.grow(length, self.quotas.limits()) else { return Ok(()) };

@@ -60,7 +60,7 @@ impl Renders {
         }
     }
 
-    /// Why a render is not tried again yet.
+    /// The message of a slow failure, as long as it is remembered.
     pub(super) fn failure_of(&self, key: Key) -> Option<String> {
         let failures = self.failures.lock();
         let (since, fact) = failures.get(&key)?;

@@ -88,12 +88,9 @@ pub(super) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     let Some((name, length)) = largest_file(folder)? else { return Ok(None) };
     let meta = fs::metadata(folder)?;
     let time = Timestamp::from(meta.modified()?);
-    let (known, why) = match text {
+    let (known, why) = match text.and_then(|text| Ok(serde_json::from_str(&text)?)) {
+        Ok(known) => (known, "it is not as this version of mediafs writes it".to_owned()),
         Err(error) => (Value::Null, error.to_string()),
-        Ok(text) => match serde_json::from_str(&text) {
-            Ok(known) => (known, "it is not as this version of mediafs writes it".to_owned()),
-            Err(error) => (Value::Null, error.to_string()),
-        },
     };
     let text_of = |key: &str| known.get(key).and_then(Value::as_str).map(str::to_owned);
     let path = text_of("path").unwrap_or_else(|| format!("?/{name}"));

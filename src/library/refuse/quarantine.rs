@@ -248,7 +248,7 @@ mod tests {
     fn an_entry_without_a_reason_is_removed_at_the_start() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("half")).expect("a folder");
-        // As a crash leaves one before its bytes are there.
+        // An entry as a crash leaves it before the bytes are linked.
         let made = folder.path().join("0sacgz1v800");
         fs::create_dir(&made)
             .and_then(|()| fs::write(made.join(REASON), "{ \"id\""))
@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(quarantine.find(id), None);
     }
 
-    /// Keeps so many bytes of a user under a new id.
+    /// Keeps bytes of a user under a new id.
     fn put(quarantine: &Quarantine, rule: Rule, uid: u32, length: u64) -> Option<RefusalId> {
         let last = quarantine.list().last().map_or(RefusalId::from_number(0), |(id, _)| *id);
         let id = last.next().max(RefusalId::at(Timestamp::now()));

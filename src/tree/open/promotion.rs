@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use crate::library::Library;
 use crate::library::draft::Draft;
 use crate::library::lookup::target::Target;
-use crate::library::publish::scratch_publisher::Attached;
+use crate::library::publish::Attached;
 use crate::tree::error::Result;
 use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::kernel::tell::Knowledge;
@@ -40,7 +40,7 @@ impl Promotion {
         let charge = self.library.scratch.charge(record)?;
         let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = self.processes.author(who);
-        let (outcome, sent) = self.library.scratch_publisher.attach(record, target, author)?;
+        let (outcome, sent) = self.library.publisher.attach_scratch(record, target, author)?;
         match &outcome {
             Attached::Published(published) => {
                 self.drafts.drop_placeholders(&target.place, 0);
