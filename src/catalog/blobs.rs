@@ -24,8 +24,7 @@ pub trait Blobs {
     /// its number is never given out again.
     fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation>;
 
-    /// Reads the keys that a crash left pending: reserves the unknown ones again at `now`, and returns those whose blobs count as
-    /// stored. Idempotent.
+    /// Reserves unknown keys that a crash left pending again, and returns those whose blobs count as stored. Idempotent.
     fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>>;
 
     /// The number of bytes of each of these blobs; 0 for a blob that does not count as stored.

@@ -173,8 +173,7 @@ pub enum Revision {
     Require { place: Place, id: AttachmentId },
     /// Removes the link, as [`Slots::unlink`] does.
     Detach(Place),
-    /// Puts the named items of a collection first, in this order. The other items follow in the order that they had. Names of
-    /// items that do not exist are ignored.
+    /// Puts the named items of a collection first, in this order, and the others after them in theirs. Unknown names are ignored.
     Arrange { field: Name, order: Vec<Name> },
     /// Changes the name that the client sent with the file.
     Rename { place: Place, original_filename: String },

@@ -9,8 +9,7 @@ use words::variant::Variant;
 
 use super::error::Result;
 
-/// The precision of a variant's time of use. A read within this time after the last noted one is not written down: reading
-/// must not mean writing.
+/// The precision of a variant's time of use. A read this soon after the last noted one is not noted: reads must not be writes.
 pub const TOUCH_PRECISION: Duration = Duration::from_secs(60);
 
 pub trait Variants {

@@ -124,7 +124,12 @@ impl Library {
         let quarantine = Quarantine::open(home.quarantine(), settings.quarantine, fence.clone());
         let quarantine = quarantine.map_err(io("read the quarantine"))?;
         let library = Self::wire(parts, Arc::new(journal), Arc::new(quarantine), Renderer::Own)?;
-        library.recover(&catalog)?;
+        let Self { home, staging, lookup, scratch, journal, quarantine, .. } = &library;
+        let Self { promises, sweeper, links, counts, .. } = &library;
+        part!(Recovery:
+            catalog, staging, lookup, scratch, journal, quarantine, promises, sweeper, links, counts)
+        .run()?;
+        Reserve::new(home.reserve()).fill();
         Ok(library)
     }
 
@@ -135,16 +140,6 @@ impl Library {
         let journal = Journal::open("/dev/null".into());
         let journal = journal.map_err(|source| Error::Io { action: "open /dev/null", source })?;
         Self::wire(parts, Arc::new(journal), Arc::new(quarantine), renderer)
-    }
-
-    fn recover(&self, catalog: &Arc<dyn Catalog>) -> Result<()> {
-        let Self { home, staging, lookup, scratch, journal, quarantine, .. } = self;
-        let Self { promises, sweeper, links, counts, .. } = self;
-        part!(Recovery:
-            catalog, staging, lookup, scratch, journal, quarantine, promises, sweeper, links, counts)
-        .run()?;
-        Reserve::new(home.reserve()).fill();
-        Ok(())
     }
 
     /// Builds each part once, after those that it needs.

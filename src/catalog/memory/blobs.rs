@@ -119,8 +119,7 @@ impl State {
         if exists { Ok(()) } else { Err(Error::BlobGone(key)) }
     }
 
-    /// Marks a blob as used. The first time also notes what it holds, and when it was stored: at `now`, or if that is not
-    /// given, when it was reserved.
+    /// Marks a blob as used. The first time notes its content, and when it was stored: at `now`, or when it was reserved.
     pub(super) fn claim(&mut self, key: BlobKey, content: &Content, now: Option<Timestamp>) {
         if let Some(blob) = self.blobs.get_mut(&key.generation) {
             blob.idle = false;

@@ -40,8 +40,7 @@ impl State {
         usages
     }
 
-    /// The accounts that a move may let grow: both tables, since an exchange moves both ways, and the owners that the slots
-    /// fix.
+    /// The accounts that a move may let grow: both tables, since an exchange moves both ways, and the owners that slots fix.
     pub(super) fn accounts_of_move(
         &self,
         from: &Place,

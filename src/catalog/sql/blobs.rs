@@ -120,8 +120,7 @@ pub(super) fn require(db: &Db, key: BlobKey) -> Result<()> {
     if exists { Ok(()) } else { Err(Error::BlobGone(key)) }
 }
 
-/// Marks a blob as used. The first time also notes what it holds, and when it was stored: at `now`, or if that is not given,
-/// when it was reserved.
+/// Marks a blob as used. The first time notes its content, and when it was stored: at `now`, or when it was reserved.
 pub(super) fn claim(
     db: &Db,
     key: BlobKey,

@@ -43,8 +43,7 @@ macro_rules! scratch_query {
     };
 }
 
-/// Selects the columns of [`attachment`] and others, of `attachments a` with its blob `b` and, where the bytes as they were sent
-/// are kept, their blob `s`.
+/// Selects the columns of [`attachment`] and others, of `attachments a`, its blob `b`, and the blob `s` of the sent bytes.
 macro_rules! attachment_query {
     ($others:literal, $($rest:literal),*) => {
         concat!(

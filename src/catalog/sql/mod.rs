@@ -53,8 +53,7 @@ impl SqlCatalog {
         }
     }
 
-    /// The number that a query finds. If it finds none, a statement in a transaction adds the entry and returns its number. Most
-    /// calls find it.
+    /// The number that a query finds, as most do. Otherwise a statement in a transaction adds the entry and returns its number.
     fn find_or_add(&self, find: &str, add: &str, values: &[Value]) -> Result<u64> {
         let run = |db: &Db, sql| db.first(sql, values, |row| columns::number(row, 0));
         if let Some(known) = self.engine.read(|db| run(db, find))? {

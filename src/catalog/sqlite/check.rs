@@ -1,5 +1,4 @@
-//! The check of a catalogue before anything is written to it: whether it is damaged, and whether it has lost commits.
-//! It only reads, and makes no checkpoint.
+//! The check of a catalogue before anything is written to it, for damage and for lost commits. It only reads.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -26,8 +25,7 @@ pub enum Loss {
     Accepted,
 }
 
-/// Checks the catalogue at `path` for damage, for a bounded time, and for lost commits. Returns the highest number that was
-/// given out for a blob.
+/// Checks a catalogue for damage, for a bounded time, and for lost commits. Returns the highest number given out for a blob.
 pub fn check(path: &Path, loss: Loss) -> Result<u64, Unsound> {
     // Read before the catalogue: another process may be writing to both.
     let noted = progress::noted(path)?.unwrap_or(0);

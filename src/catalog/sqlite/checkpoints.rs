@@ -19,8 +19,7 @@ use crate::fence::Fence;
 /// Changed rows after which a checkpoint is made. Each row changes about one page.
 const EVERY: u64 = 1000;
 
-/// Pages in the log from which on writers wait until the rest of it is written back too: a log restarts from its
-/// beginning only after a checkpoint of all of it.
+/// Pages in the log at which writers wait until all of it is written back: only then can the log restart from its beginning.
 const LONG: i64 = 2000;
 
 /// Pages at which the writer makes the checkpoint itself. The log grows no longer than this if the thread cannot keep up.

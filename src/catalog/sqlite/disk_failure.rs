@@ -11,8 +11,7 @@ use super::db::Db;
 use crate::catalog::error::{Error, Result};
 use crate::fence::Fence;
 
-/// Raises the fence if an error says that written bytes may not be on the disk. A failed read, a full disk and a lock that
-/// another process holds do not say that.
+/// Raises the fence if written bytes may not be on the disk. A failed read, a full disk or another's lock is no such error.
 pub(super) fn watch(fence: &Fence, error: &Error) {
     if let Error::Engine(cause) = error
         && let Some(rusqlite::Error::SqliteFailure(failure, _)) = cause.downcast_ref()

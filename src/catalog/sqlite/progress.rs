@@ -49,8 +49,7 @@ impl Progress {
         counted.ok_or_else(|| Error::Corrupt("commits are not counted any more".into()))
     }
 
-    /// Writes the count into the file, once those commits are durable. A failure is logged: a start believes a count that is too
-    /// low.
+    /// Writes the count into the file, once those commits are durable. A failure is logged: the count may be too low.
     pub fn note(&self, commits: u64) {
         if let Err(error) = self.file.write_all_at(text(commits).as_bytes(), 0) {
             tracing::debug!(%error, "how far the catalogue has come is not noted");

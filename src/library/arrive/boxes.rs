@@ -100,8 +100,7 @@ impl Boxes {
         Ok(self.catalog.offer(id)?)
     }
 
-    /// Makes a row of a finished file, unless its bytes were attached or refused already. A refused file counts as taken until it
-    /// changes. After any other error it stays offered.
+    /// Makes a row of a finished file, unless its bytes were attached or refused already. After another error it stays offered.
     pub fn receive(&self, id: ScratchId) -> Result<()> {
         let Some(record) = self.scratch.by_id(id)? else { return Ok(()) };
         let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
@@ -113,8 +112,7 @@ impl Boxes {
         let digest = pipeline::running_digest::of_file(&sent, before.size).map_err(read)?;
         let arrived = Arrived { drop_box, state, record: &record, sent: &sent };
         let safe = record.arrival.taken == Some(digest) || self.admit(&arrived)?;
-        // Refused bytes that found no room in the quarantine are marked with another digest, so that they go there when they
-        // expire.
+        // Refused bytes without room in the quarantine get another digest, so that they go there when they expire.
         self.catalog.take(id, if safe { digest } else { Digest::of(&[]) })?;
         // The file may have been written to, and closed, before it was taken. Reading it is no change.
         let changes = |stat: ScratchStat| (stat.size, stat.times.modified, stat.times.changed);
@@ -129,7 +127,8 @@ impl Boxes {
         match self.attach(arrived) {
             Ok(()) => {
                 arrived.state.taken.add(1);
-                self.remove_report(arrived.record)?;
+                let ScratchRecord { folder, name, .. } = arrived.record;
+                report_name(name).map_or(Ok(()), |name| self.reports.remove(folder, &name))?;
                 Ok(true)
             }
             Err(Error::Refused(refusal)) => {
@@ -148,11 +147,6 @@ impl Boxes {
         let text = format!("{refusal}\nhint: {hint}\nid: {}\n", refusal.id);
         let access = Access { mode: reports::MODE, ..record.access };
         self.reports.write(&record.folder, &name, access, &text)
-    }
-
-    fn remove_report(&self, record: &ScratchRecord) -> Result<()> {
-        let name = report_name(&record.name);
-        name.map_or(Ok(()), |name| self.reports.remove(&record.folder, &name))
     }
 
     fn attach(&self, arrived: &Arrived<'_>) -> Result<()> {

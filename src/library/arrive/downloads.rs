@@ -9,7 +9,7 @@ use crate::fetch::body::Piece;
 use words::locator::Url;
 use words::slot::Slot;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The slot that the file is for, `user/42/avatar`.
     pub path: String,
@@ -36,13 +36,8 @@ pub struct Download<'d> {
 
 impl Downloads {
     pub fn begin(&self, slot: &Slot, url: &Url) -> Download<'_> {
-        let progress = Progress {
-            path: slot.to_string(),
-            host: url.host(),
-            received: 0,
-            expected: None,
-            running: Duration::ZERO,
-        };
+        let (path, host) = (slot.to_string(), url.host());
+        let progress = Progress { path, host, ..Progress::default() };
         let mut running = self.running.lock();
         let number = running.last_key_value().map_or(0, |(last, _)| last + 1);
         running.insert(number, (Instant::now(), progress));

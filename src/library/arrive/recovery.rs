@@ -1,5 +1,4 @@
-//! Recovery: the files that a crash of the daemon left are kept, put back or removed before anything is opened. A clean stop
-//! leaves none.
+//! Recovery: the files that a crash of the daemon left are kept, put back or removed before anything is opened.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -79,8 +78,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// Keeps the bytes of a file in the quarantine, if it has any. Returns whether the file itself may go. The note says where the
-    /// bytes belong.
+    /// Keeps the bytes of a file in the quarantine, if it has any. Returns whether the file itself may go.
     fn keep(&self, file: &Path, note: Option<&Note>) -> Result<bool> {
         let slot = note.map(|note| self.lookup.slot_of(&note.place)).transpose()?.flatten();
         let path = match (slot, note) {

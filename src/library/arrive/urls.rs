@@ -45,8 +45,7 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// Fetches and attaches a file. The slot keeps its present file until the commit, and after an error. A refusal is recorded,
-    /// and bytes that came whole are in the quarantine.
+    /// Fetches and attaches a file. Until the commit the slot keeps its own. A refusal is recorded, with bytes that came whole.
     pub fn attach(&self, order: &Order) -> Result<Verdict> {
         let Order { url, target, author, access, deadline, replaced } = order;
         let owner = self.lookup.fixed(target).of(*access).uid;

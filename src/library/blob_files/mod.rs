@@ -49,11 +49,8 @@ impl Blobs {
             Err(error @ Error::Damaged { .. }) => error,
             other => return other,
         };
-        let is_news = {
-            let mut damaged = self.damaged.lock();
-            damaged.len() < MAX_DAMAGED && damaged.insert(key)
-        };
-        if is_news {
+        let note = |damaged: &mut BTreeSet<_>| damaged.len() < MAX_DAMAGED && damaged.insert(key);
+        if note(&mut self.damaged.lock()) {
             let slot = self.a_slot_of(attachment);
             tracing::error!(slot, %error, "a stored file is damaged; put it back from a backup, or send it anew");
         }
@@ -86,8 +83,7 @@ impl Blobs {
         }
     }
 
-    /// Stores bytes, or finds them stored already. No attachment has the returned key until the catalogue links it. A new key is
-    /// pending until [`Blobs::confirm`].
+    /// Stores bytes, or finds them stored already. A new key is pending until it is linked and [confirmed](Blobs::confirm).
     pub(super) fn put(
         &self,
         store: StoreId,

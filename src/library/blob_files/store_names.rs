@@ -79,8 +79,7 @@ impl StoreNames {
         Ok(name.map_or_else(|| key.store.0.to_string(), |name| name.to_string()))
     }
 
-    /// The public URL of an attachment: `base_url/<store path>?_ts=<timestamp>`, percent-encoded. Without a configured base URL
-    /// it begins with the path.
+    /// The public URL of an attachment, percent-encoded: `<base URL, or nothing>/<store path>?_ts=<timestamp>`.
     pub fn url(&self, attachment: &Attachment) -> String {
         let key = attachment.blob;
         let own = self.base_url.as_ref().filter(|_| key.store == StoreId::default());

@@ -42,8 +42,7 @@ pub enum End {
 }
 
 impl Draft {
-    /// Judges the bytes that no flush has judged yet, and commits them: the verdict of `close`. Without new bytes it repeats a
-    /// refusal; without any bytes there is no verdict.
+    /// Judges the bytes that no flush has judged yet, and commits them. Without new bytes it repeats a refusal.
     pub fn flush(&self, drafts: &Drafts) -> Result<Verdict> {
         self.judge(drafts, Hearer::Writer)
     }
@@ -107,8 +106,7 @@ impl Draft {
     fn give_up(&self, drafts: &Drafts, violation: Violation, hearer: Hearer) {
         let mut work = self.work.lock();
         let size = self.size();
-        // Behind a raised fence the quarantine takes nothing. The bytes stay staged, under a name that tells the next start their
-        // slot.
+        // Behind a raised fence the quarantine takes nothing. The bytes stay staged, under a name that tells their slot.
         if drafts.fence.is_raised() && size > 0 && !work.detached {
             let refusal = Refusal::new(drafts.journal.next_id(), &self.target.slot, violation);
             match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
@@ -134,8 +132,7 @@ impl Draft {
         }
     }
 
-    /// Detaches the draft, whose owner unlinked the name. Open handles go on as with any unlinked file, nothing will be judged,
-    /// and a crash leaves nothing.
+    /// Detaches the draft, whose owner unlinked the name. Nothing will be judged, and a crash leaves nothing.
     pub fn detach(&self) {
         let mut work = self.work.lock();
         work.detached = true;
@@ -145,8 +142,7 @@ impl Draft {
         }
     }
 
-    /// The number of names of the bytes: 0 after [`Draft::detach`], the attachment's after the commit, else unknown. Never waits
-    /// for a judgement.
+    /// The number of names of the bytes, from the detachment or the commit on; else unknown. Never waits for a judgement.
     pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>> {
         let Some(work) = self.work.try_lock() else { return Ok(None) };
         let id = match work.stage {
@@ -158,8 +154,7 @@ impl Draft {
         Ok(Some(lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
-    /// Drops refused bytes. If no writer was told of the refusal and the quarantine could not take the bytes, they stay staged for
-    /// the next start.
+    /// Drops refused bytes. They stay staged if no writer was told of the refusal and the quarantine could not take them.
     fn let_go(&self, drafts: &Drafts, stage: Stage, hearer: Hearer, refusal: &Refusal) {
         if hearer == Hearer::Writer || drafts.quarantine.find(refusal.id).is_some() {
             return;
@@ -200,8 +195,7 @@ impl Draft {
         }
     }
 
-    /// Ends a judgement that refused the bytes. The writer is told, unless the field hides it (`on_refuse`) and the quarantine has
-    /// the bytes.
+    /// Ends a judgement that refused the bytes. The field may hide that from the writer, if the quarantine has the bytes.
     fn refused(
         &self,
         drafts: &Drafts,

@@ -39,7 +39,7 @@ impl Draft {
         if offset <= work.contiguous {
             work.contiguous = work.contiguous.max(end);
         }
-        self.grew_to(end);
+        self.set_size(self.size().max(end));
         self.probe(drafts, &mut work, offset, data)?;
         Ok(data.len())
     }
@@ -78,8 +78,7 @@ impl Draft {
         Ok(())
     }
 
-    /// `fallocate`, except for the modes that move ranges. Space beyond the end is given back before the bytes are judged. A call
-    /// that fails leaves the draft as it was.
+    /// `fallocate`, except for the modes that move ranges. A call that fails leaves the draft as it was.
     pub fn allocate(
         &self,
         drafts: &Drafts,
@@ -149,12 +148,6 @@ impl Draft {
     fn note(&self, work: &Work) -> Note {
         let replaced = work.replaced.as_ref().map(Promise::id);
         Note { place: self.target.place.clone(), uid: self.author.uid, replaced }
-    }
-
-    fn grew_to(&self, end: u64) {
-        let mut shown = self.shown.lock();
-        shown.size = shown.size.max(end);
-        shown.changed();
     }
 }
 

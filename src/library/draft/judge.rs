@@ -34,8 +34,7 @@ impl Draft {
         }
     }
 
-    /// Judges space that is about to be allocated beyond the end, up to `end`. Only this call is refused: the bytes may still
-    /// fit.
+    /// Judges space that is about to be allocated up to `end`. A refusal is only of this call: the bytes may still fit.
     pub(super) fn judge_reserve(&self, drafts: &Drafts, end: u64) -> Result<()> {
         let refuse = |violation| drafts.refusals.refuse(&self.target, self.author, violation, None);
         Ok(self.fits(drafts, end).map_err(refuse)?)
@@ -82,8 +81,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Refuses the draft. Where the field hides refusals from writers (`on_refuse`), it takes the remaining bytes, and the close
-    /// moves all of them to the quarantine.
+    /// Refuses the draft now, or where the field hides refusals from writers, at the close.
     fn unfit(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Result<()> {
         match self.target.field.on_refuse {
             OnRefuse::Refuse => Err(self.refuse_early(drafts, work, violation)),

@@ -54,8 +54,7 @@ pub enum Start {
     Empty,
     /// The stored file was truncated to 0, and no byte has come since.
     Truncated,
-    /// The stored bytes (`open` without `O_TRUNC`). They are copied at the first change, and are open because the attachment may
-    /// be replaced and swept before that.
+    /// The stored bytes (`open` without `O_TRUNC`). They are open, since a sweep may delete them before the first change.
     Copy(Box<Attachment>, Arc<File>),
 }
 
@@ -165,8 +164,7 @@ impl Draft {
         work.condemned = Some(violation);
     }
 
-    /// The draft of an open scratch file that was renamed onto a field: committed as this attachment, or without one in the
-    /// quarantine.
+    /// The draft of an open scratch file that was renamed onto a field: committed as an attachment, or quarantined without one.
     pub fn promoted(
         target: Target,
         author: Author,
@@ -221,8 +219,7 @@ impl Draft {
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether the bytes were committed, were refused or did not fit, and none were written since. Never waits: false while they
-    /// are judged.
+    /// Whether the bytes were committed, were refused or did not fit, and none were written since. Never waits for a judgement.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
             !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
@@ -242,19 +239,12 @@ impl Draft {
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
     }
 
+    /// Sets the size, and marks mtime and ctime for update (POSIX, of a write).
     fn set_size(&self, size: u64) {
         let mut shown = self.shown.lock();
         shown.size = size;
-        shown.changed();
-    }
-}
-
-impl Shown {
-    /// Marks mtime and ctime for update (POSIX, of a write).
-    fn changed(&mut self) {
-        let now = Timestamp::now();
-        self.times.modified = now;
-        self.times.changed = now;
+        shown.times.modified = Timestamp::now();
+        shown.times.changed = shown.times.modified;
     }
 }
 

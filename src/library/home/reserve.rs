@@ -26,8 +26,7 @@ impl Reserve {
         Self { path }
     }
 
-    /// Does work that frees space in the end, or saves what would be lost. On a full disk it releases the reserve and tries once
-    /// more.
+    /// Does work that frees space in the end, or saves bytes. On a full disk it releases the reserve and tries once more.
     pub fn even_when_full<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         match work() {
             Err(Error::NoSpace) if self.release() => work(),

@@ -16,8 +16,7 @@ use crate::library::home::error::Error;
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
 
-/// How often a held lock is tried, and the pause between two tries: a daemon may be about to end, and a process that it starts
-/// holds its descriptors until `exec`.
+/// The tries and pauses for a held lock: a daemon may be about to end, and its child processes hold it until `exec`.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
@@ -29,8 +28,7 @@ pub(super) struct Site<'p> {
 }
 
 impl Site<'_> {
-    /// Makes the directory where it is missing (0700), and checks that no other user can enter it. Returns its path without
-    /// symbolic links.
+    /// Makes the directory where it is missing (0700), and closes it to other users. Returns its path without symbolic links.
     pub fn claim(self) -> Result<PathBuf, Error> {
         self.check_filesystem()?;
         if !self.path.exists() {

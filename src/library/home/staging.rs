@@ -163,8 +163,7 @@ impl Drop for Frozen {
     }
 }
 
-/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`: no field has a dot in its name. An item that does not
-/// fit into a file's name is cut short.
+/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`. Fields have no dots. A long item is cut short.
 fn file_name(number: u64, note: &Note) -> String {
     let Note { place, uid, replaced } = note;
     let replaced = replaced.map_or(0, |id| id.0);

@@ -36,9 +36,8 @@ impl Mark {
 }
 
 impl StoreDir {
-    /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. `blobs` is
-    /// the number of its blobs in the catalogue: above 0 the directory must be marked, since an unmarked one is a mountpoint
-    /// without its disk.
+    /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. An
+    /// unmarked directory is refused if the catalogue has `blobs` in the store: its disk is not mounted.
     pub fn open(library: &Identity, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
         Site { what: "store", path }.check_filesystem()?;
         if blobs > 0 && !path.join(MARK).exists() {
@@ -70,8 +69,7 @@ impl StoreDir {
         mark.is_some_and(|mark| library.is(&mark.library))
     }
 
-    /// Finds the directory of a store for reading, without a lock or a change. The directory may be absent if the catalogue
-    /// knows no blob of the store.
+    /// Finds the directory of a store for reading, without a lock or a change. It may be absent if `blobs` is 0.
     pub fn open_to_read(
         library: &Identity,
         name: &Name,

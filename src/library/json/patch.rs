@@ -24,8 +24,7 @@ use words::slot::Name;
 const MAX_KEY: usize = 240;
 /// The most bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
-/// The most values in a document. In memory each takes many times the two bytes of its text. A row of 10,000 items with
-/// some variants each has fewer.
+/// The most values in a document, which take much memory. A row of 10,000 items with some variants each has fewer.
 const MAX_VALUES: usize = 1 << 20;
 
 /// The reason why a patch is not applied.
@@ -117,8 +116,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Items by name, or objects with a name. Their order becomes that of the list; items that are not mentioned follow in their
-    /// own order.
+    /// Items by name, or objects with a name, in the new order of the list. Other items follow in their own order.
     fn list(&mut self, field: &Field, items: Vec<Value>) -> Result<(), Wrong> {
         let mut order = Vec::new();
         for value in items {
@@ -192,7 +190,7 @@ impl<'a> Patch<'a> {
             match key.as_str() {
                 // The first two may have changed by themselves since the document was read.
                 "thumbnails" | "url" | NAME => {}
-                "original_filename" => self.revisions.push(rename(place, value)?),
+                "original_filename" => self.revisions.push(rename(place, &value)?),
                 "attributes" => self.attributes(place, before, value)?,
                 fact @ ("key" | "hash" | "extension" | "content_type" | "length" | "width"
                 | "height" | "ratio" | "timestamp" | "reproducible" | "store_id"
@@ -276,15 +274,13 @@ impl<'a> Patch<'a> {
     }
 }
 
-fn rename(place: &Place, value: Value) -> Result<Revision, Wrong> {
-    match value {
-        Value::String(text)
-            if (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control) =>
-        {
-            Ok(Revision::Rename { place: place.clone(), original_filename: text })
-        }
-        _ => Err(wrong("`original_filename` is no name", "a name of 1 to 255 bytes")),
-    }
+fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {
+    let is_name =
+        |text: &&str| (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control);
+    let name = value.as_str().filter(is_name);
+    let name =
+        name.ok_or_else(|| wrong("`original_filename` is no name", "a name of 1 to 255 bytes"))?;
+    Ok(Revision::Rename { place: place.clone(), original_filename: name.to_owned() })
 }
 
 /// Merges a patch into a value (RFC 7396).

@@ -72,8 +72,7 @@ impl Expiry {
         ScratchStatus { files, bytes, next_expiry }
     }
 
-    /// Warns once of scratch with bytes that has less than a quarter of its life left. Called before [`Expiry::expire`]; it
-    /// makes a query 16 times in a life of scratch.
+    /// Warns once of scratch with bytes in the last quarter of its life. Makes a query 16 times in a life of scratch.
     pub fn warn(&self, now: Timestamp) -> Result<()> {
         let (until, step) = (now.minus(self.life / 4 * 3), self.life / 16);
         let from = {

@@ -78,8 +78,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Asks the catalogue about blobs that were put and never confirmed. Linked ones are confirmed now; the others become
-    /// reservations without a link.
+    /// Confirms blobs that were put and linked. Other pending ones become reservations without a link.
     fn recall(&self, now: Timestamp) -> Result<()> {
         for keys in self.stores.pending()?.chunks(BATCH) {
             let stored = self.reserve.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;

@@ -95,8 +95,7 @@ impl Trash {
         numbered_name(retired).ok_or(Error::Missing)
     }
 
-    /// The attachment that has a plain name on a day. An item may bring its own extension, so that two slots may ask for one
-    /// name: both are looked up.
+    /// The attachment with a plain name on a day. An item may have its own extension, so both readings of the name are tried.
     fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>> {
         for dashed in [name.split_extension().0, name.as_str()] {
             let first = self.catalog.first_retired(dashed, day.start())?;
@@ -130,8 +129,7 @@ fn number_of(stem: &str) -> Option<AttachmentId> {
     stem.rsplit_once('-')?.1.parse().ok().map(AttachmentId)
 }
 
-/// The slot with `-` for each `/`, and the extension with its dot: the item's own if it names the type of the stored bytes,
-/// else the usual one of that type.
+/// The slot with `-` for each `/`, and the extension with its dot: the item's own if it is right, else the type's usual one.
 fn parts(retired: &Retired) -> (String, String) {
     let media_type = &retired.attachment.content.media_type;
     let dashed = retired.slot.to_string().replace('/', "-");

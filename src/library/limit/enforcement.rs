@@ -28,8 +28,7 @@ pub struct Quotas {
 pub struct Room {
     /// Set if not even an empty file can be taken: the quota that is used up.
     pub full: Option<Excess>,
-    /// The most bytes that the file may have, and the quota that says so. None if no quota does, or if the stored bytes will not
-    /// be the sent ones: then only the close tells.
+    /// The most bytes that the file may have, and the quota that says so. None also if other bytes than the sent ones are stored.
     pub most: Option<(u64, Excess)>,
 }
 

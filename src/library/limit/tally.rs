@@ -25,8 +25,7 @@ struct Sums {
     accounts: HashMap<Account, u64>,
 }
 
-/// The bytes that one scratch file adds to the tally, until the last holder drops the charge: a file without a name counts until
-/// it is closed.
+/// The bytes that one scratch file adds to the tally, while it has a name or a holder of this charge.
 #[derive(Debug)]
 pub struct Charge {
     /// Guards all sums, so that two writers cannot both take what is left of a quota. Never held across I/O.

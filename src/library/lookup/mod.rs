@@ -28,8 +28,7 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// Declares the tables, fields and drop boxes of a configuration to the catalogue. `mount` fixes the access that a table
-    /// leaves open.
+    /// Declares a configuration's tables, fields and boxes to the catalogue. `mount` fixes the access that a table leaves open.
     pub fn declare(catalog: Arc<dyn Catalog>, schema: Schema, mount: Policy) -> Result<Self> {
         let (box_table, boxes) = table::declare_boxes(&*catalog, schema.boxes)?;
         let declare = |table| Table::declare(&*catalog, table, mount);
@@ -55,11 +54,6 @@ impl Lookup {
             let at = table.numbers.iter().position(|number| *number == id)?;
             Some((table, table.fields.get(at)?))
         })
-    }
-
-    /// The field of a slot, if it is still configured.
-    pub fn field_of(&self, slot: &Slot) -> Option<&Arc<Field>> {
-        self.table_named(slot.row.table.as_str())?.field(slot.field.as_str())
     }
 
     /// The internal table that drop boxes are rows of.
@@ -165,14 +159,6 @@ impl Lookup {
     pub fn fixed(&self, target: &Target) -> Fixed {
         let table = self.table_named(target.slot.row.table.as_str());
         table.map_or_else(Fixed::default, |table| table.files(&target.field))
-    }
-
-    /// The access that is fixed for a file at a place.
-    pub fn fixed_at(&self, place: &Place) -> Result<Fixed> {
-        let row = self.row_by_id(place.row)?;
-        let table = row.and_then(|row| self.table(row.table));
-        let field = |table: &Table| table.field(place.field.as_str()).map(|it| table.files(it));
-        Ok(table.and_then(field).unwrap_or_default())
     }
 
     /// Whether any table fixes an owner, group or mode.

@@ -59,8 +59,7 @@ impl Attributes {
         Ok(attributes)
     }
 
-    /// Sets or removes a foreign attribute. Returns whether it was there. More than [`MAX_BYTES`] in all are refused; the
-    /// refusal names the place that `meant` returns.
+    /// Sets or removes a foreign attribute. Returns whether it was there. A refusal names the place that `meant` returns.
     pub fn set(
         &self,
         id: AttachmentId,
@@ -84,8 +83,7 @@ impl Attributes {
         Ok(self.catalog.set_attribute(id, name, value, Timestamp::now())?)
     }
 
-    /// Sets or removes the source of an attachment. Returns whether there was one. An attachment without names keeps its
-    /// source.
+    /// Sets or removes the source of an attachment that has a name. Returns whether there was one.
     fn set_source(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool> {
         let attachment = self.lookup.attachment(id)?.ok_or(Error::Missing)?;
         let before = attachment.source.is_some();
@@ -115,7 +113,8 @@ impl Attributes {
         let asks = amendment.uid.or(amendment.gid).or(amendment.mode).is_some();
         if asks && self.lookup.fixes_something() {
             for place in self.lookup.places(id)? {
-                left = self.lookup.fixed_at(&place)?.leave(left);
+                let target = self.lookup.target_of(place)?;
+                left = target.map_or(left, |target| self.lookup.fixed(&target).leave(left));
             }
         }
         Ok(self.catalog.amend(id, left, Timestamp::now())?)

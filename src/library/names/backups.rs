@@ -3,10 +3,9 @@
 //! A backup is made under a temporary name and renamed when it is whole: an incomplete one displaces no file. The attachment keeps
 //! its name until the caller unlinks it.
 
-use std::fs::{self, File};
+use std::fs::{File, FileTimes};
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fd;
 use crate::fence::Fence;
@@ -16,7 +15,7 @@ use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::names::attributes::Attributes;
 use crate::library::refuse::Refusals;
-use crate::library::scratch::{Scratch, xattr};
+use crate::library::scratch::{Scratch, unique_name, xattr};
 use words::access::FILE_MODE;
 use words::attachment::{Access, ScratchId, Times};
 use words::author::Author;
@@ -25,9 +24,6 @@ use words::place::Folder;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
-
-/// Makes temporary names unique within one run; the time in them makes them unique over runs.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 pub struct Backups {
     pub(in crate::library) fence: Fence,
@@ -59,7 +55,9 @@ impl Backups {
         self.write(to, attachment.access.mode, length, |file| {
             fd::copy(&blob, file, length)?;
             xattr::set_all(file, &attributes);
-            set_times(file, attachment.times)?;
+            let Times { accessed, modified, .. } = attachment.times;
+            let times = FileTimes::new().set_accessed(accessed.into());
+            file.set_times(times.set_modified(modified.into()))?;
             // The attachment loses its name next, and then only this copy is left.
             self.fence.watch("a backup could not be synced", file.sync_all())
         })
@@ -104,14 +102,6 @@ impl Backups {
 }
 
 fn temporary_name() -> Name {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!(".{:x}-{number:x}.tmp", Timestamp::now().0);
+    let name = format!(".{}.tmp", unique_name(Timestamp::now()));
     Name::parse(&name).expect("hexadecimal digits make a name")
-}
-
-fn set_times(file: &File, times: Times) -> io::Result<()> {
-    let wanted = fs::FileTimes::new()
-        .set_accessed(times.accessed.into())
-        .set_modified(times.modified.into());
-    file.set_times(wanted)
 }

@@ -79,8 +79,7 @@ impl Links {
         self.finish(moved, target, author)
     }
 
-    /// Checks that the fixed owner and mode of the target can be applied. An attachment with other names keeps its owner and
-    /// mode, since the other names share them.
+    /// Checks that the fixed owner and mode of the target can be applied: other names of an attachment would share them.
     fn check_terms(
         &self,
         from: &Link,
@@ -103,8 +102,7 @@ impl Links {
         if back && stays(&from.attachment, terms.there) { Ok(()) } else { Err(Error::WouldChange) }
     }
 
-    /// Whether the target keeps its blobs in another store than the attachment's. Bytes in a store that is no longer configured
-    /// cannot be copied, and stay there.
+    /// Whether the target keeps its blobs in another store. An attachment in a store that is no longer configured stays there.
     fn changes_store(&self, attachment: &Attachment, target: &Target) -> Result<bool> {
         let here = attachment.blob.store;
         let there = self.store_names.of_field(&target.field)?;
@@ -190,9 +188,8 @@ impl Links {
         self.reserve.even_when_full(back)
     }
 
-    /// Gives an attachment of the trash a name again. It keeps its number and metadata, is judged by the slot's rules like a
-    /// move, and gets the owner and mode that are fixed there. Returns what was displaced. Errors: [`Error::Missing`] if it was
-    /// swept meanwhile.
+    /// Gives an attachment of the trash a name again. It keeps its number and metadata, and is judged like a move. Returns the
+    /// displaced attachment. Errors: [`Error::Missing`] if it was swept meanwhile.
     pub fn restore(
         &self,
         retired: &Retired,
@@ -202,7 +199,8 @@ impl Links {
     ) -> Result<Option<Attachment>> {
         // A field that is no longer configured has no rules; it held files.
         let unknown = Rules::file();
-        let field = self.lookup.field_of(&retired.slot);
+        let table = self.lookup.table_named(retired.slot.row.table.as_str());
+        let field = table.and_then(|table| table.field(retired.slot.field.as_str()));
         let source = field.map_or(&unknown, |field| &field.rules);
         self.check_transfer(&retired.attachment, source, target, author)?;
         let (id, to) = (retired.attachment.id, target.destination(collision));

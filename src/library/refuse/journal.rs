@@ -114,8 +114,7 @@ impl Journal {
         state.last
     }
 
-    /// Appends a refusal to the log and remembers it. `quarantine` says where the bytes are kept. A line that cannot be written
-    /// is a warning, never an error.
+    /// Appends a refusal to the log, with the place of kept bytes, and remembers it. A failed write is only a warning.
     pub fn record(
         &self,
         refusal: &Refusal,

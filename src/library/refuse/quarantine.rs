@@ -62,8 +62,7 @@ impl Quarantine {
         self.bounds
     }
 
-    /// Keeps the bytes of a refused file. Returns their path below the quarantine; none, with a warning in the log, if they
-    /// cannot be kept.
+    /// Keeps the bytes of a refused file. Returns their path below the quarantine; none, with a warning, on a failure.
     pub(in crate::library) fn keep(
         &self,
         refusal: &Refusal,

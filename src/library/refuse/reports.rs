@@ -17,8 +17,8 @@ use crate::library::scratch::report_name::{is_report, report_name};
 use words::access::Fixed;
 use words::attachment::Access;
 use words::author::Author;
-use words::place::{Folder, Place};
-use words::schema::{Collection, Report};
+use words::place::Folder;
+use words::schema::Report;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
@@ -35,8 +35,7 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// Writes the report of a refusal beside the refused name, if the field wants one. A failure is only logged: the user can find
-    /// the refusal elsewhere.
+    /// Writes the report of a refusal beside the refused name, if the field wants one. A failure is only logged.
     pub(super) fn report(&self, target: &Target, author: Author, line: &Line) {
         let Some((folder, name)) = beside(target) else { return };
         let fixed = Fixed { mode: Some(MODE), ..self.lookup.fixed(target) };
@@ -106,9 +105,6 @@ impl Reports {
 /// The folder and name of the report of an item, if its field wants reports.
 fn beside(target: &Target) -> Option<(Folder, Name)> {
     let Target { place, field, .. } = target;
-    if field.report != Report::Sidecar || field.collection == Collection::One {
-        return None;
-    }
-    let Place { item: Some(item), .. } = place else { return None };
+    let item = place.item.as_ref().filter(|_| field.report == Report::Sidecar)?;
     Some((place.folder(), report_name(item)?))
 }

@@ -102,8 +102,7 @@ impl Entries {
         old.map(|(id, _)| *id).collect()
     }
 
-    /// The refused file to delete next, if there are too many or they are too large. The newest stays; if it alone exceeds the
-    /// size, the others are not deleted for it.
+    /// The refused file to delete next, if there are too many or too large ones. The newest stays, however large.
     pub fn surplus(&self, bounds: Bounds) -> Option<(RefusalId, Bound)> {
         let used = self.used(Share::Refused);
         if used.files <= bounds.count as u64 && used.bytes <= bounds.bytes {

@@ -34,9 +34,6 @@ const SCRATCH_MODE: u32 = 0o600;
 /// The bits of that mode which `stat` shows.
 const OWNERS: u32 = 0o700;
 
-/// Makes file names unique within one run; the time in them makes them unique over runs.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
 /// The part of `stat` that the backing file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScratchStat {
@@ -111,8 +108,7 @@ impl Scratch {
         access: Access,
     ) -> Result<(ScratchRecord, File)> {
         let now = Timestamp::now();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let file_name = format!("{:x}-{number:x}", now.0);
+        let file_name = unique_name(now);
         let path = self.folder.join(&file_name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(SCRATCH_MODE);
@@ -257,6 +253,12 @@ impl Scratch {
     pub(super) fn path(&self, record: &ScratchRecord) -> PathBuf {
         self.folder.join(&record.file)
     }
+}
+
+/// A name that is unique within one run by its number, and over runs by its time.
+pub(super) fn unique_name(now: Timestamp) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{:x}-{:x}", now.0, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The access with the owner's bits alone.
