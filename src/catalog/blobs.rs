@@ -55,7 +55,7 @@ pub trait Blobs {
 pub enum Reservation {
     /// A new key, reserved: store the blob, then link it.
     New(BlobKey),
-    /// The bytes are stored under this key: link it. That fails with `Error::BlobGone` if a sweep is quicker.
+    /// The bytes are stored under this key: link it. That fails with `Error::BlobGone` if a sweep deletes it first.
     Stored(BlobKey),
 }
 

@@ -117,7 +117,7 @@ pub struct Published {
     pub displaced: Option<Attachment>,
 }
 
-/// Where a link goes: the slot, the name as a program wrote it, and what happens if the slot is taken.
+/// The destination of a link: the slot, the name as a program wrote it, and what happens if the slot is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'a> {
     pub place: &'a Place,

@@ -154,7 +154,7 @@ impl<'a> Patch<'a> {
     fn item(&mut self, field: &Field, item: &str, value: Value) -> Result<(), Wrong> {
         match value {
             Value::Null => {
-                // Nothing is there to be detached.
+                // An item that is not there needs no detaching.
                 if let Ok(link) = self.link(field, Some(item)) {
                     self.revisions.push(Revision::Detach(link.place.clone()));
                 }

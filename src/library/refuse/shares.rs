@@ -79,7 +79,7 @@ impl Entries {
         Some(kept)
     }
 
-    /// Whether there is room for one more. For a refused file there always is: others are deleted for it.
+    /// Whether there is room for an entry. A refused file always has room: others are deleted for it.
     pub fn has_room(&self, kept: &Kept, bounds: Bounds) -> bool {
         let share = Share::of(kept.rule);
         let (files, bytes) = match share {
