@@ -7,33 +7,28 @@ use words::digest::Digest;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-use super::error::Error;
+use super::error::Result;
 
 /// How long a reservation without a link counts as work in progress.
 pub const RESERVATION_SPAN: Duration = Duration::from_secs(3600);
 
 pub trait Blobs {
     /// The number of a blob store, from 1 on; 0 is the library's own. The first mention of a name adds the store. Idempotent.
-    fn store(&self, name: &Name) -> Result<StoreId, Error>;
+    fn store(&self, name: &Name) -> Result<StoreId>;
 
     /// Every store that was ever mentioned, by number, with what it holds. The library's own comes first.
-    fn stores(&self) -> Result<Vec<StoreRecord>, Error>;
+    fn stores(&self) -> Result<Vec<StoreRecord>>;
 
     /// Finds or makes a key for bytes with this digest in a store. A key that is reserved and not linked yet is given to one
     /// caller alone, since its blob may never be stored: a second caller gets another key. A crash forgets a reservation, and
     /// its number is never given out again.
-    fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp)
-    -> Result<Reservation, Error>;
+    fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation>;
 
-    /// Reads the keys that a crash left pending: reserves the unknown ones again at `now`, and returns those whose blobs count as
-    /// stored. Idempotent.
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error>;
+    /// Reserves unknown keys that a crash left pending again, and returns those whose blobs count as stored. Idempotent.
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>>;
 
     /// The number of bytes of each of these blobs; 0 for a blob that does not count as stored.
-    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error>;
-
-    /// Up to `limit` blobs that must be stored, by generation from above that of `after`: for checks.
-    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error>;
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>>;
 
     /// Makes one step of a sweep, which costs as much as `limit` is large, however large the catalogue is.
     ///
@@ -46,18 +41,13 @@ pub trait Blobs {
     ///   these may exceed the limit.
     ///
     /// No reservation finds a doomed blob. A repeated call also returns blobs doomed before that were not forgotten yet.
-    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error>;
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed>;
 
-    /// What [`Blobs::doom`] would doom. Changes nothing.
-    fn doomable(
-        &self,
-        retired: Timestamp,
-        reserved: Timestamp,
-        limit: usize,
-    ) -> Result<Doomed, Error>;
+    /// Returns what [`Blobs::doom`] would, and changes nothing.
+    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed>;
 
     /// Removes the records of doomed blobs, after their bytes were deleted. Idempotent; blobs that are not doomed stay.
-    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error>;
+    fn forget(&self, keys: &[BlobKey]) -> Result<()>;
 }
 
 /// Whether the bytes to be stored are stored already.
@@ -65,7 +55,7 @@ pub trait Blobs {
 pub enum Reservation {
     /// A new key, reserved: store the blob, then link it.
     New(BlobKey),
-    /// The bytes are stored under this key: link it. That fails with [`Error::BlobGone`] if a sweep is quicker.
+    /// The bytes are stored under this key: link it. That fails with `Error::BlobGone` if a sweep deletes it first.
     Stored(BlobKey),
 }
 
@@ -87,7 +77,7 @@ pub struct StoreRecord {
     pub bytes: u64,
 }
 
-/// What one step of a sweep has doomed.
+/// The outcome of one step of a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Doomed {
     /// Blobs to delete.

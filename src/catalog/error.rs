@@ -3,6 +3,8 @@
 use words::attachment::BlobKey;
 use words::quota::Excess;
 
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the name is taken")]
@@ -34,4 +36,11 @@ pub enum Error {
     Fenced(#[from] crate::fence::Fenced),
     #[error("the catalogue failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// An error of the engine, or of the file that it needs.
+    pub(super) fn engine(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Engine(error.into())
+    }
 }

@@ -39,17 +39,6 @@ pub trait Catalog:
 {
 }
 
-impl<T> Catalog for T where
-    T: Rows
-        + Slots
-        + Attachments
-        + Blobs
-        + Trash
-        + Variants
-        + Scratch
-        + Quotas
-        + Summary
-        + Send
-        + Sync
-{
-}
+impl Catalog for memory::Memory {}
+
+impl Catalog for sql::SqlCatalog {}

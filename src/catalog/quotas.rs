@@ -2,7 +2,7 @@
 
 use words::quota::{Account, Limits, Usage};
 
-use super::error::Error;
+use super::error::Result;
 
 pub trait Quotas {
     /// Sets the quotas. From now on nothing is published, shared or moved that would let an account grow above its quota. A
@@ -10,8 +10,5 @@ pub trait Quotas {
     fn limit(&self, limits: Limits);
 
     /// What an account is charged, see [`Usage`].
-    fn usage(&self, account: Account) -> Result<Usage, Error>;
-
-    /// All accounts that are charged for a file, tables before users, by number.
-    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error>;
+    fn usage(&self, account: Account) -> Result<Usage>;
 }

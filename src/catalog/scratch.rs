@@ -9,20 +9,20 @@ use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-use super::error::Error;
+use super::error::Result;
 
 pub trait Scratch {
-    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error>;
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>>;
 
-    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error>;
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>>;
 
     /// The scratch files of a directory, by number. Those of a row do not include those of its collections.
-    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error>;
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>>;
 
     /// The scratch files of all rows that were created before a time, by number.
-    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error>;
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>>;
 
-    /// Errors: [`Error::Taken`], [`Error::Missing`] if the row is gone.
+    /// Errors: `Error::Taken`, `Error::Missing` if the row is gone.
     fn add_scratch(
         &self,
         folder: &Folder,
@@ -30,10 +30,10 @@ pub trait Scratch {
         file: &str,
         access: Access,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error>;
+    ) -> Result<ScratchRecord>;
 
     /// Renames a scratch file, also into another directory. Returns the record that was displaced, as it was.
-    /// Errors: [`Error::Taken`], [`Error::Missing`].
+    /// Errors: `Error::Taken`, `Error::Missing`.
     fn rename_scratch(
         &self,
         id: ScratchId,
@@ -41,28 +41,24 @@ pub trait Scratch {
         name: &Name,
         collision: Collision,
         now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error>;
+    ) -> Result<Option<ScratchRecord>>;
 
-    /// Changes owner or mode. Its times are those of the file itself. Errors: [`Error::Missing`].
+    /// Changes owner or mode. Its times are those of the file itself. Errors: `Error::Missing`.
     fn amend_scratch(
         &self,
         id: ScratchId,
         amendment: Amendment,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error>;
+    ) -> Result<ScratchRecord>;
 
     /// Removes a record, and returns it if it existed. The caller deletes the file.
-    fn remove_scratch(&self, id: ScratchId, now: Timestamp)
-    -> Result<Option<ScratchRecord>, Error>;
+    fn remove_scratch(&self, id: ScratchId, now: Timestamp) -> Result<Option<ScratchRecord>>;
 
-    /// Marks a file of a drop box as waiting to be processed. Errors: [`Error::Missing`].
-    fn offer(&self, id: ScratchId) -> Result<(), Error>;
-
-    /// Up to `limit` waiting files of drop boxes, by number above `after`.
-    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error>;
+    /// Marks a file of a drop box as waiting to be processed. Errors: `Error::Missing`.
+    fn offer(&self, id: ScratchId) -> Result<()>;
 
     /// Adds a row for a file of a drop box, and notes the row in the file's record.
-    /// Errors: [`Error::Taken`] if the row exists, [`Error::Missing`].
+    /// Errors: `Error::Taken` if the row exists, `Error::Missing`.
     fn enrol(
         &self,
         id: ScratchId,
@@ -70,9 +66,9 @@ pub trait Scratch {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error>;
+    ) -> Result<RowRecord>;
 
-    /// Notes that a file with these bytes was processed: it waits no more until it is offered again.
-    /// Errors: [`Error::Missing`].
-    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error>;
+    /// Notes that a file with these bytes was processed. It no longer waits, until it is offered again.
+    /// Errors: `Error::Missing`.
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<()>;
 }

@@ -11,35 +11,31 @@ use words::place::Place;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-use super::error::Error;
+use super::error::{Error, Result};
 
-/// How long an unlinked item's position is kept. Many programs delete a file first and write it again then.
+/// How long an unlinked item's position is kept, for programs that delete a file and then write it again.
 pub const VACANCY: Duration = Duration::from_secs(60);
 
 pub trait Slots {
     /// The link at a slot. One query.
-    fn find(&self, place: &Place) -> Result<Option<Link>, Error>;
+    fn find(&self, place: &Place) -> Result<Option<Link>>;
 
     /// The links of a row, by field name; those of a collection by position.
-    fn links(&self, row: RowId) -> Result<Vec<Link>, Error>;
+    fn links(&self, row: RowId) -> Result<Vec<Link>>;
 
     /// The links of a row's fields that hold one file, by field name. One query.
-    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error>;
+    fn singles(&self, row: RowId) -> Result<Vec<Link>>;
 
     /// The items of a collection by position: in the order in which they arrived, or as [`Revision::Arrange`] put them.
-    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error>;
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>>;
 
     /// The number of items in a collection.
-    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error>;
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64>;
 
     /// Makes several changes to a row in one transaction, in this order. Returns the attachments that lost a link, with
     /// `links` as it is afterwards. Errors: [`Error::Missing`] if the row or a slot that a revision names does not exist.
-    fn revise(
-        &self,
-        row: RowId,
-        revisions: &[Revision],
-        now: Timestamp,
-    ) -> Result<Vec<Attachment>, Error>;
+    fn revise(&self, row: RowId, revisions: &[Revision], now: Timestamp)
+    -> Result<Vec<Attachment>>;
 
     /// Links a new attachment at a slot, and unlinks the attachment that was there. A replaced item keeps its position. A new
     /// item comes last, or where it was if it was unlinked within [`VACANCY`]. The reserved blobs count as stored from here on.
@@ -49,7 +45,7 @@ pub trait Slots {
     ///
     /// A blob's content is what its first publication said.
     /// Errors: [`Error::BlobGone`] if a sweep has taken a blob, [`Error::Missing`] if the row is gone, [`Error::Quota`].
-    fn publish(&self, publication: &Publication) -> Result<Published, Error>;
+    fn publish(&self, publication: &Publication) -> Result<Published>;
 
     /// Adds a link to an attachment, with the access that the slot fixes. An attachment without links comes back from the
     /// trash. Returns the attachment that was displaced. If the slot holds this attachment already, only the written name
@@ -60,21 +56,15 @@ pub trait Slots {
         to: Destination,
         fixed: Fixed,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error>;
+    ) -> Result<Option<Attachment>>;
 
     /// Undoes an unlink of a moment ago: links the attachment at its slot again, without a look at quotas.
     /// Errors: [`Error::Taken`], [`Error::Missing`].
-    fn put_back(
-        &self,
-        id: AttachmentId,
-        to: &Place,
-        written: &Name,
-        now: Timestamp,
-    ) -> Result<(), Error>;
+    fn put_back(&self, id: AttachmentId, to: &Place, written: &Name, now: Timestamp) -> Result<()>;
 
     /// Removes a link. An attachment without links counts as retired since `now`, and a sweep removes it later.
     /// Returns the attachment with `links` as it is afterwards, or `None` if the slot was free.
-    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error>;
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>>;
 
     /// Moves a link to another slot. The attachment keeps its number and gets the access that the slot fixes. An item keeps
     /// its position if it is renamed within its collection onto a free name. One that replaces another gets that one's
@@ -90,13 +80,13 @@ pub trait Slots {
         to: Destination,
         terms: Terms,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error>;
+    ) -> Result<Option<Attachment>>;
 
     /// Moves a link as [`Slots::move_link`] does, and its attachment to blobs in another store, which count as stored from
     /// here on. A sweep removes the old blobs, with their variants.
     /// Errors: those of `move_link`; [`Error::Shared`] if the attachment has other links; [`Error::BlobGone`] of a new key that
     /// a sweep has taken, or of an old key whose bytes differ from those of the new one.
-    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error>;
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>>;
 }
 
 /// A new attachment for a slot.
@@ -127,7 +117,7 @@ pub struct Published {
     pub displaced: Option<Attachment>,
 }
 
-/// Where a link goes: the slot, the name as a program wrote it, and what happens if the slot is taken.
+/// The destination of a link: the slot, the name as a program wrote it, and what happens if the slot is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'a> {
     pub place: &'a Place,
@@ -162,7 +152,7 @@ impl Rehoming {
     }
 
     /// Fails unless the attachment has no other link, and the new blobs have the bytes of the old ones.
-    pub(super) fn check(&self, moved: &Attachment) -> Result<(), Error> {
+    pub(super) fn check(&self, moved: &Attachment) -> Result<()> {
         if moved.links != 1 {
             return Err(Error::Shared);
         }
@@ -176,15 +166,14 @@ impl Rehoming {
     }
 }
 
-/// One change to the metadata of a row.
+/// A change to the metadata of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
     /// Changes nothing, and fails with [`Error::Missing`] unless this attachment is linked there.
     Require { place: Place, id: AttachmentId },
     /// Removes the link, as [`Slots::unlink`] does.
     Detach(Place),
-    /// Puts the named items of a collection first, in this order. The other items follow in the order that they had. Names of
-    /// items that do not exist are ignored.
+    /// Puts the named items of a collection first, in this order, and the others after them in theirs. Unknown names are ignored.
     Arrange { field: Name, order: Vec<Name> },
     /// Changes the name that the client sent with the file.
     Rename { place: Place, original_filename: String },

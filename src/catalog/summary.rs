@@ -1,9 +1,9 @@
 //! The summary: the totals of the catalogue, and a count that moves with every change.
 
-use super::error::Error;
+use super::error::Result;
 
 pub trait Summary {
-    fn totals(&self) -> Result<Totals, Error>;
+    fn totals(&self) -> Result<Totals>;
 
     /// A number that grows with each change, and now and then without one: as long as it stays, every answer stays. None where
     /// another process may change the catalogue. Costs no query.

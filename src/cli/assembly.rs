@@ -85,7 +85,7 @@ fn check(config: &Config, home: &Home, loss: Loss) -> Result<Option<BlobKey>, Er
         last = last.into_iter().chain(found).max_by_key(|key: &BlobKey| key.generation);
     }
     // The catalogue is read after the blobs, because a running daemon may be storing more of them.
-    let known = sqlite::check(&home.catalog(), loss)?.last_blob;
+    let known = sqlite::check(&home.catalog(), loss)?;
     match last.filter(|key| key.generation > known) {
         Some(key) if loss == Loss::Refused => {
             Err(home::Error::CatalogOlder { path: home.root().to_owned(), key }.into())

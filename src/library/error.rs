@@ -10,6 +10,8 @@ use words::quota::Excess;
 use words::refusal::Refusal;
 use words::variant::Variant;
 
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -39,11 +41,7 @@ pub enum Error {
     #[error("the image pipeline failed")]
     Pipeline(#[source] pipeline::Error),
     #[error("cannot {action}")]
-    Io {
-        action: &'static str,
-        #[source]
-        source: io::Error,
-    },
+    Io { action: &'static str, source: io::Error },
     #[error("variant {variant} of blob {original} cannot be rendered: {fact}")]
     Unrendered { original: BlobKey, variant: Variant, fact: String },
 }

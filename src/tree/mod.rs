@@ -4,13 +4,6 @@
 //! tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles, open drafts with
 //! their owners, and for the time of one `open` the redirection of a writer to its draft.
 
-/// Builds a part from the parts that it names, in variables of the same names, and its own state.
-macro_rules! part {
-    ($type:ident: $($part:ident),* $(; $own:ident: $value:expr)?) => {
-        std::sync::Arc::new($type { $($part: $part.to_owned(),)* $($own: $value)? })
-    };
-}
-
 pub mod activity;
 mod bounded;
 mod error;

@@ -135,7 +135,7 @@ fn an_item_that_comes_back_in_time_has_its_position_again(catalog: &dyn Catalog)
     rename(&photo("c"), &out, "avatar", 9);
     rename(&out, &photo("c"), "c", 9);
     assert_eq!(order(catalog, user), ["c", "a", "b", "new"]);
-    // An item that is made under the old name of one that was renamed is a new one.
+    // An item under the old name of a renamed one is new.
     rename(&photo("a"), &photo("z"), "z", 9);
     publish(catalog, &photo("a"), "newest", 9);
     assert_eq!(order(catalog, user), ["c", "z", "b", "new", "a"]);

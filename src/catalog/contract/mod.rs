@@ -23,13 +23,14 @@ use crate::catalog::sql::SqlCatalog;
 use crate::catalog::sqlite::Sqlite;
 use words::access::Fixed;
 use words::attachment::{
-    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, StoreId, Times,
+    Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, StoreId, TableId, Times,
 };
 use words::digest::Digest;
 use words::dimensions::Dimensions;
 use words::link::Collision;
 use words::media_type::MediaType;
 use words::place::Place;
+use words::quota::{Account, Usage};
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -131,6 +132,14 @@ pub(super) fn share(catalog: &dyn Catalog, id: AttachmentId, place: &Place, now:
     let to = destination(place, &place.field, Collision::Refuse);
     let displaced = catalog.share(id, to, Fixed::default(), at(now)).expect("shared");
     assert_eq!(displaced, None);
+}
+
+/// The usage of each account that is charged for anything: of the first tables, and of the users in these tests.
+pub(super) fn usages(catalog: &dyn Catalog) -> Vec<(Account, Usage)> {
+    let users = [0, 1, 2, ACCESS.uid].map(Account::Uid);
+    let accounts = (0..9).map(TableId).map(Account::Table).chain(users);
+    let usages = accounts.map(|account| (account, catalog.usage(account).expect("a usage")));
+    usages.filter(|(_, usage)| *usage != Usage::default()).collect()
 }
 
 fn is_new(reservation: Reservation) -> Option<BlobKey> {

@@ -13,7 +13,7 @@ laws! {
     scratch_is_renamed_across_rows
     old_scratch_is_found_in_any_row
     scratch_of_a_collection_is_not_scratch_of_its_row
-    an_offered_file_is_listed_until_it_is_taken
+    an_offered_file_waits_until_it_is_taken
     a_row_is_added_for_a_file_and_noted_there_or_neither
 }
 
@@ -88,17 +88,16 @@ fn scratch_of_a_collection_is_not_scratch_of_its_row(catalog: &dyn Catalog) {
     );
 }
 
-fn an_offered_file_is_listed_until_it_is_taken(catalog: &dyn Catalog) {
+fn an_offered_file_waits_until_it_is_taken(catalog: &dyn Catalog) {
     let (a, b) = (scratch(catalog, "a"), scratch(catalog, "b"));
     let offered = || {
-        let found = catalog.offered(ScratchId(0), 9).unwrap();
-        found.into_iter().map(|it| it.id).collect::<Vec<_>>()
+        let found = catalog.scratches(&a.folder).unwrap();
+        found.into_iter().filter(|it| it.arrival.waiting).map(|it| it.id).collect::<Vec<_>>()
     };
     assert_eq!((offered(), a.arrival), (Vec::new(), Arrival::default()));
     catalog.offer(b.id).unwrap();
     catalog.offer(a.id).unwrap();
     assert_eq!(offered(), [a.id, b.id]);
-    assert_eq!(catalog.offered(a.id, 9).unwrap().len(), 1);
     let bytes = Digest::of(b"a");
     catalog.take(a.id, bytes).unwrap();
     assert_eq!(offered(), [b.id]);

@@ -1,8 +1,8 @@
 //! Attachments in memory: their access, attributes, and count of links.
 
 use super::{Memory, Retirement, State};
-use crate::catalog::Error;
 use crate::catalog::attachments::Attachments;
+use crate::catalog::error::{Error, Result};
 use words::access::Fixed;
 use words::attachment::{Amendment, Attachment, AttachmentId};
 use words::link::Link;
@@ -12,29 +12,24 @@ use words::slot::{Row, Slot};
 use words::timestamp::Timestamp;
 
 impl Attachments for Memory {
-    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+    fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>> {
         Ok(self.state("attachment").attachment(id))
     }
 
-    fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
+    fn places(&self, id: AttachmentId) -> Result<Vec<Place>> {
         let state = self.state("places");
         let links = state.links.iter().filter(|(_, linked)| linked.attachment == id);
         Ok(links.map(|(place, _)| place.clone()).collect())
     }
 
-    fn amend(
-        &self,
-        id: AttachmentId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<Attachment, Error> {
+    fn amend(&self, id: AttachmentId, amendment: Amendment, now: Timestamp) -> Result<Attachment> {
         let mut state = self.state("amend");
         let entry = state.attachments.get_mut(&id).ok_or(Error::Missing)?;
         amendment.apply(&mut entry.attachment.access, &mut entry.attachment.times, now);
         Ok(entry.attachment.clone())
     }
 
-    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    fn attributes(&self, id: AttachmentId) -> Result<Vec<(String, Vec<u8>)>> {
         let state = self.state("attributes");
         let attributes = state.attachments.get(&id).map(|entry| entry.attributes.clone());
         Ok(attributes.unwrap_or_default().into_iter().collect())
@@ -46,7 +41,7 @@ impl Attachments for Memory {
         name: &str,
         value: Option<&[u8]>,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool> {
         self.state("set_attribute").set_attribute(id, name, value, now)
     }
 }
@@ -62,7 +57,7 @@ impl State {
         name: &str,
         value: Option<&[u8]>,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool> {
         let entry = self.attachments.get_mut(&id).ok_or(Error::Missing)?;
         let before = match value {
             Some(value) => entry.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
@@ -74,7 +69,7 @@ impl State {
         Ok(before)
     }
 
-    /// Counts one link more. A retired attachment is retired no more.
+    /// Adds a link to the count. A retired attachment is no longer retired.
     pub(super) fn gain_link(&mut self, id: AttachmentId, now: Timestamp) {
         if let Some(entry) = self.attachments.get_mut(&id) {
             entry.attachment.links += 1;
@@ -83,7 +78,7 @@ impl State {
         }
     }
 
-    /// Counts one link less. An attachment without links is retired, with the slot and the written name of its last link.
+    /// Takes a link off the count. An attachment without links is retired, with the slot and the written name of its last link.
     pub(super) fn lose_link(&mut self, link: &Link, now: Timestamp) -> Option<Attachment> {
         let retirement = self.retirement(link, now);
         let entry = self.attachments.get_mut(&link.attachment.id)?;

@@ -1,8 +1,8 @@
 //! Blobs and stores in memory: keys are reserved, blobs are stored, doomed and forgotten.
 
 use super::{Blob, Entry, Memory, Retirement, State, next};
-use crate::catalog::Error;
 use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
+use crate::catalog::error::{Error, Result};
 use words::attachment::{BlobKey, Content, StoreId};
 use words::digest::Digest;
 use words::retired::Orphan;
@@ -10,13 +10,13 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Blobs for Memory {
-    fn store(&self, name: &Name) -> Result<StoreId, Error> {
+    fn store(&self, name: &Name) -> Result<StoreId> {
         let state = &mut *self.state("store");
         let add = || StoreId(next(&mut state.last.store));
         Ok(*state.stores.entry(name.clone()).or_insert_with(add))
     }
 
-    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
         let state = self.state("stores");
         let named = state.stores.iter().map(|(name, id)| (*id, Some(name.clone())));
         let mut all: Vec<_> = named.chain([(StoreId::default(), None)]).collect();
@@ -24,14 +24,9 @@ impl Blobs for Memory {
         Ok(all.into_iter().map(|(id, name)| state.store_record(id, name)).collect())
     }
 
-    fn reserve(
-        &self,
-        store: StoreId,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Reservation, Error> {
+    fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation> {
         let mut state = self.state("reserve");
-        let is_same = |blob: &Blob| blob.store == store && blob.digest == digest;
+        let is_same = |blob: &Blob| (blob.key.store, blob.key.digest) == (store, digest);
         let stored = state.keys(|blob| is_same(blob) && blob.is_live());
         if let Some(key) = stored.first() {
             return Ok(Reservation::Stored(*key));
@@ -42,7 +37,7 @@ impl Blobs for Memory {
         Ok(Reservation::New(key))
     }
 
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>> {
         let state = &mut *self.state("recall");
         for &key in pending {
             state.blobs.entry(key.generation).or_insert(Blob::reserved(key, now));
@@ -52,33 +47,20 @@ impl Blobs for Memory {
         Ok(pending.iter().filter(is_stored).copied().collect())
     }
 
-    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>> {
         let state = self.state("lengths");
         Ok(keys.iter().map(|key| state.length(*key)).collect())
     }
 
-    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
-        let after = after.map_or(0, |key| key.generation);
-        let mut keys = self.state("blobs_after").keys(Blob::is_live);
-        keys.retain(|key| key.generation > after);
-        keys.truncate(limit);
-        Ok(keys)
-    }
-
-    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
         Ok(self.state("doom").doom(retired, reserved, limit))
     }
 
-    fn doomable(
-        &self,
-        retired: Timestamp,
-        reserved: Timestamp,
-        limit: usize,
-    ) -> Result<Doomed, Error> {
+    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
         Ok(self.state("doomable").clone().doom(retired, reserved, limit))
     }
 
-    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
+    fn forget(&self, keys: &[BlobKey]) -> Result<()> {
         let mut state = self.state("forget");
         for key in keys {
             if state.blob(*key).is_some_and(|blob| blob.doomed) {
@@ -99,8 +81,7 @@ impl Memory {
 
 impl Blob {
     fn reserved(key: BlobKey, now: Timestamp) -> Self {
-        let BlobKey { store, digest, .. } = key;
-        Self { store, digest, reserved: now, idle: true, doomed: false, stored: None }
+        Self { key, reserved: now, idle: true, doomed: false, stored: None }
     }
 
     /// Whether it counts as stored.
@@ -111,18 +92,12 @@ impl Blob {
 
 impl State {
     fn blob(&self, key: BlobKey) -> Option<&Blob> {
-        self.blobs.get(&key.generation).filter(|blob| blob.digest == key.digest)
+        self.blobs.get(&key.generation).filter(|blob| blob.key.digest == key.digest)
     }
 
     /// The keys of some blobs, by generation.
     fn keys(&self, wanted: impl Fn(&Blob) -> bool) -> Vec<BlobKey> {
-        let found = self.blobs.iter().filter(|(_, blob)| wanted(blob));
-        let key = |(&generation, &Blob { store, digest, .. }): (&u64, &Blob)| BlobKey {
-            store,
-            digest,
-            generation,
-        };
-        found.map(key).collect()
+        self.blobs.values().filter(|blob| wanted(blob)).map(|blob| blob.key).collect()
     }
 
     pub(super) fn length(&self, key: BlobKey) -> u64 {
@@ -131,7 +106,7 @@ impl State {
     }
 
     fn store_record(&self, id: StoreId, name: Option<Name>) -> StoreRecord {
-        let live = self.blobs.values().filter(|blob| blob.store == id && blob.is_live());
+        let live = self.blobs.values().filter(|blob| blob.key.store == id && blob.is_live());
         let lengths: Vec<_> =
             live.filter_map(|blob| blob.stored.as_ref()).map(|(_, it)| it.length).collect();
         let blobs = u64::try_from(lengths.len()).unwrap_or(u64::MAX);
@@ -139,13 +114,12 @@ impl State {
     }
 
     /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
-    pub(super) fn require_blob(&self, key: BlobKey) -> Result<(), Error> {
+    pub(super) fn require_blob(&self, key: BlobKey) -> Result<()> {
         let exists = self.blob(key).is_some_and(|blob| !blob.doomed);
         if exists { Ok(()) } else { Err(Error::BlobGone(key)) }
     }
 
-    /// Marks a blob as used. The first time also notes what it holds, and when it was stored: at `now`, or if that is not
-    /// given, when it was reserved.
+    /// Marks a blob as used. The first time notes its content, and when it was stored: at `now`, or when it was reserved.
     pub(super) fn claim(&mut self, key: BlobKey, content: &Content, now: Option<Timestamp>) {
         if let Some(blob) = self.blobs.get_mut(&key.generation) {
             blob.idle = false;
@@ -198,10 +172,10 @@ impl State {
 
     /// Blobs that were never linked, or that have lost their last use as a variant or an original, the oldest first.
     fn idle(&self, reserved: Timestamp, limit: usize) -> Vec<BlobKey> {
-        let mut found = self.keys(|blob| blob.idle && blob.reserved <= reserved && !blob.doomed);
-        found.sort_by_key(|key| self.blobs.get(&key.generation).map(|blob| blob.reserved));
-        found.truncate(limit);
-        found
+        let idle = |blob: &&Blob| blob.idle && blob.reserved <= reserved && !blob.doomed;
+        let mut found: Vec<_> = self.blobs.values().filter(idle).collect();
+        found.sort_by_key(|blob| blob.reserved);
+        found.into_iter().take(limit).map(|blob| blob.key).collect()
     }
 
     /// Retired attachments whose time is over, the oldest first.
@@ -242,7 +216,7 @@ impl State {
         self.attachments.values().any(|entry| blobs_of(entry).any(|blob| blob == key))
     }
 
-    /// Whether another blob has it as a variant.
+    /// Whether the blob is a variant of another one.
     fn is_rendered(&self, key: BlobKey) -> bool {
         self.variants.values().any(|found| found.blob == key && found.original != key)
     }

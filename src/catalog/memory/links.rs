@@ -1,10 +1,10 @@
 //! The links of slots in memory: found, added, moved and removed.
 
 use super::{Linked, State};
-use crate::catalog::Error;
-use crate::catalog::slots::{Destination, VACANCY};
+use crate::catalog::error::{Error, Result};
+use crate::catalog::slots::{Destination, Rehoming, VACANCY};
 use words::access::{Fixed, Terms};
-use words::attachment::{Attachment, AttachmentId, RowId};
+use words::attachment::{Attachment, AttachmentId, Original, RowId};
 use words::link::{Collision, Link};
 use words::place::Place;
 use words::slot::Name;
@@ -36,7 +36,7 @@ impl State {
         to: Destination,
         fixed: Fixed,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         self.attachment(id).ok_or(Error::Missing)?;
         self.require_row(to.place.row)?;
         let there = self.find_displaced(to)?;
@@ -63,7 +63,7 @@ impl State {
         to: Destination,
         terms: Terms,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         let moved = self.find(from).ok_or(Error::Missing)?;
         self.require_row(to.place.row)?;
         let id = moved.attachment.id;
@@ -96,8 +96,42 @@ impl State {
         }
     }
 
+    /// Moves a link, and its attachment to blobs in another store.
+    pub(super) fn rehome(&mut self, rehoming: &Rehoming) -> Result<Option<Attachment>> {
+        let Rehoming { from, blob, original, now, .. } = rehoming;
+        let moved = self.find(from).ok_or(Error::Missing)?.attachment;
+        rehoming.check(&moved)?;
+        let old_original = moved.original.as_ref().map(|original| original.blob);
+        let mut after = self.clone();
+        let displaced = after.move_link(from, rehoming.destination(), rehoming.terms(), *now)?;
+        let contents = moved.original.as_ref().map(|original| &original.content);
+        for (key, content) in original.iter().zip(contents).chain([(blob, &moved.content)]) {
+            after.require_blob(*key)?;
+            after.claim(*key, content, Some(*now));
+        }
+        after.set_blobs(rehoming, &moved);
+        for old in old_original.iter().chain([&moved.blob]) {
+            after.release(*old);
+        }
+        *self = after;
+        Ok(displaced)
+    }
+
+    fn set_blobs(&mut self, rehoming: &Rehoming, moved: &Attachment) {
+        let content = self.stored_content(rehoming.blob, &moved.content);
+        let original = moved.original.clone().zip(rehoming.original).map(|(old, blob)| {
+            let content = self.stored_content(blob, &old.content);
+            Box::new(Original { blob, content })
+        });
+        if let Some(entry) = self.attachments.get_mut(&moved.id) {
+            entry.attachment.blob = rehoming.blob;
+            entry.attachment.content = content;
+            entry.attachment.original = original;
+        }
+    }
+
     /// The link at a destination. Fails if the collision does not allow one there, or needs one.
-    fn find_displaced(&self, to: Destination) -> Result<Option<Link>, Error> {
+    fn find_displaced(&self, to: Destination) -> Result<Option<Link>> {
         match (self.find(to.place), to.collision) {
             (Some(_), Collision::Refuse) => Err(Error::Taken),
             (None, Collision::Exchange) => Err(Error::Missing),
@@ -105,7 +139,7 @@ impl State {
         }
     }
 
-    /// Links an attachment at a place, in place of the link that is there. That link's position stays. A new item gets the
+    /// Links an attachment at a place, instead of the link that is there. That link's position stays. A new item gets the
     /// position that it had within [`VACANCY`], or the last one.
     pub(super) fn put_link(
         &mut self,

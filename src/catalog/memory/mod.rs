@@ -6,8 +6,6 @@ mod attachments;
 mod blobs;
 mod links;
 mod quotas;
-mod rehome;
-mod revise;
 mod rows;
 mod scratch;
 mod slots;
@@ -23,7 +21,6 @@ use words::attachment::{
     Attachment, AttachmentId, BlobKey, Content, FieldId, RowId, ScratchId, StoreId, TableId,
     VariantId,
 };
-use words::digest::Digest;
 use words::place::Place;
 use words::quota::Limits;
 use words::retired::Orphan;
@@ -113,17 +110,15 @@ struct Last {
 
 #[derive(Clone)]
 struct Blob {
-    store: StoreId,
-    digest: Digest,
+    key: BlobKey,
     reserved: Timestamp,
     /// Whether it was never linked, or has lost its last use as a variant or an original.
     idle: bool,
     doomed: bool,
-    /// When it was stored, and what it holds.
+    /// When it was stored, and its content.
     stored: Option<(Timestamp, Content)>,
 }
 
-/// An attachment, and what else is known of it.
 #[derive(Clone)]
 struct Entry {
     attachment: Attachment,
@@ -131,7 +126,7 @@ struct Entry {
     attributes: BTreeMap<String, Vec<u8>>,
 }
 
-/// When an attachment lost its last link, and which that was.
+/// The last link of an attachment, and when that was lost.
 #[derive(Clone)]
 struct Retirement {
     at: Timestamp,
@@ -140,12 +135,11 @@ struct Retirement {
     orphan: Orphan,
 }
 
-/// What is linked at a place.
 #[derive(Clone)]
 struct Linked {
     written: Name,
     attachment: AttachmentId,
-    /// In a collection, items follow one another by it; 0 elsewhere.
+    /// The order of items in a collection; 0 elsewhere.
     position: u64,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Memory, State};
-use crate::catalog::Error;
+use crate::catalog::error::Result;
 use crate::catalog::quotas::Quotas;
 use words::access::Terms;
 use words::attachment::RowId;
@@ -15,12 +15,8 @@ impl Quotas for Memory {
         self.state("limit").limits = limits;
     }
 
-    fn usage(&self, account: Account) -> Result<Usage, Error> {
+    fn usage(&self, account: Account) -> Result<Usage> {
         Ok(self.state("usage").usage(account))
-    }
-
-    fn usages(&self) -> Result<Vec<(Account, Usage)>, Error> {
-        Ok(self.state("usages").usages().into_iter().collect())
     }
 }
 
@@ -44,8 +40,7 @@ impl State {
         usages
     }
 
-    /// The accounts that a move may let grow: both tables, since an exchange moves both ways, and the owners that the slots
-    /// fix.
+    /// The accounts that a move may let grow: both tables, since an exchange moves both ways, and the owners that slots fix.
     pub(super) fn accounts_of_move(
         &self,
         from: &Place,
@@ -60,8 +55,8 @@ impl State {
     pub(super) fn within<T>(
         &mut self,
         accounts: &[Option<Account>],
-        change: impl FnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        change: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let limits = self.limits.clone();
         let limited = accounts.iter().flatten().filter(|it| limits.of(**it).limits_attachments());
         let before: Vec<_> = limited.map(|account| (*account, self.usage(*account))).collect();

@@ -1,7 +1,7 @@
 //! Tables, fields and rows in memory.
 
 use super::{Memory, State, next};
-use crate::catalog::Error;
+use crate::catalog::error::{Error, Result};
 use crate::catalog::rows::Rows;
 use words::attachment::{Access, Amendment, FieldId, RowId, TableId, Times};
 use words::link::Collision;
@@ -15,13 +15,13 @@ use words::timestamp::Timestamp;
 const MAX_NUMBER: u64 = u64::MAX >> 1;
 
 impl Rows for Memory {
-    fn table(&self, name: &Name) -> Result<TableId, Error> {
+    fn table(&self, name: &Name) -> Result<TableId> {
         let state = &mut *self.state("table");
         let add = || TableId(next(&mut state.last.table));
         Ok(*state.tables.entry(name.clone()).or_insert_with(add))
     }
 
-    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId> {
         let state = &mut *self.state("field");
         state.require_table(table)?;
         let add = || (FieldId(next(&mut state.last.field)), orphan);
@@ -30,21 +30,21 @@ impl Rows for Memory {
         Ok(field.0)
     }
 
-    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>> {
         Ok(self.state("row").find_row(table, name).cloned())
     }
 
-    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>> {
         Ok(self.state("row_by_id").rows.get(&row).cloned())
     }
 
-    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>> {
         let state = self.state("rows");
         let later = state.rows.values().filter(|row| row.table == table && row.id > after);
         Ok(later.take(limit).cloned().collect())
     }
 
-    fn largest_number(&self, table: TableId, prefix: &str, suffix: &str) -> Result<u64, Error> {
+    fn largest_number(&self, table: TableId, prefix: &str, suffix: &str) -> Result<u64> {
         let number = |name: &str| {
             let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
             let is_plain = digits.len() <= 19 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -62,11 +62,11 @@ impl Rows for Memory {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    ) -> Result<RowRecord> {
         self.state("add_row").add_row(table, name, access, now)
     }
 
-    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>> {
         let state = &mut *self.state("remove_row");
         state.require_row(row)?;
         if state.has_links(row) {
@@ -85,7 +85,7 @@ impl Rows for Memory {
         to: &Name,
         collision: Collision,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let state = &mut *self.state("rename_row");
         let RowRecord { table, name, .. } = state.rows.get(&row).ok_or(Error::Missing)?.clone();
         if name == *to {
@@ -107,12 +107,7 @@ impl Rows for Memory {
         Ok(())
     }
 
-    fn amend_row(
-        &self,
-        row: RowId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    fn amend_row(&self, row: RowId, amendment: Amendment, now: Timestamp) -> Result<RowRecord> {
         let mut state = self.state("amend_row");
         let row = state.rows.get_mut(&row).ok_or(Error::Missing)?;
         amendment.apply(&mut row.access, &mut row.times, now);
@@ -127,7 +122,7 @@ impl State {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    ) -> Result<RowRecord> {
         self.require_table(table)?;
         if self.find_row(table, name).is_some() {
             return Err(Error::Taken);
@@ -139,7 +134,7 @@ impl State {
     }
 
     /// Fails with [`Error::Missing`] unless the row exists.
-    pub(super) fn require_row(&self, id: RowId) -> Result<(), Error> {
+    pub(super) fn require_row(&self, id: RowId) -> Result<()> {
         self.rows.contains_key(&id).then_some(()).ok_or(Error::Missing)
     }
 
@@ -151,7 +146,7 @@ impl State {
         }
     }
 
-    fn require_table(&self, table: TableId) -> Result<(), Error> {
+    fn require_table(&self, table: TableId) -> Result<()> {
         self.tables.values().any(|known| *known == table).then_some(()).ok_or(Error::Missing)
     }
 

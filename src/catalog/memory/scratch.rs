@@ -1,7 +1,7 @@
 //! Scratch files in memory.
 
 use super::{Memory, State, next};
-use crate::catalog::Error;
+use crate::catalog::error::{Error, Result};
 use crate::catalog::scratch::Scratch;
 use words::attachment::{Access, Amendment, ScratchId, TableId, Times};
 use words::digest::Digest;
@@ -13,20 +13,20 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Scratch for Memory {
-    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>> {
         Ok(self.state("scratch").find_scratch(folder, name))
     }
 
-    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>> {
         Ok(self.state("scratch_by_id").scratch.get(&id).cloned())
     }
 
-    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>> {
         let state = self.state("scratches");
         Ok(state.scratch.values().filter(|found| found.folder == *folder).cloned().collect())
     }
 
-    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>> {
         let state = self.state("scratch_before");
         Ok(state.scratch.values().filter(|found| found.created < created).cloned().collect())
     }
@@ -38,7 +38,7 @@ impl Scratch for Memory {
         file: &str,
         access: Access,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
+    ) -> Result<ScratchRecord> {
         let mut state = self.state("add_scratch");
         state.require_row(folder.row)?;
         if state.find_scratch(folder, name).is_some() {
@@ -65,7 +65,7 @@ impl Scratch for Memory {
         name: &Name,
         collision: Collision,
         now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
+    ) -> Result<Option<ScratchRecord>> {
         let mut state = self.state("rename_scratch");
         let old = state.scratch.get(&id).cloned().ok_or(Error::Missing)?;
         state.require_row(folder.row)?;
@@ -93,34 +93,24 @@ impl Scratch for Memory {
         id: ScratchId,
         amendment: Amendment,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
+    ) -> Result<ScratchRecord> {
         let mut state = self.state("amend_scratch");
         let scratch = state.scratch.get_mut(&id).ok_or(Error::Missing)?;
         amendment.apply(&mut scratch.access, &mut Times::all(now), now);
         Ok(scratch.clone())
     }
 
-    fn remove_scratch(
-        &self,
-        id: ScratchId,
-        now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
+    fn remove_scratch(&self, id: ScratchId, now: Timestamp) -> Result<Option<ScratchRecord>> {
         let mut state = self.state("remove_scratch");
         let Some(scratch) = state.scratch.remove(&id) else { return Ok(None) };
         state.touch_row(scratch.folder.row, now);
         Ok(Some(scratch))
     }
 
-    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+    fn offer(&self, id: ScratchId) -> Result<()> {
         let mut state = self.state("offer");
         state.scratch.get_mut(&id).ok_or(Error::Missing)?.arrival.waiting = true;
         Ok(())
-    }
-
-    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
-        let state = self.state("offered");
-        let waiting = state.scratch.values().filter(|it| it.arrival.waiting && it.id > after);
-        Ok(waiting.take(limit).cloned().collect())
     }
 
     fn enrol(
@@ -130,7 +120,7 @@ impl Scratch for Memory {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    ) -> Result<RowRecord> {
         let mut state = self.state("enrol");
         let mut next = state.clone();
         let row = next.add_row(table, name, access, now)?;
@@ -139,7 +129,7 @@ impl Scratch for Memory {
         Ok(row)
     }
 
-    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<()> {
         let mut state = self.state("take");
         let scratch = state.scratch.get_mut(&id).ok_or(Error::Missing)?;
         scratch.arrival = Arrival { taken: Some(taken), ..Arrival::default() };

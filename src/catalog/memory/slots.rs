@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Entry, Memory, State, next};
-use crate::catalog::Error;
+use crate::catalog::error::{Error, Result};
 use crate::catalog::slots::{Destination, Publication, Published, Rehoming, Revision, Slots};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId, Original, RowId};
@@ -14,23 +14,23 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Slots for Memory {
-    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
+    fn find(&self, place: &Place) -> Result<Option<Link>> {
         Ok(self.state("find").find(place))
     }
 
-    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+    fn links(&self, row: RowId) -> Result<Vec<Link>> {
         Ok(self.state("links").in_order(|place| place.row == row))
     }
 
-    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+    fn singles(&self, row: RowId) -> Result<Vec<Link>> {
         Ok(self.state("singles").in_order(|place| place.row == row && place.item.is_none()))
     }
 
-    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>> {
         Ok(self.state("items").items(row, field))
     }
 
-    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64> {
         let items = self.state("count_items").items(row, field);
         Ok(u64::try_from(items.len()).unwrap_or(u64::MAX))
     }
@@ -40,11 +40,11 @@ impl Slots for Memory {
         row: RowId,
         revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<Vec<Attachment>, Error> {
+    ) -> Result<Vec<Attachment>> {
         self.state("revise").revise(row, revisions, now)
     }
 
-    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
+    fn publish(&self, publication: &Publication) -> Result<Published> {
         let mut state = self.state("publish");
         let owner = Some(Account::Uid(publication.access.uid));
         let accounts = [state.account_of_row(publication.place.row), owner];
@@ -57,25 +57,19 @@ impl Slots for Memory {
         to: Destination,
         fixed: Fixed,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         let mut state = self.state("share");
         let owner = state.attachment(id).map(|found| Account::Uid(fixed.of(found.access).uid));
         let accounts = [state.account_of_row(to.place.row), owner];
         state.within(&accounts, |state| state.share(id, to, fixed, now))
     }
 
-    fn put_back(
-        &self,
-        id: AttachmentId,
-        to: &Place,
-        written: &Name,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    fn put_back(&self, id: AttachmentId, to: &Place, written: &Name, now: Timestamp) -> Result<()> {
         let to = Destination { place: to, written, collision: Collision::Refuse };
         self.state("put_back").share(id, to, Fixed::default(), now).map(drop)
     }
 
-    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>> {
         Ok(self.state("unlink").unlink(place, now))
     }
 
@@ -85,13 +79,13 @@ impl Slots for Memory {
         to: Destination,
         terms: Terms,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         let mut state = self.state("move_link");
         let accounts = state.accounts_of_move(from, to.place, terms);
         state.within(&accounts, |state| state.move_link(from, to, terms, now))
     }
 
-    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>> {
         let mut state = self.state("rehome");
         let accounts = state.accounts_of_move(&rehoming.from, &rehoming.to, rehoming.terms());
         state.within(&accounts, |state| state.rehome(rehoming))
@@ -99,7 +93,7 @@ impl Slots for Memory {
 }
 
 impl State {
-    fn publish(&mut self, publication: &Publication) -> Result<Published, Error> {
+    fn publish(&mut self, publication: &Publication) -> Result<Published> {
         let Publication { place, written, blob, content, now, .. } = publication;
         self.require_row(place.row)?;
         self.require_blob(*blob)?;
@@ -162,5 +156,76 @@ impl State {
         attachment.original_filename.clone_from(&publication.original_filename);
         attachment.source.clone_from(&publication.source);
         std::mem::replace(&mut attachment.original, original)
+    }
+
+    fn revise(
+        &mut self,
+        row: RowId,
+        revisions: &[Revision],
+        now: Timestamp,
+    ) -> Result<Vec<Attachment>> {
+        self.require_row(row)?;
+        let (mut next, mut lost) = (self.clone(), Vec::new());
+        for revision in revisions {
+            lost.extend(next.apply(row, revision, now)?);
+        }
+        next.touch_row(row, now);
+        *self = next;
+        Ok(lost)
+    }
+
+    fn apply(
+        &mut self,
+        row: RowId,
+        revision: &Revision,
+        now: Timestamp,
+    ) -> Result<Option<Attachment>> {
+        match revision {
+            Revision::Require { place, id } => {
+                if self.linked(place)? != *id {
+                    return Err(Error::Missing);
+                }
+            }
+            Revision::Detach(place) => {
+                return self.unlink(place, now).ok_or(Error::Missing).map(Some);
+            }
+            Revision::Arrange { field, order } => self.arrange(row, field, order),
+            Revision::Rename { place, original_filename } => {
+                let Entry { attachment, .. } = self.entry(place)?;
+                attachment.original_filename.clone_from(original_filename);
+                attachment.times.changed = now;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = self.linked(place)?;
+                self.set_attribute(id, name, value.as_deref(), now)?;
+            }
+            Revision::Trace { place, source } => {
+                let Entry { attachment, .. } = self.entry(place)?;
+                attachment.source.clone_from(source);
+                attachment.times.changed = now;
+            }
+        }
+        Ok(None)
+    }
+
+    fn linked(&self, place: &Place) -> Result<AttachmentId> {
+        Ok(self.links.get(place).ok_or(Error::Missing)?.attachment)
+    }
+
+    fn entry(&mut self, place: &Place) -> Result<&mut Entry> {
+        let id = self.linked(place)?;
+        self.attachments.get_mut(&id).ok_or(Error::Missing)
+    }
+
+    fn arrange(&mut self, row: RowId, field: &Name, order: &[Name]) {
+        let there: Vec<_> =
+            self.items(row, field).into_iter().filter_map(|link| link.place.item).collect();
+        let others = there.iter().filter(|item| !order.contains(item));
+        for (position, item) in (1..).zip(order.iter().chain(others)) {
+            let item = Some(item.clone());
+            if let Some(linked) = self.links.get_mut(&Place { row, field: field.clone(), item }) {
+                linked.position = position;
+            }
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! The totals in memory, counted anew for each question.
 
 use super::Memory;
-use crate::catalog::Error;
+use crate::catalog::error::Result;
 use crate::catalog::summary::{Summary, Totals};
 
 impl Summary for Memory {
-    fn totals(&self) -> Result<Totals, Error> {
+    fn totals(&self) -> Result<Totals> {
         let state = self.state("totals");
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let live: Vec<_> = state.blobs.values().filter(|blob| blob.is_live()).collect();

@@ -1,7 +1,7 @@
 //! Variants in memory.
 
 use super::{Memory, Rendered, State, next};
-use crate::catalog::Error;
+use crate::catalog::error::{Error, Result};
 use crate::catalog::variants::{TOUCH_PRECISION, Variants};
 use words::attachment::{BlobKey, Content, VariantId};
 use words::rendition::VariantRecord;
@@ -9,15 +9,15 @@ use words::timestamp::Timestamp;
 use words::variant::Variant;
 
 impl Variants for Memory {
-    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>, Error> {
+    fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>> {
         Ok(self.state("variant").find_variant(original, variant))
     }
 
-    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
+    fn variant_by_id(&self, id: VariantId) -> Result<Option<VariantRecord>> {
         Ok(self.state("variant_by_id").variant_record(id))
     }
 
-    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
+    fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>> {
         let state = self.state("variants");
         let ids = state.variants.iter().filter(|(_, found)| found.original == original);
         let mut found: Vec<_> = ids.filter_map(|(id, _)| state.variant_record(*id)).collect();
@@ -31,7 +31,7 @@ impl Variants for Memory {
         variant: Variant,
         blob: BlobKey,
         content: &Content,
-    ) -> Result<VariantRecord, Error> {
+    ) -> Result<VariantRecord> {
         let mut state = self.state("add_variant");
         state.require_blob(original)?;
         state.require_blob(blob)?;
@@ -47,14 +47,14 @@ impl Variants for Memory {
         state.variant_record(id).ok_or(Error::Missing)
     }
 
-    fn remove_variant(&self, id: VariantId) -> Result<bool, Error> {
+    fn remove_variant(&self, id: VariantId) -> Result<bool> {
         let mut state = self.state("remove_variant");
         let Some(Rendered { blob, .. }) = state.variants.remove(&id) else { return Ok(false) };
         state.release(blob);
         Ok(true)
     }
 
-    fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize, Error> {
+    fn trim_variants(&self, bytes: u64, limit: usize) -> Result<usize> {
         let mut state = self.state("trim_variants");
         let mut left: u64 = state.variants.values().map(|found| state.length(found.blob)).sum();
         let mut removed = 0;
@@ -69,7 +69,7 @@ impl Variants for Memory {
         Ok(removed)
     }
 
-    fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<(), Error> {
+    fn touch_variants(&self, read: &[(VariantId, Timestamp)]) -> Result<()> {
         let mut state = self.state("touch_variants");
         for (id, at) in read {
             if let Some(found) = state.variants.get_mut(id)

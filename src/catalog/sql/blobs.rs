@@ -3,7 +3,7 @@
 use super::columns::{content_values, key, name, number};
 use super::linking::note;
 use super::reservations::Reserved;
-use super::{Db, Error, SqlCatalog, sweep, values};
+use super::{Db, Error, Result, SqlCatalog, sweep, values};
 use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
 use words::attachment::{BlobKey, Content, StoreId};
 use words::digest::Digest;
@@ -14,11 +14,14 @@ use words::timestamp::Timestamp;
 const BLOCK: u64 = 1024;
 
 impl Blobs for SqlCatalog {
-    fn store(&self, name: &Name) -> Result<StoreId, Error> {
-        self.find_or_add(|db| store(db, name), |db| add_store(db, name))
+    fn store(&self, name: &Name) -> Result<StoreId> {
+        let find = "SELECT id FROM stores WHERE name = ?";
+        let add = "INSERT INTO stores (name) VALUES (?) \
+                   ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id";
+        self.find_or_add(find, add, values![name]).map(StoreId)
     }
 
-    fn stores(&self) -> Result<Vec<StoreRecord>, Error> {
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
         let sql = "SELECT s.id, s.name, coalesce(h.blobs, 0), coalesce(h.bytes, 0) \
                    FROM (SELECT 0 AS id, NULL AS name UNION ALL SELECT id, name FROM stores) s \
                    LEFT JOIN held h ON h.store = s.id ORDER BY s.id";
@@ -31,12 +34,7 @@ impl Blobs for SqlCatalog {
         })
     }
 
-    fn reserve(
-        &self,
-        store: StoreId,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Reservation, Error> {
+    fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation> {
         // The oldest, if two threads stored the same bytes at once.
         let sql = "SELECT id, digest, store FROM blobs WHERE digest = ? AND store = ? \
                    AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT 1";
@@ -52,7 +50,7 @@ impl Blobs for SqlCatalog {
         Ok(Reservation::New(key))
     }
 
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>, Error> {
+    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>> {
         let sql =
             "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND stored IS NOT NULL AND doomed = 0";
         self.engine.write(|db| {
@@ -68,7 +66,7 @@ impl Blobs for SqlCatalog {
         })
     }
 
-    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>, Error> {
+    fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>> {
         let sql = "SELECT coalesce(length, 0) FROM blobs WHERE id = ? AND digest = ?";
         self.engine.read(|db| {
             let length = |key: &BlobKey| {
@@ -79,38 +77,19 @@ impl Blobs for SqlCatalog {
         })
     }
 
-    fn blobs_after(&self, after: Option<BlobKey>, limit: usize) -> Result<Vec<BlobKey>, Error> {
-        let sql = "SELECT id, digest, store FROM blobs \
-                   WHERE id > ? AND stored IS NOT NULL AND doomed = 0 ORDER BY id LIMIT ?";
-        let after = after.map_or(0, |key| key.generation);
-        self.engine.read(|db| db.all(sql, values![after, limit], |row| key(row, 0)))
-    }
-
-    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed, Error> {
-        // A sweep looks for old reservations in the database.
+    fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
         let old = self.reservations.until(reserved, limit);
-        let doomed = self.engine.write(|db| {
-            note(db, &old)?;
-            sweep::doom(db, retired, reserved, limit)
-        })?;
+        let doomed = self.engine.write(|db| sweep::doom(db, &old, retired, reserved, limit))?;
         self.reservations.remove(&old);
         Ok(doomed)
     }
 
-    fn doomable(
-        &self,
-        retired: Timestamp,
-        reserved: Timestamp,
-        limit: usize,
-    ) -> Result<Doomed, Error> {
+    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
         let old = self.reservations.until(reserved, limit);
-        self.engine.dry_run(|db| {
-            note(db, &old)?;
-            sweep::doom(db, retired, reserved, limit)
-        })
+        self.engine.dry_run(|db| sweep::doom(db, &old, retired, reserved, limit))
     }
 
-    fn forget(&self, keys: &[BlobKey]) -> Result<(), Error> {
+    fn forget(&self, keys: &[BlobKey]) -> Result<()> {
         let sql = "DELETE FROM blobs WHERE id = ? AND digest = ? AND doomed = 1";
         self.engine.write(|db| {
             for key in keys {
@@ -123,7 +102,7 @@ impl Blobs for SqlCatalog {
 
 impl SqlCatalog {
     /// A number that no other blob has. Most calls need no transaction.
-    fn next_generation(&self) -> Result<u64, Error> {
+    fn next_generation(&self) -> Result<u64> {
         loop {
             if let Some(generation) = self.reservations.next() {
                 return Ok(generation);
@@ -134,34 +113,20 @@ impl SqlCatalog {
     }
 }
 
-fn store(db: &Db, name: &Name) -> Result<Option<StoreId>, Error> {
-    let sql = "SELECT id FROM stores WHERE name = ?";
-    db.first(sql, values![name], |row| number(row, 0).map(StoreId))
-}
-
-fn add_store(db: &Db, name: &Name) -> Result<StoreId, Error> {
-    if let Some(known) = store(db, name)? {
-        return Ok(known);
-    }
-    let sql = "INSERT INTO stores (name) VALUES (?) RETURNING id";
-    db.first(sql, values![name], |row| number(row, 0).map(StoreId))?.ok_or(Error::Missing)
-}
-
 /// Fails with [`Error::BlobGone`] if the blob is doomed or forgotten.
-pub(super) fn require(db: &Db, key: BlobKey) -> Result<(), Error> {
+pub(super) fn require(db: &Db, key: BlobKey) -> Result<()> {
     let sql = "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND doomed = 0";
     let exists = db.exists(sql, values![key.generation, &key.digest])?;
     if exists { Ok(()) } else { Err(Error::BlobGone(key)) }
 }
 
-/// Marks a blob as used. The first time also notes what it holds, and when it was stored: at `now`, or if that is not given,
-/// when it was reserved.
+/// Marks a blob as used. The first time notes its content, and when it was stored: at `now`, or when it was reserved.
 pub(super) fn claim(
     db: &Db,
     key: BlobKey,
     content: &Content,
     now: Option<Timestamp>,
-) -> Result<(), Error> {
+) -> Result<()> {
     let id = key.generation;
     db.execute("UPDATE blobs SET idle = 0 WHERE id = ? AND idle = 1", values![id])?;
     let sql = "UPDATE blobs SET stored = coalesce(?, reserved), media_type = ?, length = ?, \
@@ -172,7 +137,7 @@ pub(super) fn claim(
 
 /// Leaves the blob to the next sweep if no attachment, original or other blob's variant uses it. Its reservation does not hold
 /// the sweep back: a writer that has it as [`Reservation::Stored`] is told that it is gone, and stores the bytes again.
-pub(super) fn release(db: &Db, blob: u64) -> Result<(), Error> {
+pub(super) fn release(db: &Db, blob: u64) -> Result<()> {
     let sql = "UPDATE blobs SET idle = 1, reserved = 0 WHERE id = ?1 \
                AND NOT EXISTS (SELECT 1 FROM attachments WHERE blob = ?1) \
                AND NOT EXISTS (SELECT 1 FROM attachments WHERE original = ?1) \

@@ -1,6 +1,6 @@
 //! Columns: which of them hold each value of the catalogue, and how a value is read from them and written to them.
 
-use super::{Error, Row, Value};
+use super::{Db, Error, Result, Row, Value, values};
 use words::attachment::{
     Access, Attachment, AttachmentId, BlobKey, Content, Original, RowId, ScratchId, StoreId,
     TableId, Times, VariantId,
@@ -24,31 +24,6 @@ macro_rules! row_columns {
     };
 }
 
-/// The columns that [`attachment`] reads, of [`attachment_tables`].
-macro_rules! attachment_columns {
-    () => {
-        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
-         s.id, s.digest, s.store, s.media_type, s.length, s.width, s.height, \
-         a.id, a.uid, a.gid, a.mode, a.accessed, a.modified, a.changed, \
-         a.committed, a.version, a.filename, a.links, a.source"
-    };
-}
-
-/// `attachments a` with its blob `b` and, where the bytes as they were sent are kept, their blob `s`.
-macro_rules! attachment_tables {
-    () => {
-        "attachments a JOIN blobs b ON b.id = a.blob LEFT JOIN blobs s ON s.id = a.original "
-    };
-}
-
-/// The columns that [`variant_record`] reads, of `variants v` with its blob `b` and its original's blob `o`.
-macro_rules! variant_columns {
-    () => {
-        "b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
-         v.id, v.name, o.id, o.digest, o.store, coalesce(o.stored, o.reserved)"
-    };
-}
-
 /// The columns that [`scratch_record`] reads.
 macro_rules! scratch_columns {
     () => {
@@ -56,13 +31,29 @@ macro_rules! scratch_columns {
     };
 }
 
-/// The statement that takes [`access_values`]: rows and attachments have these columns under the same names.
-macro_rules! set_access {
-    ($table:literal) => {
+/// Selects the columns of [`scratch_record`].
+macro_rules! scratch_query {
+    ($rest:literal) => {
         concat!(
-            "UPDATE ",
-            $table,
-            " SET uid = ?, gid = ?, mode = ?, accessed = ?, modified = ?, changed = ? WHERE id = ?"
+            "SELECT ",
+            $crate::catalog::sql::columns::scratch_columns!(),
+            " FROM scratch ",
+            $rest
+        )
+    };
+}
+
+/// Selects the columns of [`attachment`] and others, of `attachments a`, its blob `b`, and the blob `s` of the sent bytes.
+macro_rules! attachment_query {
+    ($others:literal, $($rest:literal),*) => {
+        concat!(
+            "SELECT b.id, b.digest, b.store, b.media_type, b.length, b.width, b.height, \
+             s.id, s.digest, s.store, s.media_type, s.length, s.width, s.height, \
+             a.id, a.uid, a.gid, a.mode, a.accessed, a.modified, a.changed, \
+             a.committed, a.version, a.filename, a.links, a.source",
+            $others,
+            " FROM attachments a JOIN blobs b ON b.id = a.blob LEFT JOIN blobs s ON s.id = a.original ",
+            $($rest),*
         )
     };
 }
@@ -70,10 +61,7 @@ macro_rules! set_access {
 /// The first column after those of [`attachment`].
 pub(super) const AFTER_ATTACHMENT: usize = 26;
 
-pub(super) use {
-    attachment_columns, attachment_tables, row_columns, scratch_columns, set_access,
-    variant_columns,
-};
+pub(super) use {attachment_query, row_columns, scratch_columns, scratch_query};
 
 macro_rules! ids {
     ($($id:ident)*) => {
@@ -98,23 +86,15 @@ impl<'v> From<&'v Digest> for Value<'v> {
     }
 }
 
-/// An optional name in a key: the empty text for none, since a column of a key cannot hold NULL.
+/// The text of an optional name: empty for none, since a column of a key cannot hold NULL.
 pub(super) fn or_empty(name: Option<&Name>) -> &str {
     name.map_or("", Name::as_str)
 }
 
-/// The values of [`set_access`].
-pub(super) fn access_values(id: u64, access: Access, times: Times) -> [Value<'static>; 7] {
-    let Times { accessed, modified, changed } = times;
-    [
-        access.uid.into(),
-        access.gid.into(),
-        access.mode.into(),
-        accessed.into(),
-        modified.into(),
-        changed.into(),
-        id.into(),
-    ]
+/// Runs the statement that sets owner, group, mode and times of the entry with a number, in this order.
+pub(super) fn set_access(db: &Db, sql: &str, access: Access, times: Times, id: u64) -> Result<()> {
+    let (Access { uid, gid, mode }, Times { accessed, modified, changed }) = (access, times);
+    db.execute(sql, values![uid, gid, mode, accessed, modified, changed, id]).map(drop)
 }
 
 /// Four columns: media type, length, width, height.
@@ -123,7 +103,7 @@ pub(super) fn content_values(content: &Content) -> [Value<'_>; 4] {
     [content.media_type.as_str().into(), content.length.into(), width.into(), height.into()]
 }
 
-pub(super) fn row_record(row: &Row) -> Result<RowRecord, Error> {
+pub(super) fn row_record(row: &Row) -> Result<RowRecord> {
     Ok(RowRecord {
         id: RowId(number(row, 0)?),
         table: TableId(number(row, 1)?),
@@ -133,7 +113,7 @@ pub(super) fn row_record(row: &Row) -> Result<RowRecord, Error> {
     })
 }
 
-pub(super) fn attachment(row: &Row) -> Result<Attachment, Error> {
+pub(super) fn attachment(row: &Row) -> Result<Attachment> {
     let original =
         |at| Ok(Box::new(Original { blob: key(row, at)?, content: content(row, at + 3)? }));
     Ok(Attachment {
@@ -152,7 +132,7 @@ pub(super) fn attachment(row: &Row) -> Result<Attachment, Error> {
 }
 
 /// The columns of [`attachment`], then row, field, item, written name and position of a link to it.
-pub(super) fn link(row: &Row) -> Result<Link, Error> {
+pub(super) fn link(row: &Row) -> Result<Link> {
     const AT: usize = AFTER_ATTACHMENT;
     Ok(Link {
         place: place(row, AT)?,
@@ -162,7 +142,7 @@ pub(super) fn link(row: &Row) -> Result<Link, Error> {
     })
 }
 
-pub(super) fn variant_record(row: &Row) -> Result<VariantRecord, Error> {
+pub(super) fn variant_record(row: &Row) -> Result<VariantRecord> {
     let text = row.text(8)?;
     Ok(VariantRecord {
         id: VariantId(number(row, 7)?),
@@ -174,7 +154,7 @@ pub(super) fn variant_record(row: &Row) -> Result<VariantRecord, Error> {
     })
 }
 
-pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord, Error> {
+pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord> {
     Ok(ScratchRecord {
         id: ScratchId(number(row, 0)?),
         folder: Folder { row: RowId(number(row, 1)?), field: optional_name(row, 2)? },
@@ -187,7 +167,7 @@ pub(super) fn scratch_record(row: &Row) -> Result<ScratchRecord, Error> {
 }
 
 /// Three columns: whether it waits, its row, its digest.
-fn arrival(row: &Row, at: usize) -> Result<Arrival, Error> {
+fn arrival(row: &Row, at: usize) -> Result<Arrival> {
     Ok(Arrival {
         waiting: row.int(at)? != 0,
         becomes: optional(row, at + 1, |at| number(row, at).map(RowId))?,
@@ -196,35 +176,35 @@ fn arrival(row: &Row, at: usize) -> Result<Arrival, Error> {
 }
 
 /// Three columns: row, field and item.
-pub(super) fn place(row: &Row, at: usize) -> Result<Place, Error> {
+pub(super) fn place(row: &Row, at: usize) -> Result<Place> {
     let item = optional_name(row, at + 2)?;
     Ok(Place { row: RowId(number(row, at)?), field: name(row, at + 1)?, item })
 }
 
 /// Three columns: generation, digest and store.
-pub(super) fn key(row: &Row, at: usize) -> Result<BlobKey, Error> {
+pub(super) fn key(row: &Row, at: usize) -> Result<BlobKey> {
     let store = StoreId(number(row, at + 2)?);
     Ok(BlobKey { store, digest: digest(row, at + 1)?, generation: number(row, at)? })
 }
 
-fn digest(row: &Row, at: usize) -> Result<Digest, Error> {
+fn digest(row: &Row, at: usize) -> Result<Digest> {
     let bytes = row.bytes(at)?;
     let digest = bytes.try_into().map(Digest::from_bytes);
     digest.map_err(|_| corrupt("a digest", &format!("{bytes:?}")))
 }
 
 /// The empty text is no name, see [`or_empty`].
-fn optional_name(row: &Row, at: usize) -> Result<Option<Name>, Error> {
+fn optional_name(row: &Row, at: usize) -> Result<Option<Name>> {
     if row.text(at)?.is_empty() { Ok(None) } else { name(row, at).map(Some) }
 }
 
-pub(super) fn name(row: &Row, at: usize) -> Result<Name, Error> {
+pub(super) fn name(row: &Row, at: usize) -> Result<Name> {
     let text = row.text(at)?;
     Name::parse(text).map_err(|_| corrupt("a name", text))
 }
 
-/// An integer of SQL is signed; no number of the catalogue is negative.
-pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T, Error> {
+/// Reads a number. Integers of SQL are signed, and no number of the catalogue is negative.
+pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T> {
     let value = row.int(at)?;
     T::try_from(value).map_err(|_| corrupt("a number", &value.to_string()))
 }
@@ -233,13 +213,13 @@ pub(super) fn number<T: TryFrom<i64>>(row: &Row, at: usize) -> Result<T, Error> 
 pub(super) fn optional<T>(
     row: &Row,
     at: usize,
-    read: impl FnOnce(usize) -> Result<T, Error>,
-) -> Result<Option<T>, Error> {
+    read: impl FnOnce(usize) -> Result<T>,
+) -> Result<Option<T>> {
     if row.is_null(at)? { Ok(None) } else { read(at).map(Some) }
 }
 
 /// Four columns: media type, length, width, height.
-fn content(row: &Row, at: usize) -> Result<Content, Error> {
+fn content(row: &Row, at: usize) -> Result<Content> {
     let text = row.text(at)?;
     let media_type = MediaType::parse(text).ok_or_else(|| corrupt("a media type", text))?;
     let size = |at| Ok(Dimensions::new(number(row, at)?, number(row, at + 1)?));
@@ -248,12 +228,12 @@ fn content(row: &Row, at: usize) -> Result<Content, Error> {
 }
 
 /// Three columns: owner, group, mode.
-fn access(row: &Row, at: usize) -> Result<Access, Error> {
+fn access(row: &Row, at: usize) -> Result<Access> {
     Ok(Access { uid: number(row, at)?, gid: number(row, at + 1)?, mode: number(row, at + 2)? })
 }
 
 /// Three columns: accessed, modified, changed.
-fn times(row: &Row, at: usize) -> Result<Times, Error> {
+fn times(row: &Row, at: usize) -> Result<Times> {
     let time = |at| row.int(at).map(Timestamp);
     Ok(Times { accessed: time(at)?, modified: time(at + 1)?, changed: time(at + 2)? })
 }

@@ -2,19 +2,18 @@
 
 use super::columns::content_values;
 use super::reservations::Reserved;
-use super::{Db, Error, SqlCatalog, values};
+use super::{Db, Result, SqlCatalog, values};
 use words::attachment::{BlobKey, Content};
 use words::timestamp::Timestamp;
 
 /// A blob that a change links.
 pub(super) struct Linked<'c> {
     pub key: BlobKey,
-    /// What the blob holds and since when it is stored, if the change links it for certain.
+    /// The content of the blob, and when it was stored. None if the change may turn out not to need the blob.
     pub stored: Option<(&'c Content, Timestamp)>,
 }
 
 impl Linked<'_> {
-    /// A blob that the change may turn out not to need.
     pub fn perhaps(key: BlobKey) -> Self {
         Self { key, stored: None }
     }
@@ -25,8 +24,8 @@ impl SqlCatalog {
     pub(super) fn write_linking<T>(
         &self,
         blobs: &[Linked],
-        change: impl Fn(&Db) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        change: impl Fn(&Db) -> Result<T>,
+    ) -> Result<T> {
         let new = self.reservations.of(blobs.iter().map(|blob| blob.key));
         let answer = self.engine.write(|db| {
             for reserved in &new {
@@ -45,7 +44,7 @@ impl SqlCatalog {
 }
 
 /// Writes reservations to the database. A blob that it has already stays as it is.
-pub(super) fn note(db: &Db, reserved: &[Reserved]) -> Result<(), Error> {
+pub(super) fn note(db: &Db, reserved: &[Reserved]) -> Result<()> {
     let sql = "INSERT INTO blobs (id, digest, store, reserved) VALUES (?, ?, ?, ?) \
                ON CONFLICT DO NOTHING";
     for Reserved { key, at } in reserved {
@@ -55,27 +54,12 @@ pub(super) fn note(db: &Db, reserved: &[Reserved]) -> Result<(), Error> {
 }
 
 /// Writes a reservation whose blob the same transaction links: the blob is stored and in use at once.
-fn note_stored(
-    db: &Db,
-    reserved: Reserved,
-    content: &Content,
-    stored: Timestamp,
-) -> Result<(), Error> {
+fn note_stored(db: &Db, reserved: Reserved, content: &Content, stored: Timestamp) -> Result<()> {
     let sql = "INSERT INTO blobs \
                (id, digest, store, reserved, idle, stored, media_type, length, width, height) \
                VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    let Reserved { key, at } = reserved;
+    let Reserved { key: BlobKey { store, digest, generation }, at } = reserved;
     let [media_type, length, width, height] = content_values(content);
-    let values = &[
-        key.generation.into(),
-        (&key.digest).into(),
-        key.store.into(),
-        at.into(),
-        stored.into(),
-        media_type,
-        length,
-        width,
-        height,
-    ];
+    let values = values![generation, &digest, store, at, stored, media_type, length, width, height];
     db.execute(sql, values).map(drop)
 }

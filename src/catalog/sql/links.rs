@@ -1,8 +1,8 @@
 //! The links of slots in SQL: found, added, moved and removed.
 
-use super::columns::{attachment_columns, attachment_tables, link, or_empty};
-use super::{Db, Error, attachments, rows, values};
-use crate::catalog::slots::{Destination, VACANCY};
+use super::columns::{link, or_empty};
+use super::{Db, Error, Result, attachments, blobs, rows, values};
+use crate::catalog::slots::{Destination, Rehoming, VACANCY};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId};
 use words::link::{Collision, Link};
@@ -12,20 +12,18 @@ use words::timestamp::Timestamp;
 
 /// Links with their attachments, read by [`link`].
 macro_rules! link_query {
-    () => {
-        concat!(
-            "SELECT ",
-            attachment_columns!(),
-            ", l.row_id, l.field, l.item, l.written, l.position FROM ",
-            attachment_tables!(),
-            "JOIN links l ON l.attachment = a.id "
+    ($rest:literal) => {
+        $crate::catalog::sql::columns::attachment_query!(
+            ", l.row_id, l.field, l.item, l.written, l.position",
+            "JOIN links l ON l.attachment = a.id ",
+            $rest
         )
     };
 }
 pub(super) use link_query;
 
-pub(super) fn find(db: &Db, place: &Place) -> Result<Option<Link>, Error> {
-    let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.field = ? AND l.item = ?");
+pub(super) fn find(db: &Db, place: &Place) -> Result<Option<Link>> {
+    let sql = link_query!("WHERE l.row_id = ? AND l.field = ? AND l.item = ?");
     let item = or_empty(place.item.as_ref());
     db.first(sql, values![place.row, &place.field, item], link)
 }
@@ -36,7 +34,7 @@ pub(super) fn share(
     to: Destination,
     fixed: Fixed,
     now: Timestamp,
-) -> Result<Option<Attachment>, Error> {
+) -> Result<Option<Attachment>> {
     attachments::require(db, id)?;
     rows::require(db, to.place.row)?;
     let there = find_displaced(db, to)?;
@@ -52,7 +50,7 @@ pub(super) fn share(
     }
 }
 
-pub(super) fn unlink(db: &Db, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+pub(super) fn unlink(db: &Db, place: &Place, now: Timestamp) -> Result<Option<Attachment>> {
     let Some(link) = find(db, place)? else { return Ok(None) };
     remove(db, place, now)?;
     rows::touch(db, place.row, now)?;
@@ -65,7 +63,7 @@ pub(super) fn move_link(
     to: Destination,
     terms: Terms,
     now: Timestamp,
-) -> Result<Option<Attachment>, Error> {
+) -> Result<Option<Attachment>> {
     let moved = find(db, from)?.ok_or(Error::Missing)?;
     let id = moved.attachment.id;
     rows::require(db, to.place.row)?;
@@ -97,8 +95,29 @@ pub(super) fn move_link(
     }
 }
 
+/// Moves a link, and its attachment to blobs in another store.
+pub(super) fn rehome(db: &Db, rehoming: &Rehoming) -> Result<Option<Attachment>> {
+    let Rehoming { from, blob, original, now, .. } = rehoming;
+    let moved = find(db, from)?.ok_or(Error::Missing)?.attachment;
+    rehoming.check(&moved)?;
+    let old_original = moved.original.as_ref().map(|original| original.blob);
+    let displaced = move_link(db, from, rehoming.destination(), rehoming.terms(), *now)?;
+    let contents = moved.original.as_ref().map(|original| &original.content);
+    for (key, content) in original.iter().zip(contents).chain([(blob, &moved.content)]) {
+        blobs::require(db, *key)?;
+        blobs::claim(db, *key, content, Some(*now))?;
+    }
+    let sql = "UPDATE attachments SET blob = ?, original = ? WHERE id = ?";
+    let original = original.map(|key| key.generation);
+    db.execute(sql, values![blob.generation, original, moved.id])?;
+    for old in old_original.iter().chain([&moved.blob]) {
+        blobs::release(db, old.generation)?;
+    }
+    Ok(displaced)
+}
+
 /// The link at a destination. Fails if the collision does not allow one there, or needs one.
-fn find_displaced(db: &Db, to: Destination) -> Result<Option<Link>, Error> {
+fn find_displaced(db: &Db, to: Destination) -> Result<Option<Link>> {
     match (find(db, to.place)?, to.collision) {
         (Some(_), Collision::Refuse) => Err(Error::Taken),
         (None, Collision::Exchange) => Err(Error::Missing),
@@ -106,7 +125,7 @@ fn find_displaced(db: &Db, to: Destination) -> Result<Option<Link>, Error> {
     }
 }
 
-/// Links an attachment at a slot, in the place of the link that is there. That link's position stays. A new item gets the
+/// Links an attachment at a slot, instead of the link that is there. That link's position stays. A new item gets the
 /// position that it had within [`VACANCY`], or the last one.
 pub(super) fn put(
     db: &Db,
@@ -114,7 +133,7 @@ pub(super) fn put(
     written: &Name,
     id: AttachmentId,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<()> {
     let sql = "INSERT INTO links (row_id, field, item, written, attachment, position) \
                SELECT ?1, ?2, ?3, ?4, ?5, CASE ?3 WHEN '' THEN 0 ELSE coalesce( \
                    (SELECT position FROM vacated \
@@ -133,7 +152,7 @@ pub(super) fn put(
 }
 
 /// Forgets the kept position of an item that is linked again, and every position that was kept for longer than [`VACANCY`].
-fn forget_vacancies(db: &Db, place: &Place, now: Timestamp) -> Result<(), Error> {
+fn forget_vacancies(db: &Db, place: &Place, now: Timestamp) -> Result<()> {
     let Some(item) = &place.item else { return Ok(()) };
     let sql = "DELETE FROM vacated WHERE row_id = ? AND field = ? AND item = ?";
     db.execute(sql, values![place.row, &place.field, item])?;
@@ -141,14 +160,14 @@ fn forget_vacancies(db: &Db, place: &Place, now: Timestamp) -> Result<(), Error>
 }
 
 /// Renames an item within its collection; its position stays.
-fn rename_item(db: &Db, from: &Place, to: &Place, written: &Name) -> Result<(), Error> {
+fn rename_item(db: &Db, from: &Place, to: &Place, written: &Name) -> Result<()> {
     let sql = "UPDATE links SET item = ?, written = ? WHERE row_id = ? AND field = ? AND item = ?";
     let (old, new) = (or_empty(from.item.as_ref()), or_empty(to.item.as_ref()));
     db.execute(sql, values![new, written, from.row, &from.field, old]).map(drop)
 }
 
 /// Removes a link. The position of an item is kept for [`VACANCY`].
-fn remove(db: &Db, place: &Place, now: Timestamp) -> Result<(), Error> {
+fn remove(db: &Db, place: &Place, now: Timestamp) -> Result<()> {
     let item = or_empty(place.item.as_ref());
     let sql = "INSERT INTO vacated (row_id, field, item, position, at) \
                SELECT row_id, field, item, position, ?4 FROM links \

@@ -14,9 +14,7 @@ mod costs;
 mod linking;
 mod links;
 mod quotas;
-mod rehome;
 mod reservations;
-mod revise;
 mod rows;
 mod scratch;
 mod slots;
@@ -30,7 +28,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use words::quota::Limits;
 
-use crate::catalog::Error;
+use crate::catalog::error::{Error, Result};
 use crate::catalog::sqlite::{Db, Row, Sqlite, Value, values};
 use crate::catalog::summary::Totals;
 use reservations::Reservations;
@@ -55,12 +53,12 @@ impl SqlCatalog {
         }
     }
 
-    /// Reads an entry, and adds it in a transaction if there is none: most calls find it.
-    fn find_or_add<T>(
-        &self,
-        find: impl FnOnce(&Db) -> Result<Option<T>, Error>,
-        add: impl Fn(&Db) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.engine.read(find)?.map_or_else(|| self.engine.write(add), Ok)
+    /// The number that a query finds, as most do. Otherwise a statement in a transaction adds the entry and returns its number.
+    fn find_or_add(&self, find: &str, add: &str, values: &[Value]) -> Result<u64> {
+        let run = |db: &Db, sql| db.first(sql, values, |row| columns::number(row, 0));
+        if let Some(known) = self.engine.read(|db| run(db, find))? {
+            return Ok(known);
+        }
+        self.engine.write(|db| run(db, add))?.ok_or(Error::Missing)
     }
 }

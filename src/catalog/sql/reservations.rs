@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use words::attachment::BlobKey;
 use words::timestamp::Timestamp;
 
-/// Reservations that are kept in memory. Each further one is written to the database.
+/// The most reservations in memory. Each further one is written to the database.
 const MOST: usize = 65_536;
 
 #[derive(Debug, Default)]

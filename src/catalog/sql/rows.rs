@@ -1,10 +1,7 @@
 //! Tables, fields and rows in SQL.
 
-use super::columns::{
-    access_values, name, number, row_columns, row_record, scratch_columns, scratch_record,
-    set_access,
-};
-use super::{Db, Error, SqlCatalog, values};
+use super::columns::{row_columns, row_record, scratch_query, scratch_record, set_access};
+use super::{Db, Error, Result, SqlCatalog, values};
 use crate::catalog::rows::Rows;
 use words::attachment::{Access, Amendment, FieldId, RowId, TableId};
 use words::link::Collision;
@@ -15,26 +12,30 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Rows for SqlCatalog {
-    fn table(&self, name: &Name) -> Result<TableId, Error> {
-        self.find_or_add(|db| table(db, name), |db| add_table(db, name))
+    fn table(&self, name: &Name) -> Result<TableId> {
+        let find = "SELECT id FROM tables WHERE name = ?";
+        let add = "INSERT INTO tables (name) VALUES (?) \
+                   ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id";
+        self.find_or_add(find, add, values![name]).map(TableId)
     }
 
-    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
-        self.find_or_add(
-            |db| field(db, table, name, orphan),
-            |db| add_field(db, table, name, orphan),
-        )
+    fn field(&self, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId> {
+        let find = "SELECT id FROM fields WHERE tab = ? AND name = ? AND keep = ?";
+        let add = "INSERT INTO fields (tab, name, keep) SELECT id, ?2, ?3 FROM tables WHERE id = ?1 \
+                   ON CONFLICT (tab, name) DO UPDATE SET keep = excluded.keep RETURNING id";
+        let values = values![table, name, orphan == Orphan::Keep];
+        self.find_or_add(find, add, values).map(FieldId)
     }
 
-    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+    fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>> {
         self.engine.read(|db| find(db, table, name))
     }
 
-    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+    fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>> {
         self.engine.read(|db| by_id(db, row))
     }
 
-    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>, Error> {
+    fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>> {
         let sql = concat!(
             "SELECT ",
             row_columns!(),
@@ -43,7 +44,7 @@ impl Rows for SqlCatalog {
         self.engine.read(|db| db.all(sql, values![table, after, limit], row_record))
     }
 
-    fn largest_number(&self, table: TableId, prefix: &str, suffix: &str) -> Result<u64, Error> {
+    fn largest_number(&self, table: TableId, prefix: &str, suffix: &str) -> Result<u64> {
         let found = self.engine.read(|db| db.largest_number(table, prefix, suffix))?;
         Ok(found.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
     }
@@ -54,21 +55,17 @@ impl Rows for SqlCatalog {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    ) -> Result<RowRecord> {
         self.engine.write(|db| add(db, table, name, access, now))
     }
 
-    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>, Error> {
+    fn remove_row(&self, row: RowId) -> Result<Vec<ScratchRecord>> {
         self.engine.write(|db| {
             require(db, row)?;
             if has_links(db, row)? {
                 return Err(Error::NotEmpty);
             }
-            let sql = concat!(
-                "SELECT ",
-                scratch_columns!(),
-                " FROM scratch WHERE row_id = ? ORDER BY id"
-            );
+            let sql = scratch_query!("WHERE row_id = ? ORDER BY id");
             let scratch = db.all(sql, values![row], scratch_record)?;
             db.execute("DELETE FROM scratch WHERE row_id = ?", values![row])?;
             delete(db, row)?;
@@ -82,61 +79,28 @@ impl Rows for SqlCatalog {
         to: &Name,
         collision: Collision,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.engine.write(|db| rename(db, row, to, collision, now))
     }
 
-    fn amend_row(
-        &self,
-        row: RowId,
-        amendment: Amendment,
-        now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    fn amend_row(&self, row: RowId, amendment: Amendment, now: Timestamp) -> Result<RowRecord> {
         self.engine.write(|db| {
             let mut found = by_id(db, row)?.ok_or(Error::Missing)?;
             amendment.apply(&mut found.access, &mut found.times, now);
-            db.execute(set_access!("rows"), &access_values(row.0, found.access, found.times))?;
+            let sql = "UPDATE rows SET uid = ?, gid = ?, mode = ?, accessed = ?, modified = ?, \
+                       changed = ? WHERE id = ?";
+            set_access(db, sql, found.access, found.times, row.0)?;
             Ok(found)
         })
     }
 }
 
-fn table(db: &Db, name: &Name) -> Result<Option<TableId>, Error> {
-    let sql = "SELECT id FROM tables WHERE name = ?";
-    db.first(sql, values![name], |row| number(row, 0).map(TableId))
-}
-
-fn add_table(db: &Db, name: &Name) -> Result<TableId, Error> {
-    if let Some(known) = table(db, name)? {
-        return Ok(known);
-    }
-    let sql = "INSERT INTO tables (name) VALUES (?) RETURNING id";
-    db.first(sql, values![name], |row| number(row, 0).map(TableId))?.ok_or(Error::Missing)
-}
-
-/// The field, if it is stored with this policy for orphans.
-fn field(db: &Db, table: TableId, name: &Name, orphan: Orphan) -> Result<Option<FieldId>, Error> {
-    let sql = "SELECT id FROM fields WHERE tab = ? AND name = ? AND keep = ?";
-    let keep = orphan == Orphan::Keep;
-    db.first(sql, values![table, name, keep], |row| number(row, 0).map(FieldId))
-}
-
-fn add_field(db: &Db, table: TableId, name: &Name, orphan: Orphan) -> Result<FieldId, Error> {
-    if !table_exists(db, table)? {
-        return Err(Error::Missing);
-    }
-    let sql = "INSERT INTO fields (tab, name, keep) VALUES (?, ?, ?) \
-               ON CONFLICT (tab, name) DO UPDATE SET keep = excluded.keep RETURNING id";
-    let values = values![table, name, orphan == Orphan::Keep];
-    db.first(sql, values, |row| number(row, 0).map(FieldId))?.ok_or(Error::Missing)
-}
-
-fn find(db: &Db, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+fn find(db: &Db, table: TableId, name: &Name) -> Result<Option<RowRecord>> {
     let sql = concat!("SELECT ", row_columns!(), " FROM rows WHERE tab = ? AND name = ?");
     db.first(sql, values![table, name], row_record)
 }
 
-fn by_id(db: &Db, row: RowId) -> Result<Option<RowRecord>, Error> {
+fn by_id(db: &Db, row: RowId) -> Result<Option<RowRecord>> {
     let sql = concat!("SELECT ", row_columns!(), " FROM rows WHERE id = ?");
     db.first(sql, values![row], row_record)
 }
@@ -147,16 +111,13 @@ pub(super) fn add(
     name: &Name,
     access: Access,
     now: Timestamp,
-) -> Result<RowRecord, Error> {
-    if !table_exists(db, table)? {
-        return Err(Error::Missing);
-    }
+) -> Result<RowRecord> {
     if find(db, table, name)?.is_some() {
         return Err(Error::Taken);
     }
     let sql = concat!(
         "INSERT INTO rows (tab, name, uid, gid, mode, accessed, modified, changed) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING ",
+         SELECT id, ?2, ?3, ?4, ?5, ?6, ?6, ?6 FROM tables WHERE id = ?1 RETURNING ",
         row_columns!()
     );
     let Access { uid, gid, mode } = access;
@@ -164,13 +125,7 @@ pub(super) fn add(
     added.ok_or(Error::Missing)
 }
 
-fn rename(
-    db: &Db,
-    id: RowId,
-    to: &Name,
-    collision: Collision,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn rename(db: &Db, id: RowId, to: &Name, collision: Collision, now: Timestamp) -> Result<()> {
     let row = by_id(db, id)?.ok_or(Error::Missing)?;
     if row.name == *to {
         return Ok(());
@@ -196,34 +151,30 @@ fn rename(
 }
 
 /// Fails with [`Error::Missing`] unless the row exists.
-pub(super) fn require(db: &Db, id: RowId) -> Result<(), Error> {
-    let sql = "SELECT name FROM rows WHERE id = ?";
-    db.first(sql, values![id], |row| name(row, 0))?.map(drop).ok_or(Error::Missing)
+pub(super) fn require(db: &Db, id: RowId) -> Result<()> {
+    let exists = db.exists("SELECT 1 FROM rows WHERE id = ?", values![id])?;
+    if exists { Ok(()) } else { Err(Error::Missing) }
 }
 
 /// Sets the row's times after a change to what its directory lists.
-pub(super) fn touch(db: &Db, id: RowId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn touch(db: &Db, id: RowId, now: Timestamp) -> Result<()> {
     let sql = "UPDATE rows SET modified = ?1, changed = ?1 WHERE id = ?2";
     db.execute(sql, values![now, id]).map(drop)
 }
 
-fn set_name(db: &Db, id: RowId, name: &str, now: Timestamp) -> Result<(), Error> {
+fn set_name(db: &Db, id: RowId, name: &str, now: Timestamp) -> Result<()> {
     let sql = "UPDATE rows SET name = ?, changed = ? WHERE id = ?";
     db.execute(sql, values![name, now, id]).map(drop)
 }
 
-fn delete(db: &Db, id: RowId) -> Result<(), Error> {
+fn delete(db: &Db, id: RowId) -> Result<()> {
     db.execute("DELETE FROM rows WHERE id = ?", values![id]).map(drop)
 }
 
-fn table_exists(db: &Db, table: TableId) -> Result<bool, Error> {
-    db.exists("SELECT 1 FROM tables WHERE id = ?", values![table])
-}
-
-fn has_links(db: &Db, id: RowId) -> Result<bool, Error> {
+fn has_links(db: &Db, id: RowId) -> Result<bool> {
     db.exists("SELECT 1 FROM links WHERE row_id = ?", values![id])
 }
 
-fn has_scratch(db: &Db, id: RowId) -> Result<bool, Error> {
+fn has_scratch(db: &Db, id: RowId) -> Result<bool> {
     db.exists("SELECT 1 FROM scratch WHERE row_id = ?", values![id])
 }

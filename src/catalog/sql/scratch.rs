@@ -1,7 +1,7 @@
 //! Scratch files in SQL.
 
-use super::columns::{or_empty, scratch_columns, scratch_record};
-use super::{Db, Error, SqlCatalog, rows, values};
+use super::columns::{or_empty, scratch_columns, scratch_query, scratch_record};
+use super::{Db, Error, Result, SqlCatalog, rows, values};
 use crate::catalog::scratch::Scratch;
 use words::attachment::{Access, Amendment, ScratchId, TableId, Times};
 use words::digest::Digest;
@@ -13,27 +13,22 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Scratch for SqlCatalog {
-    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+    fn scratch(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>> {
         self.engine.read(|db| find(db, folder, name))
     }
 
-    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+    fn scratch_by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>> {
         self.engine.read(|db| by_id(db, id))
     }
 
-    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
-        let sql = concat!(
-            "SELECT ",
-            scratch_columns!(),
-            " FROM scratch WHERE row_id = ? AND field = ? ORDER BY id"
-        );
+    fn scratches(&self, folder: &Folder) -> Result<Vec<ScratchRecord>> {
+        let sql = scratch_query!("WHERE row_id = ? AND field = ? ORDER BY id");
         let field = or_empty(folder.field.as_ref());
         self.engine.read(|db| db.all(sql, values![folder.row, field], scratch_record))
     }
 
-    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
-        let sql =
-            concat!("SELECT ", scratch_columns!(), " FROM scratch WHERE created < ? ORDER BY id");
+    fn scratch_before(&self, created: Timestamp) -> Result<Vec<ScratchRecord>> {
+        let sql = scratch_query!("WHERE created < ? ORDER BY id");
         self.engine.read(|db| db.all(sql, values![created], scratch_record))
     }
 
@@ -44,7 +39,7 @@ impl Scratch for SqlCatalog {
         file: &str,
         access: Access,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
+    ) -> Result<ScratchRecord> {
         let sql = concat!(
             "INSERT INTO scratch (row_id, field, name, file, uid, gid, mode, created) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING ",
@@ -71,7 +66,7 @@ impl Scratch for SqlCatalog {
         name: &Name,
         collision: Collision,
         now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
+    ) -> Result<Option<ScratchRecord>> {
         self.engine.write(|db| {
             let scratch = by_id(db, id)?.ok_or(Error::Missing)?;
             rows::require(db, folder.row)?;
@@ -105,7 +100,7 @@ impl Scratch for SqlCatalog {
         id: ScratchId,
         amendment: Amendment,
         now: Timestamp,
-    ) -> Result<ScratchRecord, Error> {
+    ) -> Result<ScratchRecord> {
         self.engine.write(|db| {
             let mut scratch = by_id(db, id)?.ok_or(Error::Missing)?;
             amendment.apply(&mut scratch.access, &mut Times::all(now), now);
@@ -116,11 +111,7 @@ impl Scratch for SqlCatalog {
         })
     }
 
-    fn remove_scratch(
-        &self,
-        id: ScratchId,
-        now: Timestamp,
-    ) -> Result<Option<ScratchRecord>, Error> {
+    fn remove_scratch(&self, id: ScratchId, now: Timestamp) -> Result<Option<ScratchRecord>> {
         self.engine.write(|db| {
             let Some(scratch) = by_id(db, id)? else { return Ok(None) };
             delete(db, id)?;
@@ -129,18 +120,9 @@ impl Scratch for SqlCatalog {
         })
     }
 
-    fn offer(&self, id: ScratchId) -> Result<(), Error> {
+    fn offer(&self, id: ScratchId) -> Result<()> {
         let sql = "UPDATE scratch SET waiting = 1 WHERE id = ?";
         self.engine.write(|db| found(db.execute(sql, values![id])?))
-    }
-
-    fn offered(&self, after: ScratchId, limit: usize) -> Result<Vec<ScratchRecord>, Error> {
-        let sql = concat!(
-            "SELECT ",
-            scratch_columns!(),
-            " FROM scratch WHERE waiting = 1 AND id > ? ORDER BY id LIMIT ?"
-        );
-        self.engine.read(|db| db.all(sql, values![after, limit], scratch_record))
     }
 
     fn enrol(
@@ -150,7 +132,7 @@ impl Scratch for SqlCatalog {
         name: &Name,
         access: Access,
         now: Timestamp,
-    ) -> Result<RowRecord, Error> {
+    ) -> Result<RowRecord> {
         self.engine.write(|db| {
             let row = rows::add(db, table, name, access, now)?;
             let sql = "UPDATE scratch SET becomes = ? WHERE id = ?";
@@ -159,38 +141,34 @@ impl Scratch for SqlCatalog {
         })
     }
 
-    fn take(&self, id: ScratchId, taken: Digest) -> Result<(), Error> {
+    fn take(&self, id: ScratchId, taken: Digest) -> Result<()> {
         let sql = "UPDATE scratch SET waiting = 0, becomes = NULL, taken = ? WHERE id = ?";
         self.engine.write(|db| found(db.execute(sql, values![&taken, id])?))
     }
 }
 
-fn find(db: &Db, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
-    let sql = concat!(
-        "SELECT ",
-        scratch_columns!(),
-        " FROM scratch WHERE row_id = ? AND field = ? AND name = ?"
-    );
+fn find(db: &Db, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>> {
+    let sql = scratch_query!("WHERE row_id = ? AND field = ? AND name = ?");
     let field = or_empty(folder.field.as_ref());
     db.first(sql, values![folder.row, field, name], scratch_record)
 }
 
-fn by_id(db: &Db, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
-    let sql = concat!("SELECT ", scratch_columns!(), " FROM scratch WHERE id = ?");
+fn by_id(db: &Db, id: ScratchId) -> Result<Option<ScratchRecord>> {
+    let sql = scratch_query!("WHERE id = ?");
     db.first(sql, values![id], scratch_record)
 }
 
-fn set_place(db: &Db, id: ScratchId, folder: &Folder, name: &str) -> Result<(), Error> {
+fn set_place(db: &Db, id: ScratchId, folder: &Folder, name: &str) -> Result<()> {
     let sql = "UPDATE scratch SET row_id = ?, field = ?, name = ? WHERE id = ?";
     let field = or_empty(folder.field.as_ref());
     db.execute(sql, values![folder.row, field, name, id]).map(drop)
 }
 
-fn delete(db: &Db, id: ScratchId) -> Result<(), Error> {
+fn delete(db: &Db, id: ScratchId) -> Result<()> {
     db.execute("DELETE FROM scratch WHERE id = ?", values![id]).map(drop)
 }
 
 /// Fails with [`Error::Missing`] if a statement has changed no row.
-fn found(changed: usize) -> Result<(), Error> {
+fn found(changed: usize) -> Result<()> {
     if changed == 0 { Err(Error::Missing) } else { Ok(()) }
 }

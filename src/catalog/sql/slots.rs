@@ -1,12 +1,10 @@
 //! Slots in SQL: their links are read, and each change is one transaction that keeps to the quotas.
 
-use super::columns::{attachment_columns, attachment_tables, link, number};
+use super::columns::{link, name, number};
 use super::linking::Linked;
 use super::links::{self, link_query};
 use super::quotas::{of_move, of_publication, of_share};
-use super::rehome::rehome;
-use super::revise::revise;
-use super::{Db, Error, SqlCatalog, attachments, blobs, rows, values};
+use super::{Db, Error, Result, SqlCatalog, attachments, blobs, rows, values};
 use crate::catalog::slots::{Destination, Publication, Published, Rehoming, Revision, Slots};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId, RowId};
@@ -16,29 +14,28 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Slots for SqlCatalog {
-    fn find(&self, place: &Place) -> Result<Option<Link>, Error> {
+    fn find(&self, place: &Place) -> Result<Option<Link>> {
         self.engine.read(|db| links::find(db, place))
     }
 
-    fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
-        let sql = concat!(link_query!(), "WHERE l.row_id = ? ORDER BY l.field, l.position, l.item");
+    fn links(&self, row: RowId) -> Result<Vec<Link>> {
+        let sql = link_query!("WHERE l.row_id = ? ORDER BY l.field, l.position, l.item");
         self.engine.read(|db| db.all(sql, values![row], link))
     }
 
-    fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
-        let sql = concat!(link_query!(), "WHERE l.row_id = ? AND l.item = '' ORDER BY l.field");
+    fn singles(&self, row: RowId) -> Result<Vec<Link>> {
+        let sql = link_query!("WHERE l.row_id = ? AND l.item = '' ORDER BY l.field");
         self.engine.read(|db| db.all(sql, values![row], link))
     }
 
-    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
-        let sql = concat!(
-            link_query!(),
+    fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>> {
+        let sql = link_query!(
             "WHERE l.row_id = ? AND l.field = ? AND l.item <> '' ORDER BY l.position, l.item"
         );
         self.engine.read(|db| db.all(sql, values![row, field], link))
     }
 
-    fn count_items(&self, row: RowId, field: &Name) -> Result<u64, Error> {
+    fn count_items(&self, row: RowId, field: &Name) -> Result<u64> {
         let sql = "SELECT count(*) FROM links WHERE row_id = ? AND field = ? AND item <> ''";
         let count =
             self.engine.read(|db| db.first(sql, values![row, field], |row| number(row, 0)))?;
@@ -50,14 +47,14 @@ impl Slots for SqlCatalog {
         row: RowId,
         revisions: &[Revision],
         now: Timestamp,
-    ) -> Result<Vec<Attachment>, Error> {
+    ) -> Result<Vec<Attachment>> {
         self.engine.write(|db| revise(db, row, revisions, now))
     }
 
-    fn publish(&self, publication: &Publication) -> Result<Published, Error> {
+    fn publish(&self, publication: &Publication) -> Result<Published> {
         let linked = linked(publication);
         let accounts = |db: &Db| of_publication(db, publication);
-        self.link_within(&linked, accounts, |db| publish(db, publication))
+        self.write_within(&linked, accounts, |db| publish(db, publication))
     }
 
     fn share(
@@ -66,23 +63,17 @@ impl Slots for SqlCatalog {
         to: Destination,
         fixed: Fixed,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         let accounts = |db: &Db| of_share(db, id, to.place, fixed);
-        self.write_within(accounts, |db| links::share(db, id, to, fixed, now))
+        self.write_within(&[], accounts, |db| links::share(db, id, to, fixed, now))
     }
 
-    fn put_back(
-        &self,
-        id: AttachmentId,
-        to: &Place,
-        written: &Name,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    fn put_back(&self, id: AttachmentId, to: &Place, written: &Name, now: Timestamp) -> Result<()> {
         let to = Destination { place: to, written, collision: Collision::Refuse };
         self.engine.write(|db| links::share(db, id, to, Fixed::default(), now).map(drop))
     }
 
-    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>, Error> {
+    fn unlink(&self, place: &Place, now: Timestamp) -> Result<Option<Attachment>> {
         self.engine.write(|db| links::unlink(db, place, now))
     }
 
@@ -92,16 +83,16 @@ impl Slots for SqlCatalog {
         to: Destination,
         terms: Terms,
         now: Timestamp,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         let accounts = |db: &Db| of_move(db, from, to.place, terms);
-        self.write_within(accounts, |db| links::move_link(db, from, to, terms, now))
+        self.write_within(&[], accounts, |db| links::move_link(db, from, to, terms, now))
     }
 
-    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>, Error> {
+    fn rehome(&self, rehoming: &Rehoming) -> Result<Option<Attachment>> {
         let Rehoming { from, to, blob, original, .. } = rehoming;
         let linked: Vec<_> = [*blob].into_iter().chain(*original).map(Linked::perhaps).collect();
         let accounts = |db: &Db| of_move(db, from, to, rehoming.terms());
-        self.link_within(&linked, accounts, |db| rehome(db, rehoming))
+        self.write_within(&linked, accounts, |db| links::rehome(db, rehoming))
     }
 }
 
@@ -111,7 +102,7 @@ fn linked(publication: &Publication) -> Vec<Linked<'_>> {
     all.map(|(key, content)| Linked { key, stored: Some((content, publication.now)) }).collect()
 }
 
-fn publish(db: &Db, publication: &Publication) -> Result<Published, Error> {
+fn publish(db: &Db, publication: &Publication) -> Result<Published> {
     let Publication { place, written, blob, content, now, .. } = publication;
     rows::require(db, place.row)?;
     blobs::require(db, *blob)?;
@@ -140,4 +131,51 @@ fn publish(db: &Db, publication: &Publication) -> Result<Published, Error> {
         rows::touch(db, place.row, *now)?;
     }
     Ok(Published { attachment: attachments::require(db, id)?, displaced })
+}
+
+fn revise(db: &Db, row: RowId, revisions: &[Revision], now: Timestamp) -> Result<Vec<Attachment>> {
+    rows::require(db, row)?;
+    let mut lost = Vec::new();
+    for revision in revisions {
+        match revision {
+            Revision::Require { place, id } if attachment_at(db, place)? == *id => {}
+            Revision::Require { .. } => return Err(Error::Missing),
+            Revision::Detach(place) => {
+                lost.push(links::unlink(db, place, now)?.ok_or(Error::Missing)?);
+            }
+            Revision::Arrange { field, order } => arrange(db, row, field, order)?,
+            Revision::Rename { place, original_filename } => {
+                let sql = "UPDATE attachments SET filename = ?, changed = ? WHERE id = ?";
+                let id = attachment_at(db, place)?;
+                db.execute(sql, values![original_filename.as_str(), now, id])?;
+            }
+            Revision::Annotate { place, name, value } => {
+                let id = attachment_at(db, place)?;
+                attachments::set_attribute(db, id, name, value.as_deref(), now)?;
+            }
+            Revision::Trace { place, source } => {
+                let sql = "UPDATE attachments SET source = ?, changed = ? WHERE id = ?";
+                let id = attachment_at(db, place)?;
+                db.execute(sql, values![source.as_deref(), now, id])?;
+            }
+        }
+    }
+    rows::touch(db, row, now)?;
+    Ok(lost)
+}
+
+fn attachment_at(db: &Db, place: &Place) -> Result<AttachmentId> {
+    Ok(links::find(db, place)?.ok_or(Error::Missing)?.attachment.id)
+}
+
+fn arrange(db: &Db, row: RowId, field: &Name, order: &[Name]) -> Result<()> {
+    let sql = "SELECT item FROM links WHERE row_id = ? AND field = ? AND item <> '' \
+               ORDER BY position, item";
+    let there = db.all(sql, values![row, field], |row| name(row, 0))?;
+    let others = there.iter().filter(|item| !order.contains(item));
+    let sql = "UPDATE links SET position = ? WHERE row_id = ? AND field = ? AND item = ?";
+    for (position, item) in (1_i64..).zip(order.iter().chain(others)) {
+        db.execute(sql, values![position, row, field, item])?;
+    }
+    Ok(())
 }

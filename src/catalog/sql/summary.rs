@@ -1,11 +1,11 @@
 //! The totals in SQL: counted again only after a change.
 
 use super::columns::number;
-use super::{Db, Error, SqlCatalog};
+use super::{Db, Result, SqlCatalog};
 use crate::catalog::summary::{Summary, Totals};
 
 impl Summary for SqlCatalog {
-    fn totals(&self) -> Result<Totals, Error> {
+    fn totals(&self) -> Result<Totals> {
         // Read before the count: a commit during the count makes the next call count again.
         let commits = self.commits();
         let last = *self.totals.lock();
@@ -23,7 +23,7 @@ impl Summary for SqlCatalog {
 }
 
 /// Counts whole tables, which `SQLite` reads off their smallest index, page by page. A condition would make it look at each entry.
-fn count(db: &Db) -> Result<Totals, Error> {
+fn count(db: &Db) -> Result<Totals> {
     // Attachments without links are the retired ones: see the check of `attachments`.
     let sql = "SELECT (SELECT count(*) FROM rows), \
                       (SELECT count(*) FROM attachments) - count(b.id), \

@@ -1,7 +1,9 @@
 //! One step of a sweep in SQL: finds blobs that nothing uses, and dooms them.
 
 use super::columns::{key, number, optional};
-use super::{Db, Error, Row, values};
+use super::linking::note;
+use super::reservations::Reserved;
+use super::{Db, Result, Row, values};
 use crate::catalog::blobs::Doomed;
 use words::attachment::{AttachmentId, BlobKey};
 use words::timestamp::Timestamp;
@@ -31,14 +33,16 @@ const VARIANTS: &str = "\
     SELECT DISTINCT b.id, b.digest, b.store FROM variants v JOIN blobs b ON b.id = v.blob \
     WHERE v.original = ?1 AND b.doomed = 0";
 
-/// Reads up to `limit` idle blobs and up to `limit` expired attachments. All that it reads is gone afterwards, so that the next
-/// step begins where this one ended.
+/// Writes `old` reservations to the database. Then reads up to `limit` idle blobs and up to `limit` expired attachments. All that
+/// it reads is gone afterwards, so that the next step begins where this one ended.
 pub(super) fn doom(
     db: &Db,
+    old: &[Reserved],
     retired: Timestamp,
     reserved: Timestamp,
     limit: usize,
-) -> Result<Doomed, Error> {
+) -> Result<Doomed> {
+    note(db, old)?;
     let sql = "SELECT id, digest, store FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
     let blobs = db.all(sql, values![limit], |row| key(row, 0))?;
     let mut doomed = Doomed { blobs, ..Doomed::default() };
@@ -72,18 +76,18 @@ struct Expired {
     original: Option<BlobKey>,
 }
 
-fn expired(row: &Row) -> Result<Expired, Error> {
+fn expired(row: &Row) -> Result<Expired> {
     let original = optional(row, 4, |at| key(row, at))?;
     Ok(Expired { id: AttachmentId(number(row, 0)?), blob: key(row, 1)?, original })
 }
 
-fn is_attached(db: &Db, key: BlobKey) -> Result<bool, Error> {
+fn is_attached(db: &Db, key: BlobKey) -> Result<bool> {
     let blob = values![key.generation];
     Ok(db.exists(ATTACHED, blob)? || db.exists(SENT, blob)?)
 }
 
 /// Dooms the suspects that nothing uses, and then their variants that nothing else uses.
-fn doom_unused(db: &Db, mut suspects: Vec<BlobKey>, doomed: &mut Doomed) -> Result<(), Error> {
+fn doom_unused(db: &Db, mut suspects: Vec<BlobKey>, doomed: &mut Doomed) -> Result<()> {
     while let Some(suspect) = suspects.pop() {
         let blob = values![suspect.generation];
         if is_attached(db, suspect)? || db.exists(RENDERED, blob)? {
@@ -98,7 +102,7 @@ fn doom_unused(db: &Db, mut suspects: Vec<BlobKey>, doomed: &mut Doomed) -> Resu
 }
 
 /// Removes the variants of an original. Returns their blobs.
-fn remove_variants(db: &Db, original: BlobKey) -> Result<Vec<BlobKey>, Error> {
+fn remove_variants(db: &Db, original: BlobKey) -> Result<Vec<BlobKey>> {
     let id = values![original.generation];
     let mut blobs = db.all(VARIANTS, id, |row| key(row, 0))?;
     blobs.retain(|blob| *blob != original);

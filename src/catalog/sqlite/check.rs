@@ -1,5 +1,4 @@
-//! The check of a catalogue before anything is written to it: whether it is damaged, and whether it has lost commits.
-//! It only reads, and makes no checkpoint.
+//! The check of a catalogue before anything is written to it, for damage and for lost commits. It only reads.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -10,7 +9,7 @@ use rusqlite::ErrorCode;
 
 use super::db::Db;
 use super::{connection, migrations, progress};
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 
 /// How long a start checks a catalogue: enough for all of one with 100,000 files.
 const SPAN: Duration = Duration::from_millis(500);
@@ -26,20 +25,8 @@ pub enum Loss {
     Accepted,
 }
 
-/// What a check found in a catalogue that is neither damaged nor incomplete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sound {
-    /// The highest number that was given out for a blob.
-    pub last_blob: u64,
-}
-
-/// Whether a catalogue was once made at `path`, even if it is gone now.
-pub fn was_there(path: &Path) -> bool {
-    progress::is_there(path)
-}
-
-/// Checks the catalogue at `path` for damage, for a bounded time, and for lost commits.
-pub fn check(path: &Path, loss: Loss) -> Result<Sound, Unsound> {
+/// Checks a catalogue for damage, for a bounded time, and for lost commits. Returns the highest number given out for a blob.
+pub fn check(path: &Path, loss: Loss) -> Result<u64, Unsound> {
     // Read before the catalogue: another process may be writing to both.
     let noted = progress::noted(path)?.unwrap_or(0);
     inspect(path, noted, loss).map_err(|unsound| match unsound {
@@ -51,10 +38,10 @@ pub fn check(path: &Path, loss: Loss) -> Result<Sound, Unsound> {
     })
 }
 
-fn inspect(path: &Path, noted: u64, loss: Loss) -> Result<Sound, Unsound> {
+fn inspect(path: &Path, noted: u64, loss: Loss) -> Result<u64, Unsound> {
     let db = connection::open_to_read(path)?;
     // Without its log a catalogue may have no schema yet.
-    let counted = if migrations::version(&db, path)? == 0 { 0 } else { progress::counted(&db)? };
+    let counted = if migrations::version(&db.0, path)? == 0 { 0 } else { progress::counted(&db)? };
     if counted < noted {
         match loss {
             Loss::Refused => {
@@ -78,8 +65,7 @@ fn inspect(path: &Path, noted: u64, loss: Loss) -> Result<Sound, Unsound> {
             Err(error) => return Err(Error::from(error).into()),
         }
     }
-    let last_blob = last_blob(&db)?;
-    Ok(Sound { last_blob })
+    Ok(last_blob(&db)?)
 }
 
 /// The first finding of a check.
@@ -115,7 +101,7 @@ fn within<T>(span: Duration, db: &Db, work: impl FnOnce() -> T) -> T {
 }
 
 /// The highest number that was given out for a blob. A blob with a higher number is damage: a later blob would get it too.
-fn last_blob(db: &Db) -> Result<u64, Error> {
+fn last_blob(db: &Db) -> Result<u64> {
     if !db.0.table_exists(None, "blobs")? {
         return Ok(0);
     }
@@ -135,7 +121,7 @@ fn damaged(path: &Path, found: &str) -> Unsound {
     Unsound::Damaged { path: path.display().to_string(), found }
 }
 
-/// What seems to have happened to the log, for the error message. An empty log may be one that this check has made.
+/// The likely state of the log, for the error message. An empty log may be one that this check has made.
 fn state_of_log(path: &Path) -> &'static str {
     let log = path.with_extension("sqlite-wal");
     match log.metadata().map(|meta| meta.len()) {
@@ -199,7 +185,7 @@ mod tests {
     fn a_look_at_a_catalogue_changes_nothing() {
         let (_folder, path) = catalog();
         let before = std::fs::read(&path).unwrap();
-        assert!(check(&path, Loss::Refused).unwrap().last_blob >= 1);
+        assert!(check(&path, Loss::Refused).unwrap() >= 1);
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 

@@ -13,14 +13,13 @@ use super::connection::BUSY_TIMEOUT;
 use super::db::Db;
 use super::disk_failure;
 use super::writer::Writer;
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 use crate::fence::Fence;
 
 /// Changed rows after which a checkpoint is made. Each row changes about one page.
 const EVERY: u64 = 1000;
 
-/// Pages in the log from which on writers wait until the rest of it is written back too: a log restarts from its
-/// beginning only after a checkpoint of all of it.
+/// Pages in the log at which writers wait until all of it is written back: only then can the log restart from its beginning.
 const LONG: i64 = 2000;
 
 /// Pages at which the writer makes the checkpoint itself. The log grows no longer than this if the thread cannot keep up.
@@ -35,14 +34,14 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub fn start(path: &Path, writer: &Arc<Writer>, fence: &Fence) -> Result<Self, Error> {
+    pub fn start(path: &Path, writer: &Arc<Writer>, fence: &Fence) -> Result<Self> {
         let (wake, woken) = mpsc::sync_channel(1);
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
         let (db, writer, fence) = (Db(db), Arc::clone(writer), fence.clone());
         let run = move || checkpoint_when_woken(&db, &writer, &fence, &woken);
         let thread = thread::Builder::new().name("checkpoints".into()).spawn(run);
-        let thread = thread.map_err(|error| Error::Engine(Box::new(error)))?;
+        let thread = thread.map_err(Error::engine)?;
         Ok(Self { wake: Some(wake), thread: Some(thread), seen: AtomicU64::new(0) })
     }
 
@@ -88,7 +87,7 @@ fn checkpoint_when_woken(db: &Db, writer: &Writer, fence: &Fence, woken: &Receiv
 }
 
 /// Makes each commit write back a log of [`LONGEST`] pages. `SQLite`'s own `wal_autocheckpoint` does so too, but reports no error.
-pub(super) fn limit_log(db: &mut Db, fence: &Fence) -> Result<(), Error> {
+pub(super) fn limit_log(db: &mut Db, fence: &Fence) -> Result<()> {
     let fence = fence.clone();
     let checkpoint = move |log: &mut Wal, pages| {
         if pages >= LONGEST
@@ -101,7 +100,7 @@ pub(super) fn limit_log(db: &mut Db, fence: &Fence) -> Result<(), Error> {
     Ok(db.0.wal_hook(Some(checkpoint))?)
 }
 
-fn checkpoint(db: &Db, writer: &Writer) -> Result<(), Error> {
+fn checkpoint(db: &Db, writer: &Writer) -> Result<()> {
     let Log { pages, written_back } = write_back(db)?;
     if written_back < pages && pages >= LONG {
         let _no_writer = writer.exclusive();
@@ -117,7 +116,7 @@ struct Log {
 }
 
 /// Writes back the pages that no reader needs in the log any more. Neither readers nor writers wait.
-fn write_back(db: &Db) -> Result<Log, Error> {
+fn write_back(db: &Db) -> Result<Log> {
     let log = |row: &rusqlite::Row| Ok(Log { pages: row.get(1)?, written_back: row.get(2)? });
     Ok(db.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], log)?)
 }

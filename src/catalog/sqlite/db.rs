@@ -2,10 +2,10 @@
 //!
 //! The statements in `catalog/sql` know this file alone and no type of `rusqlite`, so that another engine can provide the same.
 
-use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter};
 
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 
 /// A connection that compiles each statement once and keeps it.
 pub struct Db(pub(super) Connection);
@@ -16,14 +16,13 @@ impl Db {
         &self,
         sql: &str,
         values: &[Value],
-        read: impl FnOnce(&Row) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Option<T>> {
         let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let answer = rows.next()?.map(|row| read(&Row(row))).transpose();
-        drop(rows);
+        let rows = statement.query_and_then(params_from_iter(values), |row| read(&Row(row)));
+        let first = rows?.next().transpose();
         note(&statement);
-        answer
+        first
     }
 
     /// All rows of a query.
@@ -31,21 +30,17 @@ impl Db {
         &self,
         sql: &str,
         values: &[Value],
-        read: impl Fn(&Row) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read(&Row(row))?);
-        }
-        drop(rows);
+        let rows = statement.query_and_then(params_from_iter(values), |row| read(&Row(row)));
+        let all = rows?.collect();
         note(&statement);
-        Ok(found)
+        all
     }
 
     /// Whether a query has a row.
-    pub fn exists(&self, sql: &str, values: &[Value]) -> Result<bool, Error> {
+    pub fn exists(&self, sql: &str, values: &[Value]) -> Result<bool> {
         let mut statement = self.0.prepare_cached(sql)?;
         let exists = statement.exists(params_from_iter(values))?;
         note(&statement);
@@ -53,7 +48,7 @@ impl Db {
     }
 
     /// Runs a statement that returns no rows. Returns how many rows it changed.
-    pub fn execute(&self, sql: &str, values: &[Value]) -> Result<usize, Error> {
+    pub fn execute(&self, sql: &str, values: &[Value]) -> Result<usize> {
         let mut statement = self.0.prepare_cached(sql)?;
         let changed = statement.execute(params_from_iter(values))?;
         note(&statement);
@@ -89,36 +84,17 @@ impl ToSql for Value<'_> {
     }
 }
 
-impl From<i64> for Value<'_> {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-
 /// A number above the largest signed one becomes that one: the catalogue never gives out such a number, and no file is so long.
-impl From<u64> for Value<'_> {
-    fn from(value: u64) -> Self {
-        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
-    }
+macro_rules! numbers {
+    ($($number:ty)*) => {
+        $(impl From<$number> for Value<'_> {
+            fn from(value: $number) -> Self {
+                Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+            }
+        })*
+    };
 }
-
-impl From<usize> for Value<'_> {
-    fn from(value: usize) -> Self {
-        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
-    }
-}
-
-impl From<u32> for Value<'_> {
-    fn from(value: u32) -> Self {
-        Self::Int(value.into())
-    }
-}
-
-impl From<bool> for Value<'_> {
-    fn from(value: bool) -> Self {
-        Self::Int(value.into())
-    }
-}
+numbers!(bool u32 i64 u64 usize);
 
 impl<'v> From<&'v str> for Value<'v> {
     fn from(value: &'v str) -> Self {
@@ -142,29 +118,25 @@ impl<'v, T: Into<Value<'v>>> From<Option<T>> for Value<'v> {
 pub struct Row<'r>(&'r rusqlite::Row<'r>);
 
 impl<'r> Row<'r> {
-    pub fn int(&self, at: usize) -> Result<i64, Error> {
-        self.column(at)?.as_i64().map_err(of_another_type)
+    pub fn int(&self, at: usize) -> Result<i64> {
+        self.column(at)?.as_i64().map_err(Error::engine)
     }
 
-    pub fn text(&self, at: usize) -> Result<&'r str, Error> {
-        self.column(at)?.as_str().map_err(of_another_type)
+    pub fn text(&self, at: usize) -> Result<&'r str> {
+        self.column(at)?.as_str().map_err(Error::engine)
     }
 
-    pub fn bytes(&self, at: usize) -> Result<&'r [u8], Error> {
-        self.column(at)?.as_blob().map_err(of_another_type)
+    pub fn bytes(&self, at: usize) -> Result<&'r [u8]> {
+        self.column(at)?.as_blob().map_err(Error::engine)
     }
 
-    pub fn is_null(&self, at: usize) -> Result<bool, Error> {
+    pub fn is_null(&self, at: usize) -> Result<bool> {
         Ok(self.column(at)? == ValueRef::Null)
     }
 
-    fn column(&self, at: usize) -> Result<ValueRef<'r>, Error> {
+    fn column(&self, at: usize) -> Result<ValueRef<'r>> {
         Ok(self.0.get_ref(at)?)
     }
-}
-
-fn of_another_type(error: FromSqlError) -> Error {
-    Error::Engine(Box::new(error))
 }
 
 /// Adds what the statement has cost to the figures that tests read.
@@ -179,7 +151,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match &error {
             rusqlite::Error::SqliteFailure(failure, _) if is_full(*failure) => Self::Full,
-            _ => Self::Engine(Box::new(error)),
+            _ => Self::engine(error),
         }
     }
 }

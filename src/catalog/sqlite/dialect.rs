@@ -1,12 +1,12 @@
 //! The dialect: the few statements that each SQL engine writes differently.
 
 use super::db::{Db, values};
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 use words::attachment::TableId;
 
 impl Db {
     /// Takes this many numbers for blobs, which are never given out again. Returns the first.
-    pub fn take_blob_numbers(&self, count: u64) -> Result<u64, Error> {
+    pub fn take_blob_numbers(&self, count: u64) -> Result<u64> {
         let sql = "INSERT INTO sqlite_sequence (name, seq) SELECT 'blobs', 0 \
                    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'blobs')";
         self.execute(sql, &[])?;
@@ -18,7 +18,7 @@ impl Db {
     }
 
     /// Makes sure that no number for a blob up to this one is given out again.
-    pub fn skip_blob_numbers(&self, last: u64) -> Result<(), Error> {
+    pub fn skip_blob_numbers(&self, last: u64) -> Result<()> {
         self.take_blob_numbers(1)?;
         let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'blobs'";
         self.execute(sql, values![last]).map(drop)
@@ -30,7 +30,7 @@ impl Db {
         table: TableId,
         prefix: &str,
         suffix: &str,
-    ) -> Result<Option<i64>, Error> {
+    ) -> Result<Option<i64>> {
         // The names with the prefix lie side by side in the index of names.
         let sql = "SELECT coalesce(max(CAST(digits AS INTEGER)), 0) FROM ( \
                        SELECT substr(name, length(?2) + 1, length(name) - length(?2) - length(?3)) \

@@ -8,11 +8,10 @@ use rusqlite::{ErrorCode, ffi};
 use rustix::fs::{Advice, fadvise};
 
 use super::db::Db;
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 use crate::fence::Fence;
 
-/// Raises the fence if an error says that written bytes may not be on the disk. A failed read, a full disk and a lock that
-/// another process holds do not say that.
+/// Raises the fence if written bytes may not be on the disk. A failed read, a full disk or another's lock is no such error.
 pub(super) fn watch(fence: &Fence, error: &Error) {
     if let Error::Engine(cause) = error
         && let Some(rusqlite::Error::SqliteFailure(failure, _)) = cause.downcast_ref()
@@ -54,10 +53,10 @@ pub(super) fn keep_log(db: &Db) {
 }
 
 /// Syncs the directory of a new file: `SQLite` makes the file and does not sync its name.
-pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all());
-    synced.map_err(|error| Error::Engine(Box::new(error)))
+    synced.map_err(Error::engine)
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn a_catalogue_of_the_first_schema_is_migrated_with_all_that_it_holds() {
     assert_eq!((link.written, link.attachment.original), (name("avatar.png"), None));
     let charged = Usage { files: 1, bytes: 9 };
     let (table, root) = (Account::Table(TableId(1)), Account::Uid(0));
-    assert_eq!(catalog.usages().unwrap(), [(table, charged), (root, charged)]);
+    assert_eq!(contract::usages(&*catalog), [(table, charged), (root, charged)]);
     let scratch = catalog.scratch(&Folder::row(user), &name(".x")).unwrap().unwrap();
     let next = catalog.add_scratch(&Folder::row(user), &name(".y"), "t", ACCESS, at(2)).unwrap();
     assert_eq!((scratch.id.0, next.id.0), (8, 10), "no number is given out twice");

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::db::Db;
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 
 /// Each script brings the schema from its index to the next version. The statements of a released script are never changed.
 const MIGRATIONS: [&str; 5] = [
@@ -20,9 +20,9 @@ const MIGRATIONS: [&str; 5] = [
 pub(super) const LATEST: usize = MIGRATIONS.len();
 
 /// Brings the schema up to date, in one transaction.
-pub(super) fn migrate(db: &mut Db, path: &Path) -> Result<(), Error> {
+pub(super) fn migrate(db: &mut Db, path: &Path) -> Result<()> {
     let transaction = db.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = version_of(&transaction, path)?;
+    let found = version(&transaction, path)?;
     for (version, script) in MIGRATIONS.iter().enumerate().skip(found) {
         transaction.execute_batch(script)?;
         transaction.pragma_update(None, "user_version", int(version + 1))?;
@@ -31,11 +31,7 @@ pub(super) fn migrate(db: &mut Db, path: &Path) -> Result<(), Error> {
 }
 
 /// The version of the schema; 0 of an empty database. Errors: [`Error::Newer`] if this program does not know it.
-pub(super) fn version(db: &Db, path: &Path) -> Result<usize, Error> {
-    version_of(&db.0, path)
-}
-
-fn version_of(connection: &rusqlite::Connection, path: &Path) -> Result<usize, Error> {
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match usize::try_from(found) {
         Ok(version) if version <= LATEST => Ok(version),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::db::{Db, Row, values};
 use super::disk_failure::sync_directory;
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 
 /// The file's name. It does not begin like the database's, so that a copy or a removal of `catalog.sqlite*` alone is noticed.
 const FILE: &str = "commits";
@@ -27,8 +27,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Starts or continues the count. The file has it, durably, when this returns.
-    pub fn open(db: &Db, catalog: &Path) -> Result<Self, Error> {
+    /// Starts or continues the count, and writes it to the file durably.
+    pub fn open(db: &Db, catalog: &Path) -> Result<Self> {
         let sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 \
                    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)";
         db.execute(sql, values![COUNT])?;
@@ -36,22 +36,20 @@ impl Progress {
         let found = db.first(sql, values![COUNT], |row| Ok((row.int(0)?, count(row, 1)?)))?;
         let (row, commits) =
             found.ok_or_else(|| Error::Corrupt("commits are not counted".into()))?;
-        let file =
-            create(&path(catalog), commits).map_err(|error| Error::Engine(Box::new(error)))?;
+        let file = create(&path(catalog), commits).map_err(Error::engine)?;
         sync_directory(catalog)?;
         Ok(Self { file, row })
     }
 
     /// Counts the open transaction. Returns the count with it.
-    pub fn count(&self, db: &Db) -> Result<u64, Error> {
+    pub fn count(&self, db: &Db) -> Result<u64> {
         let sql =
             "UPDATE sqlite_sequence SET seq = seq + 1 WHERE rowid = ? AND name = ? RETURNING seq";
         let counted = db.first(sql, values![self.row, COUNT], |row| count(row, 0))?;
         counted.ok_or_else(|| Error::Corrupt("commits are not counted any more".into()))
     }
 
-    /// Writes the count into the file, once those commits are durable. A failure is logged: a start believes a count that is too
-    /// low.
+    /// Writes the count into the file, once those commits are durable. A failure is logged: the count may be too low.
     pub fn note(&self, commits: u64) {
         if let Err(error) = self.file.write_all_at(text(commits).as_bytes(), 0) {
             tracing::debug!(%error, "how far the catalogue has come is not noted");
@@ -60,7 +58,7 @@ impl Progress {
 }
 
 /// The count in the file, if there is a file and its text is sound.
-pub(super) fn noted(catalog: &Path) -> Result<Option<u64>, Error> {
+pub(super) fn noted(catalog: &Path) -> Result<Option<u64>> {
     match fs::read_to_string(path(catalog)) {
         Ok(said) => {
             let commits = said.split_whitespace().next().and_then(|first| first.parse().ok());
@@ -71,22 +69,22 @@ pub(super) fn noted(catalog: &Path) -> Result<Option<u64>, Error> {
             Ok(commits)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Engine(Box::new(error))),
+        Err(error) => Err(Error::engine(error)),
     }
 }
 
-/// Whether the file exists: it does once a catalogue was made beside it.
-pub(super) fn is_there(catalog: &Path) -> bool {
+/// Whether a catalogue was once made at this path, even if it is gone now: the file is left beside it.
+pub fn was_there(catalog: &Path) -> bool {
     path(catalog).exists()
 }
 
 /// The count in the database; 0 if it was written by an older mediafs, which did not count.
-pub(super) fn counted(db: &Db) -> Result<u64, Error> {
+pub(super) fn counted(db: &Db) -> Result<u64> {
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?";
     Ok(db.first(sql, values![COUNT], |row| count(row, 0))?.unwrap_or(0))
 }
 
-fn count(row: &Row, at: usize) -> Result<u64, Error> {
+fn count(row: &Row, at: usize) -> Result<u64> {
     let count = row.int(at)?;
     u64::try_from(count).map_err(|_| Error::Corrupt(format!("{count} is not a number of commits")))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::connection;
 use super::db::Db;
-use crate::catalog::error::Error;
+use crate::catalog::error::Result;
 
 /// Reads the counter, which changes with each commit of another connection (sqlite.org, `PRAGMA data_version`).
 pub struct Watch {
@@ -15,20 +15,20 @@ pub struct Watch {
 
 impl Watch {
     /// Sees the changes from now on.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(path: &Path) -> Result<Self> {
         let db = connection::open_to_read(path)?;
         let seen = version(&db)?;
         Ok(Self { db, seen })
     }
 
     /// Whether anything was changed since this was called last.
-    pub fn look(&mut self) -> Result<bool, Error> {
+    pub fn look(&mut self) -> Result<bool> {
         let version = version(&self.db)?;
         Ok(std::mem::replace(&mut self.seen, version) != version)
     }
 }
 
-fn version(db: &Db) -> Result<i64, Error> {
+fn version(db: &Db) -> Result<i64> {
     Ok(db.0.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 

@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::db::Db;
 use super::disk_failure;
 use super::progress::Progress;
-use crate::catalog::error::Error;
+use crate::catalog::error::{Error, Result};
 use crate::fence::Fence;
 
 /// The most changes that share a transaction.
@@ -40,7 +40,7 @@ pub(super) struct Session {
     open: Option<Transaction>,
     commits: Arc<AtomicU64>,
     fence: Fence,
-    /// None where nothing is written.
+    /// Counts the commits in the database and in the file beside it. None where nothing is written.
     progress: Option<Progress>,
     /// What the connection had counted as changed rows at the last commit.
     counted: u64,
@@ -84,24 +84,18 @@ enum Fate {
 struct Lost(#[source] Arc<Error>);
 
 impl Writer {
-    pub fn new(db: Db, fence: Fence) -> Self {
+    pub fn new(db: Db, fence: Fence, progress: Option<Progress>) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
         let session = Mutex::new(Session {
             db,
             open: None,
             commits: Arc::clone(&commits),
             fence: fence.clone(),
-            progress: None,
+            progress,
             counted: 0,
         });
         let (waiting, changes) = (AtomicUsize::new(0), AtomicU64::new(0));
         Self { session, waiting, changes, commits, span: SPAN, fence }
-    }
-
-    /// From now on counts the commits in the database and in the file beside it.
-    pub fn counting(self, progress: Progress) -> Self {
-        self.session.lock().progress = Some(progress);
-        self
     }
 
     /// The number of rows that were changed.
@@ -115,7 +109,7 @@ impl Writer {
     }
 
     /// Makes a change: it is durable if this is `Ok`, and has not happened otherwise.
-    pub fn write<T>(&self, work: impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn write<T>(&self, work: impl Fn(&Db) -> Result<T>) -> Result<T> {
         self.fence.check()?;
         let mut session = self.session();
         let (answer, group) = session.make(&work, Fate::Keep);
@@ -133,7 +127,7 @@ impl Writer {
     }
 
     /// Makes a change in a transaction of its own: alone it may fit on the disk.
-    fn write_alone<T>(&self, work: &impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
+    fn write_alone<T>(&self, work: &impl Fn(&Db) -> Result<T>) -> Result<T> {
         let mut session = self.session();
         session.commit();
         let (answer, group) = session.make(work, Fate::Keep);
@@ -143,17 +137,17 @@ impl Writer {
     }
 
     /// Passes the answer on if the change was committed and no write has failed since it began.
-    fn acknowledge<T>(&self, answer: T, outcome: Outcome) -> Result<T, Error> {
+    fn acknowledge<T>(&self, answer: T, outcome: Outcome) -> Result<T> {
         self.fence.check()?;
         match outcome {
             Outcome::Committed => Ok(answer),
             Outcome::Full { .. } => Err(Error::Full),
-            Outcome::Failed(error) => Err(Error::Engine(Box::new(Lost(error)))),
+            Outcome::Failed(error) => Err(Error::engine(Lost(error))),
         }
     }
 
     /// Makes a change and undoes it.
-    pub fn dry_run<T>(&self, work: impl Fn(&Db) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn dry_run<T>(&self, work: impl Fn(&Db) -> Result<T>) -> Result<T> {
         let mut session = self.session();
         let (answer, _) = session.make(&work, Fate::Undo);
         session.commit();
@@ -177,11 +171,7 @@ impl Writer {
 
 impl Session {
     /// Makes one change in the open transaction, or in a new one. A change that fails is undone.
-    fn make<T>(
-        &mut self,
-        work: &impl Fn(&Db) -> Result<T, Error>,
-        fate: Fate,
-    ) -> (Result<T, Error>, Arc<Group>) {
+    fn make<T>(&mut self, work: &impl Fn(&Db) -> Result<T>, fate: Fate) -> (Result<T>, Arc<Group>) {
         let begun = match &mut self.open {
             Some(transaction) => {
                 transaction.members += 1;
@@ -229,7 +219,7 @@ impl Session {
     }
 
     /// Counts the open transaction, unless it has changed nothing: then its commit costs no sync, and a count would.
-    fn count(&mut self) -> Result<Option<u64>, Error> {
+    fn count(&mut self) -> Result<Option<u64>> {
         let changed = self.db.0.total_changes();
         match &self.progress {
             Some(progress) if changed != self.counted => {
@@ -283,7 +273,7 @@ struct Change<'s> {
 
 impl Change<'_> {
     /// Keeps or undoes the change. Passes the answer on unless that fails.
-    fn end<T>(mut self, answer: Result<T, Error>, fate: Fate) -> Result<T, Error> {
+    fn end<T>(mut self, answer: Result<T>, fate: Fate) -> Result<T> {
         self.ended = true;
         let session = &mut *self.session;
         let _ = answer.as_ref().inspect_err(|error| disk_failure::watch(&session.fence, error));
@@ -291,7 +281,7 @@ impl Change<'_> {
         if session.db.0.is_autocommit() {
             session.fail(match answer {
                 Err(Error::Full) => Error::Full,
-                _ => Error::Engine("the whole transaction was undone".into()),
+                _ => Error::engine("the whole transaction was undone"),
             });
             return answer;
         }
@@ -309,7 +299,7 @@ impl Change<'_> {
         match ended {
             Ok(_) => answer,
             Err(error) => {
-                session.fail(Error::Engine("a change could not be ended".into()));
+                session.fail(Error::engine("a change could not be ended"));
                 Err(error)
             }
         }
@@ -319,7 +309,7 @@ impl Change<'_> {
 impl Drop for Change<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.session.fail(Error::Engine("a change panicked".into()));
+            self.session.fail(Error::engine("a change panicked"));
         }
     }
 }

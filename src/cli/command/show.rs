@@ -53,7 +53,7 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, 
     let row = row.ok_or_else(nothing)?.id;
     let place = Place { row, field: slot.field.clone(), item: slot.item.clone() };
     let link = library.lookup.link(&place)?.ok_or_else(nothing)?;
-    let mut told = library.describer.describe(&link.attachment)?;
+    let mut told = library.row_documents.describe(&link.attachment)?;
     told.extend(place_and_owner(&slot, &link.attachment));
     Ok(Response::Shown(told.into()))
 }

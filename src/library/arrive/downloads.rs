@@ -1,20 +1,19 @@
 //! The downloads under way, and how far each has come.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::fetch::body::Piece;
 use words::locator::Url;
 use words::slot::Slot;
 
-/// How far a download has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The slot that it is for, `user/42/avatar`.
+    /// The slot that the file is for, `user/42/avatar`.
     pub path: String,
-    /// The host that it comes from. Not the whole URL: that may contain a secret, and everybody may read this.
+    /// The host of the URL. The whole URL may contain a secret, and every user may read this.
     pub host: String,
     pub received: u64,
     /// The length that the server announced.
@@ -25,77 +24,46 @@ pub struct Progress {
 /// The downloads under way. There are at most as many as there are threads that download.
 #[derive(Debug, Default)]
 pub struct Downloads {
-    next: AtomicU64,
-    /// Guards the list alone. Never held across I/O.
-    running: Mutex<BTreeMap<u64, Arc<Counters>>>,
-}
-
-#[derive(Debug)]
-struct Counters {
-    path: String,
-    host: String,
-    since: Instant,
-    received: AtomicU64,
-    /// 0 if the server announced none.
-    expected: AtomicU64,
+    /// Guards the downloads, each with its beginning, in that order. Never held across I/O.
+    running: Mutex<BTreeMap<u64, (Instant, Progress)>>,
 }
 
 /// One download. Dropping it takes it off the list.
 pub struct Download<'d> {
     all: &'d Downloads,
     number: u64,
-    counters: Arc<Counters>,
 }
 
 impl Downloads {
     pub fn begin(&self, slot: &Slot, url: &Url) -> Download<'_> {
-        let counters = Arc::new(Counters {
-            path: slot.to_string(),
-            host: url.host(),
-            since: Instant::now(),
-            received: AtomicU64::new(0),
-            expected: AtomicU64::new(0),
-        });
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(number, Arc::clone(&counters));
-        Download { all: self, number, counters }
+        let (path, host) = (slot.to_string(), url.host());
+        let progress = Progress { path, host, ..Progress::default() };
+        let mut running = self.running.lock();
+        let number = running.last_key_value().map_or(0, |(last, _)| last + 1);
+        running.insert(number, (Instant::now(), progress));
+        Download { all: self, number }
     }
 
     /// The downloads under way, oldest first.
     pub fn list(&self) -> Vec<Progress> {
-        let running = self.lock();
-        running.values().map(|counters| counters.progress()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Counters>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counters {
-    fn progress(&self) -> Progress {
-        let expected = self.expected.load(Ordering::Relaxed);
-        Progress {
-            path: self.path.clone(),
-            host: self.host.clone(),
-            received: self.received.load(Ordering::Relaxed),
-            expected: (expected > 0).then_some(expected),
-            running: self.since.elapsed(),
-        }
+        let shown =
+            |(since, it): &(Instant, Progress)| Progress { running: since.elapsed(), ..it.clone() };
+        self.running.lock().values().map(shown).collect()
     }
 }
 
 impl Download<'_> {
     pub fn advance(&self, piece: &Piece<'_>) {
-        let received = piece.offset + piece.bytes.len() as u64;
-        self.counters.received.store(received, Ordering::Relaxed);
-        self.counters.expected.store(piece.expected.unwrap_or(0), Ordering::Relaxed);
+        if let Some((_, progress)) = self.all.running.lock().get_mut(&self.number) {
+            progress.received = piece.offset + piece.bytes.len() as u64;
+            progress.expected = piece.expected.filter(|length| *length > 0);
+        }
     }
 }
 
 impl Drop for Download<'_> {
     fn drop(&mut self) {
-        self.all.lock().remove(&self.number);
+        self.all.running.lock().remove(&self.number);
     }
 }
 

@@ -1,6 +1,5 @@
-//! Files that do not come by a write: through drop boxes, from URLs, and from before a crash.
+//! Files that arrive without a write: through drop boxes, from URLs, and from before a crash.
 
-pub(super) mod box_rows;
 pub mod boxes;
 pub mod downloads;
 pub mod recovery;

@@ -1,6 +1,6 @@
-//! Recovery: what the last run of the daemon left unfinished, dealt with before anything is opened. After a clean stop there is
-//! nothing to do.
+//! Recovery: the files that a crash of the daemon left are kept, put back or removed before anything is opened.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::fd;
 use crate::library::counts::Counts;
 use crate::library::draft::close::interrupted;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::staging::{Leftover, Note, Staging};
 use crate::library::keep::promises::Promises;
 use crate::library::keep::sweeper::Sweeper;
@@ -31,7 +31,6 @@ use words::timestamp::Timestamp;
 /// The unit of `st_blocks` (stat(3type)).
 const BLOCK: u64 = 512;
 
-/// Deals with what a crash left.
 pub(in crate::library) struct Recovery {
     pub catalog: Arc<dyn Catalog>,
     pub staging: Arc<Staging>,
@@ -45,20 +44,10 @@ pub(in crate::library) struct Recovery {
     pub counts: Arc<Counts>,
 }
 
-/// A file that a crash left, and where its bytes belong.
-struct Found<'f> {
-    file: &'f Path,
-    name: &'f str,
-    path: String,
-    place: Option<&'f Place>,
-    /// The writer; if it is unknown, the file's owner on the disk counts.
-    uid: Option<u32>,
-}
-
 impl Recovery {
     /// Moves interrupted drafts to the quarantine, puts back what their writers unlinked, sweeps reservations that came to nothing,
     /// and removes scratch files without a record. Bytes that the quarantine cannot take stay where they are.
-    pub fn run(&self) -> Result<(), Error> {
+    pub fn run(&self) -> Result<()> {
         let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
         let replaced = leftovers.iter().filter_map(|leftover| leftover.note.as_ref()?.replaced);
         let promises: Vec<_> = replaced.map(|id| self.promises.make(id)).collect();
@@ -75,76 +64,75 @@ impl Recovery {
         Ok(())
     }
 
-    fn recover_draft(&self, mut leftover: Leftover) -> Result<(), Error> {
-        let place = leftover.note.as_ref().map(|note| &note.place);
-        let own = leftover.path().file_name().unwrap_or_default().to_string_lossy();
-        let found = Found {
-            file: leftover.path(),
-            name: place.map_or(&own, |place| place.field.as_str()),
-            path: place.map_or_else(|| Ok(format!("?/{own}")), |place| self.path_of(place))?,
-            place,
-            uid: leftover.note.as_ref().map(|note| note.uid),
-        };
-        let is_safe = self.keep(&found);
+    fn recover_draft(&self, mut leftover: Leftover) -> Result<()> {
+        let is_safe = self.keep(&leftover.path, leftover.note.as_ref())?;
         if let Some(note) = &leftover.note {
             self.put_back_replaced(note)?;
         }
         if is_safe {
             leftover.remove();
-        } else {
-            // Otherwise the next start would put it back once more, whatever its users did with it meanwhile.
-            let renamed = leftover.forget_replaced();
-            renamed.inspect_err(|error| tracing::warn!(path = %leftover.path().display(), %error, "a staged file keeps its name")).ok();
+        } else if let Err(error) = leftover.forget_replaced() {
+            // The next start may put the replaced attachment back again, even if it was removed meanwhile.
+            tracing::warn!(path = %leftover.path.display(), %error, "a staged file keeps its name");
         }
         Ok(())
     }
 
-    /// Keeps the bytes of a file, if it has any. Returns whether they are safe under another name.
-    fn keep(&self, found: &Found<'_>) -> bool {
-        self.quarantine(found).unwrap_or_else(|error| {
-            tracing::debug!(file = %found.file.display(), %error, "an interrupted file stays where it is");
-            self.counts.leave(fs::metadata(found.file).map_or(0, |meta| meta.len()));
+    /// Keeps the bytes of a file in the quarantine, if it has any. Returns whether the file itself may go.
+    fn keep(&self, file: &Path, note: Option<&Note>) -> Result<bool> {
+        let slot = note.map(|note| self.lookup.slot_of(&note.place)).transpose()?.flatten();
+        let path = match (slot, note) {
+            (Some(slot), _) => slot.to_string(),
+            (None, Some(Note { place, .. })) => format!("?/{}/{}", place.row.0, place.field),
+            (None, None) => format!("?/{}", own_name(file)),
+        };
+        Ok(self.quarantine(file, note, path).unwrap_or_else(|error| {
+            tracing::debug!(file = %file.display(), %error, "an interrupted file stays where it is");
+            self.counts.leave(fs::metadata(file).map_or(0, |meta| meta.len()));
             false
-        })
+        }))
     }
 
-    fn quarantine(&self, found: &Found<'_>) -> io::Result<bool> {
-        let meta = fs::symlink_metadata(found.file)?;
+    fn quarantine(&self, path: &Path, note: Option<&Note>, slot: String) -> io::Result<bool> {
+        let meta = fs::symlink_metadata(path)?;
         if !meta.is_file() {
             // mediafs did not make it, and opening a fifo would wait for its writer.
-            tracing::warn!(path = %found.file.display(), "this is no file, and stays where it is");
+            tracing::warn!(path = %path.display(), "this is no file, and stays where it is");
             return Ok(false);
         }
-        // A second name is that of a blob or of an entry of the quarantine: only this name outlived the crash.
+        // A second link is a blob or an entry of the quarantine: the crash came before this name was removed.
         if meta.len() == 0 || meta.nlink() > 1 {
             return Ok(true);
         }
-        let file = File::open(found.file)?;
+        let file = File::open(path)?;
         trim(&file);
+        let place = note.map(|note| &note.place);
+        let field = place.map(|place| place.field.as_str());
         let refusal = Refusal {
             id: self.journal.next_id(),
-            path: found.path.clone(),
-            field: found.place.map_or("the library", |place| place.field.as_str()).to_owned(),
+            path: slot,
+            field: field.unwrap_or("the library").to_owned(),
             violation: interrupted(),
         };
-        let author = Author { uid: found.uid.unwrap_or_else(|| meta.uid()), pid: 0 };
-        let kept = self.quarantine.try_keep(&refusal, found.name, author, &file)?;
-        self.journal.record(&refusal, found.place, author, Some(kept));
+        let author = Author { uid: note.map_or_else(|| meta.uid(), |note| note.uid), pid: 0 };
+        let name = field.map_or_else(|| own_name(path), Cow::from);
+        let kept = self.quarantine.try_keep(&refusal, &name, author, &file)?;
+        self.journal.record(&refusal, place, author, Some(kept));
         Ok(true)
     }
 
-    /// Puts back what the writer of a draft unlinked before it began.
-    fn put_back_replaced(&self, note: &Note) -> Result<(), Error> {
+    /// Puts back the attachment that the writer unlinked before the draft began.
+    fn put_back_replaced(&self, note: &Note) -> Result<()> {
         let Some(id) = note.replaced else { return Ok(()) };
         let Some(retired) = self.catalog.retired_by_id(id)? else { return Ok(()) };
-        // The name of a staged file may have had no room for the whole name of an item.
+        // The name of a staged file may have an item's name cut short.
         let place = Place { item: retired.slot.item, ..note.place.clone() };
         self.links.put_back(id, &place, &retired.written)?;
         Ok(())
     }
 
     /// Counts all scratch, and keeps the bytes of scratch files without a record.
-    fn recover_scratch(&self) -> Result<(), Error> {
+    fn recover_scratch(&self) -> Result<()> {
         let records = self.scratch.made_before(Timestamp(i64::MAX))?;
         for record in records.iter().filter(|record| !is_report(record)) {
             self.scratch.count(record, size_of(&self.scratch.path(record)))?;
@@ -153,22 +141,16 @@ impl Recovery {
         let read = || Error::io("read the scratch folder");
         for entry in fs::read_dir(&self.scratch.folder).map_err(read())? {
             let file = entry.map_err(read())?.path();
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let path = format!("?/{name}");
-            let found = Found { file: &file, name: &name, path, place: None, uid: None };
-            if !known.contains(&file) && self.keep(&found) {
+            if !known.contains(&file) && self.keep(&file, None)? {
                 fs::remove_file(&file).map_err(read())?;
             }
         }
         Ok(())
     }
+}
 
-    /// The path of a place, for people; with the row's number if the row has no path any more.
-    fn path_of(&self, place: &Place) -> Result<String, Error> {
-        let slot = self.lookup.slot_of(place)?;
-        let numbered = || format!("?/{}/{}", place.row.0, place.field);
-        Ok(slot.map_or_else(numbered, |slot| slot.to_string()))
-    }
+fn own_name(file: &Path) -> Cow<'_, str> {
+    file.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// The size of a scratch file. Space that a crash left allocated beyond its end is given back.

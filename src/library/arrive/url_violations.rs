@@ -1,4 +1,4 @@
-//! The refusals of URLs: why nothing was attached, in words.
+//! The violations of URLs: the words that tell a user why nothing was attached.
 
 use crate::fetch;
 use crate::library::lookup::target::Target;
@@ -106,7 +106,7 @@ pub(super) fn unfetched(error: &fetch::Error, limit: ByteCount, target: &Target)
     }
 }
 
-/// The violation of a file that is too large. Beyond the field's own limit it is that of any other write.
+/// The violation of a file that is too large. Above the field's own limit it is the violation of any other write.
 fn too_large(length: u64, most: ByteCount, field: ByteCount, target: &Target) -> Violation {
     match policy::judge_size_so_far(&target.field.rules, length) {
         Err(violation) if most == field => violation,

@@ -10,7 +10,7 @@ use crate::library::arrive::downloads::Downloads;
 use crate::library::arrive::url_violations::{empty, unfetched, unreadable};
 use crate::library::draft::close::Verdict;
 use crate::library::draft::{Draft, Drafts, Start};
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::keep::promises::Promises;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
@@ -18,10 +18,8 @@ use crate::library::lookup::target::Target;
 use crate::library::refuse::Refusals;
 use words::attachment::{Access, AttachmentId};
 use words::author::Author;
+use words::locator::{Url, UrlError};
 use words::refusal::Refusal;
-
-use words::locator::Url;
-use words::locator::UrlError;
 
 /// A file that is to be fetched and attached.
 #[derive(Debug, Clone)]
@@ -30,13 +28,12 @@ pub struct Order {
     pub target: Target,
     pub author: Author,
     pub access: Access,
-    /// When the download ends, whatever the server does.
+    /// The download is cut off at this time.
     pub deadline: Instant,
     /// The attachment that the writer unlinked before. It is put back after a crash (CONTRACT 2.11).
     pub replaced: Option<AttachmentId>,
 }
 
-/// Fetches and attaches files.
 pub struct Urls {
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) quotas: Arc<Quotas>,
@@ -44,13 +41,12 @@ pub struct Urls {
     pub(in crate::library) promises: Arc<Promises>,
     pub(in crate::library) drafts: Arc<Drafts>,
     pub(in crate::library) fetcher: Fetcher,
-    pub(in crate::library) downloads: Arc<Downloads>,
+    pub downloads: Downloads,
 }
 
 impl Urls {
-    /// Fetches and attaches a file. The slot keeps what it holds until the commit, and for good after an error. A refusal is
-    /// recorded; bytes that came whole are in the quarantine.
-    pub fn attach(&self, order: &Order) -> Result<Verdict, Error> {
+    /// Fetches and attaches a file. Until the commit the slot keeps its own. A refusal is recorded, with bytes that came whole.
+    pub fn attach(&self, order: &Order) -> Result<Verdict> {
         let Order { url, target, author, access, deadline, replaced } = order;
         let owner = self.lookup.fixed(target).of(*access).uid;
         let room = self.quotas.room(target, owner)?;

@@ -1,17 +1,19 @@
 //! The blobs of the library: opened whole, and put under keys that the catalogue reserves.
 
-pub mod damage;
 pub mod store_names;
 
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
 use crate::catalog::blobs::Reservation;
-use crate::library::blob_files::damage::Damage;
 use crate::library::counts::Counts;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
 use words::attachment::{Attachment, BlobKey, StoreId};
 use words::digest::Digest;
@@ -22,18 +24,23 @@ use words::timestamp::Timestamp;
 /// How often bytes are put and linked again after a sweep has deleted the blob that they were to share.
 pub(super) const MAX_TRIES: usize = 8;
 
+/// The most damaged files that are remembered. Further ones are not logged.
+const MAX_DAMAGED: usize = 4_096;
+
 /// Opens stored bytes, and stores new ones.
 pub struct Blobs {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) stores: Arc<dyn BlobStore>,
     pub(super) lookup: Arc<Lookup>,
     pub(super) counts: Arc<Counts>,
-    pub(super) damage: Damage,
+    /// Guards the keys of damaged files that were found since the start: missing ones, and those of another length than in the
+    /// catalogue. Held only to add a key or to count them. Changed bytes of the same length are not noticed.
+    pub(super) damaged: Mutex<BTreeSet<BlobKey>>,
 }
 
 impl Blobs {
     /// The stored bytes of an attachment. Makes no query. Errors: [`Error::Damaged`], which the log tells of once.
-    pub fn open(&self, attachment: &Attachment) -> Result<Arc<File>, Error> {
+    pub fn open(&self, attachment: &Attachment) -> Result<Arc<File>> {
         let key = attachment.blob;
         let error = match self.open_whole(key, attachment.content.length) {
             Err(Error::Blob(blob::Error::Missing(_))) if self.is_needed(attachment)? => {
@@ -42,7 +49,8 @@ impl Blobs {
             Err(error @ Error::Damaged { .. }) => error,
             other => return other,
         };
-        if self.damage.note(key) {
+        let note = |damaged: &mut BTreeSet<_>| damaged.len() < MAX_DAMAGED && damaged.insert(key);
+        if note(&mut self.damaged.lock()) {
             let slot = self.a_slot_of(attachment);
             tracing::error!(slot, %error, "a stored file is damaged; put it back from a backup, or send it anew");
         }
@@ -50,22 +58,21 @@ impl Blobs {
     }
 
     /// The bytes of a rendered variant. Makes no query.
-    pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>, Error> {
+    pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>> {
         self.open_whole(variant.blob, variant.content.length)
     }
 
-    /// Opens a blob again that is open already. After the disk has failed only this finds certain bytes: the store may take them
-    /// from its log.
-    pub fn reopen(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>, Error> {
+    /// Opens a blob again. After the disk has failed, the descriptor that is open may lack bytes that the store has in its log.
+    pub fn reopen(&self, key: BlobKey, open: &Arc<File>) -> Result<Arc<File>> {
         match self.stores.open(key) {
-            // Swept since it was opened.
+            // A sweep has deleted the blob since it was opened.
             Err(blob::Error::Missing(_)) => Ok(Arc::clone(open)),
             opened => Ok(opened?),
         }
     }
 
     /// A blob with this length. Errors: [`Error::Damaged`] if it has another.
-    pub(super) fn open_whole(&self, key: BlobKey, length: u64) -> Result<Arc<File>, Error> {
+    pub(super) fn open_whole(&self, key: BlobKey, length: u64) -> Result<Arc<File>> {
         let file = self.stores.open(key)?;
         match file.metadata().map_err(Error::io("stat a blob"))?.len() {
             found if found == length => Ok(file),
@@ -76,15 +83,14 @@ impl Blobs {
         }
     }
 
-    /// Stores bytes, or finds them stored already. The returned key belongs to nobody until the catalogue links it; one that is
-    /// new is pending until [`Blobs::confirm`].
+    /// Stores bytes, or finds them stored already. A new key is pending until it is linked and [confirmed](Blobs::confirm).
     pub(super) fn put(
         &self,
         store: StoreId,
         digest: Digest,
         bytes: &File,
         now: Timestamp,
-    ) -> Result<Reservation, Error> {
+    ) -> Result<Reservation> {
         let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         let reservation = match self.catalog.reserve(store, digest, now)? {
             // A damaged blob is put anew under its key, which repairs every attachment that shares it.
@@ -110,7 +116,7 @@ impl Blobs {
         }
     }
 
-    fn has_whole(&self, key: BlobKey, length: u64) -> Result<bool, Error> {
+    fn has_whole(&self, key: BlobKey, length: u64) -> Result<bool> {
         match self.open_whole(key, length) {
             Ok(_) => Ok(true),
             Err(Error::Damaged { .. } | Error::Blob(blob::Error::Missing(_))) => Ok(false),
@@ -120,16 +126,16 @@ impl Blobs {
 
     /// How many damaged files were found since the start.
     pub fn damaged(&self) -> usize {
-        self.damage.count()
+        self.damaged.lock().len()
     }
 
     /// The space of the library's own store.
-    pub fn space(&self) -> Result<Space, Error> {
+    pub fn space(&self) -> Result<Space> {
         Ok(self.stores.space(StoreId::default())?)
     }
 
-    /// Whether the catalogue still leads to the bytes of an attachment. If not, a sweep has deleted them since.
-    fn is_needed(&self, attachment: &Attachment) -> Result<bool, Error> {
+    /// Whether the attachment still exists and has this blob. If not, a sweep has deleted the bytes since.
+    fn is_needed(&self, attachment: &Attachment) -> Result<bool> {
         let same = |blob| blob == attachment.blob;
         let found = self.lookup.attachment(attachment.id)?;
         Ok(found.is_some_and(|it| same(it.blob) || it.original.is_some_and(|sent| same(sent.blob))))
@@ -142,4 +148,9 @@ impl Blobs {
         let slot = place.and_then(|place| self.lookup.slot_of(&place).ok()?);
         slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
     }
+}
+
+/// A file that stands for the bytes of a damaged one: every read of it fails.
+pub fn unreadable() -> io::Result<File> {
+    File::options().write(true).open("/dev/null")
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
 use crate::catalog::blobs::StoreRecord;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::settings::{Settings, Store};
 use words::attachment::{Attachment, BlobKey, StoreId};
 use words::schema::Field;
 
-/// The name of the library's own store.
 const OWN: &str = "default";
 
-/// What `status.json` says of a store.
+/// The entry of a store in `status.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreStatus {
     pub name: String,
@@ -23,11 +22,11 @@ pub struct StoreStatus {
     pub free: Option<u64>,
 }
 
-/// The configured stores with the catalogue's numbers: which one keeps what, what it is called, and its public addresses.
+/// The configured stores by the catalogue's numbers, with their names and public URLs.
 pub struct StoreNames {
     catalog: Arc<dyn Catalog>,
     stores: Arc<dyn BlobStore>,
-    /// Stands before the paths of blobs in the library's own store.
+    /// The prefix of public URLs of blobs in the library's own store.
     base_url: Option<String>,
     configured: Vec<(StoreId, Store)>,
 }
@@ -38,9 +37,9 @@ impl StoreNames {
         catalog: Arc<dyn Catalog>,
         stores: Arc<dyn BlobStore>,
         settings: &Settings,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let number = |store: &Store| Ok((catalog.store(&store.name)?, store.clone()));
-        let configured = settings.stores.iter().map(number).collect::<Result<Vec<_>, Error>>()?;
+        let configured = settings.stores.iter().map(number).collect::<Result<Vec<_>>>()?;
         for StoreRecord { id, name, blobs, .. } in catalog.stores()? {
             let known = configured.iter().any(|(known, _)| *known == id);
             if let Some(name) = name.filter(|_| !known && blobs > 0) {
@@ -50,7 +49,7 @@ impl StoreNames {
         Ok(Self { catalog, stores, base_url: settings.base_url.clone(), configured })
     }
 
-    /// Whether the blobs of a store can be reached.
+    /// Whether a store is configured, so that its blobs can be opened.
     pub(in crate::library) fn is_open(&self, id: StoreId) -> bool {
         id == StoreId::default() || self.configured(id).is_some()
     }
@@ -60,7 +59,7 @@ impl StoreNames {
     }
 
     /// The store that keeps the blobs of a field.
-    pub(in crate::library) fn of_field(&self, field: &Field) -> Result<StoreId, Error> {
+    pub(in crate::library) fn of_field(&self, field: &Field) -> Result<StoreId> {
         let Some(name) = &field.store else { return Ok(StoreId::default()) };
         let found = self.configured.iter().find(|(_, store)| store.name == *name);
         let closed = || Error::Blob(blob::Error::Closed(name.to_string()));
@@ -68,7 +67,7 @@ impl StoreNames {
     }
 
     /// The name of the store that holds a blob, for people.
-    pub fn of_blob(&self, key: BlobKey) -> Result<String, Error> {
+    pub fn of_blob(&self, key: BlobKey) -> Result<String> {
         if key.store == StoreId::default() {
             return Ok(OWN.to_owned());
         }
@@ -80,21 +79,17 @@ impl StoreNames {
         Ok(name.map_or_else(|| key.store.0.to_string(), |name| name.to_string()))
     }
 
-    /// The public URL of an attachment: `base_url/<store path>?_ts=<timestamp>`, percent-encoded. Without a configured base URL
-    /// it begins with the path.
+    /// The public URL of an attachment, percent-encoded: `<base URL, or nothing>/<store path>?_ts=<timestamp>`.
     pub fn url(&self, attachment: &Attachment) -> String {
         let key = attachment.blob;
-        let base = match self.configured(key.store) {
-            Some(store) => store.base_url.as_deref(),
-            None if key.store == StoreId::default() => self.base_url.as_deref(),
-            None => None,
-        };
-        let (base, path) = (base.unwrap_or(""), key.path());
+        let own = self.base_url.as_ref().filter(|_| key.store == StoreId::default());
+        let base = self.configured(key.store).map_or(own, |store| store.base_url.as_ref());
+        let (base, path) = (base.map_or("", String::as_str), key.path());
         format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
     }
 
     /// Every store that is configured or holds anything.
-    pub fn statuses(&self) -> Result<Vec<StoreStatus>, Error> {
+    pub fn statuses(&self) -> Result<Vec<StoreStatus>> {
         let wanted = |it: &StoreRecord| {
             it.name.is_none() || it.blobs > 0 || self.configured(it.id).is_some()
         };

@@ -1,10 +1,10 @@
-//! The metadata of a draft: owner, mode, times and foreign attributes. They are kept with the attachment that the draft still is
-//! or has become, else until it is published.
+//! The metadata of a draft: owner, mode, times and foreign attributes. The attachment has them while the draft is unchanged and
+//! after its commit; in between the draft has its own.
 
 use std::collections::BTreeMap;
 
 use crate::library::draft::{Draft, Shown, Stage, Start, Work};
-use crate::library::error::Error;
+use crate::library::error::Result;
 use crate::library::names::attributes::{self, Attributes, Values};
 use crate::library::publish::metadata::{Metadata, ORIGIN};
 use words::attachment::{Amendment, AttachmentId};
@@ -12,33 +12,32 @@ use words::timestamp::Timestamp;
 
 impl Draft {
     /// `chmod`, `chown`, `utimens` through the draft.
-    pub fn amend(&self, attributes: &Attributes, amendment: Amendment) -> Result<(), Error> {
+    pub fn amend(&self, attributes: &Attributes, amendment: Amendment) -> Result<()> {
         let now = Timestamp::now();
         {
-            let mut shown = self.shown();
+            let mut shown = self.shown.lock();
             let Shown { access, times, .. } = &mut *shown;
             amendment.apply(access, times, now);
         }
-        let stored = Self::stored(&self.work());
+        let stored = Self::stored(&self.work.lock());
         if let Some(id) = stored {
             attributes.amend(id, amendment)?;
         }
         Ok(())
     }
 
-    /// The value of a foreign attribute.
-    pub fn attribute(&self, attributes: &Attributes, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let own = self.shown().attributes.get(name).cloned();
-        let stored = Self::stored(&self.work());
+    pub fn attribute(&self, attributes: &Attributes, name: &str) -> Result<Option<Vec<u8>>> {
+        let own = self.shown.lock().attributes.get(name).cloned();
+        let stored = Self::stored(&self.work.lock());
         match (own, stored) {
             (None, Some(id)) => attributes.find(id, name),
             (own, _) => Ok(own),
         }
     }
 
-    pub fn attribute_names(&self, attributes: &Attributes) -> Result<Vec<String>, Error> {
-        let stored = Self::stored(&self.work());
-        let mut names: Vec<_> = self.shown().attributes.keys().cloned().collect();
+    pub fn attribute_names(&self, attributes: &Attributes) -> Result<Vec<String>> {
+        let stored = Self::stored(&self.work.lock());
+        let mut names: Vec<_> = self.shown.lock().attributes.keys().cloned().collect();
         if let Some(id) = stored {
             names.extend(attributes.names(id)?);
             names.sort();
@@ -54,28 +53,28 @@ impl Draft {
         attributes: &Attributes,
         name: &str,
         value: Option<&[u8]>,
-    ) -> Result<bool, Error> {
-        if let Some(id) = Self::stored(&self.work()) {
+    ) -> Result<bool> {
+        if let Some(id) = Self::stored(&self.work.lock()) {
             let meant = || Some(self.target.place.clone());
             return attributes.set(id, name, value, self.author, meant);
         }
         if let Some(value) = value {
-            let there = Self::inherited(attributes, &self.work().start)?;
-            let there = there.into_iter().chain(self.shown().attributes.clone());
+            let there = Self::inherited(attributes, &self.work.lock().start)?;
+            let there = there.into_iter().chain(self.shown.lock().attributes.clone());
             let there: BTreeMap<_, _> = there.collect();
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
             if let Err(excess) = attributes::fits(there, name, value) {
                 return Err(attributes.refuse(Some(&self.target), self.author, excess));
             }
         }
-        let mut shown = self.shown();
+        let mut shown = self.shown.lock();
         Ok(match value {
             Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
             None => shown.attributes.remove(name).is_some(),
         })
     }
 
-    /// The attachment whose metadata are the draft's: the one that it has become, or an unchanged one that it started with.
+    /// The attachment whose metadata the draft shows: the committed one, or before any change the one that the draft started with.
     fn stored(work: &Work) -> Option<AttachmentId> {
         match (&work.stage, &work.start) {
             (Stage::Committed { id, .. }, _) => Some(*id),
@@ -84,29 +83,23 @@ impl Draft {
         }
     }
 
-    /// The attributes that a file keeps when it is changed in place. The keys that users gave to the old bytes are not kept.
-    fn inherited(attributes: &Attributes, start: &Start) -> Result<Values, Error> {
+    /// The attributes that a file keeps when it is changed in place: all but the keys that users gave in `row.json`.
+    fn inherited(attributes: &Attributes, start: &Start) -> Result<Values> {
         let Start::Copy(base, _) = start else { return Ok(Vec::new()) };
         attributes.foreign(base.id)
     }
 
     /// The metadata that the bytes are published with.
-    pub(super) fn metadata(
-        &self,
-        attributes: &Attributes,
-        start: &Start,
-    ) -> Result<Metadata, Error> {
+    pub(super) fn metadata(&self, attributes: &Attributes, start: &Start) -> Result<Metadata> {
         let mut all: BTreeMap<_, _> = Self::inherited(attributes, start)?.into_iter().collect();
-        let shown = self.shown();
+        let shown = self.shown.lock();
         all.extend(shown.attributes.iter().map(|(n, v)| (n.clone(), v.clone())));
-        let written = Metadata::written(shown.access, shown.times, all.into_iter().collect());
-        Ok(match &self.origin {
-            Some(url) => Metadata {
-                source: Some(url.as_given().to_owned()),
-                filename: url.file_name(),
-                ..written
-            },
-            None => written,
-        })
+        let attributes = all.into_iter().collect();
+        let mut metadata = Metadata::written(shown.access, shown.times, attributes);
+        if let Some(url) = &self.origin {
+            metadata.source = Some(url.as_given().to_owned());
+            metadata.filename = url.file_name();
+        }
+        Ok(metadata)
     }
 }

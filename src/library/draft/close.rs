@@ -2,14 +2,15 @@
 
 use std::error::Error as StdError;
 
+use crate::fd;
 use crate::library::draft::{Draft, Drafts, Stage, Work};
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
-use crate::library::publish::raw::Raw;
+use crate::library::publish::Raw;
 use words::attachment::{Attachment, AttachmentId};
 use words::refusal::{Refusal, Rule, Violation};
 
-/// What became of a flush.
+/// The outcome of a flush.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There was nothing to judge.
@@ -20,7 +21,7 @@ pub enum Verdict {
     Committed { id: AttachmentId, displaced: Option<Box<Attachment>> },
 }
 
-/// Who hears of a refusal.
+/// The receiver of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hearer {
     /// The writer, who closes the file and still has the bytes.
@@ -28,7 +29,7 @@ enum Hearer {
     Nobody,
 }
 
-/// What a finished draft leaves.
+/// The state of a draft after its last handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// No byte came, and nothing was committed.
@@ -36,35 +37,34 @@ pub enum End {
     Committed(AttachmentId),
     /// The bytes were refused, whether or not the writer was told, or could not be written.
     Lost,
-    /// The owner unlinked it.
+    /// The owner unlinked the name.
     Discarded,
 }
 
 impl Draft {
-    /// Judges the bytes that no flush has judged yet, and commits them: the verdict of `close`. Without new bytes it repeats a
-    /// refusal; without any bytes there is no verdict.
-    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict, Error> {
+    /// Judges the bytes that no flush has judged yet, and commits them. Without new bytes it repeats a refusal.
+    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict> {
         self.judge(drafts, Hearer::Writer)
     }
 
-    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict, Error> {
-        let mut work = self.work();
-        match &work.stage {
-            _ if work.detached => Ok(Verdict::Nothing),
-            Stage::Refused(refusal) => Err(refusal.clone().into()),
-            Stage::Spoiled(_) => Err(Error::NoSpace),
-            Stage::Untouched | Stage::Committed { .. } | Stage::Quarantined { .. } => {
-                Ok(Verdict::Nothing)
+    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict> {
+        let mut work = self.work.lock();
+        if work.detached {
+            return Ok(Verdict::Nothing);
+        }
+        work.check()?;
+        match work.stage {
+            Stage::Open(_) | Stage::Frozen { .. } if self.size() > 0 => {
+                self.commit(drafts, &mut work, hearer)
             }
-            Stage::Open(_) | Stage::Frozen { .. } if self.size() == 0 => Ok(Verdict::Nothing),
-            Stage::Open(_) | Stage::Frozen { .. } => self.commit(drafts, &mut work, hearer),
+            _ => Ok(Verdict::Nothing),
         }
     }
 
-    /// Ends the draft after its last handle. Bytes that are not judged yet are judged, and only the log hears of it.
+    /// Ends the draft after its last handle. Judges bytes that no flush has judged; a refusal is only logged.
     pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
-        // Frozen bytes are those of a flush that failed, and that told its writer.
-        let told = matches!(self.work().stage, Stage::Frozen { .. });
+        // Bytes are frozen after a flush that failed and told its writer.
+        let told = matches!(self.work.lock().stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
         let verdict = match self.judge(drafts, hearer) {
             Ok(verdict) => Some(verdict),
@@ -79,14 +79,14 @@ impl Draft {
             }
             Err(error) => {
                 tracing::error!(slot = %self.target.slot, error = &error as &dyn StdError, "a file could not be stored");
-                // There is no further flush: the bytes are kept, and their writer is told where.
+                // No flush follows: the bytes are kept, and the refusal says where.
                 self.give_up(drafts, failed(&error), hearer);
                 None
             }
         };
-        let mut work = self.work();
+        let mut work = self.work.lock();
         if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
-            // The staged file goes, with the space that is allocated for it.
+            // Drops the staged file, and gives back the space that is allocated for it.
             work.stage = Stage::Untouched;
         }
         let end = match &work.stage {
@@ -104,10 +104,9 @@ impl Draft {
     }
 
     fn give_up(&self, drafts: &Drafts, violation: Violation, hearer: Hearer) {
-        let mut work = self.work();
+        let mut work = self.work.lock();
         let size = self.size();
-        // Behind a raised fence the quarantine takes nothing. The next start finds the bytes where they are, under a name that
-        // says where they belong.
+        // Behind a raised fence the quarantine takes nothing. The bytes stay staged, under a name that tells their slot.
         if drafts.fence.is_raised() && size > 0 && !work.detached {
             let refusal = Refusal::new(drafts.journal.next_id(), &self.target.slot, violation);
             match std::mem::replace(&mut work.stage, Stage::Refused(refusal)) {
@@ -122,7 +121,7 @@ impl Draft {
             tracing::warn!(slot = %self.target.slot, %error, "an interrupted file keeps room that it does not need");
         }
         let bytes = match &work.stage {
-            Stage::Open(staged) => staged.file(),
+            Stage::Open(staged) => &staged.file,
             Stage::Frozen { sent, .. } => sent,
             _ => return,
         };
@@ -133,21 +132,19 @@ impl Draft {
         }
     }
 
-    /// Detaches the draft, whose owner unlinked the name. Open handles go on as with any unlinked file, nothing will be judged,
-    /// and a crash leaves nothing.
+    /// Detaches the draft, whose owner unlinked the name. Nothing will be judged, and a crash leaves nothing.
     pub fn detach(&self) {
-        let mut work = self.work();
+        let mut work = self.work.lock();
         work.detached = true;
         work.replaced = None;
         if let Stage::Open(staged) | Stage::Spoiled(staged) = &work.stage {
-            staged.unlink();
+            staged.name.unlink();
         }
     }
 
-    /// How many names the bytes have: none after [`Draft::detach`], those of the attachment after the commit, else unknown. Never
-    /// waits for a judgement.
-    pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>, Error> {
-        let Ok(work) = self.work.try_lock() else { return Ok(None) };
+    /// The number of names of the bytes, from the detachment or the commit on; else unknown. Never waits for a judgement.
+    pub fn names(&self, lookup: &Lookup) -> Result<Option<u32>> {
+        let Some(work) = self.work.try_lock() else { return Ok(None) };
         let id = match work.stage {
             _ if work.detached => return Ok(Some(0)),
             Stage::Committed { id, .. } => id,
@@ -157,8 +154,7 @@ impl Draft {
         Ok(Some(lookup.attachment(id)?.map_or(0, |attachment| attachment.links)))
     }
 
-    /// Lets go of refused bytes. If nobody heard of the refusal and the quarantine could not take them, they stay staged for the
-    /// next start.
+    /// Drops refused bytes. They stay staged if no writer was told of the refusal and the quarantine could not take them.
     fn let_go(&self, drafts: &Drafts, stage: Stage, hearer: Hearer, refusal: &Refusal) {
         if hearer == Hearer::Writer || drafts.quarantine.find(refusal.id).is_some() {
             return;
@@ -173,7 +169,7 @@ impl Draft {
         name.keep();
     }
 
-    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict, Error> {
+    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict> {
         work.freeze()?;
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
@@ -187,10 +183,8 @@ impl Draft {
             Ok(published) => {
                 let id = published.attachment.id;
                 work.replaced = None;
-                // The staged name goes with the stage: the bytes have their key now, or are not needed.
-                if let Stage::Frozen { sent, .. } =
-                    std::mem::replace(&mut work.stage, Stage::Untouched)
-                {
+                // The staged name is dropped with the stage: the blob has the bytes now.
+                if let Stage::Frozen { sent, .. } = std::mem::take(&mut work.stage) {
                     work.stage = Stage::Committed { id, sent };
                 }
                 Ok(Verdict::Committed { id, displaced: published.displaced.map(Box::new) })
@@ -201,14 +195,14 @@ impl Draft {
         }
     }
 
-    /// Ends a judgement that refused the bytes. The writer hears of it, unless the field says otherwise and the bytes are safe.
+    /// Ends a judgement that refused the bytes. The field may hide that from the writer, if the quarantine has the bytes.
     fn refused(
         &self,
         drafts: &Drafts,
         work: &mut Work,
         hearer: Hearer,
         refusal: Refusal,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Verdict> {
         let silent = drafts.refusals.tells_success(&self.target, &refusal);
         match std::mem::replace(&mut work.stage, Stage::Refused(refusal.clone())) {
             Stage::Frozen { sent, .. } if silent => {
@@ -225,11 +219,11 @@ impl Draft {
 
 impl Work {
     /// Closes every descriptor that can write to the bytes. A later write copies them first.
-    fn freeze(&mut self) -> Result<(), Error> {
+    fn freeze(&mut self) -> Result<()> {
         self.trim()?;
         let Stage::Open(staged) = &self.stage else { return Ok(()) };
-        let sent = staged.read_only().map_err(Error::io("reopen the draft"))?;
-        if let Stage::Open(staged) = std::mem::replace(&mut self.stage, Stage::Untouched) {
+        let sent = fd::read_only(&staged.file).map_err(Error::io("reopen the draft"))?;
+        if let Stage::Open(staged) = std::mem::take(&mut self.stage) {
             self.stage = Stage::Frozen { sent, name: staged.freeze() };
         }
         Ok(())

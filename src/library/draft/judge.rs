@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use crate::library::draft::{Draft, Drafts, Stage, Work};
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use pipeline::image_header::End as Bytes;
 use pipeline::policy::{self, PREFIX_MAX, Prefix};
 use words::byte_count::ByteCount;
@@ -18,12 +18,7 @@ const PROBE_STEP: u64 = 16 << 10;
 
 impl Draft {
     /// Judges a size that the draft is about to have.
-    pub(super) fn judge_size(
-        &self,
-        drafts: &Drafts,
-        work: &mut Work,
-        size: u64,
-    ) -> Result<(), Error> {
+    pub(super) fn judge_size(&self, drafts: &Drafts, work: &mut Work, size: u64) -> Result<()> {
         if work.unfit.is_none()
             && let Err(violation) = self.fits(drafts, size)
         {
@@ -39,9 +34,8 @@ impl Draft {
         }
     }
 
-    /// Judges space that is about to be allocated beyond the end, up to `end`. Only this call is refused: the bytes may still
-    /// fit.
-    pub(super) fn judge_reserve(&self, drafts: &Drafts, end: u64) -> Result<(), Error> {
+    /// Judges space that is about to be allocated up to `end`. A refusal is only of this call: the bytes may still fit.
+    pub(super) fn judge_reserve(&self, drafts: &Drafts, end: u64) -> Result<()> {
         let refuse = |violation| drafts.refusals.refuse(&self.target, self.author, violation, None);
         Ok(self.fits(drafts, end).map_err(refuse)?)
     }
@@ -51,7 +45,7 @@ impl Draft {
         self.room.check(size).map_err(|excess| drafts.quotas.violation(&excess))
     }
 
-    /// Whether the bytes are stored as they are sent. If not, their digest is not needed.
+    /// Whether the bytes are stored as they are sent. Otherwise their digest is not needed.
     pub(super) fn is_kept_as_sent(&self) -> bool {
         let Field { rules, keep_original, .. } = &*self.target.field;
         rules.kind == Kind::File || *keep_original
@@ -64,7 +58,7 @@ impl Draft {
         work: &mut Work,
         offset: u64,
         data: &[u8],
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let Some(at) = work.probe_at else { return Ok(()) };
         let length = work.contiguous;
         if length < at || work.unfit.is_some() {
@@ -74,7 +68,7 @@ impl Draft {
         let judged = if offset == 0 && data.len() as u64 == length {
             policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], Bytes::Open)
         } else {
-            let prefix = read_prefix(work.staged()?.file(), length)
+            let prefix = read_prefix(&work.staged()?.file, length)
                 .map_err(Error::io("read the draft's header"))?;
             policy::judge_prefix(rules, &prefix, Bytes::Open)
         };
@@ -87,9 +81,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Refuses the bytes, whatever follows. If the writer must not hear of it (`on_refuse`), the rest is awaited, and the close
-    /// sends all of it to the quarantine.
-    fn unfit(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Result<(), Error> {
+    /// Refuses the draft now, or where the field hides refusals from writers, at the close.
+    fn unfit(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Result<()> {
         match self.target.field.on_refuse {
             OnRefuse::Refuse => Err(self.refuse_early(drafts, work, violation)),
             OnRefuse::Quarantine => {
@@ -99,7 +92,7 @@ impl Draft {
         }
     }
 
-    /// Refuses while bytes are still coming. They are not complete, so they are not kept.
+    /// Refuses an incomplete file, and keeps nothing of it.
     fn refuse_early(&self, drafts: &Drafts, work: &mut Work, violation: Violation) -> Error {
         let refusal = drafts.refusals.refuse(&self.target, self.author, violation, None);
         work.stage = Stage::Refused(refusal.clone());
@@ -107,7 +100,7 @@ impl Draft {
     }
 }
 
-/// Bytes that are refused without telling are awaited up to the size of the whole quarantine, which could not keep more.
+/// The violation of a refused file that is larger than the whole quarantine, which could not keep it.
 fn beyond_quarantine(size: u64, most: u64) -> Violation {
     let (size, most) = (ByteCount(size), ByteCount(most));
     Violation {

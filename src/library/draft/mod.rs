@@ -10,16 +10,17 @@ mod writeback;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::fence::Fence;
 use crate::library::counts::Counts;
 use crate::library::draft::writeback::Writeback;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::staging::{Frozen, Staged, Staging};
 use crate::library::keep::promises::Promise;
-use crate::library::limit::enforcement::Quotas;
-use crate::library::limit::room::Room;
+use crate::library::limit::enforcement::{Quotas, Room};
 use crate::library::lookup::target::Target;
 use crate::library::names::attributes::Attributes;
 use crate::library::publish::Publisher;
@@ -33,7 +34,7 @@ use words::locator::Url;
 use words::refusal::{Refusal, Violation};
 use words::timestamp::Timestamp;
 
-/// Where drafts are staged, and by what they are judged, refused and published.
+/// The parts that stage, judge, refuse and publish drafts.
 pub struct Drafts {
     pub(super) fence: Fence,
     pub(super) staging: Arc<Staging>,
@@ -46,14 +47,14 @@ pub struct Drafts {
     pub(super) counts: Arc<Counts>,
 }
 
-/// What a draft begins with.
-#[derive(Debug)]
+/// The bytes that a draft begins with.
+#[derive(Debug, Default)]
 pub enum Start {
+    #[default]
     Empty,
     /// The stored file was truncated to 0, and no byte has come since.
     Truncated,
-    /// The stored bytes (`open` without `O_TRUNC`). They are copied at the first change, and are open because the attachment may
-    /// be replaced and swept before that.
+    /// The stored bytes (`open` without `O_TRUNC`). They are open, since a sweep may delete them before the first change.
     Copy(Box<Attachment>, Arc<File>),
 }
 
@@ -64,14 +65,14 @@ pub struct Draft {
     /// The URL that the bytes are fetched from; none if a program writes them.
     origin: Option<Url>,
     room: Room,
-    /// Guards what `stat` shows, so that `stat` never waits for a judgement.
+    /// Guards the metadata, so that `stat` never waits for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
     /// judged must wait, or a blob could be written to.
     work: Mutex<Work>,
 }
 
-/// What `stat` and `listxattr` show.
+/// The metadata that `stat` and `listxattr` show.
 #[derive(Debug, Clone)]
 struct Shown {
     size: u64,
@@ -80,13 +81,13 @@ struct Shown {
     attributes: BTreeMap<String, Vec<u8>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Work {
     stage: Stage,
     start: Start,
-    /// How many bytes were sent from offset 0 on without a gap.
+    /// The number of bytes from offset 0 on without a gap.
     contiguous: u64,
-    /// What was computed of the staged bytes.
+    /// The digest of the staged bytes so far.
     sum: RunningDigest,
     writeback: Writeback,
     /// Whether space beyond the end of the staged file may be allocated.
@@ -95,18 +96,19 @@ struct Work {
     probe_at: Option<u64>,
     /// Why the bytes will be refused at close. Set only if their writer must not hear of it (`on_refuse`).
     unfit: Option<Violation>,
-    /// Why whatever is sent will be refused. It stays when the draft begins anew.
+    /// Why any bytes will be refused. It stays when the draft begins anew.
     condemned: Option<Violation>,
     /// Whether the owner unlinked the name. The bytes go with the last handle, and nothing is judged.
     detached: bool,
-    /// What the writer unlinked before it began. It is put back if nothing comes of the draft.
+    /// The attachment that the writer unlinked before. It is put back unless the draft is committed.
     replaced: Option<Promise>,
 }
 
-/// Where a draft stands. Bytes are judged exactly once: judging leaves `Open`, and writing returns to it.
-#[derive(Debug)]
+/// The state of a draft. Bytes are judged exactly once: judging leaves `Open`, and writing returns to it.
+#[derive(Debug, Default)]
 enum Stage {
-    /// Nothing was written: the draft shows what it started with.
+    /// Nothing was written: the draft shows the bytes that it began with.
+    #[default]
     Untouched,
     /// Bytes that no flush has judged.
     Open(Staged),
@@ -116,9 +118,9 @@ enum Stage {
     Spoiled(Staged),
     /// Every operation answers with this refusal, until the draft is truncated to 0.
     Refused(Refusal),
-    /// Refused and in the quarantine, while the writer was told success. The bytes as they were sent.
+    /// Refused and in the quarantine, while the writer was told success. `sent` is a reader of the bytes.
     Quarantined { sent: File },
-    /// Stored. The bytes as they were sent, for handles that are still open.
+    /// Stored. `sent` is a reader of the bytes for handles that are still open.
     Committed { id: AttachmentId, sent: File },
 }
 
@@ -136,25 +138,13 @@ impl Draft {
             Start::Copy(base, _) => (base.content.length, base.access, base.times),
         };
         let shown = Shown { size, access, times, attributes: BTreeMap::new() };
-        let work = Work {
-            stage: Stage::Untouched,
-            start,
-            contiguous: 0,
-            sum: RunningDigest::default(),
-            writeback: Writeback::default(),
-            reserved: false,
-            probe_at: Some(1),
-            unfit: None,
-            condemned: None,
-            detached: false,
-            replaced,
-        };
+        let work = Work { start, probe_at: Some(1), replaced, ..Work::default() };
         let room = Room::default();
         let (shown, work) = (Mutex::new(shown), Mutex::new(work));
         Self { target, author, room, origin: None, shown, work }
     }
 
-    /// Limits the draft to what the quotas leave. Without room its bytes will be refused.
+    /// Limits the draft to the room that the quotas leave. Without room its bytes will be refused.
     pub fn within(self, quotas: &Quotas, room: Room) -> Self {
         if let Some(excess) = &room.full {
             self.condemn(quotas.violation(excess));
@@ -162,43 +152,35 @@ impl Draft {
         Self { room, ..self }
     }
 
-    /// Names the URL that the bytes are fetched from.
     pub fn fetched_from(mut self, url: Url) -> Self {
         self.origin = Some(url);
         self
     }
 
-    /// Refuses whatever will be sent, for a reason that the bytes cannot change.
+    /// Refuses any bytes that will be written, for a reason that they cannot change.
     pub fn condemn(&self, violation: Violation) {
-        let mut work = self.work();
+        let mut work = self.work.lock();
         work.unfit = Some(violation.clone());
         work.condemned = Some(violation);
     }
 
-    /// A draft that is committed already: the handle of a scratch file that was renamed onto a field.
-    pub fn committed(
+    /// The draft of an open scratch file that was renamed onto a field: committed as an attachment, or quarantined without one.
+    pub fn promoted(
         target: Target,
         author: Author,
-        id: AttachmentId,
         access: Access,
+        attachment: Option<AttachmentId>,
         sent: File,
     ) -> Self {
-        let length = sent.metadata().map_or(0, |meta| meta.len());
-        Self::judged(target, author, access, Stage::Committed { id, sent }, length)
-    }
-
-    /// A draft that is in the quarantine already: the handle of a scratch file that was renamed onto a field.
-    pub fn quarantined(target: Target, author: Author, access: Access, sent: File) -> Self {
-        let length = sent.metadata().map_or(0, |meta| meta.len());
-        Self::judged(target, author, access, Stage::Quarantined { sent }, length)
-    }
-
-    fn judged(target: Target, author: Author, access: Access, stage: Stage, length: u64) -> Self {
         let draft = Self::new(target, author, access, Start::Empty, None);
-        draft.shown().size = length;
-        let mut work = draft.work();
-        work.stage = stage;
+        let length = sent.metadata().map_or(0, |meta| meta.len());
+        draft.shown.lock().size = length;
+        let mut work = draft.work.lock();
         work.contiguous = length;
+        work.stage = match attachment {
+            Some(id) => Stage::Committed { id, sent },
+            None => Stage::Quarantined { sent },
+        };
         drop(work);
         draft
     }
@@ -211,80 +193,73 @@ impl Draft {
         self.author
     }
 
-    /// The attachment that is put back if nothing comes of the draft. Waits for a judgement.
+    /// The attachment that is put back unless the draft is committed. Waits for a judgement.
     pub fn replaced(&self) -> Option<AttachmentId> {
-        self.work().replaced.as_ref().map(Promise::id)
+        self.work.lock().replaced.as_ref().map(Promise::id)
     }
 
-    /// Lets go of the replaced attachment, which was put back or cannot be. From here on a removal is final.
+    /// Drops the promise for the replaced attachment, which was put back or cannot be.
     pub fn forget_replaced(&self) {
-        self.work().replaced = None;
+        self.work.lock().replaced = None;
     }
 
     pub fn size(&self) -> u64 {
-        self.shown().size
+        self.shown.lock().size
     }
 
     pub fn stat(&self) -> (u64, Access, Times) {
-        let shown = self.shown();
+        let shown = self.shown.lock();
         (shown.size, shown.access, shown.times)
     }
 
     /// Whether there are bytes that a flush would judge. Never waits: while they are judged it is true.
     pub fn is_dirty(&self) -> bool {
-        let Ok(work) = self.work.try_lock() else { return true };
+        let Some(work) = self.work.try_lock() else { return true };
         let unjudged = matches!(work.stage, Stage::Open(_) | Stage::Frozen { .. });
         unjudged && !work.detached && self.size() > 0
     }
 
-    /// Whether the bytes were committed, were refused or did not fit, and none came since. Never waits: while they are judged it
-    /// is false.
+    /// Whether the bytes were committed, were refused or did not fit, and none were written since. Never waits for a judgement.
     pub fn is_judged(&self) -> bool {
         let judged = |stage: &Stage| {
             !matches!(stage, Stage::Untouched | Stage::Open(_) | Stage::Frozen { .. })
         };
-        self.work.try_lock().is_ok_and(|work| judged(&work.stage))
+        self.work.try_lock().is_some_and(|work| judged(&work.stage))
     }
 
-    /// Whether it was truncated to 0 and no byte came since.
+    /// Whether the draft was truncated to 0, and nothing was written since.
     pub fn is_truncated(&self) -> bool {
-        let work = self.work();
+        let work = self.work.lock();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
     }
 
-    /// Whether it began empty, and no byte came and none was lost.
+    /// Whether the draft began empty, and nothing was written or lost since.
     pub fn is_blank(&self) -> bool {
-        let work = self.work();
+        let work = self.work.lock();
         matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
     }
 
+    /// Sets the size, and marks mtime and ctime for update (POSIX, of a write).
     fn set_size(&self, size: u64) {
-        let mut shown = self.shown();
+        let mut shown = self.shown.lock();
         shown.size = size;
-        shown.changed();
-    }
-
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shown {
-    /// Marks mtime and ctime for update (POSIX, of a write).
-    fn changed(&mut self) {
-        let now = Timestamp::now();
-        self.times.modified = now;
-        self.times.changed = now;
+        shown.times.modified = Timestamp::now();
+        shown.times.changed = shown.times.modified;
     }
 }
 
 impl Work {
+    /// Fails if the bytes were refused, or if some could not be written.
+    fn check(&self) -> Result<()> {
+        match &self.stage {
+            Stage::Refused(refusal) => Err(refusal.clone().into()),
+            Stage::Spoiled(_) => Err(Error::NoSpace),
+            _ => Ok(()),
+        }
+    }
+
     /// The staged file that bytes are written to.
-    fn staged(&self) -> Result<&Staged, Error> {
+    fn staged(&self) -> Result<&Staged> {
         match &self.stage {
             Stage::Open(staged) => Ok(staged),
             Stage::Refused(refusal) => Err(refusal.clone().into()),

@@ -1,5 +1,4 @@
-//! Write-back: the bytes of a large draft go to the disk while more are sent, so that its close does not wait for all of them.
-//! Nothing is durable by this.
+//! Write-back: the kernel writes a large draft to the disk while more is sent, so that its close waits for less. Not durable.
 
 use std::fs::File;
 use std::num::NonZeroU64;

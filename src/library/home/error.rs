@@ -9,12 +9,7 @@ use words::slot::Name;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the {what} {} cannot be used", path.display())]
-    Unusable {
-        what: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    Unusable { what: &'static str, path: PathBuf, source: io::Error },
     #[error("the {what} {} belongs to uid {owner}; run mediafs as that user, or give the directory to this one", path.display())]
     Foreign { what: &'static str, path: PathBuf, owner: u32 },
     #[error("the {what} {} lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk", path.display())]

@@ -19,7 +19,6 @@ impl Identity {
         Self { root: root.to_owned() }
     }
 
-    /// Whether there is one already.
     pub(super) fn exists(&self) -> bool {
         self.path().exists()
     }

@@ -47,13 +47,8 @@ impl Home {
         let lock = site.lock("lock")?;
         let is_new = !is_library(&root)?;
         for part in [BLOBS, "staging", "scratch", "quarantine"] {
-            let path = root.join(part);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(site.unusable()(error));
-                }
-                _ => {}
-            }
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(root.join(part));
+            made.map_err(site.unusable())?;
         }
         Site { what: LIBRARY, path: &root.join("staging") }.check_nameless_files()?;
         let home = Self { is_new, _lock: Some(lock), ..Self::at(root) };

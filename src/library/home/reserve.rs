@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 
 /// The size that `SQLite`'s log grows to before it is folded into the database (1,000 pages of 4 KiB, sqlite.org/wal.html).
 const BYTES: u64 = 4 << 20;
@@ -26,9 +26,8 @@ impl Reserve {
         Self { path }
     }
 
-    /// Does work that frees space in the end, or saves what would be lost. On a full disk it releases the reserve and tries once
-    /// more.
-    pub fn even_when_full<T>(&self, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    /// Does work that frees space in the end, or saves bytes. On a full disk it releases the reserve and tries once more.
+    pub fn even_when_full<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         match work() {
             Err(Error::NoSpace) if self.release() => work(),
             other => other,

@@ -7,12 +7,11 @@ use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::slot::Name;
 
-/// What an operator may choose.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How long an attachment without a name is kept for programs that delete first and write then (CONTRACT 2.11).
     pub hold: Duration,
-    /// How long it can be put back from the trash, if that is longer.
+    /// How long it stays in the trash, if that is longer.
     pub trash: Duration,
     /// How long scratch lives.
     pub scratch: Duration,
@@ -20,7 +19,7 @@ pub struct Settings {
     pub cache_bytes: u64,
     pub quarantine: Bounds,
     pub quotas: Quotas,
-    /// Stands before a blob's path in public URLs, without a slash at the end.
+    /// The prefix of blobs' paths in public URLs, without a slash at the end.
     pub base_url: Option<String>,
     /// The stores beside the library's own.
     pub stores: Vec<Store>,
@@ -34,6 +33,6 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     pub name: Name,
-    /// Stands before a blob's path in public URLs, without a slash at the end.
+    /// The prefix of blobs' paths in public URLs, without a slash at the end.
     pub base_url: Option<String>,
 }

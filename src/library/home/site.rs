@@ -16,22 +16,19 @@ use crate::library::home::error::Error;
 /// `statfs.f_type` of a FUSE mount (linux/magic.h).
 const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
 
-/// How often a lock that is held is tried again, and after what pause: a daemon may just be ending, and a process that it is
-/// starting holds its descriptors until its `exec`.
+/// The tries and pauses for a held lock: a daemon may be about to end, and its child processes hold it until `exec`.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
-/// A directory that is to hold a library or a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Site<'p> {
-    /// What messages call it: `library`, `store`.
+    /// The word for it in messages: `library`, `store`.
     pub what: &'static str,
     pub path: &'p Path,
 }
 
 impl Site<'_> {
-    /// Makes the directory where it is missing (0700), and checks that no other user can enter it. Returns its path without
-    /// symbolic links.
+    /// Makes the directory where it is missing (0700), and closes it to other users. Returns its path without symbolic links.
     pub fn claim(self) -> Result<PathBuf, Error> {
         self.check_filesystem()?;
         if !self.path.exists() {
@@ -95,14 +92,9 @@ impl Site<'_> {
     pub fn lock(self, name: &str) -> Result<File, Error> {
         let path = self.path.join(name);
         let at = Site { path: &path, ..self };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at.unusable())?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(at.unusable())?;
         for _ in 0..LOCK_TRIES {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(file),

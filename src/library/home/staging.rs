@@ -5,14 +5,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags};
 
 use crate::fd;
 use crate::fence::Fence;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use words::attachment::{AttachmentId, RowId};
 use words::place::Place;
 use words::slot::{NAME_MAX, Name};
@@ -37,8 +37,8 @@ pub struct Note {
 /// A staged file with a name. Dropping it removes the name.
 #[derive(Debug)]
 pub struct Staged {
-    file: File,
-    name: Frozen,
+    pub file: File,
+    pub name: Frozen,
 }
 
 /// The name of a staged file that no descriptor can write to any more. Dropping it removes the name.
@@ -47,12 +47,12 @@ pub struct Frozen {
     path: PathBuf,
 }
 
-/// A staged file that a crash left. It stays until [`Leftover::remove`].
+/// A staged file that a crash left. It stays until it is removed.
 #[derive(Debug)]
 pub struct Leftover {
     /// None if the file's name is not one that mediafs writes.
     pub note: Option<Note>,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Staging {
@@ -81,14 +81,14 @@ impl Staging {
     }
 
     /// Copies the first `length` bytes of a file that can still be written to. Nobody can write to the copy.
-    pub fn snapshot(&self, file: &File, length: u64) -> Result<File, Error> {
+    pub fn snapshot(&self, file: &File, length: u64) -> Result<File> {
         let copy = self.nameless().map_err(Error::io("stage the copy"))?;
         fd::copy(file, &copy, length).map_err(Error::io("copy what was sent"))?;
         fd::read_only(&copy).map_err(Error::io("reopen the copy"))
     }
 
     /// Makes a staged file durable, with its name.
-    pub fn sync(&self, file: &File) -> Result<(), Error> {
+    pub fn sync(&self, file: &File) -> Result<()> {
         sync(&self.fence, file)?;
         let folder = File::open(&self.folder).map_err(Error::io("open the staging folder"))?;
         sync(&self.fence, &folder)
@@ -96,18 +96,17 @@ impl Staging {
 
     /// The files that the last run of the daemon left. Only before any draft is opened.
     pub fn leftovers(&self) -> io::Result<Vec<Leftover>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
+        let leftover = |entry: io::Result<fs::DirEntry>| {
             let path = entry?.path();
             let note = path.file_name().and_then(|name| parse(name.to_str()?));
-            found.push(Leftover { note, path });
-        }
-        Ok(found)
+            Ok(Leftover { note, path })
+        };
+        fs::read_dir(&self.folder)?.map(leftover).collect()
     }
 }
 
 /// Makes a file of the library's directory durable. A failure raises the fence, unless the disk is full.
-pub fn sync(fence: &Fence, file: &File) -> Result<(), Error> {
+pub fn sync(fence: &Fence, file: &File) -> Result<()> {
     fence.check()?;
     let synced = fence.watch("a file could not be synced", file.sync_all());
     synced.map_err(Error::io("sync a file"))?;
@@ -115,10 +114,6 @@ pub fn sync(fence: &Fence, file: &File) -> Result<(), Error> {
 }
 
 impl Leftover {
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Takes the replaced attachment out of the name: it was put back, and the next start must not put it back once more.
     pub fn forget_replaced(&mut self) -> io::Result<()> {
         let Some(note) = self.note.as_mut().filter(|note| note.replaced.is_some()) else {
@@ -139,21 +134,7 @@ impl Leftover {
 }
 
 impl Staged {
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// The bytes through a descriptor that cannot write. Before they become a blob, [`Staged::freeze`] closes the other one.
-    pub fn read_only(&self) -> io::Result<File> {
-        fd::read_only(&self.file)
-    }
-
-    /// Removes the name now; the bytes go with the last descriptor.
-    pub fn unlink(&self) {
-        self.name.unlink();
-    }
-
-    /// Closes the descriptor that can write. The name stays until the returned value is dropped.
+    /// Closes the descriptor that can write, before the bytes become a blob. The name stays until the returned value is dropped.
     pub fn freeze(self) -> Frozen {
         self.name
     }
@@ -165,7 +146,8 @@ impl Frozen {
         std::mem::forget(self);
     }
 
-    fn unlink(&self) {
+    /// Removes the name now; the bytes go with the last descriptor.
+    pub fn unlink(&self) {
         // The name may be gone already, for instance because the file was moved to the quarantine.
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
@@ -181,8 +163,7 @@ impl Drop for Frozen {
     }
 }
 
-/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`: no field has a dot in its name. An item that does not
-/// fit into a file's name is cut short.
+/// `<number>.<uid>.<row>.<replaced attachment or 0>.<field>[.<item>]`. Fields have no dots. A long item is cut short.
 fn file_name(number: u64, note: &Note) -> String {
     let Note { place, uid, replaced } = note;
     let replaced = replaced.map_or(0, |id| id.0);
@@ -203,10 +184,7 @@ fn parse(name: &str) -> Option<Note> {
     let row = RowId(parts.next()?.parse().ok()?);
     let replaced: u64 = parts.next()?.parse().ok()?;
     let field = Name::parse(parts.next()?).ok()?;
-    let item = match parts.next() {
-        Some(item) => Some(Name::parse(item).ok()?),
-        None => None,
-    };
+    let item = parts.next().map(Name::parse).transpose().ok()?;
     let replaced = (replaced != 0).then_some(AttachmentId(replaced));
     Some(Note { place: Place { row, field, item }, uid, replaced })
 }
@@ -242,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let staging = in_folder(&folder);
         let staged = staging.named(&note()).expect("a file");
-        staged.file().write_all_at(b"bytes", 0).expect("written");
+        staged.file.write_all_at(b"bytes", 0).expect("written");
         std::mem::forget(staged);
         let found = in_folder(&folder).leftovers().expect("a list");
         assert_eq!(found.len(), 1);
@@ -262,7 +240,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let staging = in_folder(&folder);
         let staged = staging.named(&note()).expect("a file");
-        let reader = staged.read_only().expect("a reader");
+        let reader = fd::read_only(&staged.file).expect("a reader");
         assert!(reader.write_at(b"x", 0).is_err());
     }
 }

@@ -22,7 +22,7 @@ pub struct StoreDir {
     _lock: Option<File>,
 }
 
-/// What the mark says.
+/// The text of the mark.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     library: String,
@@ -36,9 +36,8 @@ impl Mark {
 }
 
 impl StoreDir {
-    /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. `blobs` is
-    /// how many the catalogue knows of the store: above 0 the directory must be marked, since an empty directory is where a
-    /// disk is not mounted.
+    /// Makes the directory where it is missing (0700), checks that it can hold a store of this library, and locks it. An
+    /// unmarked directory is refused if the catalogue has `blobs` in the store: its disk is not mounted.
     pub fn open(library: &Identity, name: &Name, path: &Path, blobs: u64) -> Result<Self, Error> {
         Site { what: "store", path }.check_filesystem()?;
         if blobs > 0 && !path.join(MARK).exists() {
@@ -48,9 +47,8 @@ impl StoreDir {
         let site = Site { what: "store", path: &root };
         site.check_nameless_files()?;
         let lock = site.lock(MARK)?;
-        let mark = Mark { library: library.read_or_make()?, store: name.to_string() };
         let store = Self { root, _lock: Some(lock) };
-        store.check_mark(name, &mark)?;
+        store.check_mark(library, name)?;
         Ok(store)
     }
 
@@ -71,8 +69,7 @@ impl StoreDir {
         mark.is_some_and(|mark| library.is(&mark.library))
     }
 
-    /// Finds the directory of a store for reading, without a lock or a change. The directory may be absent if the catalogue
-    /// knows no blob of the store.
+    /// Finds the directory of a store for reading, without a lock or a change. It may be absent if `blobs` is 0.
     pub fn open_to_read(
         library: &Identity,
         name: &Name,
@@ -84,8 +81,7 @@ impl StoreDir {
             let unmarked = Error::Unmarked { name: name.clone(), path: path.to_owned(), blobs };
             return if blobs > 0 { Err(unmarked) } else { Ok(store) };
         }
-        let mark = Mark { library: library.read_or_make()?, store: name.to_string() };
-        store.check_mark(name, &mark)?;
+        store.check_mark(library, name)?;
         Ok(store)
     }
 
@@ -93,7 +89,8 @@ impl StoreDir {
         &self.root
     }
 
-    fn check_mark(&self, name: &Name, mark: &Mark) -> Result<(), Error> {
+    fn check_mark(&self, library: &Identity, name: &Name) -> Result<(), Error> {
+        let mark = Mark { library: library.read_or_make()?, store: name.to_string() };
         let path = self.root.clone();
         let unusable = |source| Error::unusable("store", &self.root, source);
         let said = fs::read_to_string(self.root.join(MARK)).map_err(unusable)?;
@@ -101,15 +98,14 @@ impl StoreDir {
         let whole = mark.text().map_err(|error| unusable(error.into()))?;
         if said.len() < whole.len() && whole.starts_with(&said) {
             tracing::info!("made a new store `{name}` in {}", path.display());
-            return self.write(mark).map_err(unusable);
+            return self.write(&mark).map_err(unusable);
         }
         let found: Mark = serde_json::from_str(&said).map_err(|error| unusable(error.into()))?;
-        let Mark { library, store } = found;
-        if library != mark.library {
-            return Err(Error::OfAnother { name: name.clone(), path, found: store });
+        if found.library != mark.library {
+            return Err(Error::OfAnother { name: name.clone(), path, found: found.store });
         }
-        if store != mark.store {
-            return Err(Error::OtherStore { name: name.clone(), path, found: store });
+        if found.store != mark.store {
+            return Err(Error::OtherStore { name: name.clone(), path, found: found.store });
         }
         Ok(())
     }

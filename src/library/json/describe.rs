@@ -4,94 +4,62 @@
 //! sqlalchemy-media 0.17, and so is `store_id`, for blobs in another store than the library's own.
 //! `hash ratio version url source original attributes` are added. Any other key is one that a user gave.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Catalog;
 use crate::library::blob_files::store_names::StoreNames;
-use crate::library::error::Error;
+use crate::library::error::Result;
 use crate::library::names::attributes::FREE;
 use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
 use words::rendition::VariantRecord;
 
-/// The keys that say what the bytes are. Nobody can set them.
-pub(super) const FACTS: [&str; 14] = [
-    "key",
-    "hash",
-    "extension",
-    "content_type",
-    "length",
-    "width",
-    "height",
-    "ratio",
-    "timestamp",
-    "reproducible",
-    "store_id",
-    "version",
-    "source",
-    "original",
-];
-
-/// Keys that may change without anybody's doing after the document was read. What is written there is ignored.
-pub(super) const PASSED_OVER: [&str; 2] = ["thumbnails", "url"];
-
-/// Describes attachments.
-pub struct Describer {
-    catalog: Arc<dyn Catalog>,
-    store_names: Arc<StoreNames>,
+/// An attachment as JSON, without keys for absent values. Costs one query for its attributes and one for its variants.
+pub(super) fn describe(
+    catalog: &dyn Catalog,
+    store_names: &StoreNames,
+    attachment: &Attachment,
+) -> Result<Map<String, Value>> {
+    let mut object = content(attachment.blob, &attachment.content);
+    object.insert("original_filename".into(), json!(attachment.original_filename));
+    object.insert("timestamp".into(), json!(attachment.committed.as_seconds()));
+    object.insert("reproducible".into(), json!(false));
+    object.insert("version".into(), json!(attachment.version));
+    object.insert("url".into(), json!(store_names.url(attachment)));
+    if attachment.blob.store != StoreId::default() {
+        object.insert("store_id".into(), json!(store_names.of_blob(attachment.blob)?));
+    }
+    if let Some(sent) = &attachment.original {
+        object.insert("original".into(), content(sent.blob, &sent.content).into());
+    }
+    if let Some(source) = &attachment.source {
+        object.insert("source".into(), json!(source));
+    }
+    let variants = catalog.variants(attachment.blob)?;
+    object.insert("thumbnails".into(), variants.iter().map(thumbnail).collect());
+    let [attributes, free] = annotations(catalog, attachment.id)?;
+    if !attributes.is_empty() {
+        object.insert("attributes".into(), Value::Object(attributes));
+    }
+    object.extend(free);
+    Ok(object)
 }
 
-impl Describer {
-    pub fn new(catalog: Arc<dyn Catalog>, store_names: Arc<StoreNames>) -> Self {
-        Self { catalog, store_names }
-    }
-
-    /// An attachment as JSON, without keys for absent values. Costs one query for its attributes and one for its variants.
-    pub fn describe(&self, attachment: &Attachment) -> Result<Map<String, Value>, Error> {
-        let mut object = content(attachment.blob, &attachment.content);
-        object.insert("original_filename".into(), json!(attachment.original_filename));
-        object.insert("timestamp".into(), json!(attachment.committed.as_seconds()));
-        object.insert("reproducible".into(), json!(false));
-        object.insert("version".into(), json!(attachment.version));
-        object.insert("url".into(), json!(self.store_names.url(attachment)));
-        if attachment.blob.store != StoreId::default() {
-            object.insert("store_id".into(), json!(self.store_names.of_blob(attachment.blob)?));
-        }
-        if let Some(sent) = &attachment.original {
-            object.insert("original".into(), content(sent.blob, &sent.content).into());
-        }
-        if let Some(source) = &attachment.source {
-            object.insert("source".into(), json!(source));
-        }
-        let variants = self.catalog.variants(attachment.blob)?;
-        object.insert("thumbnails".into(), variants.iter().map(thumbnail).collect());
-        let [attributes, free] = self.annotations(attachment.id)?;
-        if !attributes.is_empty() {
-            object.insert("attributes".into(), Value::Object(attributes));
-        }
-        object.extend(free);
-        Ok(object)
-    }
-
-    /// The foreign attributes of an attachment, and the keys that users gave it.
-    fn annotations(&self, id: AttachmentId) -> Result<[Map<String, Value>; 2], Error> {
-        let (mut attributes, mut free) = (Map::new(), Map::new());
-        for (name, value) in self.catalog.attributes(id)? {
-            match name.strip_prefix(FREE) {
-                Some(key) => {
-                    let value = serde_json::from_slice(&value).unwrap_or(Value::Null);
-                    free.insert(key.to_owned(), value);
-                }
-                None => {
-                    attributes.insert(name, text(value));
-                }
+/// The foreign attributes of an attachment, and the keys that users gave it.
+fn annotations(catalog: &dyn Catalog, id: AttachmentId) -> Result<[Map<String, Value>; 2]> {
+    let (mut attributes, mut free) = (Map::new(), Map::new());
+    for (name, value) in catalog.attributes(id)? {
+        match name.strip_prefix(FREE) {
+            Some(key) => {
+                let value = serde_json::from_slice(&value).unwrap_or(Value::Null);
+                free.insert(key.to_owned(), value);
+            }
+            None => {
+                attributes.insert(name, text(value));
             }
         }
-        Ok([attributes, free])
     }
+    Ok([attributes, free])
 }
-
 /// An attribute's bytes: text where they are text, else `{"hex": "00ff"}`.
 fn text(value: Vec<u8>) -> Value {
     match String::from_utf8(value) {

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::catalog::slots::Revision;
+use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
-use crate::library::json::describe::{Describer, FACTS, PASSED_OVER};
+use crate::library::json::describe::describe;
 use crate::library::json::{FREE_FIELDS, NAME, ROW};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
@@ -19,17 +20,15 @@ use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 
-/// Bytes of a key that a user gives. With `FREE` before it, it is still within the limit of an attribute's name.
+/// The most bytes of a key that a user gives. With `FREE` before it, the key is within the limit of an attribute's name.
 const MAX_KEY: usize = 240;
-/// Bytes of an original name, or of an attribute's name.
+/// The most bytes of an original name, or of an attribute's name.
 const MAX_NAME: usize = 255;
-/// Values in a document. In memory each takes many times the two bytes that it takes in the text. A row of 10,000 items with
-/// some variants each has fewer.
+/// The most values in a document, which take much memory. A row of 10,000 items with some variants each has fewer.
 const MAX_VALUES: usize = 1 << 20;
 
-/// Why a patch is not applied.
+/// The reason why a patch is not applied.
 pub(super) enum Wrong {
-    /// The document is at fault.
     Document(Violation),
     Library(Error),
 }
@@ -40,36 +39,31 @@ impl From<Error> for Wrong {
     }
 }
 
-/// What a document is compared with.
+/// The row that a document is compared with.
 pub(super) struct Present<'a> {
     pub catalog: &'a dyn Catalog,
-    pub describer: &'a Describer,
+    pub store_names: &'a StoreNames,
     pub table: &'a Table,
-    /// The links of the row.
     pub links: &'a [Link],
 }
 
 /// A document that is being read.
 struct Patch<'a> {
-    catalog: &'a dyn Catalog,
-    describer: &'a Describer,
-    links: &'a [Link],
+    present: &'a Present<'a>,
     revisions: Vec<Revision>,
-    /// The fields that held nothing when the document was read, if it is a whole one.
+    /// The fields that were empty when the document was read. None are known of a document that was written by hand.
     free: Vec<String>,
 }
 
-/// Reads what the document asks for.
+/// Reads the changes that the document asks for.
 pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
-    let &Present { catalog, describer, table, links } = present;
-    let (revisions, free) = (Vec::new(), Vec::new());
-    let mut patch = Patch { catalog, describer, links, revisions, free };
-    patch.document(table, text)?;
+    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new() };
+    patch.document(text)?;
     Ok(patch.revisions)
 }
 
 impl<'a> Patch<'a> {
-    fn document(&mut self, table: &Table, text: &[u8]) -> Result<(), Wrong> {
+    fn document(&mut self, text: &[u8]) -> Result<(), Wrong> {
         // Commas and brackets in strings count too: there are never more values than this.
         let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
         if values > MAX_VALUES {
@@ -83,6 +77,7 @@ impl<'a> Patch<'a> {
         let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
         let free = free.into_iter().flatten().filter_map(Value::as_str);
         self.free = free.map(str::to_owned).collect();
+        let table = self.present.table;
         for (key, value) in fields {
             let Some(field) = table.field(&key) else {
                 let known: Vec<_> = table.fields.iter().map(|field| field.name.as_str()).collect();
@@ -98,7 +93,8 @@ impl<'a> Patch<'a> {
         let name = &field.name;
         match (field.collection, value) {
             (_, Value::Null) => {
-                let mut own = self.links.iter().filter(|link| link.place.field == *name).peekable();
+                let mut own =
+                    self.present.links.iter().filter(|link| link.place.field == *name).peekable();
                 if own.peek().is_some() && self.free.iter().any(|free| free == name.as_str()) {
                     let fact = format!("a file was attached at `{name}` meanwhile");
                     return Err(wrong(&fact, "documents that were read since"));
@@ -107,8 +103,7 @@ impl<'a> Patch<'a> {
                 Ok(())
             }
             (Collection::One, Value::Object(patch)) => {
-                let link = self.link(field, None)?;
-                self.attachment(link, patch)
+                self.attachment(self.link(field, None)?, patch)
             }
             (Collection::List, Value::Array(items)) => self.list(field, items),
             (Collection::List | Collection::Dict, Value::Object(items)) => {
@@ -121,8 +116,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Items by name, or objects with a name. Their order becomes that of the list; items that are not mentioned follow in their
-    /// own order.
+    /// Items by name, or objects with a name, in the new order of the list. Other items follow in their own order.
     fn list(&mut self, field: &Field, items: Vec<Value>) -> Result<(), Wrong> {
         let mut order = Vec::new();
         for value in items {
@@ -133,10 +127,8 @@ impl<'a> Patch<'a> {
                     _ => return Err(wrong("an item has no `name`", "items with their names")),
                 },
                 _ => {
-                    return Err(wrong(
-                        "an item is neither name nor object",
-                        "items by their names",
-                    ));
+                    let fact = "an item is neither name nor object";
+                    return Err(wrong(fact, "items by their names"));
                 }
             };
             let link = self.link(field, Some(&item))?;
@@ -150,7 +142,7 @@ impl<'a> Patch<'a> {
             }
         }
         let order: Vec<Name> = order.into_iter().flatten().collect();
-        let there = self.links.iter().filter(|link| link.place.field == field.name);
+        let there = self.present.links.iter().filter(|link| link.place.field == field.name);
         let changes =
             !there.filter_map(|link| link.place.item.as_ref()).zip(&order).all(|(a, b)| a == b);
         if changes {
@@ -162,16 +154,13 @@ impl<'a> Patch<'a> {
     fn item(&mut self, field: &Field, item: &str, value: Value) -> Result<(), Wrong> {
         match value {
             Value::Null => {
-                // Nothing is there to be detached.
+                // An item that is not there needs no detaching.
                 if let Ok(link) = self.link(field, Some(item)) {
                     self.revisions.push(Revision::Detach(link.place.clone()));
                 }
                 Ok(())
             }
-            Value::Object(patch) => {
-                let link = self.link(field, Some(item))?;
-                self.attachment(link, patch)
-            }
+            Value::Object(patch) => self.attachment(self.link(field, Some(item))?, patch),
             _ => Err(wrong(&format!("`{item}` is no object"), "an object, or null to detach")),
         }
     }
@@ -180,7 +169,7 @@ impl<'a> Patch<'a> {
         let wanted = |link: &&Link| {
             link.place.field == field.name && link.place.item.as_ref().map(Name::as_str) == item
         };
-        self.links.iter().find(wanted).ok_or_else(|| {
+        self.present.links.iter().find(wanted).ok_or_else(|| {
             let path = item.map_or(field.name.to_string(), |item| format!("{}/{item}", field.name));
             let fact = format!("nothing is attached at `{path}`");
             wrong(&fact, "metadata of what is attached; write a file there first")
@@ -188,19 +177,24 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let object = self.describer.describe(&link.attachment)?;
+        let &Present { catalog, store_names, .. } = self.present;
+        let object = describe(catalog, store_names, &link.attachment)?;
         let (place, id) = (&link.place, link.attachment.id);
         // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
         for (key, value) in patch {
             let before = object.get(&key);
-            if PASSED_OVER.contains(&key.as_str()) || before == Some(&value) || key == NAME {
+            if before == Some(&value) {
                 continue;
             }
             match key.as_str() {
-                "original_filename" => self.revisions.push(rename(place, value)?),
+                // The first two may have changed by themselves since the document was read.
+                "thumbnails" | "url" | NAME => {}
+                "original_filename" => self.revisions.push(rename(place, &value)?),
                 "attributes" => self.attributes(place, before, value)?,
-                fact if FACTS.contains(&fact) => return Err(fixed(fact, before)),
+                fact @ ("key" | "hash" | "extension" | "content_type" | "length" | "width"
+                | "height" | "ratio" | "timestamp" | "reproducible" | "store_id"
+                | "version" | "source" | "original") => return Err(fixed(fact, before)),
                 _ => self.free(place, &key, before, value)?,
             }
         }
@@ -259,7 +253,7 @@ impl<'a> Patch<'a> {
 
     /// Checks the limit that attributes and free keys of one attachment share.
     fn check_room(&self, link: &Link) -> Result<(), Wrong> {
-        let kept = self.catalog.attributes(link.attachment.id).map_err(Error::from)?;
+        let kept = self.present.catalog.attributes(link.attachment.id).map_err(Error::from)?;
         let mut all: std::collections::BTreeMap<_, _> =
             kept.into_iter().map(|(name, value)| (name, value.len())).collect();
         for revision in &self.revisions {
@@ -280,15 +274,13 @@ impl<'a> Patch<'a> {
     }
 }
 
-fn rename(place: &Place, value: Value) -> Result<Revision, Wrong> {
-    match value {
-        Value::String(text)
-            if (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control) =>
-        {
-            Ok(Revision::Rename { place: place.clone(), original_filename: text })
-        }
-        _ => Err(wrong("`original_filename` is no name", "a name of 1 to 255 bytes")),
-    }
+fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {
+    let is_name =
+        |text: &&str| (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control);
+    let name = value.as_str().filter(is_name);
+    let name =
+        name.ok_or_else(|| wrong("`original_filename` is no name", "a name of 1 to 255 bytes"))?;
+    Ok(Revision::Rename { place: place.clone(), original_filename: name.to_owned() })
 }
 
 /// Merges a patch into a value (RFC 7396).

@@ -6,18 +6,19 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::slots::Revision;
 use crate::catalog::{self, Catalog};
-use crate::library::error::Error;
-use crate::library::json::describe::Describer;
+use crate::library::blob_files::store_names::StoreNames;
+use crate::library::error::{Error, Result};
+use crate::library::json::describe::describe;
 use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
+use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use words::attachment::Attachment;
 use words::author::Author;
 use words::link::Link;
 use words::place::Place;
-use words::refusal::{Refusal, Violation};
 use words::row::RowRecord;
 use words::schema::{Collection, Field};
 use words::timestamp::Timestamp;
@@ -25,7 +26,7 @@ use words::timestamp::Timestamp;
 /// How often a patch is read again because an attachment came or went meanwhile.
 const MAX_TRIES: usize = 8;
 
-/// What a patch changed.
+/// The changes of a patch.
 #[derive(Debug, Default)]
 pub struct Revised {
     /// The links that were detached, each with its attachment after the loss.
@@ -34,18 +35,18 @@ pub struct Revised {
     pub changed: Vec<Link>,
 }
 
-/// Reads and patches the documents of rows.
 pub struct RowDocuments {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
-    pub(in crate::library) describer: Arc<Describer>,
+    pub(in crate::library) refusals: Arc<Refusals>,
+    pub(in crate::library) store_names: Arc<StoreNames>,
 }
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
     /// key. `drafts` are the places that are being written to, with their sizes so far.
-    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String, Error> {
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;
         let mut document = Map::new();
@@ -60,6 +61,11 @@ impl RowDocuments {
             document.insert(field.name.to_string(), self.field(field, &own)?);
         }
         Ok(format!("{:#}\n", Value::Object(document)))
+    }
+
+    /// An attachment as JSON (CONTRACT 6).
+    pub fn describe(&self, attachment: &Attachment) -> Result<Map<String, Value>> {
+        describe(&*self.catalog, &self.store_names, attachment)
     }
 
     fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
@@ -80,42 +86,38 @@ impl RowDocuments {
         })
     }
 
-    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value, Error> {
-        let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
+    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value> {
+        let described = |link: &&Link| {
+            let item = link.place.item.as_ref().map_or_else(String::new, ToString::to_string);
+            Ok((item, self.describe(&link.attachment)?))
+        };
+        let mut objects = links.iter().map(described).collect::<Result<Vec<_>>>()?.into_iter();
         Ok(match field.collection {
-            Collection::One => match links.first() {
-                Some(link) => Value::Object(self.describer.describe(&link.attachment)?),
-                None => Value::Null,
-            },
+            Collection::One => objects.next().map_or(Value::Null, |(_, object)| object.into()),
             Collection::List => {
-                let named = |link: &&Link| {
-                    let mut object = self.describer.describe(&link.attachment)?;
-                    object.insert(NAME.into(), json!(item(link)));
-                    Ok(Value::Object(object))
+                let named = |(item, mut object): (String, Map<_, _>)| {
+                    object.insert(NAME.into(), json!(item));
+                    object
                 };
-                links.iter().map(named).collect::<Result<_, Error>>()?
+                objects.map(named).collect()
             }
-            Collection::Dict => {
-                let keyed = |link: &&Link| {
-                    let object = Value::Object(self.describer.describe(&link.attachment)?);
-                    Ok((item(link).unwrap_or_default(), object))
-                };
-                Value::Object(links.iter().map(keyed).collect::<Result<_, Error>>()?)
-            }
+            Collection::Dict => objects.collect(),
         })
     }
 
-    /// Applies what was written to `row.json`. A refusal is recorded, and nothing has changed.
-    pub fn patch(&self, row: &RowRecord, text: &[u8], author: Author) -> Result<Revised, Error> {
+    /// Applies a text that was written to `row.json`. A refused text is recorded, and changes nothing.
+    pub fn patch(&self, row: &RowRecord, text: &[u8], author: Author) -> Result<Revised> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
-            let (catalog, describer) = (&*self.catalog, &*self.describer);
-            let present = Present { catalog, describer, table, links: &links };
+            let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+            let present = Present { catalog, store_names, table, links: &links };
             let revisions = match patch::read(&present, text) {
                 Ok(revisions) => revisions,
                 Err(Wrong::Document(violation)) => {
-                    return Err(self.refuse(row, table, author, violation).into());
+                    let folder = format!("{}/{}", table.name, row.name);
+                    let refusal = self.refusals.refuse_named(&folder, ROW_JSON, author, violation);
+                    return Err(refusal.into());
                 }
                 Err(Wrong::Library(error)) => return Err(error),
             };
@@ -126,20 +128,6 @@ impl RowDocuments {
             }
         }
         Err(Error::Missing)
-    }
-
-    fn refuse(
-        &self,
-        row: &RowRecord,
-        table: &Table,
-        author: Author,
-        violation: Violation,
-    ) -> Refusal {
-        let path = format!("{}/{}/{ROW_JSON}", table.name, row.name);
-        let field = ROW_JSON.to_owned();
-        let refusal = Refusal { id: self.journal.next_id(), path, field, violation };
-        self.journal.record(&refusal, None, author, None);
-        refusal
     }
 }
 

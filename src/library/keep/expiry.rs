@@ -1,14 +1,15 @@
-//! Scratch that ends under no field: it expires, its row is removed, or it was closed under a mistyped name. Its bytes are kept
-//! in the quarantine.
+//! The end of scratch that was moved onto no field: it expires, or its row is removed, and the quarantine keeps its bytes.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::library::counts::Counts;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
@@ -23,7 +24,7 @@ use words::refusal::{Refusal, Rule, Violation};
 use words::scratch::ScratchRecord;
 use words::timestamp::Timestamp;
 
-/// Rows that a warning names.
+/// The most rows that a warning names.
 const NAMED_ROWS: usize = 5;
 
 /// How much scratch there is.
@@ -34,7 +35,6 @@ pub struct ScratchStatus {
     pub next_expiry: Option<Timestamp>,
 }
 
-/// Ends the life of scratch.
 pub struct Expiry {
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) scratch: Arc<Scratch>,
@@ -44,11 +44,11 @@ pub struct Expiry {
     pub(in crate::library) counts: Arc<Counts>,
     /// How long scratch lives.
     pub(in crate::library) life: Duration,
-    /// Guards what the log was told, so that it is told once. Never held across I/O.
+    /// Guards the record of warnings, so that each is logged once. Never held across I/O.
     pub(in crate::library) told: Mutex<Told>,
 }
 
-/// What the log was told of scratch.
+/// The warnings that were logged of scratch.
 #[derive(Debug, Default)]
 pub(in crate::library) struct Told {
     /// A warning named all scratch that was made before this.
@@ -67,17 +67,16 @@ struct Moved {
 impl Expiry {
     /// Costs as much as there are users.
     pub fn status(&self) -> ScratchStatus {
-        let (files, bytes, oldest) = self.scratch.totals();
+        let (files, bytes, oldest) = self.scratch.tally.named();
         let next_expiry = oldest.map(|created| created.plus(self.life));
         ScratchStatus { files, bytes, next_expiry }
     }
 
-    /// Warns once of scratch with bytes that has less than a quarter of its life left. Called before [`Expiry::expire`]; it
-    /// makes a query 16 times in a life of scratch.
-    pub fn warn(&self, now: Timestamp) -> Result<(), Error> {
+    /// Warns once of scratch with bytes in the last quarter of its life. Makes a query 16 times in a life of scratch.
+    pub fn warn(&self, now: Timestamp) -> Result<()> {
         let (until, step) = (now.minus(self.life / 4 * 3), self.life / 16);
         let from = {
-            let mut told = self.told();
+            let mut told = self.told.lock();
             if told.warned.is_some_and(|warned| until.since(warned) < step) {
                 return Ok(());
             }
@@ -108,7 +107,7 @@ impl Expiry {
 
     /// Removes scratch that was made before a time; files with bytes go to the quarantine. Returns the rows that it was in. A
     /// file that the quarantine cannot take stays scratch.
-    pub fn expire(&self, before: Timestamp) -> Result<BTreeSet<RowId>, Error> {
+    pub fn expire(&self, before: Timestamp) -> Result<BTreeSet<RowId>> {
         let old = self.scratch.made_before(before)?;
         let (reports, old): (Vec<_>, Vec<_>) = old.into_iter().partition(is_report);
         for record in &reports {
@@ -122,7 +121,7 @@ impl Expiry {
                 Err(error) => stuck.push((path, &record.name, error)),
             }
         }
-        let before = std::mem::replace(&mut self.told().stuck, stuck.len());
+        let before = std::mem::replace(&mut self.told.lock().stuck, stuck.len());
         if let Some((path, name, error)) = stuck.first().filter(|_| before != stuck.len()) {
             tracing::warn!(files = stuck.len(), first = format!("{path}/{name}"), %error, "expired scratch cannot be moved to the quarantine, and stays");
         }
@@ -130,9 +129,9 @@ impl Expiry {
     }
 
     /// Removes an expired record, then its file. The bytes are in the quarantine already, so a crash in between loses nothing.
-    fn forget(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<(), Error> {
+    fn forget(&self, record: &ScratchRecord, moved: Option<Moved>) -> Result<()> {
         if let Err(error) = self.scratch.forget(record) {
-            // It is still scratch, and the next try would keep it a second time.
+            // The file is still scratch, and the next try would keep it a second time.
             let undone = moved.map_or(Ok(()), |moved| self.quarantine.remove(moved.refusal.id));
             undone.map_err(Error::io("take expired scratch back"))?;
             return Err(error);
@@ -148,10 +147,10 @@ impl Expiry {
         }
     }
 
-    /// Moves the file of scratch out of the way whose record went with its row. A file that cannot be kept stays for the next
-    /// start.
+    /// Moves the file of removed scratch to the quarantine. A file that the quarantine cannot take stays for the next start.
     pub(in crate::library) fn retire(&self, record: &ScratchRecord, row_path: &str) {
-        let length = self.scratch.uncount(record);
+        let length = self.scratch.size(record);
+        self.scratch.tally.remove(record.id);
         match self.quarantine(record, row_path) {
             Ok(moved) => {
                 self.record(moved);
@@ -164,7 +163,7 @@ impl Expiry {
         }
     }
 
-    /// Keeps the bytes of scratch in the quarantine. None if nobody needs them.
+    /// Keeps the bytes of scratch in the quarantine. None if they are empty, a report, or attached or kept already.
     fn quarantine(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
         let file = match File::open(self.scratch.path(record)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -180,15 +179,14 @@ impl Expiry {
         Ok(Some(Moved { refusal, author, kept }))
     }
 
-    /// Whether the record says that a file of a box was dealt with. Then its bytes are attached or in the quarantine. A report
-    /// in a box counts as dealt with.
+    /// Whether the bytes of a box's file were attached or kept, by its record. A report in a box counts as such.
     fn is_dealt_with(&self, record: &ScratchRecord) -> bool {
         let taken = record.arrival.taken.is_some() && !record.arrival.waiting;
         let is_in_box = || self.lookup.drop_box(record.folder.row).is_some();
         taken || (is_in_box() && has_suffix(&record.name))
     }
 
-    /// Whether the bytes that a file has now were dealt with: other bytes may have been written to it since.
+    /// Whether the present bytes of a box's file were attached or kept: other bytes may have been written since.
     fn is_spent(&self, record: &ScratchRecord, file: &File, length: u64) -> io::Result<bool> {
         let dealt_with = self.is_dealt_with(record);
         match record.arrival.taken {
@@ -199,8 +197,8 @@ impl Expiry {
         }
     }
 
-    /// Records that bytes were left under a name that is no field's: a mistyped field must not be a silent loss.
-    pub fn notice(&self, record: &ScratchRecord, author: Author) -> Result<(), Error> {
+    /// Records that a file was closed under a name that is no field's: a mistyped field must not be a silent loss.
+    pub fn notice(&self, record: &ScratchRecord, author: Author) -> Result<()> {
         let Some(row) = self.lookup.row_by_id(record.folder.row)? else { return Ok(()) };
         let Some(table) = self.lookup.table(row.table) else { return Ok(()) };
         let path = self.lookup.folder_path(&record.folder)?;
@@ -214,10 +212,6 @@ impl Expiry {
     fn refusal(&self, record: &ScratchRecord, row: &str, violation: Violation) -> Refusal {
         let path = format!("{row}/{}", record.name);
         Refusal { id: self.journal.next_id(), path, field: row.to_owned(), violation }
-    }
-
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

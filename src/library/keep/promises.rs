@@ -1,38 +1,36 @@
 //! Promises: attachments without a name that an open draft may put back, and that no sweep takes until then (CONTRACT 2.11).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use words::attachment::AttachmentId;
 
 /// The promises of all open drafts.
 #[derive(Debug, Default)]
 pub struct Promises {
-    made: Arc<Made>,
+    /// Guards how many promises there are for each attachment. Held for one look or change.
+    counts: Arc<Counts>,
 }
 
-#[derive(Debug, Default)]
-struct Made {
-    /// Guards how many promises there are for each attachment. Held for one look or change.
-    counts: Mutex<HashMap<AttachmentId, usize>>,
-}
+type Counts = Mutex<HashMap<AttachmentId, usize>>;
 
 /// Keeps one attachment from being swept for as long as this value lives.
 #[derive(Debug)]
 pub struct Promise {
     id: AttachmentId,
-    made: Arc<Made>,
+    counts: Arc<Counts>,
 }
 
 impl Promises {
     pub fn make(&self, id: AttachmentId) -> Promise {
-        *self.made.lock().entry(id).or_default() += 1;
-        Promise { id, made: Arc::clone(&self.made) }
+        *self.counts.lock().entry(id).or_default() += 1;
+        Promise { id, counts: Arc::clone(&self.counts) }
     }
 
     /// The attachments that are promised now.
     pub(super) fn all(&self) -> Vec<AttachmentId> {
-        self.made.lock().keys().copied().collect()
+        self.counts.lock().keys().copied().collect()
     }
 }
 
@@ -44,19 +42,13 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let mut counts = self.made.lock();
+        let mut counts = self.counts.lock();
         if let Some(count) = counts.get_mut(&self.id) {
             *count -= 1;
             if *count == 0 {
                 counts.remove(&self.id);
             }
         }
-    }
-}
-
-impl Made {
-    fn lock(&self) -> MutexGuard<'_, HashMap<AttachmentId, usize>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

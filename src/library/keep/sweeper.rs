@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
 use crate::catalog::blobs::{Doomed, RESERVATION_SPAN};
-use crate::library::error::Error;
+use crate::library::error::Result;
 use crate::library::home::reserve::Reserve;
 use crate::library::home::settings::Settings;
 use crate::library::keep::promises::Promises;
@@ -18,8 +18,7 @@ use words::attachment::BlobKey;
 use words::retired::{Orphan, Retired};
 use words::timestamp::Timestamp;
 
-/// Blobs that are doomed, variants that are dropped and reads that are noted in one transaction. Other commits wait for one
-/// batch at most.
+/// The most blobs doomed, variants dropped or reads noted in one transaction, for which other commits wait.
 const BATCH: usize = 256;
 
 /// The attachments without a name that a sweep takes.
@@ -33,7 +32,7 @@ pub enum Patience {
     None,
 }
 
-/// What a sweep did, or would do.
+/// The figures of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     pub attachments: usize,
@@ -49,30 +48,18 @@ struct Horizons {
     reserved: Timestamp,
 }
 
-/// What became of a batch of doomed blobs.
-#[derive(Debug, Default)]
-struct Deleted {
-    blobs: usize,
-    /// The bytes of these blobs.
-    bytes: u64,
-    /// Blobs of a store that is no longer configured: they wait until it is.
-    postponed: usize,
-}
-
-/// Deletes what nothing needs.
 pub struct Sweeper {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) stores: Arc<dyn BlobStore>,
-    pub(in crate::library) settings: Arc<Settings>,
+    pub(in crate::library) settings: Settings,
     pub(in crate::library) reserve: Arc<Reserve>,
     pub(in crate::library) promises: Arc<Promises>,
     pub(in crate::library) reads: Arc<VariantReads>,
 }
 
 impl Sweeper {
-    /// Brings the cache of variants within its limit, and deletes the blobs that nothing links any more, with their
-    /// variants.
-    pub fn sweep(&self, patience: Patience) -> Result<Swept, Error> {
+    /// Brings the cache of variants within its limit, and deletes the blobs that nothing links any more, with their variants.
+    pub fn sweep(&self, patience: Patience) -> Result<Swept> {
         self.note_reads();
         let trim = || Ok(self.catalog.trim_variants(self.settings.cache_bytes, BATCH)?);
         while self.reserve.even_when_full(trim)? == BATCH {}
@@ -82,7 +69,7 @@ impl Sweeper {
     }
 
     /// Sweeps at the start, when every reservation without a link is left by a crash. The cache of variants stays as it is.
-    pub(in crate::library) fn sweep_leftovers(&self) -> Result<(), Error> {
+    pub(in crate::library) fn sweep_leftovers(&self) -> Result<()> {
         let now = Timestamp::now();
         let retired = now.minus(self.time_of(Patience::Hold));
         self.keep_promises(retired, now)?;
@@ -91,9 +78,8 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Asks the catalogue about blobs that were put and never confirmed. Linked ones are confirmed now; the others become
-    /// reservations without a link.
-    fn recall(&self, now: Timestamp) -> Result<(), Error> {
+    /// Confirms blobs that were put and linked. Other pending ones become reservations without a link.
+    fn recall(&self, now: Timestamp) -> Result<()> {
         for keys in self.stores.pending()?.chunks(BATCH) {
             let stored = self.reserve.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
             for key in stored {
@@ -103,23 +89,22 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Deletes what is over, batch by batch. The horizons are asked for before each batch.
-    fn sweep_until(&self, horizons: impl Fn() -> Result<Horizons, Error>) -> Result<Swept, Error> {
+    /// Deletes expired attachments and blobs, batch by batch. Asks for the horizons before each batch.
+    fn sweep_until(&self, horizons: impl Fn() -> Result<Horizons>) -> Result<Swept> {
         let mut swept = Swept::default();
         let mut limit = BATCH;
         loop {
             let Horizons { retired, reserved } = horizons()?;
             let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
             let Doomed { blobs, attachments } = self.reserve.even_when_full(doom)?;
-            let done = self.delete(&blobs)?;
             swept.attachments += attachments.len();
-            swept.blobs += done.blobs;
-            swept.bytes += done.bytes;
+            let before = swept.blobs;
+            let postponed = self.delete(&blobs, &mut swept)?;
             let is_full = blobs.len() >= limit || attachments.len() >= limit;
-            // Blobs of a closed store may be doomed first every time: the batch grows by them, so that others come too.
-            let next = BATCH + done.postponed;
+            // Blobs of a closed store may come first every time: the batch grows by their number, so that it reaches others.
+            let next = BATCH + postponed;
             // A batch without progress ends the sweep: the rest cannot be deleted now.
-            if !is_full || (done.blobs == 0 && attachments.is_empty() && next <= limit) {
+            if !is_full || (swept.blobs == before && attachments.is_empty() && next <= limit) {
                 break;
             }
             limit = next;
@@ -136,20 +121,20 @@ impl Sweeper {
         Ok(swept)
     }
 
-    /// Deletes doomed blobs and their records. A blob that cannot be deleted stays doomed.
-    fn delete(&self, keys: &[BlobKey]) -> Result<Deleted, Error> {
-        let mut done = Deleted::default();
+    /// Deletes doomed blobs and their records, and counts them. A blob that cannot be deleted stays doomed. Returns how many are
+    /// in a store that is no longer configured: they wait until it is.
+    fn delete(&self, keys: &[BlobKey], swept: &mut Swept) -> Result<usize> {
+        let mut postponed = 0;
         let mut gone = Vec::with_capacity(keys.len());
         for (key, length) in keys.iter().zip(self.catalog.lengths(keys)?) {
             match self.stores.delete(*key) {
                 Ok(()) => {
                     gone.push(*key);
-                    done.blobs += 1;
-                    done.bytes += length;
+                    swept.bytes += length;
                 }
                 Err(blob::Error::Fenced(fenced)) => return Err(fenced.into()),
-                // The start has warned of it.
-                Err(blob::Error::Closed(_)) => done.postponed += 1,
+                // Its store is not configured, of which the start has warned.
+                Err(blob::Error::Closed(_)) => postponed += 1,
                 Err(error) => {
                     tracing::error!(%key, error = &error as &dyn StdError, "a blob cannot be deleted");
                 }
@@ -158,7 +143,8 @@ impl Sweeper {
         if !gone.is_empty() {
             self.reserve.even_when_full(|| Ok(self.catalog.forget(&gone)?))?;
         }
-        Ok(done)
+        swept.blobs += gone.len();
+        Ok(postponed)
     }
 
     /// Tells the catalogue which variants were read. Only the order in which variants are dropped depends on it.
@@ -172,14 +158,14 @@ impl Sweeper {
     }
 
     /// What [`Sweeper::sweep`] would delete now, up to a million blobs.
-    pub fn sweepable(&self, patience: Patience) -> Result<Swept, Error> {
+    pub fn sweepable(&self, patience: Patience) -> Result<Swept> {
         let Horizons { retired, reserved } = self.horizons(patience)?;
         let Doomed { blobs, attachments } = self.catalog.doomable(retired, reserved, 1_000_000)?;
         let bytes = self.catalog.lengths(&blobs)?.into_iter().sum();
         Ok(Swept { attachments: attachments.len(), blobs: blobs.len(), bytes })
     }
 
-    fn horizons(&self, patience: Patience) -> Result<Horizons, Error> {
+    fn horizons(&self, patience: Patience) -> Result<Horizons> {
         let now = Timestamp::now();
         let retired = now.minus(self.time_of(patience));
         self.keep_promises(retired, now)?;
@@ -195,12 +181,12 @@ impl Sweeper {
     }
 
     /// Holds promised attachments anew that would be over.
-    fn keep_promises(&self, over: Timestamp, now: Timestamp) -> Result<(), Error> {
+    fn keep_promises(&self, over: Timestamp, now: Timestamp) -> Result<()> {
         for id in self.promises.all() {
             let retired = self.catalog.retired_by_id(id)?;
             let goes = |it: &Retired| it.at <= over && it.orphan == Orphan::Delete;
             if retired.as_ref().is_some_and(goes) {
-                // After `now`, for a sweep that takes all that was detached until now.
+                // After `now`, for a sweep of everything that was detached until now.
                 let after = Timestamp(now.0.saturating_add(1));
                 self.reserve.even_when_full(|| Ok(self.catalog.renew(id, after)?))?;
             }

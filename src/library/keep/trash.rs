@@ -1,13 +1,12 @@
 //! The trash: attachments that have lost their last name and are not swept yet, by day and name.
 //!
-//! The first attachment that a slot lost on a day has the plain name, `user-42-avatar.png`. Each later one has its number too,
-//! `user-42-avatar-17.png`, and every one can be asked for by that name. So finding a name costs a few queries, however full
-//! the day is.
+//! The first attachment that a slot lost on a day has the plain name, `user-42-avatar.png`. Every one has a name with its number,
+//! `user-42-avatar-17.png`. So finding a name costs a few queries, however full the day is.
 
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use words::attachment::AttachmentId;
 use words::day::Day;
 use words::media_type::MediaType;
@@ -19,11 +18,10 @@ use words::timestamp::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub at: Timestamp,
-    /// How many attachments that were detached at exactly this time are left out.
+    /// The number of attachments, detached at exactly this time, that are left out.
     pub skip: usize,
 }
 
-/// A file of the trash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trashed {
     pub name: Name,
@@ -32,24 +30,19 @@ pub struct Trashed {
     pub next: Position,
 }
 
-/// Lists and finds what is in the trash.
 pub struct Trash {
-    catalog: Arc<dyn Catalog>,
+    pub(in crate::library) catalog: Arc<dyn Catalog>,
 }
 
 impl Trash {
-    pub fn new(catalog: Arc<dyn Catalog>) -> Self {
-        Self { catalog }
-    }
-
-    /// The first day from `from` on of which the trash has something. One query.
-    pub fn first_day(&self, from: Day) -> Result<Option<Day>, Error> {
+    /// The first day from `from` on with something in the trash. One query.
+    pub fn first_day(&self, from: Day) -> Result<Option<Day>> {
         let first = self.catalog.retired(from.start(), 1)?.into_iter().next();
         Ok(first.and_then(|retired| Day::of(retired.at)))
     }
 
     /// The files that were detached on a day, in that order.
-    pub fn list(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>, Error> {
+    pub fn list(&self, day: Day, from: Position, limit: usize) -> Result<Vec<Trashed>> {
         let found = self.catalog.retired(from.at, limit.saturating_add(from.skip))?;
         let mut page = Vec::with_capacity(found.len());
         let mut last = Position { at: from.at, skip: 0 };
@@ -65,7 +58,7 @@ impl Trash {
     }
 
     /// The attachment with this name in the trash of a day.
-    pub fn find(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
+    pub fn find(&self, day: Day, name: &Name) -> Result<Option<Retired>> {
         if let Some(holder) = self.plain_holder(day, name)? {
             return Ok(Some(holder));
         }
@@ -82,17 +75,17 @@ impl Trash {
         Ok(None)
     }
 
-    pub fn by_id(&self, id: AttachmentId) -> Result<Option<Retired>, Error> {
+    pub fn by_id(&self, id: AttachmentId) -> Result<Option<Retired>> {
         Ok(self.catalog.retired_by_id(id)?)
     }
 
     /// Attachments that lost their last name in a field that keeps its orphans, by number from above `after`.
-    pub fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>, Error> {
+    pub fn orphans(&self, after: AttachmentId, limit: usize) -> Result<Vec<Retired>> {
         Ok(self.catalog.orphans(after, limit)?)
     }
 
     /// The name under which an attachment is listed in the trash.
-    pub fn name_of(&self, retired: &Retired) -> Result<Name, Error> {
+    pub fn name_of(&self, retired: &Retired) -> Result<Name> {
         if let (Some(day), Some(plain)) = (Day::of(retired.at), plain_name(retired))
             && let Some(holder) = self.plain_holder(day, &plain)?
             && holder.attachment.id == retired.attachment.id
@@ -102,9 +95,8 @@ impl Trash {
         numbered_name(retired).ok_or(Error::Missing)
     }
 
-    /// The attachment that has a plain name on a day. An item may bring its own extension, so that two slots may ask for one
-    /// name: both are looked up.
-    fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>, Error> {
+    /// The attachment with a plain name on a day. An item may have its own extension, so both readings of the name are tried.
+    fn plain_holder(&self, day: Day, name: &Name) -> Result<Option<Retired>> {
         for dashed in [name.split_extension().0, name.as_str()] {
             let first = self.catalog.first_retired(dashed, day.start())?;
             let held = first.filter(|it| day.has(it.at) && plain_name(it).as_ref() == Some(name));
@@ -137,8 +129,7 @@ fn number_of(stem: &str) -> Option<AttachmentId> {
     stem.rsplit_once('-')?.1.parse().ok().map(AttachmentId)
 }
 
-/// The slot with `-` for each `/`, and the extension with its dot: the item's own if it names the type of the stored bytes,
-/// else the usual one of that type.
+/// The slot with `-` for each `/`, and the extension with its dot: the item's own if it is right, else the type's usual one.
 fn parts(retired: &Retired) -> (String, String) {
     let media_type = &retired.attachment.content.media_type;
     let dashed = retired.slot.to_string().replace('/', "-");

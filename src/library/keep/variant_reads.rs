@@ -4,12 +4,12 @@
 //! look a little older than it is.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use words::attachment::VariantId;
 use words::timestamp::Timestamp;
 
-/// Variants that are remembered between two sweeps. A read of any other is forgotten.
+/// The most variants that are remembered between two sweeps. Reads of further ones are forgotten.
 const MAX_READS: usize = 65_536;
 
 /// When each variant was read last, since the last sweep.
@@ -21,7 +21,7 @@ pub struct VariantReads {
 
 impl VariantReads {
     pub fn note(&self, id: VariantId, now: Timestamp) {
-        let mut last = self.lock();
+        let mut last = self.last.lock();
         if last.len() < MAX_READS || last.contains_key(&id) {
             last.insert(id, now);
         }
@@ -29,11 +29,7 @@ impl VariantReads {
 
     /// Returns all reads, and forgets them.
     pub(super) fn take(&self) -> Vec<(VariantId, Timestamp)> {
-        std::mem::take(&mut *self.lock()).into_iter().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<VariantId, Timestamp>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.last.lock()).into_iter().collect()
     }
 }
 

@@ -1,19 +1,18 @@
-//! Quotas before a write: how much room there is for a file, and why there is none.
+//! Quotas before a write: how many bytes a file may have, and the words of a refusal.
 //!
-//! The last word is the catalogue's: it holds each publication to the quotas in its own transaction.
+//! The catalogue checks the quotas again, in the transaction of each publication.
 
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::library::error::Error;
-use crate::library::limit::room::Room;
+use crate::library::error::Result;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use words::attachment::TableId;
 use words::link::Link;
 use words::place::Folder;
-use words::quota::{self, Account, Excess, Limits, Measure, Usage};
+use words::quota::{self, Account, Excess, Limits, Measure, Quota, Usage};
 use words::refusal::{Rule, Violation};
 use words::rule::Kind;
 
@@ -22,6 +21,15 @@ pub struct Quotas {
     catalog: Arc<dyn Catalog>,
     lookup: Arc<Lookup>,
     limits: Limits,
+}
+
+/// What the quotas leave for one file. The default is unlimited.
+#[derive(Debug, Clone, Default)]
+pub struct Room {
+    /// Set if not even an empty file can be taken: the quota that is used up.
+    pub full: Option<Excess>,
+    /// The most bytes that the file may have, and the quota that says so. None also if other bytes than the sent ones are stored.
+    pub most: Option<(u64, Excess)>,
 }
 
 impl Quotas {
@@ -42,12 +50,12 @@ impl Quotas {
     }
 
     /// What an account is charged for attached files.
-    pub fn usage(&self, account: Account) -> Result<Usage, Error> {
+    pub fn usage(&self, account: Account) -> Result<Usage> {
         Ok(self.catalog.usage(account)?)
     }
 
     /// What the quotas leave for a file that `owner` is about to write. Without a quota it makes no query.
-    pub fn room(&self, target: &Target, owner: u32) -> Result<Room, Error> {
+    pub fn room(&self, target: &Target, owner: u32) -> Result<Room> {
         let mut room = Room::default();
         let table = self.table_of(target).map(Account::Table);
         let accounts = [table, Some(Account::Uid(owner))];
@@ -109,7 +117,7 @@ impl Quotas {
     }
 
     /// The table that scratch in a folder is charged to. None, without a query, if no table has a quota of scratch.
-    pub fn scratch_table(&self, folder: &Folder) -> Result<Option<TableId>, Error> {
+    pub fn scratch_table(&self, folder: &Folder) -> Result<Option<TableId>> {
         if !self.limits.count_scratch_by_table() {
             return Ok(None);
         }
@@ -118,6 +126,42 @@ impl Quotas {
 
     fn table_of(&self, target: &Target) -> Option<TableId> {
         self.lookup.table_named(target.slot.row.table.as_str()).map(|table| table.id)
+    }
+}
+
+impl Room {
+    /// Checks the size of the file. Errors: the quota that it would exceed.
+    pub fn check(&self, size: u64) -> Result<(), Excess> {
+        match self.most {
+            Some((most, excess)) if size > most => {
+                let wanted = excess.wanted.saturating_add(size);
+                Err(Excess { wanted, ..excess })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes another quota into account. `replaced` is what the account gets back when the file replaces another.
+    fn narrow(&mut self, account: Account, quota: Quota, used: Usage, replaced: Usage) {
+        let rest = Usage {
+            files: used.files.saturating_sub(replaced.files),
+            bytes: used.bytes.saturating_sub(replaced.bytes),
+        };
+        let files = (Measure::Files, quota.files);
+        let full = quota::check(account, files, used.files, rest.files.saturating_add(1)).err();
+        self.full = self.full.or(full);
+        let Some(allowed) = quota.bytes else { return };
+        // The file may always be as large as the one that it replaces.
+        let most = allowed.saturating_sub(rest.bytes).max(replaced.bytes);
+        let measure = Measure::Bytes;
+        let excess = Excess { account, measure, used: used.bytes, wanted: rest.bytes, allowed };
+        if most == 0 {
+            self.full =
+                self.full.or(Some(Excess { wanted: rest.bytes.saturating_add(1), ..excess }));
+        }
+        if self.most.is_none_or(|(least, _)| most < least) {
+            self.most = Some((most, excess));
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 //! Limits: how much each user and each table may have, and how much scratch each has now.
 
 pub mod enforcement;
-pub mod room;
 pub mod tally;

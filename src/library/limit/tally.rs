@@ -3,8 +3,9 @@
 //! A file counts while it has a name or is open. Nothing here touches a file: the caller says how large a file becomes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
+use parking_lot::Mutex;
 use words::attachment::{ScratchId, TableId};
 use words::quota::{self, Account, Excess, Limits, Measure};
 use words::scratch::ScratchRecord;
@@ -24,17 +25,15 @@ struct Sums {
     accounts: HashMap<Account, u64>,
 }
 
-/// What one scratch file adds to the tally. It ends when the last holder drops it: a file without a name takes its room until
-/// it is closed.
+/// The bytes that one scratch file adds to the tally, while it has a name or a holder of this charge.
 #[derive(Debug)]
 pub struct Charge {
     /// Guards all sums, so that two writers cannot both take what is left of a quota. Never held across I/O.
     sums: Arc<Mutex<Sums>>,
     /// Guards the owner and the size of the file. Taken before the sums.
     part: Mutex<Part>,
-    /// Guards the file's bytes and size. Whoever changes them holds it shared. It is held alone while the bytes must not change:
-    /// while they are copied to be judged, until the file's handles are a draft's, and while space is given back. For that
-    /// reason it is held across I/O.
+    /// Guards the file's bytes and size, also across I/O. Writers hold it shared. It is held alone while the bytes must not change:
+    /// from the copy that is judged until the file's handles are a draft's, and while space is given back.
     pub gate: RwLock<()>,
 }
 
@@ -47,65 +46,61 @@ struct Part {
 }
 
 impl Tally {
-    /// Counts a scratch file that has got its name.
+    /// Counts a scratch file that has a name.
     pub fn add(&self, record: &ScratchRecord, table: Option<TableId>, size: u64) -> Arc<Charge> {
         let charge = self.open(record.access.uid, table, size);
-        lock(&self.named).insert(record.id, (record.created, Arc::clone(&charge)));
+        self.named.lock().insert(record.id, (record.created, Arc::clone(&charge)));
         charge
     }
 
     /// Counts a scratch file without a name, until the returned charge is dropped.
     pub fn open(&self, uid: u32, table: Option<TableId>, size: u64) -> Arc<Charge> {
         let part = Part { uid, table, size };
-        part.accounts().for_each(|account| lock(&self.sums).add(account, size));
+        self.sums.lock().charge(part);
         let (sums, part) = (Arc::clone(&self.sums), Mutex::new(part));
         Arc::new(Charge { sums, part, gate: RwLock::default() })
     }
 
     pub fn find(&self, id: ScratchId) -> Option<Arc<Charge>> {
-        lock(&self.named).get(&id).map(|(_, charge)| Arc::clone(charge))
+        self.named.lock().get(&id).map(|(_, charge)| Arc::clone(charge))
     }
 
-    /// How many scratch files have a name, the bytes of all scratch, and when the oldest was made. Numbers follow time.
+    /// The number of scratch files with a name, the bytes of all scratch, and when the oldest was made. Ids follow time.
     pub fn named(&self) -> (usize, u64, Option<Timestamp>) {
-        let of_user = |(account, size)| matches!(account, Account::Uid(_)).then_some(size);
-        let bytes = self.all().into_iter().filter_map(of_user).sum();
-        let named = lock(&self.named);
+        let of_users = |(account, size)| matches!(account, &Account::Uid(_)).then_some(size);
+        let bytes = self.sums.lock().accounts.iter().filter_map(of_users).sum();
+        let named = self.named.lock();
         (named.len(), bytes, named.first_key_value().map(|(_, (created, _))| *created))
     }
 
-    /// Takes the name off a scratch file. It counts on while somebody has it open.
+    /// Forgets the name of a scratch file. The file still counts while it is open.
     pub fn remove(&self, id: ScratchId) {
-        let charge = lock(&self.named).remove(&id);
+        let charge = self.named.lock().remove(&id);
         // Dropped outside of the lock: a last holder takes the lock of the sums.
         drop(charge);
-    }
-
-    /// The bytes of each account, in no order.
-    fn all(&self) -> Vec<(Account, u64)> {
-        lock(&self.sums).accounts.iter().map(|(account, size)| (*account, *size)).collect()
     }
 }
 
 impl Charge {
     pub fn size(&self) -> u64 {
-        lock(&self.part).size
+        self.part.lock().size
     }
 
     /// Lets the file grow to `size` bytes. A smaller `size` changes nothing. Errors: the quota that it would exceed.
     pub fn grow(&self, size: u64, limits: &Limits) -> Result<(), Excess> {
-        let mut part = lock(&self.part);
+        let mut part = self.part.lock();
         let Some(more) = size.checked_sub(part.size).filter(|more| *more > 0) else {
             return Ok(());
         };
-        let mut sums = lock(&self.sums);
+        let mut sums = self.sums.lock();
         for account in part.accounts() {
             let used = sums.of(account);
             let allowed = (Measure::Scratch, limits.of(account).scratch);
             quota::check(account, allowed, used, used.saturating_add(more))?;
         }
-        part.accounts().for_each(|account| sums.add(account, more));
+        sums.discharge(*part);
         part.size = size;
+        sums.charge(*part);
         Ok(())
     }
 
@@ -120,19 +115,18 @@ impl Charge {
     }
 
     fn change(&self, change: impl FnOnce(&mut Part)) {
-        let mut part = lock(&self.part);
-        let mut sums = lock(&self.sums);
-        part.accounts().for_each(|account| sums.take(account, part.size));
+        let mut part = self.part.lock();
+        let mut sums = self.sums.lock();
+        sums.discharge(*part);
         change(&mut part);
-        part.accounts().for_each(|account| sums.add(account, part.size));
+        sums.charge(*part);
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let part = *lock(&self.part);
-        let mut sums = lock(&self.sums);
-        part.accounts().for_each(|account| sums.take(account, part.size));
+        let part = *self.part.lock();
+        self.sums.lock().discharge(part);
     }
 }
 
@@ -147,25 +141,23 @@ impl Sums {
         self.accounts.get(&account).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, account: Account, size: u64) {
-        if size > 0 {
+    fn charge(&mut self, part: Part) {
+        for account in part.accounts().filter(|_| part.size > 0) {
             let sum = self.accounts.entry(account).or_default();
-            *sum = sum.saturating_add(size);
+            *sum = sum.saturating_add(part.size);
         }
     }
 
-    fn take(&mut self, account: Account, size: u64) {
-        if let Some(sum) = self.accounts.get_mut(&account) {
-            *sum = sum.saturating_sub(size);
-            if *sum == 0 {
-                self.accounts.remove(&account);
+    fn discharge(&mut self, part: Part) {
+        for account in part.accounts() {
+            if let Some(sum) = self.accounts.get_mut(&account) {
+                *sum = sum.saturating_sub(part.size);
+                if *sum == 0 {
+                    self.accounts.remove(&account);
+                }
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -179,7 +171,7 @@ mod tests {
     const ME: Account = Account::Uid(7);
 
     fn of(tally: &Tally, account: Account) -> u64 {
-        lock(&tally.sums).of(account)
+        tally.sums.lock().of(account)
     }
 
     fn limits(scratch: u64) -> Limits {
@@ -221,7 +213,7 @@ mod tests {
         tally.remove(ScratchId(1));
         assert_eq!((of(&tally, ME), of(&tally, Account::Table(TableId(2)))), (50, 50));
         drop(open);
-        assert_eq!(tally.all(), []);
+        assert!(tally.sums.lock().accounts.is_empty());
     }
 
     #[test]

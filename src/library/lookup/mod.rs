@@ -1,8 +1,7 @@
 //! Lookups: the tables, fields and drop boxes that the configuration declares, and the rows and links that the catalogue holds.
 //!
-//! Nothing here changes anything. Declared tables are found in memory; each lookup of a row, link or attachment is one query.
+//! Lookups change nothing. Declared tables are in memory; each lookup of a row, link or attachment is one query.
 
-pub mod drop_box;
 pub mod table;
 pub mod target;
 
@@ -10,9 +9,8 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::catalog::summary::Totals;
-use crate::library::error::Error;
-use crate::library::lookup::drop_box::DropBox;
-use crate::library::lookup::table::Table;
+use crate::library::error::Result;
+use crate::library::lookup::table::{DropBox, Table};
 use crate::library::lookup::target::Target;
 use words::access::{Fixed, Policy};
 use words::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
@@ -22,7 +20,6 @@ use words::row::RowRecord;
 use words::schema::{Field, Schema};
 use words::slot::{Name, Row, Slot};
 
-/// Finds declared tables, and rows and links in the catalogue.
 pub struct Lookup {
     catalog: Arc<dyn Catalog>,
     tables: Vec<Table>,
@@ -31,14 +28,9 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// Declares the tables, fields and drop boxes of a configuration to the catalogue. `mount` fixes the access that a table
-    /// leaves open.
-    pub fn declare(
-        catalog: Arc<dyn Catalog>,
-        schema: Schema,
-        mount: Policy,
-    ) -> Result<Self, Error> {
-        let (box_table, boxes) = drop_box::declare(&*catalog, schema.boxes)?;
+    /// Declares a configuration's tables, fields and boxes to the catalogue. `mount` fixes the access that a table leaves open.
+    pub fn declare(catalog: Arc<dyn Catalog>, schema: Schema, mount: Policy) -> Result<Self> {
+        let (box_table, boxes) = table::declare_boxes(&*catalog, schema.boxes)?;
         let declare = |table| Table::declare(&*catalog, table, mount);
         let tables = schema.tables.into_iter().map(declare).collect::<Result<_, _>>()?;
         Ok(Self { catalog, tables, box_table, boxes })
@@ -64,11 +56,6 @@ impl Lookup {
         })
     }
 
-    /// The field of a slot, if it is still configured.
-    pub fn field_of(&self, slot: &Slot) -> Option<&Arc<Field>> {
-        self.table_named(slot.row.table.as_str())?.field(slot.field.as_str())
-    }
-
     /// The internal table that drop boxes are rows of.
     pub fn box_table(&self) -> &Table {
         &self.box_table
@@ -83,21 +70,16 @@ impl Lookup {
         self.boxes.iter().find(|drop_box| drop_box.row == row)
     }
 
-    pub fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>, Error> {
+    pub fn row(&self, table: TableId, name: &Name) -> Result<Option<RowRecord>> {
         Ok(self.catalog.row(table, name)?)
     }
 
-    pub fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>, Error> {
+    pub fn row_by_id(&self, row: RowId) -> Result<Option<RowRecord>> {
         Ok(self.catalog.row_by_id(row)?)
     }
 
     /// Up to `limit` rows of a table with numbers above `after`, by number.
-    pub fn rows(
-        &self,
-        table: TableId,
-        after: RowId,
-        limit: usize,
-    ) -> Result<Vec<RowRecord>, Error> {
+    pub fn rows(&self, table: TableId, after: RowId, limit: usize) -> Result<Vec<RowRecord>> {
         Ok(self.catalog.rows(table, after, limit)?)
     }
 
@@ -108,7 +90,7 @@ impl Lookup {
     }
 
     /// `user/42`, `user/42/photos`; `?` for a row that is gone or whose table is no longer configured.
-    pub fn folder_path(&self, folder: &Folder) -> Result<String, Error> {
+    pub fn folder_path(&self, folder: &Folder) -> Result<String> {
         let row = self.row_by_id(folder.row)?.and_then(|row| self.row_path(&row));
         let row = row.map_or_else(|| "?".to_owned(), |row| row.to_string());
         Ok(folder.field.as_ref().map_or(row.clone(), |field| format!("{row}/{field}")))
@@ -121,12 +103,12 @@ impl Lookup {
     }
 
     /// The slot of a place whose row is not at hand.
-    pub fn slot_of(&self, place: &Place) -> Result<Option<Slot>, Error> {
+    pub fn slot_of(&self, place: &Place) -> Result<Option<Slot>> {
         Ok(self.row_by_id(place.row)?.and_then(|row| self.slot(&row, place)))
     }
 
-    /// The target that a place is, under its bare name; none if its row is gone or its field no longer configured.
-    pub fn target_of(&self, place: Place) -> Result<Option<Target>, Error> {
+    /// The target at a place, written by its bare name. None if its row is gone or its field no longer configured.
+    pub fn target_of(&self, place: Place) -> Result<Option<Target>> {
         let Some(row) = self.row_by_id(place.row)? else { return Ok(None) };
         let field = self.table(row.table).and_then(|table| table.field(place.field.as_str()));
         let (Some(slot), Some(field)) = (self.slot(&row, &place), field.cloned()) else {
@@ -136,41 +118,40 @@ impl Lookup {
         Ok(Some(Target { place, slot, field, written }))
     }
 
-    /// The link at a place.
-    pub fn link(&self, place: &Place) -> Result<Option<Link>, Error> {
+    pub fn link(&self, place: &Place) -> Result<Option<Link>> {
         Ok(self.catalog.find(place)?)
     }
 
-    pub fn links(&self, row: RowId) -> Result<Vec<Link>, Error> {
+    pub fn links(&self, row: RowId) -> Result<Vec<Link>> {
         Ok(self.catalog.links(row)?)
     }
 
     /// The links of a row's fields that hold one file, by field name.
-    pub fn singles(&self, row: RowId) -> Result<Vec<Link>, Error> {
+    pub fn singles(&self, row: RowId) -> Result<Vec<Link>> {
         Ok(self.catalog.singles(row)?)
     }
 
     /// The items of a collection, in its order.
-    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>, Error> {
+    pub fn items(&self, row: RowId, field: &Name) -> Result<Vec<Link>> {
         Ok(self.catalog.items(row, field)?)
     }
 
     /// How many items there are in the collection of a place.
-    pub fn count_items(&self, place: &Place) -> Result<u64, Error> {
+    pub fn count_items(&self, place: &Place) -> Result<u64> {
         Ok(self.catalog.count_items(place.row, &place.field)?)
     }
 
-    pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Error> {
+    pub fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>> {
         Ok(self.catalog.attachment(id)?)
     }
 
     /// The places of all names of an attachment.
-    pub fn places(&self, id: AttachmentId) -> Result<Vec<Place>, Error> {
+    pub fn places(&self, id: AttachmentId) -> Result<Vec<Place>> {
         Ok(self.catalog.places(id)?)
     }
 
     /// How much the catalogue holds, for `status.json`.
-    pub fn totals(&self) -> Result<Totals, Error> {
+    pub fn totals(&self) -> Result<Totals> {
         Ok(self.catalog.totals()?)
     }
 
@@ -178,14 +159,6 @@ impl Lookup {
     pub fn fixed(&self, target: &Target) -> Fixed {
         let table = self.table_named(target.slot.row.table.as_str());
         table.map_or_else(Fixed::default, |table| table.files(&target.field))
-    }
-
-    /// The access that is fixed for a file at a place.
-    pub fn fixed_at(&self, place: &Place) -> Result<Fixed, Error> {
-        let row = self.row_by_id(place.row)?;
-        let table = row.and_then(|row| self.table(row.table));
-        let field = |table: &Table| table.field(place.field.as_str()).map(|it| table.files(it));
-        Ok(table.and_then(field).unwrap_or_default())
     }
 
     /// Whether any table fixes an owner, group or mode.

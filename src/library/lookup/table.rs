@@ -1,14 +1,19 @@
-//! A declared table: the configuration's rules beside the numbers that the catalogue gave.
+//! Declared tables and drop boxes: the configuration's rules beside the catalogue's numbers. To the catalogue a box is a row of an
+//! internal table without fields, so that every name in it is scratch.
 
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::library::error::Error;
+use crate::library::error::Result;
 use words::access::{DIR_MODE, Fixed, Policy};
-use words::attachment::{Access, FieldId, TableId};
+use words::attachment::{Access, FieldId, RowId, TableId};
 use words::retired::Orphan;
 use words::schema::{self, Collection, Field, IdRule};
 use words::slot::Name;
+use words::timestamp::Timestamp;
+
+/// The name of the internal table. No configured table has a `$` in its name.
+const BOXES: &str = "$drop";
 
 /// A table of the configuration, with the catalogue's numbers.
 #[derive(Debug)]
@@ -23,13 +28,20 @@ pub struct Table {
     pub numbers: Vec<FieldId>,
 }
 
+/// A drop box of the configuration, with its row in the internal table.
+#[derive(Debug)]
+pub struct DropBox {
+    pub row: RowId,
+    pub rule: schema::DropBox,
+}
+
 impl Table {
     /// Declares a table and its fields to the catalogue. `mount` fixes what the table leaves open.
     pub(super) fn declare(
         catalog: &dyn Catalog,
         table: schema::Table,
         mount: Policy,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let id = catalog.table(&table.name)?;
         let declare = |field: &Field| {
             let orphan = if field.delete_orphan { Orphan::Delete } else { Orphan::Keep };
@@ -51,7 +63,6 @@ impl Table {
         numbered.filter(|(_, field)| field.collection != Collection::One)
     }
 
-    /// The catalogue's number of a field.
     pub fn number(&self, field: &Name) -> Option<FieldId> {
         let at = self.fields.iter().position(|known| known.name == *field)?;
         self.numbers.get(at).copied()
@@ -72,4 +83,23 @@ impl Table {
         let nothing = |fixed: Fixed| fixed == Fixed::default();
         !nothing(self.access.rows()) || !self.fields.iter().all(|it| nothing(self.files(it)))
     }
+}
+
+/// Declares the internal table, and a row of it for each box. A box that is new gets its row now.
+pub(super) fn declare_boxes(
+    catalog: &dyn Catalog,
+    boxes: Vec<schema::DropBox>,
+) -> Result<(Table, Vec<DropBox>)> {
+    let name = Name::parse(BOXES).expect("`$drop` is a name");
+    let table = catalog.table(&name)?;
+    let (fields, numbers) = (Vec::new(), Vec::new());
+    let (rule, open) = (IdRule::Name, Policy::default());
+    let internal = Table { id: table, name, rule, access: open, fields, numbers };
+    let access = Access { uid: 0, gid: 0, mode: DIR_MODE };
+    let declare = |rule: schema::DropBox| {
+        let add = || catalog.add_row(table, &rule.name, access, Timestamp::now());
+        let row = catalog.row(table, &rule.name)?.map_or_else(add, Ok)?;
+        Ok(DropBox { row: row.id, rule })
+    };
+    Ok((internal, boxes.into_iter().map(declare).collect::<Result<_>>()?))
 }

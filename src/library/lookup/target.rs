@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::catalog::slots::Destination;
+use words::link::Collision;
 use words::place::Place;
 use words::schema::Field;
 use words::slot::{Name, Slot};
 
-/// The place that bytes go to, with the rules of its field.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub place: Place,
@@ -14,4 +15,11 @@ pub struct Target {
     pub field: Arc<Field>,
     /// The name as the client wrote it: `avatar`, `avatar.JPG`.
     pub written: Name,
+}
+
+impl Target {
+    /// The target in the catalogue's words.
+    pub(in crate::library) fn destination(&self, collision: Collision) -> Destination<'_> {
+        Destination { place: &self.place, written: &self.written, collision }
+    }
 }

@@ -1,9 +1,9 @@
-//! Moves as they are: whether stored bytes may go to another field without a copy through the image pipeline.
+//! Whether stored bytes may move to another field as they are, without a copy through the image pipeline.
 
 use words::attachment::Content;
 use words::rule::{Kind, Metadata, Normal, Resize, Rules};
 
-/// Whether the rules of the target would leave content as it is that was stored by the rules of the source.
+/// Whether the target's rules would store content of the source's rules unchanged.
 pub(super) fn leaves_as_is(source: &Rules, target: &Rules, content: &Content) -> bool {
     match (source.kind, target.kind) {
         (_, Kind::File) => true,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::catalog::slots::Revision;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::publish::metadata::{ORIGIN, as_source};
@@ -15,19 +15,16 @@ use words::place::Place;
 use words::refusal::{Refusal, Rule, Violation};
 use words::timestamp::Timestamp;
 
-/// The beginning of the names that tell facts of a file. They are answered by name, never listed, and ignored when set.
+/// The prefix of attributes that tell facts of a file. They are answered by name, never listed, and ignored when set.
 pub const OURS: &str = "user.mediafs.";
 pub const MIME_TYPE: &str = "user.mime_type";
 /// The most bytes of foreign attributes that a file may have, names and values together.
 pub const MAX_BYTES: usize = 64 << 10;
-/// The beginning of the names under which the keys that users give in `row.json` are kept among the attributes, as JSON.
-/// Programs that list attributes see only `user.*`.
+/// The prefix of attributes that hold the keys that users give in `row.json`, as JSON. Programs see only `user.*`.
 pub(in crate::library) const FREE: &str = "json.";
 
-/// Attributes with their values.
 pub(in crate::library) type Values = Vec<(String, Vec<u8>)>;
 
-/// Reads and changes the attributes of attachments.
 pub struct Attributes {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
@@ -35,8 +32,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// The value of an extended attribute.
-    pub fn find(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn find(&self, id: AttachmentId, name: &str) -> Result<Option<Vec<u8>>> {
         if name == ORIGIN {
             let source = self.lookup.attachment(id)?.and_then(|attachment| attachment.source);
             return Ok(source.map(String::into_bytes));
@@ -45,27 +41,25 @@ impl Attributes {
         Ok(all.into_iter().find(|(found, _)| found == name).map(|(_, value)| value))
     }
 
-    /// The names of the foreign attributes.
-    pub fn names(&self, id: AttachmentId) -> Result<Vec<String>, Error> {
+    pub fn names(&self, id: AttachmentId) -> Result<Vec<String>> {
         Ok(self.foreign(id)?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// The foreign attributes, without the keys that users gave in `row.json`.
-    pub(in crate::library) fn foreign(&self, id: AttachmentId) -> Result<Values, Error> {
+    pub(in crate::library) fn foreign(&self, id: AttachmentId) -> Result<Values> {
         let kept = self.catalog.attributes(id)?.into_iter();
         Ok(kept.filter(|(name, _)| !name.starts_with(FREE)).collect())
     }
 
     /// The foreign attributes and the source, as a file on another filesystem may have them.
-    pub(super) fn portable(&self, attachment: &Attachment) -> Result<Values, Error> {
+    pub(super) fn portable(&self, attachment: &Attachment) -> Result<Values> {
         let mut attributes = self.foreign(attachment.id)?;
         let source = attachment.source.clone().map(|url| (ORIGIN.to_owned(), url.into_bytes()));
         attributes.extend(source);
         Ok(attributes)
     }
 
-    /// Sets or removes a foreign attribute. Returns whether it was there. More than [`MAX_BYTES`] in all are refused; the
-    /// refusal names the place that `meant` returns.
+    /// Sets or removes a foreign attribute. Returns whether it was there. A refusal names the place that `meant` returns.
     pub fn set(
         &self,
         id: AttachmentId,
@@ -73,7 +67,7 @@ impl Attributes {
         value: Option<&[u8]>,
         author: Author,
         meant: impl FnOnce() -> Option<Place>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool> {
         if name == ORIGIN {
             return self.set_source(id, value);
         }
@@ -89,8 +83,8 @@ impl Attributes {
         Ok(self.catalog.set_attribute(id, name, value, Timestamp::now())?)
     }
 
-    /// Sets or removes the source of an attachment. Returns whether there was one. In the trash it stays as it is.
-    fn set_source(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool, Error> {
+    /// Sets or removes the source of an attachment that has a name. Returns whether there was one.
+    fn set_source(&self, id: AttachmentId, source: Option<&[u8]>) -> Result<bool> {
         let attachment = self.lookup.attachment(id)?.ok_or(Error::Missing)?;
         let before = attachment.source.is_some();
         // The source is the attachment's, so any of its names will do.
@@ -100,8 +94,7 @@ impl Attributes {
         Ok(before)
     }
 
-    /// Records that there are too many attributes, if a target is known. The file itself is not refused, so no report lies beside
-    /// it.
+    /// Records that there are too many attributes, if a target is known. No report is written: the file itself is not refused.
     pub(in crate::library) fn refuse(
         &self,
         target: Option<&Target>,
@@ -115,12 +108,13 @@ impl Attributes {
     }
 
     /// `chmod`, `chown`, `utimens` of an attachment, as far as the tables of all its names do not fix its access.
-    pub fn amend(&self, id: AttachmentId, amendment: Amendment) -> Result<Attachment, Error> {
+    pub fn amend(&self, id: AttachmentId, amendment: Amendment) -> Result<Attachment> {
         let mut left = amendment;
         let asks = amendment.uid.or(amendment.gid).or(amendment.mode).is_some();
         if asks && self.lookup.fixes_something() {
             for place in self.lookup.places(id)? {
-                left = self.lookup.fixed_at(&place)?.leave(left);
+                let target = self.lookup.target_of(place)?;
+                left = target.map_or(left, |target| self.lookup.fixed(&target).leave(left));
             }
         }
         Ok(self.catalog.amend(id, left, Timestamp::now())?)

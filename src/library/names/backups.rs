@@ -1,22 +1,21 @@
-//! Backups: what an editor renames aside becomes scratch with bytes of its own (CONTRACT 2.8).
+//! Backups: an attachment that an editor renames aside becomes scratch with bytes of its own (CONTRACT 2.8).
 //!
-//! A backup is made under a temporary name and renamed when it is whole, so that the file it displaces is lost to nothing less.
-//! The attachment keeps its name: the caller unlinks it once the backup exists.
+//! A backup is made under a temporary name and renamed when it is whole: an incomplete one displaces no file. The attachment keeps
+//! its name until the caller unlinks it.
 
-use std::fs::{self, File};
+use std::fs::{File, FileTimes};
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fd;
 use crate::fence::Fence;
 use crate::library::blob_files::Blobs;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::names::attributes::Attributes;
 use crate::library::refuse::Refusals;
-use crate::library::scratch::{Scratch, xattr};
+use crate::library::scratch::{Scratch, unique_name, xattr};
 use words::access::FILE_MODE;
 use words::attachment::{Access, ScratchId, Times};
 use words::author::Author;
@@ -26,10 +25,6 @@ use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Makes temporary names unique within one run; the time in them makes them unique over runs.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// Makes scratch of attachments and texts.
 pub struct Backups {
     pub(in crate::library) fence: Fence,
     pub(in crate::library) lookup: Arc<Lookup>,
@@ -40,7 +35,7 @@ pub struct Backups {
     pub(in crate::library) attributes: Arc<Attributes>,
 }
 
-/// Where a backup goes, and who owns it.
+/// The destination of a backup, and its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'d> {
     pub folder: &'d Folder,
@@ -52,7 +47,7 @@ pub struct Destination<'d> {
 
 impl Backups {
     /// Copies the bytes of an attachment to scratch, with its mode, times and attributes.
-    pub fn make(&self, link: &Link, to: Destination<'_>) -> Result<ScratchId, Error> {
+    pub fn make(&self, link: &Link, to: Destination<'_>) -> Result<ScratchId> {
         let attachment = &link.attachment;
         let blob = self.blobs.open(attachment)?;
         let length = attachment.content.length;
@@ -60,14 +55,15 @@ impl Backups {
         self.write(to, attachment.access.mode, length, |file| {
             fd::copy(&blob, file, length)?;
             xattr::set_all(file, &attributes);
-            set_times(file, attachment.times)?;
+            let Times { accessed, modified, .. } = attachment.times;
+            let times = FileTimes::new().set_accessed(accessed.into());
+            file.set_times(times.set_modified(modified.into()))?;
             // The attachment loses its name next, and then only this copy is left.
             self.fence.watch("a backup could not be synced", file.sync_all())
         })
     }
 
-    /// Writes a text to scratch.
-    pub fn make_of_text(&self, text: &str, to: Destination<'_>) -> Result<ScratchId, Error> {
+    pub fn make_of_text(&self, text: &str, to: Destination<'_>) -> Result<ScratchId> {
         let write = |mut file: &File| file.write_all(text.as_bytes());
         self.write(to, FILE_MODE, text.len() as u64, write)
     }
@@ -78,7 +74,7 @@ impl Backups {
         mode: u32,
         length: u64,
         copy: impl Fn(&File) -> io::Result<()>,
-    ) -> Result<ScratchId, Error> {
+    ) -> Result<ScratchId> {
         let access = Access { uid: to.uid, gid: to.gid, mode };
         let (record, file) = self.scratch.make(to.folder, &temporary_name(), access)?;
         let written = self.make_room(&record, to.name, length).and_then(|()| {
@@ -94,26 +90,18 @@ impl Backups {
         }
     }
 
-    /// Charges a backup before it is written. A refusal names the file as it will be called.
-    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<(), Error> {
+    /// Charges a backup before it is written. A refusal has its final name.
+    fn make_room(&self, record: &ScratchRecord, name: &Name, length: u64) -> Result<()> {
         let charge = self.scratch.charge(record)?;
         let Err(excess) = charge.grow(length, self.quotas.limits()) else { return Ok(()) };
         let author = Author { uid: record.access.uid, pid: 0 };
         let folder = self.lookup.folder_path(&record.folder)?;
         let violation = self.quotas.violation(&excess);
-        Err(self.refusals.refuse_named(&folder, name.to_string(), author, violation).into())
+        Err(self.refusals.refuse_named(&folder, name.as_str(), author, violation).into())
     }
 }
 
 fn temporary_name() -> Name {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!(".{:x}-{number:x}.tmp", Timestamp::now().0);
+    let name = format!(".{}.tmp", unique_name(Timestamp::now()));
     Name::parse(&name).expect("hexadecimal digits make a name")
-}
-
-fn set_times(file: &File, times: Times) -> io::Result<()> {
-    let wanted = fs::FileTimes::new()
-        .set_accessed(times.accessed.into())
-        .set_modified(times.modified.into());
-    file.set_times(wanted)
 }

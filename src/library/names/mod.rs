@@ -5,4 +5,3 @@ pub mod attributes;
 pub mod backups;
 pub mod naming;
 pub mod rows;
-pub mod store_change;

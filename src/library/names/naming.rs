@@ -1,19 +1,22 @@
-//! Links: an attachment gets another name, moves to another slot, loses its name, or is put back. Its bytes are not touched.
+//! Links: an attachment gets another name, moves to another slot, loses its name, or is put back. Its bytes stay as they are; a
+//! move to a field of another store copies them there.
 
 use std::sync::Arc;
 
-use crate::catalog::slots::Destination;
+use crate::catalog::blobs::Reservation;
+use crate::catalog::slots::Rehoming;
 use crate::catalog::{self, Catalog};
-use crate::library::error::Error;
+use crate::library::blob_files::store_names::StoreNames;
+use crate::library::blob_files::{Blobs, MAX_TRIES};
+use crate::library::error::{Error, Result};
 use crate::library::home::reserve::Reserve;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::names::as_is::leaves_as_is;
-use crate::library::names::store_change::StoreChange;
 use crate::library::refuse::Refusals;
 use pipeline::policy;
 use words::access::{Fixed, Terms};
-use words::attachment::{Attachment, AttachmentId};
+use words::attachment::{Attachment, AttachmentId, BlobKey, Content, Original, StoreId};
 use words::author::Author;
 use words::link::{Collision, Link};
 use words::place::Place;
@@ -22,13 +25,13 @@ use words::rule::Rules;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Changes the names of attachments.
 pub struct Links {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) reserve: Arc<Reserve>,
     pub(in crate::library) refusals: Arc<Refusals>,
-    pub(in crate::library) store_change: StoreChange,
+    pub(in crate::library) blobs: Arc<Blobs>,
+    pub(in crate::library) store_names: Arc<StoreNames>,
 }
 
 /// A `rename` of a link to another slot.
@@ -45,64 +48,45 @@ pub struct Move<'m> {
 
 impl Links {
     /// `link`: gives the attachment a second name. The slot must be free.
-    pub fn share(
-        &self,
-        from: &Link,
-        source: &Rules,
-        target: &Target,
-        author: Author,
-    ) -> Result<(), Error> {
-        self.check_transfer(&from.attachment, source, target, author)?;
+    pub fn share(&self, from: &Link, rules: &Rules, target: &Target, author: Author) -> Result<()> {
+        self.check_transfer(&from.attachment, rules, target, author)?;
         let fixed = self.lookup.fixed(target);
         // An attachment has one blob, which is in one store, and it has one owner and one mode.
-        let elsewhere = self.store_change.is_needed(&from.attachment, target)?;
+        let elsewhere = self.changes_store(&from.attachment, target)?;
         if elsewhere || !fixed.agrees(from.attachment.access) {
             return Err(Error::WouldChange);
         }
-        let Target { place, written, .. } = target;
-        let (id, now) = (from.attachment.id, Timestamp::now());
-        let shared = self.catalog.share(
-            id,
-            Destination { place, written, collision: Collision::Refuse },
-            fixed,
-            now,
-        );
+        let to = target.destination(Collision::Refuse);
+        let shared = self.catalog.share(from.attachment.id, to, fixed, Timestamp::now());
         self.finish(shared.map_err(Error::from), target, author)?;
         Ok(())
     }
 
     /// `rename`: moves a link, also into another store. The attachment keeps its number; owner and mode become the target's
     /// where the target fixes them. Returns what was displaced.
-    pub fn rename(&self, link: &Move<'_>, author: Author) -> Result<Option<Attachment>, Error> {
+    pub fn rename(&self, link: &Move<'_>, author: Author) -> Result<Option<Attachment>> {
         let Move { from, rules, back, target, collision } = *link;
         self.check_transfer(&from.attachment, rules, target, author)?;
         let terms = Terms { there: self.lookup.fixed(target), back };
         self.check_terms(from, target, collision, terms)?;
-        let Target { place, written, .. } = target;
-        let moved = if self.store_change.is_needed(&from.attachment, target)? {
-            self.store_change.rename(from, target, collision)
+        let moved = if self.changes_store(&from.attachment, target)? {
+            self.rehome(from, target, collision)
         } else {
-            let now = Timestamp::now();
-            let moved = self.catalog.move_link(
-                &from.place,
-                Destination { place, written, collision },
-                terms,
-                now,
-            );
+            let to = target.destination(collision);
+            let moved = self.catalog.move_link(&from.place, to, terms, Timestamp::now());
             moved.map_err(Error::from)
         };
         self.finish(moved, target, author)
     }
 
-    /// Checks that the fixed owner and mode of the target can be applied. An attachment with other names keeps its owner and
-    /// mode, since the other names share them.
+    /// Checks that the fixed owner and mode of the target can be applied: other names of an attachment would share them.
     fn check_terms(
         &self,
         from: &Link,
         target: &Target,
         collision: Collision,
         terms: Terms,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let Place { row, field, .. } = &target.place;
         if (&from.place.row, &from.place.field) == (row, field) {
             return Ok(());
@@ -118,13 +102,82 @@ impl Links {
         if back && stays(&from.attachment, terms.there) { Ok(()) } else { Err(Error::WouldChange) }
     }
 
-    /// Takes a name away. An attachment that has lost its last name is held for a while.
-    pub fn unlink(&self, place: &Place) -> Result<Option<Attachment>, Error> {
+    /// Whether the target keeps its blobs in another store. An attachment in a store that is no longer configured stays there.
+    fn changes_store(&self, attachment: &Attachment, target: &Target) -> Result<bool> {
+        let here = attachment.blob.store;
+        let there = self.store_names.of_field(&target.field)?;
+        Ok(there != here && self.store_names.is_open(here))
+    }
+
+    /// Copies the blobs to the target's store, then moves the link; a sweep deletes the old blobs. Returns what was displaced.
+    /// Errors: [`Error::WouldChange`] for an attachment with other names and for an exchange: the client copies then.
+    fn rehome(
+        &self,
+        from: &Link,
+        target: &Target,
+        collision: Collision,
+    ) -> Result<Option<Attachment>> {
+        if collision == Collision::Exchange || from.attachment.links != 1 {
+            return Err(Error::WouldChange);
+        }
+        let store = self.store_names.of_field(&target.field)?;
+        let mut tries = 0;
+        loop {
+            let now = Timestamp::now();
+            // The attachment may have been replaced, or moved to another store, since it was looked up.
+            let attachment = self.lookup.link(&from.place)?.ok_or(Error::Missing)?.attachment;
+            if attachment.id != from.attachment.id {
+                return Err(Error::Missing);
+            }
+            let blob = self.copy(attachment.blob, &attachment.content, store, now)?;
+            let copy = |sent: &Original| match sent.blob {
+                same if same == attachment.blob => Ok(blob),
+                other => self.copy(other, &sent.content, store, now),
+            };
+            let original = attachment.original.as_deref().map(copy).transpose()?;
+            let rehoming = Rehoming {
+                from: from.place.clone(),
+                to: target.place.clone(),
+                written: target.written.clone(),
+                collision,
+                blob: blob.key(),
+                original: original.map(Reservation::key),
+                fixed: self.lookup.fixed(target),
+                now,
+            };
+            match self.catalog.rehome(&rehoming) {
+                Err(catalog::Error::BlobGone(_)) if tries < MAX_TRIES => tries += 1,
+                answer => {
+                    let displaced = answer?;
+                    [Some(blob), original]
+                        .into_iter()
+                        .flatten()
+                        .for_each(|it| self.blobs.confirm(it));
+                    return Ok(displaced);
+                }
+            }
+        }
+    }
+
+    /// Puts the bytes of a blob into another store.
+    fn copy(
+        &self,
+        key: BlobKey,
+        content: &Content,
+        store: StoreId,
+        now: Timestamp,
+    ) -> Result<Reservation> {
+        let bytes = self.blobs.open_whole(key, content.length)?;
+        self.blobs.put(store, key.digest, &bytes, now)
+    }
+
+    /// Removes a name. An attachment without names is held for a while.
+    pub fn unlink(&self, place: &Place) -> Result<Option<Attachment>> {
         self.reserve.even_when_full(|| Ok(self.catalog.unlink(place, Timestamp::now())?))
     }
 
     /// Gives a held attachment its name back. False if the slot was taken meanwhile (CONTRACT 2.11).
-    pub fn put_back(&self, id: AttachmentId, place: &Place, written: &Name) -> Result<bool, Error> {
+    pub fn put_back(&self, id: AttachmentId, place: &Place, written: &Name) -> Result<bool> {
         let back = || match self.catalog.put_back(id, place, written, Timestamp::now()) {
             Ok(()) => Ok(true),
             Err(catalog::Error::Taken | catalog::Error::Missing | catalog::Error::BlobGone(_)) => {
@@ -135,47 +188,40 @@ impl Links {
         self.reserve.even_when_full(back)
     }
 
-    /// Gives an attachment of the trash a name again. It keeps its number and metadata, is judged by the slot's rules like a
-    /// move, and gets the owner and mode that are fixed there. Returns what was displaced. Errors: [`Error::Missing`] if it was
-    /// swept meanwhile.
+    /// Gives an attachment of the trash a name again. It keeps its number and metadata, and is judged like a move. Returns the
+    /// displaced attachment. Errors: [`Error::Missing`] if it was swept meanwhile.
     pub fn restore(
         &self,
         retired: &Retired,
         target: &Target,
         collision: Collision,
         author: Author,
-    ) -> Result<Option<Attachment>, Error> {
+    ) -> Result<Option<Attachment>> {
         // A field that is no longer configured has no rules; it held files.
         let unknown = Rules::file();
-        let field = self.lookup.field_of(&retired.slot);
+        let table = self.lookup.table_named(retired.slot.row.table.as_str());
+        let field = table.and_then(|table| table.field(retired.slot.field.as_str()));
         let source = field.map_or(&unknown, |field| &field.rules);
         self.check_transfer(&retired.attachment, source, target, author)?;
-        let (id, now) = (retired.attachment.id, Timestamp::now());
-        let Target { place, written, .. } = target;
+        let (id, to) = (retired.attachment.id, target.destination(collision));
         let fixed = self.lookup.fixed(target);
-        let share =
-            || Ok(self.catalog.share(id, Destination { place, written, collision }, fixed, now)?);
+        let share = || Ok(self.catalog.share(id, to, fixed, Timestamp::now())?);
         self.finish(self.reserve.even_when_full(share), target, author)
     }
 
-    /// Ends a change that gave the target's slot an attachment: it refuses what exceeds a quota, or forgets the slot's last
-    /// refusal.
+    /// Ends a change that gave the target's slot an attachment: refuses an excess of a quota, or forgets the slot's last refusal.
     fn finish(
         &self,
-        changed: Result<Option<Attachment>, Error>,
+        changed: Result<Option<Attachment>>,
         target: &Target,
         author: Author,
-    ) -> Result<Option<Attachment>, Error> {
-        match changed {
-            Err(Error::Quota(excess)) => {
-                Err(self.refusals.refuse_over_quota(target, author, &excess).into())
-            }
-            Err(error) => Err(error),
-            Ok(displaced) => {
-                self.refusals.clear(target);
-                Ok(displaced)
-            }
-        }
+    ) -> Result<Option<Attachment>> {
+        let displaced = changed.map_err(|error| match error {
+            Error::Quota(excess) => self.refusals.refuse_over_quota(target, author, &excess).into(),
+            error => error,
+        })?;
+        self.refusals.clear(target);
+        Ok(displaced)
     }
 
     /// Judges stored bytes by the rules of a target, for a transfer without a copy. Rules that refuse the bytes refuse the
@@ -186,7 +232,7 @@ impl Links {
         source: &Rules,
         target: &Target,
         author: Author,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let rules = &target.field.rules;
         let content = &attachment.content;
         if let Err(violation) =

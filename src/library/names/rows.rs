@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::reserve::Reserve;
 use crate::library::keep::expiry::Expiry;
 use crate::library::lookup::Lookup;
@@ -15,7 +15,6 @@ use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Makes, changes and removes rows.
 pub struct Rows {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
@@ -25,26 +24,26 @@ pub struct Rows {
 
 impl Rows {
     /// A new row. Its access is as requested, except for what the table fixes.
-    pub fn make(&self, table: TableId, name: &Name, asked: Access) -> Result<RowRecord, Error> {
+    pub fn make(&self, table: TableId, name: &Name, asked: Access) -> Result<RowRecord> {
         let declared = self.lookup.table(table);
         let access = declared.map_or(asked, |table| table.access.rows().of(asked));
         Ok(self.catalog.add_row(table, name, access, Timestamp::now())?)
     }
 
     /// `chmod`, `chown`, `utimens` of a row, as far as its table does not fix its access.
-    pub fn amend(&self, id: RowId, amendment: Amendment) -> Result<RowRecord, Error> {
+    pub fn amend(&self, id: RowId, amendment: Amendment) -> Result<RowRecord> {
         let row = self.lookup.row_by_id(id)?.ok_or(Error::Missing)?;
         let table = self.lookup.table(row.table);
         let fixed = table.map_or_else(Fixed::default, |it| it.access.rows());
         Ok(self.catalog.amend_row(id, fixed.leave(amendment), Timestamp::now())?)
     }
 
-    pub fn rename(&self, row: RowId, to: &Name, collision: Collision) -> Result<(), Error> {
+    pub fn rename(&self, row: RowId, to: &Name, collision: Collision) -> Result<()> {
         Ok(self.catalog.rename_row(row, to, collision, Timestamp::now())?)
     }
 
     /// Removes a row without attachments. Its scratch with bytes goes to the quarantine.
-    pub fn remove(&self, row: &RowRecord) -> Result<(), Error> {
+    pub fn remove(&self, row: &RowRecord) -> Result<()> {
         let path = self.lookup.row_path(row);
         let path = path.map_or_else(|| row.name.to_string(), |row| row.to_string());
         let remove = || Ok(self.catalog.remove_row(row.id)?);
@@ -57,7 +56,7 @@ impl Rows {
     }
 
     /// Removes the scratch of a collection without items, for `rmdir`. Scratch with bytes goes to the quarantine.
-    pub fn clear_collection(&self, row: RowId, field: &Name) -> Result<(), Error> {
+    pub fn clear_collection(&self, row: RowId, field: &Name) -> Result<()> {
         if self.catalog.count_items(row, field)? > 0 {
             return Err(Error::NotEmpty);
         }

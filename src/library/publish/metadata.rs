@@ -7,7 +7,6 @@ use words::slot::Name;
 /// The extended attribute that says where a file came from. `curl --xattr` sets it; it becomes the attachment's source.
 pub const ORIGIN: &str = "user.xdg.origin.url";
 
-/// What the writer said about a file beside its bytes.
 #[derive(Debug, Clone)]
 pub struct Metadata {
     /// As the writer set it. The table may fix another.
@@ -43,7 +42,7 @@ impl Metadata {
     }
 }
 
-/// The text of an [`ORIGIN`]; none if it is empty or no text.
+/// The text of an [`ORIGIN`]; none if it is empty or not UTF-8.
 pub(in crate::library) fn as_source(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?.trim_end_matches('\0');
     (!text.is_empty()).then(|| text.to_owned())

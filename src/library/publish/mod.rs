@@ -1,11 +1,11 @@
 //! Publishing: the one way in which bytes become an attachment of a slot, or a refusal.
 //!
-//! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already.
+//! Store first, link second, delete last: a crash between any two steps leaves an orphan that the catalogue knows already. A
+//! scratch file that is renamed or linked onto a field is published, too (CONTRACT 2.8).
 
 pub mod metadata;
-pub mod raw;
-pub mod scratch_publisher;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::catalog::blobs::Reservation;
@@ -15,26 +15,27 @@ use crate::fence::Fence;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::blob_files::{Blobs, MAX_TRIES};
 use crate::library::counts::Counts;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::staging::Staging;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::publish::metadata::Metadata;
-use crate::library::publish::raw::Raw;
 use crate::library::refuse::Refusals;
-use pipeline::Pipeline;
+use crate::library::scratch::{Scratch, xattr};
 use pipeline::candidate::{Candidate, Refined, Sent};
+use pipeline::running_digest::RunningDigest;
+use pipeline::{Pipeline, policy};
 use words::attachment::{Original, StoreId};
 use words::author::Author;
-use words::refusal::{Rule, Violation};
+use words::refusal::{RefusalId, Rule, Violation};
 use words::schema::Field;
+use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
 pub use crate::catalog::slots::Published;
 
-/// Judges, stores and links files.
 pub struct Publisher {
     pub(super) fence: Fence,
     pub(super) catalog: Arc<dyn Catalog>,
@@ -42,10 +43,22 @@ pub struct Publisher {
     pub(super) staging: Arc<Staging>,
     pub(super) lookup: Arc<Lookup>,
     pub(super) quotas: Arc<Quotas>,
+    pub(super) scratch: Arc<Scratch>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) blobs: Arc<Blobs>,
     pub(super) store_names: Arc<StoreNames>,
     pub(super) counts: Arc<Counts>,
+}
+
+/// Bytes as they were sent, which nobody can change any more.
+#[derive(Debug)]
+pub struct Raw {
+    file: File,
+    length: u64,
+    /// Their digest, as far as it was computed while they were written.
+    sum: RunningDigest,
+    /// Their path below the quarantine, if they are kept there already.
+    kept: Option<String>,
 }
 
 /// A file in its final form, ready to be stored.
@@ -54,6 +67,33 @@ pub(super) struct Product {
     refined: Refined,
     /// The bytes as they were sent, if the field keeps them.
     sent: Option<Sent>,
+}
+
+/// The outcome for scratch that was renamed onto a field.
+#[derive(Debug)]
+pub enum Attached {
+    Published(Box<Published>),
+    /// The file was refused and is in the quarantine, and the client is told success.
+    Quarantined,
+}
+
+impl Raw {
+    /// `sent` must be open for reading only.
+    pub fn new(sent: &File) -> Result<Self> {
+        let file = sent.try_clone().map_err(Error::io("reopen what was sent"))?;
+        let length = file.metadata().map_err(Error::io("stat what was sent"))?.len();
+        Ok(Self { file, length, sum: RunningDigest::default(), kept: None })
+    }
+
+    /// Adds the digest that was computed while the bytes were written.
+    pub(in crate::library) fn seen(self, sum: RunningDigest) -> Self {
+        Self { sum, ..self }
+    }
+
+    /// Bytes of the quarantine. If they are refused again, they are not kept twice.
+    pub fn quarantined(sent: &File, id: RefusalId, name: &str) -> Result<Self> {
+        Ok(Self { kept: Some(format!("{id}/{name}")), ..Self::new(sent)? })
+    }
 }
 
 impl Publisher {
@@ -65,7 +105,7 @@ impl Publisher {
         target: &Target,
         author: Author,
         metadata: &Metadata,
-    ) -> Result<Published, Error> {
+    ) -> Result<Published> {
         self.fence.check()?;
         let sent = raw.file.try_clone().map_err(Error::io("reopen what was sent"))?;
         let kept = raw.kept.clone();
@@ -92,6 +132,59 @@ impl Publisher {
         }
     }
 
+    /// Judges scratch as it is now and attaches it, for a `rename`. On `Ok` the scratch is gone, and the returned file holds the
+    /// bytes that were judged. On a refusal both names stay as they were.
+    pub fn attach_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+    ) -> Result<(Attached, File)> {
+        let attached = match self.publish_scratch(record, target, author) {
+            Ok((published, sent)) => (Attached::Published(Box::new(published)), sent),
+            Err(Error::Refused(refusal)) if self.refusals.tells_success(target, &refusal) => {
+                let kept = self.refusals.quarantine.open_bytes(refusal.id);
+                (Attached::Quarantined, kept.map_err(Error::io("open what was kept"))?)
+            }
+            Err(error) => return Err(error),
+        };
+        // The file is published. A record that stays behind only takes space until it expires.
+        if let Err(error) = self.scratch.remove(record.id) {
+            tracing::warn!(name = %record.name, %error, "attached scratch stays behind");
+        }
+        Ok(attached)
+    }
+
+    /// Attaches scratch like [`Publisher::attach_scratch`], for a `link`: the scratch stays.
+    pub fn copy_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+    ) -> Result<Published> {
+        self.publish_scratch(record, target, author).map(|(published, _)| published)
+    }
+
+    /// Judges and stores a copy, never the file itself: a program that has the file open could write into the blob.
+    fn publish_scratch(
+        &self,
+        record: &ScratchRecord,
+        target: &Target,
+        author: Author,
+    ) -> Result<(Published, File)> {
+        let scratch = self.scratch.open(record)?;
+        let stat = self.scratch.stat(record)?;
+        // Before the copy: scratch may be larger than any field takes.
+        if let Err(violation) = policy::judge_size_so_far(&target.field.rules, stat.size) {
+            return Err(self.refusals.refuse(target, author, violation, Some(&scratch)).into());
+        }
+        let attributes = xattr::all(&scratch);
+        let sent = self.staging.snapshot(&scratch, stat.size)?;
+        let metadata = Metadata::written(record.access, stat.times, attributes);
+        let published = self.publish(Raw::new(&sent)?, target, author, &metadata)?;
+        Ok((published, sent))
+    }
+
     /// Judges and normalises a file by the rules of a field. Changes nothing.
     pub(super) fn refine(
         &self,
@@ -114,7 +207,7 @@ impl Publisher {
         product: &Product,
         target: &Target,
         metadata: &Metadata,
-    ) -> Result<Published, Error> {
+    ) -> Result<Published> {
         let store = self.store_names.of_field(&target.field)?;
         let mut tries = 0;
         loop {
@@ -156,7 +249,7 @@ impl Publisher {
         product: &Product,
         refined: Reservation,
         now: Timestamp,
-    ) -> Result<Option<(Reservation, Original)>, Error> {
+    ) -> Result<Option<(Reservation, Original)>> {
         let Some(sent) = &product.sent else { return Ok(None) };
         let same = sent.digest() == refined.key().digest;
         let stored =

@@ -1,15 +1,16 @@
 //! Renders under way: each variant is rendered by one caller at a time, while the others wait for it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use words::attachment::BlobKey;
 use words::variant::Variant;
 
 /// How long a slow failure is remembered. Callers are told of it at once meanwhile.
 const FAILURE_SPAN: Duration = Duration::from_secs(60);
-/// Slow failures that are remembered at a time.
+/// The most slow failures that are remembered.
 const MAX_FAILURES: usize = 4_096;
 
 /// An original's blob and the variant of it.
@@ -42,7 +43,7 @@ pub(super) struct Turn<'r> {
 impl Renders {
     /// Begins a render. Errors: the render of this variant that is under way.
     pub(super) fn join(&self, key: Key) -> Result<Turn<'_>, Arc<Render>> {
-        let mut running = self.lock();
+        let mut running = self.running.lock();
         if let Some(render) = running.get(&key) {
             return Err(Arc::clone(render));
         }
@@ -51,41 +52,32 @@ impl Renders {
         Ok(Turn { renders: self, key, render })
     }
 
-    /// Remembers that a render failed slowly.
     pub(super) fn remember_failure(&self, key: Key, fact: String) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.failures.lock();
         failures.retain(|_, (since, _)| since.elapsed() < FAILURE_SPAN);
         if failures.len() < MAX_FAILURES {
             failures.insert(key, (Instant::now(), fact));
         }
     }
 
-    /// Why a render is not tried again yet.
+    /// The message of a slow failure, as long as it is remembered.
     pub(super) fn failure_of(&self, key: Key) -> Option<String> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = self.failures.lock();
         let (since, fact) = failures.get(&key)?;
         (since.elapsed() < FAILURE_SPAN).then(|| fact.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Render>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Render {
-    /// Waits until the render has ended.
     pub fn wait(&self) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*ended {
-            ended = self.changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.changed.wait_while(&mut self.ended.lock(), |ended| !*ended);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.renders.lock().remove(&self.key);
-        *self.render.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.renders.running.lock().remove(&self.key);
+        *self.render.ended.lock() = true;
         self.render.changed.notify_all();
     }
 }
@@ -116,7 +108,7 @@ mod tests {
             let variant = Variant { spec: Spec::Full, format: Format::Avif };
             renders.remember_failure((blob, variant), String::new());
         }
-        assert_eq!(renders.failures.lock().map(|all| all.len()).ok(), Some(MAX_FAILURES));
+        assert_eq!(renders.failures.lock().len(), MAX_FAILURES);
     }
 
     #[test]
@@ -131,6 +123,6 @@ mod tests {
             drop(turn);
             waiting.join().expect("the wait ended");
         });
-        assert!(renders.lock().is_empty());
+        assert!(renders.running.lock().is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::catalog::{self, Catalog};
 use crate::library::blob_files::{Blobs, MAX_TRIES};
 use crate::library::counts::Counts;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::reserve::Reserve;
 use crate::library::home::staging::Staging;
 use crate::library::keep::variant_reads::VariantReads;
@@ -20,7 +20,7 @@ use words::variant::Variant;
 /// A render that fails after this long is remembered, and not tried again for each caller.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Who renders.
+/// The process that renders.
 pub enum Renderer {
     /// This library's own workers.
     Own,
@@ -43,20 +43,16 @@ pub struct Variants {
 
 impl Variants {
     /// A variant that is rendered already. One query.
-    pub fn find(
-        &self,
-        original: BlobKey,
-        variant: Variant,
-    ) -> Result<Option<VariantRecord>, Error> {
+    pub fn find(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>> {
         Ok(self.catalog.variant(original, variant)?)
     }
 
-    pub fn by_id(&self, id: VariantId) -> Result<Option<VariantRecord>, Error> {
+    pub fn by_id(&self, id: VariantId) -> Result<Option<VariantRecord>> {
         Ok(self.catalog.variant_by_id(id)?)
     }
 
     /// All rendered variants of an original, by name.
-    pub fn list(&self, original: BlobKey) -> Result<Vec<VariantRecord>, Error> {
+    pub fn list(&self, original: BlobKey) -> Result<Vec<VariantRecord>> {
         Ok(self.catalog.variants(original)?)
     }
 
@@ -65,19 +61,14 @@ impl Variants {
         self.reads.note(id, Timestamp::now());
     }
 
-    /// Drops a rendered variant, for all attachments with the original's blob. Returns whether there was one. The next caller
-    /// has it rendered anew.
-    pub fn purge(&self, original: BlobKey, variant: Variant) -> Result<bool, Error> {
+    /// Drops a rendered variant of all attachments with the original's blob. Returns whether there was one.
+    pub fn purge(&self, original: BlobKey, variant: Variant) -> Result<bool> {
         let Some(record) = self.find(original, variant)? else { return Ok(false) };
         self.reserve.even_when_full(|| Ok(self.catalog.remove_variant(record.id)?))
     }
 
     /// The variant, rendered now if it is not there. Simultaneous callers wait for one render.
-    pub fn find_or_render(
-        &self,
-        original: &Attachment,
-        variant: Variant,
-    ) -> Result<VariantRecord, Error> {
+    pub fn find_or_render(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord> {
         loop {
             if let Some(found) = self.find(original.blob, variant)? {
                 return Ok(found);
@@ -95,11 +86,7 @@ impl Variants {
         }
     }
 
-    fn have_rendered(
-        &self,
-        original: &Attachment,
-        variant: Variant,
-    ) -> Result<VariantRecord, Error> {
+    fn have_rendered(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord> {
         match &self.renderer {
             Renderer::Own => self.render(original, variant),
             Renderer::Other(ask) if ask(original.id, variant) => {
@@ -109,7 +96,7 @@ impl Variants {
         }
     }
 
-    fn render(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord, Error> {
+    fn render(&self, original: &Attachment, variant: Variant) -> Result<VariantRecord> {
         if let Some(fact) = self.renders.failure_of((original.blob, variant)) {
             return Err(Error::Unrendered { original: original.blob, variant, fact });
         }

@@ -1,14 +1,13 @@
-//! The journal of refusals: every one in `errors.jsonl`, and the last one of each user and each place in memory.
+//! The journal of refusals: all of them in `errors.jsonl`, and the last one of each user and each place in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-
 use words::attachment::RowId;
 use words::author::Author;
 use words::place::{Folder, Place};
@@ -17,7 +16,7 @@ use words::timestamp::Timestamp;
 
 /// Beyond this size `errors.jsonl` is renamed to `errors.jsonl.1` and a new one begun.
 const MAX_LOG_BYTES: u64 = 16 << 20;
-/// Refusals that are remembered. The oldest are forgotten first.
+/// The most refusals that are remembered. The oldest are forgotten first.
 const MAX_REMEMBERED: usize = 4_096;
 /// How much of the log's end is read at the start.
 const TAIL_BYTES: u64 = 256 << 10;
@@ -58,10 +57,8 @@ impl Line {
 
     /// The text of `last-error`: the message, the hint, and where the bytes are.
     pub fn text(&self) -> String {
-        let kept = match &self.quarantine {
-            Some(path) => format!("kept: .mediafs/quarantine/{path}\n"),
-            None => String::new(),
-        };
+        let kept = |path| format!("kept: .mediafs/quarantine/{path}\n");
+        let kept = self.quarantine.as_ref().map_or_else(String::new, kept);
         format!(
             "{}\nhint: {}\n{kept}id: {}\ntime: {}\n",
             self.message, self.hint, self.id, self.time
@@ -69,11 +66,10 @@ impl Line {
     }
 }
 
-/// The log of refusals, and the refusals that are remembered.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    /// Guards the log and what is remembered. Held while a line is written: lines must not mix, and refusals are rare.
+    /// Guards the log and the remembered refusals. Held while a line is written: lines must not mix, and refusals are rare.
     state: Mutex<State>,
 }
 
@@ -89,7 +85,7 @@ struct State {
 }
 
 impl Journal {
-    /// Opens the log, and reads from it what each user was told last. New ids are larger than those in it.
+    /// Opens the log, and reads the last refusal of each user from it. New ids are larger than those in it.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let log = open_log(&path)?;
         let mut state = State {
@@ -113,13 +109,12 @@ impl Journal {
 
     /// A new id, larger than all before.
     pub fn next_id(&self) -> RefusalId {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.last = state.last.next().max(RefusalId::at(Timestamp::now()));
         state.last
     }
 
-    /// Appends a refusal to the log and remembers it. `quarantine` says where the bytes are kept. A line that cannot be written
-    /// is a warning, never an error.
+    /// Appends a refusal to the log, with the place of kept bytes, and remembers it. A failed write is only a warning.
     pub fn record(
         &self,
         refusal: &Refusal,
@@ -137,7 +132,7 @@ impl Journal {
             "{}",
             line.message
         );
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Err(error) = self.append(&mut state, &line) {
             tracing::warn!(path = %self.path.display(), %error, "a refusal is not in the log");
         }
@@ -146,21 +141,21 @@ impl Journal {
 
     /// The last refusal of a user.
     pub fn last_of(&self, uid: u32) -> Option<Line> {
-        let state = self.lock();
+        let state = self.state.lock();
         let id = state.by_uid.get(&uid)?;
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
     /// The last refusal at a place, until it takes a file.
     pub fn of_place(&self, place: &Place) -> Option<Line> {
-        let state = self.lock();
+        let state = self.state.lock();
         let id = state.by_place.get(place)?;
         state.lines.get(id).map(|(line, _)| line.clone())
     }
 
     /// The newest refusal among the fields and items of a row, or among the items of a collection.
     pub fn of_folder(&self, folder: &Folder) -> Option<Line> {
-        let state = self.lock();
+        let state = self.state.lock();
         let inside = |place: &Place| {
             place.row == folder.row && folder.field.as_ref().is_none_or(|it| *it == place.field)
         };
@@ -170,7 +165,7 @@ impl Journal {
 
     /// The last refusal of each field and item of a row, until it takes a file.
     pub fn of_places(&self, row: RowId) -> Vec<(Place, Line)> {
-        let state = self.lock();
+        let state = self.state.lock();
         let own = state.by_place.iter().filter(|(place, _)| place.row == row);
         let lines =
             own.filter_map(|(place, id)| Some((place.clone(), state.lines.get(id)?.0.clone())));
@@ -179,12 +174,12 @@ impl Journal {
 
     /// Forgets the last refusal at a place, which has taken a file.
     pub fn clear(&self, place: &Place) {
-        self.lock().by_place.remove(place);
+        self.state.lock().by_place.remove(place);
     }
 
     /// How often each rule refused since the start.
     pub fn counts(&self) -> Vec<(Rule, u64)> {
-        let mut counts: Vec<_> = self.lock().by_rule.iter().map(|(r, n)| (*r, *n)).collect();
+        let mut counts: Vec<_> = self.state.lock().by_rule.iter().map(|(r, n)| (*r, *n)).collect();
         counts.sort_by_key(|(rule, _)| rule.key());
         counts
     }
@@ -204,10 +199,6 @@ impl Journal {
             state.log = open_log(&self.path)?;
         }
         state.log.write_all(text.as_bytes())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -327,7 +318,7 @@ mod tests {
             let (refusal, place) = refusal(journal.next_id());
             journal.record(&refusal, Some(&place), Author { uid, pid: 7 }, None);
         }
-        let state = journal.lock();
+        let state = journal.state.lock();
         assert_eq!(state.lines.len(), MAX_REMEMBERED);
         assert!(state.by_uid.len() <= MAX_REMEMBERED);
     }

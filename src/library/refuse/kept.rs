@@ -39,7 +39,7 @@ pub struct Kept {
 impl Kept {
     /// The text of `reason.json`, as the mount shows it even if the file on the disk cannot be read.
     pub fn reason(&self) -> String {
-        // Texts and numbers alone: JSON can have all of them.
+        // A struct of texts and numbers always becomes JSON.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn make(folder: &Path, bytes: &File, kept: &Kept) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(folder)?;
     let made = write_reason(folder, kept).and_then(|()| place(bytes, folder, kept));
     made.inspect_err(|_| {
-        // The bytes are still where they came from. The next start removes what remains here.
+        // The source still has the bytes. The next start removes a directory that remains here.
         let _ = fs::remove_dir_all(folder);
     })
 }
@@ -88,12 +88,9 @@ pub(super) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     let Some((name, length)) = largest_file(folder)? else { return Ok(None) };
     let meta = fs::metadata(folder)?;
     let time = Timestamp::from(meta.modified()?);
-    let (known, why) = match text {
+    let (known, why) = match text.and_then(|text| Ok(serde_json::from_str(&text)?)) {
+        Ok(known) => (known, "it is not as this version of mediafs writes it".to_owned()),
         Err(error) => (Value::Null, error.to_string()),
-        Ok(text) => match serde_json::from_str(&text) {
-            Ok(known) => (known, "it is not as this version of mediafs writes it".to_owned()),
-            Err(error) => (Value::Null, error.to_string()),
-        },
     };
     let text_of = |key: &str| known.get(key).and_then(Value::as_str).map(str::to_owned);
     let path = text_of("path").unwrap_or_else(|| format!("?/{name}"));
@@ -113,7 +110,7 @@ pub(super) fn read(folder: &Path, id: RefusalId) -> io::Result<Option<Kept>> {
     }))
 }
 
-/// The file beside the reason; of several, the largest.
+/// The largest file beside the reason.
 fn largest_file(folder: &Path) -> io::Result<Option<(String, u64)>> {
     let mut largest: Option<(String, u64)> = None;
     for entry in fs::read_dir(folder)? {

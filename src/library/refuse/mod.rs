@@ -9,7 +9,7 @@ mod shares;
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::library::error::Error;
+use crate::library::error::Result;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
@@ -73,24 +73,24 @@ impl Refusals {
         id: ScratchId,
         author: Author,
         violation: Violation,
-    ) -> Result<Refusal, Error> {
+    ) -> Result<Refusal> {
         let (folder, name) = match self.scratch.by_id(id)? {
             Some(record) => (self.lookup.folder_path(&record.folder)?, record.name.to_string()),
             None => ("?".to_owned(), "a file without a name".to_owned()),
         };
-        Ok(self.refuse_named(&folder, name, author, violation))
+        Ok(self.refuse_named(&folder, &name, author, violation))
     }
 
     /// Records a refusal of a file that is in no slot: of `name` in the folder with this path.
     pub(super) fn refuse_named(
         &self,
         folder: &str,
-        name: String,
+        name: &str,
         author: Author,
         violation: Violation,
     ) -> Refusal {
-        let path = format!("{folder}/{name}");
-        let refusal = Refusal { id: self.journal.next_id(), path, field: name, violation };
+        let (path, field) = (format!("{folder}/{name}"), name.to_owned());
+        let refusal = Refusal { id: self.journal.next_id(), path, field, violation };
         self.journal.record(&refusal, None, author, None);
         refusal
     }
@@ -101,7 +101,7 @@ impl Refusals {
         self.reports.withdraw(target);
     }
 
-    /// Whether the writer of a refused file is told success: the field says so, and the bytes are in the quarantine, on disk.
+    /// Whether the writer of a refused file is told success: the field hides refusals, and the quarantine has the bytes on disk.
     pub(super) fn tells_success(&self, target: &Target, refusal: &Refusal) -> bool {
         target.field.on_refuse == OnRefuse::Quarantine && self.quarantine.find(refusal.id).is_some()
     }

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use crate::fence::Fence;
@@ -21,7 +21,7 @@ pub struct Quarantine {
     folder: PathBuf,
     bounds: Bounds,
     fence: Fence,
-    /// Guards the list of entries. Files are moved in before they are listed, and out after they are struck off.
+    /// Guards the list of entries. A file is moved in before it is listed, and out after it is taken off the list.
     entries: Mutex<Entries>,
 }
 
@@ -42,8 +42,8 @@ impl Quarantine {
                 }
             }
         }
-        let unreadable = entries.all().values().filter(|kept| kept.rule == Rule::Unreadable);
-        let unreadable = unreadable.count();
+        let is_unreadable = |kept: &&Kept| kept.rule == Rule::Unreadable;
+        let unreadable = entries.all().values().filter(is_unreadable).count();
         if unreadable > 0 {
             tracing::warn!(
                 entries = unreadable,
@@ -62,8 +62,7 @@ impl Quarantine {
         self.bounds
     }
 
-    /// Keeps the bytes of a refused file. Returns their path below the quarantine; none, with a warning in the log, if they
-    /// cannot be kept.
+    /// Keeps the bytes of a refused file. Returns their path below the quarantine; none, with a warning, on a failure.
     pub(in crate::library) fn keep(
         &self,
         refusal: &Refusal,
@@ -110,30 +109,30 @@ impl Quarantine {
     /// Links the bytes if they lie on the same disk, else copies them; then deletes what is over a bound. Durable when it
     /// returns. Returns the file's name. Errors: `StorageFull` if there is no room for it.
     fn take_in(&self, id: RefusalId, bytes: &File, kept: Kept) -> io::Result<String> {
-        if !self.lock().has_room(&kept, self.bounds) {
+        if !self.entries.lock().has_room(&kept, self.bounds) {
             let full = "the quarantine has no room for it ([quarantine] size and count)";
             return Err(io::Error::new(io::ErrorKind::StorageFull, full));
         }
-        let kept = Kept { name: file_name(&kept.name), ..kept };
+        // The reason lies beside the bytes.
+        let name = if kept.name == REASON { format!("file-{REASON}") } else { kept.name };
+        let kept = Kept { name: name.clone(), ..kept };
         kept::make(&self.entry(id), bytes, &kept)?;
-        let name = kept.name.clone();
-        self.lock().insert(id, kept);
+        self.entries.lock().insert(id, kept);
         self.prune(Timestamp::now());
         Ok(name)
     }
 
     pub fn find(&self, id: RefusalId) -> Option<Kept> {
-        self.lock().all().get(&id).cloned()
+        self.entries.lock().all().get(&id).cloned()
     }
 
     /// All entries, oldest first.
     pub fn list(&self) -> Vec<(RefusalId, Kept)> {
-        self.lock().all().iter().map(|(id, kept)| (*id, kept.clone())).collect()
+        self.entries.lock().all().iter().map(|(id, kept)| (*id, kept.clone())).collect()
     }
 
-    /// The number of entries.
     pub fn count(&self) -> usize {
-        self.lock().all().len()
+        self.entries.lock().all().len()
     }
 
     pub fn open_bytes(&self, id: RefusalId) -> io::Result<File> {
@@ -143,45 +142,35 @@ impl Quarantine {
 
     /// Removes an entry that a user has moved out or does not want back.
     pub fn remove(&self, id: RefusalId) -> io::Result<()> {
-        let Some(kept) = self.lock().remove(id) else { return Ok(()) };
+        let Some(kept) = self.entries.lock().remove(id) else { return Ok(()) };
         tracing::info!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, "a file was taken out of the quarantine");
         kept::remove(&self.entry(id), &kept)
     }
 
     /// Deletes the entries that are over a bound.
     pub fn prune(&self, now: Timestamp) {
-        let old = self.lock().old(self.bounds, now);
+        let old = self.entries.lock().old(self.bounds, now);
         for id in old {
             self.delete(id, Bound::Age);
         }
         loop {
-            let surplus = self.lock().surplus(self.bounds);
+            let surplus = self.entries.lock().surplus(self.bounds);
             let Some((id, bound)) = surplus else { return };
             self.delete(id, bound);
         }
     }
 
     fn delete(&self, id: RefusalId, bound: Bound) {
-        let Some(kept) = self.lock().remove(id) else { return };
+        let Some(kept) = self.entries.lock().remove(id) else { return };
         tracing::warn!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, rule = kept.rule.key(), "a file in the quarantine is deleted: {bound}");
         if let Err(error) = kept::remove(&self.entry(id), &kept) {
             tracing::warn!(%id, %error, "a quarantined file cannot be removed");
         }
     }
 
-    /// The directory of an entry.
     fn entry(&self, id: RefusalId) -> PathBuf {
         self.folder.join(id.to_string())
     }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The name of the bytes. `reason.json` is taken: the reason stands beside them.
-fn file_name(wanted: &str) -> String {
-    if wanted == REASON { format!("file-{REASON}") } else { wanted.to_owned() }
 }
 
 #[cfg(test)]
@@ -258,7 +247,7 @@ mod tests {
     fn an_entry_without_a_reason_is_removed_at_the_start() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("half")).expect("a folder");
-        // As a crash leaves one before its bytes are there.
+        // An entry as a crash leaves it before the bytes are linked.
         let made = folder.path().join("0sacgz1v800");
         fs::create_dir(&made)
             .and_then(|()| fs::write(made.join(REASON), "{ \"id\""))
@@ -341,7 +330,7 @@ mod tests {
         assert_eq!(quarantine.find(id), None);
     }
 
-    /// Keeps so many bytes of a user under a new id.
+    /// Keeps bytes of a user under a new id.
     fn put(quarantine: &Quarantine, rule: Rule, uid: u32, length: u64) -> Option<RefusalId> {
         let last = quarantine.list().last().map_or(RefusalId::from_number(0), |(id, _)| *id);
         let id = last.next().max(RefusalId::at(Timestamp::now()));

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::refuse::journal::Line;
@@ -17,31 +17,25 @@ use crate::library::scratch::report_name::{is_report, report_name};
 use words::access::Fixed;
 use words::attachment::Access;
 use words::author::Author;
-use words::place::{Folder, Place};
-use words::schema::{Collection, Report};
+use words::place::Folder;
+use words::schema::Report;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Reports in one collection. The oldest are removed first.
+/// The most reports in one collection. The oldest are removed first.
 const MAX_REPORTS: usize = 100;
 pub(in crate::library) const MODE: u32 = 0o644;
 
-/// Writes and removes reports.
 pub struct Reports {
-    lookup: Arc<Lookup>,
-    scratch: Arc<Scratch>,
+    pub(in crate::library) lookup: Arc<Lookup>,
+    pub(in crate::library) scratch: Arc<Scratch>,
     /// How long a report stays: as long as the quarantine keeps the bytes.
-    max_age: Duration,
+    pub(in crate::library) max_age: Duration,
 }
 
 impl Reports {
-    pub fn new(lookup: Arc<Lookup>, scratch: Arc<Scratch>, max_age: Duration) -> Self {
-        Self { lookup, scratch, max_age }
-    }
-
-    /// Writes the report of a refusal beside the refused name, if the field wants one. It is one way of telling among others: a
-    /// failure is logged, and is no error.
+    /// Writes the report of a refusal beside the refused name, if the field wants one. A failure is only logged.
     pub(super) fn report(&self, target: &Target, author: Author, line: &Line) {
         let Some((folder, name)) = beside(target) else { return };
         let fixed = Fixed { mode: Some(MODE), ..self.lookup.fixed(target) };
@@ -52,7 +46,7 @@ impl Reports {
         }
     }
 
-    /// Removes the report of an earlier refusal. The name has taken a file.
+    /// Removes the report of an earlier refusal.
     pub(super) fn withdraw(&self, target: &Target) {
         let Some((folder, name)) = beside(target) else { return };
         if let Err(error) = self.remove(&folder, &name) {
@@ -67,7 +61,7 @@ impl Reports {
         name: &Name,
         access: Access,
         text: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.remove(folder, name)?;
         let (record, mut file) = self.scratch.make_uncounted(folder, name, access)?;
         let written = file.write_all(text.as_bytes()).map_err(Error::io("write a report"));
@@ -84,15 +78,13 @@ impl Reports {
     }
 
     /// Removes a report, if there is one of this name.
-    pub(in crate::library) fn remove(&self, folder: &Folder, name: &Name) -> Result<(), Error> {
-        match self.scratch.find(folder, name)? {
-            Some(old) => self.scratch.remove(old.id),
-            None => Ok(()),
-        }
+    pub(in crate::library) fn remove(&self, folder: &Folder, name: &Name) -> Result<()> {
+        let old = self.scratch.find(folder, name)?;
+        old.map_or(Ok(()), |old| self.scratch.remove(old.id))
     }
 
     /// Removes a report that is too old, or whose field no longer wants reports.
-    pub(in crate::library) fn expire(&self, record: &ScratchRecord) -> Result<(), Error> {
+    pub(in crate::library) fn expire(&self, record: &ScratchRecord) -> Result<()> {
         let age = Timestamp::now().since(record.created);
         if age <= self.max_age && self.wants_reports(&record.folder)? {
             return Ok(());
@@ -102,7 +94,7 @@ impl Reports {
         Ok(())
     }
 
-    fn wants_reports(&self, folder: &Folder) -> Result<bool, Error> {
+    fn wants_reports(&self, folder: &Folder) -> Result<bool> {
         let Some(row) = self.lookup.row_by_id(folder.row)? else { return Ok(false) };
         let field = folder.field.as_ref().map_or("", Name::as_str);
         let field = self.lookup.table(row.table).and_then(|table| table.field(field));
@@ -113,9 +105,6 @@ impl Reports {
 /// The folder and name of the report of an item, if its field wants reports.
 fn beside(target: &Target) -> Option<(Folder, Name)> {
     let Target { place, field, .. } = target;
-    if field.report != Report::Sidecar || field.collection == Collection::One {
-        return None;
-    }
-    let Place { item: Some(item), .. } = place else { return None };
+    let item = place.item.as_ref().filter(|_| field.report == Report::Sidecar)?;
     Some((place.folder(), report_name(item)?))
 }

@@ -10,10 +10,10 @@ use words::quota::Usage;
 use words::refusal::{RefusalId, Rule};
 use words::timestamp::Timestamp;
 
-/// Entries of expired scratch. Each takes memory.
+/// The most entries of expired scratch. Each takes memory.
 const MAX_EXPIRED: u64 = 1_000_000;
 
-/// The entries that one is counted with. No entry is deleted for one of another share.
+/// A group of entries with bounds of its own. No entry is deleted for one of another group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Share {
     /// Refused files, whose writers were told. The oldest entry of the user who has most is deleted first.
@@ -79,7 +79,7 @@ impl Entries {
         Some(kept)
     }
 
-    /// Whether there is room for one more. For a refused file there always is: others are deleted for it.
+    /// Whether there is room for an entry. A refused file always has room: others are deleted for it.
     pub fn has_room(&self, kept: &Kept, bounds: Bounds) -> bool {
         let share = Share::of(kept.rule);
         let (files, bytes) = match share {
@@ -102,8 +102,7 @@ impl Entries {
         old.map(|(id, _)| *id).collect()
     }
 
-    /// The refused file to delete next, if there are too many or they are too large. The newest stays; if it alone exceeds the
-    /// size, the others are not deleted for it.
+    /// The refused file to delete next, if there are too many or too large ones. The newest stays, however large.
     pub fn surplus(&self, bounds: Bounds) -> Option<(RefusalId, Bound)> {
         let used = self.used(Share::Refused);
         if used.files <= bounds.count as u64 && used.bytes <= bounds.bytes {

@@ -1,7 +1,6 @@
 //! Scratch: ordinary, unvalidated files in a row or a collection.
 //!
-//! A scratch file is a record in the catalogue and a file in the folder `scratch`. Who has it open reads and writes that file
-//! directly.
+//! A scratch file is a record in the catalogue and a file in the folder `scratch`. Handles read and write that file directly.
 
 pub mod report_name;
 pub mod xattr;
@@ -12,11 +11,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use crate::catalog::Catalog;
 use crate::fence::Fence;
-use crate::library::error::Error;
+use crate::library::error::{Error, Result};
 use crate::library::home::reserve::Reserve;
 use crate::library::home::staging;
 use crate::library::limit::enforcement::Quotas;
@@ -36,10 +34,7 @@ const SCRATCH_MODE: u32 = 0o600;
 /// The bits of that mode which `stat` shows.
 const OWNERS: u32 = 0o700;
 
-/// Makes file names unique within one run; the time in them makes them unique over runs.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// What `stat` shows of scratch beside its record.
+/// The part of `stat` that the backing file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScratchStat {
     pub size: u64,
@@ -47,17 +42,22 @@ pub struct ScratchStat {
 }
 
 impl ScratchStat {
-    /// Of an open scratch file, which may have lost its name.
+    /// The figures of an open scratch file, which may have lost its name.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self::new(&file.metadata()?))
     }
 
     fn new(meta: &fs::Metadata) -> Self {
-        Self { size: meta.len(), times: times(meta) }
+        let time = |seconds: i64, nanos| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
+        let times = Times {
+            accessed: time(meta.atime(), meta.atime_nsec()),
+            modified: time(meta.mtime(), meta.mtime_nsec()),
+            changed: time(meta.ctime(), meta.ctime_nsec()),
+        };
+        Self { size: meta.len(), times }
     }
 }
 
-/// The scratch files of the library.
 pub struct Scratch {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) fence: Fence,
@@ -69,21 +69,21 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub fn find(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>, Error> {
+    pub fn find(&self, folder: &Folder, name: &Name) -> Result<Option<ScratchRecord>> {
         Ok(self.catalog.scratch(folder, name)?)
     }
 
-    pub fn by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>, Error> {
+    pub fn by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>> {
         Ok(self.catalog.scratch_by_id(id)?)
     }
 
     /// The scratch of a folder, by number. That of a row does not include that of its collections.
-    pub fn list(&self, folder: &Folder) -> Result<Vec<ScratchRecord>, Error> {
+    pub fn list(&self, folder: &Folder) -> Result<Vec<ScratchRecord>> {
         Ok(self.catalog.scratches(folder)?)
     }
 
     /// The scratch of all rows that was made before a time.
-    pub(super) fn made_before(&self, time: Timestamp) -> Result<Vec<ScratchRecord>, Error> {
+    pub(super) fn made_before(&self, time: Timestamp) -> Result<Vec<ScratchRecord>> {
         Ok(self.catalog.scratch_before(time)?)
     }
 
@@ -93,7 +93,7 @@ impl Scratch {
         folder: &Folder,
         name: &Name,
         access: Access,
-    ) -> Result<(ScratchRecord, File), Error> {
+    ) -> Result<(ScratchRecord, File)> {
         let table = self.quotas.scratch_table(folder)?;
         let (record, file) = self.make_uncounted(folder, name, access)?;
         self.tally.add(&record, table, 0);
@@ -106,18 +106,13 @@ impl Scratch {
         folder: &Folder,
         name: &Name,
         access: Access,
-    ) -> Result<(ScratchRecord, File), Error> {
+    ) -> Result<(ScratchRecord, File)> {
         let now = Timestamp::now();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let file_name = format!("{:x}-{number:x}", now.0);
+        let file_name = unique_name(now);
         let path = self.folder.join(&file_name);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(SCRATCH_MODE)
-            .open(&path)
-            .map_err(Error::io("make a scratch file"))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(SCRATCH_MODE);
+        let file = options.open(&path).map_err(Error::io("make a scratch file"))?;
         match self.catalog.add_scratch(folder, name, &file_name, access, now) {
             Ok(record) => Ok((record, file)),
             Err(error) => {
@@ -127,25 +122,17 @@ impl Scratch {
         }
     }
 
-    /// Opens a scratch file for reading.
-    pub fn open(&self, record: &ScratchRecord) -> Result<File, Error> {
-        self.open_with(record, OpenOptions::new().read(true))
+    pub fn open(&self, record: &ScratchRecord) -> Result<File> {
+        File::open(self.path(record)).map_err(unless_missing("open a scratch file"))
     }
 
-    /// Opens a scratch file for reading and writing.
-    pub fn open_to_write(&self, record: &ScratchRecord) -> Result<File, Error> {
-        self.open_with(record, OpenOptions::new().read(true).write(true))
-    }
-
-    fn open_with(&self, record: &ScratchRecord, options: &OpenOptions) -> Result<File, Error> {
-        options.open(self.path(record)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Missing,
-            _ => Error::io("open a scratch file")(error),
-        })
+    pub fn open_to_write(&self, record: &ScratchRecord) -> Result<File> {
+        let opened = File::options().read(true).write(true).open(self.path(record));
+        opened.map_err(unless_missing("open a scratch file"))
     }
 
     /// The bytes of scratch; none if there are more than `most`.
-    pub fn read(&self, record: &ScratchRecord, most: usize) -> Result<Option<Vec<u8>>, Error> {
+    pub fn read(&self, record: &ScratchRecord, most: usize) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         let file = self.open(record)?;
@@ -154,15 +141,13 @@ impl Scratch {
     }
 
     /// Makes the bytes of an open scratch file durable.
-    pub fn sync(&self, file: &File) -> Result<(), Error> {
+    pub fn sync(&self, file: &File) -> Result<()> {
         staging::sync(&self.fence, file)
     }
 
-    pub fn stat(&self, record: &ScratchRecord) -> Result<ScratchStat, Error> {
-        let meta = match fs::metadata(self.path(record)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing),
-            other => other.map_err(Error::io("stat a scratch file"))?,
-        };
+    pub fn stat(&self, record: &ScratchRecord) -> Result<ScratchStat> {
+        let meta =
+            fs::metadata(self.path(record)).map_err(unless_missing("stat a scratch file"))?;
         Ok(ScratchStat::new(&meta))
     }
 
@@ -174,34 +159,30 @@ impl Scratch {
     }
 
     /// `chmod`, `chown`, `utimens`. The times are those of the backing file.
-    pub fn amend(&self, id: ScratchId, amendment: Amendment) -> Result<ScratchRecord, Error> {
+    pub fn amend(&self, id: ScratchId, amendment: Amendment) -> Result<ScratchRecord> {
         let record = self.catalog.amend_scratch(id, amendment, Timestamp::now())?;
         if let Some(charge) = self.tally.find(id).filter(|_| amendment.uid.is_some()) {
             charge.give(record.access.uid, self.quotas.scratch_table(&record.folder)?);
         }
         let Amendment { accessed, modified, .. } = amendment;
         if accessed.is_some() || modified.is_some() {
-            let mut wanted = fs::FileTimes::new();
-            if let Some(time) = accessed {
-                wanted = wanted.set_accessed(SystemTime::from(time));
-            }
-            if let Some(time) = modified {
-                wanted = wanted.set_modified(SystemTime::from(time));
-            }
+            let times = fs::FileTimes::new();
+            let times = accessed.map_or(times, |time| times.set_accessed(time.into()));
+            let times = modified.map_or(times, |time| times.set_modified(time.into()));
             let file = self.open(&record)?;
-            file.set_times(wanted).map_err(Error::io("set a scratch file's times"))?;
+            file.set_times(times).map_err(Error::io("set a scratch file's times"))?;
         }
         Ok(record)
     }
 
-    /// Renames scratch to a scratch name. What `Collision::Replace` displaces is removed; an exchange displaces nothing.
+    /// Renames scratch to a scratch name, and removes a file that `Collision::Replace` displaces.
     pub fn rename(
         &self,
         id: ScratchId,
         folder: &Folder,
         name: &Name,
         collision: Collision,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let other = self.catalog.rename_scratch(id, folder, name, collision, Timestamp::now())?;
         self.recount(id)?;
         match other {
@@ -216,7 +197,7 @@ impl Scratch {
     }
 
     /// Charges a renamed file to the table that it is in now.
-    fn recount(&self, id: ScratchId) -> Result<(), Error> {
+    fn recount(&self, id: ScratchId) -> Result<()> {
         if self.quotas.limits().count_scratch_by_table()
             && let Some(record) = self.catalog.scratch_by_id(id)?
             && let Some(charge) = self.tally.find(id)
@@ -226,7 +207,7 @@ impl Scratch {
         Ok(())
     }
 
-    pub fn remove(&self, id: ScratchId) -> Result<(), Error> {
+    pub fn remove(&self, id: ScratchId) -> Result<()> {
         let forget = || Ok(self.catalog.remove_scratch(id, Timestamp::now())?);
         let removed = self.reserve.even_when_full(forget)?.ok_or(Error::Missing)?;
         self.tally.remove(id);
@@ -235,17 +216,10 @@ impl Scratch {
     }
 
     /// Removes the record of scratch and leaves its file, which may have to be kept elsewhere first.
-    pub(super) fn forget(&self, record: &ScratchRecord) -> Result<(), Error> {
+    pub(super) fn forget(&self, record: &ScratchRecord) -> Result<()> {
         self.catalog.remove_scratch(record.id, Timestamp::now())?;
         self.tally.remove(record.id);
         Ok(())
-    }
-
-    /// Takes scratch off the tally whose record is removed already. Returns its size.
-    pub(super) fn uncount(&self, record: &ScratchRecord) -> u64 {
-        let size = self.size(record);
-        self.tally.remove(record.id);
-        size
     }
 
     /// Removes the file of scratch whose record is removed already.
@@ -254,30 +228,25 @@ impl Scratch {
     }
 
     /// Counts a scratch file that was found at the start.
-    pub(super) fn count(&self, record: &ScratchRecord, size: u64) -> Result<(), Error> {
+    pub(super) fn count(&self, record: &ScratchRecord, size: u64) -> Result<()> {
         self.tally.add(record, self.quotas.scratch_table(&record.folder)?, size);
         Ok(())
     }
 
-    /// The charge of a scratch file, for whoever opens it.
-    pub fn charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>, Error> {
+    /// The charge of a scratch file, for a new handle.
+    pub fn charge(&self, record: &ScratchRecord) -> Result<Arc<Charge>> {
         if let Some(charge) = self.tally.find(record.id) {
             return Ok(charge);
         }
-        // It has just lost its name.
+        // The file has just lost its name.
         let size = self.stat(record).map_or(0, |stat| stat.size);
         let table = self.quotas.scratch_table(&record.folder)?;
         Ok(self.tally.open(record.access.uid, table, size))
     }
 
-    /// The size of scratch, from the tally; 0 for a report, which nobody counts.
+    /// The size of scratch, from the tally; 0 for a report, which is not counted.
     pub(super) fn size(&self, record: &ScratchRecord) -> u64 {
         self.tally.find(record.id).map_or(0, |charge| charge.size())
-    }
-
-    /// How many scratch files there are, their bytes, and when the oldest was made. Costs as much as there are users.
-    pub(super) fn totals(&self) -> (usize, u64, Option<Timestamp>) {
-        self.tally.named()
     }
 
     /// The file of a record on the backing disk.
@@ -286,18 +255,22 @@ impl Scratch {
     }
 }
 
+/// A name that is unique within one run by its number, and over runs by its time.
+pub(super) fn unique_name(now: Timestamp) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{:x}-{:x}", now.0, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// The access with the owner's bits alone.
 pub fn private(access: Access) -> Access {
     Access { mode: access.mode & OWNERS, ..access }
 }
 
-/// The times of a file on the backing disk.
-fn times(meta: &fs::Metadata) -> Times {
-    let nanos = |seconds: i64, nanos: i64| Timestamp(seconds.saturating_mul(1_000_000_000) + nanos);
-    Times {
-        accessed: nanos(meta.atime(), meta.atime_nsec()),
-        modified: nanos(meta.mtime(), meta.mtime_nsec()),
-        changed: nanos(meta.ctime(), meta.ctime_nsec()),
+/// Wraps an I/O error, where a file that is not there is [`Error::Missing`].
+fn unless_missing(action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Missing,
+        _ => Error::io(action)(error),
     }
 }
 

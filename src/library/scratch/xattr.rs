@@ -1,9 +1,8 @@
-//! Extended attributes of files on the backing disk: the `user.*` attributes that were set on scratch, where its filesystem has
-//! any.
+//! Extended attributes of files on the backing disk: the `user.*` attributes that were set on scratch, if its filesystem has any.
 
 use std::fs::File;
 
-/// Bytes of one attribute, or of all names.
+/// The most bytes of one attribute, or of all names.
 const MAX_BYTES: usize = 64 << 10;
 
 /// All `user.*` attributes of a file.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use crate::library::Library;
 use crate::library::draft::Draft;
 use crate::library::lookup::target::Target;
-use crate::library::publish::scratch_publisher::Attached;
+use crate::library::publish::Attached;
 use crate::tree::error::Result;
 use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::kernel::tell::Knowledge;
@@ -40,7 +40,7 @@ impl Promotion {
         let charge = self.library.scratch.charge(record)?;
         let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let author = self.processes.author(who);
-        let (outcome, sent) = self.library.scratch_publisher.attach(record, target, author)?;
+        let (outcome, sent) = self.library.publisher.attach_scratch(record, target, author)?;
         match &outcome {
             Attached::Published(published) => {
                 self.drafts.drop_placeholders(&target.place, 0);
@@ -72,12 +72,8 @@ impl Promotion {
         };
         let access = attachment.map_or(scratch.access, |attachment| attachment.access);
         let author = scratch.opener.author(access.uid);
-        let target = target.clone();
-        let draft = match attachment {
-            Some(attachment) => Draft::committed(target, author, attachment.id, access, sent),
-            None => Draft::quarantined(target, author, access, sent),
-        };
         let over = attachment.map(|attachment| attachment.id);
+        let draft = Draft::promoted(target.clone(), author, access, over, sent);
         let open = self.drafts.add(draft, over, scratch.opener.clone());
         open.hide();
         open.hold(Some(&scratch.opener));

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::library::blob_files::damage::unreadable;
+use crate::library::blob_files::unreadable;
 use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
-use crate::library::limit::room::Room;
+use crate::library::limit::enforcement::Room;
 use crate::library::lookup::target::Target;
 use crate::library::{self, Library};
 use crate::tree::error::{Error, Result};
@@ -304,7 +304,7 @@ impl Writers {
     /// The number of drafts with bytes that nobody has judged, those that are being fetched among them.
     pub fn busy(&self) -> usize {
         let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
-        dirty + self.library.downloads.list().len()
+        dirty + self.library.urls.downloads.list().len()
     }
 
     /// Gives up what is open after the kernel is gone: bytes that nobody has judged go to the quarantine.

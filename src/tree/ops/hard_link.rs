@@ -47,7 +47,7 @@ impl Tree {
         check_owner(&record, who)?;
         self.open.admission.check_items(who, &target.into(), &target.written)?;
         let author = self.open.processes.author(who);
-        let published = self.library.scratch_publisher.copy(&record, target, author)?;
+        let published = self.library.publisher.copy_scratch(&record, target, author)?;
         self.open.drafts.drop_placeholders(&target.place, 0);
         let displaced = published.displaced.as_ref().map(|lost| Displaced::by_name(lost, None));
         let (place, id) = (&target.place, published.attachment.id);

@@ -31,7 +31,7 @@ pub const PARTS: [Parts; 3] = [
     ]),
     ("library", &[
         "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
-        "names", "draft", "read", "json", "arrive", "wiring", "mod",
+        "names", "draft", "read", "json", "arrive", "mod",
     ]),
     ("tree", &[
         "bounded", "activity", "node", "request", "kernel", "show", "open", "view", "ops", "mod",

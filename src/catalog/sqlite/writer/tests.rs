@@ -18,7 +18,7 @@ fn writer(folder: &tempfile::TempDir) -> Writer {
     let db = Connection::open(folder.path().join("db")).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER UNIQUE, text TEXT)")
         .unwrap();
-    Writer { span: Duration::MAX, ..Writer::new(Db(db), Fence::default()) }
+    Writer { span: Duration::MAX, ..Writer::new(Db(db), Fence::default(), None) }
 }
 
 fn put(db: &Db, n: i64) -> Result<i64, Error> {

@@ -51,7 +51,7 @@ impl Status {
         };
         let stores: Map<_, _> =
             self.library.store_names.statuses()?.into_iter().map(store).collect();
-        let downloads: Vec<_> = self.library.downloads.list().iter().map(shown).collect();
+        let downloads: Vec<_> = self.library.urls.downloads.list().iter().map(shown).collect();
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "started": self.show.started().as_rfc3339(),
