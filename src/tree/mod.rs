@@ -25,6 +25,6 @@ pub mod view;
 pub use crate::tree::error::{Error, Result};
 pub use crate::tree::node::Ino;
 pub use crate::tree::node::places::Scope;
-pub use crate::tree::open::opened::Fh;
+pub use crate::tree::open::handles::Fh;
 pub use crate::tree::ops::Tree;
 pub use crate::tree::request::Caller;

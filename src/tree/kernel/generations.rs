@@ -1,5 +1,5 @@
-//! Generations of directories that are there again after their `rmdir`: collections and directories of variants. The kernel's
-//! inode of a removed directory stays dead for as long as somebody is in it; with a new generation the kernel makes a new one.
+//! Generations of directories that exist again after their `rmdir`: collections and directories of variants. The kernel's inode
+//! of a removed directory stays dead for as long as a process has it open; with a new generation the kernel makes a new one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,34 +8,26 @@ use parking_lot::RwLock;
 use crate::tree::bounded::BoundedMap;
 use crate::tree::node::Ino;
 
-/// Directories that are remembered. When there are more, all begin another generation.
+/// The most directories whose generation is kept. Beyond that, all begin another generation.
 const MAX: usize = 65_536;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Generations {
     /// Whether any directory was ever removed: until then a lookup takes no lock.
     any: AtomicBool,
-    /// Guards the generations that are remembered. Never held across I/O.
+    /// Guards the generations. Never held across I/O.
     known: RwLock<Known>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
     last: u64,
     /// The generation of every directory that is not in the map.
     base: u64,
-    of: BoundedMap<Ino, u64>,
-}
-
-impl Default for Generations {
-    fn default() -> Self {
-        let known = Known { last: 0, base: 0, of: BoundedMap::ageless(MAX) };
-        Self { any: AtomicBool::new(false), known: RwLock::new(known) }
-    }
+    of: BoundedMap<Ino, u64, MAX>,
 }
 
 impl Generations {
-    /// The generation of a directory now.
     pub fn of(&self, ino: Ino) -> u64 {
         if !self.any.load(Ordering::Acquire) {
             return 0;
@@ -58,7 +50,7 @@ impl Generations {
         self.any.store(true, Ordering::Release);
     }
 
-    /// Forgets a directory whose number is never given out again.
+    /// Forgets a directory whose inode number is never used again.
     pub(super) fn forget(&self, ino: Ino) {
         if self.any.load(Ordering::Acquire) {
             self.known.write().of.remove(&ino);

@@ -1,7 +1,6 @@
-//! The identity of a node in the lower 56 bits of its number: one id, or two of which one has few values.
+//! The identity of a node in the lower 56 bits of its number: one id, or a wide and a narrow one.
 
-use crate::tree::node::edition::Edition;
-use crate::tree::node::mark::Mark;
+use crate::tree::node::mark::{Edition, Mark};
 use words::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use words::day::Day;
 use words::refusal::RefusalId;
@@ -10,7 +9,7 @@ use words::refusal::RefusalId;
 pub const KIND_SHIFT: u32 = 56;
 pub const MASK: u64 = (1 << KIND_SHIFT) - 1;
 
-/// Of two ids the one with few values stands above this many bits: 2^40 rows and attachments, 2^16 tables, fields and marks.
+/// The narrow one of two ids stands above this many bits: 2^40 rows and attachments, 2^16 tables, fields and marks.
 const LOWER_BITS: u32 = 40;
 const LOWER_MASK: u64 = (1 << LOWER_BITS) - 1;
 
@@ -22,7 +21,7 @@ pub const SAMPLES: [u64; 2] = [1, 0xffff << LOWER_BITS | 1 << (LOWER_BITS - 1) |
 pub trait Identity: Sized {
     fn bits(self) -> u64;
 
-    /// `None` where this program gives out no such bits.
+    /// `None` for bits of no node.
     fn from_bits(bits: u64) -> Option<Self>;
 }
 

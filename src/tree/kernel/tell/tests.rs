@@ -9,7 +9,7 @@ use crate::fence::Fence;
 use crate::library::Parts;
 use crate::library::home::Home;
 use crate::library::home::settings::Settings;
-use crate::tree::node::directory::Directory;
+use crate::tree::node::meaning::Directory;
 use crate::tree::node::places::Scope;
 use crate::{blob, catalog};
 use words::access::Policy;
@@ -182,14 +182,14 @@ impl World {
             Change::Moved { id, from: place, to: place, displaced: by_handle() },
             Change::Detached { place, lost: &link.attachment },
             Change::Alias { link, field: &field, asked: &name("doc.bin") },
-            Change::ByOriginal { link },
+            Change::ByOriginal(link),
             Change::Amended { id, side: Side::Models },
             Change::Amended { id, side: Side::Originals },
             Change::Patched { row, detached, changed },
-            Change::Names { row: row.id },
+            Change::Names(row.id),
             Change::Unstored { folder: folder(), by: Maker::Daemon },
             Change::Unstored { folder: folder(), by: Maker::Kernel },
-            Change::Scratch { directory },
+            Change::Scratch(directory),
             Change::RowAmended { row, amendment, links: changed, asked },
             Change::RowRenamed { table, row: row.id, from, to },
             Change::RowRemoved { table, row: row.id },
