@@ -31,7 +31,7 @@ impl<K, V, const LIMIT: usize, const SECS: u64> Default for BoundedMap<K, V, LIM
 }
 
 impl<K, V, const LIMIT: usize, const SECS: u64> BoundedMap<K, V, LIMIT, SECS> {
-    /// Keeps each value for a span that is not known before.
+    /// Keeps each value for a span that is known at run time only.
     pub fn lasting(span: Duration) -> Self {
         Self { span, entries: HashMap::new(), order: BTreeMap::new(), last: 0 }
     }

@@ -1,10 +1,10 @@
-//! The tree: the filesystem that a program sees, without FUSE. It asks `library` for every byte and every fact.
+//! The tree: the filesystem that a program sees, without FUSE. All bytes and records are the `library`'s.
 //!
-//! A node's inode number says what it is and, where the catalogue counts it, which one: numbers are stable over restarts, and the
-//! tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles, open drafts with
-//! their owners, and for the time of one `open` the redirection of a writer to its draft.
+//! An inode number contains the kind and the identity of its node: it is stable over restarts, and needs no table of the inodes
+//! that the kernel knows. The tree keeps in memory open handles, open drafts with their owners, and for the time of one `open`
+//! the redirection of a writer to its draft.
 
-/// Builds a part from the parts that it names, in variables of the same names, and its own state.
+/// Builds a part of the variables with the names of its fields; after the `;`, of its own state.
 macro_rules! part {
     ($type:ident: $($part:ident),* $(; $own:ident: $value:expr)?) => {
         std::sync::Arc::new($type { $($part: $part.to_owned(),)* $($own: $value)? })

@@ -14,7 +14,7 @@ use words::timestamp::Timestamp;
 /// One kind of change. [`Knowledge::tell`](super::tell::Knowledge::tell) decides what the kernel must forget of each.
 #[derive(Debug)]
 pub enum Change<'a> {
-    /// A file was attached at a place. If it displaced nothing, the same bytes were there already and have new times.
+    /// A file was attached at a place. If it displaced nothing, the slot was free, or had the same bytes and has new times.
     Attached {
         place: &'a Place,
         id: AttachmentId,

@@ -1,6 +1,6 @@
-//! Times of change that the catalogue does not know: of directories with first drafts, placeholders or links that wait, of
-//! tables, and of directories of variants. The kernel keeps a listing for as long as the directory's time of change stays the
-//! same, so the time must move with every name that comes or goes.
+//! Times of change that are not in the catalogue: of directories with first drafts, placeholders or links that wait, of tables,
+//! and of directories of variants. The kernel keeps a listing for as long as the directory's time of change stays the same, so
+//! the time must change with every name that is added or removed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ struct Known {
 }
 
 impl RowTimes {
-    /// The names in a directory changed.
+    /// Notes that names in a directory changed.
     pub(super) fn note(&self, Folder { row, field }: Folder, now: Timestamp) {
         let mut known = self.known.lock();
         let of = known.of.remove(&row);
@@ -123,8 +123,8 @@ impl TableTimes {
     }
 }
 
-/// The directories of variants that were listed since a variant last came or went. Equal pictures share their variants, so that
-/// many directories may list the same one: the time of change of all of them moves at once.
+/// The directories of variants that were listed since a variant was last rendered or removed. Equal pictures share their
+/// variants, so that many directories may list the same one: all of them show the same new time of change.
 #[derive(Debug, Default)]
 pub struct VariantDirectories {
     /// Guards the directories and their time. Never held across I/O.

@@ -21,7 +21,7 @@ use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// The longest that a reply waits for the kernel to forget a name, while the kernel or a render has its directory locked.
+/// The longest wait of a reply for the kernel to forget a name, while the kernel or a render has the directory locked.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The connection to the kernel, and the times and generations that directories show so that the kernel asks again.
@@ -32,7 +32,7 @@ pub struct Knowledge {
     kernel: OnceLock<Box<dyn Kernel>>,
     /// The number of invalidations.
     changes: AtomicU64,
-    /// Entry by directories, changed by [`Knowledge::tell`] alone.
+    /// Times and generations of directories. [`Knowledge::tell`] alone changes them.
     pub rows: RowTimes,
     pub tables: TableTimes,
     pub variants: VariantDirectories,

@@ -34,7 +34,7 @@ impl Mark {
         Self::from_number(((folded ^ (folded >> 16)) & 0xffff).max(1))
     }
 
-    /// Whether an inode with this mark may be that of a name.
+    /// Whether an inode with this mark may stand for the name of a place.
     pub fn is_of(self, place: &Place) -> bool {
         self == Self::SOLE || self == Self::of(place)
     }

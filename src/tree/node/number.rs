@@ -68,55 +68,35 @@ fn pair(upper: impl Narrow, lower: impl Id) -> u64 {
     ((upper.number() << LOWER_BITS) | (lower.number() & LOWER_MASK)) & MASK
 }
 
+/// Implements [`Id`] by a line for each type: its number, and the id of a number.
 macro_rules! ids {
-    ($($type:ident)*) => {
+    ($($type:ident: $number:expr, $made:expr;)*) => {
         $(impl Id for $type {
             fn number(self) -> u64 {
-                self.0
+                let number: fn(Self) -> u64 = $number;
+                number(self)
             }
 
             fn from_number(number: u64) -> Option<Self> {
-                Some(Self(number))
+                let made: fn(u64) -> Option<Self> = $made;
+                made(number)
             }
         })*
     };
 }
-ids! { AttachmentId FieldId RowId ScratchId TableId VariantId }
-
-impl Id for u64 {
-    fn number(self) -> u64 {
-        self
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        Some(number)
-    }
+ids! {
+    u64: |id| id, Some;
+    AttachmentId: |id| id.0, |number| Some(Self(number));
+    Day: |day| day.0.into(), |number| u32::try_from(number).ok().map(Self);
+    Edition: Self::number, |number| Some(Self::from_number(number));
+    FieldId: |id| id.0, |number| Some(Self(number));
+    Mark: Self::number, |number| Some(Self::from_number(number));
+    RefusalId: Self::number, |number| Some(Self::from_number(number));
+    RowId: |id| id.0, |number| Some(Self(number));
+    ScratchId: |id| id.0, |number| Some(Self(number));
+    TableId: |id| id.0, |number| Some(Self(number));
+    VariantId: |id| id.0, |number| Some(Self(number));
 }
-
-impl Id for Day {
-    fn number(self) -> u64 {
-        self.0.into()
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        u32::try_from(number).ok().map(Self)
-    }
-}
-
-macro_rules! numbered {
-    ($($type:ident)*) => {
-        $(impl Id for $type {
-            fn number(self) -> u64 {
-                Self::number(self)
-            }
-
-            fn from_number(number: u64) -> Option<Self> {
-                Some(Self::from_number(number))
-            }
-        })*
-    };
-}
-numbered! { Edition Mark RefusalId }
 
 impl Narrow for Edition {}
 impl Narrow for FieldId {}

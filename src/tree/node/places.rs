@@ -111,8 +111,8 @@ impl Places {
         if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
     }
 
-    /// The names that an inode may be of. More than one only if the attachment got others since the kernel learnt of the inode,
-    /// or two names have the same mark.
+    /// The names that an inode may stand for: one, unless the attachment got others after the kernel learnt of the inode, or two
+    /// names have the same mark.
     pub fn names_of(&self, node: Node) -> Result<Vec<Place>> {
         let (id, mark) = match node {
             Node::Attachment(id, mark)

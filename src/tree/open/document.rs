@@ -35,7 +35,7 @@ impl Documents {
     }
 }
 
-/// The bytes that one document counts for, given back when it is dropped.
+/// The share of one document in the limit of all, given back when it is dropped.
 #[derive(Debug)]
 struct Room {
     together: Arc<AtomicUsize>,

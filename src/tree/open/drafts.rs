@@ -8,6 +8,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::library::draft::Draft;
+use crate::tree::error::{Error, Result};
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Owner;
 use words::attachment::{AttachmentId, RowId};
@@ -53,8 +54,9 @@ impl Drafts {
         open
     }
 
-    pub fn find(&self, id: u64) -> Option<Arc<OpenDraft>> {
-        self.index.lock().by_id.get(&id).cloned()
+    /// Errors: [`Error::Stale`] if the draft has ended.
+    pub fn find(&self, id: u64) -> Result<Arc<OpenDraft>> {
+        self.index.lock().by_id.get(&id).cloned().ok_or(Error::Stale)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -84,19 +84,19 @@ impl OpenDraft {
         self.hold.lock().hidden = true;
     }
 
-    /// Its bytes were committed: the attachment has the name.
+    /// Hides the draft, whose bytes were committed: the attachment has the name.
     pub fn commit(&self) {
         let mut hold = self.hold.lock();
         (hold.hidden, hold.unlinked) = (true, false);
     }
 
-    /// Another process removed its name.
+    /// Hides the draft, whose name another process removed.
     pub fn unlink(&self) {
         let mut hold = self.hold.lock();
         (hold.hidden, hold.unlinked) = (true, true);
     }
 
-    /// Gives a placeholder to a process that is about to write to it. False if it is no placeholder, or no longer.
+    /// Gives a placeholder to a process that is about to write to it. Returns false if it is none.
     pub fn claim(&self, opener: &Owner) -> bool {
         let mut hold = self.hold.lock();
         if hold.resting.take().is_none() {

@@ -12,7 +12,7 @@ use words::place::Folder;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// How long a link waits.
+/// How long a link waits. Then it is forgotten.
 const WAITING_SECS: u64 = 60;
 /// The most links that wait. Another one is refused with `TooBusy`.
 const MAX_WAITING: usize = 4_096;

@@ -53,7 +53,7 @@ struct Answer {
 pub enum Seeks {
     /// The inode that the path leads to now.
     Successor,
-    /// Its own draft of the slot that the path leads to.
+    /// The thread's own draft of the slot that the path leads to.
     Draft,
     /// The inode of the name that the path uses.
     Name,
@@ -72,7 +72,7 @@ pub enum Step {
 }
 
 impl Redirects {
-    /// An operation of this thread on `ino` needs another inode.
+    /// Redirects a thread whose operation on `ino` needs another inode. Returns the answer to the operation.
     pub fn begin(&self, thread: u32, ino: Ino, seeks: Seeks) -> Step {
         let mut by_thread = self.by_thread.lock();
         by_thread.expire(Instant::now());

@@ -73,8 +73,8 @@ impl Writers {
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
         let place = &spot.place;
-        // The attachment's name leads to no blank draft that was begun under an alias: its handle may be closed already (touch),
-        // and only the release be outstanding.
+        // A blank draft was begun under an alias, and may be closed already (touch), with its release outstanding: the
+        // attachment's name must not lead to it.
         let leads_there = |own: &Arc<OpenDraft>| link.is_none() || !own.draft.is_blank();
         if let Some(own) = self.own(who, place).into_iter().find(leads_there) {
             own.await_open();
@@ -281,11 +281,10 @@ impl Writers {
 
     /// `truncate` by a path on this side: a draft of its own, judged and committed before it returns.
     pub fn truncate(&self, who: Caller, side: Side, place: &Place, length: u64) -> Result<()> {
-        let field = self.places.field_at(place)?;
+        let target = self.library.lookup.target_of(place.clone())?.ok_or(Error::NotFound)?;
         let link = self.library.lookup.link(place)?.ok_or(Error::Stale)?;
+        let target = Target { written: link.written.clone(), ..target };
         let attachment = side.show(link.clone()).attachment;
-        let spot = Spot { place: place.clone(), field };
-        let target = self.places.target(&spot, &link.written)?;
         let author = self.processes.author(who);
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
         draft.truncate(&self.library.drafts, length)?;

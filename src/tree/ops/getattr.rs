@@ -27,8 +27,8 @@ impl Tree {
             Node::Variant(id) => return self.stat_variant(id),
             Node::Draft(id) => {
                 let found = self.open.drafts.find(id);
-                let open = found.or_else(|| self.open.handles.open_nothing(id));
-                return open.ok_or(Error::Stale)?.shown(&self.library);
+                let nothing = |stale| self.open.handles.open_nothing(id).ok_or(stale);
+                return found.or_else(nothing)?.shown(&self.library);
             }
             Node::Row(_, id)
             | Node::OriginalRow(_, id)

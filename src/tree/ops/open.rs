@@ -103,7 +103,7 @@ impl Tree {
 
     /// Opens a draft by its own inode.
     fn open_draft(&self, who: Caller, id: u64, flags: OpenFlags) -> Result<Opened> {
-        let Some(open) = self.open.drafts.find(id) else {
+        let Ok(open) = self.open.drafts.find(id) else {
             let seeks = if flags.changes() { Seeks::Draft } else { Seeks::Successor };
             self.open.redirects.begin(who.tid, Node::Draft(id).ino(), seeks);
             return Err(Error::Stale);
@@ -126,7 +126,7 @@ impl Tree {
 
     /// Opens the draft of another process to read. Only its writer may read a byte that has not passed the rules.
     fn open_others_draft(&self, who: Caller, open: &Arc<OpenDraft>) -> Result<Opened> {
-        // The path leads to an attachment, maybe since a moment ago.
+        // The path leads to an attachment now.
         if self.library.lookup.link(open.place())?.is_some() {
             self.open.redirects.begin(who.tid, Node::Draft(open.id).ino(), Seeks::Successor);
             return Err(Error::Stale);
@@ -153,10 +153,9 @@ impl Tree {
 
     /// The slot of an inode without a path.
     fn place_of(&self, node: Node) -> Result<Place> {
-        let place = match node {
-            Node::Draft(id) => self.open.drafts.find(id).map(|open| open.place().clone()),
-            _ => self.places.name_of(node)?,
-        };
-        place.ok_or(Error::Stale)
+        match node {
+            Node::Draft(id) => Ok(self.open.drafts.find(id)?.place().clone()),
+            _ => self.places.name_of(node)?.ok_or(Error::Stale),
+        }
     }
 }

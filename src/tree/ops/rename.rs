@@ -97,7 +97,7 @@ impl Tree {
         }
     }
 
-    /// `by_original`: a side that was asked about was `/originals`.
+    /// `by_original`: the old or the new name is in `/originals`.
     fn rename_row(
         &self,
         table: TableId,

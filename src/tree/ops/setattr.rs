@@ -131,7 +131,7 @@ impl Tree {
     }
 
     fn set_draft(&self, who: Caller, id: u64, change: SetAttr) -> Result<Entry> {
-        let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
+        let open = self.open.drafts.find(id)?;
         if let Some(size) = change.size {
             // No process but its writer may change a draft that is being written.
             if open.has_handles() && !open.belongs_to(self.open.processes.group(who.tid)) {

@@ -38,7 +38,7 @@ impl Tree {
                 self.attribute_of(&retired.attachment, name)?
             }
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
+                let open = self.open.drafts.find(id)?;
                 match name {
                     REFUSAL => self.refusal_at(open.place()),
                     _ => open.draft.attribute(&self.library.attributes, name)?,
@@ -59,8 +59,7 @@ impl Tree {
         let names = match Node::at(ino)?.as_model() {
             Node::Attachment(id, _) | Node::Trashed(id) => self.library.attributes.names(id)?,
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute_names(&self.library.attributes)?
+                self.open.drafts.find(id)?.draft.attribute_names(&self.library.attributes)?
             }
             Node::Scratch(id) => {
                 let names = xattr::names(&self.open.scratch.file(id)?).into_iter();
@@ -110,8 +109,8 @@ impl Tree {
                 Ok(self.library.attributes.set(id, name, value, author, meant)?)
             }
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(open.draft.set_attribute(&self.library.attributes, name, value)?)
+                let draft = &self.open.drafts.find(id)?.draft;
+                Ok(draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.open.scratch.set_attribute(id, name, value, author),
             Node::Row(..)
@@ -128,8 +127,8 @@ impl Tree {
         Ok(match Node::at(ino)?.as_model() {
             Node::Attachment(id, _) => self.library.attributes.find(id, name)?.is_some(),
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute(&self.library.attributes, name)?.is_some()
+                let draft = &self.open.drafts.find(id)?.draft;
+                draft.attribute(&self.library.attributes, name)?.is_some()
             }
             Node::Scratch(id) => xattr::value(&self.open.scratch.file(id)?, name).is_some(),
             _ => false,

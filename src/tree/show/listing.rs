@@ -1,8 +1,8 @@
 //! Listings of directories: the kernel asks for one page after another, and names no handle.
 //!
-//! A child keeps its place whatever comes and goes around it, and reading goes on after the place of the last one: so several
-//! programs may read at once, and remove while they read. A listing that was made for the first page is kept for the next ones,
-//! which would otherwise ask for all of it again.
+//! A child keeps its place whatever is added or removed around it, and reading continues after the place of the last one: so
+//! several programs may read at once, and remove while they read. A listing that was made for the first page is kept for the next
+//! ones, which would otherwise need all of it again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub struct Listed {
     pub ino: Ino,
     pub kind: Kind,
     pub name: Arc<str>,
-    /// Its place, after which reading goes on.
+    /// The place of the entry: reading continues after it.
     pub next: u64,
     /// The answer to a lookup of the name, where that is known without another query.
     pub entry: Option<Entry>,
@@ -120,7 +120,7 @@ pub fn unknown(ino: Ino, kind: Kind) -> Attr {
     Attr { ino, kind, size: 0, links: 1, access, times: Times::all(Timestamp(0)) }
 }
 
-/// Entries of a directory in their order, from somewhere on.
+/// The entries of a directory, in their order, after some place.
 #[derive(Debug, Clone)]
 pub struct Page {
     entries: Arc<[Listed]>,

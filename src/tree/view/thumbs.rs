@@ -41,7 +41,7 @@ impl Thumbs {
             Node::ThumbRow(table, row) => self.lookup_field(table, row, name)?,
             Node::ThumbCollection(field, row) => self.directory(&self.item(field, row, name)?)?,
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
-                // Other names are refused without a query.
+                // A name of no variant is refused without a query.
                 let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
                 let attachment = self.attachment(parent, id)?;
                 let field = self.places.field_at(&self.open.paths.name(who, parent)?)?;

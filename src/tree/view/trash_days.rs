@@ -99,7 +99,7 @@ impl TrashDays {
         let Retired { attachment, .. } = &self.readable(who, id)?;
         let file = match self.library.blobs.open(attachment) {
             Ok(file) => file,
-            // Swept, or put back, since it was looked up.
+            // It was swept, or put back, after its lookup.
             Err(_) if self.library.trash.by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
@@ -169,7 +169,7 @@ impl TrashDays {
         self.hang(&retired, Restoring { target, collision, author, before })
     }
 
-    /// `ln` of a file in the trash, which leaves the trash with that.
+    /// `ln` of a file in the trash, which takes it out of the trash.
     pub fn restore_by_link(&self, who: Caller, id: AttachmentId, target: &Target) -> Result<()> {
         let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;

@@ -1,4 +1,4 @@
-//! Laws of what a listening kernel is told: something of each kind of change.
+//! Laws of [`Knowledge::tell`]: a connected kernel is told of each kind of change.
 
 use parking_lot::Mutex;
 use pipeline::Pipeline;
@@ -38,10 +38,10 @@ kinds! {
     RowByOriginal Table Variants Cleared
 }
 
-/// A kernel that writes down what it is told.
+/// A kernel that records its calls.
 #[derive(Clone, Default)]
 struct Listener {
-    /// Guards what was heard.
+    /// Guards the calls.
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -216,7 +216,7 @@ fn every_kind_of_change_has_the_kernel_forget_something() {
     assert_eq!(*seen.lock(), KINDS.iter().copied().collect(), "a sample of each kind");
 }
 
-/// The kernel answers a rename with the directory locked, and forgets a name under the same lock.
+/// The kernel keeps the directory locked for a rename, and forgets a name under the same lock.
 #[test]
 fn a_displaced_name_is_waited_for_unless_the_kernel_holds_its_directory() {
     let world = world();
