@@ -22,8 +22,8 @@ macro_rules! operations {
                 }
             }
 
-            /// Whether an answer without an errno acknowledges a change. `Open`, `Flush` and `Fsync` may do so too: the tree
-            /// checks the fence for those itself.
+            /// Whether success acknowledges a change. It may for `Open`, `Flush` and `Fsync` too, which check the fence
+            /// themselves.
             pub fn changes(self) -> bool {
                 match self {
                     $(Self::$operation => $changes,)*

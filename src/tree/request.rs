@@ -73,8 +73,7 @@ impl OpenFlags {
         self.mode != Mode::Read
     }
 
-    /// Whether the open may change the file: `O_TRUNC` does so in every mode, and the kernel asks for the permission to write
-    /// (open(2)).
+    /// Whether the open may change the file: `O_TRUNC` does so in every mode, and needs the permission to write (open(2)).
     pub fn changes(self) -> bool {
         self.writes() || self.truncate
     }

@@ -126,8 +126,7 @@ impl<'a> Displaced<'a> {
     }
 }
 
-/// Whether the kernel keeps the directory locked until the request is answered. It cannot forget a name before that: waiting
-/// would be in vain.
+/// Whether the kernel keeps the directory locked until the reply. Waiting for it to forget a name would be in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
     Held,

@@ -18,8 +18,7 @@ pub trait Kernel: Send + Sync {
     /// Invalidates the listing of a directory, and its attributes. Takes no such lock either.
     fn forget_listing(&self, ino: Ino);
 
-    /// Invalidates a name. The kernel may need the directory's lock for that: another thread tells it, and the caller waits for
-    /// `patience` at most.
+    /// Invalidates a name. The kernel may need the directory's lock for that: the caller waits for `patience` at most.
     fn forget_name(&self, parent: Ino, name: &Name, patience: Duration);
 
     fn delivery(&self) -> Delivery;

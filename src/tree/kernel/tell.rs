@@ -259,8 +259,7 @@ impl Knowledge {
         self.name(home, place.name(), Lock::Free);
     }
 
-    /// The attributes of a row and its collections, which are the same, and their listings; but not those of the inode that the
-    /// reply is for.
+    /// The attributes and listings of a row and its collections, except those of the inode that the reply is for.
     fn directories(&self, row: &RowRecord, except: Option<Ino>) {
         let Some(table) = self.library.lookup.table(row.table) else { return };
         for node in directories(table, row.id) {
@@ -278,8 +277,7 @@ impl Knowledge {
         self.ask(|kernel| kernel.forget_listing(node.ino()));
     }
 
-    /// The kernel takes the directory's lock to forget a name. If it holds that lock for this request, waiting would last the
-    /// whole patience.
+    /// The kernel needs the directory's lock to forget a name. If the request holds that, waiting would last the whole patience.
     fn name(&self, parent: Node, name: &Name, lock: Lock) {
         let patience = match lock {
             Lock::Held => Duration::ZERO,

@@ -8,8 +8,7 @@ use words::attachment::{Attachment, BlobKey};
 use words::link::Link;
 use words::place::Place;
 
-/// A 16-bit hash of one of an attachment's names, the same over restarts. If two names have the same mark, the kernel looks the
-/// path up again.
+/// A 16-bit hash of a name, the same over restarts. If two names have the same mark, the kernel looks the path up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark(u16);
 

@@ -1,5 +1,4 @@
-//! Directories that take files, and the meaning of a name in them: a file, a variant, a view or scratch (CONTRACT 1), whether it
-//! exists or not.
+//! Directories that take files, and the meaning of any name in them: a file, a variant, a view or scratch (CONTRACT 1).
 
 use std::sync::Arc;
 
@@ -271,8 +270,7 @@ pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
     })
 }
 
-/// The format of a variant whose name has no extension: that of the original, or JPEG if variants cannot be written in it. `None`
-/// if the original is no image.
+/// The format of a variant without an extension: the original's, or JPEG if that cannot be written. `None` if it is no image.
 pub fn preset_format(original: &Attachment) -> Option<Format> {
     let format = original.content.media_type.format()?;
     Some(if format.is_writable() { format } else { Format::Jpeg })

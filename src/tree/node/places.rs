@@ -38,8 +38,7 @@ pub enum Scope {
 pub struct Places {
     library: Arc<Library>,
     scope: Scope,
-    /// Guards the first name of each attachment that got a second: the inode that the kernel learnt before is that name's. Never
-    /// held across I/O.
+    /// Guards the first name of each attachment that got a second: its old inode stands for that. Never held across I/O.
     first_names: Mutex<BoundedMap<AttachmentId, Place, MAX, SPAN_SECS>>,
 }
 
@@ -111,8 +110,7 @@ impl Places {
         if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
     }
 
-    /// The names that an inode may stand for: one, unless the attachment got others after the kernel learnt of the inode, or two
-    /// names have the same mark.
+    /// The names that an inode may stand for: several if the attachment got others later, or if two have the same mark.
     pub fn names_of(&self, node: Node) -> Result<Vec<Place>> {
         let (id, mark) = match node {
             Node::Attachment(id, mark)
@@ -131,8 +129,7 @@ impl Places {
         Ok(places)
     }
 
-    /// The name of an inode, where the kernel will not look its path up again: none if it may be several, or the inode has lost
-    /// its name.
+    /// The name of an inode whose path the kernel will not look up again: none if it may be several, or is lost.
     pub fn name_of(&self, node: Node) -> Result<Option<Place>> {
         let mut places = self.names_of(node)?;
         if places.len() > 1 {

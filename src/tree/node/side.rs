@@ -1,5 +1,4 @@
-//! The two sides of an attachment: `/models` shows the stored bytes, `/originals` the bytes that were sent. One set of operations
-//! serves both.
+//! The two sides of an attachment: `/models` shows the stored bytes, `/originals` the bytes that were sent.
 
 use crate::library::lookup::table::Table;
 use crate::tree::node::Node;

@@ -65,8 +65,7 @@ impl Admission {
         Ok((held >= most).then(|| too_many(held, most)))
     }
 
-    /// Whether a collection may take a link: there is room, and the rules may accept the extension. `taken`: it replaces an item.
-    /// `from`: the place that it leaves.
+    /// Refuses a link that a collection cannot take. `taken`: it replaces an item. `from`: the place that it leaves.
     pub fn check_arrival(
         &self,
         who: Caller,

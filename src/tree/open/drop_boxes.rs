@@ -1,5 +1,4 @@
-//! Files in drop boxes that are not rows yet. A file is finished when it has not been written to for a while, and then becomes a
-//! row.
+//! Files in drop boxes. A file that has not been written to for a while is finished, and becomes a row.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -140,16 +140,11 @@ impl Handles {
         Fh(fh)
     }
 
-    /// Adds a handle on a blob of an attachment. `shown` has that blob: the attachment itself, or its face in `/originals`.
-    pub fn add_attachment(
-        &self,
-        attachment: &Attachment,
-        shown: &Attachment,
-        file: Arc<File>,
-    ) -> Opened {
-        hold(&self.attachments, attachment.id, attachment);
+    /// Adds a handle on the blob of `shown`, which is an attachment or its face in `/originals`. `held` is kept for `fstat`.
+    pub fn add_attachment(&self, held: &Attachment, shown: &Attachment, file: Arc<File>) -> Opened {
+        hold(&self.attachments, held.id, held);
         let stored = Stored { file, length: shown.content.length };
-        self.add_blob(shown.blob, Holds::Attachment(attachment.id), stored)
+        self.add_blob(shown.blob, Holds::Attachment(held.id), stored)
     }
 
     pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Opened {

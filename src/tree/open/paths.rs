@@ -70,8 +70,7 @@ impl Paths {
         }
     }
 
-    /// The attachment of an inode that a path has led to. If it has lost all names since, `ESTALE` makes the kernel look the path
-    /// up again, once.
+    /// The attachment of an inode. If it has lost all names, `ESTALE` makes the kernel look the path up again, once.
     pub fn living(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Attachment> {
         let found = self.library.lookup.attachment(id)?;
         let serves = found.as_ref().is_some_and(|attachment| attachment.links > 0)
@@ -79,8 +78,7 @@ impl Paths {
         found.filter(|_| serves).ok_or(Error::Stale)
     }
 
-    /// The attachment of an inode of `/originals`. Errors: [`Error::Stale`] if its original was sent anew since: the path is looked
-    /// up again.
+    /// The attachment of an inode of `/originals`. Errors: [`Error::Stale`] if its original was sent anew since.
     pub fn original(&self, who: Caller, id: AttachmentId, edition: Edition) -> Result<Attachment> {
         let found = self.living(who, Node::Original(id, edition), id)?;
         let same = self.is_edition(&Side::Originals.face(found.clone()), edition)?;

@@ -66,8 +66,7 @@ pub enum Step {
     LookAgain,
     /// The thread has looked up again: serve it on this inode, which was the right one then.
     Serve,
-    /// The thread will not look up again: serve it on this inode, with its draft by handle. With the slot of its lookup, if there
-    /// was one.
+    /// The thread will not look up again: serve it on this inode, with its draft by handle. Has the slot of its lookup, if any.
     Reopen(Option<Place>),
 }
 

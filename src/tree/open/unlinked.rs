@@ -36,8 +36,7 @@ pub struct Unlinked {
     pub(super) kernel: Arc<Knowledge>,
     pub(super) drafts: Arc<Drafts>,
     pub(super) processes: Processes,
-    /// Guards the attachments that were removed, with their names, by the place that they lost and the process that removed them.
-    /// Never held across I/O.
+    /// Guards the removed attachments, with their names, by the place and the process that removed it. Never held across I/O.
     pub(super) removed: Mutex<BoundedMap<(Place, u32), (AttachmentId, Name), MAX>>,
 }
 

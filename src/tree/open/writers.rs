@@ -63,8 +63,8 @@ pub struct Beginning {
 }
 
 impl Writers {
-    /// The caller's draft of a slot: the one that it has, or a new one that starts from the stored bytes. `link`: the slot's, as
-    /// the caller's side shows it.
+    /// The caller's draft of a slot, or a new one that starts from the stored bytes. `link`: the slot's, as the caller's side
+    /// shows it.
     pub fn draft_for(
         &self,
         who: Caller,
@@ -198,8 +198,7 @@ impl Writers {
         if judges { self.judge(open) } else { Ok(()) }
     }
 
-    /// Judges a draft now and tells the kernel of the commit. If it is not committed, the attachment that was unlinked for it is
-    /// put back before this returns.
+    /// Judges a draft now. If it is not committed, the attachment that was unlinked for it is put back before this returns.
     pub fn judge(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
         let verdict = open.draft.flush(&self.library.drafts);
@@ -234,8 +233,8 @@ impl Writers {
         self.relist(open, was_shown);
     }
 
-    /// An empty close is no verdict (CONTRACT 2.6). On a free slot it leaves a placeholder; on an attachment, the note that the
-    /// user emptied it.
+    /// An empty close is no verdict (CONTRACT 2.6). It leaves a placeholder on a free slot, and notes that an attachment was
+    /// emptied.
     fn end_empty(&self, open: &Arc<OpenDraft>) {
         match self.library.lookup.link(open.place()) {
             Ok(Some(link)) if open.draft.is_truncated() => {

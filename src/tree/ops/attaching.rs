@@ -30,8 +30,7 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Tree {
-    /// Attaches a scratch file by a rename. `before`: the link that is displaced, if the kernel may have its name cached
-    /// afterwards.
+    /// Attaches a scratch file by a rename. `before`: the displaced link, if the kernel may have its name cached afterwards.
     pub(super) fn promote(
         &self,
         who: Caller,
@@ -105,7 +104,7 @@ impl Tree {
         }
     }
 
-    /// Tells of a file that a rename or a link attached, and removes the placeholders of its slot.
+    /// Removes the placeholders of a slot that a rename or a link attached to, and tells the kernel.
     fn tell_attached(&self, place: &Place, id: AttachmentId, displaced: Option<Displaced<'_>>) {
         self.open.drafts.drop_placeholders(place, 0);
         self.kernel.tell(&Change::Attached { place, id, displaced });

@@ -18,8 +18,7 @@ const SMALL: u64 = 256 << 10;
 /// its maker cannot be killed (CONTRACT 8).
 const QUEUED: Duration = Duration::from_secs(5);
 
-/// The cost of an operation. `Trifle` is answered by the request's thread, `Small` too unless another `Small` one is running,
-/// `Large` by the publish pool.
+/// The cost of an operation. The request's thread runs a `Trifle`, and one `Small` at a time; the publish pool runs the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Waits for nothing.

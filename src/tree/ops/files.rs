@@ -205,8 +205,7 @@ impl Tree {
         if judges { self.judge_document(document, processes.author(who)) } else { Ok(()) }
     }
 
-    /// `fsync`: durable when it returns. A URL is durable once its file is attached: it is judged now. Other documents are judged
-    /// at their close.
+    /// `fsync`. A URL is durable once its file is attached: it is judged now. Other documents are judged at their close.
     pub(super) fn sync_document(&self, document: &Document) -> Result<()> {
         match &document.view {
             View::Url(writing) => self.judge_document(document, writing.author),

@@ -60,8 +60,7 @@ impl Tree {
         Self { library, activity, kernel, open, view, places, show, listings }
     }
 
-    /// Runs an operation. After the disk has failed, one that changes anything is refused; one that was running meanwhile is not
-    /// acknowledged.
+    /// Runs an operation. If the disk has failed before or meanwhile, one that changes anything is not acknowledged.
     pub fn behind_the_fence<T>(
         &self,
         operation: Operation,

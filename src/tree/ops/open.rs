@@ -42,8 +42,7 @@ impl Tree {
         }
     }
 
-    /// Opens an attachment to read. Unless its descriptor is cached this asks the catalogue for the key and the store for the
-    /// file.
+    /// Opens an attachment to read: by a cached descriptor, or by its key from the catalogue and its file from the store.
     fn open_attachment(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Opened> {
         if let Some(stored) = self.library.opener.attachment(id)? {
             self.open.redirects.end(who.tid);
@@ -86,8 +85,7 @@ impl Tree {
         Ok(drafts.any(|open| open.has_handles() && open.belongs_to(tgid)))
     }
 
-    /// Redirects an open of another inode to the caller's draft. Errors: [`Error::Stale`] if the kernel is to look the path up
-    /// again.
+    /// Redirects an open to the caller's draft. Errors: [`Error::Stale`] if the kernel is to look the path up again.
     fn open_redirected(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
         let side = Side::of(node);
         match self.open.redirects.begin(who.tid, node.ino(), Seeks::Draft) {

@@ -72,9 +72,13 @@ impl Tree {
         };
         match (from.as_model(), to.as_model()) {
             (Node::Table(table), Node::Table(other)) if table == other => {
-                let by_original =
-                    Side::of(from) == Side::Originals || Side::of(to) == Side::Originals;
-                self.rename_row(table, &name, &new_name, mode, by_original)
+                let row = self.move_row(table, &name, &new_name, mode)?;
+                if [from, to].map(Side::of).contains(&Side::Originals) {
+                    for name in [&name, &new_name] {
+                        self.kernel.tell(&Change::RowByOriginal { table, row, name });
+                    }
+                }
+                Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (source, goal) if takes_files(source) && takes_files(goal) => {
@@ -97,26 +101,14 @@ impl Tree {
         }
     }
 
-    /// `by_original`: the old or the new name is in `/originals`.
-    fn rename_row(
-        &self,
-        table: TableId,
-        from: &Name,
-        to: &Name,
-        mode: RenameMode,
-        by_original: bool,
-    ) -> Result<()> {
+    fn move_row(&self, table: TableId, from: &Name, to: &Name, mode: RenameMode) -> Result<RowId> {
         if !self.places.table(table)?.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
         let row = self.library.lookup.row(table, from)?.ok_or(Error::NotFound)?.id;
         self.library.rows.rename(row, to, mode.into())?;
         self.kernel.tell(&Change::RowRenamed { table, row, from, to });
-        if by_original {
-            self.kernel.tell(&Change::RowByOriginal { table, row, name: from });
-            self.kernel.tell(&Change::RowByOriginal { table, row, name: to });
-        }
-        Ok(())
+        Ok(row)
     }
 
     /// Tries again with a file of the quarantine.
@@ -239,8 +231,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Renames a link, as its side shows it, to a scratch name (editors' backups). Returns the scratch file, which is the
-    /// caller's.
+    /// Renames a link, as its side shows it, to scratch of the caller (editors' backups). Returns the scratch file.
     fn demote(&self, link: &Link, folder: &Folder, how: Renaming<'_>) -> Result<ScratchId> {
         let Renaming { who, to: End { name, .. }, mode } = how;
         self.open.admission.check_displaced(who, folder, name)?;

@@ -70,8 +70,7 @@ impl Tree {
         Ok(row)
     }
 
-    /// Sets the times of a table for as long as the daemon runs. Its owner and mode are fixed by the configuration: a change is
-    /// ignored.
+    /// Sets the times of a table until the daemon ends. The configuration fixes owner and mode: changes are ignored.
     fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Entry {
         if let Some(at) = amendment.modified {
             self.kernel.tell(&Change::Table { table, at });

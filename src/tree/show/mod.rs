@@ -54,8 +54,7 @@ impl Show {
         }
     }
 
-    /// The answer to a lookup of a row's directory or of a collection in it, on either side or in `/thumbs`. The kernel keeps
-    /// none of `/originals`.
+    /// The entry of a row or of a collection in it, on either side or in `/thumbs`. The kernel keeps none of `/originals`.
     pub fn row(&self, node: Node, row: &RowRecord) -> Entry {
         let attr = match node.as_model() {
             Node::Row(..) => {

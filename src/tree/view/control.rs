@@ -1,5 +1,4 @@
-//! `/.mediafs`: status, metrics, errors and the quarantine. A control file is a line in the table of nodes and one in
-//! [`Control::source`].
+//! `/.mediafs`. A control file is a line in the table of nodes and one in [`Control::source`].
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! Files that are fetched from a URL into a slot (CONTRACT 8). An attachment that the writer unlinked to make room is put back if
-//! the fetch fails.
+//! Files from URLs (CONTRACT 8). An attachment that was unlinked to make room is put back if the fetch fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

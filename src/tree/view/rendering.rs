@@ -108,8 +108,7 @@ impl Variants {
         Ok(())
     }
 
-    /// The rendered variants that this field allows. Equal pictures share their variants, so that other fields may have asked for
-    /// more.
+    /// The rendered variants that this field allows. Equal pictures share variants, which other fields may allow.
     pub fn rendered(&self, attachment: &Attachment, field: &Field) -> Result<Vec<VariantRecord>> {
         let mut rendered = self.library.variants.list(attachment.blob)?;
         let size = attachment.content.dimensions;

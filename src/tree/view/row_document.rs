@@ -38,8 +38,8 @@ impl RowDocuments {
         Ok(Attr::file(Node::RowJson(table, id), size, access, self.times(&row)?))
     }
 
-    /// The latest change of any attachment in the row. The row's own time changes with an editor's swap file: the editor would
-    /// warn that its file has changed.
+    /// The latest change of any attachment in the row. An editor's swap file would change the row's own time, and so alarm the
+    /// editor.
     fn times(&self, row: &RowRecord) -> Result<Times> {
         let links = self.library.lookup.links(row.id)?;
         let latest = links.iter().map(|link| link.attachment.times.changed).max();

@@ -25,6 +25,9 @@ use words::slot::Name;
 /// Rows that one query reads. The kernel's buffer takes some 170 entries with their attributes.
 const PAGE: usize = 512;
 
+/// Makes the node of a row: [`Node::Row`], [`Node::OriginalRow`] or [`Node::ThumbRow`].
+type MakeNode = fn(TableId, RowId) -> Node;
+
 pub struct Tables {
     pub(super) library: Arc<Library>,
     pub(super) places: Arc<Places>,
@@ -84,13 +87,7 @@ impl Tables {
         boxes.map(|it| (Node::DropBox(it.row), it.rule.name.as_str()))
     }
 
-    /// Looks a row up in a table; `node` makes the node of a row.
-    pub fn lookup_row(
-        &self,
-        table: TableId,
-        name: &Name,
-        node: fn(TableId, RowId) -> Node,
-    ) -> Result<Entry> {
+    pub fn lookup_row(&self, table: TableId, name: &Name, node: MakeNode) -> Result<Entry> {
         if !self.places.table(table)?.rule.allows(name) {
             return Err(Error::NotFound);
         }
@@ -98,13 +95,8 @@ impl Tables {
         Ok(self.show.row(node(table, row.id), &row))
     }
 
-    /// A page of a table: the rows above a number; `node` makes the node of a row.
-    pub fn list_rows(
-        &self,
-        table: TableId,
-        after: u64,
-        node: fn(TableId, RowId) -> Node,
-    ) -> Result<Vec<Listed>> {
+    /// A page of a table: the rows above a number.
+    pub fn list_rows(&self, table: TableId, after: u64, node: MakeNode) -> Result<Vec<Listed>> {
         let rows = self.library.lookup.rows(table, RowId(after), PAGE)?;
         let listed = |row: RowRecord| {
             let node = node(table, row.id);

@@ -80,8 +80,7 @@ impl Thumbs {
         Ok(self.show.variants(node, &attachment, &row))
     }
 
-    /// The attachment of a directory of variants. Errors: [`Error::Stale`] if it has no name, or its mode has changed so that
-    /// another node is due.
+    /// The attachment of a directory of variants. Errors: [`Error::Stale`] if it has no name, or its mode needs another node now.
     fn attachment(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
         let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let same = |found: &Attachment| {
@@ -152,8 +151,7 @@ impl Thumbs {
         self.variants.purge(original.blob, variant)
     }
 
-    /// `rmdir` below a table: succeeds if no rendered variant is left, so that `rm -r` does. The directory exists again at the
-    /// next lookup.
+    /// `rmdir` below a table: succeeds if no rendered variant is left. The directory exists again at the next lookup.
     pub fn remove(&self, parent: Node, name: &Name) -> Result<()> {
         match parent {
             Node::ThumbTable(table) => {
@@ -191,8 +189,7 @@ impl Thumbs {
     }
 }
 
-/// Whether the kernel may keep the names in a directory of variants. In a guarded one it may not: each lookup must check the
-/// permission.
+/// Whether the kernel may keep the names in a directory of variants. In a guarded one, each lookup checks the permission.
 fn keep(directory: Node) -> Keep {
     if matches!(directory, Node::ThumbField(..)) { Entry::lasting } else { Entry::fleeting }
 }

@@ -28,8 +28,7 @@ use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// A rename out of a day needs the permission to write to it, which everybody has. The sticky bit restricts it to the owner of
-/// the file and root.
+/// Everybody may write to a day, as a rename out of it needs. The sticky bit leaves that to the owner of the file and root.
 const DAY_MODE: u32 = 0o1777;
 
 /// An offset in a day has the nanoseconds since midnight (47 bits) above this many bits, which count the files that were detached

@@ -46,8 +46,7 @@ pub struct UrlLinks {
 }
 
 impl UrlLinks {
-    /// The target and owner of a new link. Errors: [`Error::NotPermitted`] for a target that is no URL, which would lead out of
-    /// the tree.
+    /// The target and owner of a new link. Errors: [`Error::NotPermitted`] for a target that is no URL.
     pub fn symlink_to(who: Caller, target: &[u8]) -> Result<Symlink> {
         let text = std::str::from_utf8(target).ok().filter(|_| Url::is_meant(target));
         let target = text.ok_or(Error::NotPermitted)?.to_owned();
@@ -62,7 +61,7 @@ impl UrlLinks {
         symlink: Symlink,
     ) -> Result<Linked> {
         match self.open.paths.meaning(parent, name)? {
-            Meaning::File(spot) => self.make_on_field(who, &spot, name, symlink),
+            Meaning::File(spot) => self.download(who, &spot, name, symlink),
             // A box receives files, and a link is none.
             Meaning::Scratch if matches!(parent.node, Node::DropBox(_)) => Err(Error::NotPermitted),
             Meaning::Scratch => self.make_scratch(&parent.folder(), name, symlink),
@@ -74,13 +73,7 @@ impl UrlLinks {
         }
     }
 
-    fn make_on_field(
-        &self,
-        who: Caller,
-        spot: &Spot,
-        name: &Name,
-        symlink: Symlink,
-    ) -> Result<Linked> {
+    fn download(&self, who: Caller, spot: &Spot, name: &Name, symlink: Symlink) -> Result<Linked> {
         self.open.admission.check_extension(who, spot, name)?;
         if self.library.lookup.link(&spot.place)?.is_some() {
             return Err(Error::Exists);
@@ -124,8 +117,7 @@ impl UrlLinks {
         Ok(attr(link.id, &link.symlink, link.made))
     }
 
-    /// Renames a link that waits, which its maker alone may do. On a field it attaches the file of its URL, and replaces the
-    /// attachment there only then.
+    /// Renames a link that waits, which its maker alone may do. On a field it attaches the file of its URL.
     pub fn rename(
         &self,
         who: Caller,
