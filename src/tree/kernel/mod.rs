@@ -2,7 +2,6 @@
 
 pub mod change;
 pub mod change_times;
-pub mod generations;
 pub mod tell;
 
 use std::time::Duration;

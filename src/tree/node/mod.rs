@@ -200,6 +200,20 @@ impl Node {
         self.properties().kind == Kind::Directory
     }
 
+    /// The error of a change that the node cannot take.
+    pub fn refusal(self) -> Error {
+        match self.as_model() {
+            Self::Root
+            | Self::Models
+            | Self::Table(_)
+            | Self::Row(..)
+            | Self::Collection(..)
+            | Self::Drop
+            | Self::DropBox(_) => Error::NotPermitted,
+            _ => Error::ReadOnly,
+        }
+    }
+
     /// The directory of an attachment's variants, for one of its names.
     pub fn thumbs_of(attachment: &Attachment, mark: Mark) -> Self {
         let (id, mode) = (attachment.id, attachment.access.mode);

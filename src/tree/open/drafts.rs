@@ -119,10 +119,6 @@ impl Drafts {
         self.of(place).into_iter().find(|open| open.is_shown())
     }
 
-    pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
-        self.found(place).into_iter().find(|open| open.belongs_to(tgid))
-    }
-
     pub fn of_row(&self, row: RowId) -> Vec<Arc<OpenDraft>> {
         let mut all = self.all();
         all.retain(|open| open.place().row == row);

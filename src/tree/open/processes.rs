@@ -46,7 +46,7 @@ impl Processes {
         match (self, tid) {
             (_, 0) => None,
             (Self::Simulated, tid) => Some(tid),
-            (Self::Kernel, tid) => thread_group(tid),
+            (Self::Kernel, tid) => leader(tid).map(|it| it.tgid).or_else(|| written_group(tid)),
         }
     }
 
@@ -124,10 +124,6 @@ impl Process {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         matches!(poll(&mut fds, Some(&at_once)), Ok(ready) if ready > 0)
     }
-}
-
-fn thread_group(tid: u32) -> Option<u32> {
-    leader(tid).map(|process| process.tgid).or_else(|| written_group(tid))
 }
 
 /// The process of a thread, if the thread is its leader. The kernel gives no pidfd for other threads (`pidfd_open(2)`), and

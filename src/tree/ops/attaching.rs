@@ -163,9 +163,9 @@ impl Tree {
             _ => return Err(Error::NotFound),
         };
         let parent = Directory::of(&self.library, node).ok_or(Error::NotFound)?;
-        match self.open.paths.goal(&parent, name)? {
-            Goal::File(spot) => Ok((self.places.target(&spot, &written)?, row)),
-            Goal::Scratch(_) | Goal::Url(_) | Goal::Json(_) => Err(Error::NotFound),
-        }
+        let Goal::File(spot) = self.open.paths.goal(&parent, name)? else {
+            return Err(Error::NotFound);
+        };
+        Ok((self.places.target(&spot, &written)?, row))
     }
 }

@@ -6,7 +6,6 @@ use crate::tree::error::Error;
 use crate::tree::node::meaning::{self, Meaning};
 use crate::tree::open::document::View;
 use crate::tree::open::handles::{Fh, Handle};
-use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::ops::Tree;
 use crate::tree::request::{NameIn, made, sought};
 use words::rule::Kind;
@@ -43,7 +42,10 @@ impl Tree {
             return if document.is_dirty() { Work::Download { patience } } else { Work::Trifle };
         }
         match handle.draft() {
-            Some(open) if open.draft.is_dirty() => judging(open),
+            Some(open) if open.draft.is_dirty() => {
+                let image = open.draft.target().field.rules.kind == Kind::Image;
+                if image || open.draft.size() > SMALL { Work::Large } else { Work::Small }
+            }
             _ => Work::Trifle,
         }
     }
@@ -78,9 +80,4 @@ impl Tree {
     pub fn link_work(&self) -> Work {
         Work::Download { patience: QUEUED }
     }
-}
-
-fn judging(open: &OpenDraft) -> Work {
-    let image = open.draft.target().field.rules.kind == Kind::Image;
-    if image || open.draft.size() > SMALL { Work::Large } else { Work::Small }
 }

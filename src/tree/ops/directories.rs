@@ -25,15 +25,7 @@ impl Tree {
             Node::Table(table) => table,
             // A collection exists already; other directories cannot be made in a row.
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
-            Node::Root
-            | Node::Models
-            | Node::Drop
-            | Node::Row(..)
-            | Node::Collection(..)
-            | Node::DropBox(_) => {
-                return Err(Error::NotPermitted);
-            }
-            _ => return Err(Error::ReadOnly),
+            other => return Err(other.refusal()),
         };
         if !self.places.table(table)?.rule.allows(&name) {
             self.note_bad_id(who, table, &name)?;

@@ -100,11 +100,10 @@ impl Tree {
     /// The owner of a draft discards its draft and nothing else; any other process detaches the attachment (CONTRACT 2.12).
     fn unlink_file(&self, who: Caller, side: Side, spot: &Spot, name: &Name) -> Result<()> {
         let Spot { place, field } = spot;
-        let tgid = self.open.processes.group(who.tid);
-        if let Some(own) = self.open.drafts.owned(place, tgid)
+        if let Some(own) = self.open.writers.own(who, place).first()
             && !own.is_placeholder()
         {
-            self.open.writers.take_back(&own);
+            self.open.writers.take_back(own);
             return Ok(());
         }
         let leads =

@@ -118,13 +118,11 @@ impl Tree {
         if kept.name != name.as_str() {
             return Err(Error::NotPermitted);
         }
-        match self.open.paths.goal(&to.parent, to.name)? {
-            Goal::File(spot) => {
-                let target = self.places.target(&spot, to.name)?;
-                self.retry_onto(who, id, &target, to.parent.side(), mode)
-            }
-            Goal::Scratch(_) | Goal::Url(_) | Goal::Json(_) => Err(Error::CrossDevice),
-        }
+        let Goal::File(spot) = self.open.paths.goal(&to.parent, to.name)? else {
+            return Err(Error::CrossDevice);
+        };
+        let target = self.places.target(&spot, to.name)?;
+        self.retry_onto(who, id, &target, to.parent.side(), mode)
     }
 
     /// Puts a file of the trash back.

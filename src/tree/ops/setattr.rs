@@ -33,7 +33,7 @@ impl Tree {
                 _ => Ok(Entry::fleeting(self.view.rows.stat(table, id)?)),
             },
             directory if change.size.is_none() => self.set_directory(directory, change.amendment),
-            other => Err(refusal(other)),
+            other => Err(other.refusal()),
         }
     }
 
@@ -55,7 +55,7 @@ impl Tree {
             Node::Table(id) | Node::OriginalTable(id) => Ok(self.amend_table(node, id, amendment)),
             // Accepted for tools that keep owners, modes and times, and ignored: they are fixed.
             Node::Root | Node::Models | Node::Drop => Ok(Entry::fleeting(self.show.fixed(node))),
-            other => Err(refusal(other)),
+            other => Err(other.refusal()),
         }
     }
 
@@ -144,19 +144,5 @@ impl Tree {
         }
         open.draft.amend(&self.library.attributes, change.amendment)?;
         open.shown(&self.library)
-    }
-}
-
-/// The error of a node whose attributes cannot be set.
-fn refusal(node: Node) -> Error {
-    match node.as_model() {
-        Node::Root
-        | Node::Models
-        | Node::Table(_)
-        | Node::Row(..)
-        | Node::Collection(..)
-        | Node::Drop
-        | Node::DropBox(_) => Error::NotPermitted,
-        _ => Error::ReadOnly,
     }
 }

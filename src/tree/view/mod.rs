@@ -58,7 +58,6 @@ impl Views {
     ) -> Self {
         let variants = part!(Variants: library, places, kernel, open);
         let fetching = part!(Fetching: library, kernel, open);
-        let numbers = UrlNumbers::default();
         let status = &part!(Status: library, kernel, show, open, activity);
         let quarantine = &part!(QuarantineEntries: library, show; removed: Mutex::default());
         Self {
@@ -66,7 +65,7 @@ impl Views {
             thumbs: part!(Thumbs: library, places, kernel, show, open, variants),
             trash: part!(TrashDays: library, kernel, show, open),
             rows: part!(RowDocuments: library, places, kernel, open),
-            url_files: part!(UrlFiles: library, places, open, fetching; numbers: numbers),
+            url_files: part!(UrlFiles: library, places, open, fetching; numbers: UrlNumbers::default()),
             url_links: part!(UrlLinks: library, places, kernel, open, fetching),
             control: part!(Control: library, show, open, status, quarantine),
             variants,
