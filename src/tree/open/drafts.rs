@@ -1,6 +1,7 @@
 //! The open drafts and placeholders, by number and by slot.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -29,15 +30,40 @@ struct Index {
     by_id: HashMap<u64, Arc<OpenDraft>>,
     /// The drafts of each place in the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
+    /// The number of drafts of each user, and of each table.
+    by_user: HashMap<u32, u64>,
+    by_table: HashMap<Name, u64>,
 }
 
 impl Index {
+    fn add(&mut self, open: &Arc<OpenDraft>) {
+        *self.by_user.entry(open.draft.author().uid).or_default() += 1;
+        *self.by_table.entry(open.draft.target().slot.row.table.clone()).or_default() += 1;
+        self.by_id.insert(open.id, Arc::clone(open));
+    }
+
+    fn remove(&mut self, open: &OpenDraft) {
+        if self.by_id.remove(&open.id).is_some() {
+            one_less(&mut self.by_user, &open.draft.author().uid);
+            one_less(&mut self.by_table, &open.draft.target().slot.row.table);
+        }
+    }
+
     fn part(&mut self, open: &OpenDraft) {
         if let Some(ids) = self.by_place.get_mut(open.place()) {
             ids.retain(|other| *other != open.id);
             if ids.is_empty() {
                 self.by_place.remove(open.place());
             }
+        }
+    }
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -49,7 +75,7 @@ impl Drafts {
         index.last += 1;
         let open = Arc::new(OpenDraft::new(index.last, draft, over, owner));
         index.by_place.entry(open.place().clone()).or_default().push(open.id);
-        index.by_id.insert(open.id, Arc::clone(&open));
+        index.add(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
         open
     }
@@ -70,10 +96,8 @@ impl Drafts {
     /// The number of drafts that a user has, and the number in a table.
     pub fn count(&self, user: u32, table: &Name) -> (u64, u64) {
         let index = self.index.lock();
-        let drafts = || index.by_id.values().map(|open| &open.draft);
-        let of_user = drafts().filter(|draft| draft.author().uid == user).count();
-        let in_table = drafts().filter(|draft| draft.target().slot.row.table == *table).count();
-        (of_user as u64, in_table as u64)
+        let of_user = index.by_user.get(&user).copied().unwrap_or(0);
+        (of_user, index.by_table.get(table).copied().unwrap_or(0))
     }
 
     /// The drafts of a slot, oldest first.
@@ -143,7 +167,7 @@ impl Drafts {
         let mut index = self.index.lock();
         let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
         let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
-        index.by_id.remove(&id);
+        index.remove(&open);
         index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }
