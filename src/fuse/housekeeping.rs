@@ -69,16 +69,16 @@ impl Housekeeper {
 
     /// Hands the finished files of drop boxes to the receivers. A file that finds their queue full waits for the next tick.
     fn receive(&self) {
-        for id in self.tree.arrivals() {
+        for id in self.tree.open.boxes.finished() {
             let (tree, lifecycle) = (Arc::clone(&self.tree), Arc::clone(&self.lifecycle));
             // The next start takes up what still waits at the end.
             let job = move || {
                 if !lifecycle.has_ended() {
-                    tree.receive(id);
+                    tree.open.boxes.receive(id);
                 }
             };
             if self.receivers.offer(Box::new(job)).is_err() {
-                self.tree.defer(id);
+                self.tree.open.boxes.defer(id);
             }
         }
     }
@@ -113,7 +113,7 @@ pub fn watch(
         pause = LOOK;
         if has_changed || again {
             let begun = Instant::now();
-            tree.changed_elsewhere();
+            tree.kernel.count_change();
             state.refresh(tree, notifier);
             // Four fifths of the time stay for requests, however much the kernel holds.
             pause = LOOK.max(begun.elapsed() * 4);

@@ -89,13 +89,13 @@ impl Mounted {
     /// Waits, after the unmount, up to `limit` until the open drafts are closed and judged, then sends the rest to the quarantine.
     pub fn drain(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
-        while self.tree.busy_drafts() > 0
+        while self.tree.open.writers.busy() > 0
             && Instant::now() < deadline
             && !self.lifecycle.has_ended()
         {
             self.lifecycle.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(DRAIN_STEP));
         }
-        self.tree.abandon_drafts();
+        self.tree.open.writers.abandon();
         if let Some((opens, reads)) = self.reading.as_ref().map(|state| state.counts()) {
             tracing::info!(opens, reads, "the mount has ended");
         }
@@ -130,15 +130,15 @@ impl Mounted {
         let adapter = Adapter::new(tree, Arc::clone(&backings), busy_poll(&device)?);
         let adapter = adapter.map_err(Error::Thread)?;
         let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        backings.probe(&session, fd::nameless(&self.tree.library().home.staging(), 0o600));
+        backings.probe(&session, fd::nameless(&self.tree.library.home.staging(), 0o600));
         log(&backings.delivery());
         let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
         let kernel = kernel.map_err(Error::Thread)?;
-        self.tree.connect(Box::new(kernel));
+        self.tree.kernel.connect(Box::new(kernel));
         let lifecycle = Arc::clone(&self.lifecycle);
         spawn("fuse", move || lifecycle.ended(session.run()))?;
         // Before the first request for status.json, which counts them.
-        self.tree.resume_arrivals();
+        self.tree.open.boxes.resume();
         let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
         self.keep_house(receivers, backings)?;
         let (tree, lifecycle) = (Arc::clone(&self.tree), Arc::clone(&self.lifecycle));

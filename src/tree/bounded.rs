@@ -1,14 +1,15 @@
-//! A map of limited size and age, for everything that the tree remembers of its own accord. Its owner guards it with a lock, and
-//! may do something else than to forget the oldest value when it is full.
+//! A map of limited size and age. Its owner guards it with a lock, and decides what happens when it is full.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Values by key, each believed for a span of time; the oldest makes room for a new one.
+/// Any age.
+const AGELESS: u64 = u64::MAX;
+
+/// At most `LIMIT` values by key, each kept for `SECS` seconds; the oldest makes room for a new one.
 #[derive(Debug)]
-pub struct BoundedMap<K, V> {
-    limit: usize,
+pub struct BoundedMap<K, V, const LIMIT: usize, const SECS: u64 = AGELESS> {
     span: Duration,
     entries: HashMap<K, Entry<V>>,
     /// The keys in the order in which their values were inserted.
@@ -23,17 +24,20 @@ struct Entry<V> {
     turn: u64,
 }
 
-impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
-    /// Holds `limit` values at most.
-    pub fn new(limit: usize, span: Duration) -> Self {
-        Self { limit, span, entries: HashMap::new(), order: BTreeMap::new(), last: 0 }
+impl<K, V, const LIMIT: usize, const SECS: u64> Default for BoundedMap<K, V, LIMIT, SECS> {
+    fn default() -> Self {
+        Self::lasting(Duration::from_secs(SECS))
     }
+}
 
-    /// Holds `limit` values at most, of any age.
-    pub fn ageless(limit: usize) -> Self {
-        Self::new(limit, Duration::MAX)
+impl<K, V, const LIMIT: usize, const SECS: u64> BoundedMap<K, V, LIMIT, SECS> {
+    /// Keeps each value for a span that is known at run time only.
+    pub fn lasting(span: Duration) -> Self {
+        Self { span, entries: HashMap::new(), order: BTreeMap::new(), last: 0 }
     }
+}
 
+impl<K: Clone + Eq + Hash, V, const LIMIT: usize, const SECS: u64> BoundedMap<K, V, LIMIT, SECS> {
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -43,10 +47,10 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
     }
 
     pub fn is_full(&self) -> bool {
-        self.entries.len() >= self.limit
+        self.entries.len() >= LIMIT
     }
 
-    /// Inserts or replaces a value, which is the youngest then. Returns the oldest if that had to make room.
+    /// Inserts or replaces a value, which becomes the youngest. Returns the oldest if that was evicted.
     pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         self.remove(&key);
         let evicted = if self.is_full() { self.pop_oldest() } else { None };
@@ -63,7 +67,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         (entry.since.elapsed() < self.span).then_some(&entry.value)
     }
 
-    /// The value of a key, unless it is too old. A change of it makes it no younger.
+    /// The value of a key, unless it is too old. Changing it leaves its age as it is.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let entry = self.entries.get_mut(key)?;
         (entry.since.elapsed() < self.span).then_some(&mut entry.value)
@@ -82,7 +86,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         Some((key, entry.value))
     }
 
-    /// Every value that is not too old, the oldest first.
+    /// The values that are not too old, the oldest first.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         let now = Instant::now();
         let found = self.order.values().filter_map(|key| self.entries.get(key));
@@ -103,7 +107,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         std::mem::take(&mut self.order).into_values().collect()
     }
 
-    /// Removes and returns what is too old at this time, the oldest first.
+    /// Removes and returns the values that are too old at this time, the oldest first.
     pub fn expire(&mut self, now: Instant) -> Vec<V> {
         let mut expired = Vec::new();
         while let Some(key) = self.order.first_key_value().map(|(_, key)| key)
@@ -120,18 +124,16 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
 mod tests {
     use super::*;
 
-    const SPAN: Duration = Duration::from_secs(60);
-
-    fn numbers(map: &BoundedMap<u8, u8>) -> Vec<u8> {
+    fn numbers(map: &BoundedMap<u8, u8, 3>) -> Vec<u8> {
         map.values().copied().collect()
     }
 
     #[test]
     fn a_value_is_removed_once_and_fades() {
-        let mut map = BoundedMap::new(9, SPAN);
+        let mut map = BoundedMap::<_, _, 9>::default();
         map.insert(1, "x");
         assert_eq!((map.remove(&1), map.remove(&1)), (Some("x"), None));
-        let mut short = BoundedMap::new(9, Duration::ZERO);
+        let mut short = BoundedMap::<_, _, 9, 0>::default();
         short.insert(1, "x");
         assert_eq!(short.get(&1), None);
         assert_eq!(short.get_mut(&1), None);
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room_and_a_value_that_is_replaced_is_the_youngest() {
-        let mut map = BoundedMap::ageless(3);
+        let mut map = BoundedMap::default();
         for key in [1, 2, 3, 1] {
             assert_eq!(map.insert(key, key), None);
         }
@@ -154,12 +156,12 @@ mod tests {
 
     #[test]
     fn values_expire_by_their_age() {
-        let mut map = BoundedMap::new(9, SPAN);
+        let mut map = BoundedMap::<_, _, 9, 60>::default();
         map.insert(1, 1);
         map.insert(2, 2);
         let now = Instant::now();
         assert!(map.expire(now).is_empty());
-        assert_eq!(map.expire(now + SPAN), [1, 2]);
+        assert_eq!(map.expire(now + Duration::from_secs(60)), [1, 2]);
         assert!(map.is_empty() && map.clear().is_empty());
     }
 }

@@ -63,7 +63,7 @@ pub enum Error {
     TooBusy,
     #[error(transparent)]
     Fenced(#[from] Fenced),
-    /// The log says so already, with the key.
+    /// The library has logged it, with the key.
     #[error("the stored file is damaged")]
     Damaged,
     #[error("a store or the catalogue failed")]

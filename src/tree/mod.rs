@@ -1,8 +1,8 @@
-//! The tree: the filesystem that a program sees, without FUSE. It asks `library` for every byte and every fact.
+//! The tree: the filesystem that a program sees, without FUSE. All bytes and records are the `library`'s.
 //!
-//! A node's inode number says what it is and, where the catalogue counts it, which one: numbers are stable over restarts, and the
-//! tree keeps no table of what the kernel has seen. What it does keep is what no catalogue knows: open handles, open drafts with
-//! their owners, and for the time of one `open` the redirection of a writer to its draft.
+//! An inode number contains the kind and the identity of its node: it is stable over restarts, and needs no table of the inodes
+//! that the kernel knows. The tree keeps in memory open handles, open drafts with their owners, and for the time of one `open`
+//! the redirection of a writer to its draft.
 
 pub mod activity;
 mod bounded;
@@ -18,6 +18,6 @@ pub mod view;
 pub use crate::tree::error::{Error, Result};
 pub use crate::tree::node::Ino;
 pub use crate::tree::node::places::Scope;
-pub use crate::tree::open::opened::Fh;
+pub use crate::tree::open::handles::Fh;
 pub use crate::tree::ops::Tree;
 pub use crate::tree::request::Caller;

@@ -1,4 +1,4 @@
-//! The parts of a request beside inodes and bytes: its caller, a name, the flags of an open, the attributes to set.
+//! The parts of a request other than inodes and bytes: its caller, names, the flags of an open, the attributes to set.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +22,11 @@ impl Caller {
     pub fn makes(self, mode: u32) -> Access {
         Access { uid: self.uid, gid: self.gid, mode }
     }
+
+    /// Errors: [`Error::Denied`] for all but the owner and root.
+    pub fn check_owner(self, owner: u32) -> Result<()> {
+        if self.uid == 0 || self.uid == owner { Ok(()) } else { Err(Error::Denied) }
+    }
 }
 
 /// A name in a directory, as the kernel sends it.
@@ -31,7 +36,7 @@ pub struct NameIn<'a> {
     pub name: &'a OsStr,
 }
 
-/// A name from the kernel, for an operation that looks for it. Errors: [`Error::NotFound`] if it can be no name here.
+/// A name from the kernel, for an operation that looks for it. Errors: [`Error::NotFound`] if no file can have it.
 pub fn sought(name: &OsStr) -> Result<Name> {
     match Name::parse_bytes(name.as_bytes()) {
         Err(NameError::TooLong) => Err(NameError::TooLong.into()),
@@ -68,8 +73,7 @@ impl OpenFlags {
         self.mode != Mode::Read
     }
 
-    /// Whether the open may change the file: `O_TRUNC` does so in every mode, and the kernel asks for the permission to write
-    /// (open(2)).
+    /// Whether the open may change the file: `O_TRUNC` does so in every mode, and needs the permission to write (open(2)).
     pub fn changes(self) -> bool {
         self.writes() || self.truncate
     }
@@ -77,13 +81,6 @@ impl OpenFlags {
     pub fn reads(self) -> bool {
         self.mode != Mode::Write
     }
-}
-
-/// `SEEK_DATA` and `SEEK_HOLE`; the kernel does the others itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seek {
-    Data,
-    Hole,
 }
 
 /// The changes that one `setattr` asks for.
@@ -100,7 +97,7 @@ impl SetAttr {
     }
 }
 
-/// How `rename` treats a file that has the new name already.
+/// How `rename` treats a file that already has the new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenameMode {
     Replace,

@@ -479,7 +479,7 @@ fn waits_for_the_next_start(end: impl FnOnce(&Instance, Descriptor)) {
 
 #[test]
 fn a_draft_that_outlasts_the_end_and_finds_no_quarantine_waits_for_the_next_start() {
-    waits_for_the_next_start(|instance, _| instance.tree().abandon_drafts());
+    waits_for_the_next_start(|instance, _| instance.tree().open.writers.abandon());
 }
 
 #[test]

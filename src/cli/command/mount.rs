@@ -188,21 +188,23 @@ fn settings(prepared: &Prepared, config: &Config) -> Settings {
 /// Answers the requests of other commands, for which this daemon holds the library.
 fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + Send {
     move |request| {
-        let library = tree.library();
+        let library = &tree.library;
         let answer = match request {
             Request::Gc { now, dry_run, empty_trash } => {
                 let swept = gc::sweep(library, gc::patience(now, empty_trash), dry_run);
-                tree.tell(&Change::Variants);
+                tree.kernel.tell(&Change::Variants);
                 swept
             }
             Request::Show { path } => show::find(library, &schema, &path),
-            Request::Status {} => tree.status().map(Response::Shown).map_err(Error::from),
+            Request::Status {} => {
+                tree.view.control.status.value().map(Response::Shown).map_err(Error::from)
+            }
             Request::Orphans { after } => orphans::page(library, after),
             Request::Restore { what, target, replace } => {
                 let wish = restore::Wish { what, target, replace };
                 restore::restore(library, &schema, &wish, |it| {
-                    tree.tell(&Change::Table { table: it.table, at: Timestamp::now() });
-                    Ok(tree.restore(&it.retired, &it.target, it.collision, it.author)?)
+                    tree.kernel.tell(&Change::Table { table: it.table, at: Timestamp::now() });
+                    Ok(tree.view.trash.restore(&it.retired, &it.target, it.collision, it.author)?)
                 })
             }
             Request::Render { attachment, variant } => render(&tree, attachment, &variant),
@@ -218,7 +220,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Response + S
 fn render(tree: &Tree, attachment: u64, variant: &str) -> Result<Response, Error> {
     let parsed = Variant::parse(variant);
     let parsed = parsed.ok_or_else(|| Error::Usage(format!("{variant} is no variant")))?;
-    tree.render_for(AttachmentId(attachment), parsed)?;
+    tree.view.variants.render_for(AttachmentId(attachment), parsed)?;
     Ok(Response::Shown(serde_json::json!({ "rendered": variant })))
 }
 

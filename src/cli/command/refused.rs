@@ -85,7 +85,7 @@ fn ask(config: &Config, request: &Request) -> Result<Value, Error> {
 
 /// Answers the requests of this command. Errors: [`Error::ControlAnswer`] for any other request.
 pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
-    let quarantine = &tree.library().quarantine;
+    let quarantine = &tree.library.quarantine;
     match request {
         Request::Refused { after } => {
             let after = after.as_deref().map(parse).transpose()?;
@@ -107,7 +107,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
         }
         Request::Drop { id } => {
             find(tree, id)?;
-            let path = tree.library().home.quarantine();
+            let path = tree.library.home.quarantine();
             let failed = |source| Error::File { action: "empty", path, source };
             quarantine.remove(parse(id)?).map_err(failed)?;
             Ok(Response::Shown(json!({ "dropped": id })))
@@ -118,7 +118,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
 
 fn find(tree: &Tree, id: &str) -> Result<Kept, Error> {
     let nothing = || Error::Refused(format!("{id}: the quarantine has no such entry"));
-    tree.library().quarantine.find(parse(id)?).ok_or_else(nothing)
+    tree.library.quarantine.find(parse(id)?).ok_or_else(nothing)
 }
 
 fn parse(id: &str) -> Result<RefusalId, Error> {

@@ -36,7 +36,10 @@ impl Status {
             Some(Response::Shown(status)) => status,
             Some(Response::Error { error }) => return Err(Error::Refused(error)),
             Some(_) => return Err(Error::ControlAnswer),
-            None => Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel).status()?,
+            None => {
+                let tree = Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel);
+                tree.view.control.status.value()?
+            }
         };
         if self.json { say(format_args!("{status:#}")) } else { say(told(&status, serving)) }
     }

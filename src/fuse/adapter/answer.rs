@@ -8,8 +8,8 @@ use fuser::{
 };
 
 use crate::tree::node::Kind;
-use crate::tree::open::opened::{Caching, Opened};
-use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
+use crate::tree::open::handles::{Caching, Opened};
+use crate::tree::show::attr::{Attr, Entry, Lifetime};
 use words::slot::NAME_MAX;
 use words::space::Space;
 
@@ -64,7 +64,7 @@ answers! {
     ReplyData, Vec<u8>, |reply, bytes| reply.data(&bytes);
     ReplyLseek, u64, |reply, offset| reply.offset(i64::try_from(offset).unwrap_or(i64::MAX));
     ReplyWrite, usize, |reply, written| reply.written(u32::try_from(written).unwrap_or(u32::MAX));
-    ReplyAttr, Shown, |reply, shown| reply.attr(&time(shown.attributes), &file_attr(&shown.attr));
+    ReplyAttr, Entry, |reply, shown| reply.attr(&time(shown.attributes), &file_attr(&shown.attr));
     ReplyOpen, Handle, |reply, handle| reply.opened(handle.fh, handle.flags);
     ReplyEntry, Entry, |reply, entry| reply.entry_with_ttls(
         &time(entry.attributes), &time(entry.name), &file_attr(&entry.attr),
@@ -157,7 +157,7 @@ pub fn file_attr(attr: &Attr) -> FileAttr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::open::opened::Stored;
+    use crate::tree::open::handles::Stored;
     use crate::tree::{Fh, Ino};
     use words::attachment::{Access, Times};
     use words::timestamp::Timestamp;

@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 
 use fuser::{FileHandle, INodeNo, OpenAccMode, RenameFlags, Request, TimeOrNow};
-use rustix::fs::{FileType, OFlags, XattrFlags};
+use rustix::fs::{FileType, OFlags, SeekFrom, XattrFlags};
 
-use crate::tree::request::{AttributeMode, Mode, NameIn, OpenFlags, RenameMode, Seek};
+use crate::tree::request::{AttributeMode, Mode, NameIn, OpenFlags, RenameMode};
 use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;
@@ -80,12 +80,12 @@ pub fn attribute_mode(flags: i32) -> AttributeMode {
     }
 }
 
-pub fn seek(offset: i64, whence: i32) -> Result<(u64, Seek)> {
+pub fn seek(offset: i64, whence: i32) -> Result<SeekFrom> {
     // lseek(2): ENXIO when the offset lies before the file, too.
     let offset = u64::try_from(offset).map_err(|_| Error::NoData)?;
     match whence {
-        SEEK_DATA => Ok((offset, Seek::Data)),
-        SEEK_HOLE => Ok((offset, Seek::Hole)),
+        SEEK_DATA => Ok(SeekFrom::Data(offset)),
+        SEEK_HOLE => Ok(SeekFrom::Hole(offset)),
         _ => Err(Error::Invalid("this way of seeking is the kernel's")),
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         assert!(matches!(rename_mode(RenameFlags::RENAME_NOREPLACE), Ok(RenameMode::NoReplace)));
         assert!(matches!(rename_mode(RenameFlags::RENAME_WHITEOUT), Err(Error::Invalid(_))));
         assert!(matches!(rename_mode(RenameFlags::all()), Err(Error::Invalid(_))));
-        assert!(matches!(seek(7, SEEK_HOLE), Ok((7, Seek::Hole))));
+        assert!(matches!(seek(7, SEEK_HOLE), Ok(SeekFrom::Hole(7))));
         assert!(matches!(seek(-1, SEEK_DATA), Err(Error::NoData)));
         assert!(matches!(seek(0, 0), Err(Error::Invalid(_))));
     }

@@ -201,7 +201,7 @@ impl Timed {
 
     /// Counts a request that no part of the tree answers.
     pub fn count(self, tree: &Tree) {
-        tree.activity().note(self.operation, self.at.elapsed(), false);
+        tree.activity.note(self.operation, self.at.elapsed(), false);
     }
 
     /// Runs the work. Turns an error or a panic into an errno.
@@ -211,7 +211,7 @@ impl Timed {
         work: impl FnOnce(&Tree) -> Result<T>,
     ) -> std::result::Result<T, Errno> {
         let outcome = caught(self.operation, || tree.behind_the_fence(self.operation, work));
-        tree.activity().note(self.operation, self.at.elapsed(), outcome.is_err());
+        tree.activity.note(self.operation, self.at.elapsed(), outcome.is_err());
         outcome
     }
 }
@@ -224,7 +224,7 @@ struct Waiting {
 
 impl Waiting {
     fn enter(tree: &Arc<Tree>, queue: Queue) -> Self {
-        tree.activity().enter(queue);
+        tree.activity.enter(queue);
         Self { tree: Arc::clone(tree), queue }
     }
 
@@ -235,7 +235,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.tree.activity().leave(self.queue);
+        self.tree.activity.leave(self.queue);
     }
 }
 

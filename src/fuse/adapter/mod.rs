@@ -33,7 +33,7 @@ use crate::tree::Tree;
 use crate::tree::activity::Operation;
 use crate::tree::request::SetAttr;
 use crate::tree::view::rendering::Lookup;
-use crate::tree::view::url::url_links::Linked;
+use crate::tree::view::url_links::Linked;
 
 /// Answers the kernel's requests from the tree.
 pub struct Adapter {
@@ -66,8 +66,8 @@ impl Filesystem for Adapter {
         match timed.run(&self.dispatcher.tree, find) {
             Ok(Lookup::Found(entry)) => reply.accept(entry),
             Ok(Lookup::Render(rendering)) => {
-                self.dispatcher
-                    .render(Operation::Render, reply, move |tree| tree.render(&rendering));
+                let render = move |tree: &Tree| tree.view.variants.render(&rendering);
+                self.dispatcher.render(Operation::Render, reply, render);
             }
             Err(errno) => reply.refuse(errno),
         }
@@ -152,8 +152,8 @@ impl Filesystem for Adapter {
             Ok(Linked::Made(entry)) => reply.accept(entry),
             Ok(Linked::Fetch(download)) => {
                 let given_up = Arc::clone(&download);
-                let attach = move |tree: &Tree| tree.attach_link(&download);
-                let abandon = move |tree: &Tree| tree.abandon_link(&given_up);
+                let attach = move |tree: &Tree| tree.view.url_links.attach(&download);
+                let abandon = move |tree: &Tree| tree.view.url_links.abandon(&given_up);
                 self.dispatcher.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
@@ -248,7 +248,7 @@ impl Filesystem for Adapter {
     ) {
         self.backings.close(ino.0);
         let fh = decode::fh(fh);
-        let size = |tree: &Tree| tree.release_work(fh);
+        let size = |tree: &Tree| tree.flush_work(fh);
         let release = move |tree: &Tree| {
             tree.release(fh);
             Ok(())
@@ -364,8 +364,7 @@ impl Filesystem for Adapter {
         reply: ReplyLseek,
     ) {
         self.dispatcher.inline(Operation::Lseek, reply, |tree| {
-            let (offset, whence) = decode::seek(offset, whence)?;
-            tree.lseek(decode::fh(fh), offset, whence)
+            tree.lseek(decode::fh(fh), decode::seek(offset, whence)?)
         });
     }
 

@@ -7,7 +7,7 @@ use crate::fuse::adapter::dispatch::{Dispatcher, refuse};
 use crate::fuse::backing::Backings;
 use crate::tree::Error;
 use crate::tree::activity::Operation;
-use crate::tree::open::opened::{Caching, Opened, Stored};
+use crate::tree::open::handles::{Caching, Opened, Stored};
 
 /// Answers an open. `spare_flush`: the kernel knows `FOPEN_NOFLUSH`.
 pub fn answer(

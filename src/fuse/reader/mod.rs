@@ -27,7 +27,8 @@ use crate::fuse::inval::Names;
 use crate::fuse::reader::inodes::{Changed, Inodes};
 use crate::tree::activity::Operation;
 use crate::tree::node::Kind;
-use crate::tree::show::attr::{Attr, Entry, Lifetime, Shown};
+use crate::tree::ops::bytes;
+use crate::tree::show::attr::{Attr, Entry, Lifetime};
 use crate::tree::view::rendering::Lookup;
 use crate::tree::{Error, Ino, Result, Tree};
 use words::slot::Name;
@@ -125,12 +126,12 @@ impl State {
     ) -> Result<Entry> {
         self.invalidate_changed(tree, &entry.attr)?;
         let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
-        let entry = if tree.changes() == changes { entry } else { none };
+        let entry = if tree.kernel.changes() == changes { entry } else { none };
         self.note(tree, (parent, &name.to_string_lossy()), &entry);
         Ok(entry)
     }
 
-    fn getattr(&self, tree: &Tree, request: &Request, ino: Ino) -> Result<Shown> {
+    fn getattr(&self, tree: &Tree, request: &Request, ino: Ino) -> Result<Entry> {
         match tree.getattr(decode::caller(request), ino, None) {
             Ok(shown) => {
                 self.invalidate_changed(tree, &shown.attr)?;
@@ -139,7 +140,7 @@ impl State {
             // The file has lost its name. The question comes from a program that has it open, because no path leads here.
             Err(Error::Stale) => {
                 let attr = self.inodes.lost(ino).ok_or(Error::Stale)?;
-                Ok(Shown { attr, attributes: Lifetime::None })
+                Ok(Entry::fleeting(attr))
             }
             Err(error) => Err(error),
         }
@@ -171,7 +172,7 @@ impl Filesystem for Reader {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (who, parent, tree) =
             (decode::caller(request), decode::ino(parent), &self.dispatcher.tree);
-        let changes = tree.changes();
+        let changes = tree.kernel.changes();
         match Timed::start(Operation::Lookup).run(tree, |tree| tree.lookup(who, parent, name)) {
             Ok(Lookup::Found(entry)) => {
                 let enter = |tree: &Tree| self.state.enter(tree, (parent, name), entry, changes);
@@ -180,8 +181,13 @@ impl Filesystem for Reader {
             Ok(Lookup::Render(rendering)) => {
                 let (state, name) = (Arc::clone(&self.state), name.to_owned());
                 self.dispatcher.render(Operation::Render, reply, move |tree| {
-                    let changes = tree.changes();
-                    state.enter(tree, (parent, &name), tree.render(&rendering)?, changes)
+                    let changes = tree.kernel.changes();
+                    state.enter(
+                        tree,
+                        (parent, &name),
+                        tree.view.variants.render(&rendering)?,
+                        changes,
+                    )
                 });
             }
             Err(errno) => reply.refuse(errno),
@@ -214,7 +220,7 @@ impl Filesystem for Reader {
     ) {
         self.state.reads.fetch_add(1, Ordering::Relaxed);
         transfer::answer(&self.dispatcher, size, reply, |tree, buffer| {
-            Tree::read_stored(&*self.state.file(tree, decode::ino(ino))?, offset, buffer)
+            bytes::read_fully(&*self.state.file(tree, decode::ino(ino))?, offset, buffer)
         });
     }
 

@@ -1,6 +1,6 @@
-//! Changes as values: what an operation has changed, as far as the kernel may believe otherwise.
+//! Changes as values: each makes something untrue that the kernel may have cached.
 
-use crate::tree::node::directory::Directory;
+use crate::tree::node::meaning::Directory;
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use words::attachment::{Amendment, Attachment, AttachmentId, RowId, TableId};
@@ -11,23 +11,22 @@ use words::schema::Field;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// One kind of change, with what it has changed. [`Knowledge::tell`](super::tell::Knowledge::tell) knows what the kernel must forget
-/// of each.
+/// One kind of change. [`Knowledge::tell`](super::tell::Knowledge::tell) decides what the kernel must forget of each.
 #[derive(Debug)]
 pub enum Change<'a> {
-    /// A file was attached at a place. If it displaced nothing, the same bytes were there already and have new times.
+    /// A file was attached at a place. If it displaced nothing, the slot was free, or had the same bytes and has new times.
     Attached {
         place: &'a Place,
         id: AttachmentId,
         displaced: Option<Displaced<'a>>,
     },
-    /// An attachment got one name more: it was linked, or put back from the trash.
+    /// An attachment got another name: it was linked, or put back from the trash.
     Linked {
         place: &'a Place,
         id: AttachmentId,
         displaced: Option<Displaced<'a>>,
     },
-    /// An attachment was renamed, and displaced what had the new name.
+    /// An attachment was renamed, and may have displaced another.
     Moved {
         id: AttachmentId,
         from: &'a Place,
@@ -47,34 +46,28 @@ pub enum Change<'a> {
         asked: &'a Name,
     },
     /// A link was removed, moved or displaced by its name in `/originals`: the kernel may know its name in `/models`.
-    ByOriginal {
-        link: &'a Link,
-    },
+    ByOriginal(&'a Link),
     /// Owner, mode or times of an attachment were set, on one side.
     Amended {
         id: AttachmentId,
         side: Side,
     },
-    /// A row was patched by its `row.json`. `detached` has the links that went, as they were, each with the attachment as it is now;
-    /// `changed` those with other metadata.
+    /// A row was patched by its `row.json`. `detached`: the links that were removed, each with its attachment as it is now.
+    /// `changed`: the links with other metadata.
     Patched {
         row: &'a RowRecord,
         detached: &'a [(Link, Attachment)],
         changed: &'a [Link],
     },
-    /// Names in a row or in its collections changed, and the row's times in the catalogue.
-    Names {
-        row: RowId,
-    },
-    /// Names in a directory changed that the catalogue does not know: first drafts, placeholders, links that wait.
+    /// Names in a row or in its collections changed, and so did the row's times in the catalogue.
+    Names(RowId),
+    /// Names in a directory changed that are not in the catalogue: first drafts, placeholders, links that wait.
     Unstored {
         folder: Folder,
         by: Maker,
     },
-    /// A scratch file in a directory came, went or was renamed.
-    Scratch {
-        directory: &'a Directory<'a>,
-    },
+    /// A scratch file in a directory was made, removed or renamed.
+    Scratch(&'a Directory<'a>),
     /// Owner, mode or times of a row were set through the inode `asked`. `links` are those of the row if owner or mode changed.
     RowAmended {
         row: &'a RowRecord,
@@ -98,14 +91,14 @@ pub enum Change<'a> {
         row: RowId,
         name: &'a Name,
     },
-    /// A row of a table was made, or somebody set the times of the table.
+    /// A row of a table was made, or the table's times were set.
     Table {
         table: TableId,
         at: Timestamp,
     },
     /// A variant was rendered or purged, or variants were swept.
     Variants,
-    /// A directory was removed that is there again at the next lookup. `folder` is set for a collection.
+    /// A directory was removed that exists again at the next lookup. `folder` is set for a collection.
     Cleared {
         directory: Node,
         folder: Option<Folder>,
@@ -116,35 +109,34 @@ pub enum Change<'a> {
 #[derive(Debug)]
 pub struct Displaced<'a> {
     pub attachment: &'a Attachment,
-    /// The link as it was before, by whose name the kernel may still know it. None if the kernel replaced that name itself.
+    /// The link as it was before, if the kernel may still have its name cached. None if the kernel replaced that name itself.
     pub known: Option<&'a Link>,
     pub lock: Lock,
 }
 
 impl<'a> Displaced<'a> {
-    /// By bytes that were written, or without a request: the kernel may know the name still, and holds no lock.
+    /// Displaced by written bytes, or without a request: the kernel may have the name cached, and holds no lock.
     pub fn by_handle(attachment: &'a Attachment, known: Option<&'a Link>) -> Self {
         Self { attachment, known, lock: Lock::Free }
     }
 
-    /// By a rename or a link, for which the kernel keeps the directory locked.
+    /// Displaced by a rename or a link, for which the kernel keeps the directory locked.
     pub fn by_name(attachment: &'a Attachment, known: Option<&'a Link>) -> Self {
         Self { attachment, known, lock: Lock::Held }
     }
 }
 
-/// Whether the kernel keeps the directory locked until the request is answered. Then it cannot forget a name before that, and
-/// waiting would be in vain.
+/// Whether the kernel keeps the directory locked until the reply. Waiting for it to forget a name would be in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
     Held,
     Free,
 }
 
-/// Who made a change.
+/// The side that made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// The kernel asked for it by name: it knows of the side that it asked about.
+    /// The kernel asked for it by name: it knows of the change in `/models` or `/originals`, where that name is.
     Kernel,
     Daemon,
 }

@@ -1,50 +1,47 @@
-//! Times of change that the catalogue does not know: of directories with first drafts, placeholders or links that wait, and of
-//! tables. The kernel keeps a listing for as long as the directory's time of change stays the same, so the time must move with
-//! every name that comes or goes.
+//! Times of change that are not in the catalogue, and generations of directories. The kernel keeps a listing for as long as the
+//! directory's time of change stays the same, so the time must change with every name that is added or removed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::tree::bounded::BoundedMap;
+use crate::tree::node::Ino;
 use words::attachment::{RowId, TableId, Times};
 use words::place::Folder;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Rows that are remembered. When there are more, all of them count as changed when the last one was.
+/// The most rows whose times are kept. Beyond that, every row counts as changed when the last one was.
 const MAX_ROWS: usize = 65_536;
+/// The most directories of variants that are kept. Beyond that, the kernel forgets the listings of all of them.
+const MAX_DIRECTORIES: usize = 4_096;
+/// The most directories whose generation is kept. Beyond that, all begin another generation.
+const MAX_GENERATIONS: usize = 65_536;
 /// Longer than the kernel may believe a listing.
-const SPAN: Duration = Duration::from_secs(2 * 60 * 60);
+const SPAN_SECS: u64 = 2 * 60 * 60;
 
 /// When names changed in rows and their collections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RowTimes {
-    /// Whether anything is remembered: otherwise a look takes no lock.
+    /// Whether any time is kept: otherwise `shown` takes no lock.
     any: AtomicBool,
-    /// Guards the times that are remembered. Never held across I/O.
+    /// Guards the times. Never held across I/O.
     known: Mutex<Known>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    /// The time of every row that is not in the map, and since when it is that.
+    /// The time of every row that is not in the map, and when it was set.
     base: Option<(Timestamp, Instant)>,
     /// The times of each row: its own (no name), and those of the collections in it.
-    of: BoundedMap<RowId, Vec<(Option<Name>, Timestamp)>>,
-}
-
-impl Default for RowTimes {
-    fn default() -> Self {
-        let known = Known { base: None, of: BoundedMap::new(MAX_ROWS, SPAN) };
-        Self { any: AtomicBool::new(false), known: Mutex::new(known) }
-    }
+    of: BoundedMap<RowId, Vec<(Option<Name>, Timestamp)>, MAX_ROWS, SPAN_SECS>,
 }
 
 impl RowTimes {
-    /// The names in a directory changed.
+    /// Notes that names in a directory changed.
     pub(super) fn note(&self, Folder { row, field }: Folder, now: Timestamp) {
         let mut known = self.known.lock();
         let of = known.of.remove(&row);
@@ -60,7 +57,7 @@ impl RowTimes {
         self.any.store(true, Ordering::Release);
     }
 
-    /// The catalogue's time of a row has moved, which its collections show too: earlier times are no longer needed.
+    /// The catalogue has a new time for a row, which its collections show too: earlier times are no longer needed.
     pub(super) fn overtake(&self, row: RowId, modified: Timestamp) {
         if !self.any.load(Ordering::Acquire) {
             return;
@@ -74,7 +71,7 @@ impl RowTimes {
         }
     }
 
-    /// Somebody set the times of a row: they are shown from now on.
+    /// The times of a row were set by a request: they are shown from now on.
     pub(super) fn forget(&self, row: RowId) {
         if self.any.load(Ordering::Acquire) {
             self.known.lock().of.remove(&row);
@@ -94,11 +91,11 @@ impl RowTimes {
         Times { modified: times.modified.max(at), changed: times.changed.max(at), ..times }
     }
 
-    pub(super) fn forget_old(&self, now: Instant) {
+    pub fn forget_old(&self, now: Instant) {
         if self.any.load(Ordering::Acquire) {
             let mut known = self.known.lock();
             known.of.expire(now);
-            let young = |since: Instant| now.saturating_duration_since(since) < SPAN;
+            let young = |since: Instant| now.saturating_duration_since(since).as_secs() < SPAN_SECS;
             known.base = known.base.filter(|(_, since)| young(*since));
             self.any.store(known.base.is_some() || !known.of.is_empty(), Ordering::Release);
         }
@@ -109,12 +106,11 @@ impl RowTimes {
 #[derive(Debug)]
 pub struct TableTimes {
     started: Timestamp,
-    /// Guards the times that moved in this run of the daemon, or were set. Never held across I/O.
+    /// Guards the times that changed in this run of the daemon. Never held across I/O.
     moved: RwLock<HashMap<TableId, Timestamp>>,
 }
 
 impl TableTimes {
-    /// Times of a daemon that starts now.
     pub(super) fn starting(started: Timestamp) -> Self {
         Self { started, moved: RwLock::default() }
     }
@@ -128,8 +124,104 @@ impl TableTimes {
     }
 }
 
+/// The directories of variants that were listed since a variant was last rendered or removed. Equal pictures share their
+/// variants, so that many directories may list the same one: all of them show the same new time of change.
+#[derive(Debug, Default)]
+pub struct VariantDirectories {
+    /// Guards the directories and their time. Never held across I/O.
+    listed: Mutex<Listed>,
+}
+
+#[derive(Debug, Default)]
+struct Listed {
+    /// The last change of a variant that one of them may have listed.
+    changed: Option<Timestamp>,
+    directories: BoundedMap<Ino, (), MAX_DIRECTORIES>,
+}
+
+impl VariantDirectories {
+    /// A directory is about to be listed. Returns the directories whose listings must be forgotten.
+    pub(super) fn list(&self, directory: Ino, now: Timestamp) -> Vec<Ino> {
+        let mut listed = self.listed.lock();
+        let over = if listed.directories.is_full() { listed.change(now) } else { Vec::new() };
+        listed.directories.insert(directory, ());
+        over
+    }
+
+    /// A variant was rendered or removed. Returns the directories whose listings must be forgotten.
+    pub(super) fn changed(&self, now: Timestamp) -> Vec<Ino> {
+        let mut listed = self.listed.lock();
+        if listed.directories.is_empty() { Vec::new() } else { listed.change(now) }
+    }
+
+    pub fn shown(&self, times: Times) -> Times {
+        match self.listed.lock().changed {
+            Some(at) => Times { modified: times.modified.max(at), ..times },
+            None => times,
+        }
+    }
+}
+
+impl Listed {
+    fn change(&mut self, now: Timestamp) -> Vec<Ino> {
+        self.changed = Some(now);
+        self.directories.clear()
+    }
+}
+
+/// Generations of directories that exist again after their `rmdir`: collections and directories of variants. The kernel's inode of
+/// a removed directory stays dead for as long as a process has it open; with a new generation the kernel makes a new one.
+#[derive(Debug, Default)]
+pub struct Generations {
+    /// Whether any directory was ever removed: until then a lookup takes no lock.
+    any: AtomicBool,
+    /// Guards the generations. Never held across I/O.
+    known: RwLock<KnownGenerations>,
+}
+
+#[derive(Debug, Default)]
+struct KnownGenerations {
+    last: u64,
+    /// The generation of every directory that is not in the map.
+    base: u64,
+    of: BoundedMap<Ino, u64, MAX_GENERATIONS>,
+}
+
+impl Generations {
+    pub fn of(&self, ino: Ino) -> u64 {
+        if !self.any.load(Ordering::Acquire) {
+            return 0;
+        }
+        let known = self.known.read();
+        known.of.get(&ino).copied().unwrap_or(known.base)
+    }
+
+    /// Gives a directory that was removed a generation that it has never had.
+    pub(super) fn renew(&self, ino: Ino) {
+        let mut known = self.known.write();
+        known.last += 1;
+        let last = known.last;
+        if known.of.is_full() {
+            known.of.clear();
+            known.base = last;
+        } else {
+            known.of.insert(ino, last);
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Forgets a directory whose inode number is never used again.
+    pub(super) fn forget(&self, ino: Ino) {
+        if self.any.load(Ordering::Acquire) {
+            self.known.write().of.remove(&ino);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(time: i64) -> Timestamp {
@@ -180,7 +272,57 @@ mod tests {
         assert_eq!(modified(&times, 1), at(7));
         times.forget_old(Instant::now());
         assert_eq!(modified(&times, 1), at(7));
-        times.forget_old(Instant::now() + SPAN);
+        times.forget_old(Instant::now() + Duration::from_secs(SPAN_SECS));
         assert_eq!(modified(&times, 1), at(5));
+    }
+
+    #[test]
+    fn a_listing_is_to_be_forgotten_once() {
+        let directories = VariantDirectories::default();
+        let times = Times::all(Timestamp(5));
+        assert_eq!(directories.changed(Timestamp(7)), []);
+        assert_eq!(directories.shown(times), times, "nobody has looked");
+        assert_eq!(directories.list(Ino(1), Timestamp(8)), []);
+        assert_eq!(directories.changed(Timestamp(9)), [Ino(1)]);
+        assert_eq!(directories.shown(times).modified, Timestamp(9));
+        assert_eq!(directories.changed(Timestamp(10)), []);
+    }
+
+    #[test]
+    fn the_directories_that_are_remembered_are_bounded() {
+        let directories = VariantDirectories::default();
+        for number in 0..MAX_DIRECTORIES as u64 {
+            assert_eq!(directories.list(Ino(number), Timestamp(1)), []);
+        }
+        assert_eq!(
+            directories.list(Ino(MAX_DIRECTORIES as u64), Timestamp(2)).len(),
+            MAX_DIRECTORIES
+        );
+        assert_eq!(directories.changed(Timestamp(3)), [Ino(MAX_DIRECTORIES as u64)]);
+    }
+
+    #[test]
+    fn a_directory_that_was_removed_has_a_new_generation_each_time() {
+        let generations = Generations::default();
+        assert_eq!(generations.of(Ino(7)), 0);
+        generations.renew(Ino(7));
+        let first = generations.of(Ino(7));
+        generations.renew(Ino(7));
+        assert!(first > 0 && generations.of(Ino(7)) > first);
+        assert_eq!(generations.of(Ino(8)), 0);
+        generations.forget(Ino(7));
+        assert_eq!(generations.of(Ino(7)), 0);
+    }
+
+    #[test]
+    fn the_directories_that_are_remembered_are_bounded_and_no_generation_comes_twice() {
+        let generations = Generations::default();
+        for number in 0..=MAX_GENERATIONS as u64 {
+            let before = generations.of(Ino(number));
+            generations.renew(Ino(number));
+            assert!(generations.of(Ino(number)) > before);
+        }
+        assert!(generations.known.read().of.is_empty());
+        assert!(generations.of(Ino(0)) > MAX_GENERATIONS as u64);
     }
 }

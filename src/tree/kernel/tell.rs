@@ -1,15 +1,13 @@
-//! Telling the kernel: what it must forget after each change, where it does not know that by itself.
+//! Telling the kernel what it must forget after each change.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::library::Library;
 use crate::library::lookup::table::Table;
 use crate::tree::kernel::change::{Change, Displaced, Lock, Maker};
-use crate::tree::kernel::change_times::{RowTimes, TableTimes};
-use crate::tree::kernel::generations::Generations;
-use crate::tree::kernel::variant_directories::VariantDirectories;
+use crate::tree::kernel::change_times::{Generations, RowTimes, TableTimes, VariantDirectories};
 use crate::tree::kernel::{Delivery, Kernel};
 use crate::tree::node::mark::Mark;
 use crate::tree::node::places::Places;
@@ -22,27 +20,18 @@ use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// A reply is held up by a stale name for this long at most, while the kernel or a render has its directory locked.
+/// The longest wait of a reply for the kernel to forget a name, while the kernel or a render has the directory locked.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-impl Lock {
-    fn patience(self) -> Duration {
-        match self {
-            Self::Held => Duration::ZERO,
-            Self::Free => PATIENCE,
-        }
-    }
-}
-
-/// What the kernel knows of the tree, and the times and generations that it must be shown so that it asks again.
+/// The connection to the kernel, and the times and generations that directories show so that the kernel asks again.
 pub struct Knowledge {
     library: Arc<Library>,
     places: Arc<Places>,
     /// Set before the first request; a tree without a kernel tells nobody.
     kernel: OnceLock<Box<dyn Kernel>>,
-    /// The number of times that something was to be forgotten.
+    /// The number of invalidations.
     changes: AtomicU64,
-    /// Shown by directories, moved by [`Knowledge::tell`] alone.
+    /// Times and generations of directories. [`Knowledge::tell`] alone changes them.
     pub rows: RowTimes,
     pub tables: TableTimes,
     pub variants: VariantDirectories,
@@ -64,7 +53,7 @@ impl Knowledge {
     }
 
     pub fn connect(&self, kernel: Box<dyn Kernel>) {
-        // A second kernel would be a second session on one tree: the first stays.
+        // A tree has one session: a second kernel is ignored.
         let _ = self.kernel.set(kernel);
     }
 
@@ -73,7 +62,7 @@ impl Knowledge {
         self.kernel.get().map(|kernel| kernel.delivery())
     }
 
-    /// Counts changes, here and elsewhere: what was found out while the count moved may be stale.
+    /// The number of changes so far, other daemons' included. A result that was read while it grew may be stale.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
@@ -83,23 +72,27 @@ impl Knowledge {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub fn forget_old(&self, now: Instant) {
-        self.rows.forget_old(now);
-    }
-
-    /// Has the kernel forget what a change has made untrue. To be called after the change and before the reply: what `close`
-    /// acknowledges is what the next lookup finds.
+    /// Makes the kernel forget whatever a change has made untrue. Called after the change and before the reply, so that the next
+    /// lookup finds what `close` has acknowledged.
     pub fn tell(&self, change: &Change<'_>) {
         match change {
             Change::Attached { place, id, displaced } => {
-                self.attached(place, *id, displaced.as_ref());
+                self.names(place.row);
+                match displaced {
+                    Some(_) => self.displaced(place, displaced.as_ref()),
+                    None => self.attachment(*id),
+                }
             }
-            Change::Linked { place, id, displaced } => self.linked(place, *id, displaced.as_ref()),
+            Change::Linked { place, id, displaced } => {
+                self.names(place.row);
+                self.attachment(*id);
+                self.displaced(place, displaced.as_ref());
+            }
             Change::Moved { id, from, to, displaced } => {
                 self.moved(*id, from, to, displaced.as_ref());
             }
             Change::Detached { place, lost } => {
-                self.displaced(place, &Displaced::by_handle(lost, None));
+                self.displaced(place, Some(&Displaced::by_handle(lost, None)));
                 self.names(place.row);
             }
             Change::Alias { link, field, asked } => {
@@ -107,26 +100,24 @@ impl Knowledge {
                     self.name_of(link, Lock::Held);
                 }
             }
-            Change::ByOriginal { link } => {
+            Change::ByOriginal(link) => {
                 self.attachment(link.attachment.id);
                 self.name_of(link, Lock::Free);
             }
             Change::Amended { id, side: Side::Originals } => self.attachment(*id),
-            // The kernel has the attributes from the answer, but whether it may keep the names of variants depends on the mode.
+            // The kernel has the attributes from the answer. But whether it may keep the names of variants depends on the mode.
             Change::Amended { id, side: Side::Models } => self.variants_of(*id),
             Change::Patched { row, detached, changed } => self.patched(row, detached, changed),
-            Change::Names { row } => self.names(*row),
+            Change::Names(row) => self.names(*row),
             Change::Unstored { folder, by } => self.unstored(folder, *by),
-            // The kernel knows of the side that it asked about.
-            Change::Scratch { directory } if directory.side() == Side::Models => {}
-            Change::Scratch { directory } => self.names(directory.row),
+            // The kernel knows of the change in `/models`, where it asked for it.
+            Change::Scratch(directory) if directory.side() == Side::Models => {}
+            Change::Scratch(directory) => self.names(directory.row),
             Change::RowAmended { row, amendment, links, asked } => {
                 if amendment.modified.is_some() {
                     self.rows.forget(row.id);
                 }
-                for link in *links {
-                    self.variants_of(link.attachment.id);
-                }
+                links.iter().for_each(|link| self.variants_of(link.attachment.id));
                 self.directories(row, Some(*asked));
             }
             Change::RowRenamed { table, row, from, to } => {
@@ -147,29 +138,10 @@ impl Knowledge {
         }
     }
 
-    /// A directory of variants is about to be listed: the kernel is told when one of them comes or goes.
+    /// A directory of variants is about to be listed: the kernel is told of each variant that is rendered or removed from now on.
     pub fn list_variants(&self, directory: Node) {
-        for over in self.variants.list(directory.ino(), Timestamp::now()) {
-            if let Some(over) = Node::of(over) {
-                self.attributes(over);
-            }
-        }
-    }
-
-    fn attached(&self, place: &Place, id: AttachmentId, displaced: Option<&Displaced<'_>>) {
-        self.names(place.row);
-        match displaced {
-            Some(displaced) => self.displaced(place, displaced),
-            None => self.attachment(id),
-        }
-    }
-
-    fn linked(&self, place: &Place, id: AttachmentId, displaced: Option<&Displaced<'_>>) {
-        self.names(place.row);
-        self.attachment(id);
-        if let Some(displaced) = displaced {
-            self.displaced(place, displaced);
-        }
+        let over = self.variants.list(directory.ino(), Timestamp::now());
+        over.into_iter().filter_map(Node::of).for_each(|node| self.attributes(node));
     }
 
     fn moved(&self, id: AttachmentId, from: &Place, to: &Place, displaced: Option<&Displaced<'_>>) {
@@ -179,15 +151,14 @@ impl Knowledge {
         self.names(to.row);
         self.thumbs_name(from);
         self.thumbs_name(to);
-        if let Some(displaced) = displaced {
-            self.displaced(to, displaced);
-        }
+        self.displaced(to, displaced);
     }
 
-    /// An attachment has lost the name of a place, and not by the kernel's doing. The name must go before the reply: while the
-    /// attachment lives on, under another name or in an open handle, its attributes are answered; and an `O_PATH` open (Samba)
-    /// of one that is gone asks nobody and is not told to look again.
-    fn displaced(&self, place: &Place, displaced: &Displaced<'_>) {
+    /// An attachment has lost the name of a place without a request of the kernel. The kernel must forget the name before the
+    /// reply: while another name or an open handle keeps the attachment alive its attributes are answered, and an `O_PATH` open
+    /// (Samba) of a cached name sends no request at all.
+    fn displaced(&self, place: &Place, displaced: Option<&Displaced<'_>>) {
+        let Some(displaced) = displaced else { return };
         self.attachment(displaced.attachment.id);
         if displaced.attachment.links > 0 {
             self.thumbs_name(place);
@@ -199,7 +170,7 @@ impl Knowledge {
 
     fn patched(&self, row: &RowRecord, detached: &[(Link, Attachment)], changed: &[Link]) {
         for (link, lost) in detached {
-            self.displaced(&link.place, &Displaced::by_handle(lost, Some(link)));
+            self.displaced(&link.place, Some(&Displaced::by_handle(lost, Some(link))));
             self.names(link.place.row);
         }
         for link in changed {
@@ -208,7 +179,7 @@ impl Knowledge {
         self.directories(row, None);
     }
 
-    /// Names in a row or in its collections have changed, and its times in the catalogue.
+    /// Names in a row or in its collections have changed, and so have its times in the catalogue.
     fn names(&self, row: RowId) {
         if let Ok(Some(row)) = self.library.lookup.row_by_id(row) {
             self.rows.overtake(row.id, row.times.modified);
@@ -243,7 +214,7 @@ impl Knowledge {
         }
     }
 
-    /// The directories that may list a variant, as far as the kernel has asked for them.
+    /// The directories that may list a variant and that the kernel has read.
     fn variants_changed(&self) {
         let listed = self.variants.changed(Timestamp::now());
         listed.into_iter().filter_map(Node::of).for_each(|node| self.listing(node));
@@ -277,7 +248,7 @@ impl Knowledge {
         }
     }
 
-    /// The name under which `/thumbs` shows the attachment of a place, where that lives on under another.
+    /// The name under which `/thumbs` shows the attachment of a place, if the attachment has other names too.
     fn thumbs_name(&self, place: &Place) {
         let home = match self.places.home_of(place) {
             Ok(Node::Row(table, row)) => Node::ThumbRow(table, row),
@@ -287,8 +258,7 @@ impl Knowledge {
         self.name(home, place.name(), Lock::Free);
     }
 
-    /// The attributes of a row and its collections, which are the same, and their listings; but not those of the inode that is
-    /// about to be answered.
+    /// The attributes and listings of a row and its collections, except those of the inode that the reply is for.
     fn directories(&self, row: &RowRecord, except: Option<Ino>) {
         let Some(table) = self.library.lookup.table(row.table) else { return };
         for node in directories(table, row.id) {
@@ -299,34 +269,34 @@ impl Knowledge {
     }
 
     fn attributes(&self, node: Node) {
-        self.count_change();
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_attributes(node.ino());
-        }
+        self.ask(|kernel| kernel.forget_attributes(node.ino()));
     }
 
     fn listing(&self, node: Node) {
-        self.count_change();
-        if let Some(kernel) = self.kernel.get() {
-            kernel.forget_listing(node.ino());
-        }
+        self.ask(|kernel| kernel.forget_listing(node.ino()));
     }
 
-    /// The kernel takes the directory's lock to forget a name. A reply that waits for that while the kernel holds the lock for the
-    /// very request would be late by all of its patience.
+    /// The kernel needs the directory's lock to forget a name. If the request holds that, waiting would last the whole patience.
     fn name(&self, parent: Node, name: &Name, lock: Lock) {
+        let patience = match lock {
+            Lock::Held => Duration::ZERO,
+            Lock::Free => PATIENCE,
+        };
+        self.ask(|kernel| kernel.forget_name(parent.ino(), name, patience));
+    }
+
+    fn ask(&self, forget: impl FnOnce(&dyn Kernel)) {
         self.count_change();
         if let Some(kernel) = self.kernel.get() {
-            kernel.forget_name(parent.ino(), name, lock.patience());
+            forget(&**kernel);
         }
     }
 }
 
 /// The directories that show a row: itself and its collections, on either side and among the variants.
 fn directories(table: &Table, row: RowId) -> impl Iterator<Item = Node> {
-    let keeps = table.fields.iter().any(|field| field.keep_original);
-    let sides = [Some(Side::Models), keeps.then_some(Side::Originals)];
-    let shown = sides.into_iter().flatten().flat_map(move |side| {
+    let sides = [Side::Models, Side::Originals].into_iter().filter(|side| side.has_table(table));
+    let shown = sides.flat_map(move |side| {
         let collections = table.collections().map(move |(number, _)| side.collection(number, row));
         collections.chain([side.row(table.id, row)])
     });

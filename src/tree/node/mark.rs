@@ -1,14 +1,14 @@
-//! Marks: which name of an attachment one of its inodes stands for.
+//! Marks and editions: the 16 bits by which the inodes of one attachment differ.
 //!
-//! Requests name an inode and no path, and a change is judged by the rules of the slot whose name was used. So an attachment
+//! A request names an inode and no path, and a change is judged by the rules of the slot whose name was used. So an attachment
 //! with several names has an inode for each of them in the kernel; `stat` shows one number for all. Each inode has pages of its
 //! own in the kernel's cache, which does no harm: an inode's bytes never change.
 
+use words::attachment::{Attachment, BlobKey};
 use words::link::Link;
 use words::place::Place;
 
-/// Tells the names of an attachment apart by 16 bits of a hash, the same over restarts. Two names may have the same mark: then
-/// the path is looked up again.
+/// A 16-bit hash of a name, the same over restarts. If two names have the same mark, the kernel looks the path up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark(u16);
 
@@ -33,7 +33,7 @@ impl Mark {
         Self::from_number(((folded ^ (folded >> 16)) & 0xffff).max(1))
     }
 
-    /// Whether an inode with this mark may stand for a name.
+    /// Whether an inode with this mark may stand for the name of a place.
     pub fn is_of(self, place: &Place) -> bool {
         self == Self::SOLE || self == Self::of(place)
     }
@@ -44,6 +44,35 @@ impl Mark {
 
     pub fn number(self) -> u64 {
         self.0.into()
+    }
+}
+
+/// The lower 16 bits of the number of the blob that was sent for an attachment. The same picture may be sent again with another
+/// comment: an inode of `/originals` carries its edition, so that its bytes never change and the kernel may keep its pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Edition(u16);
+
+impl Edition {
+    pub fn of(key: BlobKey) -> Self {
+        Self::from_number(key.generation)
+    }
+
+    pub fn from_number(number: u64) -> Self {
+        Self(u16::try_from(number & 0xffff).unwrap_or_default())
+    }
+
+    pub fn number(self) -> u64 {
+        self.0.into()
+    }
+
+    /// The edition combined with one of the attachment's names, in the same 16 bits.
+    pub fn under(self, mark: Mark) -> Self {
+        Self::from_number(self.number() ^ mark.number())
+    }
+
+    /// The name that [`Edition::under`] combined it with, if `shown` has the same bytes.
+    pub fn mark(self, shown: &Attachment) -> Mark {
+        Mark::from_number(self.number() ^ Self::of(shown.blob).number())
     }
 }
 

@@ -1,20 +1,75 @@
-//! The meaning of a name inside a row or a collection: a file, a variant, a view or scratch (CONTRACT 1), whatever is there.
+//! Directories that take files, and the meaning of any name in them: a file, a variant, a view or scratch (CONTRACT 1).
 
 use std::sync::Arc;
 
+use crate::library::Library;
 use crate::library::json::ROW_JSON;
+use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::library::scratch::report_name::{has_suffix, is_report_name};
 use crate::tree::node::Node;
-use crate::tree::node::directory::Directory;
 use crate::tree::node::side::Side;
-use words::attachment::{Attachment, FieldId};
+use words::attachment::{Attachment, FieldId, RowId};
 use words::link::Link;
 use words::media_type::{self, Format, MediaType};
-use words::place::Place;
+use words::place::{Folder, Place};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 use words::variant::Variant;
+
+/// A row, a collection in it, or a drop box.
+#[derive(Debug, Clone, Copy)]
+pub struct Directory<'l> {
+    pub table: &'l Table,
+    pub row: RowId,
+    /// The collection; none for a row or a drop box.
+    pub field: Option<&'l Arc<Field>>,
+    pub node: Node,
+}
+
+impl<'l> Directory<'l> {
+    /// `None` for every other node, and for a table, field or box that is no longer configured.
+    pub fn of(library: &'l Library, node: Node) -> Option<Self> {
+        match node.as_model() {
+            Node::Row(table, row) => {
+                Some(Self { table: library.lookup.table(table)?, row, field: None, node })
+            }
+            Node::Collection(field, row) => {
+                let (table, field) = library.lookup.field(field)?;
+                let many = field.collection != Collection::One && Side::of(node).has(field);
+                many.then_some(Self { table, row, field: Some(field), node })
+            }
+            Node::DropBox(row) => {
+                let table = library.lookup.box_table();
+                library.lookup.drop_box(row).map(|_| Self { table, row, field: None, node })
+            }
+            _ => None,
+        }
+    }
+
+    pub fn folder(&self) -> Folder {
+        Folder { row: self.row, field: self.field.map(|field| field.name.clone()) }
+    }
+
+    pub fn side(&self) -> Side {
+        Side::of(self.node)
+    }
+
+    pub fn lists(&self, place: &Place) -> bool {
+        let collection = place.item.is_some().then_some(&place.field);
+        let here = place.row == self.row && collection == self.field.map(|field| &field.name);
+        here && self.table.field(place.field.as_str()).is_some_and(|it| self.side().has(it))
+    }
+
+    /// The place of a field that holds one file.
+    pub fn one(&self, field: &Name) -> Place {
+        Place::one(self.row, field.clone())
+    }
+
+    pub fn item(&self, field: &Field, item: Name) -> Place {
+        Place { row: self.row, field: field.name.clone(), item: Some(item) }
+    }
+}
 
 /// A place that takes a file, with the rules of its field.
 #[derive(Debug, Clone)]
@@ -29,18 +84,18 @@ impl From<&Target> for Spot {
     }
 }
 
-/// What a name in a directory stands for.
+/// The meaning of a name in a directory.
 #[derive(Debug, Clone)]
 pub enum Meaning {
     /// `avatar`, and `avatar.jpg` as its extension names a media type. In a collection an item.
     File(Spot),
-    /// `avatar@w200.jpg`; none if no variant is called what follows the `@`.
+    /// `avatar@w200.jpg`; none if the text after the `@` is no variant's.
     Variant(Spot, Option<Variant>),
     /// `photos`
     Collection(FieldId),
     /// `row.json`
     RowJson,
-    /// `avatar.url`: reading it tells where the file is, writing to it says where to fetch the file from.
+    /// `avatar.url`: a read returns the file's URL, a write names the URL to fetch the file from.
     Url(Spot),
     /// `front.jpg.REFUSED.txt`, in a drop box and in a collection that reports refusals there.
     Report,
@@ -60,7 +115,7 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
             let known = directory.table.collections().find(|(known, _)| known == number);
             known.is_some_and(|(_, field)| side.has(field))
         }
-        // Beside originals there are neither variants nor views.
+        // `/originals` has neither variants nor views.
         Meaning::Variant(..) | Meaning::RowJson | Meaning::Url(_) => side == Side::Models,
     };
     if is_there { meaning } else { Meaning::Nothing }
@@ -119,7 +174,7 @@ pub struct ItemVariant {
     pub variant: Variant,
 }
 
-/// Reads a name in a collection as that of a variant, whether the item is there or not.
+/// Reads a name in a collection as that of a variant, whether the item exists or not.
 pub fn variant_in(directory: &Directory<'_>, name: &Name) -> Option<ItemVariant> {
     let field = directory.field.filter(|_| directory.side() == Side::Models)?;
     let (base, rest) = name.as_str().rsplit_once('@')?;
@@ -129,8 +184,8 @@ pub fn variant_in(directory: &Directory<'_>, name: &Name) -> Option<ItemVariant>
     Some(ItemVariant { item: Spot { place, field: Arc::clone(field) }, base, variant })
 }
 
-/// The name under which a directory lists a link. In a list: the item's name. Else the name that was written, unless its
-/// extension contradicts the stored type: then the slot's name with the stored type's extension.
+/// The name under which a directory lists a link. In a list: the item's name. Elsewhere: the name that was written; if its
+/// extension contradicts the stored type, the slot's name with the stored type's extension.
 pub fn listed(link: &Link, collection: Collection) -> Name {
     let own = link.place.name();
     if collection == Collection::List {
@@ -146,8 +201,8 @@ pub fn listed(link: &Link, collection: Collection) -> Name {
     canonical(link).unwrap_or_else(|| own.clone())
 }
 
-/// Whether a name that means the link's slot leads to it: the bare name, the name that was written, and the name with the
-/// stored type's extension do; in a list the item's name alone does.
+/// Whether a name of the link's slot leads to the link: the bare name, the name that was written, and the name with the stored
+/// type's extension do; in a list the item's name alone does.
 pub fn resolves(link: &Link, collection: Collection, name: &Name) -> bool {
     let alias = || *name == link.written || canonical(link).as_ref() == Some(name);
     name == link.place.name() || (collection != Collection::List && alias())
@@ -159,8 +214,8 @@ fn canonical(link: &Link) -> Option<Name> {
     Name::parse(&format!("{}.{extension}", link.place.name())).ok()
 }
 
-/// Whether a program gives such a name to a file that it has not finished (FACTS 1): `phpAb12Cd` is one, `phpinfo.jpg` is none.
-/// In a row the name is not taken for a mistyped field; in a collection it is no item's.
+/// Whether a program gives such a name to an unfinished file (FACTS 1): `phpAb12Cd` is one, `phpinfo.jpg` is none. In a row the
+/// name is not taken for a mistyped field; in a collection it is no item's.
 pub fn is_temporary(name: &Name) -> bool {
     const PREFIXES: [&str; 2] = [".", "~$"];
     const SUFFIXES: [&str; 11] = [
@@ -194,8 +249,8 @@ pub fn is_temporary(name: &Name) -> bool {
         || has_temporary_extension(name)
 }
 
-/// `avatar.0000000042`: what nginx copies an upload to before it renames it (ten digits of a counter). `a.jpg_original`:
-/// exiftool's backup.
+/// `avatar.0000000042`: nginx's copy of an upload before its rename (ten digits of a counter). `a.jpg_original`: exiftool's
+/// backup.
 fn has_temporary_extension(name: &Name) -> bool {
     const DIGITS: usize = 10;
     let extension = name.split_extension().1.unwrap_or_default();
@@ -203,9 +258,9 @@ fn has_temporary_extension(name: &Name) -> bool {
     counts || extension.ends_with("_original")
 }
 
-/// Whether a name is that of a journal which `SQLite` keeps beside a database (<https://www.sqlite.org/tempfiles.html>) that
-/// would be attached. Such a database cannot be written in place: each of two writers has a draft of its own, and locks on that
-/// exclude nobody. In a collection, where any name is an item's, the database must have an extension.
+/// Whether a name is that of the journal which `SQLite` keeps (<https://www.sqlite.org/tempfiles.html>) beside a database that
+/// would be attached. Such a database cannot be written in place: each of two writers has a draft of its own, whose locks exclude
+/// nobody. In a collection, where any name is an item's, the database must have an extension.
 pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
     const SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
     let database = SUFFIXES.iter().find_map(|suffix| name.as_str().strip_suffix(suffix));
@@ -215,8 +270,7 @@ pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
     })
 }
 
-/// The format of a variant whose name says none: that of the original, or JPEG if variants cannot be written in it. `None` if
-/// the original is no image.
+/// The format of a variant without an extension: the original's, or JPEG if that cannot be written. `None` if it is no image.
 pub fn preset_format(original: &Attachment) -> Option<Format> {
     let format = original.content.media_type.format()?;
     Some(if format.is_writable() { format } else { Format::Jpeg })

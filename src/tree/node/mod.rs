@@ -1,8 +1,5 @@
-//! Nodes: everything that has an inode number, and what a number and a name stand for. A number leads to a thing that may be
-//! gone by now.
+//! Nodes: everything that has an inode number. A node may no longer exist when its number is used.
 
-pub mod directory;
-pub mod edition;
 pub mod mark;
 pub mod meaning;
 mod number;
@@ -10,18 +7,15 @@ pub mod places;
 pub mod side;
 
 use crate::tree::error::{Error, Result};
-use crate::tree::node::edition::Edition;
-use crate::tree::node::mark::Mark;
+use crate::tree::node::mark::{Edition, Mark};
 use crate::tree::node::number::{Identity, KIND_SHIFT, MASK};
 use words::attachment::{Attachment, AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use words::day::Day;
 use words::refusal::RefusalId;
 
-/// An inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ino(pub u64);
 
-/// The kind of file that a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Directory,
@@ -29,21 +23,20 @@ pub enum Kind {
     Symlink,
 }
 
-/// The properties that all nodes of one kind share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Properties {
     pub kind: Kind,
-    /// Whether it is stored, or a directory that leads to what is stored: a tree for those who only read has these alone.
+    /// Whether it is stored, or a directory that leads to stored files: a read-only tree shows these alone.
     pub is_stored: bool,
 }
 
-/// The permission bits by which owner, group and others may read.
+/// The read bits of owner, group and others.
 const EVERYBODY_READS: u32 = 0o444;
 
-/// Makes [`Node`] and everything that is known of each node from one line each. The single nodes have a fixed number and, but
-/// for a few, a fixed name in a fixed directory; the upper byte of every other number says the kind and the rest says which
-/// one, so that numbers are stable over restarts and nothing is remembered for them. Directories list single nodes in the
-/// order of the lines. `as` names the node of `/models` whose operations are those of the node of `/originals`.
+/// Makes [`Node`] and its methods from one line for each node. Most single nodes have a fixed name in a fixed directory, which
+/// lists them in the order of the lines. The number of any other node has its kind in the upper byte and its identity below:
+/// numbers are stable over restarts without a table. `as` names the node of `/models` whose operations a node of `/originals`
+/// shares.
 macro_rules! nodes {
     (@if) => { false };
     (@if stored) => { true };
@@ -80,7 +73,7 @@ macro_rules! nodes {
                 })
             }
 
-            /// `None` for a number that this program never gives out.
+            /// `None` for a number of no node.
             pub fn of(ino: Ino) -> Option<Self> {
                 let bits = ino.0 & MASK;
                 match ino.0 >> KIND_SHIFT {
@@ -143,7 +136,7 @@ nodes! {
         Errors = 6 [File] "errors.jsonl" in Control;
         LastError = 7 [File] "last-error" in Control;
         Quarantine = 8 [Directory] "quarantine" in Control;
-        /// A preset that is listed but not rendered yet: never looked up by number.
+        /// A preset that is listed but not rendered: never looked up by number.
         Unrendered = 9 [File stored];
     }
     numbered {
@@ -173,11 +166,10 @@ nodes! {
         OriginalTable(id: TableId) = 50 [Directory stored] as Self::Table(id);
         OriginalRow(table: TableId, id: RowId) = 51 [Directory stored] as Self::Row(table, id);
         OriginalCollection(field: FieldId, row: RowId) = 52 [Directory stored] as Self::Collection(field, row);
-        /// What was sent for an attachment.
+        /// The bytes that were sent for an attachment.
         Original(id: AttachmentId, edition: Edition) = 53 [File stored] as Self::Attachment(id, Mark::SOLE);
-        /// A drop box.
         DropBox(row: RowId) = 41 [Directory];
-        /// What was detached on a day.
+        /// The attachments that were detached on a day.
         TrashDay(day: Day) = 20 [Directory];
         /// A detached attachment, as the trash shows it.
         Trashed(id: AttachmentId) = 21 [File];
@@ -206,6 +198,20 @@ impl Node {
 
     pub fn is_directory(self) -> bool {
         self.properties().kind == Kind::Directory
+    }
+
+    /// The error of a change that the node cannot take.
+    pub fn refusal(self) -> Error {
+        match self.as_model() {
+            Self::Root
+            | Self::Models
+            | Self::Table(_)
+            | Self::Row(..)
+            | Self::Collection(..)
+            | Self::Drop
+            | Self::DropBox(_) => Error::NotPermitted,
+            _ => Error::ReadOnly,
+        }
     }
 
     /// The directory of an attachment's variants, for one of its names.

@@ -1,7 +1,6 @@
-//! The identity of a node in the lower 56 bits of its number: one id, or two of which one has few values.
+//! The identity of a node in the lower 56 bits of its number: one id, or a wide and a narrow one.
 
-use crate::tree::node::edition::Edition;
-use crate::tree::node::mark::Mark;
+use crate::tree::node::mark::{Edition, Mark};
 use words::attachment::{AttachmentId, FieldId, RowId, ScratchId, TableId, VariantId};
 use words::day::Day;
 use words::refusal::RefusalId;
@@ -10,7 +9,7 @@ use words::refusal::RefusalId;
 pub const KIND_SHIFT: u32 = 56;
 pub const MASK: u64 = (1 << KIND_SHIFT) - 1;
 
-/// Of two ids the one with few values stands above this many bits: 2^40 rows and attachments, 2^16 tables, fields and marks.
+/// The narrow one of two ids stands above this many bits: 2^40 rows and attachments, 2^16 tables, fields and marks.
 const LOWER_BITS: u32 = 40;
 const LOWER_MASK: u64 = (1 << LOWER_BITS) - 1;
 
@@ -22,7 +21,7 @@ pub const SAMPLES: [u64; 2] = [1, 0xffff << LOWER_BITS | 1 << (LOWER_BITS - 1) |
 pub trait Identity: Sized {
     fn bits(self) -> u64;
 
-    /// `None` where this program gives out no such bits.
+    /// `None` for bits of no node.
     fn from_bits(bits: u64) -> Option<Self>;
 }
 
@@ -69,55 +68,35 @@ fn pair(upper: impl Narrow, lower: impl Id) -> u64 {
     ((upper.number() << LOWER_BITS) | (lower.number() & LOWER_MASK)) & MASK
 }
 
+/// Implements [`Id`] by a line for each type: its number, and the id of a number.
 macro_rules! ids {
-    ($($type:ident)*) => {
+    ($($type:ident: $number:expr, $made:expr;)*) => {
         $(impl Id for $type {
             fn number(self) -> u64 {
-                self.0
+                let number: fn(Self) -> u64 = $number;
+                number(self)
             }
 
             fn from_number(number: u64) -> Option<Self> {
-                Some(Self(number))
+                let made: fn(u64) -> Option<Self> = $made;
+                made(number)
             }
         })*
     };
 }
-ids! { AttachmentId FieldId RowId ScratchId TableId VariantId }
-
-impl Id for u64 {
-    fn number(self) -> u64 {
-        self
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        Some(number)
-    }
+ids! {
+    u64: |id| id, Some;
+    AttachmentId: |id| id.0, |number| Some(Self(number));
+    Day: |day| day.0.into(), |number| u32::try_from(number).ok().map(Self);
+    Edition: Self::number, |number| Some(Self::from_number(number));
+    FieldId: |id| id.0, |number| Some(Self(number));
+    Mark: Self::number, |number| Some(Self::from_number(number));
+    RefusalId: Self::number, |number| Some(Self::from_number(number));
+    RowId: |id| id.0, |number| Some(Self(number));
+    ScratchId: |id| id.0, |number| Some(Self(number));
+    TableId: |id| id.0, |number| Some(Self(number));
+    VariantId: |id| id.0, |number| Some(Self(number));
 }
-
-impl Id for Day {
-    fn number(self) -> u64 {
-        self.0.into()
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        u32::try_from(number).ok().map(Self)
-    }
-}
-
-macro_rules! numbered {
-    ($($type:ident)*) => {
-        $(impl Id for $type {
-            fn number(self) -> u64 {
-                Self::number(self)
-            }
-
-            fn from_number(number: u64) -> Option<Self> {
-                Some(Self::from_number(number))
-            }
-        })*
-    };
-}
-numbered! { Edition Mark RefusalId }
 
 impl Narrow for Edition {}
 impl Narrow for FieldId {}

@@ -1,7 +1,7 @@
-//! The lookups that every part needs: rows, tables and directories by number, and the names that an inode may stand for.
+//! The lookups that every part needs: rows, tables and directories by number, and the names of an inode.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -10,10 +10,9 @@ use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
-use crate::tree::node::directory::Directory;
 use crate::tree::node::mark::Mark;
-use crate::tree::node::meaning::Spot;
-use crate::tree::node::side::as_sent;
+use crate::tree::node::meaning::{Directory, Spot};
+use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use words::attachment::{AttachmentId, RowId, TableId};
 use words::link::Link;
@@ -22,32 +21,30 @@ use words::row::RowRecord;
 use words::schema::Field;
 use words::slot::Name;
 
-/// Attachments whose first name is remembered.
+/// The most attachments whose first name is kept.
 const MAX: usize = 65_536;
 
-/// How long: longer than the kernel may believe a name.
-const SPAN: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long a first name is kept: longer than the kernel caches a name.
+const SPAN_SECS: u64 = 2 * 60 * 60;
 
 /// The part of a library that a tree shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Everything,
-    /// What is stored: no scratch, no drafts, no trash, no views and no control files.
+    /// Stored files: no scratch, no drafts, no trash, no views and no control files.
     Stored,
 }
 
 pub struct Places {
     library: Arc<Library>,
     scope: Scope,
-    /// Guards the first name of each attachment that got a second: the inode that the kernel learnt before means that name. Never
-    /// held across I/O.
-    first_names: Mutex<BoundedMap<AttachmentId, Place>>,
+    /// Guards the first name of each attachment that got a second: its old inode stands for that. Never held across I/O.
+    first_names: Mutex<BoundedMap<AttachmentId, Place, MAX, SPAN_SECS>>,
 }
 
 impl Places {
     pub fn new(library: &Arc<Library>, scope: Scope) -> Self {
-        let first_names = Mutex::new(BoundedMap::new(MAX, SPAN));
-        Self { library: Arc::clone(library), scope, first_names }
+        Self { library: Arc::clone(library), scope, first_names: Mutex::default() }
     }
 
     pub fn table(&self, id: TableId) -> Result<&Table> {
@@ -59,12 +56,12 @@ impl Places {
         self.library.lookup.row_by_id(id)?.ok_or(Error::NotFound)
     }
 
-    /// The row that an inode stands for. Errors: [`Error::Stale`] if it is gone.
+    /// The row of an inode. Errors: [`Error::Stale`] if it is gone.
     pub fn row_of_inode(&self, id: RowId) -> Result<RowRecord> {
         self.library.lookup.row_by_id(id)?.ok_or(Error::Stale)
     }
 
-    /// The directory that an inode stands for, for operations on files in it.
+    /// The directory of an inode, for operations on files in it.
     pub fn directory(&self, ino: Ino) -> Result<Directory<'_>> {
         let node = Node::at(ino)?;
         Directory::of(&self.library, node).ok_or(match node.as_model() {
@@ -92,7 +89,7 @@ impl Places {
         field.cloned().ok_or(Error::NotFound)
     }
 
-    /// Where bytes go that are sent to a place under a name.
+    /// The target of bytes that are sent to a place under a name.
     pub fn target(&self, spot: &Spot, written: &Name) -> Result<Target> {
         let Spot { place, field } = spot;
         let row = self.row(place.row)?;
@@ -104,18 +101,16 @@ impl Places {
         })
     }
 
-    /// Whether the tree shows a node at all.
     pub fn shows(&self, node: Node) -> bool {
         self.scope == Scope::Everything || node.properties().is_stored
     }
 
-    /// The mark of a link's inode. A tree for those who only read has one inode for all names: nothing is changed under any.
+    /// The mark of a link's inode. A read-only tree has one inode for all names of an attachment: no rules differ by name.
     pub fn mark(&self, link: &Link) -> Mark {
         if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
     }
 
-    /// The names that an inode may stand for: one, unless the attachment got others since the kernel learnt of the inode, or two
-    /// names have the same mark.
+    /// The names that an inode may stand for: several if the attachment got others later, or if two have the same mark.
     pub fn names_of(&self, node: Node) -> Result<Vec<Place>> {
         let (id, mark) = match node {
             Node::Attachment(id, mark)
@@ -125,7 +120,7 @@ impl Places {
                 let Some(found) = self.library.lookup.attachment(id)? else {
                     return Ok(Vec::new());
                 };
-                (id, edition.mark(&as_sent(found)))
+                (id, edition.mark(&Side::Originals.face(found)))
             }
             _ => return Ok(Vec::new()),
         };
@@ -134,8 +129,7 @@ impl Places {
         Ok(places)
     }
 
-    /// The name that an inode stands for, where the kernel will not look its path up again: none if it may be several, or has
-    /// lost its name.
+    /// The name of an inode whose path the kernel will not look up again: none if it may be several, or is lost.
     pub fn name_of(&self, node: Node) -> Result<Option<Place>> {
         let mut places = self.names_of(node)?;
         if places.len() > 1 {
@@ -158,7 +152,7 @@ impl Places {
         self.first_names.lock().insert(id, place);
     }
 
-    /// Follows an attachment that is moved: the kernel takes its inode along to the new name.
+    /// Follows a rename of an attachment: the kernel takes its inode along to the new name.
     pub fn move_first_name(&self, id: AttachmentId, from: &Place, to: &Place) {
         let mut first_names = self.first_names.lock();
         if first_names.get(&id) == Some(from) {
@@ -174,14 +168,8 @@ impl Places {
         self.first_names.lock().expire(now);
     }
 
-    /// Whether any field keeps what was sent.
+    /// Whether any field keeps originals.
     pub fn keeps_originals(&self) -> bool {
-        self.original_tables().next().is_some()
-    }
-
-    /// The tables with a field that keeps what was sent.
-    pub fn original_tables(&self) -> impl Iterator<Item = &Table> {
-        let keeps = |table: &&Table| table.fields.iter().any(|field| field.keep_original);
-        self.library.lookup.tables().iter().filter(keeps)
+        self.library.lookup.tables().iter().any(|table| Side::Originals.has_table(table))
     }
 }

@@ -1,8 +1,8 @@
-//! The two sides of an attachment: `/models` shows what is stored, `/originals` what was sent. One set of operations serves both.
+//! The two sides of an attachment: `/models` shows the stored bytes, `/originals` the bytes that were sent.
 
+use crate::library::lookup::table::Table;
 use crate::tree::node::Node;
-use crate::tree::node::edition::Edition;
-use crate::tree::node::mark::Mark;
+use crate::tree::node::mark::{Edition, Mark};
 use words::attachment::{Attachment, FieldId, RowId, TableId};
 use words::link::Link;
 use words::schema::Field;
@@ -18,9 +18,13 @@ impl Side {
         if node.as_model() == node { Self::Models } else { Self::Originals }
     }
 
-    /// Whether this side shows a field.
     pub fn has(self, field: &Field) -> bool {
         self == Self::Models || field.keep_original
+    }
+
+    /// Whether this side shows a field of a table.
+    pub fn has_table(self, table: &Table) -> bool {
+        self == Self::Models || table.fields.iter().any(|field| field.keep_original)
     }
 
     /// The link as this side shows it.
@@ -28,11 +32,15 @@ impl Side {
         Link { attachment: self.face(link.attachment), ..link }
     }
 
-    /// The attachment as this side shows it.
+    /// The attachment as this side shows it: in `/originals` with the bytes that were sent. An attachment that was made before its
+    /// field kept originals is its own original.
     pub fn face(self, attachment: Attachment) -> Attachment {
-        match self {
-            Self::Models => attachment,
-            Self::Originals => as_sent(attachment),
+        match (self, attachment.original.as_deref()) {
+            (Self::Originals, Some(sent)) => {
+                let (blob, content) = (sent.blob, sent.content.clone());
+                Attachment { blob, content, ..attachment }
+            }
+            _ => attachment,
         }
     }
 
@@ -56,14 +64,5 @@ impl Side {
             Self::Models => Node::Collection(field, row),
             Self::Originals => Node::OriginalCollection(field, row),
         }
-    }
-}
-
-/// The attachment with the bytes that were sent instead of those that are stored. An attachment that was made before its field
-/// kept originals is its own original.
-pub fn as_sent(attachment: Attachment) -> Attachment {
-    match attachment.original.as_deref().cloned() {
-        Some(sent) => Attachment { blob: sent.blob, content: sent.content, ..attachment },
-        None => attachment,
     }
 }

@@ -1,4 +1,4 @@
-//! Admission: whether a file may come into a slot or take a name, as far as that is known before a byte is sent.
+//! Admission: whether a file may take a slot or a name, as far as that is known before a byte is sent.
 
 use std::sync::Arc;
 
@@ -10,7 +10,6 @@ use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::pending::PendingLinks;
-use crate::tree::open::permits::owned;
 use crate::tree::open::processes::Processes;
 use crate::tree::request::{Caller, RenameMode};
 use words::link::Link;
@@ -18,7 +17,6 @@ use words::media_type::MediaType;
 use words::place::{Folder, Place};
 use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field, OnRefuse};
-use words::scratch::ScratchRecord;
 use words::slot::Name;
 
 pub struct Admission {
@@ -34,7 +32,7 @@ impl Admission {
     pub fn check_extension(&self, who: Caller, spot: &Spot, name: &Name) -> Result<()> {
         let (_, Some(extension)) = name.split_extension() else { return Ok(()) };
         let field = &spot.field;
-        // Where refusals are not told the bytes decide alone.
+        // A field that quarantines in silence judges the bytes alone.
         if field.could_take(extension) || field.on_refuse == OnRefuse::Quarantine {
             return Ok(());
         }
@@ -53,13 +51,13 @@ impl Admission {
         Err(self.library.refusals.refuse(&target, author, violation, None).into())
     }
 
-    /// Why a collection takes no new item at this place; first drafts of other items count.
+    /// The violation of a new item at this place, if its collection is full. First drafts of other items count.
     pub fn overflow(&self, spot: &Spot) -> Result<Option<Violation>> {
         let Spot { place, field } = spot;
         let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
         let mut held = self.library.lookup.count_items(place)?;
         for begun in self.drafts.begun_beside(place) {
-            // Another draft of it may have been committed since.
+            // The slot of this draft may have been taken by another draft's commit.
             if held < most && self.library.lookup.link(&begun)?.is_none() {
                 held += 1;
             }
@@ -67,8 +65,7 @@ impl Admission {
         Ok((held >= most).then(|| too_many(held, most)))
     }
 
-    /// Whether a link may come into a collection: there is room, and the name can belong to what the rules take. `taken`: it
-    /// replaces an item. `from`: the place that it leaves.
+    /// Refuses a link that a collection cannot take. `taken`: it replaces an item. `from`: the place that it leaves.
     pub fn check_arrival(
         &self,
         who: Caller,
@@ -85,8 +82,8 @@ impl Admission {
         if taken || stays { Ok(()) } else { self.check_items(who, &spot, &target.written) }
     }
 
-    /// Whether a file that is no link may be renamed onto a slot. Returns the link that it will displace, if the kernel may still
-    /// know that by its name afterwards. `side`: that of the new name.
+    /// Whether a file that is no link may be renamed onto a slot. Returns the link that it will displace, if the kernel may have
+    /// its name cached afterwards. `side`: that of the new name.
     pub fn check_rename(
         &self,
         who: Caller,
@@ -110,22 +107,17 @@ impl Admission {
     /// Refuses to replace a file of another user under a scratch name.
     pub fn check_displaced(&self, who: Caller, folder: &Folder, name: &Name) -> Result<()> {
         if let Some(link) = self.links.named(folder, name) {
-            owned(link.symlink.uid, who)?;
+            who.check_owner(link.symlink.uid)?;
         }
         let displaced = self.library.scratch.find(folder, name)?;
-        displaced.map_or(Ok(()), |record| check_owner(&record, who))
+        displaced.map_or(Ok(()), |record| who.check_owner(record.access.uid))
     }
 }
 
-/// Whether the kernel may still know a displaced link by its listed name. It replaces the name itself that is renamed onto the
-/// slot, and holds that directory's lock meanwhile: waiting for it would be in vain.
+/// Whether the kernel may have the listed name of a displaced link cached. It replaces the target name of a rename itself, and
+/// holds that directory's lock meanwhile: waiting for it would be in vain.
 pub fn outlives(displaced: &Link, target: &Target) -> bool {
     meaning::listed(displaced, target.field.collection) != target.written
-}
-
-/// Scratch is for its user alone, also where others may write to the row: attached, everybody could read it (CONTRACT 1).
-pub fn check_owner(record: &ScratchRecord, who: Caller) -> Result<()> {
-    owned(record.access.uid, who)
 }
 
 fn wrong_extension(field: &Field, extension: &str) -> Violation {

@@ -1,5 +1,5 @@
-//! Documents: files that are composed when they are opened and understood when they are closed, such as `row.json`. Their texts
-//! are kept in memory, which is bounded for all of them together.
+//! Documents: files that are composed when they are opened and parsed when they are closed, such as `row.json`. Their texts are
+//! in memory, with a limit for all of them together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,10 +15,10 @@ use words::author::Author;
 use words::refusal::Refusal;
 use words::shortcut;
 
-/// The longest document. A row of 10,000 items has some 8 MiB.
+/// The longest document; a longer one is `TooLarge`. A row of 10,000 items has some 8 MiB.
 pub const MAX_BYTES: usize = 32 << 20;
 
-/// The longest that all open documents may be together: one that needs more is to be opened again later.
+/// The most bytes of all open documents together. Beyond that an open or a write fails with `TooBusy`.
 const MAX_TOGETHER: usize = 256 << 20;
 
 /// Counts the bytes of all open documents.
@@ -26,22 +26,16 @@ const MAX_TOGETHER: usize = 256 << 20;
 pub struct Documents(Arc<AtomicUsize>);
 
 impl Documents {
-    /// Opens a document. Errors: [`Error::TooBusy`] where the others leave no room.
-    pub fn open(
-        &self,
-        view: View,
-        writes: bool,
-        opener: Owner,
-        bytes: Vec<u8>,
-    ) -> Result<Document> {
+    /// Opens a document. Errors: [`Error::TooBusy`] if all open ones together would be too long.
+    pub fn open(&self, view: View, writes: bool, opener: Owner, text: Vec<u8>) -> Result<Document> {
         let mut room = Room { together: Arc::clone(&self.0), taken: 0 };
-        room.resize(bytes.len())?;
-        let text = Text { bytes, dirty: false, refusal: None, room };
+        room.resize(text.len())?;
+        let text = Text { bytes: text, dirty: false, refusal: None, room };
         Ok(Document { view, writes, opener, text: Mutex::new(text) })
     }
 }
 
-/// The bytes of one document, given back with it.
+/// The share of one document in the limit of all, given back when it is dropped.
 #[derive(Debug)]
 struct Room {
     together: Arc<AtomicUsize>,
@@ -86,26 +80,24 @@ impl View {
     }
 }
 
-/// A `<field>.url` that is open for writing, but for its text.
+/// A `<field>.url` that is open for writing, without its text.
 #[derive(Debug)]
 pub struct Writing {
-    /// The view's number.
     pub number: u64,
     pub target: Target,
     pub author: Author,
     pub access: Access,
     pub times: Times,
-    /// Guards what the writer unlinked before it began, until it is put back or attached over (CONTRACT 2.11).
+    /// Guards the attachment that the writer unlinked before, until it is put back or replaced (CONTRACT 2.11).
     pub replaced: Mutex<Option<Arc<Promise>>>,
 }
 
-/// An open document.
 #[derive(Debug)]
 pub struct Document {
     pub view: View,
     writes: bool,
     pub opener: Owner,
-    /// Guards the text; never held while it is understood.
+    /// Guards the text; never held while it is parsed.
     text: Mutex<Text>,
 }
 
@@ -125,7 +117,7 @@ impl Text {
         let shrinks = length < self.bytes.len();
         self.bytes.resize(length, 0);
         if shrinks {
-            // Reserved bytes are memory, too.
+            // The limit counts lengths, so the capacity must follow.
             self.bytes.shrink_to_fit();
         }
         Ok(())
@@ -134,12 +126,7 @@ impl Text {
 
 impl Document {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let text = self.text.lock();
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = text.bytes.get(start..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        count
+        read_text(&self.text.lock().bytes, offset, buffer)
     }
 
     pub fn write_at(&self, offset: u64, data: &[u8]) -> Result<usize> {
@@ -174,14 +161,14 @@ impl Document {
         self.text.lock().bytes.len() as u64
     }
 
-    /// Whether a close has a text to understand.
+    /// Whether a close has a text to judge.
     pub fn is_dirty(&self) -> bool {
         let text = self.text.lock();
         text.dirty && !text.bytes.is_empty()
     }
 
-    /// The text that is to be understood now. None if nothing was written since the last verdict, or all of it was taken back, as
-    /// by a shell that only opens the file. Errors: the last verdict if it was a refusal.
+    /// The text that is to be judged now. None if nothing was written since the last verdict, or the text is empty again, as of a
+    /// shell that only opens the file. Errors: the last verdict if it was a refusal.
     pub fn take(&self) -> Result<Option<Vec<u8>>> {
         let mut text = self.text.lock();
         if !text.dirty || text.bytes.is_empty() {
@@ -192,7 +179,7 @@ impl Document {
         Ok(Some(text.bytes.clone()))
     }
 
-    /// Notes the verdict on the text that was taken. After any other failure the next close understands it again.
+    /// Notes the verdict on the text that was taken. After a failure that is no refusal the next close judges it again.
     pub fn judged(&self, verdict: &Result<()>) {
         let mut text = self.text.lock();
         match verdict {
@@ -201,6 +188,15 @@ impl Document {
             Err(_) => text.dirty = true,
         }
     }
+}
+
+/// Reads from a text in memory; fills the buffer unless the text ends.
+pub fn read_text(text: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let rest = text.get(start..).unwrap_or_default();
+    let count = rest.len().min(buffer.len());
+    buffer[..count].copy_from_slice(&rest[..count]);
+    count
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::library::draft::Draft;
+use crate::tree::error::{Error, Result};
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Owner;
 use words::attachment::{AttachmentId, RowId};
@@ -19,7 +20,7 @@ use words::slot::Name;
 pub struct Drafts {
     /// Guards the indexes. Never held across I/O.
     index: Mutex<Index>,
-    /// The number of drafts: while it is 0 a look takes no lock.
+    /// The number of drafts: while it is 0 a search takes no lock.
     count: AtomicUsize,
 }
 
@@ -35,16 +36,16 @@ struct Index {
 }
 
 impl Index {
-    fn enter(&mut self, open: &Arc<OpenDraft>) {
-        *self.by_user.entry(open.user()).or_default() += 1;
-        *self.by_table.entry(open.table().clone()).or_default() += 1;
+    fn add(&mut self, open: &Arc<OpenDraft>) {
+        *self.by_user.entry(open.draft.author().uid).or_default() += 1;
+        *self.by_table.entry(open.draft.target().slot.row.table.clone()).or_default() += 1;
         self.by_id.insert(open.id, Arc::clone(open));
     }
 
-    fn leave(&mut self, open: &OpenDraft) {
+    fn remove(&mut self, open: &OpenDraft) {
         if self.by_id.remove(&open.id).is_some() {
-            one_less(&mut self.by_user, &open.user());
-            one_less(&mut self.by_table, open.table());
+            one_less(&mut self.by_user, &open.draft.author().uid);
+            one_less(&mut self.by_table, &open.draft.target().slot.row.table);
         }
     }
 
@@ -60,7 +61,7 @@ impl Index {
 
 fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
-        *count = count.saturating_sub(1);
+        *count -= 1;
         if *count == 0 {
             counts.remove(key);
         }
@@ -68,19 +69,20 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
 }
 
 impl Drafts {
-    /// Enters a draft that an `open` will follow.
+    /// Adds a draft for which an `open` is expected.
     pub fn add(&self, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Arc<OpenDraft> {
         let mut index = self.index.lock();
         index.last += 1;
         let open = Arc::new(OpenDraft::new(index.last, draft, over, owner));
         index.by_place.entry(open.place().clone()).or_default().push(open.id);
-        index.enter(&open);
+        index.add(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
         open
     }
 
-    pub fn find(&self, id: u64) -> Option<Arc<OpenDraft>> {
-        self.index.lock().by_id.get(&id).cloned()
+    /// Errors: [`Error::Stale`] if the draft has ended.
+    pub fn find(&self, id: u64) -> Result<Arc<OpenDraft>> {
+        self.index.lock().by_id.get(&id).cloned().ok_or(Error::Stale)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -108,7 +110,7 @@ impl Drafts {
         ids.iter().filter_map(|id| index.by_id.get(id).cloned()).collect()
     }
 
-    /// The drafts of a slot to which a path leads, oldest first.
+    /// The drafts of a slot that are not judged yet, oldest first.
     pub fn found(&self, place: &Place) -> Vec<Arc<OpenDraft>> {
         let mut drafts = self.of(place);
         drafts.retain(|open| !open.is_judged());
@@ -129,24 +131,18 @@ impl Drafts {
         begun.map(|(place, _)| place.clone()).collect()
     }
 
-    /// The draft that a free slot shows: the process's own unless it is judged, else the first that is shown to all.
+    /// The draft that a free slot shows to a process: its own unless that is judged, else the first that is shown to all.
     pub fn first(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
         let drafts = self.found(place);
         let own = drafts.iter().find(|open| open.belongs_to(tgid));
         own.or_else(|| drafts.iter().find(|open| open.is_shown())).cloned()
     }
 
-    /// The draft that a free slot lists: of several the first has the name.
+    /// The first draft of a free slot that is shown to all.
     pub fn first_shown(&self, place: &Place) -> Option<Arc<OpenDraft>> {
         self.of(place).into_iter().find(|open| open.is_shown())
     }
 
-    /// The draft of a slot that a process owns.
-    pub fn owned(&self, place: &Place, tgid: Option<u32>) -> Option<Arc<OpenDraft>> {
-        self.found(place).into_iter().find(|open| open.belongs_to(tgid))
-    }
-
-    /// The drafts in a row.
     pub fn of_row(&self, row: RowId) -> Vec<Arc<OpenDraft>> {
         let mut all = self.all();
         all.retain(|open| open.place().row == row);
@@ -160,23 +156,23 @@ impl Drafts {
         all
     }
 
-    /// Takes every path away from a draft; its handles go on with it.
+    /// Removes a draft from its slot. Its open handles keep it.
     pub fn part(&self, open: &OpenDraft) {
         self.index.lock().part(open);
         self.remove(open.id);
     }
 
-    /// Removes a draft, unless somebody has it open or is about to.
+    /// Removes a draft, unless it has a handle or an `open` is expected.
     pub fn remove(&self, id: u64) {
         let mut index = self.index.lock();
         let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
         let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
-        index.leave(&open);
+        index.remove(&open);
         index.part(&open);
         self.count.store(index.by_id.len(), Ordering::Release);
     }
 
-    /// Removes the placeholders of one slot, but for one draft: they give way to what was committed.
+    /// Removes the placeholders of a slot that was committed to, except the draft with the number `except`.
     pub fn drop_placeholders(&self, place: &Place, except: u64) {
         for other in self.of(place) {
             if other.id != except && other.is_placeholder() {
@@ -185,7 +181,7 @@ impl Drafts {
         }
     }
 
-    /// Removes the placeholders of every place that `lies` picks.
+    /// Removes the placeholders of all places that `lies` selects.
     pub fn drop_placeholders_where(&self, lies: impl Fn(&Place) -> bool) {
         for open in self.all() {
             if lies(open.place()) && open.is_placeholder() {
@@ -194,8 +190,8 @@ impl Drafts {
         }
     }
 
-    /// Unlinks what a free slot shows: a placeholder goes; a draft under way goes on, unseen, and commits when it is closed.
-    /// Returns whether the slot showed anything.
+    /// Unlinks the drafts that a free slot shows. Placeholders are removed; a draft that is being written is hidden, and commits
+    /// when it is closed. Returns whether the slot showed any.
     pub fn unlink_shown(&self, place: &Place) -> bool {
         let shown: Vec<_> = self.of(place).into_iter().filter(|open| open.is_shown()).collect();
         for open in &shown {
@@ -207,7 +203,7 @@ impl Drafts {
         !shown.is_empty()
     }
 
-    /// Removes and returns the placeholders that nobody filled and the drafts whose `open` never came.
+    /// Removes and returns the placeholders that stayed empty for too long and the drafts that were not opened in time.
     pub fn expire(&self, now: Instant) -> Vec<Arc<OpenDraft>> {
         let over: Vec<_> = self.all().into_iter().filter(|open| open.is_over(now)).collect();
         for open in &over {

@@ -1,4 +1,4 @@
-//! The open files, by handle.
+//! The open files, by handle, and the answer to an `open`.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,15 +10,52 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::library::limit::tally::Charge;
 use crate::tree::error::{Error, Result};
+use crate::tree::node::Node;
 use crate::tree::open::document::Document;
 use crate::tree::open::open_draft::OpenDraft;
-use crate::tree::open::opened::Fh;
 use crate::tree::open::processes::Owner;
+use crate::tree::request::OpenFlags;
 use words::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
 use words::refusal::Refusal;
 use words::rendition::VariantRecord;
 
-/// What a handle reads from or writes to.
+/// The number of an open file or directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fh(pub u64);
+
+/// What the kernel may do with the bytes of an open file.
+#[derive(Debug, Clone)]
+pub enum Caching {
+    /// Stored bytes never change: the kernel keeps pages over opens and sends no flush.
+    Forever(Stored),
+    /// The kernel keeps pages while the file is open, and sends a flush.
+    WhileOpen,
+    /// The kernel asks for every byte, regardless of the size that `stat` shows.
+    Never,
+}
+
+impl Caching {
+    /// The caching of a file that can be written. A handle that only writes uses no pages, and cannot be mapped (mmap(2),
+    /// EACCES): with pages the kernel would copy every byte twice, and ask for the file's capabilities before each first write.
+    pub fn of_writable(flags: OpenFlags) -> Self {
+        if flags.reads() { Self::WhileOpen } else { Self::Never }
+    }
+}
+
+/// The one file that holds all bytes of an inode.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub file: Arc<File>,
+    pub length: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub fh: Fh,
+    pub caching: Caching,
+}
+
+/// The file that a handle reads from or writes to.
 #[derive(Debug)]
 pub enum Handle {
     /// A stored blob: an attachment's, a variant's, or a file of the quarantine.
@@ -35,9 +72,9 @@ pub enum Handle {
     Scratch(Arc<OpenScratch>),
     /// A control file, composed when it was opened.
     Text(Vec<u8>),
-    /// A file that is understood when it is closed.
+    /// A file that is parsed when it is closed.
     Document(Arc<Document>),
-    /// The empty draft of another process: a read is at its end.
+    /// The empty draft of another process: a read returns nothing.
     Nothing(Arc<OpenDraft>),
 }
 
@@ -52,7 +89,7 @@ impl Handle {
     }
 }
 
-/// The record that is kept so that `fstat` answers for as long as a handle is open.
+/// The record that is kept for `fstat` while a handle is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
     Nothing,
@@ -60,24 +97,23 @@ pub enum Holds {
     Variant(VariantId),
 }
 
-/// An open scratch file.
 #[derive(Debug)]
 pub struct OpenScratch {
     pub id: ScratchId,
     pub file: File,
     pub writes: bool,
     pub opener: Owner,
-    /// As it was when the file was opened.
+    /// Owner and mode when the file was opened.
     pub access: Access,
     /// Whether anything was written through this handle.
     pub written: AtomicBool,
     /// Whether space beyond the end was allocated through this handle.
     pub reserved: AtomicBool,
-    /// Its part of the user's tally of scratch, held until it is closed.
+    /// Its share of the user's quota of scratch, held until it is closed.
     pub charge: Arc<Charge>,
-    /// The refusal of bytes above a quota of scratch: put on record once for each handle.
+    /// The refusal of bytes above a quota of scratch, recorded once for each handle.
     pub refused: OnceLock<Refusal>,
-    /// Set when the file was renamed onto a field while open: from then on this is a handle of that field's draft.
+    /// Set when the open file was renamed onto a field: from then on this is a handle of that field's draft.
     pub became: OnceLock<Arc<OpenDraft>>,
 }
 
@@ -104,17 +140,23 @@ impl Handles {
         Fh(fh)
     }
 
-    /// Adds a handle on a blob of an attachment: what is stored, or what was sent.
-    pub fn add_attachment(&self, attachment: &Attachment, key: BlobKey, file: Arc<File>) -> Fh {
-        hold(&self.attachments, attachment.id, attachment);
-        self.add(Handle::Blob { file, key: Some(key), holds: Holds::Attachment(attachment.id) })
+    /// Adds a handle on the blob of `shown`, which is an attachment or its face in `/originals`. `held` is kept for `fstat`.
+    pub fn add_attachment(&self, held: &Attachment, shown: &Attachment, file: Arc<File>) -> Opened {
+        hold(&self.attachments, held.id, held);
+        let stored = Stored { file, length: shown.content.length };
+        self.add_blob(shown.blob, Holds::Attachment(held.id), stored)
     }
 
-    /// Adds a handle on a variant's blob.
-    pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Fh {
+    pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Opened {
         hold(&self.variants, variant.id, variant);
-        let (key, holds) = (Some(variant.blob), Holds::Variant(variant.id));
-        self.add(Handle::Blob { file, key, holds })
+        let stored = Stored { file, length: variant.content.length };
+        self.add_blob(variant.blob, Holds::Variant(variant.id), stored)
+    }
+
+    fn add_blob(&self, key: BlobKey, holds: Holds, stored: Stored) -> Opened {
+        let file = Arc::clone(&stored.file);
+        let fh = self.add(Handle::Blob { file, key: Some(key), holds });
+        Opened { fh, caching: Caching::Forever(stored) }
     }
 
     pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {
@@ -137,22 +179,27 @@ impl Handles {
         self.attachments.lock().get(&id).map(|(_, attachment)| attachment.clone())
     }
 
+    /// Whether a handle is open on the attachment of an inode, under any of its names.
+    pub fn is_open(&self, node: Node) -> bool {
+        let is_known = |id| self.attachments.lock().contains_key(&id);
+        matches!(node.as_model(), Node::Attachment(id, _) if is_known(id))
+    }
+
     /// A variant as it was when it was opened; none unless a handle on it is open.
     pub fn open_variant(&self, id: VariantId) -> Option<VariantRecord> {
         self.variants.lock().get(&id).map(|(_, variant)| variant.clone())
     }
 
-    /// The open handles of a scratch file.
     pub fn open_scratch(&self, id: ScratchId) -> Vec<Arc<OpenScratch>> {
         self.scratch.lock().get(&id).cloned().unwrap_or_default()
     }
 
-    /// Whether somebody has a scratch file open for writing.
+    /// Whether a scratch file is open for writing.
     pub fn is_written(&self, id: ScratchId) -> bool {
         self.scratch.lock().get(&id).is_some_and(|open| open.iter().any(|it| it.writes))
     }
 
-    /// The draft of another process, by its number, that a handle is open on while it is empty.
+    /// The empty draft with this number, if another process than its owner has it open.
     pub fn open_nothing(&self, id: u64) -> Option<Arc<OpenDraft>> {
         let open = self.open.read();
         open.values().find_map(|handle| match &**handle {
@@ -165,7 +212,7 @@ impl Handles {
         self.open.read().len()
     }
 
-    /// Removes every handle: after the kernel is gone nobody releases them.
+    /// Removes every handle, after the kernel is gone and sends no release.
     pub fn drain(&self) -> Vec<Arc<Handle>> {
         let mut open = self.open.write();
         open.drain().map(|(_, handle)| handle).collect()
@@ -173,11 +220,10 @@ impl Handles {
 
     fn close_scratch(&self, closed: &Arc<OpenScratch>) {
         let mut scratch = self.scratch.lock();
-        if let Some(open) = scratch.get_mut(&closed.id) {
-            open.retain(|other| !Arc::ptr_eq(other, closed));
-            if open.is_empty() {
-                scratch.remove(&closed.id);
-            }
+        let Some(open) = scratch.get_mut(&closed.id) else { return };
+        open.retain(|other| !Arc::ptr_eq(other, closed));
+        if open.is_empty() {
+            scratch.remove(&closed.id);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A draft that is open, or a placeholder: its owner, its handles, and who may see its name.
+//! One open draft or placeholder: its owner, its handles, and whether its name is shown.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,19 @@ use parking_lot::Mutex;
 use crate::library::Library;
 use crate::library::draft::Draft;
 use crate::tree::error::Result;
+use crate::tree::node::Node;
 use crate::tree::node::mark::Mark;
-use crate::tree::node::{Kind, Node};
 use crate::tree::open::processes::Owner;
-use crate::tree::show::attr::{Attr, Shown};
+use crate::tree::show::attr::{Attr, Entry};
 use words::attachment::AttachmentId;
 use words::place::Place;
-use words::slot::Name;
 
 /// How long an empty file on a free slot stays (CONTRACT 2.6).
 pub const PLACEHOLDER: Duration = Duration::from_secs(60);
-/// How long a draft that was looked up for an `open` waits for it.
+/// How long a draft waits for the `open` that it was looked up for.
 const AWAITED: Duration = Duration::from_secs(2);
 
-/// A draft with what the tree knows of it.
+/// A draft of the library with its number, owner and handles.
 #[derive(Debug)]
 pub struct OpenDraft {
     pub id: u64,
@@ -35,9 +34,9 @@ pub struct OpenDraft {
 struct Hold {
     owner: Owner,
     handles: usize,
-    /// Since when an `open` is awaited that the draft was looked up for.
+    /// When the draft was looked up for an `open` that has not come yet.
     awaited: Option<Instant>,
-    /// Since when it is a placeholder: all handles were closed without a byte, and an empty file is listed.
+    /// When it became a placeholder: all handles were closed without a byte, and an empty file is listed.
     resting: Option<Instant>,
     /// Unlinked by another process, or committed: its name is shown to its owner alone.
     hidden: bool,
@@ -46,21 +45,12 @@ struct Hold {
 }
 
 impl OpenDraft {
-    /// A draft that an `open` will follow.
+    /// A draft for which an `open` is expected.
     pub fn new(id: u64, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Self {
         let awaited = Some(Instant::now());
         let hold =
             Hold { owner, handles: 0, awaited, resting: None, hidden: false, unlinked: false };
         Self { id, draft, over, hold: Mutex::new(hold) }
-    }
-
-    /// The user whose quota of drafts it counts for.
-    pub fn user(&self) -> u32 {
-        self.draft.author().uid
-    }
-
-    pub fn table(&self) -> &Name {
-        &self.draft.target().slot.row.table
     }
 
     pub fn place(&self) -> &Place {
@@ -79,43 +69,34 @@ impl OpenDraft {
         self.hold.lock().resting.is_some()
     }
 
-    /// Whether its name is shown to its owner alone.
-    pub fn is_hidden(&self) -> bool {
-        self.hold.lock().hidden
-    }
-
-    /// Whether its bytes were judged: then no path leads to it. It lives on in its handles only, until the release that ends it.
-    /// That comes after `close` has answered, and whoever looks up the name in between, the writer too, must find what is stored.
+    /// Whether its bytes were judged. Then no path leads to it, and its handles alone keep it until their release. The release
+    /// comes after `close` has returned: a lookup in between, of its writer too, must find the stored file.
     pub fn is_judged(&self) -> bool {
         self.draft.is_judged()
     }
 
     /// Whether a free slot shows it to everybody: a first draft that is not judged yet, or a placeholder.
     pub fn is_shown(&self) -> bool {
-        self.over.is_none() && !self.is_hidden() && !self.is_judged()
+        self.over.is_none() && !self.hold.lock().hidden && !self.is_judged()
     }
 
     pub fn hide(&self) {
         self.hold.lock().hidden = true;
     }
 
-    /// Its bytes were committed, and have a name.
+    /// Hides the draft, whose bytes were committed: the attachment has the name.
     pub fn commit(&self) {
         let mut hold = self.hold.lock();
         (hold.hidden, hold.unlinked) = (true, false);
     }
 
-    /// Another process removed its name.
+    /// Hides the draft, whose name another process removed.
     pub fn unlink(&self) {
         let mut hold = self.hold.lock();
         (hold.hidden, hold.unlinked) = (true, true);
     }
 
-    pub fn is_unlinked(&self) -> bool {
-        self.hold.lock().unlinked
-    }
-
-    /// Makes a placeholder the draft of a process that is about to write to it. False if it is none, or another was quicker.
+    /// Gives a placeholder to a process that is about to write to it. Returns false if it is none.
     pub fn claim(&self, opener: &Owner) -> bool {
         let mut hold = self.hold.lock();
         if hold.resting.take().is_none() {
@@ -140,7 +121,7 @@ impl OpenDraft {
         true
     }
 
-    /// An `open` will follow.
+    /// An `open` is expected.
     pub fn await_open(&self) {
         self.hold.lock().awaited = Some(Instant::now());
     }
@@ -156,7 +137,7 @@ impl OpenDraft {
         self.hold.lock().handles > 0
     }
 
-    /// Makes it a placeholder: it was closed without a byte on a free slot. Not if somebody has opened it again meanwhile.
+    /// Makes it a placeholder: it was closed without a byte on a free slot. Does nothing if it is open again.
     pub fn rest(&self) {
         let mut hold = self.hold.lock();
         if hold.handles == 0 {
@@ -164,14 +145,14 @@ impl OpenDraft {
         }
     }
 
-    /// Whether nobody has it open or is about to.
+    /// Whether it has no handle and no `open` is expected.
     pub fn is_idle(&self, now: Instant) -> bool {
         let hold = self.hold.lock();
         let awaited = hold.awaited.is_some_and(|since| now.duration_since(since) <= AWAITED);
         hold.handles == 0 && !awaited
     }
 
-    /// Whether it is of no more use: nobody opened it, or it has been a placeholder for its time.
+    /// Whether it can be removed: it was not opened in time, or has been a placeholder for too long.
     pub fn is_over(&self, now: Instant) -> bool {
         let rests = |since| now.duration_since(since) <= PLACEHOLDER;
         self.is_idle(now) && !self.hold.lock().resting.is_some_and(rests)
@@ -180,16 +161,16 @@ impl OpenDraft {
     /// The attributes of its own inode.
     pub fn attr(&self) -> Attr {
         let (size, access, times) = self.draft.stat();
-        Attr { ino: Node::Draft(self.id).ino(), kind: Kind::File, size, links: 1, access, times }
+        Attr::file(Node::Draft(self.id), size, access, times)
     }
 
-    /// What `fstat` shows: the inode number is that of the attachment that it will replace, as `stat` by path shows it. vim
-    /// writes to nothing else ('File changed while writing'). Without a name it has no links, as any open file.
-    pub fn shown(&self, library: &Library) -> Result<Shown> {
+    /// The attributes that `fstat` shows. The inode number is that of the attachment that it will replace, as `stat` of the path
+    /// shows: otherwise vim refuses to write ('File changed while writing'). Without a name it has no links.
+    pub fn shown(&self, library: &Library) -> Result<Entry> {
         let attr = self.attr();
         let ino = self.over.map_or(attr.ino, |id| Node::Attachment(id, Mark::SOLE).ino());
         let names = self.draft.names(&library.lookup)?;
-        let links = names.unwrap_or_else(|| u32::from(!self.is_unlinked()));
-        Ok(Shown::fleeting(Attr { ino, links, ..attr }))
+        let links = names.unwrap_or_else(|| u32::from(!self.hold.lock().unlinked));
+        Ok(Entry::fleeting(Attr { ino, links, ..attr }))
     }
 }

@@ -1,23 +1,24 @@
-//! Symbolic links under scratch names: URLs that wait to be renamed onto a field (`ln -sf` makes a link and renames it,
-//! CONTRACT 8). A link that nobody renames is forgotten after a while, and by a restart.
+//! Symbolic links under scratch names: URLs that wait to be renamed onto a field (`ln -sf` makes a link and renames it, CONTRACT
+//! 8). A link that is not renamed is forgotten after a while, and by a restart.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use crate::tree::bounded::BoundedMap;
+use crate::tree::error::{Error, Result};
 use words::place::Folder;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// How long a link waits.
-const WAITING: Duration = Duration::from_secs(60);
-/// Links that wait at most; a program that makes more is in error.
+/// How long a link waits. Then it is forgotten.
+const WAITING_SECS: u64 = 60;
+/// The most links that wait. Another one is refused with `TooBusy`.
 const MAX_WAITING: usize = 4_096;
 
 /// A symbolic link to a URL.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pending {
     pub id: u64,
     pub folder: Folder,
@@ -34,16 +35,16 @@ pub struct Symlink {
     pub gid: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PendingLinks {
     /// Guards the links and their numbers. Never held across I/O.
     index: Mutex<Index>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Index {
     last: u64,
-    by_id: BoundedMap<u64, Arc<Pending>>,
+    by_id: BoundedMap<u64, Arc<Pending>, MAX_WAITING, WAITING_SECS>,
 }
 
 impl Index {
@@ -57,24 +58,12 @@ impl Index {
     }
 }
 
-impl Default for PendingLinks {
-    fn default() -> Self {
-        let index = Index { last: 0, by_id: BoundedMap::new(MAX_WAITING, WAITING) };
-        Self { index: Mutex::new(index) }
-    }
-}
-
 impl PendingLinks {
-    /// Makes a link. Errors: [`Full`] if too many wait.
-    pub fn add(
-        &self,
-        folder: &Folder,
-        name: &Name,
-        symlink: Symlink,
-    ) -> Result<Arc<Pending>, Full> {
+    /// Makes a link. Errors: [`Error::TooBusy`] if too many wait.
+    pub fn add(&self, folder: &Folder, name: &Name, symlink: Symlink) -> Result<Arc<Pending>> {
         let mut index = self.index.lock();
         if index.by_id.is_full() {
-            return Err(Full);
+            return Err(Error::TooBusy);
         }
         let (id, made) = (index.next(), Timestamp::now());
         let link = Pending { id, folder: folder.clone(), name: name.clone(), symlink, made };
@@ -83,7 +72,7 @@ impl PendingLinks {
         Ok(link)
     }
 
-    /// A number for a link that is gone as soon as it is answered.
+    /// A number for the link in a reply, which exists no longer.
     pub fn number(&self) -> u64 {
         self.index.lock().next()
     }
@@ -109,12 +98,12 @@ impl PendingLinks {
         found.is_some_and(|link| index.by_id.remove(&link.id).is_some())
     }
 
-    /// Removes the links in every directory that `lies` picks.
+    /// Removes the links in all directories that `lies` selects.
     pub fn remove_where(&self, lies: impl Fn(&Folder) -> bool) {
         self.index.lock().by_id.retain(|link| !lies(&link.folder));
     }
 
-    /// Gives a link another name; a link that had the name before is gone. A renamed link waits no longer for it.
+    /// Gives a link another name, and removes a link that had it. The link expires when it would have under its old name.
     pub fn rename(&self, link: &Pending, folder: &Folder, name: &Name) {
         let mut index = self.index.lock();
         if let Some(other) = index.named(folder, name).filter(|other| other.id != link.id) {
@@ -122,24 +111,21 @@ impl PendingLinks {
         }
         if let Some(renamed) = index.by_id.get_mut(&link.id) {
             let (folder, name) = (folder.clone(), name.clone());
-            let Pending { id, made, .. } = *link;
-            *renamed = Arc::new(Pending { id, folder, name, symlink: link.symlink.clone(), made });
+            *renamed = Arc::new(Pending { folder, name, ..link.clone() });
         }
     }
 
-    /// Removes the links that have waited too long. Returns the directories that they were in.
+    /// Removes the links that have waited too long, and returns their directories.
     pub fn expire(&self, now: Instant) -> Vec<Folder> {
         let expired = self.index.lock().by_id.expire(now);
         expired.into_iter().map(|link| link.folder.clone()).collect()
     }
 }
 
-/// Too many links wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use words::attachment::RowId;
 
@@ -187,10 +173,11 @@ mod tests {
         for _ in 0..MAX_WAITING {
             links.add(&row(1), &name("a"), symlink()).expect("room");
         }
-        assert_eq!(links.add(&row(1), &name("a"), symlink()).err(), Some(Full));
+        let refused = links.add(&row(1), &name("a"), symlink());
+        assert!(matches!(refused, Err(Error::TooBusy)));
         links.expire(Instant::now());
         assert_eq!(links.of(&row(1)).len(), MAX_WAITING);
-        links.expire(Instant::now() + WAITING + Duration::from_secs(1));
+        links.expire(Instant::now() + Duration::from_secs(WAITING_SECS + 1));
         assert_eq!(links.of(&row(1)).len(), 0);
     }
 }

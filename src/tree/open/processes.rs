@@ -1,4 +1,4 @@
-//! Processes: which one a request comes from, and whether it has ended.
+//! Processes: which one a request comes from, whether it has ended, and the permissions of its groups.
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -9,18 +9,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::tree::request::Caller;
+use words::attachment::Access;
 use words::author::Author;
+
+/// The bits of one class: `r` of a file, `x` of a directory.
+pub const READ: u32 = 4;
+pub const SEARCH: u32 = 1;
 
 /// How the process of a thread is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processes {
     /// Requests carry thread ids of this machine.
     Kernel,
-    /// Every thread id is a process of its own that never ends: for trees without a kernel.
+    /// Every thread id is a process of its own that never ends, for trees without a kernel.
     Simulated,
 }
 
-/// A thread group: not mistaken for another that gets its number later.
+/// A thread group. Its pidfd tells it from a later one with the same number.
 #[derive(Debug)]
 pub struct Process {
     tgid: u32,
@@ -36,26 +41,37 @@ pub enum Owner {
 }
 
 impl Processes {
-    /// The thread group of a thread; `None` if the thread is not to be found.
+    /// The thread group of a thread; `None` if there is no such thread.
     pub fn group(self, tid: u32) -> Option<u32> {
         match (self, tid) {
             (_, 0) => None,
             (Self::Simulated, tid) => Some(tid),
-            (Self::Kernel, tid) => thread_group(tid),
+            (Self::Kernel, tid) => leader(tid).map(|it| it.tgid).or_else(|| written_group(tid)),
         }
     }
 
     /// Whether a thread has a group among its supplementary ones.
-    pub fn is_in(self, tid: u32, gid: u32) -> bool {
+    fn is_in(self, tid: u32, gid: u32) -> bool {
         match (self, tid) {
             (_, 0) | (Self::Simulated, _) => false,
             (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
         }
     }
 
+    /// Whether an access permits this to a caller. The kernel checks the inodes of a path; but variants and the trash depend on
+    /// the permissions of other files. Supplementary groups, which no request carries, are read from the process if they matter.
+    pub fn permit(self, who: Caller, access: Access, bit: u32) -> bool {
+        permits(access, who, bit, || self.is_in(who.tid, access.gid))
+    }
+
     /// The sender of a request, as a refusal names it.
     pub fn author(self, who: Caller) -> Author {
         self.owner(who.tid).author(who.uid)
+    }
+
+    /// Whether a close by the caller counts as the owner's: the owner closes, or has ended.
+    pub fn closes_for(self, who: Caller, owner: &Owner) -> bool {
+        owner.is(self.group(who.tid)) || owner.is_gone()
     }
 
     /// The owner of a draft that a thread begins.
@@ -81,7 +97,7 @@ impl Owner {
         }
     }
 
-    /// Whether the owner cannot come back: then any process may close in its stead.
+    /// Whether the owner has ended: then any process may close in its stead.
     pub fn is_gone(&self) -> bool {
         match self {
             Self::Process(process) => process.ended(),
@@ -91,15 +107,11 @@ impl Owner {
 
     /// This process as the sender of a user's bytes.
     pub fn author(&self, uid: u32) -> Author {
-        Author { uid, pid: self.pid() }
-    }
-
-    /// The process id, 0 if unknown.
-    pub fn pid(&self) -> u32 {
-        match self {
+        let pid = match self {
             Self::Process(process) => process.tgid,
             Self::Handle => 0,
-        }
+        };
+        Author { uid, pid }
     }
 }
 
@@ -114,12 +126,8 @@ impl Process {
     }
 }
 
-fn thread_group(tid: u32) -> Option<u32> {
-    leader(tid).map(|process| process.tgid).or_else(|| written_group(tid))
-}
-
-/// The process of a thread that leads it, as the only thread of a program does. The kernel gives no pidfd for other threads
-/// (`pidfd_open(2)`), and asking costs a sixth of reading `/proc`.
+/// The process of a thread, if the thread is its leader. The kernel gives no pidfd for other threads (`pidfd_open(2)`), and
+/// asking costs a sixth of reading `/proc`.
 fn leader(tid: u32) -> Option<Process> {
     let pidfd = open_pidfd(tid)?;
     Some(Process { tgid: tid, pidfd: Some(pidfd) })
@@ -149,6 +157,20 @@ fn groups(tid: u32) -> Option<Vec<u32>> {
     file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Groups:"))?;
     Some(line.split_whitespace().filter_map(|gid| gid.parse().ok()).collect())
+}
+
+/// The first class that the caller is in decides, as `path_resolution(7)` says.
+fn permits(access: Access, who: Caller, bit: u32, in_group: impl FnOnce() -> bool) -> bool {
+    let (group, others) = (access.mode >> 3 & bit, access.mode & bit);
+    let granted = match who {
+        Caller { uid: 0, .. } => return true,
+        Caller { uid, .. } if uid == access.uid => access.mode >> 6 & bit,
+        Caller { gid, .. } if gid == access.gid => group,
+        _ if group == others => others,
+        _ if in_group() => group,
+        _ => others,
+    };
+    granted != 0
 }
 
 #[cfg(test)]
@@ -184,5 +206,35 @@ mod tests {
     fn a_request_without_a_thread_has_no_process() {
         assert_eq!(Processes::Kernel.group(0), None);
         assert!(matches!(Processes::Kernel.owner(0), Owner::Handle));
+    }
+
+    fn may_read(mode: u32, (uid, gid): (u32, u32), member: bool) -> bool {
+        let access = Access { uid: 1000, gid: 100, mode };
+        permits(access, Caller { uid, gid, tid: 1 }, READ, || member)
+    }
+
+    #[test]
+    fn the_first_class_that_somebody_is_in_decides() {
+        assert!(may_read(0o600, (1000, 1), false));
+        assert!(may_read(0o000, (0, 0), false));
+        assert!(!may_read(0o600, (1001, 100), false));
+        assert!(may_read(0o640, (1001, 100), false));
+        assert!(!may_read(0o640, (1001, 101), false));
+        assert!(may_read(0o644, (1001, 101), false));
+        assert!(!may_read(0o044, (1000, 100), true), "the owner's bit is the owner's");
+    }
+
+    #[test]
+    fn a_supplementary_group_counts_as_the_first_does() {
+        assert!(may_read(0o640, (1001, 101), true));
+        assert!(!may_read(0o604, (1001, 101), true), "also where it takes away");
+        let asked = |mode| {
+            let access = Access { uid: 1000, gid: 100, mode };
+            let mut asked = false;
+            let who = Caller { uid: 1001, gid: 101, tid: 1 };
+            permits(access, who, READ, || std::mem::replace(&mut asked, true));
+            asked
+        };
+        assert!(!asked(0o644) && asked(0o640), "asked for only where it matters");
     }
 }

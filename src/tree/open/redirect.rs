@@ -1,11 +1,11 @@
-//! Redirections: how an operation on an inode that is no longer the right one reaches the right one. For each thread, the inode
-//! for which it was answered `ESTALE`.
+//! Redirections by `ESTALE`: an operation on an outdated inode is repeated on the right one. For each thread, the inode that was
+//! answered so.
 //!
-//! After `ESTALE` the kernel resolves the path once more, by up to two lookups of the same thread, and repeats the operation
-//! on what they answer; a second `ESTALE` would reach the program. So a thread that has looked again is served on the inode
-//! that it found, though that may have lost its name since, or is not the draft that it needs. (The first `ESTALE` may have
-//! been the permission check's, which asks for attributes and does not say that a writer is coming.) A second `open` of the
-//! same inode without a lookup between is a reopen through `/proc/self/fd`, which has no path.
+//! After `ESTALE` the kernel resolves the path once more, by up to two lookups of the same thread, and repeats the operation on
+//! the inode that they return; a second `ESTALE` would reach the program. So a thread that has looked up again is served on the
+//! inode that it found, even if that has lost its name since, or is not the draft that it needs. (The first `ESTALE` may answer a
+//! permission check, which asks for attributes and says nothing of a writer.) A second `open` of the same inode without a lookup
+//! between is a reopen through `/proc/self/fd`, which has no path.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,20 +16,19 @@ use crate::tree::bounded::BoundedMap;
 use crate::tree::node::Ino;
 use words::place::Place;
 
-/// Threads that are redirected at a time.
+/// The most threads that are redirected at a time. Beyond that the oldest redirection is forgotten.
 const MAX: usize = 65_536;
-/// How long the kernel may take from the `ESTALE` to the lookup.
-const SPAN: Duration = Duration::from_secs(2);
-/// How long it may take from the lookup's answer to the repeated `open` of a writer, which is then served by handle.
+/// The longest time from the `ESTALE` to the lookup.
+const SPAN_SECS: u64 = 2;
+/// The longest time from the lookup's answer to the repeated `open` of a writer, which is then served by handle.
 const GRACE: Duration = Duration::from_millis(200);
-/// How long an inode that was looked up is as good as current, though it was replaced: less than another process takes to
-/// commit and say so.
+/// How long a looked-up inode counts as current though it was replaced: less than another process takes to commit and say so.
 const FRESH: Duration = Duration::from_millis(5);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Redirects {
     /// Guards the redirections by thread. Never held across I/O.
-    by_thread: Mutex<BoundedMap<u32, Redirect>>,
+    by_thread: Mutex<BoundedMap<u32, Redirect, MAX, SPAN_SECS>>,
     /// The number of redirections: while it is 0 a lookup takes no lock.
     count: AtomicUsize,
 }
@@ -49,45 +48,37 @@ struct Answer {
     at: Instant,
 }
 
-/// What a thread that was turned away is to find.
+/// The inode that a redirected thread needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seeks {
-    /// Whatever the path leads to now.
+    /// The inode that the path leads to now.
     Successor,
-    /// Its own draft of the slot that the path leads to.
+    /// The thread's own draft of the slot that the path leads to.
     Draft,
-    /// The name of the attachment that is meant.
+    /// The inode of the name that the path uses.
     Name,
 }
 
-/// What to do with an operation on the wrong inode.
+/// The answer to an operation on the wrong inode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Answer `ESTALE`: the kernel will look the path up again.
+    /// `ESTALE`: the kernel looks the path up again.
     LookAgain,
-    /// The thread has looked again: serve it on this inode, which was the right one when it looked.
+    /// The thread has looked up again: serve it on this inode, which was the right one then.
     Serve,
-    /// The thread will not look again: serve it on this inode, its draft by handle. With the slot that it looked up, if it came
-    /// by a path.
+    /// The thread will not look up again: serve it on this inode, with its draft by handle. Has the slot of its lookup, if any.
     Reopen(Option<Place>),
 }
 
-impl Default for Redirects {
-    fn default() -> Self {
-        let by_thread = Mutex::new(BoundedMap::new(MAX, SPAN));
-        Self { by_thread, count: AtomicUsize::new(0) }
-    }
-}
-
 impl Redirects {
-    /// An operation of this thread on `ino` needs another inode.
+    /// Redirects a thread whose operation on `ino` needs another inode. Returns the answer to the operation.
     pub fn begin(&self, thread: u32, ino: Ino, seeks: Seeks) -> Step {
         let mut by_thread = self.by_thread.lock();
         by_thread.expire(Instant::now());
         let earlier = by_thread.get(&thread);
         let is_repeated = earlier.is_some_and(|earlier| earlier.is_followed_by(ino, seeks));
         let step = match seeks {
-            // The kernel asks for attributes before it opens: the open must not be turned away either.
+            // The kernel asks for attributes before it opens: the redirection must stay for the open.
             Seeks::Successor if is_repeated => Step::Serve,
             Seeks::Draft | Seeks::Name if is_repeated => {
                 let answered = by_thread.remove(&thread).and_then(|earlier| earlier.answered);
@@ -102,8 +93,8 @@ impl Redirects {
         step
     }
 
-    /// What a thread is to find that looks a field up. No path leads through a field, so the first one that a thread looks up
-    /// after the `ESTALE` is the one that it wants.
+    /// The inode that a thread needs which looks a field up. No path leads through a field, so the first one that a thread looks
+    /// up after the `ESTALE` is the one that it wants.
     pub fn sought(&self, thread: u32) -> Option<Seeks> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
@@ -192,7 +183,7 @@ mod tests {
         assert_eq!(redirects.begin(7, Ino(102), Seeks::Successor), Step::LookAgain);
     }
 
-    /// The kernel looks once more and no more: it asked for the attributes of what it found, which was replaced by then, and
+    /// The kernel looks up again only once. It once asked for the attributes of the found inode, which was replaced by then, and
     /// the open that followed was the second `ESTALE`.
     #[test]
     fn what_a_thread_was_shown_it_may_open() {

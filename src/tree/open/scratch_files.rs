@@ -1,4 +1,4 @@
-//! Open scratch files: their bytes, their size within the quotas, and what `stat` shows of them.
+//! Scratch files: opened, written within the quotas, and their attributes.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,12 +14,11 @@ use crate::library::scratch::report_name::is_report;
 use crate::library::scratch::{ScratchStat, private, xattr};
 use crate::tree::error::{Error, Result};
 use crate::tree::node::meaning;
-use crate::tree::open::box_files::BoxFiles;
-use crate::tree::open::handles::{Handle, Handles, OpenScratch};
-use crate::tree::open::opened::{Caching, Opened};
-use crate::tree::open::processes::Processes;
+use crate::tree::open::drop_boxes::DropBoxes;
+use crate::tree::open::handles::{Caching, Handle, Handles, OpenScratch, Opened};
+use crate::tree::open::processes::{Owner, Processes};
 use crate::tree::request::{Caller, OpenFlags, SetAttr};
-use crate::tree::show::attr::{Attr, Shown};
+use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::show::{self, Show};
 use words::attachment::ScratchId;
 use words::author::Author;
@@ -29,15 +28,8 @@ pub struct ScratchFiles {
     pub(super) library: Arc<Library>,
     pub(super) show: Arc<Show>,
     pub(super) handles: Arc<Handles>,
-    pub(super) box_files: Arc<BoxFiles>,
+    pub(super) boxes: Arc<DropBoxes>,
     pub(super) processes: Processes,
-}
-
-/// A range of bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    pub offset: u64,
-    pub length: u64,
 }
 
 impl ScratchFiles {
@@ -48,48 +40,47 @@ impl ScratchFiles {
         }
         let scratch = &self.library.scratch;
         let file = if flags.changes() {
-            scratch.open_to_write(&record)?
+            let file = scratch.open_to_write(&record)?;
+            self.boxes.files.forget(id);
+            file
         } else {
             scratch.open(&record)?
         };
-        if flags.changes() {
-            self.box_files.forget(id);
-        }
+        let opener = self.processes.owner(who.tid);
+        let scratch = self.scratch(&record, file, flags.changes(), opener)?;
         if flags.truncate {
-            let charge = self.library.scratch.charge(&record)?;
-            let _gate = charge.gate.read().unwrap_or_else(PoisonError::into_inner);
-            file.set_len(0)?;
-            charge.set(0);
+            self.resize(&scratch, 0)?;
         }
-        let opened = self.hold(who, &record, file, flags.changes())?;
-        Ok(Opened { caching: Caching::of_writable(flags), ..opened })
+        Ok(self.hold(scratch, flags))
     }
 
-    /// Opens a handle on a scratch file.
-    pub fn hold(
+    pub fn scratch(
         &self,
-        who: Caller,
         record: &ScratchRecord,
         file: File,
         writes: bool,
-    ) -> Result<Opened> {
-        let scratch = OpenScratch {
+        opener: Owner,
+    ) -> Result<OpenScratch> {
+        Ok(OpenScratch {
             id: record.id,
             charge: self.library.scratch.charge(record)?,
             refused: OnceLock::new(),
             access: record.access,
             file,
             writes,
-            opener: self.processes.owner(who.tid),
+            opener,
             written: AtomicBool::new(false),
             reserved: AtomicBool::new(false),
             became: OnceLock::new(),
-        };
-        let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
-        Ok(Opened { fh, caching: Caching::WhileOpen })
+        })
     }
 
-    /// The attributes of a scratch file. One that has lost its name shows what its open handles have.
+    pub fn hold(&self, scratch: OpenScratch, flags: OpenFlags) -> Opened {
+        let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
+        Opened { fh, caching: Caching::of_writable(flags) }
+    }
+
+    /// The attributes of a scratch file. Without a name it has those of its open handles.
     pub fn stat(&self, id: ScratchId) -> Result<Attr> {
         if let Some(record) = self.library.scratch.by_id(id)? {
             return self.show.scratch(&record);
@@ -103,14 +94,13 @@ impl ScratchFiles {
         Ok(show::scratch(id, private(open.access), 0, stat))
     }
 
-    /// The file of a scratch record, to be read.
     pub fn file(&self, id: ScratchId) -> Result<File> {
         let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
         Ok(self.library.scratch.open(&record)?)
     }
 
-    /// Sets or removes an extended attribute; returns whether it was there. The attributes are the backing file's own, and bounded
-    /// as those of what it may become.
+    /// Sets or removes an extended attribute of the backing file; returns whether it was there. The limits are those of an
+    /// attachment, which the file may become.
     pub fn set_attribute(
         &self,
         id: ScratchId,
@@ -157,19 +147,19 @@ impl ScratchFiles {
     pub fn allocate(
         &self,
         scratch: &OpenScratch,
-        extent: Extent,
+        offset: u64,
+        length: u64,
         flags: FallocateFlags,
     ) -> Result<()> {
-        let Extent { offset, length } = extent;
         let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
         let (before, size) = (scratch.charge.size(), scratch.file.metadata()?.len());
-        // Charged also where the size is kept: the room is taken all the same, until the file is closed.
+        // Charged even if the size is kept: the disk space is taken until the file is closed.
         if !flags.contains(FallocateFlags::PUNCH_HOLE) {
             self.grow(scratch, offset.saturating_add(length))?;
             scratch.reserved.store(true, Ordering::Release);
         }
         rustix::fs::fallocate(&scratch.file, flags, offset, length).map_err(|errno| {
-            // ext4 keeps, and shows, what it found room for.
+            // ext4 keeps the part that it found room for, and shows it in the size.
             if let Err(error) = scratch.file.set_len(size) {
                 tracing::warn!(%error, "a scratch file keeps room that it does not need");
             }
@@ -178,7 +168,7 @@ impl ScratchFiles {
         })
     }
 
-    /// Gives back what a handle that is closed had allocated beyond the end of its file.
+    /// Frees the space that a closed handle had allocated beyond the end of its file.
     pub fn trim(scratch: &OpenScratch) {
         if !scratch.reserved.load(Ordering::Acquire) {
             return;
@@ -190,7 +180,7 @@ impl ScratchFiles {
         }
     }
 
-    /// A flush: bytes under a name that is no field's are put on record once (CONTRACT 1).
+    /// A flush: bytes under a name of no field are recorded once (CONTRACT 1).
     pub fn flush(&self, who: Caller, scratch: &OpenScratch) -> Result<()> {
         if !scratch.written.swap(false, Ordering::AcqRel) {
             return Ok(());
@@ -203,38 +193,34 @@ impl ScratchFiles {
         Ok(())
     }
 
-    /// `setattr` by handle: an open file is truncated whatever became of its name. `None` if no size is to be set.
-    pub fn set_open(&self, scratch: &OpenScratch, change: SetAttr) -> Result<Option<Shown>> {
+    /// `setattr` by handle: an open file is truncated even without a name. `None` if no size is to be set.
+    pub fn set_open(&self, scratch: &OpenScratch, change: SetAttr) -> Result<Option<Entry>> {
         let Some(size) = change.size else { return Ok(None) };
-        let gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.grow(scratch, size)?;
-        scratch.file.set_len(size)?;
-        scratch.charge.set(size);
-        drop(gate);
+        self.resize(scratch, size)?;
         self.set(scratch.id, SetAttr { size: None, ..change }).map(Some)
     }
 
-    pub fn set(&self, id: ScratchId, wanted: SetAttr) -> Result<Shown> {
+    fn resize(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
+        let _gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.grow(scratch, size)?;
+        scratch.file.set_len(size)?;
+        scratch.charge.set(size);
+        Ok(())
+    }
+
+    pub fn set(&self, id: ScratchId, wanted: SetAttr) -> Result<Entry> {
         if let Some(size) = wanted.size {
             let record = self.library.scratch.by_id(id)?.ok_or(Error::Stale)?;
             if is_report(&record) {
                 return Err(Error::ReadOnly);
             }
             let file = self.library.scratch.open_to_write(&record)?;
-            let charge = self.library.scratch.charge(&record)?;
-            let _gate = charge.gate.read().unwrap_or_else(PoisonError::into_inner);
-            if let Err(excess) = charge.grow(size, self.library.quotas.limits()) {
-                let author = Author { uid: record.access.uid, pid: 0 };
-                let violation = self.library.quotas.violation(&excess);
-                return Err(self.library.refusals.refuse_scratch(id, author, violation)?.into());
-            }
-            file.set_len(size)?;
-            charge.set(size);
+            self.resize(&self.scratch(&record, file, true, Owner::Handle)?, size)?;
         }
         if wanted.amends() {
             self.library.scratch.amend(id, wanted.amendment)?;
         }
-        Ok(Shown::fleeting(self.stat(id)?))
+        Ok(Entry::fleeting(self.stat(id)?))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Attachments that a process unlinked or renamed away a moment ago. If it then sends an unfit file for the same slot, the
-//! attachment is put back (CONTRACT 2.11). Forgetting is always safe: the catalogue holds what was unlinked.
+//! attachment is put back (CONTRACT 2.11). Forgetting one loses no bytes: the catalogue still has the attachment.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -21,10 +21,10 @@ use words::link::Link;
 use words::place::Place;
 use words::slot::Name;
 
-/// Attachments that are remembered.
+/// The most attachments that are kept. Beyond that the oldest is forgotten.
 const MAX: usize = 65_536;
 
-/// An attachment that its remover may replace now, and its name. It is not swept while this lives.
+/// An unlinked attachment whose remover may replace it now, and its name. It is not swept while this lives.
 #[derive(Debug)]
 pub struct Replaced {
     pub promise: Promise,
@@ -36,42 +36,30 @@ pub struct Unlinked {
     pub(super) kernel: Arc<Knowledge>,
     pub(super) drafts: Arc<Drafts>,
     pub(super) processes: Processes,
-    pub(super) removed: Removed,
-}
-
-/// What was removed a moment ago.
-pub struct Removed {
-    /// Guards the attachments, with their names, by the place that they lost and the process that removed them. Never held across
-    /// I/O.
-    by_place: Mutex<BoundedMap<(Place, u32), (AttachmentId, Name)>>,
-}
-
-impl Removed {
-    /// Remembers for as long as what lost its name is held.
-    pub fn during(hold: Duration) -> Self {
-        Self { by_place: Mutex::new(BoundedMap::new(MAX, hold)) }
-    }
+    /// Guards the removed attachments, with their names, by the place and the process that removed it. Never held across I/O.
+    pub(super) removed: Mutex<BoundedMap<(Place, u32), (AttachmentId, Name), MAX>>,
 }
 
 impl Unlinked {
-    /// Notes what a process removed, for the draft that it may begin now.
+    /// A link was removed by a request: notes it for the draft that the process may begin, and tells the kernel.
     pub fn note(&self, who: Caller, link: &Link, lost: &Attachment) {
         let pid = self.processes.group(who.tid).unwrap_or(0);
         let key = (link.place.clone(), pid);
-        self.removed.by_place.lock().insert(key, (lost.id, link.written.clone()));
+        self.removed.lock().insert(key, (lost.id, link.written.clone()));
+        self.kernel.tell(&Change::Detached { place: &link.place, lost });
     }
 
-    /// Takes what the caller removed before it writes or renames onto the slot.
+    /// Takes the attachment that the caller removed from a slot, before the caller writes or renames onto the slot.
     pub fn take(&self, who: Caller, place: &Place) -> Option<Replaced> {
-        if self.removed.by_place.lock().is_empty() {
+        if self.removed.lock().is_empty() {
             return None;
         }
         let pid = self.processes.group(who.tid).unwrap_or(0);
-        let (id, written) = self.removed.by_place.lock().remove(&(place.clone(), pid))?;
+        let (id, written) = self.removed.lock().remove(&(place.clone(), pid))?;
         Some(Replaced { promise: self.library.promises.make(id), written })
     }
 
-    /// Puts back what the writer of a draft unlinked before it began, unless the slot was taken meanwhile.
+    /// Puts back the attachment that the writer of a draft unlinked before, unless the slot was taken meanwhile.
     pub fn put_back(&self, open: &OpenDraft) {
         let Some(id) = open.draft.replaced() else { return };
         let target = open.draft.target();
@@ -80,19 +68,19 @@ impl Unlinked {
         }
     }
 
-    /// Puts back what was taken for a draft that cannot begin or a rename that was refused.
+    /// Puts back the attachment that was taken for a draft that cannot begin, or for a rename that was refused.
     pub fn put_back_taken(&self, taken: Option<Replaced>, place: &Place) {
         if let Some(Replaced { promise, written }) = taken {
             self.hang(promise.id(), place, &written, 0);
         }
     }
 
-    /// Puts back what was taken for a file that was to be fetched from a URL.
+    /// Puts back the attachment that was taken for a file from a URL.
     pub fn put_back_unfetched(&self, target: &Target, replaced: Option<Arc<Promise>>) {
         let Some(promise) = replaced else { return };
         let Target { place, written, slot, .. } = target;
         match self.library.links.put_back(promise.id(), place, written) {
-            Ok(_) => self.kernel.tell(&Change::Names { row: place.row }),
+            Ok(_) => self.kernel.tell(&Change::Names(place.row)),
             Err(error) => {
                 tracing::error!(%slot, error = &error as &dyn std::error::Error, "an attachment was not put back");
             }
@@ -100,16 +88,16 @@ impl Unlinked {
     }
 
     pub fn forget_old(&self, now: Instant) {
-        self.removed.by_place.lock().expire(now);
+        self.removed.lock().expire(now);
     }
 
-    /// Returns false if the store could not be asked. A slot that was taken meanwhile keeps what it has. Placeholders give way, but
-    /// for the one with the number `draft`.
+    /// Links an attachment to its place again, unless the place was taken. Removes placeholders there, except the draft with the
+    /// number `draft`. Returns false if the catalogue failed.
     fn hang(&self, id: AttachmentId, place: &Place, written: &Name, draft: u64) -> bool {
         match self.library.links.put_back(id, place, written) {
             Ok(back) => {
                 if back {
-                    self.kernel.tell(&Change::Names { row: place.row });
+                    self.kernel.tell(&Change::Names(place.row));
                     self.drafts.drop_placeholders(place, draft);
                 }
                 true

@@ -1,7 +1,9 @@
-//! Drafts from the first byte to the last handle: found or begun for a process, written, judged when it closes, ended.
+//! Drafts from the first byte to the last handle: begun for a process, written, judged when it closes, ended.
 
 use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::library::blob_files::unreadable;
 use crate::library::draft::close::{End, Verdict};
@@ -9,6 +11,7 @@ use crate::library::draft::{Draft, Start};
 use crate::library::limit::enforcement::Room;
 use crate::library::lookup::target::Target;
 use crate::library::{self, Library};
+use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced, Maker};
 use crate::tree::kernel::tell::Knowledge;
@@ -16,10 +19,8 @@ use crate::tree::node::meaning::Spot;
 use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
 use crate::tree::open::drafts::Drafts;
-use crate::tree::open::emptied::Emptied;
-use crate::tree::open::handles::{Handle, Handles};
+use crate::tree::open::handles::{Caching, Handle, Handles, Opened};
 use crate::tree::open::open_draft::OpenDraft;
-use crate::tree::open::opened::{Caching, Opened};
 use crate::tree::open::processes::Processes;
 use crate::tree::open::unlinked::Unlinked;
 use crate::tree::request::Caller;
@@ -31,8 +32,12 @@ use words::place::Place;
 use words::schema::{OnRefuse, Report};
 use words::slot::Name;
 
-/// Drafts that may be open at a time.
+/// The most drafts that are open at a time. Another one is refused with `TooBusy`.
 const MAX_DRAFTS: usize = 16_384;
+
+/// The most emptied attachments that are kept, and for how long.
+const MAX_EMPTIED: usize = 65_536;
+const EMPTIED_SECS: u64 = 60;
 
 pub struct Writers {
     pub(super) library: Arc<Library>,
@@ -42,10 +47,13 @@ pub struct Writers {
     pub(super) drafts: Arc<Drafts>,
     pub(super) unlinked: Arc<Unlinked>,
     pub(super) processes: Processes,
-    pub(super) emptied: Emptied,
+    /// Guards the attachments that were emptied a moment ago, with the name that was used and the user: the user's next `open`
+    /// starts empty (CONTRACT 2.6). Never held across I/O.
+    pub(super) emptied:
+        Mutex<BoundedMap<(Place, AttachmentId, u32), (), MAX_EMPTIED, EMPTIED_SECS>>,
 }
 
-/// What a draft begins with.
+/// The bytes and the access that a draft begins with.
 #[derive(Debug)]
 pub struct Beginning {
     pub start: Start,
@@ -55,8 +63,8 @@ pub struct Beginning {
 }
 
 impl Writers {
-    /// The caller's draft of a slot: the one that it has, or a new one that starts from what is stored. `link`: the slot's, as the
-    /// caller sees it.
+    /// The caller's draft of a slot, or a new one that starts from the stored bytes. `link`: the slot's, as the caller's side
+    /// shows it.
     pub fn draft_for(
         &self,
         who: Caller,
@@ -65,16 +73,17 @@ impl Writers {
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
         let place = &spot.place;
-        // A blank draft that was begun under an alias is not what the attachment's name leads to: its handle may be closed
-        // already (touch), and the release be on its way.
+        // A blank draft was begun under an alias, and may be closed already (touch), with its release outstanding: the
+        // attachment's name must not lead to it.
         let leads_there = |own: &Arc<OpenDraft>| link.is_none() || !own.draft.is_blank();
         if let Some(own) = self.own(who, place).into_iter().find(leads_there) {
             own.await_open();
             return Ok(own);
         }
         let over = link.as_ref().map(|link| link.attachment.id);
-        let emptied = over.is_some_and(|id| self.emptied.take(place, id, who.uid));
-        // A name that is only an alias does not become the field's name by being written to.
+        let emptied = over
+            .is_some_and(|id| self.emptied.lock().remove(&(place.clone(), id, who.uid)).is_some());
+        // A write through an alias keeps the field's name.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         // A file that is written anew keeps its owner and mode.
         let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
@@ -90,7 +99,7 @@ impl Writers {
     /// The drafts of a slot that the caller may go on with, the oldest first.
     pub fn own(&self, who: Caller, place: &Place) -> Vec<Arc<OpenDraft>> {
         let mut drafts = self.drafts.found(place);
-        // The caller's process is asked for only where there is a draft at all.
+        // The caller's process is looked up only if there is a draft at all.
         if !drafts.is_empty() {
             let tgid = self.processes.group(who.tid);
             drafts.retain(|open| open.belongs_to(tgid));
@@ -107,18 +116,13 @@ impl Writers {
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
-    /// Begins a draft that waits for its first handle. Until it is committed it is its writer's, whatever the table fixes: so the
-    /// writer may set its times and mode.
-    pub fn begin(
-        &self,
-        who: Caller,
-        target: Target,
-        beginning: Beginning,
-    ) -> Result<Arc<OpenDraft>> {
+    /// Begins a draft that waits for its first handle. Until it is committed its writer owns it, even if the table fixes another
+    /// owner, and may set its times and mode.
+    pub fn begin(&self, who: Caller, target: Target, from: Beginning) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
             return Err(Error::TooBusy);
         }
-        let Beginning { start, access, over } = beginning;
+        let Beginning { start, access, over } = from;
         let owner = self.processes.owner(who.tid);
         let replaced = self.unlinked.take(who, &target.place);
         let author = owner.author(who.uid);
@@ -140,8 +144,8 @@ impl Writers {
         Ok(open)
     }
 
-    /// Applies the quotas, as far as they are known before a byte is sent. A field whose refusals are not told takes bytes all the
-    /// same, for the quarantine. `owner`: the user whom the file will belong to.
+    /// Applies the quotas, as far as they are known before a byte is sent. A field that quarantines in silence takes the bytes
+    /// all the same. `owner`: the future owner of the file.
     fn admit(&self, target: &Target, author: Author, owner: u32) -> Result<Room> {
         let (of_user, of_table) = self.drafts.count(author.uid, &target.slot.row.table);
         let refuse = |excess| self.library.refusals.refuse_over_quota(target, author, &excess);
@@ -155,7 +159,6 @@ impl Writers {
         }
     }
 
-    /// Opens a handle on a draft.
     pub fn hold(
         &self,
         who: Caller,
@@ -172,12 +175,12 @@ impl Writers {
 
     pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
         let written = open.draft.write_at(&self.library.drafts, offset, data);
-        // Refused while the bytes come: from here on no name leads to it.
-        self.vanished(open, written.is_err() && open.over.is_none());
+        // A first draft that is refused while it is written has no name from here on.
+        self.relist(open, written.is_err() && open.over.is_none());
         Ok(written?)
     }
 
-    /// Changes the size of a draft. It may be refused for that, and a refused one begins anew: either shows in a listing.
+    /// Changes the size of a draft. That may refuse it, or make a refused one begin anew: either changes the listing.
     pub fn change_extent(
         &self,
         open: &OpenDraft,
@@ -185,28 +188,24 @@ impl Writers {
     ) -> Result<()> {
         let was_shown = open.is_shown();
         let changed = change();
-        if open.is_shown() != was_shown {
-            self.relist(open);
-        }
+        self.relist(open, open.is_shown() != was_shown);
         Ok(changed?)
     }
 
     /// A flush: judges the draft if the closer is its owner, or the owner has ended.
     pub fn flush(&self, who: Caller, open: &OpenDraft) -> Result<()> {
-        let owner = open.owner();
-        let speaks = owner.is(self.processes.group(who.tid)) || owner.is_gone();
-        if speaks { self.judge(open) } else { Ok(()) }
+        let judges = self.processes.closes_for(who, &open.owner());
+        if judges { self.judge(open) } else { Ok(()) }
     }
 
-    /// Judges a draft now and tells the kernel of the commit. What was unlinked for it is back before its writer hears that it was
-    /// refused, or did not fit.
+    /// Judges a draft now. If it is not committed, the attachment that was unlinked for it is put back before this returns.
     pub fn judge(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
         let verdict = open.draft.flush(&self.library.drafts);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.unlinked.put_back(open);
             self.reported(open);
-            self.vanished(open, was_shown);
+            self.relist(open, was_shown);
         }
         self.committed(open, before.as_ref(), &verdict?);
         Ok(())
@@ -226,20 +225,21 @@ impl Writers {
                 self.unlinked.put_back(open);
                 self.reported(open);
             }
-            // What was committed is listed in its place.
+            // The attachment is listed in its place.
             End::Committed(_) => return self.drafts.remove(open.id),
             End::Discarded => {}
         }
         self.drafts.remove(open.id);
-        self.vanished(open, was_shown);
+        self.relist(open, was_shown);
     }
 
-    /// An empty close is no verdict (CONTRACT 2.6): it leaves a placeholder on a free slot, a memory on an occupied one.
+    /// An empty close is no verdict (CONTRACT 2.6). It leaves a placeholder on a free slot, and notes that an attachment was
+    /// emptied.
     fn end_empty(&self, open: &Arc<OpenDraft>) {
         match self.library.lookup.link(open.place()) {
             Ok(Some(link)) if open.draft.is_truncated() => {
                 let uid = open.draft.author().uid;
-                self.emptied.note(link.place, link.attachment.id, uid);
+                self.empty(link.place, link.attachment.id, uid);
             }
             Ok(None) if open.is_shown() => return open.rest(),
             _ => {}
@@ -247,10 +247,10 @@ impl Writers {
         let was_shown = open.is_shown();
         self.unlinked.put_back(open);
         self.drafts.remove(open.id);
-        self.vanished(open, was_shown);
+        self.relist(open, was_shown);
     }
 
-    /// Takes a draft back for its owner, who unlinked the name: nothing is judged.
+    /// Discards a draft whose owner unlinked the name: nothing is judged.
     pub fn take_back(&self, own: &OpenDraft) {
         let was_shown = own.is_shown();
         self.unlinked.put_back(own);
@@ -262,32 +262,28 @@ impl Writers {
         }
     }
 
-    /// Ends the placeholders that nobody filled and the drafts whose `open` never came.
+    /// Ends the placeholders that stayed empty for too long and the drafts that were not opened in time.
     pub fn expire(&self, now: Instant) {
         for open in self.drafts.expire(now) {
             if open.is_placeholder() {
                 self.unlinked.put_back(&open);
             }
-            if open.over.is_none() {
-                self.relist(&open);
-            }
+            self.relist(&open, open.over.is_none());
         }
-        self.emptied.forget_old(now);
+        self.emptied.lock().expire(now);
     }
 
-    /// `truncate` by path: a draft of its own, judged and committed before it returns. To 0 nothing changes yet; the next `open`
-    /// of this user starts empty (CONTRACT 2.6). `side` is where the path leads.
-    pub fn truncate(&self, who: Caller, id: AttachmentId, at: Truncation<'_>) -> Result<()> {
-        let Truncation { place, side, length } = at;
-        if length == 0 {
-            self.emptied.note(place.clone(), id, who.uid);
-            return Ok(());
-        }
-        let field = self.places.field_at(place)?;
+    /// Empties an attachment by one of its names. Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
+    pub fn empty(&self, place: Place, id: AttachmentId, uid: u32) {
+        self.emptied.lock().insert((place, id, uid), ());
+    }
+
+    /// `truncate` by a path on this side: a draft of its own, judged and committed before it returns.
+    pub fn truncate(&self, who: Caller, side: Side, place: &Place, length: u64) -> Result<()> {
+        let target = self.library.lookup.target_of(place.clone())?.ok_or(Error::NotFound)?;
         let link = self.library.lookup.link(place)?.ok_or(Error::Stale)?;
+        let target = Target { written: link.written.clone(), ..target };
         let attachment = side.show(link.clone()).attachment;
-        let spot = Spot { place: place.clone(), field };
-        let target = self.places.target(&spot, &link.written)?;
         let author = self.processes.author(who);
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
         draft.truncate(&self.library.drafts, length)?;
@@ -296,18 +292,18 @@ impl Writers {
                 let displaced = Displaced::by_handle(&lost, Some(&link));
                 self.kernel.tell(&Change::Attached { place, id, displaced: Some(displaced) });
             }
-            _ => self.kernel.tell(&Change::Names { row: place.row }),
+            _ => self.kernel.tell(&Change::Names(place.row)),
         }
         Ok(())
     }
 
-    /// The number of drafts with bytes that nobody has judged, those that are being fetched among them.
+    /// The number of drafts with bytes that are not judged, downloads included.
     pub fn busy(&self) -> usize {
         let dirty = self.drafts.all().iter().filter(|open| open.draft.is_dirty()).count();
         dirty + self.library.urls.downloads.list().len()
     }
 
-    /// Gives up what is open after the kernel is gone: bytes that nobody has judged go to the quarantine.
+    /// Gives up all drafts after the kernel is gone: bytes that are not judged go to the quarantine.
     pub fn abandon(&self) {
         drop(self.handles.drain());
         for open in self.drafts.all() {
@@ -316,26 +312,22 @@ impl Writers {
         }
     }
 
-    /// A first draft that was listed is listed no more.
-    fn vanished(&self, open: &OpenDraft, was_shown: bool) {
-        if was_shown {
-            self.relist(open);
+    /// Tells the kernel that a directory began or ceased to list a first draft, if that `is_due`.
+    fn relist(&self, open: &OpenDraft, is_due: bool) {
+        if is_due {
+            let folder = open.place().folder();
+            self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
         }
     }
 
-    fn relist(&self, open: &OpenDraft) {
-        let folder = open.place().folder();
-        self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
-    }
-
-    /// A report may lie beside the refused name: the directory's times have moved.
+    /// Tells the kernel of the report that may lie beside the refused name.
     fn reported(&self, open: &OpenDraft) {
         if open.draft.target().field.report == Report::Sidecar {
-            self.kernel.tell(&Change::Names { row: open.place().row });
+            self.kernel.tell(&Change::Names(open.place().row));
         }
     }
 
-    /// The link of the slot before a commit, for the name by which the kernel may know it.
+    /// The link of the slot before a commit, whose name the kernel may have cached.
     fn link_before(&self, open: &OpenDraft) -> Result<Option<Link>> {
         // A first draft displaces nothing unless another was quicker; the catalogue says so in its answer.
         if !open.draft.is_dirty() {
@@ -352,12 +344,4 @@ impl Writers {
         let displaced = displaced.as_deref().map(|lost| Displaced::by_handle(lost, before));
         self.kernel.tell(&Change::Attached { place, id: *id, displaced });
     }
-}
-
-/// A `truncate` by a path that leads to this place.
-#[derive(Debug, Clone, Copy)]
-pub struct Truncation<'a> {
-    pub place: &'a Place,
-    pub side: Side,
-    pub length: u64,
 }

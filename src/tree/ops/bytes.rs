@@ -3,18 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
 use crate::library;
 use crate::tree::error::{Error, Result};
-use crate::tree::open::handles::Handle;
-use crate::tree::open::opened::Fh;
-use crate::tree::open::scratch_files::Extent;
+use crate::tree::open::document::read_text;
+use crate::tree::open::handles::{Fh, Handle};
 use crate::tree::ops::Tree;
-use crate::tree::request::Seek;
-use words::attachment::BlobKey;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;
@@ -27,7 +24,15 @@ impl Tree {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
     pub fn read(&self, fh: Fh, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         match &*self.open.handles.find(fh)? {
-            Handle::Blob { file, key, .. } => self.read_blob(file, *key, offset, buffer),
+            Handle::Blob { file, key, .. } => {
+                match key.filter(|_| self.library.fence.is_raised()) {
+                    // After the disk has failed, the pages of an open file may not be on the disk.
+                    Some(key) => {
+                        read_fully(&*self.library.blobs.reopen(key, file)?, offset, buffer)
+                    }
+                    None => read_fully(file, offset, buffer),
+                }
+            }
             Handle::Draft { open, .. } => Ok(open.draft.read_at(offset, buffer)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => Ok(open.draft.read_at(offset, buffer)?),
@@ -36,20 +41,6 @@ impl Tree {
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
             Handle::Nothing(_) => Ok(0),
-        }
-    }
-
-    /// A stored blob. After the disk has failed, the bytes of one that is open may be certain elsewhere.
-    fn read_blob(
-        &self,
-        file: &Arc<File>,
-        key: Option<BlobKey>,
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<usize> {
-        match key.filter(|_| self.library.fence.is_raised()) {
-            Some(key) => read_fully(&*self.library.blobs.reopen(key, file)?, offset, buffer),
-            None => read_fully(file, offset, buffer),
         }
     }
 
@@ -68,7 +59,7 @@ impl Tree {
         }
     }
 
-    /// `fsync`: durable when it returns; tells a refusal that is known already.
+    /// `fsync`: durable when it returns. Errors: a refusal that is known already.
     pub fn fsync(&self, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library.drafts)?),
@@ -76,8 +67,8 @@ impl Tree {
                 Some(open) => Ok(open.draft.sync(&self.library.drafts)?),
                 None => Ok(self.library.scratch.sync(&scratch.file)?),
             },
-            Handle::Document(document) => self.view.verdicts.sync(document),
-            // What is committed is durable already.
+            Handle::Document(document) => self.sync_document(document),
+            // Committed bytes are durable already.
             Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => Ok(()),
         }
     }
@@ -94,9 +85,7 @@ impl Tree {
             Handle::Draft { open, writes: true } => open,
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
                 Some(open) => open,
-                None => {
-                    return self.open.scratch.allocate(scratch, Extent { offset, length }, flags);
-                }
+                None => return self.open.scratch.allocate(scratch, offset, length, flags),
             },
             _ => return Err(Error::BadHandle),
         };
@@ -104,11 +93,8 @@ impl Tree {
         self.open.writers.change_extent(open, allocate)
     }
 
-    pub fn lseek(&self, fh: Fh, offset: u64, whence: Seek) -> Result<u64> {
-        let position = match whence {
-            Seek::Data => SeekFrom::Data(offset),
-            Seek::Hole => SeekFrom::Hole(offset),
-        };
+    /// `lseek` to data or to a hole; the kernel does the others itself.
+    pub fn lseek(&self, fh: Fh, position: SeekFrom) -> Result<u64> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } => open.draft.seek(position).map_err(seek_error),
             Handle::Blob { file, .. } => seek(file, position),
@@ -143,15 +129,10 @@ impl Tree {
         }
         Ok(copied)
     }
-
-    /// Reads from a file that [`Tree::file_of`] has found.
-    pub fn read_stored(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        read_fully(file, offset, buffer)
-    }
 }
 
-/// The kernel takes a short read for the end of the file.
-fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+/// Reads until the buffer is full or the file ends: the kernel takes a short read for the end.
+pub fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
         match file.read_at(&mut buffer[read..], offset + read as u64) {
@@ -162,13 +143,6 @@ fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         }
     }
     Ok(read)
-}
-
-fn read_text(text: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
-    let count = buffer.len().min(text.len() - start);
-    buffer[..count].copy_from_slice(&text[start..start + count]);
-    count
 }
 
 fn seek(file: &File, position: SeekFrom) -> Result<u64> {

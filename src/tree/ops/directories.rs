@@ -1,18 +1,16 @@
-//! `mkdir` and `rmdir`. A program makes and removes rows; it empties collections and directories of variants, which are there again
-//! at the next lookup: so `rm -r` of a row succeeds.
+//! `mkdir` and `rmdir`. A program makes and removes rows. Collections and directories of variants can be emptied: they exist
+//! again at the next lookup, so that `rm -r` of a row succeeds.
 
 use std::ffi::OsStr;
 
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
-use crate::tree::node::directory::Directory;
-use crate::tree::node::meaning::{self, Meaning};
+use crate::tree::node::meaning::{self, Directory, Meaning};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, made, sought};
 use crate::tree::show::attr::Entry;
-use crate::tree::show::stored;
 use words::attachment::TableId;
 use words::refusal::{Refusal, Rule, Violation};
 use words::slot::Name;
@@ -25,17 +23,9 @@ impl Tree {
         let node = Node::at(parent)?;
         let table = match node.as_model() {
             Node::Table(table) => table,
-            // A collection is there already; other directories in a row are not.
+            // A collection exists already; other directories cannot be made in a row.
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
-            Node::Root
-            | Node::Models
-            | Node::Drop
-            | Node::Row(..)
-            | Node::Collection(..)
-            | Node::DropBox(_) => {
-                return Err(Error::NotPermitted);
-            }
-            _ => return Err(Error::ReadOnly),
+            other => return Err(other.refusal()),
         };
         if !self.places.table(table)?.rule.allows(&name) {
             self.note_bad_id(who, table, &name)?;
@@ -43,7 +33,7 @@ impl Tree {
         }
         let row = self.library.rows.make(table, &name, who.makes(mode))?;
         self.kernel.tell(&Change::Table { table, at: Timestamp::now() });
-        Ok(stored::directory(Side::of(node).row(table, row.id), self.show.row(&row)))
+        Ok(self.show.row(Side::of(node).row(table, row.id), &row))
     }
 
     fn is_collection(&self, row: Ino, name: &Name) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! The life of a handle: open and create, flush and release, which is when a draft is judged (CONTRACT 2.4).
+//! `create`, `flush` and `release`. A draft or a document is judged when it is closed (CONTRACT 2.4).
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -6,24 +6,25 @@ use std::sync::Arc;
 use crate::library::draft::Start;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
+use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
-use crate::tree::node::{Ino, Node};
-use crate::tree::open::handles::Handle;
+use crate::tree::open::document::{Document, View};
+use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
 use crate::tree::open::open_draft::OpenDraft;
-use crate::tree::open::opened::{Caching, Fh, Opened};
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, OpenFlags, made};
-use crate::tree::show::attr::Entry;
-use words::attachment::{Attachment, AttachmentId, VariantId};
+use crate::tree::show::attr::{Attr, Entry};
+use crate::tree::view::url_files::writing_attr;
+use words::author::Author;
 use words::link::Link;
 use words::refusal::Violation;
 use words::schema::OnRefuse;
 use words::slot::Name;
 
-/// What a `create` asks for.
+/// The caller, mode and flags of a `create`.
 #[derive(Clone, Copy)]
 struct Creation {
     who: Caller,
@@ -32,65 +33,7 @@ struct Creation {
 }
 
 impl Tree {
-    pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
-        if flags.writes() {
-            self.library.fence.check()?;
-        }
-        match Node::at(ino)? {
-            node @ Node::Attachment(id, _) => self.open_attachment(who, node, id, flags),
-            Node::Original(id, edition) => self.view.originals.open(who, id, edition, flags),
-            Node::Draft(id) => self.open.opener.draft(who, id, flags),
-            Node::Scratch(id) => self.open.scratch.open(who, id, flags),
-            Node::Url(view) => self.view.urls.files.open(who, view, flags),
-            Node::RowJson(table, row) => self.view.rows.open(who, table, row, flags),
-            other if flags.changes() => {
-                Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
-            }
-            Node::Variant(id) => self.open_variant(id),
-            Node::Trashed(id) => self.view.trash.open(who, id),
-            other => self.view.control.open(who, other),
-        }
-    }
-
-    /// To read it asks the catalogue for the key and the store for a descriptor.
-    fn open_attachment(
-        &self,
-        who: Caller,
-        node: Node,
-        id: AttachmentId,
-        flags: OpenFlags,
-    ) -> Result<Opened> {
-        if flags.changes() || self.open.opener.has_draft(who, node)? {
-            return self.open.opener.turn(who, node, flags);
-        }
-        if let Some(stored) = self.library.opener.attachment(id)? {
-            self.open.redirects.end(who.tid);
-            return Ok(self.opened(&stored.record, Arc::clone(&stored.file)));
-        }
-        let attachment = self.open.paths.living(who, node, id)?;
-        self.open.redirects.end(who.tid);
-        let file = self.library.blobs.open(&attachment)?;
-        Ok(self.opened(&attachment, file))
-    }
-
-    fn opened(&self, attachment: &Attachment, file: Arc<std::fs::File>) -> Opened {
-        let handles = &self.open.handles;
-        let fh = handles.add_attachment(attachment, attachment.blob, Arc::clone(&file));
-        Opened::stored(fh, file, attachment.content.length)
-    }
-
-    /// A variant that was trimmed since it was looked up is looked up, and rendered, again. Causes no write.
-    fn open_variant(&self, id: VariantId) -> Result<Opened> {
-        let stored = match self.library.opener.variant(id) {
-            Err(_) if self.library.variants.by_id(id)?.is_none() => return Err(Error::Stale),
-            opened => opened?.ok_or(Error::Stale)?,
-        };
-        self.library.variants.note_read(id);
-        let fh = self.open.handles.add_variant(&stored.record, Arc::clone(&stored.file));
-        Ok(Opened::stored(fh, Arc::clone(&stored.file), stored.record.content.length))
-    }
-
-    /// A new file, open. On a field it is a draft; under any other name in a row it is scratch.
+    /// Makes and opens a file. On a field it is a draft; under any other name in a row it is scratch.
     pub fn create(
         &self,
         who: Caller,
@@ -101,11 +44,11 @@ impl Tree {
     ) -> Result<(Entry, Opened)> {
         let parent = self.places.directory(parent)?;
         let name = made(name)?;
-        // A database in a field is read and replaced as a whole; opened for writing it must fail before it writes.
+        // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
         if meaning::is_journal(&parent, &name) {
             return Err(Error::NotPermitted);
         }
-        match self.open.contents.meaning(&parent, &name)? {
+        match self.open.paths.meaning(&parent, &name)? {
             Meaning::File(spot) => {
                 self.open.admission.check_extension(who, &spot, &name)?;
                 self.create_draft(Creation { who, mode, flags }, parent.side(), &spot, &name)
@@ -113,10 +56,11 @@ impl Tree {
             Meaning::Scratch => {
                 let (record, file) =
                     self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
-                self.kernel.tell(&Change::Scratch { directory: &parent });
+                self.kernel.tell(&Change::Scratch(&parent));
                 let entry = Entry::fleeting(self.show.scratch(&record)?);
-                let opened = self.open.scratch.hold(who, &record, file, true)?;
-                Ok((entry, Opened { caching: Caching::of_writable(flags), ..opened }))
+                let opener = self.open.processes.owner(who.tid);
+                let scratch = self.open.scratch.scratch(&record, file, true, opener)?;
+                Ok((entry, self.open.scratch.hold(scratch, flags)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -126,7 +70,7 @@ impl Tree {
                 Ok((Entry::fleeting(self.view.rows.stat(table, row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Url(spot) => self.view.urls.files.create(who, mode, &spot),
+            Meaning::Url(spot) => self.view.url_files.create(who, mode, &spot),
             Meaning::Report | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
@@ -156,7 +100,7 @@ impl Tree {
         Ok((Entry::fleeting(open.attr()), opened))
     }
 
-    /// `link`: the slot's.
+    /// `link`: the slot's, as the caller's side shows it.
     fn begin_draft(
         &self,
         creation: Creation,
@@ -170,12 +114,12 @@ impl Tree {
         let over = link.as_ref().map(|link| link.attachment.id);
         let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
         let beginning = match link.filter(visible) {
-            // Attached since the program looked: it opens what is there.
+            // Attached since the program looked: the draft starts from the stored bytes.
             Some(Link { attachment, .. }) => {
                 let access = attachment.access;
                 Beginning { start: self.open.writers.stored(attachment)?, access, over }
             }
-            // It was told that there is no such file: it starts from nothing.
+            // The program was told that there is no such file: the draft starts empty.
             None => Beginning { start: Start::Empty, access: who.makes(mode), over },
         };
         let open = self.open.writers.begin(who, target, beginning)?;
@@ -185,14 +129,11 @@ impl Tree {
         Ok(open)
     }
 
-    /// Refuses a new item of a full collection; where refusals are not told, returns why its bytes will be quarantined.
+    /// Refuses a new item of a full collection. A field that quarantines in silence takes it: returns the violation.
     fn check_room(&self, who: Caller, spot: &Spot, name: &Name) -> Result<Option<Violation>> {
         match spot.field.on_refuse {
             OnRefuse::Quarantine => self.open.admission.overflow(spot),
-            OnRefuse::Refuse => {
-                self.open.admission.check_items(who, spot, name)?;
-                Ok(None)
-            }
+            OnRefuse::Refuse => self.open.admission.check_items(who, spot, name).map(|()| None),
         }
     }
 
@@ -213,12 +154,12 @@ impl Tree {
                 Some(open) => self.open.writers.flush(who, open),
                 None => self.open.scratch.flush(who, scratch),
             },
-            Handle::Document(document) => self.view.verdicts.flush(who, document),
+            Handle::Document(document) => self.flush_document(who, document),
             _ => Ok(()),
         }
     }
 
-    /// The last descriptor of a handle is closed. What no flush has judged is judged now; nobody hears the errno.
+    /// The last descriptor of a handle is closed. Bytes that no flush has judged are judged now; the errno reaches no program.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.open.handles.remove(fh) else { return };
         if let Some(open) = handle.draft()
@@ -227,24 +168,69 @@ impl Tree {
             self.open.writers.end(open);
         }
         match &*handle {
-            Handle::Document(document) => self.view.verdicts.release(document),
+            Handle::Document(document) => self.release_document(document),
             Handle::Scratch(scratch) => {
                 ScratchFiles::trim(scratch);
                 if scratch.writes {
-                    self.view.boxes.closed(scratch.id);
+                    self.open.boxes.closed(scratch.id);
                 }
             }
             Handle::Blob { .. } | Handle::Draft { .. } | Handle::Text(_) | Handle::Nothing(_) => {}
         }
     }
 
-    /// A release that finds no room among the downloads: a text without a verdict is refused.
+    /// A release for which the queue of downloads is full: a URL without a verdict is refused.
     pub fn release_unfetched(&self, fh: Fh) {
         if let Ok(handle) = self.open.handles.find(fh)
             && let Handle::Document(document) = &*handle
         {
-            self.view.urls.files.refuse(document);
+            self.view.url_files.refuse(document);
         }
         self.release(fh);
+    }
+
+    /// The attributes of an open document: it has the size of its own text.
+    pub(super) fn stat_document(&self, document: &Document) -> Result<Entry> {
+        let size = document.size();
+        Ok(Entry::fleeting(match &document.view {
+            View::Row(table, id) => Attr { size, ..self.view.rows.stat(*table, *id)? },
+            View::Url(writing) => writing_attr(writing, size),
+        }))
+    }
+
+    /// A flush: a verdict if the closer is the opener, or the opener has ended.
+    pub(super) fn flush_document(&self, who: Caller, document: &Document) -> Result<()> {
+        let processes = self.open.processes;
+        let judges = processes.closes_for(who, &document.opener);
+        if judges { self.judge_document(document, processes.author(who)) } else { Ok(()) }
+    }
+
+    /// `fsync`. A URL is durable once its file is attached: it is judged now. Other documents are judged at their close.
+    pub(super) fn sync_document(&self, document: &Document) -> Result<()> {
+        match &document.view {
+            View::Url(writing) => self.judge_document(document, writing.author),
+            View::Row(..) => Ok(()),
+        }
+    }
+
+    /// The last descriptor is closed. A URL without a verdict is judged now; the errno reaches no program.
+    pub(super) fn release_document(&self, document: &Arc<Document>) {
+        let View::Url(writing) = &document.view else { return };
+        self.view.url_files.numbers.close(document);
+        if let Err(error) = self.judge_document(document, writing.author) {
+            tracing::debug!(slot = %writing.target.slot, %error, "a URL was not attached");
+        }
+        self.view.url_files.release(writing);
+    }
+
+    /// Judges the text that was written since the last verdict.
+    fn judge_document(&self, document: &Document, author: Author) -> Result<()> {
+        let Some(text) = document.take()? else { return Ok(()) };
+        let verdict = match &document.view {
+            View::Row(_, id) => self.view.rows.patch(author, *id, &text),
+            View::Url(writing) => self.view.url_files.attach(writing, &text),
+        };
+        document.judged(&verdict);
+        verdict
     }
 }

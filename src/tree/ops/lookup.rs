@@ -1,22 +1,19 @@
-//! Looking names up.
+//! The names in directories: `lookup` and `readdir`.
 
 use std::ffi::OsStr;
 
 use crate::tree::error::{Error, Result};
-use crate::tree::node::directory::Directory;
-use crate::tree::node::meaning::{self, Meaning, Spot};
+use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::redirect::Seeks;
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, sought};
 use crate::tree::show::attr::Entry;
-use crate::tree::show::stored;
-use crate::tree::view::rendering::{Lookup, Rendering};
-use words::attachment::AttachmentId;
+use crate::tree::show::listing::{DOTS, Listed, Page, dots, fixed};
+use crate::tree::view::rendering::Lookup;
 use words::place::Place;
 use words::slot::Name;
-use words::variant::Variant;
 
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
@@ -24,22 +21,9 @@ impl Tree {
             Lookup::Found(entry) if !self.places.shows(Node::at(entry.attr.ino)?) => {
                 Err(Error::NotFound)
             }
-            Lookup::Found(entry) => {
-                let generation = self.show.generation(&entry.attr);
-                Ok(Lookup::Found(Entry { generation, ..entry }))
-            }
+            Lookup::Found(entry) => Ok(Lookup::Found(self.show.with_generation(entry))),
             render @ Lookup::Render(_) => Ok(render),
         }
-    }
-
-    /// Renders a variant whose lookup waits for it.
-    pub fn render(&self, rendering: &Rendering) -> Result<Entry> {
-        self.view.variants.render(rendering)
-    }
-
-    /// Renders a variant that another daemon of this library was asked for.
-    pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
-        self.view.variants.render_for(id, variant)
     }
 
     fn find_name(&self, who: Caller, parent: Ino, name: &Name) -> Result<Lookup> {
@@ -52,13 +36,14 @@ impl Tree {
             | Node::OriginalCollection(..) => {
                 return self.find_file(who, &self.places.directory(parent)?, name);
             }
-            Node::Table(table) => view.tables.lookup_row(table, Side::Models, name)?,
-            Node::OriginalTable(table) => view.tables.lookup_row(table, Side::Originals, name)?,
+            Node::Table(table) => view.tables.lookup_row(table, name, Node::Row)?,
+            Node::OriginalTable(table) => view.tables.lookup_row(table, name, Node::OriginalRow)?,
+            Node::ThumbTable(table) => view.tables.lookup_row(table, name, Node::ThumbRow)?,
             Node::Root => view.tables.lookup_in_root(name)?,
-            Node::Models => view.tables.lookup(name, Node::Table)?,
-            Node::Thumbs => view.tables.lookup(name, Node::ThumbTable)?,
-            Node::Originals => view.tables.lookup_in_originals(name)?,
-            Node::Drop => view.boxes.lookup(name)?,
+            node @ (Node::Models | Node::Thumbs | Node::Originals) => {
+                view.tables.lookup(node, name)?
+            }
+            Node::Drop => view.tables.lookup_box(name)?,
             Node::Trash => view.trash.lookup_day(name)?,
             Node::TrashDay(day) => view.trash.lookup(day, name)?,
             node @ (Node::Control | Node::Quarantine | Node::QuarantineEntry(_)) => {
@@ -70,7 +55,7 @@ impl Tree {
     }
 
     fn find_file(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Lookup> {
-        let entry = match self.open.contents.meaning(parent, name)? {
+        let entry = match self.open.paths.meaning(parent, name)? {
             Meaning::File(spot) => {
                 let entry = self.find_slot(who, parent.side(), &spot, name)?;
                 self.open.redirects.answered(who.tid, &spot.place, entry.attr.ino);
@@ -78,24 +63,22 @@ impl Tree {
             }
             Meaning::Variant(spot, Some(variant)) => {
                 let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
-                let variants = &self.view.variants;
                 let (original, keep) = (link.attachment, Entry::fleeting);
-                return variants.lookup(who, original, &spot.field, variant, keep);
+                return self.view.variants.lookup(who, original, &spot.field, variant, keep);
             }
             Meaning::RowJson => Entry::fleeting(self.view.rows.stat(parent.table.id, parent.row)?),
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
-                let node = parent.side().collection(number, row.id);
-                stored::directory(node, self.show.collection(number, &row))
+                self.show.row(parent.side().collection(number, row.id), &row)
             }
-            Meaning::Url(spot) => self.view.urls.files.lookup(&spot.place)?,
+            Meaning::Url(spot) => self.view.url_files.lookup(&spot.place)?,
             Meaning::Scratch | Meaning::Report => self.find_scratch(parent, name)?,
             Meaning::Variant(_, None) | Meaning::Nothing => return Err(Error::NotFound),
         };
         Ok(Lookup::Found(entry))
     }
 
-    /// One query. A thread that was turned away from this slot's inode is given its draft.
+    /// Looks a slot up with one query. A thread that was redirected from this slot's inode gets its draft.
     fn find_slot(&self, who: Caller, side: Side, spot: &Spot, name: &Name) -> Result<Entry> {
         let Spot { place, field } = spot;
         let link = self.library.lookup.link(place)?.map(|link| side.show(link));
@@ -116,7 +99,7 @@ impl Tree {
         }
     }
 
-    /// While a first draft is uncommitted its name exists for everybody.
+    /// A first draft has its name for everybody until it is committed.
     fn find_first_draft(&self, who: Caller, place: &Place, name: &Name) -> Result<Entry> {
         let drafts = &self.open.drafts;
         let tgid = if drafts.is_empty() { None } else { self.open.processes.group(who.tid) };
@@ -130,9 +113,66 @@ impl Tree {
     fn find_scratch(&self, parent: &Directory<'_>, name: &Name) -> Result<Entry> {
         let folder = parent.folder();
         if let Some(link) = self.open.links.named(&folder, name) {
-            return Ok(Entry::fleeting(self.view.urls.links.stat(link.id)?));
+            return Ok(Entry::fleeting(self.view.url_links.stat(link.id)?));
         }
         let record = self.library.scratch.find(&folder, name)?.ok_or(Error::NotFound)?;
         Ok(Entry::fleeting(self.show.scratch(&record)?))
+    }
+
+    /// The entries after a place, the same for everybody; 0 is before the first. Tables and the trash are read page by page.
+    pub fn readdir(&self, ino: Ino, after: u64) -> Result<Page> {
+        let (tables, trash) = (&self.view.tables, &self.view.trash);
+        let place = after.saturating_sub(DOTS);
+        let page = match Node::at(ino)? {
+            Node::Table(table) => tables.list_rows(table, place, Node::Row)?,
+            Node::OriginalTable(table) => tables.list_rows(table, place, Node::OriginalRow)?,
+            Node::ThumbTable(table) => tables.list_rows(table, place, Node::ThumbRow)?,
+            Node::Trash => trash.list_days(place)?,
+            Node::TrashDay(day) => trash.list(day, place)?,
+            other if !other.is_directory() => return Err(Error::NotDirectory),
+            _ => return self.list_whole(ino, after),
+        };
+        let dots = dots(ino).into_iter().filter(|dot| dot.next > after);
+        let page = page.into_iter().map(|child| self.show.listed(child));
+        Ok(Page::part(dots.chain(page).collect()))
+    }
+
+    /// A directory that is listed as a whole. Reading from the start again (`rewinddir`) lists it anew.
+    fn list_whole(&self, directory: Ino, after: u64) -> Result<Page> {
+        let changes = self.kernel.changes();
+        if after > 0
+            && let Some(rest) = self.listings.after(directory, after, changes)
+        {
+            return Ok(rest);
+        }
+        let entries = self.list(directory)?;
+        let page = self.listings.keep(directory, entries, changes, self.kernel.changes());
+        Ok(page.from(after))
+    }
+
+    fn list(&self, ino: Ino) -> Result<Vec<Listed>> {
+        let view = &self.view;
+        let found = match Node::at(ino)? {
+            Node::Root => fixed(view.tables.list_root()),
+            node @ (Node::Models | Node::Thumbs | Node::Originals) => fixed(view.tables.list(node)),
+            Node::Drop => fixed(view.tables.list_boxes()),
+            Node::DropBox(row) => view.tables.list_box(row)?,
+            Node::Row(..) | Node::OriginalRow(..) => {
+                view.tables.list_row(&self.places.directory(ino)?)?
+            }
+            Node::Collection(..) | Node::OriginalCollection(..) => {
+                view.tables.list_collection(&self.places.directory(ino)?)?
+            }
+            Node::ThumbRow(table, row) => view.thumbs.list_row(table, row)?,
+            Node::ThumbCollection(field, row) => view.thumbs.list_collection(field, row)?,
+            node @ (Node::ThumbField(id, _) | Node::GuardedThumbs(id, _)) => {
+                view.thumbs.list_variants(node, id)?
+            }
+            other => fixed(view.control.list(other)?),
+        };
+        let is_in_scope =
+            |child: &Listed| Node::of(child.ino).is_some_and(|node| self.places.shows(node));
+        let shown = found.into_iter().filter(is_in_scope).map(|child| self.show.listed(child));
+        Ok(dots(ino).into_iter().chain(shown).collect())
     }
 }

@@ -1,28 +1,27 @@
-//! The operations of the tree: the verbs of FUSE, and what the daemon does by itself. Each decodes what is meant and asks the parts
-//! below.
+//! The operations of FUSE. Each finds the nodes that are meant and calls the parts below.
 
-mod bytes;
+mod attaching;
+pub mod bytes;
 pub mod cost;
 mod directories;
 mod files;
 mod getattr;
-mod hard_link;
+mod link;
 mod lookup;
+mod open;
 mod read_only;
-mod readdir;
 mod rename;
 mod setattr;
-mod symlink;
-mod unlinking;
-mod upkeep;
 mod xattr;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::library::Library;
-use crate::tree::activity::Activity;
-use crate::tree::kernel::Kernel;
-use crate::tree::kernel::change::Change;
+use crate::library::keep::sweeper::Patience;
+use crate::tree::activity::{Activity, Operation};
+use crate::tree::error::Result;
+use crate::tree::kernel::change::{Change, Maker};
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::{Places, Scope};
 use crate::tree::open::Open;
@@ -32,16 +31,16 @@ use crate::tree::show::listing::Listings;
 use crate::tree::view::Views;
 use words::timestamp::Timestamp;
 
-/// The filesystem. Its methods are the operations of FUSE, and a few that the daemon does by itself.
+/// The filesystem. Its methods are the operations of FUSE; commands and background work call its parts.
 pub struct Tree {
-    library: Arc<Library>,
-    activity: Arc<Activity>,
+    pub library: Arc<Library>,
+    pub activity: Arc<Activity>,
+    pub kernel: Arc<Knowledge>,
+    pub open: Arc<Open>,
+    pub view: Views,
     places: Arc<Places>,
-    kernel: Arc<Knowledge>,
     show: Arc<Show>,
     listings: Listings,
-    open: Open,
-    view: Views,
 }
 
 impl Tree {
@@ -54,28 +53,75 @@ impl Tree {
         let activity = Arc::<Activity>::default();
         let places = Arc::new(Places::new(&library, scope));
         let kernel = Arc::new(Knowledge::new(&library, &places, started));
-        let show = Arc::new(Show::new(&library, &places, &kernel, started));
-        let open = Open::new(&library, &places, &kernel, &show, processes);
-        let view = Views::new(&library, &places, &kernel, &show, &open, &activity);
         let listings = Listings::default();
-        Self { library, activity, places, kernel, show, listings, open, view }
+        let show = part!(Show: library, places, kernel; started: started);
+        let open = Arc::new(Open::new(&library, &places, &kernel, &show, processes));
+        let view = Views::new(&library, &places, &kernel, &show, &open, &activity);
+        Self { library, activity, kernel, open, view, places, show, listings }
     }
 
-    /// Names the kernel that is told of changes. Once, before the first request; a tree without a kernel tells nobody.
-    pub fn connect(&self, kernel: Box<dyn Kernel>) {
-        self.kernel.connect(kernel);
+    /// Runs an operation. If the disk has failed before or meanwhile, one that changes anything is not acknowledged.
+    pub fn behind_the_fence<T>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        if !operation.changes() {
+            return work(self);
+        }
+        let fence = &self.library.fence;
+        fence.check()?;
+        let done = work(self)?;
+        fence.check()?;
+        Ok(done)
     }
 
-    /// Tells the kernel of a change that no request has made.
-    pub fn tell(&self, change: &Change<'_>) {
-        self.kernel.tell(change);
+    /// Expires entries of the tables in memory. Called about once a second by a thread of the daemon.
+    pub fn tick(&self) {
+        let now = Instant::now();
+        for folder in self.open.links.expire(now) {
+            self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
+        }
+        self.open.writers.expire(now);
+        self.listings.forget_old(now);
+        self.kernel.rows.forget_old(now);
+        self.open.unlinked.forget_old(now);
+        self.places.forget_old(now);
+        self.view.control.quarantine.forget_old(now);
+        self.library.opener.close_old();
     }
 
-    pub fn activity(&self) -> &Activity {
-        &self.activity
+    /// Deletes expired blobs and scratch files, which may take long. Called every few seconds by a thread of its own.
+    pub fn sweep(&self) {
+        if self.library.fence.is_raised() {
+            return;
+        }
+        match self.library.sweeper.sweep(Patience::Hold) {
+            Ok(swept) if swept.blobs > 0 => self.kernel.tell(&Change::Variants),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the sweep failed; it will be tried again"
+            ),
+        }
+        self.expire_scratch();
     }
 
-    pub fn library(&self) -> &Library {
-        &self.library
+    fn expire_scratch(&self) {
+        let now = Timestamp::now();
+        let before = now.minus(self.library.settings.scratch);
+        let warned = self.library.expiry.warn(now);
+        match warned.and_then(|()| self.library.expiry.expire(before)) {
+            Ok(rows) => {
+                for row in rows {
+                    self.kernel.tell(&Change::Names(row));
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "scratch could not be expired"
+            ),
+        }
+        self.library.quarantine.prune(Timestamp::now());
     }
 }

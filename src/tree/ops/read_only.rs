@@ -1,27 +1,24 @@
-//! Operations of a tree for those who only read, which opens no handles.
+//! Operations of a read-only tree, which opens no handles.
 
 use crate::tree::error::{Error, Result};
-use crate::tree::node::side::{Side, as_sent};
+use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
-use crate::tree::open::opened::Stored;
+use crate::tree::open::handles::Stored;
 use crate::tree::ops::Tree;
 use words::slot::Name;
 
 impl Tree {
-    /// The bytes of an inode, also of one that has lost its name and is not swept yet.
+    /// The stored file of an inode, even if it has lost its name and is not swept yet.
     pub fn file_of(&self, ino: Ino) -> Result<Stored> {
         let asked = Node::at(ino)?;
         let (opened, length) = match asked {
-            Node::Attachment(id, _) => {
-                let found = self.library.lookup.attachment(id)?.ok_or(Error::Stale)?;
-                (self.library.blobs.open(&found), found.content.length)
-            }
-            Node::Original(id, _) => {
-                let sent = as_sent(self.library.lookup.attachment(id)?.ok_or(Error::Stale)?);
-                if Side::Originals.file(&sent) != asked {
+            Node::Attachment(id, _) | Node::Original(id, _) => {
+                let (side, found) = (Side::of(asked), self.library.lookup.attachment(id)?);
+                let shown = side.face(found.ok_or(Error::Stale)?);
+                if side == Side::Originals && side.file(&shown) != asked {
                     return Err(Error::Stale);
                 }
-                (self.library.blobs.open(&sent), sent.content.length)
+                (self.library.blobs.open(&shown), shown.content.length)
             }
             Node::Variant(id) => {
                 let found = self.library.variants.by_id(id)?.ok_or(Error::Stale)?;
@@ -32,7 +29,7 @@ impl Tree {
         };
         match opened {
             Ok(file) => Ok(Stored { file, length }),
-            // Swept since, by the daemon that writes.
+            // The daemon that writes may have swept it since.
             Err(error) => Err(if self.is_gone(asked)? { Error::Stale } else { error.into() }),
         }
     }
@@ -47,7 +44,7 @@ impl Tree {
         })
     }
 
-    /// Whether the names in a directory change only when its own times do: those of a row, or of a collection, do.
+    /// Whether a directory is that of a row or of a collection, on either side or in `/thumbs`: its times change with its names.
     pub fn names_move(&self, directory: Ino) -> bool {
         matches!(
             Node::of(directory),
@@ -62,7 +59,7 @@ impl Tree {
         )
     }
 
-    /// The name of the row that an inode stands for.
+    /// The name of a row's directory.
     pub fn name_of(&self, ino: Ino) -> Result<Option<Name>> {
         Ok(match Node::at(ino)? {
             Node::Row(_, id) | Node::OriginalRow(_, id) | Node::ThumbRow(_, id) => {
@@ -70,15 +67,5 @@ impl Tree {
             }
             _ => None,
         })
-    }
-
-    /// Counts changes, here and elsewhere.
-    pub fn changes(&self) -> u64 {
-        self.kernel.changes()
-    }
-
-    /// Another daemon has changed something in the library.
-    pub fn changed_elsewhere(&self) {
-        self.kernel.count_change();
     }
 }

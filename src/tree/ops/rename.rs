@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
+use crate::library::lookup::target::Target;
+use crate::library::names::backups::Destination;
+use crate::library::names::naming::Move;
 use crate::tree::error::{Error, Result};
-use crate::tree::kernel::change::Change;
+use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::node::Node;
-use crate::tree::node::directory::Directory;
-use crate::tree::node::meaning::{self, Meaning, Spot};
+use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::side::Side;
-use crate::tree::open::admission::check_owner;
-use crate::tree::open::contents::Goal;
+use crate::tree::open::admission::outlives;
+use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
-use words::attachment::{RowId, TableId};
+use words::attachment::{RowId, ScratchId, TableId};
 use words::day::Day;
 use words::link::Link;
+use words::place::Folder;
 use words::refusal::RefusalId;
 use words::schema::Field;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
 
-/// What a rename moves.
+/// The file that a rename moves.
 enum Source {
     Link(Found),
     Scratch(ScratchRecord),
@@ -38,11 +41,11 @@ struct Found {
 /// One end of a rename: a name in a directory that takes files.
 #[derive(Clone, Copy)]
 struct End<'a> {
-    parent: &'a Directory<'a>,
+    parent: Directory<'a>,
     name: &'a Name,
 }
 
-/// Who renames something onto a name, and how.
+/// The caller, the new name and the mode of a rename.
 #[derive(Clone, Copy)]
 struct Renaming<'a> {
     who: Caller,
@@ -63,27 +66,32 @@ impl Tree {
         let (from, to) = (Node::at(parent)?, Node::at(new_parent)?);
         let takes_files =
             |node| matches!(node, Node::Row(..) | Node::Collection(..) | Node::DropBox(_));
+        let onto = || {
+            let to = End { parent: self.places.directory(new_parent)?, name: &new_name };
+            Ok::<_, Error>(Renaming { who, to, mode })
+        };
         match (from.as_model(), to.as_model()) {
             (Node::Table(table), Node::Table(other)) if table == other => {
-                let by_original =
-                    Side::of(from) == Side::Originals || Side::of(to) == Side::Originals;
-                self.rename_row(table, &name, &new_name, mode, by_original)
+                let row = self.move_row(table, &name, &new_name, mode)?;
+                if [from, to].map(Side::of).contains(&Side::Originals) {
+                    for name in [&name, &new_name] {
+                        self.kernel.tell(&Change::RowByOriginal { table, row, name });
+                    }
+                }
+                Ok(())
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (source, goal) if takes_files(source) && takes_files(goal) => {
-                let from = End { parent: &self.places.directory(parent)?, name: &name };
-                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
-                self.rename_file(from, Renaming { who, to, mode })
+                let from = End { parent: self.places.directory(parent)?, name: &name };
+                self.rename_file(from, onto()?)
             }
             (Node::QuarantineEntry(id), goal) if takes_files(goal) => {
-                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
-                self.rename_quarantined(id, &name, Renaming { who, to, mode })
+                self.rename_quarantined(id, &name, onto()?)
             }
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
-                let to = End { parent: &self.places.directory(new_parent)?, name: &new_name };
-                self.rename_trashed(day, &name, Renaming { who, to, mode })
+                self.rename_trashed(day, &name, onto()?)
             }
-            // Directories in a row are the configuration's.
+            // The configuration makes the directories in a row.
             (Node::Root | Node::Models, _)
             | (_, Node::Root | Node::Models | Node::Table(_))
             | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
@@ -93,112 +101,92 @@ impl Tree {
         }
     }
 
-    /// `by_original`: a side that was asked about was `/originals`.
-    fn rename_row(
-        &self,
-        table: TableId,
-        from: &Name,
-        to: &Name,
-        mode: RenameMode,
-        by_original: bool,
-    ) -> Result<()> {
+    fn move_row(&self, table: TableId, from: &Name, to: &Name, mode: RenameMode) -> Result<RowId> {
         if !self.places.table(table)?.rule.allows(to) {
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
         let row = self.library.lookup.row(table, from)?.ok_or(Error::NotFound)?.id;
         self.library.rows.rename(row, to, mode.into())?;
         self.kernel.tell(&Change::RowRenamed { table, row, from, to });
-        if by_original {
-            self.kernel.tell(&Change::RowByOriginal { table, row, name: from });
-            self.kernel.tell(&Change::RowByOriginal { table, row, name: to });
-        }
-        Ok(())
+        Ok(row)
     }
 
     /// Tries again with a file of the quarantine.
-    fn rename_quarantined(
-        &self,
-        id: RefusalId,
-        name: &Name,
-        Renaming { who, to, mode }: Renaming<'_>,
-    ) -> Result<()> {
+    fn rename_quarantined(&self, id: RefusalId, name: &Name, how: Renaming<'_>) -> Result<()> {
+        let Renaming { who, to, mode } = how;
         let kept = self.library.quarantine.find(id).ok_or(Error::NotFound)?;
         if kept.name != name.as_str() {
             return Err(Error::NotPermitted);
         }
-        match self.open.contents.goal(to.parent, to.name)? {
-            Goal::File(spot) => {
-                let target = self.places.target(&spot, to.name)?;
-                self.view.retry.onto(who, id, &target, to.parent.side(), mode)
-            }
-            Goal::Scratch(_) | Goal::Url(_) | Goal::Json(_) => Err(Error::CrossDevice),
-        }
+        let Goal::File(spot) = self.open.paths.goal(&to.parent, to.name)? else {
+            return Err(Error::CrossDevice);
+        };
+        let target = self.places.target(&spot, to.name)?;
+        self.retry_onto(who, id, &target, to.parent.side(), mode)
     }
 
     /// Puts a file of the trash back.
-    fn rename_trashed(
-        &self,
-        day: Day,
-        name: &Name,
-        Renaming { who, to, mode }: Renaming<'_>,
-    ) -> Result<()> {
-        // Whoever wants the bytes elsewhere copies them.
-        let Goal::File(spot) = self.open.contents.goal(to.parent, to.name)? else {
+    fn rename_trashed(&self, day: Day, name: &Name, how: Renaming<'_>) -> Result<()> {
+        let Renaming { who, to, mode } = how;
+        // For any other place, a program can copy the bytes.
+        let Goal::File(spot) = self.open.paths.goal(&to.parent, to.name)? else {
             return Err(Error::NotPermitted);
         };
         let target = self.places.target(&spot, to.name)?;
         let before = self.library.lookup.link(&spot.place)?;
         self.view.trash.restore_by_name(who, day, name, &target, mode)?;
         if let Some(link) = before.as_ref().filter(|_| to.parent.side() == Side::Originals) {
-            self.kernel.tell(&Change::ByOriginal { link });
+            self.kernel.tell(&Change::ByOriginal(link));
         }
         Ok(())
     }
 
-    /// Between directories that take files. A link that waits gives way to what is renamed onto its name.
-    fn rename_file(&self, from: End<'_>, renaming: Renaming<'_>) -> Result<()> {
-        let Renaming { who, to, mode } = renaming;
+    /// Renames between directories that take files. A link that waits under the new name is removed.
+    fn rename_file(&self, from: End<'_>, how: Renaming<'_>) -> Result<()> {
+        let Renaming { who, to, mode } = how;
         let links = &self.open.links;
         if let Some(link) = links.named(&from.parent.folder(), from.name) {
-            return self.view.urls.links.rename(who, &link, to.parent, to.name, mode);
+            return self.view.url_links.rename(who, &link, &to.parent, to.name, mode);
         }
         let source = self.source(who, from)?;
-        let goal = self.open.contents.goal(to.parent, to.name)?;
+        let goal = self.open.paths.goal(&to.parent, to.name)?;
         match source {
-            Source::Link(found) => self.rename_link(&found, goal, renaming)?,
-            Source::Scratch(record) => self.rename_scratch(&record, goal, renaming)?,
-            Source::Json(row) => self.rename_row_json(row, goal, renaming)?,
+            Source::Link(found) => self.rename_link(&found, goal, how)?,
+            Source::Scratch(record) => self.rename_scratch(&record, goal, how)?,
+            Source::Json(row) => match goal {
+                // A view is moved nowhere: a rename to a scratch name leaves a copy there.
+                Goal::Scratch(folder) if mode != RenameMode::Exchange => {
+                    let copy = self.view.rows.copy(who, row, &folder, to.name, mode)?;
+                    self.open.boxes.renamed(copy)?;
+                }
+                _ => return Err(Error::NotPermitted),
+            },
         }
         links.remove(&to.parent.folder(), to.name);
-        self.kernel.tell(&Change::Scratch { directory: from.parent });
-        self.kernel.tell(&Change::Scratch { directory: to.parent });
+        self.kernel.tell(&Change::Scratch(&from.parent));
+        self.kernel.tell(&Change::Scratch(&to.parent));
         Ok(())
     }
 
-    fn rename_link(
-        &self,
-        Found { link, field, side }: &Found,
-        goal: Goal,
-        Renaming { who, to, mode }: Renaming<'_>,
-    ) -> Result<()> {
+    fn rename_link(&self, found: &Found, goal: Goal, how: Renaming<'_>) -> Result<()> {
+        let (Found { link, side, .. }, to) = (found, how.to);
         match goal {
             Goal::File(spot) => {
                 let target = self.places.target(&spot, to.name)?;
                 let before = self.library.lookup.link(&spot.place)?;
-                self.open.names.rename(who, link, field, &target, mode)?;
+                self.move_link(found, &target, how)?;
                 if (*side, to.parent.side()) != (Side::Models, Side::Models) {
                     for link in [Some(link), before.as_ref()].into_iter().flatten() {
-                        self.kernel.tell(&Change::ByOriginal { link });
+                        self.kernel.tell(&Change::ByOriginal(link));
                     }
                 }
                 Ok(())
             }
             Goal::Scratch(folder) => {
-                let shown = side.show(link.clone());
-                let backup = self.open.names.demote(who, &shown, &folder, to.name, mode)?;
-                self.view.boxes.renamed(backup)?;
+                let backup = self.demote(&side.show(link.clone()), &folder, how)?;
+                self.open.boxes.renamed(backup)?;
                 if *side == Side::Originals {
-                    self.kernel.tell(&Change::ByOriginal { link });
+                    self.kernel.tell(&Change::ByOriginal(link));
                 }
                 Ok(())
             }
@@ -206,17 +194,66 @@ impl Tree {
         }
     }
 
-    fn rename_scratch(
-        &self,
-        record: &ScratchRecord,
-        goal: Goal,
-        Renaming { who, to, mode }: Renaming<'_>,
-    ) -> Result<()> {
+    /// Moves a link of this field to another slot. A name whose rules would change the bytes is `EXDEV`, and the client copies.
+    fn move_link(&self, found: &Found, target: &Target, how: Renaming<'_>) -> Result<()> {
+        let (Found { link, field, .. }, Renaming { who, mode, .. }) = (found, how);
+        let (from, to, id) = (&link.place, &target.place, link.attachment.id);
+        if from == to {
+            return Ok(());
+        }
+        let author = self.open.processes.author(who);
+        let before = self.library.lookup.link(to)?;
+        // rename(2): if both are names of one file, both stay.
+        if before.as_ref().is_some_and(|before| before.attachment.id == id) {
+            // But the kernel now uses the inode of the old name for the new one.
+            self.places.forget_first_name(id);
+            return Ok(());
+        }
+        if mode == RenameMode::Exchange {
+            let other = before.as_ref().ok_or(Error::NotFound)?;
+            let spot = Spot { place: from.clone(), field: self.places.field_at(from)? };
+            let back = self.places.target(&spot, &link.written)?;
+            let rules = &target.field.rules;
+            self.library.links.check_transfer(&other.attachment, rules, &back, author)?;
+        }
+        self.open.admission.check_arrival(who, target, before.is_some(), Some(from))?;
+        let before = before.filter(|link| outlives(link, target));
+        let back = self.places.table(self.places.row(from.row)?.table)?.files(field);
+        let rules = &field.rules;
+        let movement = Move { from: link, rules, back, target, collision: mode.into() };
+        let displaced = self.library.links.rename(&movement, author)?;
+        self.places.move_first_name(id, from, to);
+        self.open.drafts.drop_placeholders(to, 0);
+        let displaced = displaced.as_ref().map(|lost| Displaced::by_name(lost, before.as_ref()));
+        self.kernel.tell(&Change::Moved { id, from, to, displaced });
+        Ok(())
+    }
+
+    /// Renames a link, as its side shows it, to scratch of the caller (editors' backups). Returns the scratch file.
+    fn demote(&self, link: &Link, folder: &Folder, how: Renaming<'_>) -> Result<ScratchId> {
+        let Renaming { who, to: End { name, .. }, mode } = how;
+        self.open.admission.check_displaced(who, folder, name)?;
+        if mode == RenameMode::Exchange {
+            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+        }
+        let (uid, gid, collision) = (who.uid, who.gid, mode.into());
+        let to = Destination { folder, name, uid, gid, collision };
+        let backup = self.library.backups.make(link, to)?;
+        match self.library.links.unlink(&link.place)? {
+            // Editors write the new file next; if that is refused, the old one is put back.
+            Some(lost) => self.open.unlinked.note(who, link, &lost),
+            None => self.kernel.tell(&Change::Names(link.place.row)),
+        }
+        Ok(backup)
+    }
+
+    fn rename_scratch(&self, record: &ScratchRecord, goal: Goal, how: Renaming<'_>) -> Result<()> {
+        let Renaming { who, to, mode } = how;
         match goal {
             Goal::Scratch(folder) => {
                 self.open.admission.check_displaced(who, &folder, to.name)?;
                 self.library.scratch.rename(record.id, &folder, to.name, mode.into())?;
-                self.view.boxes.renamed(record.id)
+                self.open.boxes.renamed(record.id)
             }
             Goal::File(spot) => {
                 let target = self.places.target(&spot, to.name)?;
@@ -224,12 +261,12 @@ impl Tree {
                 admission.check_extension(who, &spot, to.name)?;
                 let before = admission.check_rename(who, &target, to.parent.side(), mode)?;
                 let taken = self.open.unlinked.take(who, &spot.place);
-                let attached = self.open.promotion.attach(who, record, &target, before.as_ref());
-                // Refused, also in silence; a slot that was attached to keeps what it has.
+                let attached = self.promote(who, record, &target, before.as_ref());
+                // Puts it back if the file was refused or quarantined: a slot that has an attachment keeps it.
                 self.open.unlinked.put_back_taken(taken, &spot.place);
                 attached
             }
-            Goal::Url(spot) => self.view.urls.files.attach_shortcut(who, record, &spot),
+            Goal::Url(spot) => self.view.url_files.attach_shortcut(who, record, &spot),
             Goal::Json(row) => match mode {
                 RenameMode::Replace => self.view.rows.patch_by_rename(who, record, row),
                 RenameMode::NoReplace => Err(Error::Exists),
@@ -238,29 +275,13 @@ impl Tree {
         }
     }
 
-    /// A view is moved nowhere: a rename to a scratch name leaves a copy there.
-    fn rename_row_json(
-        &self,
-        row: RowId,
-        goal: Goal,
-        Renaming { who, to, mode }: Renaming<'_>,
-    ) -> Result<()> {
-        match goal {
-            Goal::Scratch(folder) if mode != RenameMode::Exchange => {
-                let copy = self.view.rows.copy(who, row, &folder, to.name, mode)?;
-                self.view.boxes.renamed(copy)
-            }
-            _ => Err(Error::NotPermitted),
-        }
-    }
-
     fn source(&self, who: Caller, End { parent, name }: End<'_>) -> Result<Source> {
-        match self.open.contents.meaning(parent, name)? {
+        match self.open.paths.meaning(&parent, name)? {
             Meaning::File(spot) => self.source_link(who, parent.side(), &spot, name),
             Meaning::Scratch => {
                 let record =
                     self.library.scratch.find(&parent.folder(), name)?.ok_or(Error::NotFound)?;
-                check_owner(&record, who)?;
+                who.check_owner(record.access.uid)?;
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),

@@ -1,77 +1,65 @@
-//! `chmod`, `chown`, `utimens` and `truncate`. The kernel checks permissions, from what `stat` shows.
+//! `chmod`, `chown`, `utimens` and `truncate`. The kernel checks permissions by the attributes that `stat` shows.
 
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
-use crate::tree::open::handles::Handle;
-use crate::tree::open::opened::Fh;
-use crate::tree::open::writers::Truncation;
+use crate::tree::open::handles::{Fh, Handle};
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, SetAttr};
-use crate::tree::show::attr::{Attr, Shown};
-use crate::tree::show::stored;
+use crate::tree::show::attr::Entry;
 use words::attachment::{Amendment, AttachmentId, RowId, TableId};
 use words::row::RowRecord;
 
 impl Tree {
-    pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Shown> {
+    pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Entry> {
         if let Some(fh) = fh
             && let Some(shown) = self.set_by_handle(fh, change)?
         {
             return Ok(shown);
         }
         match Node::at(ino)? {
-            node @ Node::Attachment(id, _) => self.set_attachment(who, node, id, change),
-            Node::Original(id, edition) => self.view.originals.set(who, id, edition, change),
+            node @ (Node::Attachment(id, _) | Node::Original(id, _)) => {
+                self.set_attachment(who, node, id, change)
+            }
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.open.scratch.set(id, change),
-            // Tools that keep times and modes (`cp -p`) set them here too: there is nothing to keep them with.
-            Node::Url(view) => Ok(Shown::fleeting(self.view.urls.files.stat(view)?)),
-            Node::Link(id) => Ok(Shown::fleeting(self.view.urls.links.stat(id)?)),
-            // Its owner, mode and times are the row's: vim and cp -p set them on what they write.
+            // Accepted for tools that keep times and modes (`cp -p`), and ignored.
+            Node::Url(view) => Ok(Entry::fleeting(self.view.url_files.stat(view)?)),
+            Node::Link(id) => Ok(Entry::fleeting(self.view.url_links.stat(id)?)),
+            // Accepted for vim and `cp -p`, and ignored: owner, mode and times are the row's.
             Node::RowJson(table, id) => match change.size {
                 Some(1..) => Err(Error::NotPermitted),
-                _ => Ok(Shown::fleeting(self.view.rows.stat(table, id)?)),
+                _ => Ok(Entry::fleeting(self.view.rows.stat(table, id)?)),
             },
             directory if change.size.is_none() => self.set_directory(directory, change.amendment),
-            other => Err(refusal(other)),
+            other => Err(other.refusal()),
         }
     }
 
-    fn set_directory(&self, node: Node, amendment: Amendment) -> Result<Shown> {
+    fn set_directory(&self, node: Node, amendment: Amendment) -> Result<Entry> {
         match node {
-            // rsync -a sets the times of what it copies into; owner and mode are the policy's.
+            // `rsync -a` sets the times of the directory that it copies into. The policy fixes owner and mode.
             Node::DropBox(id) => {
                 let Amendment { accessed, modified, .. } = amendment;
                 let times = Amendment { accessed, modified, ..Amendment::default() };
                 self.library.rows.amend(id, times)?;
-                Ok(Shown::fleeting(self.show.drop_box(id)?))
+                Ok(Entry::fleeting(self.show.drop_box(id)?))
             }
-            Node::Row(_, id) => {
-                let row = self.amend_row(id, amendment, node)?;
-                Ok(Shown::lasting(self.show.row(&row)))
-            }
-            Node::OriginalRow(_, id) => {
-                let row = self.amend_row(id, amendment, node)?;
-                Ok(Shown::fleeting(Attr { ino: node.ino(), ..self.show.row(&row) }))
-            }
-            Node::Collection(field, id) => {
-                let row = self.amend_row(id, amendment, node)?;
-                Ok(Shown::lasting(self.show.collection(field, &row)))
-            }
-            Node::OriginalCollection(field, id) => {
-                let row = self.amend_row(id, amendment, node)?;
-                Ok(Shown::fleeting(Attr { ino: node.ino(), ..self.show.collection(field, &row) }))
+            Node::Row(_, id)
+            | Node::OriginalRow(_, id)
+            | Node::Collection(_, id)
+            | Node::OriginalCollection(_, id) => {
+                Ok(self.show.row(node, &self.amend_row(id, amendment, node)?))
             }
             Node::Table(id) | Node::OriginalTable(id) => Ok(self.amend_table(node, id, amendment)),
-            // They are the configuration's and the daemon's: tools that keep owners, modes and times finish, and change nothing.
-            Node::Root | Node::Models | Node::Drop => Ok(Shown::fleeting(self.show.fixed(node))),
-            other => Err(refusal(other)),
+            // Accepted for tools that keep owners, modes and times, and ignored: they are fixed.
+            Node::Root | Node::Models | Node::Drop => Ok(Entry::fleeting(self.show.fixed(node))),
+            other => Err(other.refusal()),
         }
     }
 
-    /// A row and its collections have owner, mode and times in common.
+    /// Amends a row, whose owner, mode and times its collections share.
     fn amend_row(&self, id: RowId, amendment: Amendment, asked: Node) -> Result<RowRecord> {
         let row = self.library.rows.amend(id, amendment)?;
         let Amendment { uid, gid, mode, .. } = amendment;
@@ -82,22 +70,21 @@ impl Tree {
         Ok(row)
     }
 
-    /// A table is the configuration's: its times may be set, for as long as the daemon runs; asking for another owner or mode
-    /// changes nothing.
-    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Shown {
+    /// Sets the times of a table until the daemon ends. The configuration fixes owner and mode: changes are ignored.
+    fn amend_table(&self, node: Node, table: TableId, amendment: Amendment) -> Entry {
         if let Some(at) = amendment.modified {
             self.kernel.tell(&Change::Table { table, at });
         }
-        Shown::lasting(self.show.fixed(node))
+        Entry::lasting(self.show.fixed(node))
     }
 
-    fn set_by_handle(&self, fh: Fh, change: SetAttr) -> Result<Option<Shown>> {
+    fn set_by_handle(&self, fh: Fh, change: SetAttr) -> Result<Option<Entry>> {
         let handle = self.open.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
             Handle::Document(document) => {
                 change.size.map_or(Ok(()), |size| document.truncate(size))?;
-                return self.view.verdicts.shown(document).map(Some);
+                return self.stat_document(document).map(Some);
             }
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,
@@ -121,28 +108,31 @@ impl Tree {
         node: Node,
         id: AttachmentId,
         change: SetAttr,
-    ) -> Result<Shown> {
+    ) -> Result<Entry> {
         self.open.paths.check_living(who, node)?;
+        let side = Side::of(node);
         if let Some(length) = change.size {
-            let place = &self.open.paths.name(who, node)?;
-            let truncation = Truncation { place, side: Side::Models, length };
-            self.open.writers.truncate(who, id, truncation)?;
+            let place = self.open.paths.name(who, node)?;
+            match length {
+                0 => self.open.writers.empty(place, id, who.uid),
+                _ => self.open.writers.truncate(who, side, &place, length)?,
+            }
         }
         let attachment = if change.amends() {
             let amended = self.library.attributes.amend(id, change.amendment)?;
-            self.kernel.tell(&Change::Amended { id, side: Side::Models });
+            self.kernel.tell(&Change::Amended { id, side });
             amended
         } else {
             self.library.lookup.attachment(id)?.ok_or(Error::Stale)?
         };
-        let shown = stored::inode(node, stored::attachment(Side::Models, &attachment));
-        Ok(if change.size.is_some() { Shown::fleeting(shown.attr) } else { shown })
+        let shown = Entry::attachment(side, node, &side.face(attachment));
+        Ok(if change.size.is_some() { Entry::fleeting(shown.attr) } else { shown })
     }
 
-    fn set_draft(&self, who: Caller, id: u64, change: SetAttr) -> Result<Shown> {
-        let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
+    fn set_draft(&self, who: Caller, id: u64, change: SetAttr) -> Result<Entry> {
+        let open = self.open.drafts.find(id)?;
         if let Some(size) = change.size {
-            // Two writers never mix: the bytes under way are their writer's alone.
+            // No process but its writer may change a draft that is being written.
             if open.has_handles() && !open.belongs_to(self.open.processes.group(who.tid)) {
                 return Err(Error::Busy);
             }
@@ -154,19 +144,5 @@ impl Tree {
         }
         open.draft.amend(&self.library.attributes, change.amendment)?;
         open.shown(&self.library)
-    }
-}
-
-/// Why nothing can be set on a node.
-fn refusal(node: Node) -> Error {
-    match node.as_model() {
-        Node::Root
-        | Node::Models
-        | Node::Table(_)
-        | Node::Row(..)
-        | Node::Collection(..)
-        | Node::Drop
-        | Node::DropBox(_) => Error::NotPermitted,
-        _ => Error::ReadOnly,
     }
 }

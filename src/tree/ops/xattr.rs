@@ -1,10 +1,10 @@
-//! Extended attributes: the read-only facts of an attachment, and those that programs attach to it (CONTRACT 6). The facts are not
-//! listed: `rsync -X` and tar would copy them.
+//! Extended attributes: the read-only facts of an attachment, and those that programs set (CONTRACT 6). Facts are not listed:
+//! `rsync -X` and tar would copy them.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::library::names::attributes::is_ours;
+use crate::library::names::attributes::{MIME_TYPE, OURS, is_ours};
 use crate::library::publish::metadata::ORIGIN;
 use crate::library::scratch::xattr;
 use crate::tree::error::{Error, Result};
@@ -12,8 +12,11 @@ use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::ops::Tree;
 use crate::tree::request::{AttributeMode, Caller};
-use crate::tree::view::facts::REFUSAL;
-use words::attachment::AttachmentId;
+use words::attachment::{Attachment, AttachmentId};
+use words::place::Place;
+
+/// The attribute with the last refusal.
+const REFUSAL: &str = "user.mediafs.error";
 
 /// `XATTR_NAME_MAX`
 const NAME_MAX: usize = 255;
@@ -32,12 +35,12 @@ impl Tree {
             Node::Attachment(id, _) => self.attachment_attribute(who, node, id, name)?,
             Node::Trashed(id) => {
                 let retired = self.view.trash.readable(who, id)?;
-                self.view.facts.of(&retired.attachment, name)?
+                self.attribute_of(&retired.attachment, name)?
             }
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
+                let open = self.open.drafts.find(id)?;
                 match name {
-                    REFUSAL => self.view.facts.refusal(open.place()),
+                    REFUSAL => self.refusal_at(open.place()),
                     _ => open.draft.attribute(&self.library.attributes, name)?,
                 }
             }
@@ -56,8 +59,7 @@ impl Tree {
         let names = match Node::at(ino)?.as_model() {
             Node::Attachment(id, _) | Node::Trashed(id) => self.library.attributes.names(id)?,
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute_names(&self.library.attributes)?
+                self.open.drafts.find(id)?.draft.attribute_names(&self.library.attributes)?
             }
             Node::Scratch(id) => {
                 let names = xattr::names(&self.open.scratch.file(id)?).into_iter();
@@ -77,19 +79,13 @@ impl Tree {
         mode: AttributeMode,
     ) -> Result<()> {
         self.open.paths.check_living(who, Node::at(ino)?)?;
-        let name = foreign_name(name)?;
-        let there = match (mode, name) {
-            // Setting one of our own is ignored, if the inode is there.
-            (_, None) => return Node::at(ino).map(|_| ()),
-            (AttributeMode::Set, _) => None,
-            (_, Some(name)) => Some(self.has_attribute(ino, name)?),
-        };
-        match (mode, there) {
-            (AttributeMode::Create, Some(true)) => return Err(Error::AttributeExists),
-            (AttributeMode::Replace, Some(false)) => return Err(Error::NoAttribute),
-            _ => {}
+        // Setting a fact is ignored.
+        let Some(name) = foreign_name(name)? else { return Ok(()) };
+        match mode {
+            AttributeMode::Create if self.has_attribute(ino, name)? => Err(Error::AttributeExists),
+            AttributeMode::Replace if !self.has_attribute(ino, name)? => Err(Error::NoAttribute),
+            _ => self.change_attribute(who, ino, name, Some(value)).map(|_| ()),
         }
-        self.change_attribute(who, ino, name.unwrap_or_default(), Some(value)).map(|_| ())
     }
 
     pub fn removexattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
@@ -113,8 +109,8 @@ impl Tree {
                 Ok(self.library.attributes.set(id, name, value, author, meant)?)
             }
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                Ok(open.draft.set_attribute(&self.library.attributes, name, value)?)
+                let draft = &self.open.drafts.find(id)?.draft;
+                Ok(draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.open.scratch.set_attribute(id, name, value, author),
             Node::Row(..)
@@ -131,8 +127,8 @@ impl Tree {
         Ok(match Node::at(ino)?.as_model() {
             Node::Attachment(id, _) => self.library.attributes.find(id, name)?.is_some(),
             Node::Draft(id) => {
-                let open = self.open.drafts.find(id).ok_or(Error::Stale)?;
-                open.draft.attribute(&self.library.attributes, name)?.is_some()
+                let draft = &self.open.drafts.find(id)?.draft;
+                draft.attribute(&self.library.attributes, name)?.is_some()
             }
             Node::Scratch(id) => xattr::value(&self.open.scratch.file(id)?, name).is_some(),
             _ => false,
@@ -147,27 +143,60 @@ impl Tree {
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
         let attachment = match self.open.handles.open_attachment(id) {
-            // As it is now: it may have been amended, or moved to another store, since it was opened.
+            // Read again: it may have been amended, or moved to another store, since it was opened.
             Some(open) => self.library.lookup.attachment(id)?.unwrap_or(open),
             None => self.open.paths.living(who, node, id)?,
         };
         let attachment = Side::of(node).face(attachment);
         if name == REFUSAL {
-            let known = self.places.name_of(node)?;
-            let place = match known {
-                None if self.open.handles.open_attachment(id).is_none() => {
-                    self.open.paths.name(who, node)?
-                }
-                None => return Ok(None),
+            let place = match self.places.name_of(node)? {
+                None if self.open.handles.is_open(node) => return Ok(None),
+                None => self.open.paths.name(who, node)?,
                 Some(place) => place,
             };
-            return Ok(self.view.facts.refusal(&place));
+            return Ok(self.refusal_at(&place));
         }
-        self.view.facts.of(&attachment, name)
+        self.attribute_of(&attachment, name)
+    }
+
+    /// The value of an attribute that does not depend on the attachment's place.
+    fn attribute_of(&self, attachment: &Attachment, name: &str) -> Result<Option<Vec<u8>>> {
+        if name == MIME_TYPE {
+            return Ok(Some(attachment.content.media_type.as_str().into()));
+        }
+        match name.strip_prefix(OURS) {
+            Some(fact) => Ok(self.fact(attachment, fact).map(String::into_bytes)),
+            None => Ok(self.library.attributes.find(attachment.id, name)?),
+        }
+    }
+
+    fn fact(&self, attachment: &Attachment, fact: &str) -> Option<String> {
+        let content = &attachment.content;
+        let size = content.dimensions;
+        Some(match fact {
+            "key" => attachment.blob.to_string(),
+            "hash" => format!("blake3:{}", attachment.blob.digest),
+            "content_type" => content.media_type.to_string(),
+            "length" => content.length.to_string(),
+            "width" => size?.width.to_string(),
+            "height" => size?.height.to_string(),
+            "ratio" => format!("{:.6}", size?.ratio()),
+            "extension" => format!(".{}", content.media_type.extension()?),
+            "original_filename" => attachment.original_filename.clone(),
+            "timestamp" => attachment.committed.as_seconds(),
+            "store" => self.library.store_names.of_blob(attachment.blob).ok()?,
+            "url" => self.library.store_names.url(attachment),
+            "version" => attachment.version.to_string(),
+            _ => return None,
+        })
+    }
+
+    fn refusal_at(&self, place: &Place) -> Option<Vec<u8>> {
+        self.library.journal.of_place(place).map(|line| line.message.into_bytes())
     }
 }
 
-/// A name that programs may set; `None` for one of our own.
+/// A name that programs may set; `None` for a fact.
 fn foreign_name(name: &OsStr) -> Result<Option<&str>> {
     if name.as_bytes().len() > NAME_MAX {
         return Err(Error::AttributeTooLong);

@@ -1,9 +1,7 @@
-//! The shown side of each node: attributes, the answers to lookups, and listings.
+//! Attributes, the answers to lookups, and listings.
 
 pub mod attr;
-pub mod child;
 pub mod listing;
-pub mod stored;
 
 use std::sync::Arc;
 
@@ -16,10 +14,9 @@ use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
 use crate::tree::node::{Kind, Node};
 use crate::tree::show::attr::{Attr, Entry};
-use crate::tree::show::child::Child;
 use crate::tree::show::listing::Listed;
 use words::access::{Fixed, Policy};
-use words::attachment::{Access, Attachment, FieldId, RowId, ScratchId, Times};
+use words::attachment::{Access, Attachment, RowId, ScratchId, Times};
 use words::link::Link;
 use words::row::RowRecord;
 use words::schema::Field;
@@ -27,65 +24,60 @@ use words::scratch::ScratchRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Shows what the catalogue says, with the times and generations that the kernel must see.
+/// Makes attributes of the catalogue's records, with the times and generations that the kernel must see.
 pub struct Show {
-    library: Arc<Library>,
-    places: Arc<Places>,
-    kernel: Arc<Knowledge>,
-    started: Timestamp,
+    pub(super) library: Arc<Library>,
+    pub(super) places: Arc<Places>,
+    pub(super) kernel: Arc<Knowledge>,
+    /// When the daemon was started.
+    pub started: Timestamp,
 }
 
 impl Show {
-    pub fn new(
-        library: &Arc<Library>,
-        places: &Arc<Places>,
-        kernel: &Arc<Knowledge>,
-        started: Timestamp,
-    ) -> Self {
-        let (library, places, kernel) =
-            (Arc::clone(library), Arc::clone(places), Arc::clone(kernel));
-        Self { library, places, kernel, started }
-    }
-
-    /// When the daemon was started.
-    pub fn started(&self) -> Timestamp {
-        self.started
-    }
-
     /// The answer to a lookup of a name that led to a link. An attachment with several names is looked up every time, so that
     /// each request comes with the inode of the name that was used.
     pub fn link(&self, side: Side, shown: &Link, field: &Field, asked: &Name) -> Entry {
         match self.places.mark(shown) {
-            Mark::SOLE => stored::link(side, shown, field, asked),
+            Mark::SOLE => Entry::link(side, shown, field, asked),
             mark => {
                 let ino = side.file(&shown.attachment).under(mark).ino();
-                Entry::fleeting(Attr { ino, ..stored::attachment(side, &shown.attachment) })
+                Entry::fleeting(Attr { ino, ..Attr::attachment(side, &shown.attachment) })
             }
         }
     }
 
-    /// The entry of a link in a listing: it has the number that `stat` tells, which a lookup replaces before the inode is used.
+    /// The entry of a link in a listing. It has the number that `stat` shows; a lookup replaces it before the inode is used.
     pub fn link_in_list(&self, side: Side, shown: &Link, field: &Field, name: &Name) -> Entry {
         match self.places.mark(shown) {
-            Mark::SOLE => stored::link(side, shown, field, name),
-            _ => Entry::fleeting(stored::attachment(side, &shown.attachment)),
+            Mark::SOLE => Entry::link(side, shown, field, name),
+            _ => Entry::fleeting(Attr::attachment(side, &shown.attachment)),
         }
     }
 
-    pub fn row(&self, row: &RowRecord) -> Attr {
-        let collections =
-            self.library.lookup.table(row.table).map_or(0, |it| it.collections().count());
-        // Like any directory: `.`, its name, and `..` of each directory in it.
-        let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
-        let times = self.kernel.rows.shown(row.id, None, row.times);
-        Attr { links, times, ..directory(Node::Row(row.table, row.id), row) }
-    }
-
-    /// A collection has its row's owner, mode and times, and those of the first drafts in it.
-    pub fn collection(&self, field: FieldId, row: &RowRecord) -> Attr {
-        let name = self.library.lookup.field(field).map(|(_, field)| &field.name);
-        let times = self.kernel.rows.shown(row.id, name, row.times);
-        Attr { times, ..directory(Node::Collection(field, row.id), row) }
+    /// The entry of a row or of a collection in it, on either side or in `/thumbs`. The kernel keeps none of `/originals`.
+    pub fn row(&self, node: Node, row: &RowRecord) -> Entry {
+        let attr = match node.as_model() {
+            Node::Row(..) => {
+                let table = self.library.lookup.table(row.table);
+                let collections = table.map_or(0, |it| it.collections().count());
+                // Like any directory: `.`, its name, and `..` of each directory in it.
+                let links = 2 + u32::try_from(collections).unwrap_or(u32::MAX - 2);
+                let times = self.kernel.rows.shown(row.id, None, row.times);
+                Attr { links, ..Attr::directory(node, row.access, times) }
+            }
+            // A collection has its row's owner, mode and times, and those of the first drafts in it.
+            Node::Collection(field, _) => {
+                let name = self.library.lookup.field(field).map(|(_, field)| &field.name);
+                let times = self.kernel.rows.shown(row.id, name, row.times);
+                Attr::directory(node, row.access, times)
+            }
+            // In `/thumbs`, with the row's access: entering the row and seeing its variants is one permission.
+            _ => Attr::directory(node, row.access, row.times),
+        };
+        match Side::of(node) {
+            Side::Models => Entry::lasting(attr),
+            Side::Originals => Entry::fleeting(attr),
+        }
     }
 
     /// A drop box has the owner and mode of the table whose rows its files become.
@@ -94,7 +86,7 @@ impl Show {
         let rule = self.library.lookup.drop_box(id).map(|drop_box| &drop_box.rule);
         let table = rule.and_then(|rule| self.library.lookup.table_named(rule.table.as_str()));
         let access = table.ok_or(Error::NotFound)?.directory(self.daemon());
-        Ok(Attr { access, ..directory(Node::DropBox(id), &row) })
+        Ok(Attr::directory(Node::DropBox(id), access, row.times))
     }
 
     /// A directory that the configuration makes.
@@ -109,24 +101,17 @@ impl Show {
         attr
     }
 
-    /// The directory of an image's variants, among those of its row.
+    /// The directory of an image's variants.
     pub fn variants(&self, node: Node, attachment: &Attachment, row: &RowRecord) -> Entry {
         let times = self.kernel.variants.shown(Times::all(attachment.committed));
-        let attr = self.thumbs(node, row, times);
+        let attr = Attr::directory(node, row.access, times);
         let is_kept = matches!(node, Node::ThumbField(_, Mark::SOLE));
         if is_kept { Entry::lasting(attr) } else { Entry::fleeting(attr) }
     }
 
-    /// A directory of `/thumbs` below a row. It has the row's owner and mode: a user who may not enter the row may not see its
-    /// variants, and one who may remove files in the row may purge them.
-    pub fn thumbs(&self, node: Node, row: &RowRecord, times: Times) -> Attr {
-        Attr { access: row.access, ..self.view(node, times) }
-    }
-
-    /// A directory that nobody writes to.
+    /// A read-only directory of the daemon's.
     pub fn view(&self, node: Node, times: Times) -> Attr {
-        let access = Access { mode: 0o555, ..self.daemon() };
-        Attr { ino: node.ino(), kind: Kind::Directory, size: 0, links: 2, access, times }
+        Attr::directory(node, Access { mode: 0o555, ..self.daemon() }, times)
     }
 
     /// The owner of files that belong to no user.
@@ -142,26 +127,21 @@ impl Show {
         Ok(scratch(record.id, self.library.scratch.access(record), 1, stat))
     }
 
-    /// Tells a directory from earlier ones with its number.
-    pub fn generation(&self, attr: &Attr) -> u64 {
-        if attr.kind == Kind::Directory { self.kernel.generations.of(attr.ino) } else { 0 }
+    /// The entry with its generation.
+    pub fn with_generation(&self, entry: Entry) -> Entry {
+        let Attr { ino, kind, .. } = entry.attr;
+        match kind {
+            Kind::Directory => Entry { generation: self.kernel.generations.of(ino), ..entry },
+            Kind::File | Kind::Symlink => entry,
+        }
     }
 
-    pub fn listed(&self, child: Child) -> Listed {
-        let Child { node, name, place, entry } = child;
-        let kind = node.properties().kind;
-        let entry = entry.map(|it| Entry { generation: self.generation(&it.attr), ..it });
-        Listed { ino: node.ino(), kind, name: name.into(), next: place, entry }
+    pub fn listed(&self, child: Listed) -> Listed {
+        Listed { entry: child.entry.map(|entry| self.with_generation(entry)), ..child }
     }
 }
 
-/// The attributes of a directory with a row's owner, mode and times.
-fn directory(node: Node, row: &RowRecord) -> Attr {
-    let RowRecord { access, times, .. } = *row;
-    Attr { ino: node.ino(), kind: Kind::Directory, size: 0, links: 2, access, times }
-}
-
+/// A scratch file, which has lost its name if `links` is 0.
 pub fn scratch(id: ScratchId, access: Access, links: u32, stat: ScratchStat) -> Attr {
-    let ScratchStat { size, times } = stat;
-    Attr { ino: Node::Scratch(id).ino(), kind: Kind::File, size, links, access, times }
+    Attr { links, ..Attr::file(Node::Scratch(id), stat.size, access, stat.times) }
 }

@@ -1,20 +1,21 @@
-//! The views: everything that is shown beside files, each with its own lookups, attributes and listings.
+//! The views: directories and files that are composed on request, each with its own lookups, attributes and listings.
 
 pub mod control;
-pub mod drop_boxes;
-pub mod facts;
-pub mod originals;
+pub mod fetching;
+mod metrics;
+pub mod quarantine_entries;
 pub mod rendering;
-pub mod retry;
 pub mod row_document;
-pub mod row_listing;
+pub mod status_json;
 pub mod tables;
 pub mod thumbs;
 pub mod trash_days;
-pub mod url;
-pub mod verdicts;
+pub mod url_files;
+pub mod url_links;
 
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::library::Library;
 use crate::tree::activity::Activity;
@@ -23,34 +24,27 @@ use crate::tree::node::places::Places;
 use crate::tree::open::Open;
 use crate::tree::show::Show;
 use crate::tree::view::control::Control;
-use crate::tree::view::drop_boxes::DropBoxes;
-use crate::tree::view::facts::Facts;
-use crate::tree::view::originals::Originals;
+use crate::tree::view::fetching::Fetching;
+use crate::tree::view::quarantine_entries::QuarantineEntries;
 use crate::tree::view::rendering::Variants;
-use crate::tree::view::retry::Retry;
 use crate::tree::view::row_document::RowDocuments;
-use crate::tree::view::row_listing::RowListing;
+use crate::tree::view::status_json::Status;
 use crate::tree::view::tables::Tables;
 use crate::tree::view::thumbs::Thumbs;
 use crate::tree::view::trash_days::TrashDays;
-use crate::tree::view::url::Urls;
-use crate::tree::view::verdicts::Verdicts;
+use crate::tree::view::url_files::{UrlFiles, UrlNumbers};
+use crate::tree::view::url_links::UrlLinks;
 
 /// The parts of this room, each built once.
 pub struct Views {
     pub tables: Arc<Tables>,
-    pub listing: Arc<RowListing>,
     pub variants: Arc<Variants>,
     pub thumbs: Arc<Thumbs>,
-    pub facts: Arc<Facts>,
-    pub originals: Arc<Originals>,
     pub trash: Arc<TrashDays>,
-    pub boxes: Arc<DropBoxes>,
     pub rows: Arc<RowDocuments>,
-    pub urls: Urls,
-    pub verdicts: Arc<Verdicts>,
-    pub control: Control,
-    pub retry: Arc<Retry>,
+    pub url_files: Arc<UrlFiles>,
+    pub url_links: Arc<UrlLinks>,
+    pub control: Arc<Control>,
 }
 
 impl Views {
@@ -59,33 +53,22 @@ impl Views {
         places: &Arc<Places>,
         kernel: &Arc<Knowledge>,
         show: &Arc<Show>,
-        open: &Open,
+        open: &Arc<Open>,
         activity: &Arc<Activity>,
     ) -> Self {
-        let Open { processes, handles, drafts, documents, links, box_files, redirects, .. } = open;
-        let Open { paths, contents, admission, writers, opener, .. } = open;
-        let variants = part!(Variants: library, places, kernel, processes);
-        let rows = part!(RowDocuments:
-            library, places, kernel, handles, drafts, documents, admission, processes
-        );
-        let urls = Urls::new(library, places, kernel, open);
-        let url_files = &urls.files;
+        let variants = part!(Variants: library, places, kernel, open);
+        let fetching = part!(Fetching: library, kernel, open);
+        let status = &part!(Status: library, kernel, show, open, activity);
+        let quarantine = &part!(QuarantineEntries: library, show; removed: Mutex::default());
         Self {
-            tables: part!(Tables: library, places, show),
-            listing: part!(RowListing: library, show, drafts, links),
-            thumbs: part!(Thumbs: library, places, kernel, show, paths, variants),
-            facts: part!(Facts: library),
-            originals: part!(Originals:
-                library, kernel, handles, redirects, paths, writers, opener
-            ),
-            trash: part!(TrashDays: library, kernel, show, handles, drafts, admission, processes),
-            boxes: part!(DropBoxes: library, kernel, show, handles, box_files),
-            verdicts: part!(Verdicts: rows, url_files, processes),
-            control: Control::new(library, kernel, show, open, activity),
-            retry: part!(Retry: library, places, kernel, drafts, contents, admission, processes),
+            tables: part!(Tables: library, places, show, open),
+            thumbs: part!(Thumbs: library, places, kernel, show, open, variants),
+            trash: part!(TrashDays: library, kernel, show, open),
+            rows: part!(RowDocuments: library, places, kernel, open),
+            url_files: part!(UrlFiles: library, places, open, fetching; numbers: UrlNumbers::default()),
+            url_links: part!(UrlLinks: library, places, kernel, open, fetching),
+            control: part!(Control: library, show, open, status, quarantine),
             variants,
-            rows,
-            urls,
         }
     }
 }

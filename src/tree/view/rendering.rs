@@ -7,18 +7,17 @@ use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::Places;
-use crate::tree::open::permits::{READ, may};
-use crate::tree::open::processes::Processes;
+use crate::tree::open::Open;
+use crate::tree::open::processes::READ;
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry};
-use crate::tree::show::stored;
 use words::attachment::{Attachment, AttachmentId, BlobKey};
 use words::dimensions::Dimensions;
 use words::rendition::VariantRecord;
 use words::schema::Field;
 use words::variant::Variant;
 
-/// The answer to a lookup.
+/// The answer to a lookup, which may have to wait for a render.
 #[derive(Debug)]
 pub enum Lookup {
     Found(Entry),
@@ -41,7 +40,7 @@ pub struct Variants {
     pub(super) library: Arc<Library>,
     pub(super) places: Arc<Places>,
     pub(super) kernel: Arc<Knowledge>,
-    pub(super) processes: Processes,
+    pub(super) open: Arc<Open>,
 }
 
 impl Variants {
@@ -54,7 +53,7 @@ impl Variants {
         variant: Variant,
         keep: Keep,
     ) -> Result<Lookup> {
-        if !may(self.processes, who, original.access, READ) {
+        if !self.open.processes.permit(who, original.access, READ) {
             return Err(Error::Denied);
         }
         if !field.allows(variant, size(&original)?) {
@@ -63,7 +62,7 @@ impl Variants {
         Ok(match self.library.variants.find(original.blob, variant)? {
             Some(record) => {
                 self.library.counts.variants_found.add(1);
-                Lookup::Found(keep(stored::variant(&record)))
+                Lookup::Found(keep(Attr::variant(&record)))
             }
             None => Lookup::Render(Rendering { original, variant, keep }),
         })
@@ -74,14 +73,14 @@ impl Variants {
         let Rendering { original, variant, keep } = rendering;
         let record = self.library.variants.find_or_render(original, *variant)?;
         self.kernel.tell(&Change::Variants);
-        Ok(keep(stored::variant(&record)))
+        Ok(keep(Attr::variant(&record)))
     }
 
-    /// Renders a variant that another daemon of this library was asked for.
+    /// Renders a variant for a read-only daemon of this library.
     pub fn render_for(&self, id: AttachmentId, variant: Variant) -> Result<()> {
         let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let original = found.ok_or(Error::NotFound)?;
-        // The other daemon has asked the field whose name was used.
+        // Which field's name was used is not known here: the other daemon has checked that field.
         if !self.is_allowed(id, variant, size(&original)?)? {
             return Err(Error::NotFound);
         }
@@ -90,7 +89,7 @@ impl Variants {
         Ok(())
     }
 
-    /// Whether any field that shows the attachment lets a variant be asked for.
+    /// Whether any field that shows the attachment allows a variant.
     fn is_allowed(&self, id: AttachmentId, variant: Variant, size: Dimensions) -> Result<bool> {
         for place in self.library.lookup.places(id)? {
             if self.places.field_at(&place)?.allows(variant, size) {
@@ -100,7 +99,7 @@ impl Variants {
         Ok(false)
     }
 
-    /// Deletes a variant that is not wanted any more, or not as it is: the next lookup renders it anew.
+    /// Deletes a variant: the next lookup renders it anew.
     pub fn purge(&self, original: BlobKey, variant: Variant) -> Result<()> {
         if !self.library.variants.purge(original, variant)? {
             return Err(Error::NotFound);
@@ -109,7 +108,7 @@ impl Variants {
         Ok(())
     }
 
-    /// The variants that were rendered, but only those that this field lets be asked for: others may have the same picture.
+    /// The rendered variants that this field allows. Equal pictures share variants, which other fields may allow.
     pub fn rendered(&self, attachment: &Attachment, field: &Field) -> Result<Vec<VariantRecord>> {
         let mut rendered = self.library.variants.list(attachment.blob)?;
         let size = attachment.content.dimensions;
@@ -118,7 +117,7 @@ impl Variants {
     }
 }
 
-/// The size of an image that variants can be made of.
+/// The size of an image. Errors: [`Error::NotFound`] if no variants can be made of the file.
 fn size(original: &Attachment) -> Result<Dimensions> {
     let readable = original.content.media_type.format().is_some();
     original.content.dimensions.filter(|_| readable).ok_or(Error::NotFound)

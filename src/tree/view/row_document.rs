@@ -1,4 +1,4 @@
-//! `row.json`: a row as a document, looked up, opened, patched and copied.
+//! `row.json`: a row as a document.
 
 use std::sync::Arc;
 
@@ -8,14 +8,11 @@ use crate::library::names::backups::Destination;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
+use crate::tree::node::Node;
 use crate::tree::node::places::Places;
-use crate::tree::node::{Kind, Node};
-use crate::tree::open::admission::Admission;
-use crate::tree::open::document::{Documents, MAX_BYTES, View};
-use crate::tree::open::drafts::Drafts;
-use crate::tree::open::handles::{Handle, Handles};
-use crate::tree::open::opened::{Caching, Opened};
-use crate::tree::open::processes::Processes;
+use crate::tree::open::Open;
+use crate::tree::open::document::{MAX_BYTES, View};
+use crate::tree::open::handles::{Caching, Handle, Opened};
 use crate::tree::request::{Caller, OpenFlags, RenameMode};
 use crate::tree::show::attr::Attr;
 use words::attachment::{RowId, ScratchId, TableId, Times};
@@ -29,11 +26,7 @@ pub struct RowDocuments {
     pub(super) library: Arc<Library>,
     pub(super) places: Arc<Places>,
     pub(super) kernel: Arc<Knowledge>,
-    pub(super) handles: Arc<Handles>,
-    pub(super) drafts: Arc<Drafts>,
-    pub(super) documents: Arc<Documents>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) processes: Processes,
+    pub(super) open: Arc<Open>,
 }
 
 impl RowDocuments {
@@ -42,13 +35,11 @@ impl RowDocuments {
         let mut access = row.access;
         access.mode &= 0o666;
         let size = self.text(&row)?.len() as u64;
-        let ino = Node::RowJson(table, id).ino();
-        let times = self.times(&row)?;
-        Ok(Attr { ino, kind: Kind::File, size, links: 1, access, times })
+        Ok(Attr::file(Node::RowJson(table, id), size, access, self.times(&row)?))
     }
 
-    /// The latest change of any attachment in the row. Not the row's own time: an editor's swap file moves that, and the editor
-    /// would find that the file has changed under it.
+    /// The latest change of any attachment in the row. An editor's swap file would change the row's own time, and so alarm the
+    /// editor.
     fn times(&self, row: &RowRecord) -> Result<Times> {
         let links = self.library.lookup.links(row.id)?;
         let latest = links.iter().map(|link| link.attachment.times.changed).max();
@@ -56,7 +47,7 @@ impl RowDocuments {
     }
 
     fn text(&self, row: &RowRecord) -> Result<String> {
-        let drafts = self.drafts.all();
+        let drafts = self.open.drafts.all();
         let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
         let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
         Ok(self.library.row_documents.read(row, &writing)?)
@@ -66,13 +57,14 @@ impl RowDocuments {
     pub fn open(&self, who: Caller, table: TableId, id: RowId, flags: OpenFlags) -> Result<Opened> {
         let row = self.places.row(id)?;
         let text = if flags.truncate { Vec::new() } else { self.text(&row)?.into_bytes() };
-        let opener = self.processes.owner(who.tid);
-        let document = self.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
-        let fh = self.handles.add(Handle::Document(Arc::new(document)));
+        let opener = self.open.processes.owner(who.tid);
+        let document =
+            self.open.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
+        let fh = self.open.handles.add(Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
 
-    /// Changes the row as a text says that was written to its document.
+    /// Changes the row by a text that was written to its document.
     pub fn patch(&self, author: Author, id: RowId, text: &[u8]) -> Result<()> {
         let row = &self.places.row(id)?;
         let Revised { detached, changed } = &self.library.row_documents.patch(row, text, author)?;
@@ -80,10 +72,10 @@ impl RowDocuments {
         Ok(())
     }
 
-    /// Scratch that is renamed onto `row.json` is the patch; the scratch goes, unless the patch is refused.
+    /// Scratch that is renamed onto `row.json` is the patch. It is removed unless the patch is refused.
     pub fn patch_by_rename(&self, who: Caller, record: &ScratchRecord, id: RowId) -> Result<()> {
         let text = self.library.scratch.read(record, MAX_BYTES)?;
-        let author = self.processes.author(who);
+        let author = self.open.processes.author(who);
         self.patch(author, id, &text.ok_or(Error::TooLarge)?)?;
         Ok(self.library.scratch.remove(record.id)?)
     }
@@ -97,7 +89,7 @@ impl RowDocuments {
         name: &Name,
         mode: RenameMode,
     ) -> Result<ScratchId> {
-        self.admission.check_displaced(who, folder, name)?;
+        self.open.admission.check_displaced(who, folder, name)?;
         let text = self.text(&self.places.row(id)?)?;
         let (uid, gid, collision) = (who.uid, who.gid, mode.into());
         let to = Destination { folder, name, uid, gid, collision };

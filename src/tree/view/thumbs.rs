@@ -4,7 +4,6 @@ use std::mem::discriminant;
 use std::sync::Arc;
 
 use crate::library::Library;
-use crate::library::lookup::table::Table;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
@@ -12,13 +11,12 @@ use crate::tree::node::Node;
 use crate::tree::node::mark::Mark;
 use crate::tree::node::meaning::preset_format;
 use crate::tree::node::places::Places;
-use crate::tree::open::paths::Paths;
+use crate::tree::open::Open;
 use crate::tree::request::Caller;
 use crate::tree::show::Show;
-use crate::tree::show::attr::{Entry, Shown};
-use crate::tree::show::child::{Child, DOTS, by_field, fields_by_name, item_places};
-use crate::tree::show::stored;
-use crate::tree::view::rendering::{Lookup, Variants};
+use crate::tree::show::attr::{Attr, Entry};
+use crate::tree::show::listing::{DOTS, Listed, by_field, fields_by_name, item_places};
+use crate::tree::view::rendering::{Keep, Lookup, Variants};
 use words::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
 use words::link::Link;
 use words::place::Place;
@@ -32,35 +30,25 @@ pub struct Thumbs {
     pub(super) places: Arc<Places>,
     pub(super) kernel: Arc<Knowledge>,
     pub(super) show: Arc<Show>,
-    pub(super) paths: Arc<Paths>,
+    pub(super) open: Arc<Open>,
     pub(super) variants: Arc<Variants>,
 }
 
 impl Thumbs {
-    /// Looks a name up in a directory below a table. Errors: [`Error::NotDirectory`] for other nodes.
+    /// Looks a name up in the directory of a row or below it. Errors: [`Error::NotDirectory`] for other nodes.
     pub fn lookup(&self, who: Caller, parent: Node, name: &Name) -> Result<Lookup> {
         Ok(Lookup::Found(match parent {
-            Node::ThumbTable(table) => self.lookup_row(table, name)?,
             Node::ThumbRow(table, row) => self.lookup_field(table, row, name)?,
-            Node::ThumbCollection(field, row) => {
-                let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
-                let (field, item) = (field.name.clone(), Some(name.clone()));
-                self.directory(&Place { row, field, item })?
-            }
+            Node::ThumbCollection(field, row) => self.directory(&self.item(field, row, name)?)?,
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
-                return self.lookup_variant(who, parent, id, name);
+                // A name of no variant is refused without a query.
+                let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
+                let attachment = self.attachment(parent, id)?;
+                let field = self.places.field_at(&self.open.paths.name(who, parent)?)?;
+                return self.variants.lookup(who, attachment, &field, variant, keep(parent));
             }
             _ => return Err(Error::NotDirectory),
         }))
-    }
-
-    fn lookup_row(&self, table: TableId, name: &Name) -> Result<Entry> {
-        if !self.places.table(table)?.rule.allows(name) {
-            return Err(Error::NotFound);
-        }
-        let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
-        let node = Node::ThumbRow(table, row.id);
-        Ok(Entry::lasting(self.show.thumbs(node, &row, row.times)))
     }
 
     fn lookup_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
@@ -70,9 +58,12 @@ impl Thumbs {
             return self.directory(&Place::one(row, field.name.clone()));
         }
         let number = table.number(&field.name).ok_or(Error::NotFound)?;
-        let row = self.places.row(row)?;
-        let node = Node::ThumbCollection(number, row.id);
-        Ok(Entry::lasting(self.show.thumbs(node, &row, row.times)))
+        Ok(self.show.row(Node::ThumbCollection(number, row), &self.places.row(row)?))
+    }
+
+    fn item(&self, field: FieldId, row: RowId, name: &Name) -> Result<Place> {
+        let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
+        Ok(Place { row, field: field.name.clone(), item: Some(name.clone()) })
     }
 
     /// The directory of the variants of the image at a place.
@@ -83,41 +74,13 @@ impl Thumbs {
         Ok(self.show.variants(node, &link.attachment, &self.places.row(place.row)?))
     }
 
-    /// Names that are no variant's are refused by parsing alone.
-    fn lookup_variant(
-        &self,
-        who: Caller,
-        node: Node,
-        id: AttachmentId,
-        name: &Name,
-    ) -> Result<Lookup> {
-        let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
+    pub fn stat(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Entry> {
         let attachment = self.attachment(node, id)?;
-        let field = self.places.field_at(&self.paths.name(who, node)?)?;
-        // The kernel asks for the attributes of this directory once they were forgotten, and is then turned away from it.
-        let keep =
-            if matches!(node, Node::ThumbField(..)) { Entry::lasting } else { Entry::fleeting };
-        self.variants.lookup(who, attachment, &field, variant, keep)
+        let row = self.places.row(self.open.paths.name(who, node)?.row)?;
+        Ok(self.show.variants(node, &attachment, &row))
     }
 
-    /// The attributes of a directory below a table. Errors: [`Error::Stale`] for other nodes.
-    pub fn stat(&self, who: Caller, node: Node) -> Result<Shown> {
-        match node {
-            Node::ThumbRow(_, id) | Node::ThumbCollection(_, id) => {
-                let row = self.places.row_of_inode(id)?;
-                Ok(Shown::lasting(self.show.thumbs(node, &row, row.times)))
-            }
-            Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
-                let attachment = self.attachment(node, id)?;
-                let row = self.places.row(self.paths.name(who, node)?.row)?;
-                let Entry { attr, attributes, .. } = self.show.variants(node, &attachment, &row);
-                Ok(Shown { attr, attributes })
-            }
-            _ => Err(Error::Stale),
-        }
-    }
-
-    /// The attachment whose variants an inode shows: it has a name, and the permission to read it has not changed since.
+    /// The attachment of a directory of variants. Errors: [`Error::Stale`] if it has no name, or its mode needs another node now.
     fn attachment(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
         let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
         let same = |found: &Attachment| {
@@ -126,25 +89,16 @@ impl Thumbs {
         found.filter(same).ok_or(Error::Stale)
     }
 
-    /// The children of a directory in a table. Errors: [`Error::NotDirectory`] for other nodes.
-    pub fn list(&self, node: Node) -> Result<Vec<Child>> {
-        match node {
-            Node::ThumbRow(table, row) => self.list_row(self.places.table(table)?, row),
-            Node::ThumbCollection(field, row) => self.list_collection(field, row),
-            Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => self.list_variants(node, id),
-            _ => Err(Error::NotDirectory),
-        }
-    }
-
-    fn list_row(&self, table: &Table, row: RowId) -> Result<Vec<Child>> {
+    pub fn list_row(&self, table: TableId, row: RowId) -> Result<Vec<Listed>> {
+        let table = self.places.table(table)?;
         let record = self.places.row_of_inode(row)?;
         let mut links = by_field(self.library.lookup.singles(row)?);
         let mut found = Vec::new();
         for (place, number, field) in fields_by_name(table) {
             if field.collection != Collection::One {
-                let (node, name) = (Node::ThumbCollection(number, row), field.name.to_string());
-                let entry = Entry::lasting(self.show.thumbs(node, &record, record.times));
-                found.push(Child { node, name, place, entry: Some(entry) });
+                let node = Node::ThumbCollection(number, row);
+                let entry = Some(self.show.row(node, &record));
+                found.push(Listed::new(node, field.name.as_str(), place, entry));
             } else if let Some(link) = links.remove(field.name.as_str()) {
                 found.extend(self.listed(&link, &record, place));
             }
@@ -152,7 +106,7 @@ impl Thumbs {
         Ok(found)
     }
 
-    fn list_collection(&self, field: FieldId, row: RowId) -> Result<Vec<Child>> {
+    pub fn list_collection(&self, field: FieldId, row: RowId) -> Result<Vec<Listed>> {
         let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
         let record = self.places.row_of_inode(row)?;
         let items = self.library.lookup.items(row, &field.name)?;
@@ -160,35 +114,32 @@ impl Thumbs {
         Ok(thumbs.filter_map(|(link, place)| self.listed(link, &record, place)).collect())
     }
 
-    /// The directory of a link's variants in a listing; none if the attachment is no image.
-    fn listed(&self, link: &Link, row: &RowRecord, place: u64) -> Option<Child> {
+    /// The directory of a link's variants in a listing. None if the attachment is no image.
+    fn listed(&self, link: &Link, row: &RowRecord, place: u64) -> Option<Listed> {
         preset_format(&link.attachment)?;
         let node = Node::thumbs_of(&link.attachment, Mark::among(link));
         let entry = self.show.variants(node, &link.attachment, row);
-        Some(Child { node, name: link.place.name().to_string(), place, entry: Some(entry) })
+        Some(Listed::new(node, link.place.name().as_str(), place, Some(entry)))
     }
 
-    /// Presets, rendered or not, and other variants that were rendered.
-    fn list_variants(&self, node: Node, id: AttachmentId) -> Result<Vec<Child>> {
-        self.kernel.list_variants(node);
-        let attachment = self.attachment(node, id)?;
-        let field = self.places.field_at(&self.places.name_of(node)?.ok_or(Error::Stale)?)?;
+    /// Lists the presets, rendered or not, and the other rendered variants.
+    pub fn list_variants(&self, directory: Node, id: AttachmentId) -> Result<Vec<Listed>> {
+        self.kernel.list_variants(directory);
+        let attachment = self.attachment(directory, id)?;
+        let field = self.places.field_at(&self.places.name_of(directory)?.ok_or(Error::Stale)?)?;
         let format = preset_format(&attachment).ok_or(Error::NotFound)?;
         let mut rendered = self.variants.rendered(&attachment, &field)?;
         rendered.sort_by_key(|record| record.id.0);
-        let is_rendered =
-            |name: &String| rendered.iter().any(|record| record.variant.to_string() == *name);
-        let presets = field.presets(format).map(|variant| variant.to_string()).zip(DOTS + 1..);
-        let mut found: Vec<_> = presets
-            .filter(|(name, _)| !is_rendered(name))
-            .map(|(name, place)| Child::new(Node::Unrendered, name, place))
+        let is_rendered = |it: &Variant| rendered.iter().any(|record| record.variant == *it);
+        let presets = field.presets(format).zip(DOTS + 1..);
+        let unrendered = presets.filter(|(variant, _)| !is_rendered(variant));
+        let mut found: Vec<_> = unrendered
+            .map(|(it, place)| Listed::new(Node::Unrendered, it.to_string(), place, None))
             .collect();
-        let kept =
-            if matches!(node, Node::ThumbField(..)) { Entry::lasting } else { Entry::fleeting };
         found.extend(rendered.into_iter().map(|record| {
             let (node, name) = (Node::Variant(record.id), record.variant.to_string());
-            let entry = Some(kept(stored::variant(&record)));
-            Child { node, name, place: Child::variant_place(record.id.0), entry }
+            let entry = Some(keep(directory)(Attr::variant(&record)));
+            Listed::new(node, name, Listed::variant_place(record.id), entry)
         }));
         Ok(found)
     }
@@ -200,8 +151,7 @@ impl Thumbs {
         self.variants.purge(original.blob, variant)
     }
 
-    /// `rmdir` below a table: succeeds where nothing rendered is left, so that `rm -r` does. The directory is there again at the
-    /// next lookup.
+    /// `rmdir` below a table: succeeds if no rendered variant is left. The directory exists again at the next lookup.
     pub fn remove(&self, parent: Node, name: &Name) -> Result<()> {
         match parent {
             Node::ThumbTable(table) => {
@@ -214,17 +164,10 @@ impl Thumbs {
                 if field.collection == Collection::One {
                     return self.clear_image(&Place::one(row, name.clone()));
                 }
-                let number = table.number(name).ok_or(Error::NotFound)?;
-                self.clear(
-                    Node::ThumbCollection(number, row),
-                    &self.library.lookup.items(row, name)?,
-                )
+                let node = Node::ThumbCollection(table.number(name).ok_or(Error::NotFound)?, row);
+                self.clear(node, &self.library.lookup.items(row, name)?)
             }
-            Node::ThumbCollection(field, row) => {
-                let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
-                let (field, item) = (field.name.clone(), Some(name.clone()));
-                self.clear_image(&Place { row, field, item })
-            }
+            Node::ThumbCollection(field, row) => self.clear_image(&self.item(field, row, name)?),
             _ => Err(Error::ReadOnly),
         }
     }
@@ -244,4 +187,9 @@ impl Thumbs {
         self.kernel.tell(&Change::Cleared { directory, folder: None });
         Ok(())
     }
+}
+
+/// Whether the kernel may keep the names in a directory of variants. In a guarded one, each lookup checks the permission.
+fn keep(directory: Node) -> Keep {
+    if matches!(directory, Node::ThumbField(..)) { Entry::lasting } else { Entry::fleeting }
 }

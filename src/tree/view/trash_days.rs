@@ -1,5 +1,5 @@
-//! `/trash`: what was detached, by day, and how it is put back (CONTRACT 7). Nothing is removed from the trash by a name, so that an
-//! `rm -r` of the whole tree loses nothing.
+//! `/trash`: detached attachments by day, and how they are put back (CONTRACT 7). No name can be removed from the trash, so that
+//! an `rm -r` of the whole tree loses nothing.
 
 use std::sync::Arc;
 
@@ -11,52 +11,49 @@ use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::Node;
 use crate::tree::node::side::Side;
-use crate::tree::open::admission::{Admission, outlives};
-use crate::tree::open::drafts::Drafts;
-use crate::tree::open::handles::Handles;
-use crate::tree::open::opened::Opened;
-use crate::tree::open::permits::{SEARCH, may, owned};
-use crate::tree::open::processes::Processes;
+use crate::tree::open::Open;
+use crate::tree::open::admission::outlives;
+use crate::tree::open::handles::Opened;
+use crate::tree::open::processes::SEARCH;
 use crate::tree::request::{Caller, RenameMode};
+use crate::tree::show::Show;
 use crate::tree::show::attr::{Attr, Entry};
-use crate::tree::show::child::{Child, DOTS};
-use crate::tree::show::{Show, stored};
+use crate::tree::show::listing::{DOTS, Listed};
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::author::Author;
 use words::day::Day;
 use words::link::{Collision, Link};
 use words::retired::Retired;
+use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Everybody may write to a day, for a file that a rename takes away is an entry of it; the sticky bit leaves that to the owner of
-/// the file and to root.
+/// Everybody may write to a day, as a rename out of it needs. The sticky bit leaves that to the owner of the file and root.
 const DAY_MODE: u32 = 0o1777;
 
-/// An offset in a day has the nanoseconds since midnight (47 bits) above this many bits, which count what was detached in the same
-/// nanosecond. So reading goes on where it was, whatever was swept or put back meanwhile.
+/// An offset in a day has the nanoseconds since midnight (47 bits) above this many bits, which count the files that were detached
+/// in the same nanosecond. So reading continues in the right place after files were swept or put back.
 const SAME_MOMENT_BITS: u32 = 16;
 const SAME_MOMENT: u64 = (1 << SAME_MOMENT_BITS) - 1;
 
-/// Entries that are read at a time: each asks for its name, and the kernel's buffer takes few.
+/// Entries that one request reads. Each costs a query for its name, and the kernel's buffer takes few.
 const PAGE: usize = 64;
 
 pub struct TrashDays {
     pub(super) library: Arc<Library>,
     pub(super) kernel: Arc<Knowledge>,
     pub(super) show: Arc<Show>,
-    pub(super) handles: Arc<Handles>,
-    pub(super) drafts: Arc<Drafts>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) processes: Processes,
+    pub(super) open: Arc<Open>,
 }
 
 /// How a file of the trash is put back.
 #[derive(Debug, Clone, Copy)]
-pub struct Restoring<'a> {
-    pub target: &'a Target,
-    pub collision: Collision,
-    pub author: Author,
+struct Restoring<'a> {
+    target: &'a Target,
+    collision: Collision,
+    author: Author,
+    /// The link that is displaced, if the kernel may have its name cached afterwards.
+    before: Option<&'a Link>,
 }
 
 impl TrashDays {
@@ -87,13 +84,13 @@ impl TrashDays {
         Attr { access: Access { mode: DAY_MODE, ..attr.access }, ..attr }
     }
 
-    /// A file of the trash. While a handle is open on it this may be an `fstat`, whatever became of the name.
+    /// The attributes of a file of the trash. An open handle has them even after the file was put back or swept.
     pub fn stat(&self, id: AttachmentId) -> Result<Attr> {
         if let Some(retired) = self.library.trash.by_id(id)? {
             return Ok(trashed_attr(retired));
         }
-        let open = self.handles.open_attachment(id).ok_or(Error::Stale)?;
-        let attr = stored::attachment(Side::Models, &open);
+        let open = self.open.handles.open_attachment(id).ok_or(Error::Stale)?;
+        let attr = Attr::attachment(Side::Models, &open);
         Ok(Attr { ino: Node::Trashed(id).ino(), ..attr })
     }
 
@@ -101,53 +98,51 @@ impl TrashDays {
         let Retired { attachment, .. } = &self.readable(who, id)?;
         let file = match self.library.blobs.open(attachment) {
             Ok(file) => file,
-            // Swept, or put back, since it was looked up.
+            // It was swept, or put back, after its lookup.
             Err(_) if self.library.trash.by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
-        let fh = self.handles.add_attachment(attachment, attachment.blob, Arc::clone(&file));
-        Ok(Opened::stored(fh, file, attachment.content.length))
+        Ok(self.open.handles.add_attachment(attachment, attachment, file))
     }
 
-    /// A file of the trash that the caller may read. A row that was closed to him closes its files to him still. Without the row
-    /// nobody knows: there the owner of the file and root have it alone.
+    /// A file of the trash that the caller may read: the owner, root, and a user who may enter the row that the file was in.
+    /// Errors: [`Error::Denied`] for others, and for all others if the row is gone.
     pub fn readable(&self, who: Caller, id: AttachmentId) -> Result<Retired> {
         let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         let Retired { attachment, slot, .. } = &retired;
-        if let Err(denied) = owned(attachment.access.uid, who) {
+        if let Err(denied) = who.check_owner(attachment.access.uid) {
             let table = self.library.lookup.table_named(slot.row.table.as_str());
             let row =
                 table.map(|table| self.library.lookup.row(table.id, &slot.row.id)).transpose()?;
-            let enters =
-                row.flatten().is_some_and(|row| may(self.processes, who, row.access, SEARCH));
-            if !enters {
+            let enters = |row: RowRecord| self.open.processes.permit(who, row.access, SEARCH);
+            if !row.flatten().is_some_and(enters) {
                 return Err(denied);
             }
         }
         Ok(retired)
     }
 
-    /// The days that something was detached on, from the day with this offset on.
-    pub fn list_days(&self, after: u64) -> Result<Vec<Child>> {
+    /// The days with detached files, from the day with this offset on.
+    pub fn list_days(&self, after: u64) -> Result<Vec<Listed>> {
         let mut from = Day(u32::try_from(after).unwrap_or(u32::MAX));
         let mut days = Vec::new();
         while days.len() < PAGE
             && let Some(day) = self.library.trash.first_day(from)?
         {
             from = day.next();
-            days.push(Child::new(Node::TrashDay(day), day.to_string(), u64::from(from.0) + DOTS));
+            let place = u64::from(from.0) + DOTS;
+            days.push(Listed::new(Node::TrashDay(day), day.to_string(), place, None));
         }
         Ok(days)
     }
 
-    /// What was detached on a day, from this offset on.
-    pub fn list(&self, day: Day, after: u64) -> Result<Vec<Child>> {
+    /// The files that were detached on a day, from this offset on.
+    pub fn list(&self, day: Day, after: u64) -> Result<Vec<Listed>> {
         let page = self.library.trash.list(day, position(day, after), PAGE)?;
         let listed = page.into_iter().map(|trashed| {
             let node = Node::Trashed(trashed.retired.attachment.id);
-            let (name, place) = (trashed.name.to_string(), offset(day, trashed.next) + DOTS);
             let entry = Some(Entry::fleeting(trashed_attr(trashed.retired)));
-            Child { node, name, place, entry }
+            Listed::new(node, trashed.name.as_str(), offset(day, trashed.next) + DOTS, entry)
         });
         Ok(listed.collect())
     }
@@ -167,37 +162,38 @@ impl TrashDays {
         let retired = self.library.trash.find(day, name)?.ok_or(Error::NotFound)?;
         let author = self.restorer(who, &retired.attachment)?;
         let before = self.library.lookup.link(&target.place)?;
-        self.admission.check_arrival(who, target, before.is_some(), None)?;
+        self.open.admission.check_arrival(who, target, before.is_some(), None)?;
         let before = before.filter(|link| outlives(link, target));
-        let restoring = Restoring { target, collision: mode.into(), author };
-        self.hang(&retired, restoring, before.as_ref())
+        let (collision, before) = (mode.into(), before.as_ref());
+        self.hang(&retired, Restoring { target, collision, author, before })
     }
 
-    /// `ln` of a file in the trash: with a name it is in the trash no more.
+    /// `ln` of a file in the trash, which takes it out of the trash.
     pub fn restore_by_link(&self, who: Caller, id: AttachmentId, target: &Target) -> Result<()> {
         let retired = self.library.trash.by_id(id)?.ok_or(Error::Stale)?;
         let author = self.restorer(who, &retired.attachment)?;
         let taken = self.library.lookup.link(&target.place)?.is_some();
-        self.admission.check_arrival(who, target, taken, None)?;
-        self.hang(&retired, Restoring { target, collision: Collision::Refuse, author }, None)
+        self.open.admission.check_arrival(who, target, taken, None)?;
+        let collision = Collision::Refuse;
+        self.hang(&retired, Restoring { target, collision, author, before: None })
     }
 
-    /// Puts a file back without the kernel having asked for it.
-    pub fn restore(&self, retired: &Retired, restoring: Restoring<'_>) -> Result<()> {
-        let before = self.library.lookup.link(&restoring.target.place)?;
-        self.hang(retired, restoring, before.as_ref())
-    }
-
-    /// `before`: the link that is displaced, if the kernel may know that by its name afterwards.
-    fn hang(
+    /// Puts a file back without a request of the kernel.
+    pub fn restore(
         &self,
         retired: &Retired,
-        restoring: Restoring<'_>,
-        before: Option<&Link>,
+        target: &Target,
+        collision: Collision,
+        author: Author,
     ) -> Result<()> {
-        let Restoring { target, collision, author } = restoring;
+        let before = self.library.lookup.link(&target.place)?;
+        self.hang(retired, Restoring { target, collision, author, before: before.as_ref() })
+    }
+
+    fn hang(&self, retired: &Retired, restoring: Restoring<'_>) -> Result<()> {
+        let Restoring { target, collision, author, before } = restoring;
         let displaced = self.library.links.restore(retired, target, collision, author)?;
-        self.drafts.drop_placeholders(&target.place, 0);
+        self.open.drafts.drop_placeholders(&target.place, 0);
         let displaced = displaced.as_ref().map(|lost| Displaced::by_handle(lost, before));
         let (place, id) = (&target.place, retired.attachment.id);
         self.kernel.tell(&Change::Linked { place, id, displaced });
@@ -206,15 +202,15 @@ impl TrashDays {
 
     /// Errors: [`Error::Denied`] for all but the owner and root, also where others may write to the row.
     fn restorer(&self, who: Caller, attachment: &Attachment) -> Result<Author> {
-        owned(attachment.access.uid, who)?;
-        Ok(self.processes.author(who))
+        who.check_owner(attachment.access.uid)?;
+        Ok(self.open.processes.author(who))
     }
 }
 
-/// The attributes as they were, but for the time of the detaching: that is the last change.
+/// The attributes of the attachment; the time of the last change is that of the detaching.
 fn trashed_attr(retired: Retired) -> Attr {
     let Retired { attachment, at, .. } = retired;
-    let attr = stored::attachment(Side::Models, &attachment);
+    let attr = Attr::attachment(Side::Models, &attachment);
     let times = Times { changed: at, ..attr.times };
     Attr { ino: Node::Trashed(attachment.id).ino(), links: 1, times, ..attr }
 }

@@ -88,12 +88,12 @@ impl Instance {
     }
 
     pub fn library(&self) -> &Library {
-        self.tree().library()
+        &self.tree().library
     }
 
     /// Stops and starts. Gives up open files first, as the daemon does after an unmount.
     pub fn restart(&mut self) {
-        self.tree().abandon_drafts();
+        self.tree().open.writers.abandon();
         self.tree = None;
         self.reopen();
     }

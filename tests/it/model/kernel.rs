@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use mediafs::tree::node::Kind;
-use mediafs::tree::open::opened::Opened;
+use mediafs::tree::open::handles::Opened;
 use mediafs::tree::request::{Mode, NameIn, OpenFlags, RenameMode, SetAttr};
 use mediafs::tree::show::attr::{Attr, Entry};
 use mediafs::tree::view::rendering::Lookup;
@@ -113,7 +113,7 @@ impl Kernel<'_> {
     pub fn lookup(self, who: Caller, parent: Ino, name: &str) -> Answer<Entry> {
         match self.0.lookup(who, parent, OsStr::new(name))? {
             Lookup::Found(entry) => Ok(entry),
-            Lookup::Render(rendering) => Ok(self.0.render(&rendering)?),
+            Lookup::Render(rendering) => Ok(self.0.view.variants.render(&rendering)?),
         }
     }
 
@@ -162,7 +162,7 @@ impl Kernel<'_> {
     fn find_entry(self, who: Caller, parent: Ino, name: &str) -> mediafs::tree::Result<Ino> {
         match self.0.lookup(who, parent, OsStr::new(name))? {
             Lookup::Found(entry) => Ok(entry.attr.ino),
-            Lookup::Render(rendering) => Ok(self.0.render(&rendering)?.attr.ino),
+            Lookup::Render(rendering) => Ok(self.0.view.variants.render(&rendering)?.attr.ino),
         }
     }
 

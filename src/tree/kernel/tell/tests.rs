@@ -1,4 +1,4 @@
-//! Laws of what a listening kernel is told: something of each kind of change.
+//! Laws of [`Knowledge::tell`]: a connected kernel is told of each kind of change.
 
 use parking_lot::Mutex;
 use pipeline::Pipeline;
@@ -9,7 +9,7 @@ use crate::fence::Fence;
 use crate::library::Parts;
 use crate::library::home::Home;
 use crate::library::home::settings::Settings;
-use crate::tree::node::directory::Directory;
+use crate::tree::node::meaning::Directory;
 use crate::tree::node::places::Scope;
 use crate::{blob, catalog};
 use words::access::Policy;
@@ -38,10 +38,10 @@ kinds! {
     RowByOriginal Table Variants Cleared
 }
 
-/// A kernel that writes down what it is told.
+/// A kernel that records its calls.
 #[derive(Clone, Default)]
 struct Listener {
-    /// Guards what was heard.
+    /// Guards the calls.
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -182,14 +182,14 @@ impl World {
             Change::Moved { id, from: place, to: place, displaced: by_handle() },
             Change::Detached { place, lost: &link.attachment },
             Change::Alias { link, field: &field, asked: &name("doc.bin") },
-            Change::ByOriginal { link },
+            Change::ByOriginal(link),
             Change::Amended { id, side: Side::Models },
             Change::Amended { id, side: Side::Originals },
             Change::Patched { row, detached, changed },
-            Change::Names { row: row.id },
+            Change::Names(row.id),
             Change::Unstored { folder: folder(), by: Maker::Daemon },
             Change::Unstored { folder: folder(), by: Maker::Kernel },
-            Change::Scratch { directory },
+            Change::Scratch(directory),
             Change::RowAmended { row, amendment, links: changed, asked },
             Change::RowRenamed { table, row: row.id, from, to },
             Change::RowRemoved { table, row: row.id },
@@ -216,7 +216,7 @@ fn every_kind_of_change_has_the_kernel_forget_something() {
     assert_eq!(*seen.lock(), KINDS.iter().copied().collect(), "a sample of each kind");
 }
 
-/// The kernel answers a rename with the directory locked, and forgets a name under the same lock.
+/// The kernel keeps the directory locked for a rename, and forgets a name under the same lock.
 #[test]
 fn a_displaced_name_is_waited_for_unless_the_kernel_holds_its_directory() {
     let world = world();

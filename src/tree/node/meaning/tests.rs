@@ -1,10 +1,7 @@
 //! The meaning of names in a row and in collections.
 
 use super::*;
-use crate::library::lookup::table::Table;
-use crate::tree::node::Node;
-use words::attachment::Access;
-use words::attachment::{AttachmentId, BlobKey, Content, RowId, StoreId, TableId, Times};
+use words::attachment::{Access, AttachmentId, BlobKey, Content, StoreId, TableId, Times};
 use words::digest::Digest;
 use words::media_type::Format;
 use words::rule::Rules;

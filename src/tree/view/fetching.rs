@@ -1,5 +1,4 @@
-//! Files that are fetched from a URL into a slot (CONTRACT 8). What the writer unlinked to make room is put back if nothing comes of
-//! it.
+//! Files from URLs (CONTRACT 8). An attachment that was unlinked to make room is put back if the fetch fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,9 +11,7 @@ use crate::library::lookup::target::Target;
 use crate::tree::error::Result;
 use crate::tree::kernel::change::{Change, Displaced};
 use crate::tree::kernel::tell::Knowledge;
-use crate::tree::open::drafts::Drafts;
-use crate::tree::open::processes::Processes;
-use crate::tree::open::unlinked::Unlinked;
+use crate::tree::open::Open;
 use crate::tree::request::Caller;
 use words::access::FILE_MODE;
 use words::attachment::Access;
@@ -22,53 +19,45 @@ use words::author::Author;
 use words::link::Link;
 use words::locator::{Url, UrlError};
 use words::place::Place;
-use words::shortcut;
 
-/// A link that attaches has 30 s in all, because it holds its directory and its maker cannot be killed (CONTRACT 8): this long to be
-/// fetched, after its turn has come and before it is judged.
+/// The time for the download of a link that attaches. Such a link has 30 s in all, because it holds its directory and its maker
+/// cannot be killed (CONTRACT 8).
 const FETCHED: Duration = Duration::from_secs(20);
 
-/// Where a fetched file goes, and by when.
+/// The target of a fetched file, and the deadline.
 #[derive(Debug, Clone)]
 pub struct Destination {
     pub target: Target,
     pub author: Author,
     pub access: Access,
     pub deadline: Instant,
-    /// What the writer unlinked before.
+    /// The attachment that the writer unlinked before.
     pub replaced: Option<Arc<Promise>>,
 }
 
 pub struct Fetching {
     pub(super) library: Arc<Library>,
     pub(super) kernel: Arc<Knowledge>,
-    pub(super) drafts: Arc<Drafts>,
-    pub(super) unlinked: Arc<Unlinked>,
-    pub(super) processes: Processes,
+    pub(super) open: Arc<Open>,
 }
 
 impl Fetching {
-    /// The destination of a symbolic link that its maker waits for. From here on its time runs.
+    /// The destination of a symbolic link that its maker waits for. Its time runs from here on.
     pub fn link_to(&self, who: Caller, target: Target) -> Destination {
-        let author = self.processes.author(who);
+        let author = self.open.processes.author(who);
         let access = who.makes(FILE_MODE);
         let replaced = self.make_room(who, &target.place);
         let deadline = Instant::now() + self.library.settings.fetch.timeout.min(FETCHED);
         Destination { target, author, access, deadline, replaced }
     }
 
-    /// Takes what the caller unlinked to make room: it is not swept meanwhile.
+    /// Takes the attachment that the caller unlinked to make room: it is not swept meanwhile.
     pub fn make_room(&self, who: Caller, place: &Place) -> Option<Arc<Promise>> {
-        self.unlinked.take(who, place).map(|taken| Arc::new(taken.promise))
+        self.open.unlinked.take(who, place).map(|taken| Arc::new(taken.promise))
     }
 
-    /// Attaches what the URL in a text leads to. `before` is as for [`Fetching::attach`].
-    pub fn attach_text(&self, text: &[u8], to: Destination, before: Option<&Link>) -> Result<()> {
-        self.attach(shortcut::read(text), to, before)
-    }
-
-    /// Attaches what a URL leads to, or puts on record why it is none. `before`: the link that it displaces, if the kernel may know
-    /// that by its name afterwards.
+    /// Attaches the file of a URL, or records the refusal of a text that is none. `before`: the link that is displaced, if the
+    /// kernel may have its name cached afterwards.
     pub fn attach(
         &self,
         url: std::result::Result<Url, UrlError>,
@@ -85,14 +74,14 @@ impl Fetching {
             }
             Err(error) => Err(self.library.urls.refuse(&target, author, &error).into()),
         };
-        done.inspect_err(|_| self.unlinked.put_back_unfetched(&slot, replaced))
+        done.inspect_err(|_| self.open.unlinked.put_back_unfetched(&slot, replaced))
     }
 
     fn fetch(&self, order: &Order, before: Option<&Link>) -> Result<()> {
         let place = &order.target.place;
         let verdict = self.library.urls.attach(order);
         let Verdict::Committed { id, displaced } = verdict? else { return Ok(()) };
-        self.drafts.drop_placeholders(place, 0);
+        self.open.drafts.drop_placeholders(place, 0);
         let displaced = displaced.as_deref().map(|lost| Displaced::by_handle(lost, before));
         self.kernel.tell(&Change::Attached { place, id, displaced });
         Ok(())

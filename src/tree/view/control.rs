@@ -1,67 +1,37 @@
-//! `/.mediafs`: what went wrong, what was kept, and how the daemon is. A control file is a line in the table of nodes and one in
-//! [`Control::source`].
-
-mod metrics;
-pub mod quarantine_entries;
-mod source;
-pub mod status_json;
+//! `/.mediafs`. A control file is a line in the table of nodes and one in [`Control::source`].
 
 use std::sync::Arc;
 
 use crate::library::Library;
-use crate::tree::activity::Activity;
 use crate::tree::error::{Error, Result};
-use crate::tree::kernel::tell::Knowledge;
-use crate::tree::node::{Kind, Node};
+use crate::tree::node::Node;
 use crate::tree::open::Open;
-use crate::tree::open::handles::{Handle, Handles, Holds};
-use crate::tree::open::opened::{Caching, Opened};
+use crate::tree::open::handles::{Caching, Handle, Holds, Opened};
 use crate::tree::request::Caller;
 use crate::tree::show::Show;
 use crate::tree::show::attr::{Attr, Entry};
-use crate::tree::view::control::metrics::Metrics;
-use crate::tree::view::control::quarantine_entries::{QuarantineEntries, Removed};
-use crate::tree::view::control::source::Source;
-use crate::tree::view::control::status_json::Status;
+use crate::tree::view::quarantine_entries::{QuarantineEntries, Source};
+use crate::tree::view::status_json::Status;
 use words::attachment::{Access, Times};
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
 pub struct Control {
-    library: Arc<Library>,
-    show: Arc<Show>,
-    handles: Arc<Handles>,
-    metrics: Arc<Metrics>,
+    pub(super) library: Arc<Library>,
+    pub(super) show: Arc<Show>,
+    pub(super) open: Arc<Open>,
     pub status: Arc<Status>,
     pub quarantine: Arc<QuarantineEntries>,
 }
 
 impl Control {
-    pub fn new(
-        library: &Arc<Library>,
-        kernel: &Arc<Knowledge>,
-        show: &Arc<Show>,
-        open: &Open,
-        activity: &Arc<Activity>,
-    ) -> Self {
-        let Open { handles, drafts, box_files, .. } = open;
-        Self {
-            library: Arc::clone(library),
-            show: Arc::clone(show),
-            handles: Arc::clone(handles),
-            metrics: part!(Metrics: library, activity, handles, drafts, box_files),
-            status: part!(Status: library, kernel, show, handles, drafts, box_files),
-            quarantine: part!(QuarantineEntries: library, show; removed: Removed::default()),
-        }
-    }
-
     /// The mode and the bytes of each control file.
     fn source(&self, who: Caller, node: Node) -> Result<(u32, Source)> {
         Ok(match node {
             Node::Status => (0o444, Source::Text(self.status.text()?)),
-            Node::Metrics => (0o444, Source::Text(self.metrics.text()?)),
+            Node::Metrics => (0o444, Source::Text(self.status.metrics()?)),
             Node::LastError => (0o444, Source::Text(self.last_error(who))),
-            // Other users' names and paths stand in it.
+            // It names other users and their paths.
             Node::Errors => (0o400, Source::File(self.library.journal.open_log()?)),
             _ => return Err(Error::Stale),
         })
@@ -80,7 +50,7 @@ impl Control {
 
     pub fn stat(&self, who: Caller, node: Node) -> Result<Attr> {
         match node {
-            Node::Control => Ok(self.show.view(node, Times::all(self.show.started()))),
+            Node::Control => Ok(self.show.view(node, Times::all(self.show.started))),
             Node::Status | Node::Metrics | Node::LastError | Node::Errors => {
                 let (mode, source) = self.source(who, node)?;
                 let size = match source {
@@ -88,8 +58,7 @@ impl Control {
                     Source::File(file) => file.metadata()?.len(),
                 };
                 let access = Access { mode, ..self.show.daemon() };
-                let (ino, times) = (node.ino(), Times::all(Timestamp::now()));
-                Ok(Attr { ino, kind: Kind::File, size, links: 1, access, times })
+                Ok(Attr::file(node, size, access, Times::all(Timestamp::now())))
             }
             _ => self.quarantine.stat(node),
         }
@@ -107,7 +76,7 @@ impl Control {
                 Handle::Blob { file: Arc::new(file), key: None, holds: Holds::Nothing }
             }
         };
-        Ok(Opened { fh: self.handles.add(handle), caching: Caching::Never })
+        Ok(Opened { fh: self.open.handles.add(handle), caching: Caching::Never })
     }
 
     pub fn list(&self, node: Node) -> Result<Vec<(Node, String)>> {
@@ -119,7 +88,7 @@ impl Control {
         }
     }
 
-    /// What a user was told last.
+    /// The last refusal of a user's file, and why the disk was fenced if it was.
     fn last_error(&self, who: Caller) -> String {
         let fenced = self.library.fence.raised().map(|fenced| format!("{fenced}\n"));
         let refused = self.library.journal.last_of(who.uid).map(|line| line.text());

@@ -1,5 +1,5 @@
-//! `/.mediafs/status.json`: what there is, what is going on, and how much of the tables' quotas is used. Everybody may read it, so
-//! it does not tell what users have.
+//! `/.mediafs/status.json`: the contents of the library, the work of the daemon, and the usage of the tables' quotas. Everybody
+//! may read it, so no file or user is named.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::library::Library;
 use crate::library::arrive::downloads::Progress;
 use crate::library::blob_files::store_names::StoreStatus;
 use crate::library::keep::expiry::ScratchStatus;
+use crate::library::lookup::table::Table;
+use crate::tree::activity::Activity;
 use crate::tree::error::Result;
 use crate::tree::kernel::Delivery;
 use crate::tree::kernel::tell::Knowledge;
-use crate::tree::open::box_files::BoxFiles;
-use crate::tree::open::drafts::Drafts;
-use crate::tree::open::handles::Handles;
+use crate::tree::open::Open;
 use crate::tree::show::Show;
 use words::quota::{Account, Quota, Usage};
 use words::timestamp::Timestamp;
@@ -24,9 +24,8 @@ pub struct Status {
     pub(super) library: Arc<Library>,
     pub(super) kernel: Arc<Knowledge>,
     pub(super) show: Arc<Show>,
-    pub(super) handles: Arc<Handles>,
-    pub(super) drafts: Arc<Drafts>,
-    pub(super) box_files: Arc<BoxFiles>,
+    pub(super) open: Arc<Open>,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Status {
@@ -54,7 +53,7 @@ impl Status {
         let downloads: Vec<_> = self.library.urls.downloads.list().iter().map(shown).collect();
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "started": self.show.started().as_rfc3339(),
+            "started": self.show.started.as_rfc3339(),
             "fenced": self.library.fence.raised().map(fenced),
             "library": {
                 "rows": totals.rows,
@@ -71,9 +70,9 @@ impl Status {
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "passthrough": self.passthrough_status(),
             "open": {
-                "handles": self.handles.count(),
-                "drafts": self.drafts.len(),
-                "arrivals": self.box_files.count(),
+                "handles": self.open.handles.count(),
+                "drafts": self.open.drafts.len(),
+                "arrivals": self.open.boxes.files.count(),
             },
             "workers": {
                 "live": workers.live,
@@ -90,7 +89,6 @@ impl Status {
         }))
     }
 
-    /// The scratch files, and when the first of them expires.
     fn scratch(&self) -> Value {
         let ScratchStatus { files, bytes, next_expiry } = self.library.expiry.status();
         json!({
@@ -100,7 +98,7 @@ impl Status {
         })
     }
 
-    /// Whether the kernel reads large files by itself, and if not, why.
+    /// Whether the kernel reads large files by itself, or why it does not.
     fn passthrough_status(&self) -> Value {
         match self.kernel.delivery() {
             Some(Delivery::Passthrough) => json!({ "on": true }),
@@ -117,12 +115,11 @@ impl Status {
         boxes.collect()
     }
 
-    /// The usage and the quota of each table.
     fn tables(&self) -> Result<Map<String, Value>> {
-        let usage = |table: &crate::library::lookup::table::Table| {
+        let usage = |table: &Table| {
             let account = Account::Table(table.id);
             let Usage { files, bytes } = self.library.quotas.usage(account)?;
-            let (_, drafts) = self.drafts.count(0, &table.name);
+            let (_, drafts) = self.open.drafts.count(0, &table.name);
             let quota = quota(self.library.quotas.limits().of(account));
             let used = json!({ "files": files, "bytes": bytes, "drafts": drafts, "quota": quota });
             Ok((table.name.to_string(), used))

@@ -1,23 +1,19 @@
-//! `/.mediafs/metrics`: the numbers of `status.json`, and how the daemon works, in the text format of Prometheus (version 0.0.4).
-//! Everybody may read it, so it does not tell what users have.
+//! `/.mediafs/metrics`: the numbers of `status.json` and counters of requests, in the text format of Prometheus (version 0.0.4).
+//! Everybody may read it, so no file or user is named.
 
 use std::fmt::{Display, Write};
-use std::sync::Arc;
 
-use crate::library::Library;
-use crate::tree::activity::{Activity, BOUNDS, Done, Operation, Queue};
+use crate::tree::activity::{BOUNDS, Done, Operation, Queue};
 use crate::tree::error::Result;
-use crate::tree::open::box_files::BoxFiles;
-use crate::tree::open::drafts::Drafts;
-use crate::tree::open::handles::Handles;
+use crate::tree::view::status_json::Status;
 use words::timestamp::Timestamp;
 
-/// The text that is written so far.
+/// The text so far.
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
-    /// Begins a metric; its samples follow.
+    /// Begins a metric. Its samples must follow.
     fn metric(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "# HELP mediafs_{name} {help}\n# TYPE mediafs_{name} {kind}");
@@ -41,7 +37,7 @@ impl Text {
         self.sample(name, &[], value);
     }
 
-    /// The buckets of a histogram hold what took up to their bound, those below included.
+    /// Writes a histogram. Each bucket counts the durations up to its bound, those of lower buckets included.
     fn histogram(&mut self, name: &str, label: (&str, &str), done: &Done) {
         let mut so_far = 0;
         let bounds = BOUNDS.iter().map(|bound| bound.as_secs_f64().to_string());
@@ -54,21 +50,13 @@ impl Text {
     }
 }
 
-/// A label's value: backslash, quote and line feed are escaped.
+/// Escapes backslash, quote and line feed in a label's value.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-pub struct Metrics {
-    pub(super) library: Arc<Library>,
-    pub(super) activity: Arc<Activity>,
-    pub(super) handles: Arc<Handles>,
-    pub(super) drafts: Arc<Drafts>,
-    pub(super) box_files: Arc<BoxFiles>,
-}
-
-impl Metrics {
-    pub fn text(&self) -> Result<String> {
+impl Status {
+    pub fn metrics(&self) -> Result<String> {
         let mut text = Text::default();
         text.metric("info", "gauge", "The version that runs.");
         text.sample("info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -118,7 +106,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// The files that are not attached, and how long they are kept.
+    /// Adds the files that are not attached, and how long they are kept.
     fn add_kept(&self, text: &mut Text) {
         let scratch = self.library.expiry.status();
         text.gauge("scratch_files", "Scratch files.", scratch.files);
@@ -138,9 +126,9 @@ impl Metrics {
     }
 
     fn add_work(&self, text: &mut Text) {
-        text.gauge("open_handles", "Open files and directories.", self.handles.count());
-        text.gauge("open_drafts", "Open drafts and placeholders.", self.drafts.len());
-        text.gauge("arrivals", "Files in drop boxes that wait.", self.box_files.count());
+        text.gauge("open_handles", "Open files and directories.", self.open.handles.count());
+        text.gauge("open_drafts", "Open drafts and placeholders.", self.open.drafts.len());
+        text.gauge("arrivals", "Files in drop boxes that wait.", self.open.boxes.files.count());
         let workers = self.library.pipeline.status();
         text.metric("workers", "gauge", "Worker processes, and callers that wait for one.");
         text.sample("workers", &[("state", "live")], workers.live);

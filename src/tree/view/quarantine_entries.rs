@@ -1,7 +1,8 @@
-//! `/.mediafs/quarantine`: the files that were refused, each in a directory with the reason. Users may take out what is theirs.
+//! `/.mediafs/quarantine`: refused files, each in a directory with the reason. Users may take out their own.
 
+use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -9,39 +10,35 @@ use crate::library::Library;
 use crate::library::refuse::kept::{Kept, REASON};
 use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
-use crate::tree::node::{Kind, Node};
+use crate::tree::node::Node;
 use crate::tree::show::Show;
 use crate::tree::show::attr::Attr;
-use crate::tree::view::control::source::Source;
 use words::attachment::{Access, Times};
 use words::refusal::RefusalId;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-/// Removed entries that are remembered, and for how long: `rm -r` has yet to remove the reason and the directory.
-const MAX: usize = 65_536;
-const SPAN: Duration = Duration::from_secs(60);
+/// The most removed entries that are kept, and for how long: `rm -r` has yet to remove the reason and the directory.
+const MAX_REMOVED: usize = 65_536;
+const REMOVED_SECS: u64 = 60;
+
+/// The bytes of a control file.
+#[derive(Debug)]
+pub enum Source {
+    /// Composed when the file is opened.
+    Text(String),
+    File(File),
+}
 
 pub struct QuarantineEntries {
     pub(super) library: Arc<Library>,
     pub(super) show: Arc<Show>,
-    pub(super) removed: Removed,
-}
-
-/// The entries whose bytes were removed a moment ago: their directories seem to be there still.
-pub struct Removed {
-    /// Guards the entries. Never held across I/O.
-    entries: Mutex<BoundedMap<RefusalId, Kept>>,
-}
-
-impl Default for Removed {
-    fn default() -> Self {
-        Self { entries: Mutex::new(BoundedMap::new(MAX, SPAN)) }
-    }
+    /// Guards the entries whose bytes were removed a moment ago: their directories still show the reason. Never held across I/O.
+    pub(super) removed: Mutex<BoundedMap<RefusalId, Kept, MAX_REMOVED, REMOVED_SECS>>,
 }
 
 impl QuarantineEntries {
-    /// The node of a name in the quarantine or in one of its entries.
+    /// The node of a name in the quarantine or in an entry.
     pub fn child(&self, parent: Node, name: &Name) -> Result<Node> {
         match (parent, name.as_str()) {
             (Node::Quarantine, text) => {
@@ -57,30 +54,30 @@ impl QuarantineEntries {
     }
 
     pub fn stat(&self, node: Node) -> Result<Attr> {
-        let directory = |times, access: Access| Attr { access, ..self.show.view(node, times) };
         let daemon = self.show.daemon();
         Ok(match node {
-            // Everybody may take out what is theirs, as from /tmp.
+            // Users may take out their own, as from /tmp.
             Node::Quarantine => {
-                directory(Times::all(Timestamp::now()), Access { mode: 0o1777, ..daemon })
+                let access = Access { mode: 0o1777, ..daemon };
+                Attr::directory(node, access, Times::all(Timestamp::now()))
             }
             Node::QuarantineEntry(id) => {
                 let kept = self.entry(id)?;
                 let access = Access { uid: kept.uid, mode: 0o700, ..daemon };
-                directory(Times::all(kept.time), access)
+                Attr::directory(node, access, Times::all(kept.time))
             }
             Node::QuarantineBytes(id) => {
                 let kept = self.entry(id)?;
                 let access = Access { uid: kept.uid, mode: 0o600, ..daemon };
                 let links = u32::from(self.library.quarantine.find(id).is_some());
-                Attr { size: kept.length, links, ..file(node, access, &kept) }
+                Attr { links, ..Attr::file(node, kept.length, access, Times::all(kept.time)) }
             }
             Node::QuarantineReason(id) => {
                 let kept = self.entry(id)?;
                 let there = self.library.quarantine.find(id);
                 let size = there.map_or(0, |kept| kept.reason().len() as u64);
                 let access = Access { uid: kept.uid, mode: 0o400, ..daemon };
-                Attr { size, ..file(node, access, &kept) }
+                Attr::file(node, size, access, Times::all(kept.time))
             }
             _ => return Err(Error::Stale),
         })
@@ -114,24 +111,24 @@ impl QuarantineEntries {
     pub fn unlink(&self, id: RefusalId, name: &Name) -> Result<()> {
         let quarantine = &self.library.quarantine;
         let Some(kept) = quarantine.find(id) else {
-            let removed = self.removed.entries.lock().get(&id).is_some() && name.as_str() == REASON;
+            let removed = self.removed.lock().get(&id).is_some() && name.as_str() == REASON;
             return if removed { Ok(()) } else { Err(Error::NotFound) };
         };
         match name.as_str() {
             REASON => Ok(()),
             text if text == kept.name => {
-                self.removed.entries.lock().insert(id, kept);
+                self.removed.lock().insert(id, kept);
                 Ok(quarantine.remove(id)?)
             }
             _ => Err(Error::NotFound),
         }
     }
 
-    /// `rmdir` of an entry: it goes with its bytes.
+    /// `rmdir` of an entry removes its bytes too.
     pub fn remove(&self, name: &Name) -> Result<()> {
         let id = RefusalId::parse(name.as_str()).ok_or(Error::NotFound)?;
         let there = self.library.quarantine.find(id).is_some();
-        if self.removed.entries.lock().remove(&id).is_none() && !there {
+        if self.removed.lock().remove(&id).is_none() && !there {
             return Err(Error::NotFound);
         }
         Ok(self.library.quarantine.remove(id)?)
@@ -140,16 +137,10 @@ impl QuarantineEntries {
     /// An entry of the quarantine, also one whose bytes were removed a moment ago.
     fn entry(&self, id: RefusalId) -> Result<Kept> {
         let there = self.library.quarantine.find(id);
-        there.or_else(|| self.removed.entries.lock().get(&id).cloned()).ok_or(Error::Stale)
+        there.or_else(|| self.removed.lock().get(&id).cloned()).ok_or(Error::Stale)
     }
 
     pub fn forget_old(&self, now: Instant) {
-        self.removed.entries.lock().expire(now);
+        self.removed.lock().expire(now);
     }
-}
-
-/// An empty file of an entry.
-fn file(node: Node, access: Access, kept: &Kept) -> Attr {
-    let times = Times::all(kept.time);
-    Attr { ino: node.ino(), kind: Kind::File, size: 0, links: 1, access, times }
 }
