@@ -22,10 +22,8 @@ pub mod job;
 mod laws;
 mod planes;
 pub mod policy;
-mod product;
 mod raster;
 mod refine;
-mod render;
 pub mod running_digest;
 mod step;
 mod transcode;
@@ -44,6 +42,7 @@ use crate::image_header::Header;
 use crate::job::{Job, Limits, Outcome};
 use crate::worker::process_pool::{self, Pool, PoolStatus, Settings};
 use words::attachment::Content;
+use words::dimensions::Dimensions;
 use words::media_type::Format;
 use words::rule::{Kind, Rules};
 use words::variant::Variant;
@@ -103,11 +102,9 @@ impl Pipeline {
         let length = original.metadata().map_err(Error::Input)?.len();
         let head = beginning(original, length).map_err(Error::Input)?;
         // The original passed the limit of its field, which may be above the default.
-        let pixels = match image_header::of_file(&head, original).map_err(Error::Input)? {
-            Header::Image { dimensions, .. } => Some(dimensions.pixels()),
-            _ => None,
-        };
-        let limits = limits(pixels.filter(|pixels| *pixels > Limits::default().max_pixels));
+        let header = image_header::of_file(&head, original).map_err(Error::Input)?;
+        let pixels = header.dimensions().map_or(0, Dimensions::pixels);
+        let limits = limits(Some(pixels.max(Limits::default().max_pixels)));
         let job = Job::Render { format, variant, quality, limits };
         match self.work(&job, original, &into)? {
             Some(content) => Refined::written(into, content),

@@ -18,7 +18,7 @@ pub enum Reduction {
 pub struct SubsampledPlanes {
     sizes: [Dimensions; 3],
     samples: Vec<u8>,
-    reduction: Reduction,
+    pub reduction: Reduction,
 }
 
 impl SubsampledPlanes {
@@ -35,10 +35,6 @@ impl SubsampledPlanes {
             return Err(Fault::Corrupt(format!("{bytes} bytes are no planes of {sizes:?}")));
         }
         Ok(Self { sizes, samples, reduction })
-    }
-
-    pub fn reduction(&self) -> Reduction {
-        self.reduction
     }
 
     /// The size of each plane, and its samples row by row.
