@@ -50,7 +50,7 @@ pub struct Sent {
 }
 
 impl Candidate {
-    /// Identifies a file of this length by its bytes; the extension may only refine text and archives. Its cursor is not used.
+    /// Identifies a file of this length by its bytes; the extension may only refine text and archives. Does not use the cursor.
     pub fn identify(file: File, length: u64, extension: Option<&str>) -> Result<Self, Error> {
         let head = identify::beginning(&file, length).map_err(Error::Input)?;
         let found = identify::identify(&head);

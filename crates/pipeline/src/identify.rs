@@ -12,7 +12,7 @@ use crate::format;
 use crate::format::heif;
 use words::media_type::MediaType;
 
-/// How many bytes are looked at.
+/// The longest beginning by which a file is identified, in bytes.
 pub const IDENTIFY_MAX: usize = 64 << 10;
 
 /// Signatures of other formats than those of the table of images: the offset, the signature, and the type.
@@ -68,7 +68,7 @@ const HTML_TAGS: [&str; 15] = [
     "body", "br", "p",
 ];
 
-/// The bytes of a file of this length that are looked at.
+/// Reads the beginning by which a file of this length is identified.
 pub fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
     let most = usize::try_from(length).unwrap_or(usize::MAX).min(IDENTIFY_MAX);
     let mut head = vec![0; most];
@@ -228,7 +228,7 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
     markup(start).or_else(|| json(start)).or(Some("text/plain"))
 }
 
-/// A last character may be cut off.
+/// Valid UTF-8, whose last character may be cut off.
 fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none())
 }

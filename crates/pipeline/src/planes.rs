@@ -7,7 +7,7 @@ use words::dimensions::Dimensions;
 /// The way in which a decoder made the samples of a picture at a smaller scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    /// Each is the mean of the pixels that it stands for, which blurs.
+    /// A sample is the mean of the pixels that it stands for, which blurs.
     Average,
     /// Frequencies that are too high for the scale were left out, which does not blur.
     LowFrequencies,

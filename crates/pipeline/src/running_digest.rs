@@ -9,7 +9,7 @@ use words::digest::Digest;
 /// Bytes that are read at a time.
 const STEP: usize = 256 << 10;
 
-/// The hash of the first bytes of a file. It may be of any number of them: [`RunningDigest::finish`] reads the rest.
+/// The hash of the first bytes of a file, however few: [`RunningDigest::finish`] reads the others.
 #[derive(Debug, Clone, Default)]
 pub struct RunningDigest {
     hasher: blake3::Hasher,

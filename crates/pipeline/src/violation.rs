@@ -1,4 +1,4 @@
-//! The violations of an image that cannot be decoded, or whose worker died. Such an image is refused in every field.
+//! The violations of an image that cannot be decoded, or that brought its worker down. Every field refuses such an image.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;

@@ -112,7 +112,7 @@ impl Transformation {
         Planes::new([luma?, blue?, red?])
     }
 
-    /// The resize, in terms of the stored image, which is turned afterwards.
+    /// The resize of the stored image, which is turned afterwards.
     fn resize(&self) -> Resize {
         let part = turn::stored_part(self.part, self.turn, self.original);
         let whole = self.turn.applied_to(self.original);

@@ -42,7 +42,7 @@ fn flip_rows(pixels: &mut [u8], pitch: usize) {
 /// The side of the tiles in which pixels are transposed: rows of both images then stay in the processor's cache.
 const TILE: usize = 32;
 
-/// The mirrors after rows have become columns.
+/// The mirrorings after rows have become columns.
 #[derive(Clone, Copy)]
 struct Flip {
     rows: bool,

@@ -26,7 +26,7 @@ const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=83886
 pub struct Worker {
     child: Child,
     socket: OwnedFd,
-    /// How many it was given.
+    /// How many jobs it was given.
     pub(super) jobs: u32,
 }
 

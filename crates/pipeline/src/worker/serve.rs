@@ -37,7 +37,7 @@ pub fn serve(memory: u64) -> ExitCode {
     match set_limits(memory).map_err(protocol::Error::Io).and_then(|()| serve_all()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error is the only way to say so; if it is closed, nobody reads it.
+            // Standard error is the only place for the message. If it is closed, nobody reads it.
             let _ = writeln!(io::stderr(), "mediafs worker: {error}");
             ExitCode::FAILURE
         }
@@ -135,7 +135,7 @@ fn attempt(job: &Job, input: &File, output: &File) -> Result<Outcome, Fault> {
     }
 }
 
-/// The whole input. If its length changes meanwhile, the bytes that were there when they were read count.
+/// The whole input. If it becomes shorter meanwhile, the bytes that could be read.
 fn read(input: &File) -> Result<Vec<u8>, Fault> {
     let failed = |error: io::Error| Fault::Input(error.raw_os_error().unwrap_or(0));
     let length = input.metadata().map_err(failed)?.len();

@@ -150,7 +150,7 @@ impl Decoder {
         settings.logger = unsafe { Dav1dLogger::new(None, None) };
         let mut context = None;
         let (out, with) = (NonNull::from(&mut context), NonNull::from(&mut settings));
-        // SAFETY: both live through the call.
+        // SAFETY: context and settings live through the call.
         let opened = unsafe { c::dav1d_open(Some(out), Some(with)) };
         if opened.0 < 0 {
             return Err(Fault::Unsupported("the AV1 decoder cannot start".into()));

@@ -8,7 +8,7 @@ use crate::job::{Fault, at_most};
 
 pub type Kind = [u8; 4];
 
-/// Boxes, items, extents, properties and references in one file: at most so many of each.
+/// The most boxes, items, extents, properties and references in one file, of each.
 const MAX_PARTS: usize = 4096;
 /// Longer names of a handler or an item are stripped: they could carry a message.
 const MAX_NAME: usize = 32;

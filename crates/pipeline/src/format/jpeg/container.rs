@@ -217,7 +217,7 @@ pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
         let payload = segment.payload;
         match segment.marker {
             APP0 if payload.starts_with(JFIF) && payload.len() >= JFIF_LENGTH => {
-                // The thumbnail that may follow is metadata.
+                // Without the thumbnail that may follow, which is metadata.
                 out.extend([0xFF, APP0, 0, 16]);
                 out.extend(&payload[..JFIF_LENGTH - 2]);
                 out.extend([0, 0]);

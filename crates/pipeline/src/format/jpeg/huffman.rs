@@ -10,7 +10,7 @@ const LAST: u32 = 63;
 
 /// A Huffman table. Codes of one length are consecutive numbers.
 pub struct Table {
-    /// For each length from 1 on: the last code and 1, or 0 without codes; and the index of a symbol minus its code.
+    /// For each length from 1 on: its last code plus 1, or 0 without codes; and the index of a symbol minus its code.
     lengths: [(u64, u64); 16],
     symbols: Vec<u8>,
     /// For every value of a window: the length of its first code in the upper byte, the symbol in the lower; 0 without a whole

@@ -8,9 +8,9 @@ use crate::raster::dimensions;
 /// Samples of a block, across and down.
 const SIDE: usize = 2;
 
-/// The use of each MCU of a scan.
+/// Receives each MCU of a scan.
 pub trait Visitor {
-    /// A restart marker was passed: DC prediction begins anew.
+    /// Called behind a restart marker, where DC prediction begins anew.
     fn restart(&mut self) {}
     /// Reads the codes of the MCU in this column and row. `None` if they are damaged.
     fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()>;
@@ -93,7 +93,7 @@ impl Visitor for QuarterScale<'_> {
 impl Plane<'_> {
     #[inline]
     fn read_block(&mut self, (x, y): (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
-        // Only hostile data overflows, whose samples may be anything.
+        // Overflows in hostile data only, whose samples may be anything.
         self.dc = self.dc.wrapping_add(self.component.dc.difference(bits)?);
         let [_, right, below, _, both] = self.component.ac.first(bits)?;
         let factors = self.component.factors.map(i32::from);
