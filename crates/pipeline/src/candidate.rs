@@ -10,7 +10,6 @@ use crate::running_digest::{self, RunningDigest};
 use crate::{policy, violation};
 use words::attachment::Content;
 use words::digest::Digest;
-use words::dimensions::Dimensions;
 use words::media_type::MediaType;
 use words::rule::{Kind, Rules};
 
@@ -38,7 +37,8 @@ pub struct Refined {
     file: File,
     content: Content,
     digest: Digest,
-    origin: Origin,
+    /// Whether it is the very file that was sent, not one that a worker wrote.
+    untouched: bool,
 }
 
 /// A file as it was sent, to be kept beside its normal form.
@@ -49,17 +49,8 @@ pub struct Sent {
     digest: Digest,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The very file that was sent.
-    Sent,
-    /// A file that a worker wrote.
-    Worker,
-}
-
 impl Candidate {
-    /// Identifies a file of this length by its bytes; the extension may only refine text and archives. The file is read at
-    /// offsets: its cursor does not matter and does not move.
+    /// Identifies a file of this length by its bytes; the extension may only refine text and archives. Does not use the cursor.
     pub fn identify(file: File, length: u64, extension: Option<&str>) -> Result<Self, Error> {
         let head = identify::beginning(&file, length).map_err(Error::Input)?;
         let found = identify::identify(&head);
@@ -71,26 +62,14 @@ impl Candidate {
         Ok(Self { file, length, media_type, header, digest: RunningDigest::default() })
     }
 
-    /// The candidate with what was hashed while it was written.
+    /// Adds the digest that was computed while the file was written.
     pub fn hashed(self, digest: RunningDigest) -> Self {
         Self { digest, ..self }
     }
 
-    pub fn media_type(&self) -> &MediaType {
-        &self.media_type
-    }
-
-    /// The dimensions as shown, if the file is an image with a good header.
-    pub fn dimensions(&self) -> Option<Dimensions> {
-        match self.header {
-            Header::Image { dimensions, .. } => Some(dimensions),
-            _ => None,
-        }
-    }
-
     /// Judges everything that can be judged without decoding. Errors: [`Error::Refused`].
     pub fn admit(self, rules: &Rules) -> Result<Admitted, Error> {
-        let dimensions = self.dimensions();
+        let dimensions = self.header.dimensions();
         policy::judge_final(rules, self.length, &self.media_type, dimensions)?;
         if rules.kind == Kind::Image
             && let Header::Broken(flaw) = self.header
@@ -114,9 +93,9 @@ impl Admitted {
     /// The file as it was sent, hashed, for a field that keeps it. It may still turn out to be damaged when it is refined.
     pub fn sent(&self) -> Result<Sent, Error> {
         let file = self.file.try_clone().map_err(Error::Input)?;
-        let digest =
-            self.digest.clone().finish(&file, self.content.length).map_err(Error::Input)?;
-        Ok(Sent { file, content: self.content.clone(), digest })
+        let content = self.content.clone();
+        let digest = self.digest.clone().finish(&file, content.length).map_err(Error::Input)?;
+        Ok(Sent { file, content, digest })
     }
 }
 
@@ -136,17 +115,15 @@ impl Sent {
 }
 
 impl Refined {
-    /// The file as it was sent.
     pub(crate) fn untouched(admitted: Admitted) -> Result<Self, Error> {
         let Admitted { file, content, digest } = admitted;
         let digest = digest.finish(&file, content.length).map_err(Error::Input)?;
-        Ok(Self { file, content, digest, origin: Origin::Sent })
+        Ok(Self { file, content, digest, untouched: true })
     }
 
-    /// A file that a worker wrote.
     pub(crate) fn written(file: File, content: Content) -> Result<Self, Error> {
         let digest = running_digest::of_file(&file, content.length).map_err(Error::Output)?;
-        Ok(Self { file, content, digest, origin: Origin::Worker })
+        Ok(Self { file, content, digest, untouched: false })
     }
 
     /// Complete, readable from offset 0, and for reading only.
@@ -165,7 +142,7 @@ impl Refined {
 
     /// Whether these are the bytes that were sent, bit for bit.
     pub fn is_untouched(&self) -> bool {
-        self.origin == Origin::Sent
+        self.untouched
     }
 }
 

@@ -6,7 +6,6 @@ use words::refusal::Violation;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file breaks a rule.
     #[error("{}", .0.fact)]
     Refused(Violation),
     #[error("the file that was sent cannot be read")]

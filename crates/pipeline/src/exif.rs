@@ -42,33 +42,31 @@ impl Orientation {
         matches!(self, Self::Transposed | Self::Rotated90 | Self::Transversed | Self::Rotated270)
     }
 
-    /// A size after the turn.
     pub fn applied_to(self, size: Dimensions) -> Dimensions {
         if self.swaps_sides() { size.swapped() } else { size }
     }
 }
 
-const ORIENTATION_TAG: u16 = 0x0112;
-const SHORT: u16 = 3;
+const ORIENTATION_TAG: usize = 0x0112;
+const SHORT: usize = 3;
 /// The bytes that a JPEG puts before the structure.
 const PREFIX: &[u8] = b"Exif\0\0";
 
-/// The orientation in a TIFF structure: what follows `Exif\0\0` in a JPEG, or a PNG's `eXIf` or WebP's `EXIF`, which may have
-/// the prefix, too. A malformed structure is upright.
+/// The orientation in a TIFF structure, with or without the prefix. A malformed structure is upright.
 pub fn orientation(structure: &[u8]) -> Orientation {
     let tiff = structure.strip_prefix(PREFIX).unwrap_or(structure);
-    find(tiff).and_then(Orientation::from_tag).unwrap_or_default()
+    let value = find(tiff).and_then(|at| u16::try_from(number(tiff, at, 2)?).ok());
+    value.and_then(Orientation::from_tag).unwrap_or_default()
 }
 
 /// The structure with its orientation, if it has one, set to upright: for pixels that were turned.
 pub fn upright(structure: &[u8]) -> Vec<u8> {
     let mut turned = structure.to_vec();
     let prefix = if structure.starts_with(PREFIX) { PREFIX.len() } else { 0 };
-    let found = entry(&structure[prefix..]);
-    if let Some((value, little)) = found.map(|(at, little)| (prefix + at + 8, little))
-        && let Some(bytes) = turned.get_mut(value..value + 2)
-    {
-        bytes.copy_from_slice(&if little { [1, 0] } else { [0, 1] });
+    let tiff = &structure[prefix..];
+    if let Some(at) = find(tiff) {
+        let upright = if tiff.starts_with(b"II") { [1, 0] } else { [0, 1] };
+        turned[prefix + at..][..2].copy_from_slice(&upright);
     }
     turned
 }
@@ -80,33 +78,26 @@ pub fn minimal(orientation: Orientation) -> [u8; 26] {
     structure
 }
 
-fn find(tiff: &[u8]) -> Option<u16> {
-    let (at, little) = entry(tiff)?;
-    let bytes: [u8; 2] = tiff.get(at + 8..at + 10)?.try_into().ok()?;
-    Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+/// The offset of the orientation in the first directory.
+fn find(tiff: &[u8]) -> Option<usize> {
+    if !tiff.starts_with(b"II*\0") && !tiff.starts_with(b"MM\0*") {
+        return None;
+    }
+    let directory = number(tiff, 4, 4)?;
+    let is_orientation = |at: &usize| {
+        number(tiff, *at, 2) == Some(ORIENTATION_TAG) && number(tiff, at + 2, 2) == Some(SHORT)
+    };
+    let mut entries =
+        (0..number(tiff, directory, 2)?).map_while(|entry| directory.checked_add(2 + entry * 12));
+    entries.find(is_orientation).map(|at| at + 8).filter(|at| number(tiff, *at, 2).is_some())
 }
 
-/// The offset of the orientation's entry in the first directory, and whether numbers are little-endian.
-fn entry(tiff: &[u8]) -> Option<(usize, bool)> {
-    let little = match tiff.get(..4)? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let short = |at: usize| {
-        let bytes: [u8; 2] = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
-    };
-    let long = |at: usize| {
-        let bytes: [u8; 4] = tiff.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
-    };
-    let directory = usize::try_from(long(4)?).ok()?;
-    let count = usize::from(short(directory)?);
-    (0..count)
-        .map_while(|entry| directory.checked_add(2 + entry * 12))
-        .find(|&at| short(at) == Some(ORIENTATION_TAG) && short(at + 2) == Some(SHORT))
-        .map(|at| (at, little))
+/// A number of two or four bytes, in the byte order of the structure.
+fn number(tiff: &[u8], at: usize, size: usize) -> Option<usize> {
+    let bytes = tiff.get(at..at.checked_add(size)?)?.iter();
+    let append = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
+    let little = tiff.starts_with(b"II");
+    Some(if little { bytes.rev().fold(0, append) } else { bytes.fold(0, append) })
 }
 
 #[cfg(test)]
@@ -120,8 +111,8 @@ mod tests {
         let mut bytes = order.to_vec();
         bytes.extend(long(8));
         bytes.extend(short(1));
-        bytes.extend(short(ORIENTATION_TAG));
-        bytes.extend(short(SHORT));
+        bytes.extend(short(0x0112));
+        bytes.extend(short(3));
         bytes.extend(long(1));
         bytes.extend(short(value));
         bytes.extend([0, 0]);

@@ -9,10 +9,10 @@ use std::os::unix::fs::FileExt;
 use serde::de::IgnoredAny;
 
 use crate::format;
-use crate::format::heif::brands;
+use crate::format::heif;
 use words::media_type::MediaType;
 
-/// How many bytes are looked at.
+/// The longest beginning by which a file is identified, in bytes.
 pub const IDENTIFY_MAX: usize = 64 << 10;
 
 /// Signatures of other formats than those of the table of images: the offset, the signature, and the type.
@@ -62,27 +62,13 @@ const ZIP_REFINEMENTS: [&str; 6] =
 const OLE_REFINEMENTS: [&str; 3] =
     ["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
 
-/// Text that begins with one of these tags is HTML (WHATWG MIME sniffing, 7.1).
-const HTML_TAGS: [&str; 16] = [
-    "!doctype html",
-    "html",
-    "head",
-    "script",
-    "iframe",
-    "h1",
-    "div",
-    "font",
-    "table",
-    "a",
-    "style",
-    "title",
-    "b",
-    "body",
-    "br",
-    "p",
+/// Text that begins with one of these tags, a comment or a document type is HTML (WHATWG MIME sniffing, 7.1).
+const HTML_TAGS: [&str; 15] = [
+    "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b",
+    "body", "br", "p",
 ];
 
-/// The bytes of a file of this length that are looked at.
+/// Reads the beginning by which a file of this length is identified.
 pub fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
     let most = usize::try_from(length).unwrap_or(usize::MAX).min(IDENTIFY_MAX);
     let mut head = vec![0; most];
@@ -103,12 +89,11 @@ pub fn identify(prefix: &[u8]) -> MediaType {
     MediaType::from_static(name)
 }
 
-/// The type refined by the extension of the file's name, where bytes leave that open: text may be `text/csv`, a zip archive
-/// a document. No extension makes an image of other bytes.
+/// The type refined by the extension of the file's name: text may be `text/csv`, a zip archive a document. No extension makes
+/// an image of other bytes.
 pub fn refine_by_extension(found: MediaType, extension: &str) -> MediaType {
-    let Some(named) = MediaType::of_extension(extension) else { return found };
-    let allowed = refinements(&found).contains(&named.as_str());
-    if allowed { named } else { found }
+    let named = MediaType::of_extension(extension);
+    named.filter(|named| refinements(&found).contains(&named.as_str())).unwrap_or(found)
 }
 
 fn refinements(found: &MediaType) -> &'static [&'static str] {
@@ -120,8 +105,7 @@ fn refinements(found: &MediaType) -> &'static [&'static str] {
     }
 }
 
-/// The types that a file, identified by a part of its bytes, may have when all bytes and its name are known. Empty for a type
-/// that is final.
+/// The types that a file may have when all its bytes and its name are known. Empty if the type is final.
 pub fn may_become(found: &MediaType) -> Vec<MediaType> {
     let open: &[&str] = match found.as_str() {
         "text/plain" | JSON | XML => &[JSON, XML, SVG, HTML, "text/plain"],
@@ -139,7 +123,8 @@ fn signature(bytes: &[u8]) -> Option<&'static str> {
 
 fn container(bytes: &[u8]) -> Option<&'static str> {
     match bytes.get(..4)? {
-        b"RIFF" => riff(bytes),
+        b"RIFF" if bytes.get(8..12)? == b"WAVE" => Some("audio/wav"),
+        b"RIFF" if bytes.get(8..12)? == b"AVI " => Some("video/x-msvideo"),
         b"PK\x03\x04" => Some(zip(bytes)),
         b"\x1A\x45\xDF\xA3" => Some(matroska(bytes)),
         b"\0\0\x01\0" => icon(bytes),
@@ -148,19 +133,11 @@ fn container(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn riff(bytes: &[u8]) -> Option<&'static str> {
-    match bytes.get(8..12)? {
-        b"WAVE" => Some("audio/wav"),
-        b"AVI " => Some("video/x-msvideo"),
-        _ => None,
-    }
-}
-
 /// An ISO base media file, by its major brand.
 fn media(bytes: &[u8]) -> Option<&'static str> {
-    Some(match brands::major(bytes)? {
+    Some(match heif::major(bytes)? {
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => "image/heic",
-        generic if brands::is_generic(generic) => "image/heic",
+        generic if heif::is_generic(generic) => "image/heic",
         b"qt  " => "video/quicktime",
         b"M4A " | b"M4B " => "audio/mp4",
         _ => "video/mp4",
@@ -169,7 +146,7 @@ fn media(bytes: &[u8]) -> Option<&'static str> {
 
 fn matroska(bytes: &[u8]) -> &'static str {
     let head = &bytes[..bytes.len().min(4096)];
-    if contains(head, b"webm") { "video/webm" } else { "video/x-matroska" }
+    if after(head, b"webm").is_some() { "video/webm" } else { "video/x-matroska" }
 }
 
 fn icon(bytes: &[u8]) -> Option<&'static str> {
@@ -206,12 +183,10 @@ fn mpeg_frame(bytes: &[u8]) -> Option<usize> {
 fn zip(bytes: &[u8]) -> &'static str {
     let names: Vec<&[u8]> = entries(bytes).map(|(name, _)| name).collect();
     let declared = entries(bytes).next().filter(|(name, _)| *name == b"mimetype");
-    if let Some(known) = declared.and_then(|(_, content)| {
-        DECLARED
-            .into_iter()
-            .filter(|kind| content.starts_with(kind.as_bytes()))
-            .max_by_key(|kind| kind.len())
-    }) {
+    let known = declared.and_then(|(_, content)| {
+        DECLARED.into_iter().find(|kind| content.starts_with(kind.as_bytes()))
+    });
+    if let Some(known) = known {
         return known;
     }
     let has = |wanted: &str| names.iter().any(|name| name.starts_with(wanted.as_bytes()));
@@ -253,12 +228,9 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
     markup(start).or_else(|| json(start)).or(Some("text/plain"))
 }
 
-/// A last character may be cut off.
+/// Valid UTF-8, whose last character may be cut off.
 fn is_utf8(bytes: &[u8]) -> bool {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
-    }
+    std::str::from_utf8(bytes).err().is_none_or(|error| error.error_len().is_none())
 }
 
 /// At least 70 % ASCII, and no control character of ISO 8859-1.
@@ -284,12 +256,12 @@ fn markup(start: &[u8]) -> Option<&'static str> {
 
 fn is_html(start: &[u8]) -> bool {
     let after = &start[1..];
-    let tag = |tag: &&str| {
-        let head =
-            after.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()));
-        head && matches!(after.get(tag.len()), Some(b' ' | b'>' | b'\t' | b'\n' | b'\r' | b'/'))
+    let tag = |tag: &str| {
+        let (head, rest) = after.split_at_checked(tag.len()).unwrap_or_default();
+        head.eq_ignore_ascii_case(tag.as_bytes())
+            && matches!(rest.first(), Some(b' ' | b'>' | b'\t' | b'\n' | b'\r' | b'/'))
     };
-    after.starts_with(b"!--") || HTML_TAGS.iter().any(tag)
+    after.starts_with(b"!--") || tag("!doctype html") || HTML_TAGS.into_iter().any(tag)
 }
 
 /// The name of the root element, which may stand behind a declaration, comments and a document type with entities.
@@ -323,10 +295,6 @@ fn doctype_end(inside: &[u8]) -> Option<&[u8]> {
 fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     let at = bytes.windows(mark.len()).position(|window| window == mark)?;
     bytes.get(at + mark.len()..)
-}
-
-fn contains(bytes: &[u8], mark: &[u8]) -> bool {
-    after(bytes, mark).is_some()
 }
 
 /// An object or an array that parses. One that is long enough to have been cut off must parse up to its end.

@@ -1,16 +1,15 @@
-//! The header of an image: its format and its size as shown, read without decoding. The image behind a good header may still be
-//! damaged.
+//! The header of an image: its format and its size as shown, read without decoding. Its pixels may still be damaged.
 
 use std::fs::File;
 use std::io;
 
 use crate::format;
-use crate::format::partial::{Found, Partial, Rest, Stop};
+use crate::format::partial::{Found, Partial, Stop};
 use crate::identify::identify;
 use words::dimensions::Dimensions;
 use words::media_type::{Format, MediaType};
 
-/// The length of the longest signature of an image.
+/// The length of the longest signature of an image, that of a bitmap with its second header.
 const SIGNATURE_MAX: usize = 18;
 
 /// The findings in the beginning of a file.
@@ -30,6 +29,16 @@ pub enum Header {
     Broken(Flaw),
 }
 
+impl Header {
+    /// The dimensions as shown, of an image with a good header.
+    pub fn dimensions(&self) -> Option<Dimensions> {
+        match self {
+            Self::Image { dimensions, .. } => Some(*dimensions),
+            _ => None,
+        }
+    }
+}
+
 /// Whether width and height are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
@@ -44,54 +53,37 @@ pub enum Flaw {
     Corrupt,
 }
 
-/// Reads the header of a file of which these bytes have arrived.
-pub fn of_prefix(prefix: &[u8], end: End) -> Header {
-    let rest = match end {
-        End::Open => Rest::Later,
-        End::Whole => Rest::Nothing,
-    };
+/// Reads the header of a file of which these bytes have arrived. More may follow.
+pub fn of_prefix(prefix: &[u8]) -> Header {
     // Bytes in memory have no I/O that could fail.
-    read(&Partial { head: prefix, rest }).unwrap_or(Header::Broken(Flaw::Truncated))
+    read(&Partial { head: prefix, file: None }).unwrap_or(Header::NeedMore)
 }
 
 /// Reads the header of a whole file whose beginning is in memory already, with as few reads as the format needs.
 pub fn of_file(head: &[u8], file: &File) -> io::Result<Header> {
-    read(&Partial { head, rest: Rest::File(file) })
-}
-
-/// Whether more bytes may follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    Open,
-    Whole,
+    read(&Partial { head, file: Some(file) })
 }
 
 fn read(source: &Partial<'_>) -> io::Result<Header> {
     let media_type = identify(source.head);
-    let Some(format) = media_type.format() else { return Ok(not_an_image(source, media_type)) };
+    let Some(format) = media_type.format() else {
+        // Fewer bytes than the longest signature may still become an image that begins like them.
+        let more = source.file.is_none() && source.head.len() < SIGNATURE_MAX;
+        let undecided = more && format::may_begin_an_image(source.head);
+        return Ok(if undecided { Header::NeedMore } else { Header::NotAnImage(media_type) });
+    };
     let mut found = Found::default();
     let walked = (format::codec(format).header)(source, &mut found);
     Ok(match (walked, found.shown()) {
         (Err(Stop::Io(error)), _) => return Err(error),
+        (Err(Stop::NeedMore), Some(dimensions)) if found.orientation.is_none() => {
+            Header::Image { format, dimensions, sides: Sides::MaySwap }
+        }
+        (_, Some(dimensions)) => Header::Image { format, dimensions, sides: Sides::Final },
         (Err(Stop::NeedMore), None) => Header::NeedMore,
-        (Err(Stop::NeedMore), Some(dimensions)) => {
-            let sides = if found.orientation.is_some() { Sides::Final } else { Sides::MaySwap };
-            Header::Image { format, dimensions, sides }
-        }
-        (_, Some(dimensions)) if dimensions.pixels() > 0 => {
-            Header::Image { format, dimensions, sides: Sides::Final }
-        }
         (Err(Stop::Truncated), None) => Header::Broken(Flaw::Truncated),
-        (_, _) => Header::Broken(Flaw::Corrupt),
+        (_, None) => Header::Broken(Flaw::Corrupt),
     })
-}
-
-/// The header of a file that no format recognises. The longest signature has 18 bytes, the second header of a bitmap included.
-/// Fewer bytes leave open whether the file is an image, if one can begin like them.
-fn not_an_image(source: &Partial<'_>, media_type: MediaType) -> Header {
-    let more = matches!(source.rest, Rest::Later) && source.head.len() < SIGNATURE_MAX;
-    let undecided = more && format::may_begin_an_image(source.head);
-    if undecided { Header::NeedMore } else { Header::NotAnImage(media_type) }
 }
 
 #[cfg(test)]

@@ -23,19 +23,12 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Frames of an animation.
     pub max_frames: u32,
-    /// Pixels of all frames together.
+    /// Pixels of all frames together, at least as many as of one.
     pub max_total_pixels: u64,
     /// Scans of a progressive JPEG.
     pub max_scans: u32,
     /// Bytes of a colour profile or another decompressed chunk of metadata.
     pub max_metadata: u64,
-}
-
-impl Limits {
-    /// Pixels of all frames together: a still image may have as many as one frame may.
-    pub fn total_pixels(&self) -> u64 {
-        self.max_total_pixels.max(self.max_pixels)
-    }
 }
 
 impl Default for Limits {
@@ -50,7 +43,6 @@ impl Default for Limits {
     }
 }
 
-/// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The input has its normal form already and was decoded to its end; nothing was written.
@@ -66,7 +58,6 @@ pub enum Outcome {
     Fault(Fault),
 }
 
-/// The failure of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// The bytes end before the image does. Holds the decoder's message.

@@ -1,5 +1,5 @@
-//! The pipeline: the bytes that were sent in, the bytes to keep out. Nothing reaches a store that has not passed its field's
-//! rules, and every image is decoded in a worker process.
+//! The pipeline from the bytes that were sent to those that are stored. Only a file that meets its field's rules reaches a
+//! store, and every image is decoded in a worker process.
 //!
 //! [`candidate::Candidate`] (identified) -> [`Admitted`] (rules) -> [`Refined`] (normalised): each step consumes the last.
 //!
@@ -22,10 +22,8 @@ pub mod job;
 mod laws;
 mod planes;
 pub mod policy;
-mod product;
 mod raster;
 mod refine;
-mod render;
 pub mod running_digest;
 mod step;
 mod transcode;
@@ -41,9 +39,10 @@ use rustix::fs::{OFlags, fcntl_getfl};
 use crate::candidate::{Admitted, Refined};
 use crate::identify::beginning;
 use crate::image_header::Header;
-use crate::job::{Fault, Job, Limits, Outcome};
+use crate::job::{Job, Limits, Outcome};
 use crate::worker::process_pool::{self, Pool, PoolStatus, Settings};
 use words::attachment::Content;
+use words::dimensions::Dimensions;
 use words::media_type::Format;
 use words::rule::{Kind, Rules};
 use words::variant::Variant;
@@ -72,9 +71,8 @@ impl Pipeline {
         }
     }
 
-    /// Brings an admitted file into its normal form. A file that is no image, or in a field of files, is only hashed. An image
-    /// is decoded to its end by a worker, which writes the normal form into a file from `staged` if it differs from what was
-    /// sent.
+    /// Brings an admitted file into its normal form. Only an image in an image field is decoded: by a worker, which writes into
+    /// a file from `staged` if the normal form differs from what was sent.
     pub fn refine(
         &self,
         admitted: Admitted,
@@ -104,11 +102,9 @@ impl Pipeline {
         let length = original.metadata().map_err(Error::Input)?.len();
         let head = beginning(original, length).map_err(Error::Input)?;
         // The original passed the limit of its field, which may be above the default.
-        let pixels = match image_header::of_file(&head, original).map_err(Error::Input)? {
-            Header::Image { dimensions, .. } => Some(dimensions.pixels()),
-            _ => None,
-        };
-        let limits = limits(pixels.filter(|pixels| *pixels > Limits::default().max_pixels));
+        let header = image_header::of_file(&head, original).map_err(Error::Input)?;
+        let pixels = header.dimensions().map_or(0, Dimensions::pixels);
+        let limits = limits(Some(pixels.max(Limits::default().max_pixels)));
         let job = Job::Render { format, variant, quality, limits };
         match self.work(&job, original, &into)? {
             Some(content) => Refined::written(into, content),
@@ -120,9 +116,9 @@ impl Pipeline {
     fn work(&self, job: &Job, input: &File, output: &File) -> Result<Option<Content>, Error> {
         let input = read_only(input).map_err(Error::Input)?;
         let answer = self.pool.run(job, &input, output).map_err(|error| self.failed(error))?;
-        let written = match answer.outcome() {
+        let written = match &answer.outcome {
             Outcome::Untouched { .. } => Ok(None),
-            Outcome::Fault(fault) => Err(refused(fault)),
+            Outcome::Fault(fault) => Err(violation::of_fault(fault)),
             Outcome::Written { format, length, .. } => {
                 let Some(content) = measured(output, *format, *length)? else {
                     answer.reject();
@@ -142,7 +138,7 @@ impl Pipeline {
             process_pool::Error::NoWorker(error) => Error::NoWorker(error),
             process_pool::Error::Failed(failure) => {
                 tracing::warn!(%failure, "an image brought its worker down");
-                Error::Refused(violation::of_failure(&failure, self.pool.settings()))
+                Error::Refused(violation::of_failure(&failure, &self.pool.settings))
             }
         }
     }
@@ -154,8 +150,7 @@ fn limits(max_pixels: Option<u64>) -> Limits {
     Limits { max_pixels, max_total_pixels: default.max_total_pixels.max(max_pixels), ..default }
 }
 
-/// The content of an output, as it is found there. `None` if it differs from the worker's report: a worker that hostile bytes
-/// took over could report and write anything.
+/// The content of an output. `None` if it differs from the report of the worker, which hostile bytes may have taken over.
 fn measured(output: &File, reported: Format, length: u64) -> Result<Option<Content>, Error> {
     let written = output.metadata().map_err(Error::Output)?.len();
     let head = beginning(output, written).map_err(Error::Output)?;
@@ -166,15 +161,6 @@ fn measured(output: &File, reported: Format, length: u64) -> Result<Option<Conte
         }
         _ => None,
     })
-}
-
-fn refused(fault: &Fault) -> Error {
-    match (violation::of_image(fault), fault) {
-        (Some(violation), _) => Error::Refused(violation),
-        (None, Fault::Output(number)) => Error::Output(io::Error::from_raw_os_error(*number)),
-        (None, Fault::Input(number)) => Error::Input(io::Error::from_raw_os_error(*number)),
-        (None, _) => Error::Refused(violation::of_false_report()),
-    }
 }
 
 /// A descriptor of the same file for reading only: a worker must not be able to change the file that it judges.

@@ -7,7 +7,7 @@ use words::dimensions::Dimensions;
 /// The way in which a decoder made the samples of a picture at a smaller scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    /// Each is the mean of the pixels that it stands for, which blurs.
+    /// A sample is the mean of the pixels that it stands for, which blurs.
     Average,
     /// Frequencies that are too high for the scale were left out, which does not blur.
     LowFrequencies,
@@ -18,7 +18,7 @@ pub enum Reduction {
 pub struct SubsampledPlanes {
     sizes: [Dimensions; 3],
     samples: Vec<u8>,
-    reduction: Reduction,
+    pub reduction: Reduction,
 }
 
 impl SubsampledPlanes {
@@ -35,10 +35,6 @@ impl SubsampledPlanes {
             return Err(Fault::Corrupt(format!("{bytes} bytes are no planes of {sizes:?}")));
         }
         Ok(Self { sizes, samples, reduction })
-    }
-
-    pub fn reduction(&self) -> Reduction {
-        self.reduction
     }
 
     /// The size of each plane, and its samples row by row.

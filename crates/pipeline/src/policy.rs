@@ -1,7 +1,7 @@
 //! Judging a file by the rules of its field: length, type and dimensions. Each broken rule becomes a [`Violation`].
 
 use crate::identify::{identify, may_become};
-use crate::image_header::{self, End, Header, Sides};
+use crate::image_header::{self, Header, Sides};
 use crate::violation;
 use words::byte_count::ByteCount;
 use words::dimensions::Dimensions;
@@ -9,13 +9,13 @@ use words::media_type::{Format, MediaType, TypePattern};
 use words::refusal::{Rule, Violation};
 use words::rule::{Kind, Rules};
 
-/// A beginning of this length is the last one to be judged; what it leaves open is judged at close.
+/// The longest beginning that is judged. A rule that it leaves open is judged at close.
 pub const PREFIX_MAX: usize = 256 << 10;
 
-/// A shorter beginning is too short to have no known signature.
+/// Bytes from which on a beginning without a known signature is judged.
 const SIGNATURE_MAX: usize = 512;
 
-/// A shorter beginning is too short to be called binary.
+/// Bytes from which on a beginning that is no text is judged.
 const BINARY_MIN: usize = 4096;
 
 /// The verdict on the beginning of a file.
@@ -33,78 +33,62 @@ pub fn judge_size_so_far(rules: &Rules, end_offset: u64) -> Result<(), Violation
     if end_offset <= rules.max_size.0 {
         return Ok(());
     }
-    let (measured, allowed) = sizes(end_offset, rules.max_size.0);
-    Err(Violation {
-        rule: Rule::MaxSize,
-        fact: format!("file is {measured} or more"),
-        measured,
-        allows: format!("takes at most {allowed}"),
-        allowed,
-        hint: "send a smaller file".into(),
-    })
+    let violation = wrong_size(end_offset, rules.max_size.0);
+    Err(Violation { fact: format!("{} or more", violation.fact), ..violation })
 }
 
-/// Judges the beginning of a file while the rest still arrives, or all of it with [`End::Whole`].
-pub fn judge_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
+/// Judges the beginning of a file while the rest still arrives.
+pub fn judge_prefix(rules: &Rules, prefix: &[u8]) -> Prefix {
     let verdict = match rules.kind {
-        Kind::Image => image_prefix(rules, prefix, end),
-        Kind::File => file_prefix(rules, prefix, end),
+        Kind::Image => image_prefix(rules, prefix),
+        Kind::File => file_prefix(rules, prefix),
     };
-    if verdict == Prefix::Undecided && prefix.len() >= PREFIX_MAX {
-        Prefix::Passed
-    } else {
-        verdict
+    match verdict {
+        Ok(Prefix::Undecided) if prefix.len() >= PREFIX_MAX => Prefix::Passed,
+        verdict => verdict.unwrap_or_else(Prefix::Refused),
     }
 }
 
-fn image_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
-    match image_header::of_prefix(prefix, end) {
-        Header::NeedMore => format_of(prefix).map_or(Prefix::Undecided, |format| {
-            judge_type(rules, &format.media_type())
-                .map_or_else(Prefix::Refused, |()| Prefix::Undecided)
-        }),
-        Header::Image { format, dimensions, sides } => {
-            if let Err(violation) = judge_type(rules, &format.media_type()) {
-                return Prefix::Refused(violation);
+fn image_prefix(rules: &Rules, prefix: &[u8]) -> Result<Prefix, Violation> {
+    match image_header::of_prefix(prefix) {
+        Header::NeedMore => {
+            if let Some(format) = identify(prefix).format() {
+                judge_type(rules, &format.media_type())?;
             }
+        }
+        Header::Image { format, dimensions, sides } => {
+            judge_type(rules, &format.media_type())?;
             let otherwise = match sides {
                 Sides::Final => dimensions,
                 Sides::MaySwap => dimensions.swapped(),
             };
             match (judge_dimensions(rules, dimensions), judge_dimensions(rules, otherwise)) {
-                (Ok(()), Ok(())) => Prefix::Passed,
-                (Err(violation), Err(_)) => Prefix::Refused(violation),
-                _ => Prefix::Undecided,
+                (Ok(()), Ok(())) => return Ok(Prefix::Passed),
+                (Err(violation), Err(_)) => return Err(violation),
+                _ => {}
             }
         }
-        // Nothing that begins like this becomes an image, so the type found now is reason enough.
-        Header::NotAnImage(found) => {
-            judge_type(rules, &found).map_or_else(Prefix::Refused, |()| Prefix::Undecided)
-        }
-        Header::Broken(flaw) => Prefix::Refused(violation::in_header(flaw)),
+        // No image begins like this: the type that was found decides.
+        Header::NotAnImage(found) => judge_type(rules, &found)?,
+        Header::Broken(flaw) => return Err(violation::in_header(flaw)),
     }
+    Ok(Prefix::Undecided)
 }
 
-fn format_of(prefix: &[u8]) -> Option<Format> {
-    identify(prefix).format()
-}
-
-fn file_prefix(rules: &Rules, prefix: &[u8], end: End) -> Prefix {
+fn file_prefix(rules: &Rules, prefix: &[u8]) -> Result<Prefix, Violation> {
     if rules.content_types.is_empty() {
-        return Prefix::Passed;
+        return Ok(Prefix::Passed);
     }
     let found = identify(prefix);
     let telling = if found == MediaType::OCTET_STREAM { BINARY_MIN } else { SIGNATURE_MAX };
-    if prefix.len() < telling && end == End::Open {
-        return Prefix::Undecided;
+    if prefix.len() < telling {
+        return Ok(Prefix::Undecided);
     }
     let others = may_become(&found);
     match judge_type(rules, &found) {
-        Ok(()) if others.is_empty() => Prefix::Passed,
-        Err(violation) if !others.iter().any(|other| takes(rules, other)) => {
-            Prefix::Refused(violation)
-        }
-        _ => Prefix::Undecided,
+        Ok(()) if others.is_empty() => Ok(Prefix::Passed),
+        Err(violation) if !others.iter().any(|other| takes(rules, other)) => Err(violation),
+        _ => Ok(Prefix::Undecided),
     }
 }
 
@@ -115,44 +99,32 @@ pub fn judge_final(
     found: &MediaType,
     dimensions: Option<Dimensions>,
 ) -> Result<(), Violation> {
-    judge_max_size(rules, length)?;
+    if length > rules.max_size.0 {
+        return Err(wrong_size(length, rules.max_size.0));
+    }
     if length == 0 && rules.kind == Kind::Image {
         return Err(violation::empty());
     }
     judge_type(rules, found)?;
-    judge_min_size(rules, length)?;
+    if length < rules.min_size.0 {
+        return Err(wrong_size(length, rules.min_size.0));
+    }
     dimensions.map_or(Ok(()), |dimensions| judge_dimensions(rules, dimensions))
 }
 
-fn judge_max_size(rules: &Rules, length: u64) -> Result<(), Violation> {
-    judge_size_so_far(rules, length).map_err(|violation| Violation {
-        fact: format!("file is {}", violation.measured),
-        ..violation
-    })
-}
-
-fn judge_min_size(rules: &Rules, length: u64) -> Result<(), Violation> {
-    if length >= rules.min_size.0 {
-        return Ok(());
-    }
-    let (measured, allowed) = sizes(length, rules.min_size.0);
-    Err(Violation {
-        rule: Rule::MinSize,
-        fact: format!("file is {measured}"),
-        measured,
-        allows: format!("takes at least {allowed}"),
-        allowed,
-        hint: "send a larger file".into(),
-    })
-}
-
-/// Two sizes in words. They are exact if rounding would make them look equal.
-fn sizes(measured: u64, allowed: u64) -> (String, String) {
-    let words = (ByteCount(measured).to_string(), ByteCount(allowed).to_string());
-    if words.0 == words.1 && measured != allowed {
-        return (format!("{measured} bytes"), format!("{allowed} bytes"));
-    }
-    words
+/// The violation of a bound on the size, which is a minimum for a shorter file.
+fn wrong_size(length: u64, bound: u64) -> Violation {
+    let (rule, word, hint) = if length > bound {
+        (Rule::MaxSize, "at most", "send a smaller file")
+    } else {
+        (Rule::MinSize, "at least", "send a larger file")
+    };
+    // Sizes are exact if rounding would make them look equal.
+    let exact = ByteCount(length).to_string() == ByteCount(bound).to_string();
+    let words = |bytes| if exact { format!("{bytes} bytes") } else { ByteCount(bytes).to_string() };
+    let (measured, allowed) = (words(length), words(bound));
+    let (fact, allows) = (format!("file is {measured}"), format!("takes {word} {allowed}"));
+    Violation { rule, fact, measured, allows, allowed, hint: hint.into() }
 }
 
 fn takes(rules: &Rules, found: &MediaType) -> bool {
@@ -171,7 +143,7 @@ fn is_storable(rules: &Rules, format: Format) -> bool {
 }
 
 /// Judges a content type: the field must list it, and an image field must be able to decode and store it.
-pub fn judge_type(rules: &Rules, found: &MediaType) -> Result<(), Violation> {
+fn judge_type(rules: &Rules, found: &MediaType) -> Result<(), Violation> {
     if takes(rules, found) {
         return Ok(());
     }
@@ -213,47 +185,42 @@ fn alternatives(names: &[String]) -> String {
 }
 
 /// Judges the dimensions of an image as shown. Every bound is inclusive.
-pub fn judge_dimensions(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
-    judge_minimum(rules, found)?;
-    judge_maximum(rules, found)?;
+fn judge_dimensions(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
+    let least = Bounds {
+        width: (Rule::MinWidth, rules.min_width),
+        height: (Rule::MinHeight, rules.min_height),
+        word: "at least",
+        hint: "send a larger image",
+    };
+    least.judge(found, |side, least| side < least)?;
+    let most = Bounds {
+        width: (Rule::MaxWidth, rules.max_width),
+        height: (Rule::MaxHeight, rules.max_height),
+        word: "at most",
+        hint: "send a smaller image",
+    };
+    most.judge(found, |side, most| side > most)?;
     judge_pixels(rules, found)?;
     judge_ratio(rules, found)
 }
 
-fn judge_minimum(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
-    let narrow = rules.min_width.is_some_and(|least| found.width < least);
-    let low = rules.min_height.is_some_and(|least| found.height < least);
-    let rule = match (narrow, low) {
-        (true, _) => Rule::MinWidth,
-        (_, true) => Rule::MinHeight,
-        _ => return Ok(()),
-    };
-    let bounds = Bounds { word: "at least", width: rules.min_width, height: rules.min_height };
-    Err(bounds.broken(rule, found, "send a larger image"))
-}
-
-fn judge_maximum(rules: &Rules, found: Dimensions) -> Result<(), Violation> {
-    let wide = rules.max_width.is_some_and(|most| found.width > most);
-    let high = rules.max_height.is_some_and(|most| found.height > most);
-    let rule = match (wide, high) {
-        (true, _) => Rule::MaxWidth,
-        (_, true) => Rule::MaxHeight,
-        _ => return Ok(()),
-    };
-    let bounds = Bounds { word: "at most", width: rules.max_width, height: rules.max_height };
-    Err(bounds.broken(rule, found, "send a smaller image"))
-}
-
+/// The bounds of both sides in one direction.
 struct Bounds {
+    width: (Rule, Option<u32>),
+    height: (Rule, Option<u32>),
     word: &'static str,
-    width: Option<u32>,
-    height: Option<u32>,
+    hint: &'static str,
 }
 
 impl Bounds {
-    fn broken(&self, rule: Rule, found: Dimensions, hint: &str) -> Violation {
-        let word = self.word;
-        let (allows, allowed) = match (self.width, self.height) {
+    fn judge(&self, found: Dimensions, breaks: fn(u32, u32) -> bool) -> Result<(), Violation> {
+        let Self { width: (_, width), height: (_, height), word, hint } = *self;
+        let rule = match (width, height) {
+            (Some(bound), _) if breaks(found.width, bound) => self.width.0,
+            (_, Some(bound)) if breaks(found.height, bound) => self.height.0,
+            _ => return Ok(()),
+        };
+        let (allows, allowed) = match (width, height) {
             (Some(width), Some(height)) => {
                 let size = Dimensions::new(width, height).to_string();
                 (format!("takes {word} {size}"), size)
@@ -264,14 +231,8 @@ impl Bounds {
                 (format!("takes images {word} {side} high"), side.to_string())
             }
         };
-        Violation {
-            rule,
-            fact: format!("image is {found}"),
-            measured: found.to_string(),
-            allows,
-            allowed,
-            hint: hint.into(),
-        }
+        let (fact, measured) = (format!("image is {found}"), found.to_string());
+        Err(Violation { rule, fact, measured, allows, allowed, hint: hint.into() })
     }
 }
 

@@ -49,7 +49,6 @@ impl Raster {
         Ok(Self { size, channels, pixels })
     }
 
-    /// A raster whose bytes are all zero.
     pub fn blank(size: Dimensions, channels: Channels) -> Self {
         Self { size, channels, pixels: vec![0; length(size, channels)] }
     }
@@ -95,6 +94,12 @@ impl Raster {
 pub fn length(size: Dimensions, channels: Channels) -> usize {
     let pixels = usize::try_from(size.pixels()).unwrap_or(usize::MAX);
     pixels.saturating_mul(channels.count())
+}
+
+/// The size of a picture of which a decoder has told the sides.
+pub fn dimensions((width, height): (usize, usize)) -> Dimensions {
+    let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
+    Dimensions::new(side(width), side(height))
 }
 
 /// A side, an offset or a length as an index, which has at least 32 bits on every supported machine.

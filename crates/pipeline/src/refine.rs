@@ -2,17 +2,15 @@
 
 use crate::exif::{self, Orientation};
 use crate::format::codec;
-use crate::format::codec::{Codec, Encoder, Source};
-use crate::format::encoding::{Purpose, Target};
+use crate::format::codec::{Codec, Encoder, Source, Target};
 use crate::format::survey::Profile;
 use crate::job::{Fault, Limits};
-use crate::product::Product;
 use crate::step::Transformation;
-use crate::transcode;
+use crate::transcode::{Product, animated, transcoded};
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
-/// The normal form of an image, or the finding that it has that already.
+/// Returns the normal form of an image, or [`Product::Same`] if it already has it.
 pub fn refine(
     format: Format,
     bytes: &[u8],
@@ -23,7 +21,9 @@ pub fn refine(
     let survey = from.survey(bytes, limits)?;
     let source = Source { codec: from, bytes, survey: &survey, limits };
     let to = codec(normal.format.unwrap_or(format));
-    let normal = &Normal { orient: normal.orient || must_orient(to), ..normal.clone() };
+    // Without EXIF in the result, viewers are not told how to turn it.
+    let must_orient = to.encode.is_some() && to.place_exif.is_none();
+    let normal = &Normal { orient: normal.orient || must_orient, ..normal.clone() };
     let transformation = Transformation::normal(survey.size, survey.orientation(), normal)?;
     transformation.check(survey.frames, limits)?;
     let work = Work { source, to, normal, transformation };
@@ -31,29 +31,24 @@ pub fn refine(
         return work.encoded();
     }
     if from.encode.is_none() {
-        // Not even the turned pixels can be written in this format: the file stays as it came.
-        (from.decode.verify)(&source)?;
+        // Not even turned pixels can be written in this format: the file stays as it came.
+        (from.verify)(&source)?;
         return Ok(Product::Same(survey.shown()));
     }
-    if transformation.changes_pixels() {
+    if transformation.turn != Orientation::Upright {
         return work.turned();
     }
-    let profile = (from.decode.verify)(&source)?;
+    let profile = (from.verify)(&source)?;
     match normal.metadata {
         Metadata::Keep => Ok(Product::Same(survey.shown())),
         Metadata::Strip => stripped(&source, profile),
     }
 }
 
-/// Whether a format is written without EXIF, which could tell viewers how to turn its pixels.
-fn must_orient(codec: &Codec) -> bool {
-    codec.encode.is_some() && codec.container.with_exif.is_none()
-}
-
 /// The file without metadata, its pixels bit for bit. An orientation that was not applied stays: without it the picture would
 /// be shown on its side.
 fn stripped(source: &Source<'_>, profile: Profile) -> Result<Product, Fault> {
-    let mut bytes = (source.codec.container.strip)(source.bytes, profile)?;
+    let mut bytes = (source.codec.strip)(source.bytes, profile)?;
     let orientation = source.survey.orientation();
     if orientation != Orientation::Upright {
         bytes = source.codec.with_exif(bytes, &exif::minimal(orientation))?;
@@ -77,9 +72,9 @@ struct Work<'a> {
 impl Work<'_> {
     /// Turns the coded picture where the format has a way to do that, else decodes and encodes it.
     fn turned(&self) -> Result<Product, Fault> {
-        let Some(turn) = self.to.turn else { return self.encoded() };
+        let Some(planar) = &self.to.planar else { return self.encoded() };
         let quality = self.target(self.to.encoder()?).quality;
-        match turn(&self.source, self.transformation.turn(), quality)? {
+        match (planar.turn)(&self.source, self.transformation.turn, quality)? {
             Some(bytes) => self.finished(bytes),
             None => self.encoded(),
         }
@@ -88,22 +83,19 @@ impl Work<'_> {
     fn encoded(&self) -> Result<Product, Fault> {
         let encoder = self.to.encoder()?;
         let mut target = self.target(encoder);
-        if let Some(chroma) = self.source.codec.decode.chroma {
-            target.chroma = chroma(self.source.bytes);
+        let source = &self.source;
+        if let Some(planar) = &source.codec.planar {
+            target.chroma = (planar.chroma)(source.bytes);
         }
-        let (source, transformation) = (&self.source, &self.transformation);
-        if source.survey.frames > 1 {
-            if let Some(bytes) = transcode::animation(source, transformation, encoder, target)? {
-                return self.finished(bytes);
-            }
+        if source.survey.frames > 1 && animated(source, encoder).is_none() {
             // Only the first frame is used, but all of them must be complete.
-            (source.codec.decode.verify)(source)?;
+            (source.codec.verify)(source)?;
         }
-        self.finished(transcode::picture(source, transformation, encoder, target)?)
+        self.finished(transcoded(source, &self.transformation, encoder, target)?)
     }
 
     fn target(&self, encoder: &Encoder) -> Target {
-        encoder.target(self.normal.quality, Purpose::Stored)
+        Target::of(self.normal.quality.unwrap_or(encoder.qualities.stored))
     }
 
     /// Puts back EXIF: all of it where metadata is kept, else an orientation that was not applied.

@@ -9,8 +9,7 @@ use words::digest::Digest;
 /// Bytes that are read at a time.
 const STEP: usize = 256 << 10;
 
-/// The hash of the bytes from a file's start on that came without a gap. Hashing fewer than that, or none, is always right:
-/// [`RunningDigest::finish`] reads the rest.
+/// The hash of the first bytes of a file, however few: [`RunningDigest::finish`] reads the others.
 #[derive(Debug, Clone, Default)]
 pub struct RunningDigest {
     hasher: blake3::Hasher,
@@ -18,12 +17,9 @@ pub struct RunningDigest {
 }
 
 impl RunningDigest {
-    /// Hashes bytes that were written at an offset, if they follow what was hashed. Bytes that were hashed and are written
-    /// over make it begin anew.
+    /// Hashes bytes that were written at an offset, if they follow what was hashed. Begins anew if they replace hashed bytes.
     pub fn wrote(&mut self, offset: u64, bytes: &[u8]) {
-        if offset < self.length {
-            self.forget();
-        }
+        self.changed_from(offset);
         if offset == self.length {
             self.hasher.update(bytes);
             self.length = self.length.saturating_add(bytes.len() as u64);
@@ -41,8 +37,7 @@ impl RunningDigest {
         *self = Self::default();
     }
 
-    /// The digest of the file, of which the bytes behind those that were hashed are read. Errors: `InvalidData` if the file
-    /// does not have exactly this length.
+    /// Reads the bytes that were not hashed and returns the digest. Errors: `InvalidData` if the file has another length.
     pub fn finish(mut self, file: &File, length: u64) -> io::Result<Digest> {
         // One byte is asked for even if all was hashed, to see that the file ends there.
         let rest = usize::try_from(length.saturating_sub(self.length)).unwrap_or(STEP);

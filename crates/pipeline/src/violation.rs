@@ -1,17 +1,22 @@
-//! Faults as violations: the words for what a decoder, or the end of its worker process, says of an image. Such an image is
-//! refused in every field.
+//! The violations of an image that cannot be decoded, or that brought its worker down. Every field refuses such an image.
 
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+
+use rustix::process::Signal;
+
+use crate::error::Error;
 use crate::image_header::Flaw;
 use crate::job::Fault;
-use crate::worker::process::{Death, Failure};
+use crate::worker::process::Failure;
 use crate::worker::process_pool::Settings;
 use crate::worker::serve::FILE_MAX;
 use words::byte_count::ByteCount;
 use words::refusal::{Rule, Violation};
 
-/// The violation that a worker reported. `None` for a fault of input or output, which is not the image's.
-pub fn of_image(fault: &Fault) -> Option<Violation> {
-    Some(match fault {
+/// The error of a fault that a worker reported: a violation, unless the fault is that of the input or output.
+pub fn of_fault(fault: &Fault) -> Error {
+    Error::Refused(match fault {
         Fault::Truncated(words) => truncated(joined("image ends before it is complete", words)),
         Fault::Corrupt(words) => corrupt(joined("image cannot be decoded", words)),
         Fault::Bomb { what, measured, allowed } => bomb(
@@ -21,7 +26,8 @@ pub fn of_image(fault: &Fault) -> Option<Violation> {
             allowed.to_string(),
         ),
         Fault::Unsupported(words) => unsupported(words),
-        Fault::Input(_) | Fault::Output(_) => return None,
+        Fault::Input(number) => return Error::Input(io::Error::from_raw_os_error(*number)),
+        Fault::Output(number) => return Error::Output(io::Error::from_raw_os_error(*number)),
     })
 }
 
@@ -29,11 +35,12 @@ pub fn of_image(fault: &Fault) -> Option<Violation> {
 pub fn of_failure(failure: &Failure, settings: &Settings) -> Violation {
     match failure {
         Failure::TimedOut => too_slow(settings),
-        Failure::Died(status) => match Death::of(*status) {
-            Death::Memory => too_much_memory(settings),
-            Death::Time => too_slow(settings),
-            Death::Output => too_long(),
-            Death::Crash => corrupt("image makes its decoder crash".into()),
+        Failure::Died(status) => match status.signal().and_then(Signal::from_named_raw) {
+            // The kernel killed the worker, or an allocation failed.
+            Some(Signal::KILL | Signal::ABORT) => too_much_memory(settings),
+            Some(Signal::XCPU) => too_slow(settings),
+            Some(Signal::XFSZ) => too_long(),
+            _ => corrupt("image makes its decoder crash".into()),
         },
         Failure::Garbage(_) | Failure::Connection(_) => {
             corrupt("image confuses its decoder".into())
@@ -54,7 +61,6 @@ pub fn in_header(flaw: Flaw) -> Violation {
     }
 }
 
-/// The violation of an empty file in an image field.
 pub fn empty() -> Violation {
     truncated("file is empty".into())
 }
@@ -143,18 +149,21 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_image_becomes_a_violation_and_one_of_the_disk_does_not() {
-        let told = |fault| of_image(&fault).map(|violation| words(&violation));
+        let told = |fault| match of_fault(&fault) {
+            Error::Refused(violation) => words(&violation),
+            other => other.to_string(),
+        };
         assert_eq!(
-            told(Fault::Truncated("premature end".into())).unwrap(),
+            told(Fault::Truncated("premature end".into())),
             "image ends before it is complete (premature end); takes whole images (truncated)"
         );
         let frames = Fault::Bomb { what: "frames".into(), measured: 100_000, allowed: 1000 };
         assert_eq!(
-            told(frames).unwrap(),
+            told(frames),
             "image has 100000 frames; takes images with at most 1000 frames (bomb)"
         );
-        assert_eq!(told(Fault::Output(28)), None);
-        assert_eq!(told(Fault::Input(5)), None);
+        assert!(matches!(of_fault(&Fault::Output(28)), Error::Output(_)));
+        assert!(matches!(of_fault(&Fault::Input(5)), Error::Input(_)));
     }
 
     #[test]

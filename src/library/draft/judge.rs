@@ -6,7 +6,6 @@ use std::os::unix::fs::FileExt;
 
 use crate::library::draft::{Draft, Drafts, Stage, Work};
 use crate::library::error::{Error, Result};
-use pipeline::image_header::End as Bytes;
 use pipeline::policy::{self, PREFIX_MAX, Prefix};
 use words::byte_count::ByteCount;
 use words::refusal::{Rule, Violation};
@@ -66,11 +65,11 @@ impl Draft {
         }
         let rules = &self.target.field.rules;
         let judged = if offset == 0 && data.len() as u64 == length {
-            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)], Bytes::Open)
+            policy::judge_prefix(rules, &data[..data.len().min(PREFIX_MAX)])
         } else {
             let prefix = read_prefix(&work.staged()?.file, length)
                 .map_err(Error::io("read the draft's header"))?;
-            policy::judge_prefix(rules, &prefix, Bytes::Open)
+            policy::judge_prefix(rules, &prefix)
         };
         match judged {
             Prefix::Passed => work.probe_at = None,

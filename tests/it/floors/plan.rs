@@ -26,8 +26,8 @@ pub type Parts = (&'static str, &'static [&'static str]);
 #[rustfmt::skip]
 pub const PARTS: [Parts; 3] = [
     ("pipeline", &[
-        "job", "exif", "raster", "planes", "step", "format", "product", "transcode", "refine", "render",
-        "worker", "identify", "image_header", "violation", "policy", "running_digest", "candidate", "mod",
+        "job", "exif", "raster", "planes", "step", "format", "transcode", "refine", "worker", "identify",
+        "image_header", "violation", "policy", "running_digest", "candidate", "mod",
     ]),
     ("library", &[
         "home", "counts", "lookup", "limit", "scratch", "refuse", "keep", "blob_files", "publish",
@@ -85,7 +85,7 @@ const SHARED: [(&str, &str); 5] = [
 const FAMILIES: [&str; 2] = [
     // What the trait of a noun asks, and each engine's answer.
     "catalog/",
-    // Each format has a header, a container, a decoder and an encoder.
+    // Each format has a container, a decoder and an encoder.
     "pipeline/format/",
 ];
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::*;
+use words::dimensions::Dimensions;
 use words::refusal::Rule;
 
 fn file_of(bytes: &[u8]) -> File {
@@ -24,13 +25,13 @@ fn refusal(bytes: &[u8], rules: &Rules) -> Option<Rule> {
 
 #[test]
 fn a_candidate_has_the_type_of_its_bytes() {
-    assert_eq!(candidate(b"a,b\n1,2\n", None).media_type().as_str(), "text/plain");
-    assert_eq!(candidate(b"a,b\n1,2\n", Some("csv")).media_type().as_str(), "text/csv");
-    assert_eq!(candidate(b"a,b\n1,2\n", Some("jpg")).media_type().as_str(), "text/plain");
-    assert_eq!(candidate(b"<html></html>", Some("gif")).media_type().as_str(), "text/html");
+    assert_eq!(candidate(b"a,b\n1,2\n", None).media_type.as_str(), "text/plain");
+    assert_eq!(candidate(b"a,b\n1,2\n", Some("csv")).media_type.as_str(), "text/csv");
+    assert_eq!(candidate(b"a,b\n1,2\n", Some("jpg")).media_type.as_str(), "text/plain");
+    assert_eq!(candidate(b"<html></html>", Some("gif")).media_type.as_str(), "text/html");
     let gif = candidate(b"GIF89a\x28\0\x1E\0\0\0\0;", Some("txt"));
-    assert_eq!(gif.media_type().as_str(), "image/gif");
-    assert_eq!(gif.dimensions(), Some(Dimensions::new(40, 30)));
+    assert_eq!(gif.media_type.as_str(), "image/gif");
+    assert_eq!(gif.header.dimensions(), Some(Dimensions::new(40, 30)));
 }
 
 #[test]
@@ -38,6 +39,7 @@ fn an_image_field_admits_no_text_no_empty_file_and_no_broken_header() {
     let rules = Rules::image();
     assert_eq!(refusal(b"GIF89a\x28\0\x1E\0\0\0\0;", &rules), None);
     assert_eq!(refusal(b"words", &rules), Some(Rule::ContentTypes));
+    assert_eq!(refusal(b"BM", &rules), Some(Rule::ContentTypes));
     assert_eq!(refusal(b"", &rules), Some(Rule::Truncated));
     assert_eq!(refusal(b"\x89PNG\r\n\x1A\n", &rules), Some(Rule::Truncated));
     assert_eq!(refusal(b"GIF89a\0\0\0\0\0\0\0;", &rules), Some(Rule::Corrupt));

@@ -1,7 +1,5 @@
 //! An entry of the table of formats: what the pipeline can do with files of one format.
 
-use super::animation::{AnimationEncoder, Frame, Repeat};
-use super::encoding::{Chroma, Purpose, Qualities, Target};
 use super::partial::{Found, Partial, Stop};
 use super::survey::{Profile, Survey};
 use crate::exif::Orientation;
@@ -19,64 +17,53 @@ pub struct Codec {
     pub sniff: fn(&[u8]) -> bool,
     /// Reads the size, and the orientation where the header holds one. Notes what it has found also if it then stops.
     pub header: fn(&Partial<'_>, &mut Found) -> Result<(), Stop>,
-    pub container: Container,
-    pub decode: Decoder,
-    /// `None` for a format that is only read.
-    pub encode: Option<Encoder>,
-    /// Turns a picture without decoding it to pixels, at this quality where it must be encoded again.
-    /// Returns `None` where that would misplace pixels or colours.
-    pub turn: Option<Turn>,
-}
-
-pub type Turn = fn(&Source<'_>, Orientation, u8) -> Result<Option<Vec<u8>>, Fault>;
-
-/// The functions for which no pixels are decoded.
-pub struct Container {
-    /// Walks the container from its first byte to its end and checks the limits that only this walk can check.
-    pub survey: fn(&[u8], &Limits) -> Result<Survey, Fault>,
+    /// Walks the container to its end and checks the limits that only this walk can check. Decodes no pixels.
+    pub walk: fn(&[u8], &Limits) -> Result<Survey, Fault>,
     /// Removes metadata, unknown parts and what follows the image; the pixels stay bit for bit. Stripping twice is
     /// stripping once. Only for bytes that were surveyed.
     pub strip: fn(&[u8], Profile) -> Result<Vec<u8>, Fault>,
     /// Puts an EXIF structure into a file that has none. `None` for a format without a place for it.
-    pub with_exif: Option<WithExif>,
-}
-
-pub type WithExif = fn(&[u8], &[u8]) -> Result<Vec<u8>, Fault>;
-
-/// Decoding of untrusted bytes. Limits on size were checked by the survey.
-pub struct Decoder {
+    pub place_exif: Option<PlaceExif>,
     /// Decodes every frame to its last byte and keeps none.
     pub verify: fn(&Source<'_>) -> Result<Profile, Fault>,
-    /// Decodes the picture, of an animation the first frame. Only a JPEG comes at a smaller scale, at least as large as
-    /// asked for; all of its data is read even so. Of an animation nothing behind the first frame is read.
+    /// Decodes the picture: of an animation the first frame, behind which nothing is read. A JPEG may come at a smaller scale,
+    /// but no smaller than asked for; all of its data is read even so.
     pub picture: fn(&Source<'_>, Dimensions) -> Result<Picture, Fault>,
-    /// Decodes the picture to YCbCr planes, at the scale that `picture` would choose. Returns `None` if the file is not
-    /// coded in such planes.
-    pub planes: Option<DecodePlanes>,
-    /// The subsampling of the file. `None` leaves it to the encoder.
-    pub chroma: Option<fn(&[u8]) -> Chroma>,
     /// Decodes an animation frame by frame: at no time is more than one in memory.
     pub frames: Option<DecodeFrames>,
+    pub planar: Option<Planar>,
+    /// `None` for a format that is only read.
+    pub encode: Option<Encoder>,
 }
 
-pub type DecodePlanes = fn(&Source<'_>, Dimensions) -> Result<Option<SubsampledPlanes>, Fault>;
+pub type PlaceExif = fn(&[u8], &[u8]) -> Result<Vec<u8>, Fault>;
 
 pub type DecodeFrames = fn(&Source<'_>, &mut FrameSink<'_>) -> Result<(), Fault>;
 
 /// Takes the frames of an animation in order, each with how often the animation is shown.
 pub type FrameSink<'s> = dyn FnMut(Frame, Repeat) -> Result<(), Fault> + 's;
 
-/// Encoding of sRGB pixels, without metadata. What a format cannot hold is given up: alpha on white in a JPEG,
-/// half-transparent pixels and all but 256 colours in a GIF.
+/// The functions of a format that codes pictures in YCbCr planes.
+pub struct Planar {
+    /// Decodes the planes, at the scale that `picture` would choose. Returns `None` if the file has no such planes.
+    pub decode: fn(&Source<'_>, Dimensions) -> Result<Option<SubsampledPlanes>, Fault>,
+    pub chroma: fn(&[u8]) -> Chroma,
+    /// Turns a picture without decoding it to pixels, at this quality if it must be encoded again. Returns `None` where that
+    /// would misplace pixels or colours.
+    pub turn: Turn,
+}
+
+pub type Turn = fn(&Source<'_>, Orientation, u8) -> Result<Option<Vec<u8>>, Fault>;
+
+/// Encoding of sRGB pixels, without metadata. A JPEG loses its alpha, which is mixed with white; a GIF loses half-transparent
+/// pixels and all but 256 colours.
 pub struct Encoder {
     pub picture: fn(Raster, Target) -> Result<Vec<u8>, Fault>,
     pub planes: PlaneInput,
-    /// The quality where none is asked for. `None` for a lossless format.
-    pub qualities: Option<Qualities>,
+    pub qualities: Qualities,
     pub animation: Option<StartAnimation>,
 }
 
-/// Starts an animation of canvases of one size.
 pub type StartAnimation =
     fn(Dimensions, Repeat, Target) -> Result<Box<dyn AnimationEncoder>, Fault>;
 
@@ -91,7 +78,47 @@ pub enum PlaneInput {
     Direct(fn(&Planes, Target) -> Result<Vec<u8>, Fault>),
 }
 
-/// A file whose container was walked.
+/// The qualities where none is asked for. A JPEG stored at 90 is hard to tell from its source, and half its size.
+pub struct Qualities {
+    /// Of a picture that is kept, and is the source of all variants.
+    pub stored: u8,
+    /// Of a picture that can be made again.
+    pub variant: u8,
+}
+
+impl Qualities {
+    pub const LOSSLESS: Self = Self { stored: Target::BEST, variant: Target::BEST };
+}
+
+/// The settings with which a picture is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// 1 to 100; without effect in a lossless format.
+    pub quality: u8,
+    /// Obeyed by JPEG only.
+    pub chroma: Chroma,
+}
+
+/// How finely colour is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chroma {
+    /// 4:4:4.
+    Full,
+    /// 4:2:2.
+    HalfWidth,
+    /// 4:2:0, and all that is rarer.
+    Quarter,
+}
+
+impl Target {
+    const BEST: u8 = 100;
+
+    pub fn of(quality: u8) -> Self {
+        Self { quality: quality.clamp(1, Self::BEST), chroma: Chroma::Quarter }
+    }
+}
+
+/// A file whose container was walked. Limits on its size were checked.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     pub codec: &'static Codec,
@@ -108,16 +135,39 @@ pub struct Picture {
     pub profile: Option<Vec<u8>>,
 }
 
+/// One frame of an animation, composed: the whole canvas as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub raster: Raster,
+    /// Milliseconds.
+    pub duration: u32,
+}
+
+/// How often an animation is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    Forever,
+    /// In all, at least once.
+    Times(u16),
+}
+
+/// Assembles a file frame by frame.
+pub trait AnimationEncoder {
+    /// Errors: `Unsupported` for a canvas of another size than the animation's.
+    fn add(&mut self, frame: Frame) -> Result<(), Fault>;
+    fn finish(self: Box<Self>) -> Result<Vec<u8>, Fault>;
+}
+
 impl Codec {
     /// The survey of a file. Every limit that can be checked without decoding was checked.
     pub fn survey(&self, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
-        (self.container.survey)(bytes, limits)?.checked(limits)
+        (self.walk)(bytes, limits)?.checked(limits)
     }
 
     /// The file with this EXIF structure; unchanged if the format has no place for it.
     pub fn with_exif(&self, bytes: Vec<u8>, structure: &[u8]) -> Result<Vec<u8>, Fault> {
-        match self.container.with_exif {
-            Some(with_exif) => with_exif(&bytes, structure),
+        match self.place_exif {
+            Some(place) => place(&bytes, structure),
             None => Ok(bytes),
         }
     }
@@ -128,14 +178,5 @@ impl Codec {
         let unwritable =
             || Fault::Unsupported(format!("{name} is not written; name another format"));
         self.encode.as_ref().ok_or_else(unwritable)
-    }
-}
-
-impl Encoder {
-    /// Encodes at this quality, or at the default for this purpose.
-    pub fn target(&self, quality: Option<u8>, purpose: Purpose) -> Target {
-        let default = self.qualities.as_ref().map(|qualities| qualities.of(purpose));
-        let quality = quality.or(default).unwrap_or(Target::BEST).clamp(1, Target::BEST);
-        Target { quality, chroma: Chroma::Quarter }
     }
 }

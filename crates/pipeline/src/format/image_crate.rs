@@ -13,7 +13,7 @@ use words::dimensions::Dimensions;
 /// Four channels of 16 bits. Images of floats must be smaller to fit.
 const BYTES_A_PIXEL: u64 = 8;
 
-/// The survey of a file whose headers the decoder has read. `image` applies no limit of its own to what is decoded from here on.
+/// The survey of a file whose headers the decoder has read. `image` itself limits nothing that is decoded from here on.
 pub fn survey(mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Survey, Fault> {
     let (width, height) = decoder.dimensions();
     let size = Dimensions::new(width, height);

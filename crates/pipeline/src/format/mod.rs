@@ -1,13 +1,10 @@
-//! The image formats: a folder each, with the header, container, decoder and encoder of one format, behind one table.
+//! The image formats: a folder each, with the container, decoder and encoder of one format, behind one table.
 //!
 //! A new format is a folder with a `CODEC`, a variant of [`Format`] and a line in [`codec`].
 
-pub mod animation;
 pub mod avif;
 pub mod bmp;
-mod checked_slice;
 pub mod codec;
-pub mod encoding;
 pub mod gif;
 pub mod heif;
 mod image_crate;
@@ -21,7 +18,6 @@ pub mod webp;
 use codec::Codec;
 use words::media_type::Format;
 
-/// The table.
 pub fn codec(format: Format) -> &'static Codec {
     match format {
         Format::Jpeg => &jpeg::CODEC,

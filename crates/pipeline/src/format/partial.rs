@@ -14,19 +14,9 @@ pub const PARTS_MAX: u32 = 4096;
 const EXIF_MAX: u64 = 64 << 10;
 
 pub struct Partial<'a> {
-    /// The beginning.
     pub head: &'a [u8],
-    pub rest: Rest<'a>,
-}
-
-/// The bytes behind the beginning.
-#[derive(Clone, Copy)]
-pub enum Rest<'a> {
-    Nothing,
-    /// They have not arrived.
-    Later,
-    /// Those in the file.
-    File(&'a File),
+    /// The whole file. `None` while the bytes behind the beginning have not arrived.
+    pub file: Option<&'a File>,
 }
 
 /// The reason for which a walk through a header ended early.
@@ -61,21 +51,19 @@ impl Found {
         Ok(())
     }
 
-    /// Notes the orientation in an EXIF structure; the first one counts.
-    pub fn exif(&mut self, structure: &[u8]) {
-        self.orientation.get_or_insert(exif::orientation(structure));
+    /// Notes the orientation in an EXIF structure, of which only the beginning is read; the first one counts.
+    pub fn exif(&mut self, source: &Partial<'_>, at: u64, length: u64) -> Result<(), Stop> {
+        let length = usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?;
+        let mut structure = vec![0; length];
+        source.fill(at, &mut structure)?;
+        self.orientation.get_or_insert(exif::orientation(&structure));
+        Ok(())
     }
 }
 
 impl Partial<'_> {
     pub fn bytes<const N: usize>(&self, at: u64) -> Result<[u8; N], Stop> {
         let mut buffer = [0; N];
-        self.fill(at, &mut buffer).map(|()| buffer)
-    }
-
-    /// An EXIF structure, or as much of a longer one as is looked at.
-    pub fn exif(&self, at: u64, length: u64) -> Result<Vec<u8>, Stop> {
-        let mut buffer = vec![0; usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?];
         self.fill(at, &mut buffer).map(|()| buffer)
     }
 
@@ -86,16 +74,11 @@ impl Partial<'_> {
             buffer.copy_from_slice(bytes);
             return Ok(());
         }
-        match self.rest {
-            Rest::Nothing => Err(Stop::Truncated),
-            Rest::Later => Err(Stop::NeedMore),
-            Rest::File(file) => {
-                file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
-                    // Offsets above i64::MAX, which a hostile header may name, are EINVAL.
-                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Stop::Truncated,
-                    _ => Stop::Io(error),
-                })
-            }
-        }
+        let file = self.file.ok_or(Stop::NeedMore)?;
+        file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+            // Offsets above i64::MAX, which a hostile header may name, are EINVAL.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Stop::Truncated,
+            _ => Stop::Io(error),
+        })
     }
 }

@@ -1,5 +1,4 @@
-//! The survey: the findings of a walk through a container, without decoding any pixels. A container that walks to its end may
-//! still hold damaged pixels.
+//! The survey: the findings of a walk through a container, which decodes no pixels, and the reads of such a walk.
 
 use crate::exif::{self, Orientation};
 use crate::job::{Fault, Limits, at_most};
@@ -60,7 +59,27 @@ impl Survey {
         at_most("pixels", pixels, limits.max_pixels)?;
         at_most("frames", self.frames.into(), limits.max_frames.into())?;
         let total = pixels.saturating_mul(self.frames.into());
-        at_most("pixels of all frames", total, limits.total_pixels())?;
+        at_most("pixels of all frames", total, limits.max_total_pixels)?;
         Ok(self)
     }
+}
+
+pub fn truncated(what: &str) -> Fault {
+    Fault::Truncated(format!("the file ends in {what}"))
+}
+
+pub fn corrupt(what: &str) -> Fault {
+    Fault::Corrupt(what.into())
+}
+
+/// `length` bytes from `at`; `what` says what the bytes are a part of. Errors: `Truncated` beyond the end of the file.
+pub fn slice<'a>(bytes: &'a [u8], at: usize, length: usize, what: &str) -> Result<&'a [u8], Fault> {
+    let end = at.checked_add(length).ok_or_else(|| truncated(what))?;
+    bytes.get(at..end).ok_or_else(|| truncated(what))
+}
+
+/// Like [`slice`], of a length known when the program is compiled.
+pub fn array<const N: usize>(bytes: &[u8], at: usize, what: &str) -> Result<[u8; N], Fault> {
+    let part = slice(bytes, at, N, what)?;
+    part.try_into().map_err(|_| truncated(what))
 }

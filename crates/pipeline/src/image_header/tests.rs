@@ -7,12 +7,17 @@ use proptest::prelude::*;
 use super::*;
 use samples::{self, Sample};
 
+/// The header of a file that has all of its bytes in memory.
+fn of_whole(bytes: &[u8]) -> Header {
+    of_file(bytes, &tempfile::tempfile().unwrap()).unwrap()
+}
+
 fn whole(Sample { name, bytes }: &Sample) -> Header {
     let head = &bytes[..bytes.len().min(64 << 10)];
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     let by_file = of_file(head, &file).unwrap();
-    assert_eq!(by_file, of_prefix(bytes, End::Whole), "{name}");
+    assert_eq!(by_file, of_whole(bytes), "{name}");
     by_file
 }
 
@@ -38,11 +43,11 @@ const TURNED: &[u8] = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\
 #[test]
 fn a_turned_jpeg_is_measured_as_it_is_shown_wherever_its_exif_lies() {
     let upright = jpeg_with(&[(0xC0, FRAME)]);
-    assert_eq!(of_prefix(&upright, End::Whole), image(Format::Jpeg, 40, 30));
+    assert_eq!(of_whole(&upright), image(Format::Jpeg, 40, 30));
     let before = jpeg_with(&[(0xE1, TURNED), (0xC2, FRAME)]);
-    assert_eq!(of_prefix(&before, End::Whole), image(Format::Jpeg, 30, 40));
+    assert_eq!(of_whole(&before), image(Format::Jpeg, 30, 40));
     let behind = jpeg_with(&[(0xC0, FRAME), (0xE1, TURNED)]);
-    assert_eq!(of_prefix(&behind, End::Whole), image(Format::Jpeg, 30, 40));
+    assert_eq!(of_whole(&behind), image(Format::Jpeg, 30, 40));
 }
 
 #[test]
@@ -50,9 +55,9 @@ fn a_size_whose_orientation_may_still_come_is_marked_open() {
     let bytes = jpeg_with(&[(0xC0, FRAME), (0xE1, TURNED)]);
     let dimensions = Dimensions::new(40, 30);
     let open = Header::Image { format: Format::Jpeg, dimensions, sides: Sides::MaySwap };
-    assert_eq!(of_prefix(&bytes[..20], End::Open), open);
-    assert_eq!(of_prefix(&bytes[..10], End::Open), Header::NeedMore);
-    assert_eq!(of_prefix(&bytes[..10], End::Whole), Header::Broken(Flaw::Truncated));
+    assert_eq!(of_prefix(&bytes[..20]), open);
+    assert_eq!(of_prefix(&bytes[..10]), Header::NeedMore);
+    assert_eq!(of_whole(&bytes[..10]), Header::Broken(Flaw::Truncated));
 }
 
 #[test]
@@ -61,17 +66,17 @@ fn a_tiff_directory_is_read_in_both_orders_and_widths() {
         [&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0], &value.to_le_bytes()].concat()
     };
     let little = [b"II*\0\x08\0\0\0\x02\0".to_vec(), entry(256, 40), entry(257, 30)].concat();
-    assert_eq!(of_prefix(&little, End::Whole), image(Format::Tiff, 40, 30));
+    assert_eq!(of_whole(&little), image(Format::Tiff, 40, 30));
     let big = b"MM\0*\0\0\0\x08\0\x03\
         \x01\0\0\x03\0\0\0\x01\0\x28\0\0\x01\x01\0\x03\0\0\0\x01\0\x1E\0\0\
         \x01\x12\0\x03\0\0\0\x01\0\x06\0\0";
-    assert_eq!(of_prefix(big, End::Whole), image(Format::Tiff, 30, 40));
+    assert_eq!(of_whole(big), image(Format::Tiff, 30, 40));
     let wide_entry = |tag: u16, value: u64| {
         [&tag.to_le_bytes()[..], &[4, 0], &1_u64.to_le_bytes(), &value.to_le_bytes()].concat()
     };
     let head = b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec();
     let wide = [head, wide_entry(256, 40), wide_entry(257, 30)].concat();
-    assert_eq!(of_prefix(&wide, End::Whole), image(Format::Tiff, 40, 30));
+    assert_eq!(of_whole(&wide), image(Format::Tiff, 40, 30));
 }
 
 #[test]
@@ -104,11 +109,11 @@ fn hostile_headers_have_their_known_findings() {
 #[test]
 fn no_prefix_contradicts_the_whole_file() {
     for Sample { name, bytes } in ["photos", "hostile"].into_iter().flat_map(samples::all) {
-        let all = of_prefix(&bytes, End::Whole);
+        let all = of_whole(&bytes);
         // Every length up to where headers end, then every 9973rd: nothing changes behind the header.
         let lengths = (0..bytes.len().min(2048)).chain((2048..bytes.len()).step_by(9973));
         for length in lengths.take_while(|length| *length < 256 << 10) {
-            let found = of_prefix(&bytes[..length], End::Open);
+            let found = of_prefix(&bytes[..length]);
             let final_ = matches!(found, Header::Image { sides: Sides::Final, .. });
             assert!(!final_ || found == all, "{name} at {length}: {found:?}, {all:?}");
         }
@@ -137,7 +142,7 @@ proptest! {
             bytes[at] = value;
         }
         bytes.truncate(length);
-        of_prefix(&bytes, End::Open);
-        of_prefix(&bytes, End::Whole);
+        of_prefix(&bytes);
+        of_whole(&bytes);
     }
 }

@@ -1,9 +1,8 @@
 //! Laws of images of several frames.
 
 use super::{SCENES, animated, animated_gif, decoded, refine, render, size, survey};
-use crate::format::animation::{Frame, Repeat};
 use crate::format::codec;
-use crate::format::codec::Source;
+use crate::format::codec::{Frame, Repeat, Source};
 use crate::job::{Limits, Outcome};
 use words::media_type::Format;
 use words::rule::Normal;
@@ -46,7 +45,7 @@ fn recorded(format: Format, bytes: &[u8]) -> Recording {
         recording.frames.push(frame);
         Ok(())
     };
-    codec.decode.frames.unwrap()(&source, &mut record).unwrap();
+    codec.frames.unwrap()(&source, &mut record).unwrap();
     recording
 }
 

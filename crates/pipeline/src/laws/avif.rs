@@ -1,13 +1,12 @@
 //! Laws of the AVIF container, over pictures that our own encoder wrote.
 
-use super::{decoded, encoded, picture, refine, render, size};
+use super::{decoded, encoded, header, picture, refine, render, size};
 use crate::exif::Orientation;
-use crate::format::avif::header::shown_size;
+use crate::format::avif::container::{shown_size, strip};
 use crate::format::avif::plan::{Plan, plan};
-use crate::format::avif::strip::strip;
 use crate::format::codec;
-use crate::format::encoding::Purpose;
-use crate::image_header::{self, End, Header};
+use crate::format::codec::Target;
+use crate::image_header::Header;
 use crate::job::{Fault, Outcome};
 use crate::raster::{Channels, Raster};
 use crate::step::turn::turned;
@@ -105,7 +104,7 @@ fn coded(bytes: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
 
 fn still(raster: Raster) -> Vec<u8> {
     let encoder = codec(Format::Avif).encoder().unwrap();
-    (encoder.picture)(raster, encoder.target(Some(100), Purpose::Stored)).unwrap()
+    (encoder.picture)(raster, Target::of(100)).unwrap()
 }
 
 /// A picture of 64x48 as an item with further properties.
@@ -235,7 +234,7 @@ fn turns_and_mirrors_of_the_container_are_applied_in_their_order() {
         let shown = turned(upright.clone(), orientation);
         assert_eq!(decoded(Format::Avif, &bytes), shown, "{orientation:?}");
         assert_eq!(shown_size(&bytes).unwrap(), Some(shown.size()));
-        let told = image_header::of_prefix(&bytes, End::Whole);
+        let told = header(&bytes);
         assert!(matches!(told, Header::Image { dimensions, .. } if dimensions == shown.size()));
         // A turn is no metadata: it stays, and is applied once.
         let outcome = refine(Format::Avif, &bytes, &Normal::default()).0;
@@ -305,7 +304,7 @@ fn a_damaged_container_is_answered_whatever_a_byte_is_changed_to() {
             let mut damaged = bytes.clone();
             damaged[at] = value;
             let _ = (plan(&damaged).is_ok(), strip(&damaged).is_ok());
-            let _ = (shown_size(&damaged).is_ok(), image_header::of_prefix(&damaged, End::Whole));
+            let _ = (shown_size(&damaged).is_ok(), header(&damaged));
         }
     }
 }

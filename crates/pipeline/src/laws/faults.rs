@@ -7,10 +7,10 @@ use super::{
     written,
 };
 use crate::exif::Orientation;
-use crate::format::animation::Repeat;
+use crate::format::codec::Repeat;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::Channels;
-use crate::worker::run::run;
+use crate::worker::serve::run;
 use words::media_type::Format;
 use words::rule::{Normal, Resize};
 

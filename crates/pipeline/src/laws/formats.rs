@@ -1,8 +1,8 @@
 //! Every format that is read becomes every format that is written.
 
-use super::{animated, bmp_or_tiff, decoded, encoded, render, size};
-use crate::format::animation::Repeat;
-use crate::image_header::{self, End, Header};
+use super::{animated, bmp_or_tiff, decoded, encoded, header, render, size};
+use crate::format::codec::Repeat;
+use crate::image_header::Header;
 use words::media_type::Format;
 use words::variant::{Spec, Variant};
 
@@ -24,9 +24,7 @@ fn full_is_the_whole_image_in_any_format_its_own_among_them() {
             let name = Variant { spec: Spec::Full, format: to }.to_string();
             let (output, dimensions) = render(from, &bytes, &name);
             assert_eq!(dimensions, size(40, 30), "{from:?} to {name}");
-            let Header::Image { format, dimensions, .. } =
-                image_header::of_prefix(&output, End::Whole)
-            else {
+            let Header::Image { format, dimensions, .. } = header(&output) else {
                 panic!("{from:?} to {name}: no image");
             };
             assert_eq!((format, dimensions), (to, size(40, 30)), "{from:?} to {name}");

@@ -12,14 +12,13 @@ mod quality;
 use std::io::{Cursor, Read, Seek, Write};
 
 use crate::exif::{self, Orientation};
-use crate::format::animation::{Frame, Repeat};
 use crate::format::codec;
-use crate::format::codec::Source;
-use crate::format::encoding::{Chroma, Purpose, Target};
+use crate::format::codec::{Chroma, Frame, Repeat, Source, Target};
 use crate::format::survey::Survey;
+use crate::image_header::{self, Header};
 use crate::job::{Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
-use crate::worker::run::run;
+use crate::worker::serve::run;
 use words::dimensions::Dimensions;
 use words::media_type::Format;
 use words::rule::Normal;
@@ -49,12 +48,12 @@ fn picture(size: Dimensions, channels: Channels) -> Raster {
 /// A picture in a format, at the quality of what is stored.
 fn encode(format: Format, raster: Raster) -> Vec<u8> {
     let encoder = codec(format).encoder().unwrap();
-    (encoder.picture)(raster, encoder.target(None, Purpose::Stored)).unwrap()
+    (encoder.picture)(raster, Target::of(encoder.qualities.stored)).unwrap()
 }
 
 fn encoded(format: Format, size: Dimensions) -> Vec<u8> {
     let encoder = codec(format).encoder().unwrap();
-    let target = Target { chroma: Chroma::Full, ..encoder.target(None, Purpose::Stored) };
+    let target = Target { chroma: Chroma::Full, ..Target::of(encoder.qualities.stored) };
     (encoder.picture)(picture(size, Channels::Rgb), target).unwrap()
 }
 
@@ -94,7 +93,12 @@ fn render(format: Format, bytes: &[u8], variant: &str) -> (Vec<u8>, Dimensions) 
 fn decoded(format: Format, bytes: &[u8]) -> Raster {
     let (codec, survey, limits) = (codec(format), survey(format, bytes), Limits::default());
     let source = Source { codec, bytes, survey: &survey, limits: &limits };
-    (codec.decode.picture)(&source, survey.size).unwrap().raster
+    (codec.picture)(&source, survey.size).unwrap().raster
+}
+
+/// The header of a complete file.
+fn header(bytes: &[u8]) -> Header {
+    image_header::of_file(bytes, &tempfile::tempfile().unwrap()).unwrap()
 }
 
 fn survey(format: Format, bytes: &[u8]) -> Survey {
@@ -117,7 +121,7 @@ const SCENES: [([u8; 3], u32); 3] = [([200, 30, 30], 120), ([30, 200, 30], 250),
 /// Three frames of 40x30, each of one colour with a transparent part that moves.
 fn animated(format: Format, repeat: Repeat) -> Vec<u8> {
     let encoder = codec(format).encoder().unwrap();
-    let target = encoder.target(Some(100), Purpose::Stored);
+    let target = Target::of(100);
     let mut animation = encoder.animation.unwrap()(size(40, 30), repeat, target).unwrap();
     for (at, ([r, g, b], duration)) in SCENES.into_iter().enumerate() {
         let mut raster = Raster::blank(size(40, 30), Channels::Rgba);

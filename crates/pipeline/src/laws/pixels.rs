@@ -7,10 +7,10 @@ use super::{
     STILL, bmp_or_tiff, decoded, encode, encoded, oriented, picture, refine, render, size, written,
 };
 use crate::exif::Orientation;
-use crate::format::jpeg::decode_count::JPEG_DECODES;
+use crate::format::jpeg::decoder::JPEG_DECODES;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
-use crate::worker::run::run;
+use crate::worker::serve::run;
 use words::media_type::Format;
 use words::rule::{Crop, Edge, Normal, Resize};
 

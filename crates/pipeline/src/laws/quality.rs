@@ -8,7 +8,7 @@ use turbojpeg::{Image, PixelFormat, Subsamp};
 use super::{decoded, oriented, picture, render, size};
 use crate::exif::Orientation;
 use crate::format::codec;
-use crate::format::encoding::{Chroma, Purpose, Target};
+use crate::format::codec::{Chroma, Target};
 use crate::raster::{Channels, Raster, index};
 use words::dimensions::Dimensions;
 use words::media_type::Format;
@@ -131,7 +131,7 @@ fn a_variant_is_no_farther_from_a_full_decode_than_one_by_libvips() {
 #[test]
 fn a_jpeg_variant_shows_what_a_png_variant_shows() {
     let encoder = codec(Format::Jpeg).encoder().unwrap();
-    let target = |chroma| Target { chroma, ..encoder.target(Some(95), Purpose::Stored) };
+    let target = |chroma| Target { chroma, ..Target::of(95) };
     let turns = (1..=8).filter_map(Orientation::from_tag);
     let chromas = [Chroma::Full, Chroma::HalfWidth, Chroma::Quarter];
     for (turn, chroma) in turns.flat_map(|turn| chromas.map(|chroma| (turn, chroma))) {

@@ -134,12 +134,12 @@ fn an_empty_file_is_no_image() {
 #[test]
 fn an_image_is_judged_by_its_first_bytes() {
     let small = Rules { min_width: Some(64), ..images() };
-    let verdict = judge_prefix(&small, PNG_40, End::Open);
+    let verdict = judge_prefix(&small, PNG_40);
     assert!(matches!(verdict, Prefix::Refused(Violation { rule: Rule::MinWidth, .. })));
-    assert_eq!(judge_prefix(&images(), PNG_40, End::Open), Prefix::Passed);
-    assert_eq!(judge_prefix(&images(), &PNG_40[..12], End::Open), Prefix::Undecided);
+    assert_eq!(judge_prefix(&images(), PNG_40), Prefix::Passed);
+    assert_eq!(judge_prefix(&images(), &PNG_40[..12]), Prefix::Undecided);
     let jpegs = listing(images(), &["image/jpeg"]);
-    let verdict = judge_prefix(&jpegs, &PNG_40[..12], End::Open);
+    let verdict = judge_prefix(&jpegs, &PNG_40[..12]);
     assert!(matches!(verdict, Prefix::Refused(Violation { rule: Rule::ContentTypes, .. })));
 }
 
@@ -148,29 +148,26 @@ fn an_unknown_orientation_refuses_only_what_is_wrong_either_way() {
     // A JPEG frame of 40x30 whose scan, and so perhaps an EXIF segment, is still to come.
     let frame = b"\xFF\xD8\xFF\xC0\0\x0B\x08\0\x1E\0\x28\x01\x01\x11\0";
     let wide = Rules { max_width: Some(35), ..images() };
-    assert_eq!(judge_prefix(&wide, frame, End::Open), Prefix::Undecided);
-    assert_eq!(judge_prefix(&images(), frame, End::Open), Prefix::Passed);
+    assert_eq!(judge_prefix(&wide, frame), Prefix::Undecided);
+    assert_eq!(judge_prefix(&images(), frame), Prefix::Passed);
     let large = Rules { min_width: Some(64), ..images() };
-    assert!(matches!(judge_prefix(&large, frame, End::Open), Prefix::Refused(_)));
+    assert!(matches!(judge_prefix(&large, frame), Prefix::Refused(_)));
 }
 
 #[test]
 fn text_is_refused_by_an_image_field_as_soon_as_it_begins_like_no_image() {
     let text = b"plain words and no picture";
-    let refused =
-        |prefix: &[u8], end| matches!(judge_prefix(&images(), prefix, end), Prefix::Refused(_));
-    assert!(refused(text, End::Open));
-    assert!(refused(&text[..5], End::Open));
-    assert!(!refused(b"BM", End::Open), "a bitmap, perhaps");
-    assert!(refused(b"BM", End::Whole));
+    let refused = |prefix: &[u8]| matches!(judge_prefix(&images(), prefix), Prefix::Refused(_));
+    assert!(refused(text));
+    assert!(refused(&text[..5]));
+    assert!(!refused(b"BM"), "a bitmap, perhaps");
 }
 
 #[test]
 fn a_file_field_waits_for_what_may_still_become_an_accepted_type() {
     let text = b"plain words ".repeat(50);
-    let verdict = |patterns: &[&str], prefix: &[u8]| {
-        judge_prefix(&listing(Rules::file(), patterns), prefix, End::Open)
-    };
+    let verdict =
+        |patterns: &[&str], prefix: &[u8]| judge_prefix(&listing(Rules::file(), patterns), prefix);
     assert_eq!(verdict(&[], b""), Prefix::Passed);
     assert_eq!(verdict(&["text/csv"], &text), Prefix::Undecided);
     assert!(matches!(verdict(&["application/pdf"], &text), Prefix::Refused(_)));
@@ -188,5 +185,5 @@ fn a_file_field_waits_for_what_may_still_become_an_accepted_type() {
 fn what_the_longest_prefix_leaves_open_is_left_to_the_close() {
     let text = vec![b'x'; PREFIX_MAX];
     let rules = listing(Rules::file(), &["text/csv"]);
-    assert_eq!(judge_prefix(&rules, &text, End::Open), Prefix::Passed);
+    assert_eq!(judge_prefix(&rules, &text), Prefix::Passed);
 }

@@ -2,34 +2,29 @@
 
 use std::sync::Arc;
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 
 use crate::job::Fault;
 use crate::raster::{Channels, Raster};
 
 /// The picture in sRGB. Gray stays gray; CMYK becomes RGB, with or without a profile.
 pub fn to_srgb(raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> {
+    let space = match raster.channels() {
+        Channels::Gray | Channels::GrayAlpha => DataColorSpace::Gray,
+        Channels::Rgb | Channels::Rgba => DataColorSpace::Rgb,
+        Channels::Cmyk => DataColorSpace::Cmyk,
+    };
     let profile = profile.and_then(|bytes| ColorProfile::new_from_slice(bytes).ok());
-    match (raster.channels(), profile) {
-        (Channels::Cmyk, Some(profile)) if profile.color_space == DataColorSpace::Cmyk => {
-            cmyk_by_profile(&raster, &profile)
-        }
-        (Channels::Cmyk, _) => Ok(cmyk(&raster)),
-        (Channels::Rgb | Channels::Rgba, Some(profile))
-            if profile.color_space == DataColorSpace::Rgb =>
-        {
-            Ok(colours(raster, &profile))
-        }
-        (Channels::Gray | Channels::GrayAlpha, Some(profile))
-            if profile.color_space == DataColorSpace::Gray =>
-        {
-            Ok(grays(raster, &profile))
-        }
-        _ => Ok(raster),
+    match (space, profile.filter(|profile| profile.color_space == space)) {
+        (DataColorSpace::Cmyk, Some(profile)) => cmyk_by_profile(&raster, &profile),
+        (DataColorSpace::Cmyk, None) => Ok(cmyk(&raster)),
+        (DataColorSpace::Gray, Some(profile)) => Ok(grays(raster, &profile)),
+        (_, Some(profile)) => Ok(colours(raster, &profile)),
+        (_, None) => Ok(raster),
     }
 }
 
-type Transform = Arc<dyn TransformExecutor<u8> + Send + Sync>;
+type Transform = Arc<Transform8BitExecutor>;
 
 fn transform(profile: &ColorProfile, from: Layout, to: Layout) -> Option<Transform> {
     let srgb = ColorProfile::new_srgb();

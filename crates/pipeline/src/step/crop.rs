@@ -1,7 +1,22 @@
-//! Cropping a raster, in place.
+//! A rectangle inside an image, and cropping to it.
 
-use super::rect::Rect;
 use crate::raster::{Raster, index};
+use words::dimensions::Dimensions;
+
+/// In pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rect {
+    pub left: u32,
+    pub top: u32,
+    pub size: Dimensions,
+}
+
+impl Rect {
+    /// All of an image of this size.
+    pub fn all(size: Dimensions) -> Self {
+        Self { left: 0, top: 0, size }
+    }
+}
 
 /// The pixels in a rectangle, which must lie inside the raster.
 pub fn cropped(mut raster: Raster, part: Rect) -> Raster {

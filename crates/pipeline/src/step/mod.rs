@@ -3,17 +3,15 @@
 pub mod colour;
 mod crop;
 pub mod flatten;
-mod rect;
 mod resize;
 pub mod turn;
 
-use self::crop::cropped;
-use self::rect::Rect;
+use self::crop::{Rect, cropped};
 use self::resize::Resize;
 use crate::exif::Orientation;
 use crate::job::{Fault, Limits, at_most};
 use crate::planes::{Planes, SubsampledPlanes};
-use crate::raster::Raster;
+use crate::raster::{Channels, Raster};
 use words::dimensions::{Dimensions, scale};
 use words::rule::{self, Crop, Normal};
 use words::variant::Spec;
@@ -22,7 +20,7 @@ use words::variant::Spec;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transformation {
     /// The turn of the stored pixels.
-    turn: Orientation,
+    pub turn: Orientation,
     /// The part of the turned original that is used.
     part: Rect,
     /// The size to which the part is scaled.
@@ -44,10 +42,7 @@ impl Transformation {
         let original = turn.applied_to(stored);
         let fitted = normal.fit.map_or(original, |bounds| original.fit_inside(bounds));
         let size = normal.resize.map_or(fitted, |resize| resized(fitted, resize));
-        let crop = match normal.crop {
-            Some(crop) => rect(size, crop)?,
-            None => Rect::all(size),
-        };
+        let crop = normal.crop.map_or(Ok(Rect::all(size)), |crop| rect(size, crop))?;
         Ok(Self { turn, part: Rect::all(original), size, crop, original })
     }
 
@@ -66,16 +61,12 @@ impl Transformation {
         self.crop.size
     }
 
-    /// Passes a transformation that makes no more pixels than may be read: a resize may enlarge.
+    /// Checks the pixels after the resize, which may enlarge, against the limits.
     pub fn check(&self, frames: u32, limits: &Limits) -> Result<(), Fault> {
         let pixels = self.size.pixels();
         at_most("pixels after the resize", pixels, limits.max_pixels)?;
         let total = pixels.saturating_mul(frames.into());
-        at_most("pixels of all frames after the resize", total, limits.total_pixels())
-    }
-
-    pub fn turn(&self) -> Orientation {
-        self.turn
+        at_most("pixels of all frames after the resize", total, limits.max_total_pixels)
     }
 
     /// Whether nothing is cropped or scaled.
@@ -83,10 +74,6 @@ impl Transformation {
         self.part == Rect::all(self.original)
             && self.size == self.original
             && self.crop == Rect::all(self.size)
-    }
-
-    pub fn changes_pixels(&self) -> bool {
-        self.turn != Orientation::Upright || !self.only_turns()
     }
 
     /// The smallest scale, as a size of the whole stored image, at which decoding costs the result no detail.
@@ -102,8 +89,8 @@ impl Transformation {
         self.turn.applied_to(needed)
     }
 
-    /// Transforms the whole stored image, which may have been decoded at a smaller scale, and converts it to sRGB. Scaling
-    /// comes first, so that the other steps work on few pixels.
+    /// Transforms the stored image, perhaps decoded at a smaller scale, to sRGB. Scales first: the other steps then work on few
+    /// pixels.
     pub fn apply(&self, raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> {
         let raster = self.resize().raster(raster)?;
         let raster = colour::to_srgb(raster, profile)?;
@@ -117,15 +104,15 @@ impl Transformation {
 
     /// Transforms the planes of the whole stored image, without a conversion of colours.
     pub fn apply_to_planes(&self, planes: &SubsampledPlanes) -> Result<Planes, Fault> {
-        let (resize, reduction) = (self.resize(), planes.reduction());
+        let (resize, reduction) = (self.resize(), planes.reduction);
         let [luma, blue, red] = planes.each().map(|(size, samples)| {
-            let plane = resize.plane(size, samples, reduction)?;
+            let plane = resize.samples(size, Channels::Gray, samples, reduction)?;
             Ok(self.turned_and_cropped(plane))
         });
         Planes::new([luma?, blue?, red?])
     }
 
-    /// The resize, in terms of the stored image, which is turned afterwards.
+    /// The resize of the stored image, which is turned afterwards.
     fn resize(&self) -> Resize {
         let part = turn::stored_part(self.part, self.turn, self.original);
         let whole = self.turn.applied_to(self.original);
@@ -185,10 +172,10 @@ mod tests {
         let normal = Normal { fit: Some(size(400, 400)), ..Normal::default() };
         let transformation =
             Transformation::normal(size(400, 200), Orientation::Upright, &normal).unwrap();
-        assert!(!transformation.changes_pixels());
+        assert!(transformation.turn == Orientation::Upright && transformation.only_turns());
         let transformation =
             Transformation::normal(size(200, 400), Orientation::Rotated90, &normal).unwrap();
-        assert!(transformation.changes_pixels() && transformation.only_turns());
+        assert!(transformation.turn == Orientation::Rotated90 && transformation.only_turns());
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Scaling by a Lanczos filter, with a crop before it done in the same step. Alpha is premultiplied meanwhile, so that the
-//! colours of transparent pixels do not show.
+//! Scaling by a Lanczos filter, and cropping before it in the same step. Alpha is premultiplied meanwhile: the colours of
+//! transparent pixels must not show.
 
 use std::f64::consts::PI;
+use std::fmt::Display;
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::rect::Rect;
+use super::crop::Rect;
 use crate::job::Fault;
 use crate::planes::Reduction;
 use crate::raster::{Channels, Raster};
@@ -27,42 +28,40 @@ impl Resize {
         if self.part == Rect::all(self.whole) && raster.size() == self.size {
             return Ok(raster);
         }
-        resampled(raster.size(), raster.channels(), raster.pixels(), self, Reduction::Average)
+        self.samples(raster.size(), raster.channels(), raster.pixels(), Reduction::Average)
     }
 
-    /// One plane of a picture.
-    pub fn plane(
+    /// The pixels of a raster of the size `actual`, or the samples of one plane.
+    pub fn samples(
         self,
         actual: Dimensions,
-        samples: &[u8],
+        channels: Channels,
+        pixels: &[u8],
         reduction: Reduction,
     ) -> Result<Raster, Fault> {
-        resampled(actual, Channels::Gray, samples, self, reduction)
+        let Self { whole, part, size } = self;
+        let across = scale(actual.width, whole.width);
+        let down = scale(actual.height, whole.height);
+        let (left, width) = span(part.left, part.size.width, across, actual.width);
+        let (top, height) = span(part.top, part.size.height, down, actual.height);
+        let filter = filter(reduction, across, width / f64::from(size.width));
+        let options = ResizeOptions::new()
+            .use_alpha(channels.has_alpha())
+            .crop(left, top, width, height)
+            .resize_alg(ResizeAlg::Convolution(filter));
+        let kind = match channels {
+            Channels::Gray => PixelType::U8,
+            Channels::GrayAlpha => PixelType::U8x2,
+            Channels::Rgb => PixelType::U8x3,
+            Channels::Rgba | Channels::Cmyk => PixelType::U8x4,
+        };
+        let failed = |error: &dyn Display| Fault::Unsupported(format!("resize: {error}"));
+        let source = ImageRef::new(actual.width, actual.height, pixels, kind);
+        let source = source.map_err(|error| failed(&error))?;
+        let mut target = Image::new(size.width, size.height, kind);
+        Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
+        Raster::new(size, channels, target.into_vec())
     }
-}
-
-fn resampled(
-    actual: Dimensions,
-    channels: Channels,
-    pixels: &[u8],
-    Resize { whole, part, size }: Resize,
-    reduction: Reduction,
-) -> Result<Raster, Fault> {
-    let across = scale(actual.width, whole.width);
-    let down = scale(actual.height, whole.height);
-    let (left, width) = span(part.left, part.size.width, across, actual.width);
-    let (top, height) = span(part.top, part.size.height, down, actual.height);
-    let options = ResizeOptions::new().use_alpha(channels.has_alpha());
-    let options = options.crop(left, top, width, height);
-    let filter = filter(reduction, across, width / f64::from(size.width));
-    let options = options.resize_alg(ResizeAlg::Convolution(filter));
-    let kind = pixel_type(channels);
-    let failed = |error: &dyn std::fmt::Display| Fault::Unsupported(format!("resize: {error}"));
-    let source =
-        ImageRef::new(actual.width, actual.height, pixels, kind).map_err(|error| failed(&error))?;
-    let mut target = Image::new(size.width, size.height, kind);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(&error))?;
-    Raster::new(size, channels, target.into_vec())
 }
 
 /// The scale at which a side was decoded. A side that is no multiple of the divisor was rounded up: its last pixel stands
@@ -73,8 +72,8 @@ fn scale(actual: u32, whole: u32) -> f64 {
     by.map_or_else(|| f64::from(actual) / f64::from(whole), |by| 1.0 / f64::from(by))
 }
 
-/// The filter for pixels that were decoded at this scale, `step` of which become one. Pixels that are means are a little
-/// blurred: a sharper filter makes up for that.
+/// The filter for pixels that were decoded at this scale, `step` of which become one. It is sharper for pixels that are means,
+/// which are a little blurred.
 fn filter(reduction: Reduction, scale: f64, step: f64) -> FilterType {
     let filters = match reduction {
         Reduction::Average if scale < 0.3 => QUARTERS,
@@ -86,8 +85,7 @@ fn filter(reduction: Reduction, scale: f64, step: f64) -> FilterType {
     filter.map_or(FilterType::Lanczos3, FilterType::Custom)
 }
 
-/// Filters for pictures that were decoded at a quarter or an eighth of their sides, each with the least step that it is for:
-/// the more pixels become one, the less their blur shows.
+/// Filters for a quarter and an eighth, each from this step on: the more pixels become one, the less their blur shows.
 const QUARTERS: &[(f64, Kernel)] = &[
     (6.0, sharper::<0>),
     (4.0, sharper::<20>),
@@ -97,7 +95,7 @@ const QUARTERS: &[(f64, Kernel)] = &[
     (0.0, sharper::<47>),
 ];
 
-/// Filters for pictures that were decoded at half their sides: means of fewer pixels are blurred less.
+/// Filters for half the sides: means of fewer pixels are blurred less.
 const HALVES: &[(f64, Kernel)] = &[
     (4.0, sharper::<0>),
     (2.7, sharper::<28>),
@@ -147,15 +145,6 @@ fn span(start: u32, length: u32, scale: f64, side: u32) -> (f64, f64) {
 
 /// A part of a pixel: far more than the sum of two sides can be off, and far less than is visible.
 const ROUNDING: f64 = 1e-6;
-
-fn pixel_type(channels: Channels) -> PixelType {
-    match channels {
-        Channels::Gray => PixelType::U8,
-        Channels::GrayAlpha => PixelType::U8x2,
-        Channels::Rgb => PixelType::U8x3,
-        Channels::Rgba | Channels::Cmyk => PixelType::U8x4,
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Turning and mirroring, by the eight EXIF orientations.
 
-use super::rect::Rect;
+use super::crop::Rect;
 use crate::exif::Orientation;
 use crate::raster::{Raster, index};
 use words::dimensions::Dimensions;
@@ -10,24 +10,20 @@ pub fn turned(mut raster: Raster, orientation: Orientation) -> Raster {
     let count = raster.channels().count();
     let pitch = raster.pitch();
     match orientation {
-        Orientation::Upright => raster,
-        Orientation::FlippedVertically => {
-            flip_rows(raster.pixels_mut(), pitch);
-            raster
-        }
+        Orientation::Upright => {}
+        Orientation::FlippedVertically => flip_rows(raster.pixels_mut(), pitch),
         Orientation::FlippedHorizontally => {
             raster.pixels_mut().chunks_exact_mut(pitch).for_each(|row| mirror(row, count));
-            raster
         }
-        Orientation::Rotated180 => {
-            mirror(raster.pixels_mut(), count);
-            raster
+        Orientation::Rotated180 => mirror(raster.pixels_mut(), count),
+        Orientation::Transposed => {
+            return transposed(&raster, Flip { rows: false, columns: false });
         }
-        Orientation::Transposed => transposed(&raster, Flip { rows: false, columns: false }),
-        Orientation::Rotated90 => transposed(&raster, Flip { rows: false, columns: true }),
-        Orientation::Rotated270 => transposed(&raster, Flip { rows: true, columns: false }),
-        Orientation::Transversed => transposed(&raster, Flip { rows: true, columns: true }),
+        Orientation::Rotated90 => return transposed(&raster, Flip { rows: false, columns: true }),
+        Orientation::Rotated270 => return transposed(&raster, Flip { rows: true, columns: false }),
+        Orientation::Transversed => return transposed(&raster, Flip { rows: true, columns: true }),
     }
+    raster
 }
 
 /// Reverses the order of the pixels of a row, or of a whole raster.
@@ -46,14 +42,13 @@ fn flip_rows(pixels: &mut [u8], pitch: usize) {
 /// The side of the tiles in which pixels are transposed: rows of both images then stay in the processor's cache.
 const TILE: usize = 32;
 
-/// The mirrors after rows have become columns.
+/// The mirrorings after rows have become columns.
 #[derive(Clone, Copy)]
 struct Flip {
     rows: bool,
     columns: bool,
 }
 
-/// Rows become columns.
 fn transposed(raster: &Raster, flip: Flip) -> Raster {
     let mut out = Raster::blank(raster.size().swapped(), raster.channels());
     match raster.channels().count() {
@@ -116,8 +111,8 @@ fn square_transposed(mut rows: [u64; SQUARE]) -> [u64; SQUARE] {
     rows
 }
 
-/// Transposes pixels of a size that the compiler knows, so that an instruction copies one, not a call. Pixels both to the
-/// left of and above `done` are left out.
+/// Transposes pixels of a size that the compiler knows, so that an instruction copies one, not a call. Leaves out pixels both
+/// to the left of and above `done`.
 fn transpose<const BYTES: usize>(
     raster: &Raster,
     out: &mut Raster,
@@ -127,13 +122,12 @@ fn transpose<const BYTES: usize>(
     let (width, height) = (index(raster.size().width), index(raster.size().height));
     let (from, _) = raster.pixels().as_chunks::<BYTES>();
     let (to, _) = out.pixels_mut().as_chunks_mut::<BYTES>();
-    let flipped = |at: usize, side: usize, flip: bool| if flip { side - 1 - at } else { at };
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {
             let rows = TILE.min(height - top);
             let first = if top + rows <= done.1 { left.max(done.0) } else { left };
             for x in first..width.min(left + TILE) {
-                let row = flipped(x, width, flip.rows) * height;
+                let row = height * if flip.rows { width - 1 - x } else { x };
                 let column = if flip.columns { height - top - rows } else { top };
                 let target = &mut to[row + column..][..rows];
                 let source = from[top * width + x..].iter().step_by(width);

@@ -21,5 +21,4 @@
 pub mod process;
 pub mod process_pool;
 pub mod protocol;
-pub mod run;
 pub mod serve;

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::de::DeserializeOwned;
 
 use crate::job::{Job, Outcome};
@@ -18,16 +18,16 @@ use crate::worker::protocol::{self, Ready, Request};
 /// How long a new worker may take to be ready.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Settings of the C library's allocator (`glibc.malloc` in the GNU C Library's manual; other libraries ignore them). Large
-/// pages for large buffers: a picture of 24 megapixels is 18,000 small pages, each of which costs a fault. A fixed threshold:
-/// buffers above it are returned to the kernel when they are freed, whatever was freed before.
+/// Settings of glibc's allocator. Large pages for large buffers: a picture of 24 megapixels is 18,000 small pages, each of
+/// which costs a fault. A fixed threshold: larger buffers are returned to the kernel when they are freed.
 const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608";
 
 /// A running worker. Dropping it kills the process and waits for its end.
 pub struct Worker {
     child: Child,
     socket: OwnedFd,
-    jobs: u32,
+    /// How many jobs it was given.
+    pub(super) jobs: u32,
 }
 
 /// The failure of a worker, which cannot be used any more.
@@ -45,20 +45,20 @@ pub enum Failure {
 }
 
 impl Worker {
-    /// Starts `program worker <memory>`, for which [`Worker::wait_until_ready`] then waits. The worker dies with the calling
-    /// thread, which must live as long as the worker may.
+    /// Starts `program worker <memory>`. The worker dies with the calling thread, which must live as long as the worker may.
     pub fn spawn(program: &Path, memory: u64) -> io::Result<Self> {
         let (socket, theirs) = protocol::connection()?;
         let mut command = Command::new(program);
-        command.arg("worker").arg(memory.to_string());
         command
+            .arg("worker")
+            .arg(memory.to_string())
             .env_clear()
             .env("GLIBC_TUNABLES", TUNABLES)
             .current_dir("/")
             .stdin(theirs)
-            .stdout(Stdio::null());
-        // Ctrl-C is sent to the whole process group of a terminal, but the worker's image must still be judged.
-        command.process_group(0);
+            .stdout(Stdio::null())
+            // Ctrl-C is sent to the whole process group of a terminal, but the worker's image must still be judged.
+            .process_group(0);
         let child = command.spawn()?;
         // The command holds the worker's end of the socket: while it lives, the worker's death does not close the connection.
         drop(command);
@@ -93,23 +93,17 @@ impl Worker {
 
     /// Whether the worker can be given a job: it is alive and has not sent anything unasked.
     pub fn is_idle(&self) -> bool {
-        matches!(wait(&self.socket, Duration::ZERO), Ok(Readiness::TimedOut))
+        matches!(is_readable(&self.socket, Duration::ZERO), Ok(false))
     }
 
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// How many jobs the worker was given.
-    pub fn jobs(&self) -> u32 {
-        self.jobs
-    }
-
     fn answer<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<T, Failure> {
-        match wait(&self.socket, timeout) {
-            Ok(Readiness::Readable) => {}
-            Ok(Readiness::TimedOut) => return Err(Failure::TimedOut),
-            Err(error) => return Err(self.failure(error.into())),
+        let readable = is_readable(&self.socket, timeout);
+        if !readable.map_err(|error| self.failure(error.into()))? {
+            return Err(Failure::TimedOut);
         }
         let (message, descriptors) =
             protocol::receive(&self.socket).map_err(|error| self.failure(error))?;
@@ -123,13 +117,12 @@ impl Worker {
             matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
         };
         let error = match error {
-            protocol::Error::Closed => protocol::Error::Closed,
-            protocol::Error::Io(error) if gone(&error) => protocol::Error::Closed,
-            protocol::Error::Io(error) => return Failure::Connection(error),
+            protocol::Error::Io(error) if !gone(&error) => return Failure::Connection(error),
+            protocol::Error::Io(_) | protocol::Error::Closed => protocol::Error::Closed,
             nonsense => return Failure::Garbage(nonsense),
         };
-        // The kernel closes the socket before a dying process is a zombie, so its status may come a little later. A worker
-        // that closes its socket and lives on has none, and is killed when it is dropped.
+        // The kernel closes the socket of a dying process a little before its status is there. A worker that closes its socket
+        // and lives on has none, and is killed when it is dropped.
         match self.ended(Duration::from_secs(1)) {
             Some(status) => Failure::Died(status),
             None => Failure::Garbage(error),
@@ -139,7 +132,7 @@ impl Worker {
     /// Waits for the end of the process, at most so long. `None` if it does not end.
     pub(super) fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let pidfd = pidfd_open(self.pid(), PidfdFlags::empty()).ok()?;
-        wait(&pidfd, patience).ok()?;
+        is_readable(&pidfd, patience).ok()?;
         self.child.try_wait().ok()?
     }
 }
@@ -152,48 +145,17 @@ impl Drop for Worker {
     }
 }
 
-enum Readiness {
-    TimedOut,
-    Readable,
-}
-
-/// Waits until a descriptor is readable, or was closed at the other end.
-fn wait(descriptor: impl AsFd, timeout: Duration) -> io::Result<Readiness> {
+/// Waits until a descriptor is readable, or was closed at the other end. Returns false if it is not in this time.
+fn is_readable(descriptor: impl AsFd, timeout: Duration) -> io::Result<bool> {
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
         let mut asked = [PollFd::new(&descriptor, PollFlags::IN)];
         match poll(&mut asked, Some(&left)) {
-            Ok(0) => return Ok(Readiness::TimedOut),
-            Ok(_) => return Ok(Readiness::Readable),
+            Ok(ready) => return Ok(ready > 0),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// The cause of a worker's end, by its exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Death {
-    /// Out of memory: the kernel killed the worker, or an allocation failed.
-    Memory,
-    /// More CPU time than allowed.
-    Time,
-    /// More bytes written than allowed.
-    Output,
-    /// The decoder crashed.
-    Crash,
-}
-
-impl Death {
-    pub fn of(status: ExitStatus) -> Self {
-        let is = |signal: Signal| status.signal() == Some(signal.as_raw());
-        match () {
-            () if is(Signal::KILL) || is(Signal::ABORT) => Self::Memory,
-            () if is(Signal::XCPU) => Self::Time,
-            () if is(Signal::XFSZ) => Self::Output,
-            () => Self::Crash,
         }
     }
 }

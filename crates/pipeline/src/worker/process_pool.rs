@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use crate::job::{Job, Outcome};
 use crate::worker::process::{Failure, Worker};
@@ -34,6 +34,7 @@ pub struct Settings {
 pub struct PoolStatus {
     /// Workers that live, idle or busy.
     pub live: usize,
+    /// Callers that have a worker or are starting one.
     pub busy: usize,
     /// Callers that wait for a worker.
     pub waiting: usize,
@@ -44,28 +45,25 @@ pub struct PoolStatus {
 
 /// Worker processes, shared by threads. Dropping the pool ends them all.
 pub struct Pool {
-    settings: Settings,
+    pub settings: Settings,
     /// Guards the idle workers and all counts. Never held while a worker is started, used, killed or waited for.
     state: Mutex<State>,
     /// Notified whenever a permit is returned.
     returned: Condvar,
-    spawner: Spawner,
+    spawner: Sender<Order>,
 }
 
 #[derive(Default)]
 struct State {
     idle: Vec<Worker>,
-    /// Permits in use: callers that have a worker or are starting one.
-    permits: usize,
-    waiting: usize,
-    spawned: u64,
-    killed: u64,
+    /// Without those that live.
+    counts: PoolStatus,
 }
 
 impl Pool {
     /// Starts no worker yet.
     pub fn start(settings: Settings) -> io::Result<Self> {
-        let spawner = Spawner::start(settings.program.clone(), settings.memory)?;
+        let spawner = spawner(settings.program.clone(), settings.memory)?;
         Ok(Self { settings, state: Mutex::default(), returned: Condvar::new(), spawner })
     }
 
@@ -76,7 +74,7 @@ impl Pool {
         match worker.work(job, input, output, self.settings.job_timeout) {
             Ok(outcome) => Ok(Answer { outcome, worker, permit }),
             Err(failure) => {
-                self.state().killed += 1;
+                self.state().counts.killed += 1;
                 Err(match failure {
                     Failure::Connection(error) => Error::NoWorker(error),
                     failure => Error::Failed(failure),
@@ -94,39 +92,26 @@ impl Pool {
 
     pub fn status(&self) -> PoolStatus {
         let state = self.state();
-        PoolStatus {
-            live: state.idle.len() + state.permits,
-            busy: state.permits,
-            waiting: state.waiting,
-            spawned: state.spawned,
-            killed: state.killed,
-        }
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+        PoolStatus { live: state.idle.len() + state.counts.busy, ..state.counts }
     }
 
     /// Waits for the permit to use a worker.
     fn permit(&self) -> Result<Permit<'_>, Error> {
         let most = self.settings.workers.max(1);
-        let deadline = Instant::now() + self.settings.job_timeout * 2;
+        let timeout = self.settings.job_timeout * 2;
         let mut state = self.state();
-        if state.permits >= most && state.waiting >= WAITING_MAX {
+        if state.counts.busy >= most && state.counts.waiting >= WAITING_MAX {
             return Err(Error::Busy);
         }
-        state.waiting += 1;
-        while state.permits >= most {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                state.waiting -= 1;
-                return Err(Error::Busy);
-            }
-            let woken = self.returned.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        state.counts.waiting += 1;
+        let all_busy = |state: &mut State| state.counts.busy >= most;
+        let waited = self.returned.wait_timeout_while(state, timeout, all_busy);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.counts.waiting -= 1;
+        if state.counts.busy >= most {
+            return Err(Error::Busy);
         }
-        state.waiting -= 1;
-        state.permits += 1;
+        state.counts.busy += 1;
         Ok(Permit { pool: self, kept: None })
     }
 
@@ -139,28 +124,24 @@ impl Pool {
 /// A worker's answer, to be accepted or rejected. Dropping it ends the worker.
 #[must_use]
 pub struct Answer<'a> {
-    outcome: Outcome,
+    pub outcome: Outcome,
     // Dropped before the permit: there may be no more workers than permits.
     worker: Worker,
     permit: Permit<'a>,
 }
 
 impl Answer<'_> {
-    pub fn outcome(&self) -> &Outcome {
-        &self.outcome
-    }
-
     /// Returns the worker to the pool, unless it has done its number of jobs.
     pub fn accept(self) {
         let Self { worker, mut permit, .. } = self;
-        if worker.jobs() < permit.pool.settings.jobs_per_worker {
+        if worker.jobs < permit.pool.settings.jobs_per_worker {
             permit.kept = Some(worker);
         }
     }
 
     /// Ends the worker, which the image may have taken over.
     pub fn reject(self) {
-        self.permit.pool.state().killed += 1;
+        self.permit.pool.state().counts.killed += 1;
     }
 }
 
@@ -181,15 +162,19 @@ impl Permit<'_> {
             if worker.is_idle() {
                 return Ok(worker);
             }
-            self.pool.state().killed += 1;
+            self.pool.state().counts.killed += 1;
         }
     }
 
     fn start_worker(&self) -> Result<Worker, Error> {
-        let mut worker = self.pool.spawner.spawn().map_err(Error::NoWorker)?;
-        self.pool.state().spawned += 1;
+        let ended = || io::Error::other("the thread that starts workers has ended");
+        let (order, started) = sync_channel(1);
+        self.pool.spawner.send(order).map_err(|_| Error::NoWorker(ended()))?;
+        let started = started.recv().unwrap_or_else(|_| Err(ended()));
+        let mut worker = started.map_err(Error::NoWorker)?;
+        self.pool.state().counts.spawned += 1;
         worker.wait_until_ready().map_err(|failure| {
-            self.pool.state().killed += 1;
+            self.pool.state().counts.killed += 1;
             Error::NoWorker(io::Error::other(failure))
         })?;
         Ok(worker)
@@ -199,51 +184,27 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state();
-        state.permits -= 1;
+        state.counts.busy -= 1;
         state.idle.extend(self.kept.take());
         drop(state);
         self.pool.returned.notify_one();
     }
 }
 
-/// The thread that starts all workers. The kernel kills a worker when the *thread* that started it ends (prctl(2),
-/// `PR_SET_PDEATHSIG`), so the threads that serve requests, which may end before, must not start any.
-struct Spawner {
-    orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
-}
-
+/// An order for a new worker: the channel through which it is delivered.
 type Order = SyncSender<io::Result<Worker>>;
 
-impl Spawner {
-    fn start(program: PathBuf, memory: u64) -> io::Result<Self> {
-        let (orders, received): (Sender<Order>, Receiver<Order>) = channel();
-        let thread = thread::Builder::new().name("spawner".into()).spawn(move || {
-            for order in received {
-                // If the caller has gone, the worker is dropped.
-                let _ = order.send(Worker::spawn(&program, memory));
-            }
-        })?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
-    }
-
-    fn spawn(&self) -> io::Result<Worker> {
-        let ended = || io::Error::other("the thread that starts workers has ended");
-        let (order, worker) = sync_channel(1);
-        let orders = self.orders.as_ref().ok_or_else(ended)?;
-        orders.send(order).map_err(|_| ended())?;
-        worker.recv().map_err(|_| ended())?
-    }
-}
-
-impl Drop for Spawner {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        if let Some(thread) = self.thread.take() {
-            // The thread ends with its channel; a panic in it was reported when it happened.
-            let _ = thread.join();
+/// Starts the thread that starts all workers and ends with the channel of orders. The kernel kills a worker when the *thread*
+/// that started it ends (prctl(2), `PR_SET_PDEATHSIG`), and threads that serve requests may end early.
+fn spawner(program: PathBuf, memory: u64) -> io::Result<Sender<Order>> {
+    let (orders, received) = channel::<Order>();
+    thread::Builder::new().name("spawner".into()).spawn(move || {
+        for order in received {
+            // If the caller has gone, the worker is dropped.
+            let _ = order.send(Worker::spawn(&program, memory));
         }
-    }
+    })?;
+    Ok(orders)
 }
 
 #[derive(Debug, thiserror::Error)]

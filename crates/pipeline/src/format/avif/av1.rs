@@ -15,22 +15,15 @@ use rav1d::include::dav1d::headers::{
 use rav1d::include::dav1d::picture::Dav1dPicture;
 use rav1d::src::lib as c;
 
+use super::plan::Colours;
 use crate::job::Fault;
 use words::dimensions::Dimensions;
-
-/// How much smaller the chroma planes are, as shifts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subsampling {
-    pub across: u32,
-    pub down: u32,
-}
 
 /// A decoded picture, in memory of rav1d.
 pub struct Picture {
     inner: Dav1dPicture,
 }
 
-/// A row of a plane.
 #[derive(Debug, Clone, Copy)]
 pub enum Row<'a> {
     Eight(&'a [u8]),
@@ -80,50 +73,45 @@ impl Picture {
         u32::try_from(self.inner.p.bpc).unwrap_or(8).clamp(8, 16)
     }
 
-    /// `None` for a picture without chroma planes.
-    pub fn subsampling(&self) -> Option<Subsampling> {
+    /// How much smaller the chroma planes are across and down, as shifts. `None` for a picture without chroma planes.
+    pub fn subsampling(&self) -> Option<(u32, u32)> {
         match self.inner.p.layout {
             DAV1D_PIXEL_LAYOUT_I400 => None,
-            DAV1D_PIXEL_LAYOUT_I420 => Some(Subsampling { across: 1, down: 1 }),
-            DAV1D_PIXEL_LAYOUT_I422 => Some(Subsampling { across: 1, down: 0 }),
-            _ => Some(Subsampling { across: 0, down: 0 }),
+            DAV1D_PIXEL_LAYOUT_I420 => Some((1, 1)),
+            DAV1D_PIXEL_LAYOUT_I422 => Some((1, 0)),
+            _ => Some((0, 0)),
         }
     }
 
-    /// Primaries, transfer and matrix as ITU-T H.273 numbers them, and whether samples use their full range.
-    pub fn colours(&self) -> (u16, u16, u16, bool) {
-        let Some(header) = self.inner.seq_hdr else { return (2, 2, 2, false) };
+    /// The colours as the bitstream describes them.
+    pub fn colours(&self) -> Colours {
+        let Some(header) = self.inner.seq_hdr else { return Colours::UNSPECIFIED };
         // SAFETY: the picture owns the header, which lives as long and is not written to.
         let header = unsafe { header.as_ref() };
         let code = |code: u32| u16::try_from(code).unwrap_or(2);
-        (code(header.pri), code(header.trc), code(header.mtrx), header.color_range != 0)
+        let (primaries, transfer) = (code(header.pri), code(header.trc));
+        let (matrix, full_range) = (code(header.mtrx), header.color_range != 0);
+        Colours { primaries, transfer, matrix, full_range }
     }
 
     /// A row of a plane: 0 is luma, 1 and 2 are chroma. A row outside of the picture is empty.
     pub fn row(&self, plane: usize, row: u32) -> Row<'_> {
-        let nothing = Row::Eight(&[]);
-        let (size, down) = (self.size(), self.subsampling());
-        let (width, height) = match (plane, down) {
-            (0, _) => (size.width, size.height),
-            (1 | 2, Some(by)) => {
-                (size.width.div_ceil(1 << by.across), size.height.div_ceil(1 << by.down))
-            }
-            _ => return nothing,
-        };
-        let (Some(Some(data)), Some(stride)) =
-            (self.inner.data.get(plane), self.inner.stride.get(usize::from(plane > 0)))
-        else {
-            return nothing;
-        };
-        let (Ok(at), Ok(width)) = (isize::try_from(row), usize::try_from(width)) else {
-            return nothing;
-        };
-        if row >= height {
-            return nothing;
+        self.row_inside(plane, row).unwrap_or(Row::Eight(&[]))
+    }
+
+    fn row_inside(&self, plane: usize, row: u32) -> Option<Row<'_>> {
+        let (mut width, mut height) = (self.size().width, self.size().height);
+        if plane > 0 {
+            let (across, down) = self.subsampling()?;
+            (width, height) = (width.div_ceil(1 << across), height.div_ceil(1 << down));
         }
+        let data = (*self.inner.data.get(plane)?)?;
+        let stride = self.inner.stride.get(usize::from(plane > 0))?;
+        let at = isize::try_from(row).ok().filter(|_| row < height)?;
+        let width = usize::try_from(width).ok()?;
         // SAFETY: the plane has `height` rows of `width` samples, `stride` bytes apart, aligned to 64 bytes; `row` is one of
         // them. The picture owns them, and its decoder, which wrote them, is closed.
-        unsafe {
+        Some(unsafe {
             let start = data.as_ptr().cast::<u8>().offset(at.saturating_mul(*stride));
             if self.depth() == 8 {
                 Row::Eight(std::slice::from_raw_parts(start, width))
@@ -131,7 +119,7 @@ impl Picture {
                 #[allow(clippy::cast_ptr_alignment)] // Rows begin at multiples of 64 bytes.
                 Row::Deep(std::slice::from_raw_parts(start.cast::<u16>(), width))
             }
-        }
+        })
     }
 }
 
@@ -162,7 +150,7 @@ impl Decoder {
         settings.logger = unsafe { Dav1dLogger::new(None, None) };
         let mut context = None;
         let (out, with) = (NonNull::from(&mut context), NonNull::from(&mut settings));
-        // SAFETY: both live through the call.
+        // SAFETY: context and settings live through the call.
         let opened = unsafe { c::dav1d_open(Some(out), Some(with)) };
         if opened.0 < 0 {
             return Err(Fault::Unsupported("the AV1 decoder cannot start".into()));

@@ -4,9 +4,8 @@
 use moxcms::ColorProfile;
 
 use super::av1;
-use super::plan::{self, Colours, Plan, Tiled};
+use super::plan::{self, Colours, Tiled};
 use crate::format::codec::{Picture, Source};
-use crate::format::survey::Profile;
 use crate::job::Fault;
 use crate::raster::{Channels, Raster, index};
 use crate::step::turn::turned;
@@ -17,44 +16,31 @@ const DISPLAY_P3: u16 = 12;
 const PQ: u16 = 16;
 const HLG: u16 = 18;
 
-pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
-    picture(source).map(|_| Profile::Kept)
-}
-
 pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
     let plan = plan::plan(source.bytes)?;
     let channels = if plan.alpha.is_some() { Channels::Rgba } else { Channels::Rgb };
     let mut raster = Raster::blank(plan.picture.size, channels);
     let mut colours = plan.colours;
     each_tile(source, &plan.picture, &mut |decoded, corner| {
-        let (primaries, transfer, matrix, full_range) = decoded.colours();
-        let coded = Colours { primaries, transfer, matrix, full_range };
-        write_colours(
-            &mut raster,
-            decoded,
-            corner,
-            &Matrix::of(*colours.get_or_insert(coded), decoded),
-        );
+        let matrix = Matrix::of(*colours.get_or_insert(decoded.colours()), decoded);
+        write_colours(&mut raster, decoded, corner, &matrix);
     })?;
     if let Some(alpha) = &plan.alpha {
         each_tile(source, alpha, &mut |decoded, corner| {
-            let (.., full_range) = decoded.colours();
-            write_alpha(&mut raster, decoded, corner, &Scale::new(decoded.depth(), full_range));
+            let scale = Scale::new(decoded.depth(), decoded.colours().full_range);
+            write_alpha(&mut raster, decoded, corner, scale);
         })?;
     }
     if plan.premultiplied {
         unpremultiply(&mut raster);
     }
-    let profile = profile(source, &plan, colours);
+    let profile = source.survey.profile.clone().or_else(|| named_profile(colours?));
     Ok(Picture { raster: turned(raster, plan.turn), profile })
 }
 
-/// The embedded ICC profile. Wide colours that are only named by code points get a profile that says the same.
-fn profile(source: &Source<'_>, plan: &Plan, colours: Option<Colours>) -> Option<Vec<u8>> {
-    if source.survey.profile.is_some() || plan.profile.is_some() {
-        return source.survey.profile.clone();
-    }
-    match colours? {
+/// The ICC profile of wide colours that are only named by code points.
+fn named_profile(colours: Colours) -> Option<Vec<u8>> {
+    match colours {
         Colours { transfer: PQ | HLG, .. } => None,
         Colours { primaries: DISPLAY_P3, .. } => ColorProfile::new_display_p3().encode().ok(),
         Colours { primaries: BT2020, .. } => ColorProfile::new_bt2020().encode().ok(),
@@ -69,9 +55,7 @@ fn each_tile(
     visit: &mut dyn FnMut(&av1::Picture, (u32, u32)),
 ) -> Result<(), Fault> {
     for (number, parts) in (0..).zip(&tiled.tiles) {
-        let bytes = source.bytes;
-        let coded: Vec<u8> =
-            parts.iter().filter_map(|part| bytes.get(part.clone())).flatten().copied().collect();
+        let coded = plan::gathered(source.bytes, parts);
         let decoded = av1::decode(&coded, source.limits.max_pixels)?;
         if decoded.size() != tiled.tile {
             let (told, found) = (tiled.tile, decoded.size());
@@ -102,37 +86,30 @@ fn rows_under<'a>(
 /// Writes the colours of a tile into the picture. Alpha becomes opaque; [`write_alpha`] changes it.
 fn write_colours(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), matrix: &Matrix) {
     let count = raster.channels().count();
-    let by = tile.subsampling();
+    let chroma = tile.subsampling();
+    let (across, down) = chroma.unwrap_or_default();
     for (y, pixels) in rows_under(raster, tile, corner) {
         let luma = tile.row(0, y);
-        let down = by.map_or(0, |by| by.down);
-        let (blue, red) = (tile.row(1, y >> down), tile.row(2, y >> down));
+        let (cb, cr) = (tile.row(1, y >> down), tile.row(2, y >> down));
         for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
-            let colour = by.map(|by| (blue.at(x >> by.across), red.at(x >> by.across)));
-            let rgb = matrix.rgb(luma.at(x), colour);
-            for (channel, value) in pixel.iter_mut().zip(rgb) {
-                *channel = value;
-            }
-            if let Some(alpha) = pixel.get_mut(3) {
-                *alpha = u8::MAX;
-            }
+            let colour = chroma.map(|_| (cb.at(x >> across), cr.at(x >> across)));
+            let [red, green, blue] = matrix.rgb(luma.at(x), colour);
+            let values = [red, green, blue, u8::MAX];
+            pixel.iter_mut().zip(values).for_each(|(channel, value)| *channel = value);
         }
     }
 }
 
-fn write_alpha(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), scale: &Scale) {
+fn write_alpha(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), scale: Scale) {
     let count = raster.channels().count();
     for (y, pixels) in rows_under(raster, tile, corner) {
         let luma = tile.row(0, y);
-        for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
-            if let Some(alpha) = pixel.get_mut(3) {
-                *alpha = byte(scale.luma(luma.at(x)));
-            }
+        for (x, alpha) in pixels.iter_mut().skip(3).step_by(count).enumerate() {
+            *alpha = byte(scale.luma(luma.at(x)));
         }
     }
 }
 
-/// Divides premultiplied colours by their alpha.
 fn unpremultiply(raster: &mut Raster) {
     let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
     for [red, green, blue, alpha] in pixels {

@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use crate::exif::Orientation;
-use crate::format::checked_slice::{corrupt, truncated};
-use crate::format::heif::isobmff::{self, Boxed, Kind, Meta, Reader};
+use crate::format::heif::isobmff::{self, Boxed, Item, Kind, Meta, Reader};
+use crate::format::survey::{corrupt, truncated};
 use crate::job::{Fault, at_most};
 use words::dimensions::Dimensions;
 
-/// Tiles of one picture.
 const MAX_TILES: usize = 1024;
 
 /// Properties that say how the picture looks. A stripped file keeps these; one that marks another as essential is not read.
@@ -22,7 +21,6 @@ pub const KNOWN: [Kind; 13] = [
 pub struct Plan {
     /// As shown.
     pub size: Dimensions,
-    /// The turn of the decoded pixels.
     pub turn: Orientation,
     pub picture: Tiled,
     pub alpha: Option<Tiled>,
@@ -30,7 +28,6 @@ pub struct Plan {
     pub premultiplied: bool,
     /// The colours as the container describes them, which overrules the bitstream.
     pub colours: Option<Colours>,
-    /// The range of the ICC profile.
     pub profile: Option<Range<usize>>,
 }
 
@@ -44,13 +41,17 @@ pub struct Tiled {
     pub tiles: Vec<Vec<Range<usize>>>,
 }
 
-/// Code points of ITU-T H.273.
+/// Code points of ITU-T H.273, and whether samples use their full range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colours {
     pub primaries: u16,
     pub transfer: u16,
     pub matrix: u16,
     pub full_range: bool,
+}
+
+impl Colours {
+    pub const UNSPECIFIED: Self = Self { primaries: 2, transfer: 2, matrix: 2, full_range: false };
 }
 
 /// Plans the decoding of a file. Every range in the plan lies in the file.
@@ -65,9 +66,8 @@ pub fn plan(bytes: &[u8]) -> Result<Plan, Fault> {
 /// The `meta` box among the top-level boxes, with the bytes of its items located.
 pub fn meta(bytes: &[u8], top: &[Boxed]) -> Result<Meta, Fault> {
     let found = top.iter().find(|part| part.kind == *b"meta");
-    let mut meta = isobmff::meta(bytes, found.ok_or_else(|| truncated("the container"))?)?;
-    meta.locate(bytes.len())?;
-    Ok(meta)
+    let body = found.ok_or_else(|| truncated("the container"))?.body.clone();
+    isobmff::meta(bytes, body, bytes.len())
 }
 
 /// Plans the decoding of a file whose `meta` box was read.
@@ -81,7 +81,7 @@ pub fn plan_of(bytes: &[u8], meta: &Meta) -> Result<Plan, Fault> {
     let turn = turn(bytes, meta)?;
     let (colours, profile) = colours(bytes, meta)?;
     Ok(Plan {
-        size: shown(picture.size, turn),
+        size: turn.applied_to(picture.size),
         turn,
         premultiplied: alpha.is_some() && meta.referred(*b"prem", primary).next().is_some(),
         picture,
@@ -91,22 +91,14 @@ pub fn plan_of(bytes: &[u8], meta: &Meta) -> Result<Plan, Fault> {
     })
 }
 
-/// A stored size after a turn.
-pub fn shown(stored: Dimensions, turn: Orientation) -> Dimensions {
-    turn.applied_to(stored)
-}
-
 /// The item that holds the alpha of the primary one.
 pub fn alpha(bytes: &[u8], meta: &Meta) -> Option<u32> {
     let auxiliary = meta.references.iter().filter(|it| it.kind == *b"auxl");
     let mut of_primary = auxiliary.filter(|it| it.to.contains(&meta.primary)).map(|it| it.from);
     of_primary.find(|item| {
-        property(meta, *item, *b"auxC").is_some_and(|part| {
-            let name =
-                bytes.get(part.body.clone()).unwrap_or_default().get(4..).unwrap_or_default();
-            let name = name.split(|byte| *byte == 0).next();
-            name == Some(b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
-        })
+        let body = property(meta, *item, *b"auxC").and_then(|part| bytes.get(part.body.clone()));
+        let name = body.and_then(|body| body.get(4..)?.split(|byte| *byte == 0).next());
+        name == Some(b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
     })
 }
 
@@ -116,8 +108,8 @@ fn property(meta: &Meta, item: u32, kind: Kind) -> Option<&Boxed> {
 }
 
 fn properties(meta: &Meta, item: u32) -> impl Iterator<Item = (&Boxed, bool)> {
-    let places = meta.items.get(&item).map(|item| item.properties.as_slice()).unwrap_or_default();
-    places.iter().filter_map(|(place, needed)| Some((meta.properties.get(*place)?, *needed)))
+    let places = meta.item(item).properties.iter();
+    places.filter_map(|(place, needed)| Some((meta.properties.get(*place)?, *needed)))
 }
 
 /// The size of an item, by its `ispe` property.
@@ -144,12 +136,11 @@ fn tiled(bytes: &[u8], meta: &Meta, item: u32) -> Result<Tiled, Fault> {
 }
 
 fn coded(meta: &Meta, item: u32) -> Result<Vec<Range<usize>>, Fault> {
-    let found = meta.items.get(&item).filter(|it| it.kind == *b"av01");
-    let extents = found.map(|it| it.extents.clone()).unwrap_or_default();
-    if extents.iter().all(Range::is_empty) {
+    let Item { kind, extents, .. } = meta.item(item);
+    if kind != b"av01" || extents.iter().all(Range::is_empty) {
         return Err(corrupt("an image has no bytes"));
     }
-    Ok(extents)
+    Ok(extents.clone())
 }
 
 fn grid(bytes: &[u8], meta: &Meta, item: u32, told: &[u8]) -> Result<Tiled, Fault> {
@@ -186,18 +177,14 @@ pub fn gathered(bytes: &[u8], extents: &[Range<usize>]) -> Vec<u8> {
     extents.iter().filter_map(|range| bytes.get(range.clone())).flatten().copied().collect()
 }
 
-/// Passes an item without essential properties that are unknown here: a reader that ignored one would show the picture
-/// wrongly (23008-12, 9.3). A `clap`, which crops, is refused even where it is not essential.
+/// Passes an item without unknown essential properties: ignoring one would show the picture wrongly (23008-12, 9.3). A `clap`,
+/// which crops, is refused even where it is not essential.
 fn understood(meta: &Meta, item: u32) -> Result<(), Fault> {
     let unknown = properties(meta, item)
         .find(|(part, needed)| *needed && !KNOWN.contains(&part.kind) || part.kind == *b"clap");
-    match unknown {
-        Some((part, _)) => {
-            let name = part.kind.escape_ascii();
-            Err(Fault::Unsupported(format!("AVIF with the property {name} is not read")))
-        }
-        None => Ok(()),
-    }
+    let Some((part, _)) = unknown else { return Ok(()) };
+    let name = part.kind.escape_ascii();
+    Err(Fault::Unsupported(format!("AVIF with the property {name} is not read")))
 }
 
 /// The turn by the properties `irot`, quarter turns anticlockwise, and `imir`, a mirror. They apply in their order.

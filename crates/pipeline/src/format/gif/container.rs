@@ -1,7 +1,7 @@
 //! The blocks of a GIF (`GIF89a`, with the looping extension that every browser knows).
 
-use crate::format::checked_slice::{array, corrupt, slice};
-use crate::format::survey::Survey;
+use crate::format::partial::{Found, Partial, Stop};
+use crate::format::survey::{Survey, array, corrupt, slice};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
 
@@ -10,6 +10,11 @@ const IMAGE: u8 = 0x2C;
 const TRAILER: u8 = 0x3B;
 const CONTROL: u8 = 0xF9;
 const APPLICATION: u8 = 0xFF;
+
+/// Reads the size. A GIF has no orientation.
+pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
+    found.size(u16::from_le_bytes(source.bytes(6)?), u16::from_le_bytes(source.bytes(8)?))
+}
 
 enum Block<'a> {
     /// Signature, screen descriptor and global colour table.
@@ -88,7 +93,7 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
                 at_most("pixels", frame.pixels(), limits.max_pixels)?;
                 // Frames may be larger than the canvas.
                 pixels += frame.pixels();
-                at_most("pixels of all frames", pixels, limits.total_pixels())?;
+                at_most("pixels of all frames", pixels, limits.max_total_pixels)?;
             }
             Block::Extension(..) => {}
         }

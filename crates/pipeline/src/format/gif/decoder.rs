@@ -2,12 +2,12 @@
 
 use std::io::Cursor;
 use std::num::NonZeroU64;
+use std::ops::Range;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, DisposalMethod, MemoryLimit};
 
-use crate::format::animation::{Frame, Repeat};
-use crate::format::codec::{FrameSink, Picture, Source};
-use crate::format::survey::Profile;
+use crate::format::codec::{Frame, FrameSink, Picture, Repeat, Source};
+use crate::format::survey::{Profile, corrupt};
 use crate::job::Fault;
 use crate::raster::{Channels, Raster, index};
 
@@ -20,7 +20,7 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
 pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
     let mut decoder = open(source, ColorOutput::RGBA)?;
     let frame = decoder.read_next_frame().map_err(fault)?;
-    let frame = frame.ok_or_else(|| Fault::Corrupt("there is no image in the file".into()))?;
+    let frame = frame.ok_or_else(|| corrupt("there is no image in the file"))?;
     let mut canvas = Raster::blank(source.survey.size, Channels::Rgba);
     draw(&mut canvas, frame);
     Ok(Picture { raster: canvas, profile: None })
@@ -38,7 +38,12 @@ pub fn frames(source: &Source<'_>, sink: &mut FrameSink<'_>) -> Result<(), Fault
         let saved = (frame.dispose == DisposalMethod::Previous).then(|| canvas.clone());
         draw(&mut canvas, &frame);
         let duration = u32::from(frame.delay) * 10;
-        sink(Frame { raster: canvas.clone(), duration }, repeat(decoder.repeat()))?;
+        let repeat = match decoder.repeat() {
+            gif::Repeat::Infinite => Repeat::Forever,
+            // The extension counts repetitions after the first showing.
+            gif::Repeat::Finite(more) => Repeat::Times(more.saturating_add(1)),
+        };
+        sink(Frame { raster: canvas.clone(), duration }, repeat)?;
         match (frame.dispose, saved) {
             (DisposalMethod::Previous, Some(saved)) => canvas = saved,
             (DisposalMethod::Background, _) => clear(&mut canvas, &frame),
@@ -57,35 +62,25 @@ fn open<'a>(source: &Source<'a>, output: ColorOutput) -> Result<Decoder<Cursor<&
     options.read_info(Cursor::new(source.bytes)).map_err(fault)
 }
 
-fn repeat(repeat: gif::Repeat) -> Repeat {
-    match repeat {
-        gif::Repeat::Infinite => Repeat::Forever,
-        // The extension counts repetitions after the first showing.
-        gif::Repeat::Finite(more) => Repeat::Times(more.saturating_add(1)),
-    }
-}
-
-/// The rows of a frame that lie on the canvas: for each, the offset in the canvas's pixels and in the frame's.
-fn rows(canvas: &Raster, frame: &gif::Frame<'_>) -> impl Iterator<Item = (usize, usize)> + use<> {
+/// The parts of a frame's rows that lie on the canvas: for each, the range of the canvas's bytes and of the frame's.
+fn rows(
+    canvas: &Raster,
+    frame: &gif::Frame<'_>,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<> {
     let (pitch, top, left) = (canvas.pitch(), usize::from(frame.top), usize::from(frame.left));
-    let beside = left * 4 >= pitch;
-    let below = if beside { 0 } else { index(canvas.size().height).saturating_sub(top) };
-    let width = usize::from(frame.width);
-    (0..usize::from(frame.height).min(below))
-        .map(move |row| ((top + row) * pitch + left * 4, row * width * 4))
-}
-
-/// How many bytes of each row of the frame lie on the canvas.
-fn visible(canvas: &Raster, frame: &gif::Frame<'_>) -> usize {
-    let right = index(canvas.size().width).saturating_sub(frame.left.into());
-    usize::from(frame.width).min(right) * 4
+    let (width, height) = (usize::from(frame.width), usize::from(frame.height));
+    let visible = width.min(index(canvas.size().width).saturating_sub(left)) * 4;
+    let below = if visible == 0 { 0 } else { index(canvas.size().height).saturating_sub(top) };
+    (0..height.min(below)).map(move |row| {
+        let (to, from) = ((top + row) * pitch + left * 4, row * width * 4);
+        (to..to + visible, from..from + visible)
+    })
 }
 
 fn draw(canvas: &mut Raster, frame: &gif::Frame<'_>) {
-    let width = visible(canvas, frame);
     for (to, from) in rows(canvas, frame) {
-        let target = canvas.pixels_mut()[to..to + width].as_chunks_mut::<4>().0;
-        let source = frame.buffer[from..from + width].as_chunks::<4>().0;
+        let target = canvas.pixels_mut()[to].as_chunks_mut::<4>().0;
+        let source = frame.buffer[from].as_chunks::<4>().0;
         for (target, source) in target.iter_mut().zip(source) {
             if source[3] != 0 {
                 *target = *source;
@@ -95,9 +90,8 @@ fn draw(canvas: &mut Raster, frame: &gif::Frame<'_>) {
 }
 
 fn clear(canvas: &mut Raster, frame: &gif::Frame<'_>) {
-    let width = visible(canvas, frame);
     for (to, _) in rows(canvas, frame) {
-        canvas.pixels_mut()[to..to + width].fill(0);
+        canvas.pixels_mut()[to].fill(0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use gif::{DisposalMethod, Encoder, EncodingError};
 
-use crate::format::animation::{AnimationEncoder, Frame, Repeat};
+use crate::format::codec::{AnimationEncoder, Frame, Repeat};
 use crate::job::Fault;
 use crate::raster::Raster;
 use crate::step::flatten::with_binary_alpha;
@@ -18,7 +18,17 @@ pub fn picture(raster: Raster) -> Result<Vec<u8>, Fault> {
 }
 
 pub fn animation(size: Dimensions, repeat: Repeat) -> Result<Box<dyn AnimationEncoder>, Fault> {
-    Ok(Box::new(Animation::new(size, repeat)?))
+    let (width, height) = sides(size)?;
+    let mut encoder =
+        Encoder::new(Vec::new(), width, height, &[]).map_err(|error| fault(&error))?;
+    match repeat {
+        Repeat::Forever => encoder.set_repeat(gif::Repeat::Infinite),
+        // The extension counts repetitions after the first showing.
+        Repeat::Times(0 | 1) => Ok(()),
+        Repeat::Times(times) => encoder.set_repeat(gif::Repeat::Finite(times - 1)),
+    }
+    .map_err(|error| fault(&error))?;
+    Ok(Box::new(Animation { encoder, pending: None, below: None }))
 }
 
 struct Animation {
@@ -47,21 +57,8 @@ impl AnimationEncoder for Animation {
 }
 
 impl Animation {
-    fn new(size: Dimensions, repeat: Repeat) -> Result<Self, Fault> {
-        let (width, height) = sides(size)?;
-        let mut encoder = Encoder::new(Vec::new(), width, height, &[]).map_err(|e| fault(&e))?;
-        match repeat {
-            Repeat::Forever => encoder.set_repeat(gif::Repeat::Infinite),
-            // The extension counts repetitions after the first showing.
-            Repeat::Times(0 | 1) => Ok(()),
-            Repeat::Times(times) => encoder.set_repeat(gif::Repeat::Finite(times - 1)),
-        }
-        .map_err(|error| fault(&error))?;
-        Ok(Self { encoder, pending: None, below: None })
-    }
-
-    /// Writes a frame. If the next one covers all that it shows, it stays on the screen, and of the next only what changes is
-    /// written.
+    /// Writes a frame. It stays on the screen if the next one covers all that it shows; then only changes are written of the
+    /// next.
     fn write(&mut self, frame: Frame) -> Result<(), Fault> {
         let stays = self.pending.as_ref().is_none_or(|next| covers(&next.raster, &frame.raster));
         let (width, height) = sides(frame.raster.size())?;
@@ -97,8 +94,8 @@ fn drop_unchanged(pixels: &mut [u8], below: &Raster) {
     }
 }
 
-/// Quantises the opaque pixels and gives transparent ones a palette index of their own. The quantiser itself would treat
-/// transparency as a colour, and make opaque pixels that are like it transparent.
+/// Quantises the opaque pixels and gives transparent ones a palette index of their own. The quantiser itself would make opaque
+/// pixels transparent that are like the transparent ones.
 fn quantised(width: u16, height: u16, pixels: &mut [u8]) -> gif::Frame<'static> {
     let (chunks, _) = pixels.as_chunks_mut::<4>();
     let holes: Vec<bool> = chunks.iter().map(|pixel| pixel[3] == 0).collect();
@@ -116,8 +113,7 @@ fn quantised(width: u16, height: u16, pixels: &mut [u8]) -> gif::Frame<'static> 
     frame
 }
 
-/// A palette index for transparency: a new one, or in a full palette the least used one, whose pixels get the nearest
-/// colour.
+/// A palette index for transparency: a new one, or the least used one, whose pixels then get the nearest colour.
 fn free_index(palette: &mut Vec<u8>, indices: &mut [u8], holes: &[bool]) -> u8 {
     if let Ok(next) = u8::try_from(palette.len() / 3) {
         palette.extend([0; 3]);

@@ -3,33 +3,26 @@
 mod container;
 mod decoder;
 mod encoder;
-mod header;
 
-use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
+use super::codec::{Codec, Encoder, PlaneInput, Qualities};
 use words::media_type::Format;
 
 pub static CODEC: Codec = Codec {
     format: Format::Gif,
     beginnings: &[b"GIF8"],
     sniff: |bytes| bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
-    header: header::read,
-    container: Container {
-        survey: container::survey,
-        strip: |bytes, _| container::strip(bytes),
-        with_exif: None,
-    },
-    decode: Decoder {
-        verify: decoder::verify,
-        picture: |source, _| decoder::picture(source),
-        planes: None,
-        chroma: None,
-        frames: Some(decoder::frames),
-    },
+    header: container::header,
+    walk: container::survey,
+    strip: |bytes, _| container::strip(bytes),
+    place_exif: None,
+    verify: decoder::verify,
+    picture: |source, _| decoder::picture(source),
+    frames: Some(decoder::frames),
+    planar: None,
     encode: Some(Encoder {
         picture: |raster, _| encoder::picture(raster),
         planes: PlaneInput::Never,
-        qualities: None,
+        qualities: Qualities::LOSSLESS,
         animation: Some(|size, repeat, _| encoder::animation(size, repeat)),
     }),
-    turn: None,
 };

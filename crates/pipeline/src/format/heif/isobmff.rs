@@ -1,15 +1,14 @@
-//! The boxes of a HEIF image as they lie in the file (ISO/IEC 14496-12, 23008-12): items, their bytes, properties and
-//! references.
+//! The boxes of a HEIF image (ISO/IEC 14496-12, 23008-12): items, their bytes, properties and references.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::format::checked_slice::{corrupt, truncated};
+use crate::format::survey::{corrupt, truncated};
 use crate::job::{Fault, at_most};
 
 pub type Kind = [u8; 4];
 
-/// Boxes, items, extents, properties and references in one file: at most so many of each.
+/// The most boxes, items, extents, properties and references in one file, of each.
 const MAX_PARTS: usize = 4096;
 /// Longer names of a handler or an item are stripped: they could carry a message.
 const MAX_NAME: usize = 32;
@@ -31,6 +30,9 @@ pub struct Item {
     pub properties: Vec<(usize, bool)>,
 }
 
+/// An item that the container does not describe.
+static UNKNOWN: Item = Item { kind: [0; 4], extents: Vec::new(), properties: Vec::new() };
+
 #[derive(Debug, Clone)]
 pub struct Reference {
     pub kind: Kind,
@@ -49,36 +51,27 @@ pub struct Meta {
     pub idat: Option<Range<usize>>,
     /// Whether the box holds anything beside these.
     pub has_more: bool,
-    locations: Vec<Location>,
-}
-
-/// One extent of the `iloc` box.
-#[derive(Debug)]
-struct Location {
-    item: u32,
-    in_idat: bool,
-    offset: u64,
-    /// 0 means up to the end.
-    length: u64,
 }
 
 /// The boxes in a range of the file, which they must fill.
 pub fn boxes(bytes: &[u8], range: Range<usize>) -> Result<Vec<Boxed>, Fault> {
     let mut reader = Reader::new(bytes, range);
     let mut found = Vec::new();
-    while !reader.is_done() {
+    while !reader.rest().is_empty() {
         found.push(reader.boxed()?);
         bounded(found.len())?;
     }
     Ok(found)
 }
 
-/// Reads a `meta` box. The extents of its items are empty until [`Meta::locate`].
-pub fn meta(bytes: &[u8], found: &Boxed) -> Result<Meta, Fault> {
-    let mut meta = Meta::default();
-    let mut reader = Reader::new(bytes, found.body.clone());
+/// Reads the body of a `meta` box. The extents of its items must lie in a file of this length.
+pub fn meta(bytes: &[u8], body: Range<usize>, length: usize) -> Result<Meta, Fault> {
+    let mut reader = Reader::new(bytes, body);
     reader.version()?;
-    for part in boxes(bytes, reader.rest())? {
+    let parts = boxes(bytes, reader.rest())?;
+    let idat = parts.iter().rfind(|part| part.kind == *b"idat").map(|part| part.body.clone());
+    let mut meta = Meta { idat, ..Meta::default() };
+    for part in parts {
         let mut reader = Reader::new(bytes, part.body.clone());
         match &part.kind {
             b"hdlr" => meta.handler(&mut reader)?,
@@ -86,11 +79,11 @@ pub fn meta(bytes: &[u8], found: &Boxed) -> Result<Meta, Fault> {
                 let version = reader.version()?;
                 meta.primary = reader.id(version > 0)?;
             }
-            b"iloc" => meta.locations(&mut reader)?,
+            b"iloc" => meta.locations(&mut reader, length)?,
             b"iinf" => meta.infos(bytes, &mut reader)?,
             b"iref" => meta.references(bytes, &mut reader)?,
             b"iprp" => meta.item_properties(bytes, reader.rest())?,
-            b"idat" => meta.idat = Some(part.body),
+            b"idat" => {}
             _ => meta.has_more = true,
         }
     }
@@ -98,25 +91,8 @@ pub fn meta(bytes: &[u8], found: &Boxed) -> Result<Meta, Fault> {
 }
 
 impl Meta {
-    /// Fills in the extents of every item, which must lie in a file of this length.
-    pub fn locate(&mut self, length: usize) -> Result<(), Fault> {
-        for Location { item, in_idat, offset, length: long } in std::mem::take(&mut self.locations)
-        {
-            let all = match (in_idat, &self.idat) {
-                (false, _) => 0..length,
-                (true, Some(idat)) => idat.clone(),
-                (true, None) => return Err(corrupt("an item lies in a box that is not there")),
-            };
-            let start =
-                usize::try_from(offset).ok().and_then(|offset| all.start.checked_add(offset));
-            let start =
-                start.filter(|start| *start <= all.end).ok_or_else(|| truncated("an item"))?;
-            let long = usize::try_from(long).map_err(|_| truncated("an item"))?;
-            let end = if long == 0 { Some(all.end) } else { start.checked_add(long) };
-            let end = end.filter(|end| *end <= all.end).ok_or_else(|| truncated("an item"))?;
-            self.items.entry(item).or_default().extents.push(start..end);
-        }
-        Ok(())
+    pub fn item(&self, number: u32) -> &Item {
+        self.items.get(&number).unwrap_or(&UNKNOWN)
     }
 
     /// The items that an item refers to by references of this kind, in order.
@@ -154,27 +130,34 @@ impl Meta {
         Ok(())
     }
 
-    fn locations(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
+    fn locations(&mut self, reader: &mut Reader<'_>, length: usize) -> Result<(), Fault> {
         let version = reader.version()?;
         let [sizes, more] = [reader.byte()?, reader.byte()?];
         let (offset_size, length_size) = (sizes >> 4, sizes & 15);
         let (base_size, index_size) = (more >> 4, if version > 0 { more & 15 } else { 0 });
+        let mut count = self.items.values().map(|item| item.extents.len()).sum();
         for _ in 0..reader.id(version > 1)? {
             let item = reader.id(version > 1)?;
             let method = if version > 0 { reader.number(2)? & 15 } else { 0 };
             if reader.number(2)? != 0 || method > 1 {
-                return Err(Fault::Unsupported(
-                    "AVIF whose items lie elsewhere is not read".into(),
-                ));
+                let words = "AVIF whose items lie elsewhere is not read";
+                return Err(Fault::Unsupported(words.into()));
             }
             let base = reader.number(base_size)?;
             for _ in 0..reader.number(2)? {
+                let all = match (method, &self.idat) {
+                    (0, _) => 0..length,
+                    (_, Some(idat)) => idat.clone(),
+                    (_, None) => return Err(corrupt("an item lies in a box that is not there")),
+                };
                 reader.number(index_size)?;
                 let offset = reader.number(offset_size)?.checked_add(base);
-                let offset = offset.ok_or_else(|| truncated("an item"))?;
-                let length = reader.number(length_size)?;
-                self.locations.push(Location { item, in_idat: method == 1, offset, length });
-                bounded(self.locations.len())?;
+                let extent = offset.zip(Some(reader.number(length_size)?));
+                let extent = extent.and_then(|(offset, length)| inside(&all, offset, length));
+                let extent = extent.ok_or_else(|| truncated("an item"))?;
+                self.items.entry(item).or_default().extents.push(extent);
+                count += 1;
+                bounded(count)?;
             }
         }
         Ok(())
@@ -226,6 +209,16 @@ impl Meta {
     }
 }
 
+/// The part of a range that begins at an offset in it. A length of 0 means up to the end.
+fn inside(all: &Range<usize>, offset: u64, length: u64) -> Option<Range<usize>> {
+    let start = all.start.checked_add(usize::try_from(offset).ok()?)?;
+    let end = match usize::try_from(length).ok()? {
+        0 => all.end,
+        length => start.checked_add(length)?,
+    };
+    (start <= end && end <= all.end).then_some(start..end)
+}
+
 fn bounded(count: usize) -> Result<(), Fault> {
     at_most("parts of an AVIF", count as u64, MAX_PARTS as u64)
 }
@@ -246,10 +239,6 @@ impl<'a> Reader<'a> {
 
     pub fn rest(&self) -> Range<usize> {
         self.at..self.end
-    }
-
-    pub fn is_done(&self) -> bool {
-        self.at >= self.end
     }
 
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
@@ -284,15 +273,20 @@ impl<'a> Reader<'a> {
         self.take(4)?.try_into().map_err(|_| truncated("a box"))
     }
 
+    /// The kind of the next box, and its size; `None` for one that reaches to the end.
+    pub fn head(&mut self) -> Result<(Kind, Option<u64>), Fault> {
+        let (size, kind) = (self.number(4)?, self.kind()?);
+        Ok(match size {
+            0 => (kind, None),
+            1 => (kind, Some(self.number(8)?)),
+            size => (kind, Some(size)),
+        })
+    }
+
     fn boxed(&mut self) -> Result<Boxed, Fault> {
         let start = self.at;
-        let size = self.number(4)?;
-        let kind = self.kind()?;
-        let size = match size {
-            0 => (self.end - start) as u64,
-            1 => self.number(8)?,
-            size => size,
-        };
+        let (kind, size) = self.head()?;
+        let size = size.unwrap_or((self.end - start) as u64);
         let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
         let end = end.ok_or_else(|| truncated("a box"))?;
         if end < self.at {

@@ -1,9 +1,9 @@
-//! Baseline JPEGs in one scan, as almost all are: whether their data is complete, found out without decoding it, and their
-//! planes at a quarter of the sides. What is unclear here is left to libjpeg-turbo.
+//! Baseline JPEGs in one scan, as almost all are: whether their data is complete, and their planes at a quarter of the sides. A
+//! JPEG of another kind is left to libjpeg-turbo.
 
 use super::container::{Segment, walk};
 use super::huffman::{AcTable, Bits, Table};
-use super::reduced_idct::{Component, QuarterScale};
+use super::reduced_idct::{Component, QuarterScale, Visitor};
 use crate::job::Fault;
 use crate::planes::SubsampledPlanes;
 
@@ -104,15 +104,12 @@ impl<'a> Baseline<'a> {
 
     /// Whether the codes of every block are there and no data is left over. Never true where libjpeg-turbo would warn.
     pub fn is_complete(&self) -> bool {
-        self.skip_scan().is_some()
-    }
-
-    fn skip_scan(&self) -> Option<()> {
-        let blocks = self
-            .components()?
-            .into_iter()
-            .flat_map(|it| std::iter::repeat_n((it.dc, it.ac), it.across * it.down));
-        self.visit(&mut Skip { blocks: blocks.collect() })
+        self.components().is_some_and(|components| {
+            let tables = components
+                .into_iter()
+                .flat_map(|it| std::iter::repeat_n((it.dc, it.ac), it.across * it.down));
+            self.visit(&mut Skip { blocks: tables.collect() }).is_some()
+        })
     }
 
     /// The three planes at a quarter of their sides. `None` for a gray picture, and if data is missing or damaged.
@@ -159,15 +156,6 @@ impl<'a> Baseline<'a> {
     }
 }
 
-/// The use of each MCU.
-trait Visitor {
-    /// A restart marker was passed: DC prediction begins anew.
-    fn restart(&mut self) {}
-    /// Reads the codes of the MCU in this column and row. `None` if they are damaged.
-    fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()>;
-}
-
-/// Steps over all codes.
 struct Skip<'t> {
     /// The tables of each block of an MCU.
     blocks: Vec<(&'t Table, &'t AcTable)>,
@@ -178,20 +166,9 @@ impl Visitor for Skip<'_> {
     fn mcu(&mut self, _: (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
         for (dc, ac) in &self.blocks {
             dc.skip_dc(bits)?;
-            ac.skip_block(bits)?;
+            ac.skip_from(1, bits)?;
         }
         Some(())
-    }
-}
-
-impl Visitor for QuarterScale<'_> {
-    fn restart(&mut self) {
-        self.reset_prediction();
-    }
-
-    #[inline]
-    fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
-        self.read_mcu(at, bits)
     }
 }
 
@@ -202,7 +179,11 @@ impl Frame {
         let sides = 1..=MAX_SIDE;
         (bits == 8 && sides.contains(&width) && sides.contains(&height)).then_some(())?;
         let (entries, []) = rest.as_chunks::<3>() else { return None };
-        let mut components: Vec<_> = entries.iter().copied().map(FrameComponent::read).collect();
+        let component = |&[id, factors, quantisation]: &[u8; 3]| {
+            let (across, down) = (usize::from(factors >> 4), usize::from(factors & 0x0F));
+            FrameComponent { id, across, down, quantisation: quantisation.into() }
+        };
+        let mut components: Vec<_> = entries.iter().map(component).collect();
         let single = |component: &FrameComponent| (component.across, component.down) == (1, 1);
         match components.as_mut_slice() {
             // The blocks of a single component are not interleaved, whatever its sampling factors are.
@@ -224,13 +205,6 @@ impl Frame {
     }
 }
 
-impl FrameComponent {
-    fn read([id, factors, quantisation]: [u8; 3]) -> Self {
-        let (across, down) = (usize::from(factors >> 4), usize::from(factors & 0x0F));
-        Self { id, across, down, quantisation: quantisation.into() }
-    }
-}
-
 impl<'a> Scan<'a> {
     /// `None` unless the scan has all components, and their coefficients in full.
     fn read(segment: &Segment<'a>, frame: &Frame) -> Option<Self> {
@@ -242,6 +216,6 @@ impl<'a> Scan<'a> {
         (all && usize::from(count) == selectors.len() && *coefficients == [0, 63, 0])
             .then_some(())?;
         let tables = |&[_, both]: &[u8; 2]| (usize::from(both >> 4), usize::from(both & 0x0F));
-        Some(Self { tables: selectors.iter().map(tables).collect(), data: segment.data() })
+        Some(Self { tables: selectors.iter().map(tables).collect(), data: segment.data })
     }
 }

@@ -1,7 +1,7 @@
 //! The segments of a JPEG (ITU-T T.81, annex B). Entropy-coded data is skipped to the next marker.
 
-use crate::format::checked_slice::{array, corrupt, slice, truncated};
-use crate::format::survey::{Coding, Survey};
+use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
+use crate::format::survey::{Coding, Survey, array, corrupt, slice, truncated};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
 
@@ -14,7 +14,7 @@ const APP2: u8 = 0xE2;
 const APP14: u8 = 0xEE;
 const APP15: u8 = 0xEF;
 const COM: u8 = 0xFE;
-const EXIF: &[u8] = b"Exif\0\0";
+const EXIF: &[u8; 6] = b"Exif\0\0";
 const ICC: &[u8] = b"ICC_PROFILE\0";
 const JFIF: &[u8] = b"JFIF\0";
 const ADOBE: &[u8] = b"Adobe";
@@ -24,20 +24,46 @@ const JFIF_LENGTH: usize = 14;
 /// The parts of an ICC profile are numbered by one byte, from 1.
 const MAX_PARTS: u64 = 255;
 
+/// Reads the size and the orientation, up to the first scan: EXIF may follow the frame header (B.1).
+pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
+    let mut at = 2;
+    for _ in 0..PARTS_MAX {
+        let [0xFF, code] = source.bytes(at)? else { return Err(Stop::Corrupt) };
+        let next = match code {
+            0xFF => at + 1,
+            0x01 | 0xD0..=SOI => at + 2,
+            EOI | SOS => return Ok(()),
+            _ => match u16::from_be_bytes(source.bytes(at + 2)?) {
+                0 | 1 => return Err(Stop::Corrupt),
+                length => at + 2 + u64::from(length),
+            },
+        };
+        match code {
+            // Tables, not frames.
+            0xC4 | 0xC8 | 0xCC => {}
+            0xC0..=0xCF => {
+                let [high, low, wide, narrow] = source.bytes(at + 5)?;
+                found.size(u16::from_be_bytes([wide, narrow]), u16::from_be_bytes([high, low]))?;
+            }
+            APP1 if next >= at + 10 && source.bytes(at + 4)? == *EXIF => {
+                found.exif(source, at + 4, next - at - 4)?;
+            }
+            _ => {}
+        }
+        at = next;
+    }
+    Err(Stop::Corrupt)
+}
+
 /// One marker with its parameters and, after SOS, its entropy-coded data.
 pub struct Segment<'a> {
     pub marker: u8,
     /// Without marker and length.
     pub payload: &'a [u8],
+    /// The entropy-coded data behind the header of a scan, restart markers included.
+    pub data: &'a [u8],
     /// The whole segment from its marker on, with the data of a scan.
     whole: &'a [u8],
-}
-
-impl<'a> Segment<'a> {
-    /// The entropy-coded data behind the header of a scan, restart markers included.
-    pub fn data(&self) -> &'a [u8] {
-        self.whole.get(4 + self.payload.len()..).unwrap_or_default()
-    }
 }
 
 /// Calls `visit` with each segment between SOI and EOI.
@@ -63,11 +89,9 @@ pub fn walk<'a>(
             return Err(corrupt("a segment is shorter than its length field"));
         }
         let payload = &slice(bytes, at, length, "a segment")?[2..];
-        at += length;
-        if marker == SOS {
-            at = scan_end(bytes, at)?;
-        }
-        visit(Segment { marker, payload, whole: &bytes[start..at] })?;
+        let end = at + length;
+        at = if marker == SOS { scan_end(bytes, end)? } else { end };
+        visit(Segment { marker, payload, data: &bytes[end..at], whole: &bytes[start..at] })?;
     }
 }
 
@@ -161,13 +185,16 @@ impl<'a> Findings<'a> {
         Ok(Survey {
             exif: self.exif.map(<[u8]>::to_vec),
             profile: (!profile.is_empty()).then_some(profile),
-            coding: frame.coding(self.adobe),
+            coding: match (frame.components, self.adobe, frame.progressive) {
+                (4, true, _) => Coding::Inverted,
+                (_, _, true) => Coding::Progressive,
+                _ => Coding::Plain,
+            },
             ..Survey::of_size(frame.size)
         })
     }
 }
 
-/// A frame header.
 struct Frame {
     size: Dimensions,
     components: u8,
@@ -181,24 +208,22 @@ impl Frame {
         let progressive = matches!(segment.marker, 0xC2 | 0xC6 | 0xCA | 0xCE);
         Ok(Self { size: Dimensions::new(side(w1, w0), side(h1, h0)), components, progressive })
     }
-
-    fn coding(&self, adobe: bool) -> Coding {
-        match (self.components, adobe, self.progressive) {
-            (4, true, _) => Coding::Inverted,
-            (_, _, true) => Coding::Progressive,
-            _ => Coding::Plain,
-        }
-    }
 }
 
 pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend([0xFF, SOI]);
     walk(bytes, &mut |segment| {
+        let payload = segment.payload;
         match segment.marker {
-            APP0 if segment.payload.starts_with(JFIF) => append_jfif(&mut out, &segment),
-            APP2 if segment.payload.starts_with(ICC) => out.extend(segment.whole),
-            APP14 if segment.payload.starts_with(ADOBE) => out.extend(segment.whole),
+            APP0 if payload.starts_with(JFIF) && payload.len() >= JFIF_LENGTH => {
+                // Without the thumbnail that may follow, which is metadata.
+                out.extend([0xFF, APP0, 0, 16]);
+                out.extend(&payload[..JFIF_LENGTH - 2]);
+                out.extend([0, 0]);
+            }
+            APP2 if payload.starts_with(ICC) => out.extend(segment.whole),
+            APP14 if payload.starts_with(ADOBE) => out.extend(segment.whole),
             APP0..=APP15 | COM => {}
             _ => out.extend(segment.whole),
         }
@@ -208,18 +233,7 @@ pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     Ok(out)
 }
 
-/// Appends a JFIF header without the thumbnail that it may carry, which is metadata.
-fn append_jfif(out: &mut Vec<u8>, segment: &Segment<'_>) {
-    let Some(header) = segment.payload.get(..JFIF_LENGTH) else {
-        return;
-    };
-    out.extend([0xFF, APP0, 0, 16]);
-    out.extend(&header[..JFIF_LENGTH - 2]);
-    out.extend([0, 0]);
-}
-
-/// Puts the structure behind SOI and the JFIF header, which must come first. One that does not fit into a segment is left
-/// out.
+/// Puts the structure behind SOI and the JFIF header, which must come first. One too long for a segment is left out.
 pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Vec<u8> {
     let Ok(length) = u16::try_from(structure.len() + EXIF.len() + 2) else {
         return bytes.to_vec();

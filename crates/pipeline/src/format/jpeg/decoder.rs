@@ -2,19 +2,16 @@
 //! ended.
 
 use turbojpeg::{
-    Colorspace, DecompressHeader, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage,
-    yuv_pixels_len,
+    Colorspace, DecompressHeader, Decompressor, Error, Image, PixelFormat, ScalingFactor, Subsamp,
+    YuvImage, yuv_pixels_len,
 };
 
 use super::baseline::Baseline;
-use super::decode_count;
-use super::turbo::{fault, open};
-use crate::format::codec::{Picture, Source};
-use crate::format::encoding::Chroma;
+use crate::format::codec::{Chroma, Picture, Source};
 use crate::format::survey::{Coding, Profile};
 use crate::job::Fault;
 use crate::planes::{Reduction, SubsampledPlanes};
-use crate::raster::{Channels, Raster, index, length};
+use crate::raster::{Channels, Raster, dimensions, index, length};
 use words::dimensions::Dimensions;
 
 pub fn chroma(bytes: &[u8]) -> Chroma {
@@ -25,8 +22,8 @@ pub fn chroma(bytes: &[u8]) -> Chroma {
     }
 }
 
-/// Steps over the codes of a baseline JPEG without decoding it. Any other, and one whose codes are not complete, is decoded
-/// at an eighth of its sides: that shows every fault in the data with little memory.
+/// Steps over the codes of a complete baseline JPEG without decoding it. Any other is decoded at an eighth of its sides, which
+/// shows every fault in its data with little memory.
 pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
     if !is_complete(source.bytes) {
         decompress(source, Dimensions::new(1, 1))?;
@@ -51,7 +48,7 @@ pub fn picture(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault
 
 /// Returns `None` for a JPEG that is not coded as Y, Cb and Cr in a common subsampling.
 pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<SubsampledPlanes>, Fault> {
-    let (mut decompressor, header) = open(source)?;
+    let (decompressor, header) = open(source)?;
     let usual = [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub1x2, Subsamp::Sub2x2];
     let in_planes = header.colorspace == Colorspace::YCbCr && !header.is_lossless;
     if !in_planes || !usual.contains(&header.subsamp) {
@@ -60,17 +57,35 @@ pub fn planes(source: &Source<'_>, needed: Dimensions) -> Result<Option<Subsampl
     let scaling = scaling(&header, needed, HEADROOM_OF_PLANES);
     let small = scaling == ScalingFactor::ONE_QUARTER || scaling == ScalingFactor::ONE_EIGHTH;
     if let Some(quarter) = small.then(|| Baseline::read(source.bytes)?.quarter()).flatten() {
-        decode_count::count();
+        count_decode();
         return Ok(Some(quarter));
     }
+    unpadded(yuv(source, decompressor, &header, scaling)?).map(Some)
+}
+
+/// A decompressor that has read the header.
+pub fn open(source: &Source<'_>) -> Result<(Decompressor, DecompressHeader), Fault> {
+    let mut decompressor = Decompressor::new().map_err(fault)?;
+    decompressor.set_scan_limit(source.limits.max_scans).map_err(fault)?;
+    let header = decompressor.read_header(source.bytes).map_err(fault)?;
+    Ok((decompressor, header))
+}
+
+/// The planes of a picture at this scale, by a decompressor that has read its header.
+pub fn yuv(
+    source: &Source<'_>,
+    mut decompressor: Decompressor,
+    header: &DecompressHeader,
+    scaling: ScalingFactor,
+) -> Result<YuvImage<Vec<u8>>, Fault> {
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
     let subsamp = header.subsamp;
     let length = yuv_pixels_len(width, 1, height, subsamp).map_err(fault)?;
     let mut image = YuvImage { pixels: vec![0; length], width, align: 1, height, subsamp };
-    decode_count::count();
+    count_decode();
     decompressor.decompress_to_yuv(source.bytes, image.as_deref_mut()).map_err(fault)?;
-    unpadded(image).map(Some)
+    Ok(image)
 }
 
 /// The planes without the columns and rows by which libjpeg-turbo makes the luma plane even where chroma has half its sides.
@@ -83,15 +98,9 @@ fn unpadded(mut image: YuvImage<Vec<u8>>) -> Result<SubsampledPlanes, Fault> {
         }
         image.pixels.drain(width * height..padded_width * padded_height);
     }
-    let chroma = size(image.uv_size())?;
-    let sizes = [size((width, height))?, chroma, chroma];
+    let chroma = dimensions(image.uv_size());
+    let sizes = [dimensions((width, height)), chroma, chroma];
     SubsampledPlanes::new(sizes, image.pixels, Reduction::Average)
-}
-
-fn size((width, height): (usize, usize)) -> Result<Dimensions, Fault> {
-    let number =
-        |side| u32::try_from(side).map_err(|_| Fault::Corrupt("a side is too long".into()));
-    Ok(Dimensions::new(number(width)?, number(height)?))
 }
 
 fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> {
@@ -104,17 +113,17 @@ fn decompress(source: &Source<'_>, needed: Dimensions) -> Result<Raster, Fault> 
     let scaling = scaling(&header, needed, HEADROOM);
     decompressor.set_scaling_factor(scaling).map_err(fault)?;
     let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
-    let size = size((width, height))?;
+    let size = dimensions((width, height));
     let mut pixels = vec![0; length(size, channels)];
     let pitch = width * format.size();
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch, height, format };
-    decode_count::count();
+    count_decode();
     decompressor.decompress(source.bytes, image).map_err(fault)?;
     Raster::new(size, channels, pixels)
 }
 
-/// A JPEG decoded at a smaller scale has at least so many pixels a side for four of the result: with fewer, the smaller
-/// scale would show. Planes, which are encoded with losses again, need fewer.
+/// How many pixels a side of the decoded picture must have for four of the result: with fewer, the smaller scale would show.
+/// Planes, which are encoded with losses again, need fewer.
 const HEADROOM: usize = 8;
 const HEADROOM_OF_PLANES: usize = 7;
 
@@ -127,6 +136,32 @@ fn scaling(header: &DecompressHeader, needed: Dimensions, headroom: usize) -> Sc
     let scales = [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
     let smallest = scales.into_iter().find(enough).filter(|_| !header.is_lossless);
     smallest.unwrap_or(ScalingFactor::ONE)
+}
+
+/// The fault in an error, which libjpeg-turbo describes in words only.
+pub fn fault(error: Error) -> Fault {
+    let words = match error {
+        Error::TurboJpegError(words) => words,
+        other => other.to_string(),
+    };
+    if words.contains("Premature end") || words.contains("ends prematurely") {
+        return Fault::Truncated(words);
+    }
+    if words.contains("nsupported") || words.contains("not supported") {
+        return Fault::Unsupported(words);
+    }
+    Fault::Corrupt(words)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has decoded all of a JPEG's data: times are noisy, counts are not.
+    pub static JPEG_DECODES: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+pub fn count_decode() {
+    #[cfg(test)]
+    JPEG_DECODES.set(JPEG_DECODES.get() + 1);
 }
 
 #[cfg(test)]
@@ -211,15 +246,11 @@ mod tests {
 
     /// The planes at an eighth of their sides by libjpeg-turbo: the mean of each block.
     fn eighth(bytes: &[u8]) -> SubsampledPlanes {
-        let (mut decompressor, header) = with_source(bytes, open).unwrap();
-        let scaling = ScalingFactor::ONE_EIGHTH;
-        decompressor.set_scaling_factor(scaling).unwrap();
-        let (width, height) = (scaling.scale(header.width), scaling.scale(header.height));
-        let subsamp = header.subsamp;
-        let pixels = vec![0; yuv_pixels_len(width, 1, height, subsamp).unwrap()];
-        let mut image = YuvImage { pixels, width, align: 1, height, subsamp };
-        decompressor.decompress_to_yuv(bytes, image.as_deref_mut()).unwrap();
-        unpadded(image).unwrap()
+        with_source(bytes, |source| {
+            let (decompressor, header) = open(source).unwrap();
+            let scaling = ScalingFactor::ONE_EIGHTH;
+            unpadded(yuv(source, decompressor, &header, scaling).unwrap()).unwrap()
+        })
     }
 
     /// Whether the four samples of each block at a quarter have the mean that libjpeg-turbo has at an eighth. Blocks with a

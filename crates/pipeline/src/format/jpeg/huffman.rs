@@ -1,5 +1,5 @@
-//! The entropy-coded data of a baseline JPEG (ITU-T T.81, annexes C and F.2.2), read or stepped over with a table lookup for
-//! several codes at once. Data that libjpeg would warn of is `None`.
+//! The entropy-coded data of a baseline JPEG (ITU-T T.81, annexes C and F.2.2), read or stepped over several codes at a time.
+//! `None` stands for data that libjpeg would warn of.
 
 /// How many bits a table is looked up by. Longer codes are rare.
 const WINDOW: u32 = 12;
@@ -10,12 +10,11 @@ const LAST: u32 = 63;
 
 /// A Huffman table. Codes of one length are consecutive numbers.
 pub struct Table {
-    /// For each length from 1 on: one more than its last code, or 0 if it has none; and the difference between the index of a
-    /// symbol and its code.
+    /// For each length from 1 on: its last code plus 1, or 0 without codes; and the index of a symbol minus its code.
     lengths: [(u64, u64); 16],
     symbols: Vec<u8>,
-    /// For every value of a window: the length of its first code in the upper byte, the symbol in the lower. 0 if the code is
-    /// longer than the window, or there is none.
+    /// For every value of a window: the length of its first code in the upper byte, the symbol in the lower; 0 without a whole
+    /// code.
     short: Box<[u16; ENTRIES]>,
 }
 
@@ -75,7 +74,6 @@ impl Table {
         Some(bits.value(size.into()))
     }
 
-    /// Steps over the DC coefficient of a block.
     #[inline]
     pub fn skip_dc(&self, bits: &mut Bits<'_>) -> Option<()> {
         bits.fill();
@@ -96,8 +94,8 @@ pub struct AcTable {
     runs: Box<[Run; ENTRIES]>,
 }
 
-/// Several symbols in a row, in one number. From the top: how many bits they take, in 7 bits how many coefficients they code,
-/// and 1 if the block ends with them.
+/// Several symbols in a row. From the top: how many bits they take, in 7 bits how many coefficients they code, and 1 if the
+/// block ends with them.
 #[derive(Clone, Copy, Default)]
 struct Run(u16);
 
@@ -117,14 +115,8 @@ impl Run {
     fn ends(self) -> bool {
         self.0 & 1 == 1
     }
-
-    /// Whether the window holds no complete code.
-    fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
-/// The meaning of an AC symbol.
 enum Symbol {
     /// The bits of a coefficient's value follow; with the zeroes before it, the symbol codes so many coefficients.
     Value { size: u32, coefficients: u32 },
@@ -171,12 +163,6 @@ impl AcTable {
         Run::new(bits, coefficients, false)
     }
 
-    /// Steps over the AC coefficients of a block.
-    #[inline]
-    pub fn skip_block(&self, bits: &mut Bits<'_>) -> Option<()> {
-        self.skip_from(1, bits)
-    }
-
     /// The AC coefficients 1 to 4 of a block, in zigzag order from index 1 on. Steps over the others.
     #[inline]
     pub fn first(&self, bits: &mut Bits<'_>) -> Option<[i32; 5]> {
@@ -199,15 +185,17 @@ impl AcTable {
         Some(coefficients)
     }
 
+    /// Steps over the AC coefficients of a block from this index on.
     #[inline]
-    fn skip_from(&self, mut next: u32, bits: &mut Bits<'_>) -> Option<()> {
+    pub fn skip_from(&self, mut next: u32, bits: &mut Bits<'_>) -> Option<()> {
         loop {
             bits.fill();
             // Two runs take no more bits than are held: the last symbol of each began inside its window.
             for _ in 0..2 {
                 let run = self.runs[bits.window_value()];
                 let after = next + run.coefficients();
-                if run.is_empty() || after > LAST {
+                // No bits stand for a window without a whole code.
+                if run.bits() == 0 || after > LAST {
                     if self.skip_symbol(bits, &mut next)? {
                         return Some(());
                     }
@@ -346,7 +334,6 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// Whether one of the bytes is 0xFF.
 #[inline]
 fn has_ff(bytes: u64) -> bool {
     const FIRST: u64 = 0x0101_0101_0101_0101;

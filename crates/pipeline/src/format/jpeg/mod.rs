@@ -2,17 +2,13 @@
 
 mod baseline;
 mod container;
-pub mod decode_count;
-mod decoder;
+pub mod decoder;
 mod encoder;
-mod header;
 mod huffman;
 mod reduced_idct;
 mod transform;
-mod turbo;
 
-use super::codec::{Codec, Container, Decoder, Encoder, PlaneInput};
-use super::encoding::Qualities;
+use super::codec::{Codec, Encoder, Planar, PlaneInput, Qualities};
 use words::media_type::Format;
 
 const SIGNATURE: &[u8] = b"\xFF\xD8\xFF";
@@ -21,24 +17,22 @@ pub static CODEC: Codec = Codec {
     format: Format::Jpeg,
     beginnings: &[SIGNATURE],
     sniff: |bytes| bytes.starts_with(SIGNATURE),
-    header: header::read,
-    container: Container {
-        survey: container::survey,
-        strip: |bytes, _| container::strip(bytes),
-        with_exif: Some(|bytes, structure| Ok(container::with_exif(bytes, structure))),
-    },
-    decode: Decoder {
-        verify: decoder::verify,
-        picture: decoder::picture,
-        planes: Some(decoder::planes),
-        chroma: Some(decoder::chroma),
-        frames: None,
-    },
+    header: container::header,
+    walk: container::survey,
+    strip: |bytes, _| container::strip(bytes),
+    place_exif: Some(|bytes, structure| Ok(container::with_exif(bytes, structure))),
+    verify: decoder::verify,
+    picture: decoder::picture,
+    frames: None,
+    planar: Some(Planar {
+        decode: decoder::planes,
+        chroma: decoder::chroma,
+        turn: transform::turn,
+    }),
     encode: Some(Encoder {
         picture: encoder::picture,
         planes: PlaneInput::Direct(encoder::planes),
-        qualities: Some(Qualities { stored: 90, variant: 85 }),
+        qualities: Qualities { stored: 90, variant: 85 },
         animation: None,
     }),
-    turn: Some(transform::turn),
 };

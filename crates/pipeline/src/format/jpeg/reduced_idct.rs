@@ -3,10 +3,18 @@
 
 use super::huffman::{AcTable, Bits, Table};
 use crate::planes::{Reduction, SubsampledPlanes};
-use words::dimensions::Dimensions;
+use crate::raster::dimensions;
 
 /// Samples of a block, across and down.
 const SIDE: usize = 2;
+
+/// Receives each MCU of a scan.
+pub trait Visitor {
+    /// Called behind a restart marker, where DC prediction begins anew.
+    fn restart(&mut self) {}
+    /// Reads the codes of the MCU in this column and row. `None` if they are damaged.
+    fn mcu(&mut self, at: (usize, usize), bits: &mut Bits<'_>) -> Option<()>;
+}
 
 /// A component: how many blocks it has in an MCU, and its tables.
 pub struct Component<'t> {
@@ -43,14 +51,33 @@ impl<'t> QuarterScale<'t> {
         Self { planes }
     }
 
-    /// The next DC coefficients are coded without prediction, as behind a restart marker.
-    pub fn reset_prediction(&mut self) {
+    /// The planes without the samples beyond a picture of this width and height.
+    pub fn planes(self, (width, height): (u16, u16)) -> Option<SubsampledPlanes> {
+        let most = |side: fn(&Component<'_>) -> usize| {
+            self.planes.iter().map(|plane| side(&plane.component)).max().unwrap_or(1)
+        };
+        let (across, down) = (most(|it| it.across), most(|it| it.down));
+        let sizes = self.planes.each_ref().map(|Plane { component, .. }| {
+            let width = (usize::from(width) * component.across).div_ceil(across * 8 / SIDE);
+            let height = (usize::from(height) * component.down).div_ceil(down * 8 / SIDE);
+            (width, height)
+        });
+        let mut samples = Vec::with_capacity(self.planes.iter().map(|it| it.samples.len()).sum());
+        for (plane, (width, height)) in self.planes.iter().zip(sizes) {
+            let rows = plane.samples.chunks_exact(plane.pitch).take(height);
+            rows.for_each(|row| samples.extend_from_slice(&row[..width]));
+        }
+        SubsampledPlanes::new(sizes.map(dimensions), samples, Reduction::LowFrequencies).ok()
+    }
+}
+
+impl Visitor for QuarterScale<'_> {
+    fn restart(&mut self) {
         self.planes.iter_mut().for_each(|plane| plane.dc = 0);
     }
 
-    /// Reads the blocks of the MCU in this column and row. `None` if their codes are damaged.
     #[inline]
-    pub fn read_mcu(&mut self, (column, row): (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
+    fn mcu(&mut self, (column, row): (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
         for plane in &mut self.planes {
             let (across, down) = (plane.component.across, plane.component.down);
             for y in row * down..(row + 1) * down {
@@ -61,34 +88,12 @@ impl<'t> QuarterScale<'t> {
         }
         Some(())
     }
-
-    /// The planes without the samples beyond a picture of this width and height.
-    pub fn planes(self, (width, height): (u16, u16)) -> Option<SubsampledPlanes> {
-        let most = |side: fn(&Component<'_>) -> usize| {
-            self.planes.iter().map(|plane| side(&plane.component)).max().unwrap_or(1)
-        };
-        let (across, down) = (most(|it| it.across), most(|it| it.down));
-        let size = |component: &Component<'_>| {
-            let width = (usize::from(width) * component.across).div_ceil(across * 8 / SIDE);
-            let height = (usize::from(height) * component.down).div_ceil(down * 8 / SIDE);
-            (width, height)
-        };
-        let sizes = [0, 1, 2].map(|at: usize| size(&self.planes[at].component));
-        let mut samples = Vec::with_capacity(self.planes.iter().map(|it| it.samples.len()).sum());
-        for (plane, (width, height)) in self.planes.iter().zip(sizes) {
-            let rows = plane.samples.chunks_exact(plane.pitch).take(height);
-            rows.for_each(|row| samples.extend_from_slice(&row[..width]));
-        }
-        let number = |side: usize| u32::try_from(side).unwrap_or_default();
-        let sizes = sizes.map(|(width, height)| Dimensions::new(number(width), number(height)));
-        SubsampledPlanes::new(sizes, samples, Reduction::LowFrequencies).ok()
-    }
 }
 
 impl Plane<'_> {
     #[inline]
     fn read_block(&mut self, (x, y): (usize, usize), bits: &mut Bits<'_>) -> Option<()> {
-        // Only hostile data overflows, whose samples may be anything.
+        // Overflows in hostile data only, whose samples may be anything.
         self.dc = self.dc.wrapping_add(self.component.dc.difference(bits)?);
         let [_, right, below, _, both] = self.component.ac.first(bits)?;
         let factors = self.component.factors.map(i32::from);
@@ -102,8 +107,8 @@ impl Plane<'_> {
     }
 }
 
-/// The inverse DCT of four coefficients (T.81, A.3.3, for blocks of two by two) in the scale of a block of eight by eight.
-/// The samples show the low frequencies of the block only; the mean of its pixels would contain higher ones.
+/// The inverse DCT of four coefficients (T.81, A.3.3) in the scale of a block of eight by eight. The samples show the low
+/// frequencies of the block only; the mean of its pixels would contain higher ones.
 #[inline]
 fn samples([mean, right, below, both]: [i32; 4]) -> [[u8; SIDE]; SIDE] {
     let sample = |right: i32, below: i32, both: i32| {

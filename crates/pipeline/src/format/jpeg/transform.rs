@@ -1,26 +1,23 @@
-//! Turning a JPEG in the form in which it is coded: its coefficients without loss where the blocks allow it, else its planes,
-//! so that colours are neither converted nor sampled anew.
+//! Turning a JPEG without decoding it to pixels: its coefficients without loss where the blocks allow it, else its planes.
 
 use turbojpeg::{
-    Colorspace, DecompressHeader, Error, Subsamp, Transform, TransformOp, Transformer, YuvImage,
-    yuv_pixels_len,
+    Colorspace, DecompressHeader, ScalingFactor, Subsamp, Transform, TransformOp, Transformer,
+    YuvImage,
 };
 
 use super::container::{strip, walk};
-use super::decode_count;
-use super::turbo::{compressor, fault, open};
+use super::decoder::{count_decode, open, yuv};
+use super::encoder::compressed;
 use crate::exif::Orientation;
 use crate::format::codec::Source;
 use crate::format::survey::Coding;
 use crate::job::Fault;
-use crate::raster::{Channels, Raster};
+use crate::raster::{Channels, Raster, dimensions};
 use crate::step::turn::turned;
-use words::dimensions::Dimensions;
 
 /// How many codes of each length the standard luma table has (T.81, table K.5), which libjpeg writes as well.
 const STANDARD: [u8; 16] = [0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D];
 
-/// The segment of Huffman tables.
 const DHT: u8 = 0xC4;
 
 /// Turns the picture, without metadata. `None` if neither way is possible; the caller then decodes and encodes it.
@@ -37,15 +34,15 @@ pub fn turn(
     }
 }
 
-/// Turns the coefficients. `None` for a damaged picture, and for one whose sides are no multiples of its blocks: pixels at an
-/// edge would be misplaced. The segments are copied.
+/// Turns the coefficients and copies the segments. `None` for a damaged picture, and for one whose sides are no multiples of
+/// its blocks: pixels at an edge would be misplaced.
 fn without_loss(source: &Source<'_>, orientation: Orientation) -> Option<Vec<u8>> {
     let mut transform = Transform::op(operation(orientation));
     transform.perfect = true;
     transform.optimize = !has_standard_tables(source.bytes);
     transform.progressive = source.survey.coding == Coding::Progressive;
     let turned = Transformer::new().ok()?.transform_to_vec(&transform, source.bytes).ok()?;
-    decode_count::count();
+    count_decode();
     Some(turned)
 }
 
@@ -73,31 +70,26 @@ fn operation(orientation: Orientation) -> TransformOp {
     }
 }
 
-/// Decodes the luma and chroma planes, turns each and encodes them. `None` for a picture that is not in such planes, whose
-/// chroma samples would belong to other pixels after the turn, or whose ICC profile must be applied. No segment is copied.
+/// Decodes the planes, turns each and encodes them, without any segment. `None` for a picture that is not in such planes, whose
+/// chroma samples would belong to other pixels, or whose ICC profile must be applied.
 fn by_planes(
     source: &Source<'_>,
     orientation: Orientation,
     quality: u8,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let (mut decompressor, header) = open(source)?;
+    let (decompressor, header) = open(source)?;
     let target =
         if orientation.swaps_sides() { swapped(header.subsamp) } else { Some(header.subsamp) };
     let Some(target) = target.filter(|_| source.survey.profile.is_none() && is_even(&header))
     else {
         return Ok(None);
     };
-    let DecompressHeader { width, height, subsamp, .. } = header;
-    let length = yuv_pixels_len(width, 1, height, subsamp).map_err(fault)?;
-    let mut image = YuvImage { pixels: vec![0; length], width, align: 1, height, subsamp };
-    decode_count::count();
-    decompressor.decompress_to_yuv(source.bytes, image.as_deref_mut()).map_err(fault)?;
-    drop(decompressor);
+    let image = yuv(source, decompressor, &header, ScalingFactor::ONE)?;
     let image = planes_turned(image, orientation, target)?;
-    let failed = |error: Error| Fault::Unsupported(format!("JPEG: {error}"));
-    let bytes = compressor(image.width, image.height, quality)
-        .and_then(|mut compressor| compressor.compress_yuv_to_owned(image.as_deref()));
-    bytes.map(|bytes| Some(bytes.to_vec())).map_err(failed)
+    let bytes = compressed((image.width, image.height), quality, |compressor| {
+        compressor.compress_yuv_to_owned(image.as_deref())
+    });
+    bytes.map(Some)
 }
 
 /// The chroma subsampling after rows have become columns.
@@ -129,9 +121,8 @@ fn planes_turned(
     let mut pixels = Vec::with_capacity(image.pixels.len());
     for (width, height) in sizes {
         let rest = image.pixels.split_off((width * height).min(image.pixels.len()));
-        let number = |side| u32::try_from(side).unwrap_or_default();
-        let size = Dimensions::new(number(width), number(height));
-        let plane = Raster::new(size, Channels::Gray, std::mem::replace(&mut image.pixels, rest))?;
+        let samples = std::mem::replace(&mut image.pixels, rest);
+        let plane = Raster::new(dimensions((width, height)), Channels::Gray, samples)?;
         pixels.extend(turned(plane, orientation).pixels());
     }
     let (width, height) = (image.width, image.height);
@@ -164,9 +155,8 @@ mod tests {
     }
 
     fn pixels(bytes: &[u8]) -> Raster {
-        let decoded = |source: &Source<'_>| {
-            (CODEC.decode.picture)(source, source.survey.size).unwrap().raster
-        };
+        let decoded =
+            |source: &Source<'_>| (CODEC.picture)(source, source.survey.size).unwrap().raster;
         with_source(bytes, decoded)
     }
 

@@ -1,12 +1,12 @@
 //! The chunks of a PNG (W3C Portable Network Graphics, third edition, with animation). Checksums are left to the decoder.
 
-use crate::format::checked_slice::{array, corrupt, slice};
-use crate::format::survey::{Profile, Survey};
+use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
+use crate::format::survey::{Profile, Survey, array, corrupt, slice};
 use crate::job::{Fault, Limits, at_most};
 use crate::raster::index;
 use words::dimensions::Dimensions;
 
-const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+pub const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const EXIF: &[u8; 4] = b"eXIf";
 /// Chunks that say how the pixels look.
 const KEPT: [&[u8; 4]; 21] = [
@@ -14,6 +14,25 @@ const KEPT: [&[u8; 4]; 21] = [
     b"bKGD", b"pHYs", b"hIST", b"cICP", b"mDCV", b"cLLI", b"acTL", b"fcTL", b"fdAT", b"mDCv",
     b"cLLi",
 ];
+
+/// Reads the size and the orientation. EXIF behind the pixels is not looked for.
+pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
+    if source.bytes::<8>(8)? != *b"\0\0\0\x0DIHDR" {
+        return Err(Stop::Corrupt);
+    }
+    found.size(u32::from_be_bytes(source.bytes(16)?), u32::from_be_bytes(source.bytes(20)?))?;
+    let mut at = 33;
+    for _ in 0..PARTS_MAX {
+        let length = u64::from(u32::from_be_bytes(source.bytes(at)?));
+        match &source.bytes::<4>(at + 4)? {
+            b"IDAT" | b"IEND" => break,
+            EXIF => found.exif(source, at + 8, length)?,
+            _ => {}
+        }
+        at += 12 + length;
+    }
+    Ok(())
+}
 
 struct Chunk<'a> {
     kind: &'a [u8; 4],
@@ -78,29 +97,14 @@ pub fn strip(bytes: &[u8], profile: Profile) -> Result<Vec<u8>, Fault> {
 
 /// Puts the structure before the first chunk of pixels, where readers that stream look for it.
 pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut out = Vec::with_capacity(bytes.len() + structure.len() + 12);
-    out.extend(SIGNATURE);
-    let mut placed = false;
-    for chunk in chunks(bytes)? {
-        if !placed && matches!(chunk.kind, b"IDAT" | b"fcTL") {
-            append(&mut out, *EXIF, structure);
-            placed = true;
-        }
-        out.extend(chunk.whole);
-    }
-    Ok(out)
-}
-
-fn append(out: &mut Vec<u8>, kind: [u8; 4], payload: &[u8]) {
-    let Ok(length) = u32::try_from(payload.len()) else {
-        return;
-    };
-    out.extend(length.to_be_bytes());
-    let start = out.len();
-    out.extend(kind);
-    out.extend(payload);
-    let sum = checksum(&out[start..]);
-    out.extend(sum.to_be_bytes());
+    let is_pixels = |chunk: &Chunk<'_>| matches!(chunk.kind, b"IDAT" | b"fcTL" | b"IEND");
+    let before = chunks(bytes)?.into_iter().take_while(|chunk| !is_pixels(chunk));
+    let at = SIGNATURE.len() + before.map(|chunk| chunk.whole.len()).sum::<usize>();
+    let (head, tail) = bytes.split_at(at);
+    // An input has at most 512 MiB.
+    let length = u32::try_from(structure.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let named = [&EXIF[..], structure].concat();
+    Ok([head, &length, &named, &checksum(&named).to_be_bytes(), tail].concat())
 }
 
 /// CRC-32 (annex D of the specification), bit by bit: only small chunks are written here.

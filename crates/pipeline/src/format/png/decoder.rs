@@ -20,9 +20,11 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
         while reader.next_row().map_err(fault)?.is_some() {}
     }
     reader.finish().map_err(fault)?;
-    let embedded = before_pixels(source.bytes).any(|kind| kind == b"iCCP");
+    // A profile behind the pixels does not count.
+    let mut before_pixels = source.bytes.windows(4).take_while(|kind| kind != b"IDAT");
     let readable = profile(&reader, source).is_some();
-    Ok(if embedded && !readable { Profile::Dropped } else { Profile::Kept })
+    let dropped = !readable && before_pixels.any(|kind| kind == b"iCCP");
+    Ok(if dropped { Profile::Dropped } else { Profile::Kept })
 }
 
 pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
@@ -55,11 +57,6 @@ fn open<'a>(source: &Source<'a>) -> Result<Reader<Cursor<&'a [u8]>>, Fault> {
     decoder.read_info().map_err(fault)
 }
 
-/// Windows of four bytes before the pixels: a profile behind them does not count.
-fn before_pixels(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.windows(4).take_while(|kind| kind != b"IDAT")
-}
-
 /// How many bytes the decoder may allocate beside the pixels: for an ICC profile, and for a row of each frame.
 fn allowance(source: &Source<'_>) -> usize {
     let metadata = usize::try_from(source.limits.max_metadata).unwrap_or(usize::MAX);
@@ -80,9 +77,8 @@ fn frames(reader: &Reader<Cursor<&[u8]>>) -> u32 {
 
 /// The ICC profile. `None` also for one that is larger than metadata may be, or cannot be inflated.
 fn profile(reader: &Reader<Cursor<&[u8]>>, source: &Source<'_>) -> Option<Vec<u8>> {
-    let profile = reader.info().icc_profile.as_ref()?;
-    let fits = profile.len() as u64 <= source.limits.max_metadata;
-    fits.then(|| profile.to_vec())
+    let profile = reader.info().icc_profile.as_ref().map(|profile| profile.to_vec());
+    profile.filter(|profile| profile.len() as u64 <= source.limits.max_metadata)
 }
 
 fn fault(error: DecodingError) -> Fault {

@@ -1,7 +1,7 @@
 //! The chunks of a WebP, which is a RIFF file (Google's 'WebP Container Specification').
 
-use crate::format::checked_slice::{array, corrupt, slice, truncated};
-use crate::format::survey::Survey;
+use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
+use crate::format::survey::{Survey, array, corrupt, slice, truncated};
 use crate::job::{Fault, Limits, at_most};
 use crate::raster::index;
 use words::dimensions::Dimensions;
@@ -10,7 +10,49 @@ const FLAG_XMP: u8 = 0x04;
 const FLAG_EXIF: u8 = 0x08;
 const FLAG_ALPHA: u8 = 0x10;
 const FLAG_PROFILE: u8 = 0x20;
+/// The first byte of a lossless stream.
+const LOSSLESS: u8 = 0x2F;
+/// The bytes behind the frame tag of a VP8 key frame (RFC 6386, 9.1).
+const START_CODE: [u8; 3] = [0x9D, 0x01, 0x2A];
 const KEPT: [&[u8; 4]; 7] = [b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"];
+
+/// Reads the size, and the orientation in the EXIF chunk that the flags of an extended file announce.
+pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
+    match &source.bytes::<4>(12)? {
+        b"VP8 " => {
+            if source.bytes(23)? != START_CODE {
+                return Err(Stop::Corrupt);
+            }
+            let side = |at| Ok(u16::from_le_bytes(source.bytes(at)?) & 0x3FFF);
+            found.size(side(26)?, side(28)?)
+        }
+        b"VP8L" => {
+            let [LOSSLESS] = source.bytes(20)? else { return Err(Stop::Corrupt) };
+            let size = lossless(source.bytes(21)?);
+            found.size(size.width, size.height)
+        }
+        b"VP8X" => {
+            let [flags] = source.bytes(20)?;
+            let size = canvas(source.bytes(24)?);
+            found.size(size.width, size.height)?;
+            if flags & FLAG_EXIF == 0 { Ok(()) } else { header_exif(source, found) }
+        }
+        _ => Err(Stop::Corrupt),
+    }
+}
+
+/// Walks the chunks behind VP8X.
+fn header_exif(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
+    let mut at = 30;
+    for _ in 0..PARTS_MAX {
+        let length = u64::from(u32::from_le_bytes(source.bytes(at + 4)?));
+        if source.bytes(at)? == *b"EXIF" {
+            return found.exif(source, at + 8, length);
+        }
+        at += 8 + length + length % 2;
+    }
+    Ok(())
+}
 
 struct Chunk<'a> {
     kind: &'a [u8; 4],
@@ -47,14 +89,14 @@ fn file(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, Fault> {
 pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     let chunks = file(bytes)?;
     let find = |kind: &[u8; 4]| chunks.iter().find(|chunk| chunk.kind == kind);
-    let frames: Vec<_> = chunks.iter().filter(|chunk| chunk.kind == b"ANMF").collect();
+    let frames = chunks.iter().filter(|chunk| chunk.kind == b"ANMF").count();
     let pixels = chunks.iter().find(|chunk| matches!(chunk.kind, b"VP8 " | b"VP8L"));
     let size = match (find(b"VP8X"), pixels) {
-        (Some(extended), _) => canvas(extended.payload)?,
+        (Some(extended), _) => canvas(array(extended.payload, 4, "VP8X")?),
         (None, Some(pixels)) => stream_size(pixels)?,
         (None, None) => return Err(corrupt("there is no image in the file")),
     };
-    if frames.is_empty() && pixels.is_none() {
+    if frames == 0 && pixels.is_none() {
         return Err(corrupt("there is no image in the file"));
     }
     let profile = find(b"ICCP").map(|chunk| chunk.payload.to_vec());
@@ -62,29 +104,33 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     at_most("bytes of colour profile", length as u64, limits.max_metadata)?;
     let exif = find(b"EXIF").map(|chunk| chunk.payload);
     let exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif).to_vec());
-    let frames = u32::try_from(frames.len().max(1)).unwrap_or(u32::MAX);
+    let frames = u32::try_from(frames.max(1)).unwrap_or(u32::MAX);
     Ok(Survey { frames, exif, profile, ..Survey::of_size(size) })
 }
 
 /// The canvas size in a VP8X chunk: two 24-bit numbers, each one less than the side.
-fn canvas(extended: &[u8]) -> Result<Dimensions, Fault> {
-    let [w0, w1, w2, h0, h1, h2] = array(extended, 4, "VP8X")?;
+fn canvas([w0, w1, w2, h0, h1, h2]: [u8; 6]) -> Dimensions {
     let side = |low, middle, high| u32::from_le_bytes([low, middle, high, 0]) + 1;
-    Ok(Dimensions::new(side(w0, w1, w2), side(h0, h1, h2)))
+    Dimensions::new(side(w0, w1, w2), side(h0, h1, h2))
 }
 
-/// The size in the header of a VP8 key frame (RFC 6386, 9.1) or of a lossless stream.
+/// The size behind the first byte of a lossless stream: two 14-bit numbers, each one less than the side.
+fn lossless(bytes: [u8; 4]) -> Dimensions {
+    let bits = u32::from_le_bytes(bytes);
+    Dimensions::new((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1)
+}
+
+/// The size in the header of a VP8 key frame or of a lossless stream.
 fn stream_size(chunk: &Chunk<'_>) -> Result<Dimensions, Fault> {
     if chunk.kind == b"VP8L" {
         let [signature, b0, b1, b2, b3] = array(chunk.payload, 0, "the lossless header")?;
-        if signature != 0x2F {
+        if signature != LOSSLESS {
             return Err(corrupt("the lossless stream has no signature"));
         }
-        let bits = u32::from_le_bytes([b0, b1, b2, b3]);
-        return Ok(Dimensions::new((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1));
+        return Ok(lossless([b0, b1, b2, b3]));
     }
     let [_, _, _, s0, s1, s2, w0, w1, h0, h1] = array(chunk.payload, 0, "the VP8 header")?;
-    if [s0, s1, s2] != [0x9D, 0x01, 0x2A] {
+    if [s0, s1, s2] != START_CODE {
         return Err(corrupt("the VP8 stream has no start code"));
     }
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3FFF);
@@ -92,38 +138,21 @@ fn stream_size(chunk: &Chunk<'_>) -> Result<Dimensions, Fault> {
 }
 
 pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut out = start(bytes.len());
-    for chunk in file(bytes)? {
-        if !KEPT.contains(&chunk.kind) {
-            continue;
-        }
-        let at = append(&mut out, *chunk.kind, chunk.payload);
-        if chunk.kind == b"VP8X"
-            && let Some(flags) = out.get_mut(at)
-        {
-            *flags &= !(FLAG_EXIF | FLAG_XMP);
-        }
-    }
-    Ok(finish(out))
+    let mut chunks = file(bytes)?;
+    chunks.retain(|chunk| KEPT.contains(&chunk.kind));
+    Ok(written(&chunks, |flags| flags & !(FLAG_EXIF | FLAG_XMP)))
 }
 
 /// Puts the structure behind the pixels, where the specification has it. A simple file becomes an extended one for it.
 pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
-    let chunks = file(bytes)?;
-    let mut out = start(bytes.len() + structure.len());
-    if chunks.first().is_none_or(|chunk| chunk.kind != b"VP8X") {
-        append(&mut out, *b"VP8X", &extended(&chunks)?);
+    let mut chunks = file(bytes)?;
+    let simple = chunks.first().is_none_or(|chunk| chunk.kind != b"VP8X");
+    let extended = simple.then(|| extended(&chunks)).transpose()?;
+    if let Some(payload) = &extended {
+        chunks.insert(0, Chunk { kind: b"VP8X", payload });
     }
-    for chunk in &chunks {
-        let at = append(&mut out, *chunk.kind, chunk.payload);
-        if chunk.kind == b"VP8X"
-            && let Some(flags) = out.get_mut(at)
-        {
-            *flags |= FLAG_EXIF;
-        }
-    }
-    append(&mut out, *b"EXIF", structure);
-    Ok(finish(out))
+    chunks.push(Chunk { kind: b"EXIF", payload: structure });
+    Ok(written(&chunks, |flags| flags | FLAG_EXIF))
 }
 
 /// The VP8X chunk that makes an extended file of a simple one.
@@ -136,33 +165,33 @@ fn extended(chunks: &[Chunk<'_>]) -> Result<[u8; 10], Fault> {
         pixels.kind == b"VP8L" && pixels.payload.get(4).is_some_and(|byte| byte & 0x10 != 0);
     let profile = chunks.iter().any(|chunk| chunk.kind == b"ICCP");
     let flag = |set: bool, flag| if set { flag } else { 0 };
-    let flags = FLAG_EXIF | flag(transparent, FLAG_ALPHA) | flag(profile, FLAG_PROFILE);
+    let flags = flag(transparent, FLAG_ALPHA) | flag(profile, FLAG_PROFILE);
     let [w0, w1, w2, _] = (size.width - 1).to_le_bytes();
     let [h0, h1, h2, _] = (size.height - 1).to_le_bytes();
     Ok([flags, 0, 0, 0, w0, w1, w2, h0, h1, h2])
 }
 
-fn start(capacity: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(capacity + 32);
+/// The file with these chunks, and with changed flags if it is an extended one.
+fn written(chunks: &[Chunk<'_>], change: fn(u8) -> u8) -> Vec<u8> {
+    let length: usize = chunks.iter().map(|chunk| chunk.payload.len() + 9).sum();
+    let mut out = Vec::with_capacity(12 + length);
     out.extend(b"RIFF\0\0\0\0WEBP");
-    out
-}
-
-/// Appends a chunk and returns where its payload begins.
-fn append(out: &mut Vec<u8>, kind: [u8; 4], payload: &[u8]) -> usize {
-    // The payload is from a RIFF file, which is shorter than 4 GiB.
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    out.extend(kind);
-    out.extend(length.to_le_bytes());
-    let at = out.len();
-    out.extend(payload);
-    if payload.len() % 2 == 1 {
-        out.push(0);
+    for chunk in chunks {
+        // The payload is from a RIFF file, which is shorter than 4 GiB.
+        let length = u32::try_from(chunk.payload.len()).unwrap_or(u32::MAX);
+        out.extend(chunk.kind);
+        out.extend(length.to_le_bytes());
+        let at = out.len();
+        out.extend(chunk.payload);
+        if chunk.kind == b"VP8X"
+            && let Some(flags) = out.get_mut(at)
+        {
+            *flags = change(*flags);
+        }
+        if length % 2 == 1 {
+            out.push(0);
+        }
     }
-    at
-}
-
-fn finish(mut out: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(out.len() - 8).unwrap_or(u32::MAX);
     out[4..8].copy_from_slice(&length.to_le_bytes());
     out

@@ -9,65 +9,50 @@ use std::ptr;
 
 use libwebp_sys as c;
 
+use crate::format::codec::{AnimationEncoder, Frame, Repeat};
 use crate::job::Fault;
 use crate::raster::{Channels, Raster, length};
+use crate::step::flatten::with_binary_alpha;
 use words::dimensions::Dimensions;
 
-/// The header of a bitstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Features {
-    pub size: Dimensions,
-    pub alpha: bool,
-    pub animated: bool,
-}
-
 /// The longest side of a WebP.
-pub const MAX_SIDE: u32 = 16_383;
+const MAX_SIDE: u32 = 16_383;
 
-pub fn features(bytes: &[u8]) -> Result<Features, Fault> {
-    let mut found = c::WebPBitstreamFeatures {
-        width: 0,
-        height: 0,
-        has_alpha: 0,
-        has_animation: 0,
-        format: 0,
-        pad: [0; 5],
-    };
+/// Decodes a still picture, which must fill its canvas; `None` for an animation.
+pub fn still(bytes: &[u8], canvas: Dimensions) -> Result<Option<Raster>, Fault> {
+    let mut config = c::WebPDecoderConfig::new().map_err(|()| mismatch())?;
+    let found = &mut config.input;
     // SAFETY: C reads `bytes.len()` bytes and writes one struct of its own layout.
-    let status = unsafe { c::WebPGetFeatures(bytes.as_ptr(), bytes.len(), &raw mut found) };
-    check(status)?;
-    let side = |side| u32::try_from(side).unwrap_or(0);
-    Ok(Features {
-        size: Dimensions::new(side(found.width), side(found.height)),
-        alpha: found.has_alpha != 0,
-        animated: found.has_animation != 0,
-    })
-}
-
-/// Decodes a still picture with these features.
-pub fn decode(bytes: &[u8], features: &Features) -> Result<Raster, Fault> {
-    let channels = if features.alpha { Channels::Rgba } else { Channels::Rgb };
-    let mut raster = Raster::blank(features.size, channels);
+    check(unsafe { c::WebPGetFeatures(bytes.as_ptr(), bytes.len(), found) })?;
+    if found.has_animation != 0 {
+        return Ok(None);
+    }
+    let number = |side| u32::try_from(side).unwrap_or(0);
+    let size = Dimensions::new(number(found.width), number(found.height));
+    if size != canvas {
+        return Err(Fault::Corrupt(format!("a picture of {size} lies in a canvas of {canvas}")));
+    }
+    let (channels, mode) = match found.has_alpha {
+        0 => (Channels::Rgb, c::WEBP_CSP_MODE::MODE_RGB),
+        _ => (Channels::Rgba, c::WEBP_CSP_MODE::MODE_RGBA),
+    };
+    let mut raster = Raster::blank(size, channels);
     let stride = int(raster.pitch());
     let pixels = raster.pixels_mut();
-    let mut config = c::WebPDecoderConfig::new().map_err(|()| mismatch())?;
-    config.output.colorspace =
-        if features.alpha { c::WEBP_CSP_MODE::MODE_RGBA } else { c::WEBP_CSP_MODE::MODE_RGB };
+    config.output.colorspace = mode;
     config.output.is_external_memory = 1;
     config.output.u.RGBA =
         c::WebPRGBABuffer { rgba: pixels.as_mut_ptr(), stride, size: pixels.len() };
     // SAFETY: C reads `bytes.len()` bytes and writes into `pixels`, whose length and stride it was told; it checks that
     // the picture fits before it writes. The memory is ours, so there is nothing to free.
-    let status = unsafe { c::WebPDecode(bytes.as_ptr(), bytes.len(), &raw mut config) };
-    check(status)?;
-    Ok(raster)
+    check(unsafe { c::WebPDecode(bytes.as_ptr(), bytes.len(), &raw mut config) })?;
+    Ok(Some(raster))
 }
 
 /// The frames of an animation, composed by libwebp.
 pub struct Frames<'a> {
     decoder: *mut c::WebPAnimDecoder,
-    size: Dimensions,
-    loops: u32,
+    info: c::WebPAnimInfo,
     // C keeps a pointer into the bytes.
     _bytes: std::marker::PhantomData<&'a [u8]>,
 }
@@ -81,25 +66,18 @@ impl<'a> Frames<'a> {
         if decoder.is_null() {
             return Err(Fault::Corrupt("the animation cannot be read".into()));
         }
-        let mut frames = Self {
-            decoder,
-            size: Dimensions::new(0, 0),
-            loops: 0,
-            _bytes: std::marker::PhantomData,
-        };
-        let mut info = c::WebPAnimInfo::default();
+        let info = c::WebPAnimInfo::default();
+        let mut frames = Self { decoder, info, _bytes: std::marker::PhantomData };
         // SAFETY: the decoder is alive; C writes one struct of its own layout.
-        if unsafe { c::WebPAnimDecoderGetInfo(decoder, &raw mut info) } == 0 {
+        if unsafe { c::WebPAnimDecoderGetInfo(decoder, &raw mut frames.info) } == 0 {
             return Err(Fault::Corrupt("the animation has no header".into()));
         }
-        frames.size = Dimensions::new(info.canvas_width, info.canvas_height);
-        frames.loops = info.loop_count;
         Ok(frames)
     }
 
     /// How often the animation is shown; 0 means for ever.
     pub fn loops(&self) -> u32 {
-        self.loops
+        self.info.loop_count
     }
 
     /// The next canvas, and the end of its time on the screen in milliseconds from the start of the animation.
@@ -116,11 +94,11 @@ impl<'a> Frames<'a> {
         if read == 0 || canvas.is_null() {
             return Err(Fault::Corrupt("a frame cannot be decoded".into()));
         }
+        let size = Dimensions::new(self.info.canvas_width, self.info.canvas_height);
         // SAFETY: the canvas belongs to the decoder, has four bytes for each of its pixels, and stays as it is until the
         // next call, which needs `self` again.
-        let pixels =
-            unsafe { std::slice::from_raw_parts(canvas, length(self.size, Channels::Rgba)) };
-        let raster = Raster::new(self.size, Channels::Rgba, pixels.to_vec())?;
+        let pixels = unsafe { std::slice::from_raw_parts(canvas, length(size, Channels::Rgba)) };
+        let raster = Raster::new(size, Channels::Rgba, pixels.to_vec())?;
         Ok(Some((raster, u32::try_from(until).unwrap_or(0))))
     }
 }
@@ -134,7 +112,7 @@ impl Drop for Frames<'_> {
 
 /// Encodes a picture of three or four channels with losses; `quality` is from 1 to 100.
 pub fn encode(raster: &Raster, quality: u8) -> Result<Vec<u8>, Fault> {
-    let (width, height) = sides(raster)?;
+    let (width, height) = sides(raster.size())?;
     let stride = int(raster.pitch());
     let pixels = raster.pixels().as_ptr();
     let mut out = ptr::null_mut();
@@ -160,7 +138,6 @@ pub fn encode(raster: &Raster, quality: u8) -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-/// Assembles an animation.
 pub struct Animation {
     encoder: *mut c::WebPAnimEncoder,
     config: c::WebPConfig,
@@ -170,8 +147,7 @@ pub struct Animation {
 }
 
 impl Animation {
-    /// An animation that is shown so many times; 0 means for ever.
-    pub fn new(size: Dimensions, loops: u16, quality: u8) -> Result<Self, Fault> {
+    pub fn new(size: Dimensions, repeat: Repeat, quality: u8) -> Result<Self, Fault> {
         let mut config = c::WebPConfig::new().map_err(|()| mismatch())?;
         config.quality = f32::from(quality);
         let mut options = std::mem::MaybeUninit::<c::WebPAnimEncoderOptions>::zeroed();
@@ -183,8 +159,11 @@ impl Animation {
             }
             options.assume_init()
         };
-        options.anim_params.loop_count = c_int::from(loops);
-        let (width, height) = (side(size.width)?, side(size.height)?);
+        options.anim_params.loop_count = match repeat {
+            Repeat::Forever => 0,
+            Repeat::Times(times) => times.into(),
+        };
+        let (width, height) = sides(size)?;
         // SAFETY: C copies the options.
         let encoder =
             unsafe { c::WebPAnimEncoderNewInternal(width, height, &raw const options, version) };
@@ -193,14 +172,19 @@ impl Animation {
         }
         Ok(Self { encoder, config, size, clock: 0 })
     }
+}
 
-    /// Adds a canvas of four channels that is shown for `duration` milliseconds.
-    pub fn add_canvas(&mut self, raster: &Raster, duration: u32) -> Result<(), Fault> {
+impl AnimationEncoder for Animation {
+    fn add(&mut self, Frame { raster, duration }: Frame) -> Result<(), Fault> {
+        let raster = match raster.channels() {
+            Channels::Rgba => raster,
+            _ => with_binary_alpha(raster),
+        };
         if raster.size() != self.size || raster.channels() != Channels::Rgba {
             return Err(wrong_channels());
         }
         let mut picture = c::WebPPicture::new().map_err(|()| mismatch())?;
-        (picture.width, picture.height) = sides(raster)?;
+        (picture.width, picture.height) = sides(self.size)?;
         picture.use_argb = 1;
         // SAFETY: the picture is initialised and of the raster's size; C allocates its own copy of the pixels and reads
         // `height` rows of `pitch` bytes. It is freed once, whatever comes of it.
@@ -221,7 +205,7 @@ impl Animation {
         added.then_some(()).ok_or_else(|| Fault::Unsupported("libwebp refuses a frame".into()))
     }
 
-    pub fn assemble(self) -> Result<Vec<u8>, Fault> {
+    fn finish(self: Box<Self>) -> Result<Vec<u8>, Fault> {
         let mut data = c::WebPData::default();
         // SAFETY: the encoder is alive; a null picture marks the end; C writes a pointer to memory that it allocated.
         let assembled = unsafe {
@@ -260,14 +244,13 @@ fn check(status: c::VP8StatusCode) -> Result<(), Fault> {
     }
 }
 
-fn sides(raster: &Raster) -> Result<(c_int, c_int), Fault> {
-    Ok((side(raster.size().width)?, side(raster.size().height)?))
-}
-
-fn side(side: u32) -> Result<c_int, Fault> {
-    let fits = c_int::try_from(side).ok().filter(|_| side <= MAX_SIDE);
-    let too_long = || format!("a WebP's side is at most {MAX_SIDE} pixels, this one has {side}");
-    fits.ok_or_else(|| Fault::Unsupported(too_long()))
+fn sides(size: Dimensions) -> Result<(c_int, c_int), Fault> {
+    let number = |side: u32| {
+        let words = || format!("a WebP's side is at most {MAX_SIDE} pixels, this one has {side}");
+        let fits = c_int::try_from(side).ok().filter(|_| side <= MAX_SIDE);
+        fits.ok_or_else(|| Fault::Unsupported(words()))
+    };
+    Ok((number(size.width)?, number(size.height)?))
 }
 
 /// A row's length: at most 65,535 pixels of four bytes.
