@@ -100,10 +100,11 @@ impl Boxes {
         Ok(self.catalog.offer(id)?)
     }
 
-    /// Makes a row of a finished file, unless its bytes were attached or refused already. After another error it stays offered.
-    pub fn receive(&self, id: ScratchId) -> Result<()> {
-        let Some(record) = self.scratch.by_id(id)? else { return Ok(()) };
-        let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(()) };
+    /// Makes a row of a finished file, unless its bytes were attached or refused already, and returns the row that has them. After
+    /// another error the file stays offered.
+    pub fn receive(&self, id: ScratchId) -> Result<Option<RowId>> {
+        let Some(record) = self.scratch.by_id(id)? else { return Ok(None) };
+        let Some(drop_box) = self.lookup.drop_box(record.folder.row) else { return Ok(None) };
         let state = self.state(drop_box.row).ok_or(Error::Missing)?;
         let file = self.scratch.open(&record)?;
         let before = self.scratch.stat(&record)?;
@@ -111,7 +112,10 @@ impl Boxes {
         let read = Error::io("read a file in a box");
         let digest = pipeline::running_digest::of_file(&sent, before.size).map_err(read)?;
         let arrived = Arrived { drop_box, state, record: &record, sent: &sent };
-        let safe = record.arrival.taken == Some(digest) || self.admit(&arrived)?;
+        let (row, safe) = match record.arrival.taken {
+            Some(taken) if taken == digest => (None, true),
+            _ => self.admit(&arrived)?,
+        };
         // Refused bytes without room in the quarantine get another digest, so that they go there when they expire.
         self.catalog.take(id, if safe { digest } else { Digest::of(&[]) })?;
         // The file may have been written to, and closed, before it was taken. Reading it is no change.
@@ -119,22 +123,22 @@ impl Boxes {
         if changes(self.scratch.stat(&record)?) != changes(before) {
             self.catalog.offer(id)?;
         }
-        Ok(())
+        Ok(row)
     }
 
-    /// Attaches or refuses the bytes. Returns whether they are attached, or in the quarantine.
-    fn admit(&self, arrived: &Arrived<'_>) -> Result<bool> {
+    /// Attaches or refuses the bytes. Returns the row that they are attached in, and whether they are there or in the quarantine.
+    fn admit(&self, arrived: &Arrived<'_>) -> Result<(Option<RowId>, bool)> {
         match self.attach(arrived) {
-            Ok(()) => {
+            Ok(row) => {
                 arrived.state.taken.add(1);
                 let ScratchRecord { folder, name, .. } = arrived.record;
                 report_name(name).map_or(Ok(()), |name| self.reports.remove(folder, &name))?;
-                Ok(true)
+                Ok((Some(row), true))
             }
             Err(Error::Refused(refusal)) => {
                 arrived.state.refused.add(1);
                 self.write_report(arrived.record, &refusal)?;
-                Ok(self.quarantine.find(refusal.id).is_some())
+                Ok((None, self.quarantine.find(refusal.id).is_some()))
             }
             Err(error) => Err(error),
         }
@@ -149,7 +153,7 @@ impl Boxes {
         self.reports.write(&record.folder, &name, access, &text)
     }
 
-    fn attach(&self, arrived: &Arrived<'_>) -> Result<()> {
+    fn attach(&self, arrived: &Arrived<'_>) -> Result<RowId> {
         let Arrived { drop_box, record, sent, .. } = *arrived;
         let table = self.lookup.table_named(drop_box.rule.table.as_str()).ok_or(Error::Missing)?;
         let field = table.field(drop_box.rule.field.as_str()).ok_or(Error::Missing)?;
@@ -174,7 +178,7 @@ impl Boxes {
                 }
                 Err(self.refuse(arrived, self.quotas.violation(&excess)).into())
             }
-            stored => stored.map(drop),
+            stored => stored.map(|_| row.id),
         }
     }
 

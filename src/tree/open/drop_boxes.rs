@@ -117,23 +117,20 @@ impl DropBoxes {
             return self.files.received(id, true);
         }
         let received = self.library.boxes.receive(id);
-        if let Err(error) = &received {
-            tracing::warn!(
-                error = error as &dyn std::error::Error,
-                "a file in a box could not be attached; it will be tried again"
-            );
-        }
         for drop_box in self.library.lookup.boxes() {
             let table = self.library.lookup.table_named(drop_box.rule.table.as_str());
             if let Some(table) = table {
                 self.kernel.tell(&Change::Table { table: table.id, at: Timestamp::now() });
             }
         }
-        // The kernel may have listed the row after it was made and before it had the attachment.
-        if let Ok(Some(record)) = self.library.scratch.by_id(id)
-            && let Some(row) = record.arrival.becomes
-        {
-            self.kernel.tell(&Change::Names(row));
+        match &received {
+            // The kernel may have listed the row after it was made and before it had the attachment.
+            Ok(Some(row)) => self.kernel.tell(&Change::Names(*row)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a file in a box could not be attached; it will be tried again"
+            ),
         }
         self.files.received(id, received.is_ok());
     }
