@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fetch::body::Piece;
+use crate::fetch::response::Piece;
 use words::locator::Url;
 use words::slot::Slot;
 
