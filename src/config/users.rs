@@ -42,33 +42,27 @@ fn look_up(written: &str, passwd: &str, groups: &str) -> Result<(u32, u32), Stri
 }
 
 fn user_id(user: &str, passwd: &str) -> Result<u32, String> {
-    let named = || entry(user, passwd)?.get(2)?.parse().ok();
-    number(user).or_else(named).ok_or_else(|| {
+    id(user, passwd).ok_or_else(|| {
         format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
     })
 }
 
 fn group_id(group: &str, groups: &str) -> Result<u32, String> {
-    let named = || {
-        let mut lines = groups.lines().map(columns);
-        lines.find(|columns| columns.first() == Some(&group))?.get(2)?.parse().ok()
-    };
-    number(group).or_else(named).ok_or_else(|| {
+    id(group, groups).ok_or_else(|| {
         format!("there is no group \"{group}\" in /etc/group; give a name or a number")
     })
 }
 
-fn entry<'t>(user: &str, passwd: &'t str) -> Option<Vec<&'t str>> {
-    passwd.lines().map(columns).find(|columns| names(columns, user))
+/// The number of a user or group, which is the third column of either file.
+fn id(written: &str, file: &str) -> Option<u32> {
+    number(written).or_else(|| entry(written, file)?.get(2)?.parse().ok())
 }
 
-fn columns(line: &str) -> Vec<&str> {
-    line.split(':').collect()
-}
-
-/// Whether a line of passwd describes this user, given by name or by number.
-fn names(columns: &[&str], user: &str) -> bool {
-    columns.first() == Some(&user) || (number(user).is_some() && columns.get(2) == Some(&user))
+/// The columns of a user or group that is given by name or by number.
+fn entry<'t>(written: &str, file: &'t str) -> Option<Vec<&'t str>> {
+    let column = if number(written).is_some() { 2 } else { 0 };
+    let mut lines = file.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(|columns| columns.get(column) == Some(&written))
 }
 
 /// Accepts digits only, and not the largest number, which stands for 'unchanged' in chown(2).

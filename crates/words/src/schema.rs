@@ -26,7 +26,7 @@ pub struct DropBox {
     pub field: Name,
     /// The id of the new row.
     pub id: Template,
-    /// A file is complete if nobody has written to it for so long.
+    /// A file is complete when it was not written to for so long.
     pub settle: Duration,
 }
 
@@ -143,7 +143,7 @@ impl IdRule {
         }
     }
 
-    /// Passes a template whose ids all keep this rule and can differ from file to file. Errors: what is wrong, with the way out.
+    /// Passes a template whose ids all keep this rule and can differ from file to file. Errors: the reason, with the way out.
     pub fn check(self, template: &Template) -> Result<(), &'static str> {
         match self {
             Self::Integer if !template.is_counter() => {

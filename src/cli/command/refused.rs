@@ -132,7 +132,7 @@ fn entry(kept: &Kept) -> Value {
         "path": kept.path,
         "name": kept.name,
         "uid": kept.uid,
-        "rule": kept.rule.key(),
+        "rule": kept.rule,
         "message": kept.message,
         "hint": kept.hint,
         "bytes": kept.length,

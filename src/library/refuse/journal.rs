@@ -133,7 +133,7 @@ impl Journal {
             id = line.id,
             uid = line.uid,
             pid = line.pid,
-            rule = line.rule.key(),
+            rule = line.rule.to_string(),
             "{}",
             line.message
         );
@@ -185,7 +185,7 @@ impl Journal {
     /// How often each rule refused since the start.
     pub fn counts(&self) -> Vec<(Rule, u64)> {
         let mut counts: Vec<_> = self.lock().by_rule.iter().map(|(r, n)| (*r, *n)).collect();
-        counts.sort_by_key(|(rule, _)| rule.key());
+        counts.sort_by_key(|(rule, _)| rule.to_string());
         counts
     }
 

@@ -176,7 +176,7 @@ fn attr(view: u64, size: u64, access: Access, times: Times) -> Attr {
 
 fn crowded() -> Violation {
     Violation {
-        rule: Rule::UrlTimeout,
+        rule: Rule::UrlBusy,
         fact: "too many downloads were waiting".into(),
         measured: "no room".into(),
         allows: "waits for a while only".into(),
