@@ -12,7 +12,7 @@ use crate::fuse::error::Error;
 /// The phases of a session, in their order.
 pub enum Phase {
     Serving,
-    /// The tree has no name any more, so that nobody can open a file; open files go on.
+    /// The tree has no name any more: no file can be opened, and open files go on.
     Detached,
     Ended(io::Result<()>),
 }

@@ -98,7 +98,7 @@ impl Mount {
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control_socket::serve(&root, socket, answers)?;
-        let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config))?);
+        let mounted = Arc::new(fuse::mount(tree, &settings(&prepared, config), None)?);
         let outcome = serve(&prepared, &mounted, &fence, stop);
         server.stop();
         outcome
@@ -181,7 +181,6 @@ fn settings(prepared: &Prepared, config: &Config) -> Settings {
         allow_other: prepared.allow_other,
         threads: config.mount.threads.unwrap_or(processors.max(MIN_THREADS)),
         read_only: prepared.read_only,
-        fs_name: "mediafs".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::descriptors;
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::fuse::mount::device::Settings;
-use crate::fuse::{self, Changed, Mounted};
+use crate::fuse::{self, Mounted, Reading};
 use crate::library::read::variant_files::Renderer;
 use crate::tree::open::processes::Processes;
 use crate::tree::{Scope, Tree};
@@ -27,6 +27,7 @@ pub fn mount(config: &Config, settings: &Settings) -> Result<Mounted, Error> {
     let library = Arc::new(assembly::open_to_read(config, Renderer::Other(Box::new(ask)))?);
     let mut watch = Watch::open(&library.home.catalog())?;
     let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
-    let look: Changed = Box::new(move || Ok(watch.look()?));
-    Ok(fuse::mount_to_read(tree, settings, descriptors::raise(), look)?)
+    let descriptors = descriptors::raise();
+    let reading = Reading { descriptors, changed: Box::new(move || Ok(watch.look()?)) };
+    Ok(fuse::mount(tree, settings, Some(reading))?)
 }
