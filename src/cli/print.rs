@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cli::error::Error;
 use crate::cli::stream;
 use crate::config;
+use crate::fence::chain;
 
 /// How long an error message waits for a stderr that nobody reads.
 const STDERR_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,13 +29,7 @@ pub fn complain(error: &Error) {
     stream::offer(io::stderr(), format!("{text}\n").as_bytes(), STDERR_PATIENCE);
 }
 
-/// An error and its causes, joined by colons.
-pub fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
+/// `1 file`, `2 files`.
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -39,7 +39,7 @@ impl Write for Log {
     }
 }
 
-/// Writes piece by piece, and waits up to `patience` for each until the stream takes it. Returns whether all was written.
+/// Writes piece by piece, and waits up to `patience` for each until the stream accepts it. Returns whether all was written.
 pub fn offer(stream: impl AsFd, bytes: &[u8], patience: Duration) -> bool {
     let patience = Timespec::try_from(patience).ok();
     let mut left = bytes;
