@@ -12,6 +12,8 @@ use words::slot::Name;
 
 /// The default number of items of a collection. A listing reads them all.
 const MAX_ITEMS: u64 = 10_000;
+/// The largest number of items. More belong into the rows of a table.
+const MOST_ITEMS: i64 = 1_000_000;
 
 /// Keys that only image fields have.
 const OF_IMAGES: [&str; 17] = [
@@ -102,7 +104,7 @@ fn collection(section: &Section<'_>) -> Collection {
 }
 
 fn max_items(section: &Section<'_>, collection: Collection) -> Option<u64> {
-    let given = section.key("max_items", value::items);
+    let given = section.key("max_items", |value| value::whole(value, 1, MOST_ITEMS));
     if collection != Collection::One {
         return given.or(Some(MAX_ITEMS));
     }
@@ -139,7 +141,7 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
         resize: section.key("resize", value::resize),
         crop: section.key("crop", value::crop),
         format: section.key("format", value::format),
-        quality: section.key("quality", value::quality),
+        quality: section.key("quality", |value| value::whole(value, 1, 100)),
     }
 }
 

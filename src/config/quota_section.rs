@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::section::Section;
-use super::{users, value};
+use super::users::Users;
+use super::value;
 use words::quota::{Quota, Quotas};
 use words::schema::Table;
 use words::slot::Name;
@@ -44,7 +45,7 @@ fn of_users(section: &Section<'_>) -> BTreeMap<u32, Quota> {
     let mut quotas = BTreeMap::new();
     for (name, child) in section.sections() {
         // The number of a user need not be in /etc/passwd.
-        let uid = name.parse().or_else(|_| users::resolve(name).map(|(uid, _)| uid));
+        let uid = name.parse().or_else(|_| Users::read().resolve(name).map(|(uid, _)| uid));
         match uid {
             Ok(0) => child.reject("root is held to no quota of users"),
             Ok(uid) => drop(quotas.insert(uid, quota(&child))),

@@ -15,9 +15,6 @@ use words::variant::{Spec, Variant};
 
 type Read<T> = Result<T, String>;
 
-/// The most items of a collection. More belong into the rows of a table.
-const MOST_ITEMS: i64 = 1_000_000;
-
 /// The longest side of an image in any format here.
 const MAX_SIDE: i64 = 65_535;
 
@@ -112,16 +109,6 @@ pub(super) fn pixels(value: &DeValue<'_>) -> Read<u32> {
 /// Pixels of a whole image.
 pub(super) fn area(value: &DeValue<'_>) -> Read<u64> {
     whole(value, 1, MAX_SIDE * MAX_SIDE)
-}
-
-/// Items of a collection.
-pub(super) fn items(value: &DeValue<'_>) -> Read<u64> {
-    whole(value, 1, MOST_ITEMS)
-}
-
-/// 1 to 100.
-pub(super) fn quality(value: &DeValue<'_>) -> Read<u8> {
-    whole(value, 1, 100)
 }
 
 /// Width divided by height: a positive number.
