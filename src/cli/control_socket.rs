@@ -134,7 +134,7 @@ pub fn ask<A: DeserializeOwned>(library: &Path, request: &Request) -> Result<Opt
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
     let connected = Door::open(library).and_then(|door| UnixStream::connect(door.path()));
     let stream = match connected {
-        // One that was killed and cannot end listens still, and never answers.
+        // A daemon that was killed and cannot end still listens, and never answers.
         Ok(stream) if daemons::listener(&stream).is_some_and(daemons::is_dying) => {
             daemons::end_dead();
             return Ok(None);

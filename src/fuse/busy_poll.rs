@@ -16,7 +16,6 @@ const SPAN: Duration = Duration::from_micros(40);
 /// The longest pause after polls without a request, in answers.
 const PAUSE_MAX: u32 = 64;
 
-/// The outcome of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Request,
@@ -30,7 +29,6 @@ pub struct BusyPoll {
     device: OwnedFd,
     /// How many answers from now on no poll follows.
     pause: AtomicU32,
-    /// The length of the next pause.
     next_pause: AtomicU32,
 }
 

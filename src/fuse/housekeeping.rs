@@ -45,7 +45,7 @@ impl Housekeeper {
         let mountinfo = mountinfo.ok();
         let mut next_tick = Instant::now() + TICK;
         while !self.lifecycle.has_ended() {
-            let mut events = vec![PollFd::new(self.lifecycle.end(), PollFlags::IN)];
+            let mut events = vec![PollFd::new(&self.lifecycle.end, PollFlags::IN)];
             let listener = self.attached.listener.as_ref();
             events.extend(listener.map(|it| PollFd::new(it, PollFlags::IN)));
             let mountinfo = mountinfo.as_ref().map(AsFd::as_fd);

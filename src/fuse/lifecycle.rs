@@ -22,8 +22,8 @@ pub struct Lifecycle {
     /// Guards the phase alone. Held for a look or an assignment.
     phase: Mutex<Phase>,
     changed: Condvar,
-    /// Readable once the session has ended.
-    end: OwnedFd,
+    /// Polls as readable once the session has ended.
+    pub end: OwnedFd,
 }
 
 impl Lifecycle {
@@ -39,11 +39,6 @@ impl Lifecycle {
 
     pub fn has_ended(&self) -> bool {
         matches!(*self.phase(), Phase::Ended(_))
-    }
-
-    /// A descriptor that polls as readable once the session has ended.
-    pub fn end(&self) -> &OwnedFd {
-        &self.end
     }
 
     /// Notes an unmount. A session that has ended stays ended.

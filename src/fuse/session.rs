@@ -152,7 +152,7 @@ impl Mounted {
     }
 
     fn await_first_answer(&self) -> Result<(), Error> {
-        match probe::ask(self.attached.mountpoint(), FIRST_ANSWER) {
+        match probe::ask(&self.attached.mountpoint, FIRST_ANSWER) {
             Ok(Health::Answers) => Ok(()),
             Ok(Health::Silent) => Err(Error::Silent(FIRST_ANSWER.as_secs())),
             Ok(Health::Gone) => Err(Error::Unwell(Errno::NOTCONN.into())),

@@ -25,7 +25,7 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     pub fn start(folders: Arc<Folders>, log: Arc<Log>) -> io::Result<Self> {
-        let root = File::open(folders.root())?;
+        let root = File::open(&folders.root)?;
         let work = Arc::clone(&log);
         let run = move || {
             while let Some(keys) = work.next_batch() {

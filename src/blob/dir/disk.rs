@@ -5,7 +5,6 @@ use std::io;
 
 use crate::fence::Fence;
 
-/// The reach of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// The bytes of a file, and the metadata needed to read them (`fdatasync`).

@@ -17,7 +17,7 @@ pub(super) const DIRECTORY_MODE: u32 = 0o700;
 const PENDING: &str = "pending";
 
 pub(super) struct Folders {
-    root: PathBuf,
+    pub root: PathBuf,
     pub disk: Disk,
     /// Guards the directories that this process has made and whose names may not be durable yet, by their digits. Held only to
     /// look one up, to add or to remove one. The directories that existed when the store was opened are durable.
@@ -28,10 +28,6 @@ impl Folders {
     /// The directories as they are: makes none.
     pub fn new(root: &Path, disk: Disk) -> Self {
         Self { root: root.to_owned(), disk, fresh: Mutex::default() }
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     pub fn pending(&self) -> PathBuf {
@@ -63,7 +59,6 @@ impl Folders {
         self.disk.sync(Reach::Whole, &File::open(path)?)
     }
 
-    /// Makes the directory of a blob.
     pub fn make_directory(&self, key: BlobKey) -> io::Result<()> {
         let [first, ..] = *key.digest.as_bytes();
         // Noted before it is made: a thread that finds the directory must know that its name is not durable.

@@ -69,7 +69,7 @@ fn migrate(folders: &Folders) -> io::Result<()> {
 }
 
 fn mark(folders: &Folders) -> PathBuf {
-    folders.root().join(FLAT)
+    folders.root.join(FLAT)
 }
 
 #[cfg(test)]

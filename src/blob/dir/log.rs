@@ -54,7 +54,7 @@ struct State {
     /// Segments that can be used again.
     spare: Vec<Segment>,
     epoch: Epoch,
-    /// Records that wait while others are written. One of the threads that brought them then writes them all.
+    /// Records that wait while others are written. Then one of their threads writes them all.
     waiting: Vec<Record>,
     /// The outcome for the waiting records, once they were written.
     outcome: Arc<OnceLock<Outcome>>,

@@ -189,7 +189,7 @@ impl BlobStore for Store {
         let failed = |action| move |source| failure(key, action, source);
         let mut stored = self.store(key, file);
         if let Err(NotStored::NotLinkable) = stored {
-            let copy = copy(self.folders.root(), file).map_err(failed("copy it"))?;
+            let copy = copy(&self.folders.root, file).map_err(failed("copy it"))?;
             stored = self.store(key, &copy);
         }
         stored.map_err(|not_stored| match not_stored {
@@ -237,7 +237,7 @@ impl BlobStore for Store {
 
     fn space(&self, _: StoreId) -> Result<Space, Error> {
         let stat =
-            rustix::fs::statvfs(self.folders.root()).map_err(|errno| Error::Space(errno.into()))?;
+            rustix::fs::statvfs(&self.folders.root).map_err(|errno| Error::Space(errno.into()))?;
         Ok(Space {
             block_size: stat.f_frsize,
             blocks: stat.f_blocks,

@@ -20,7 +20,6 @@ const MAGIC: &[u8; 8] = b"mediafs1";
 const CHECKED: usize = 72;
 const HEADER: usize = CHECKED + 32;
 
-/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub epoch: Epoch,

@@ -24,7 +24,7 @@ pub(super) type Missing = BTreeMap<BlobKey, Logged>;
 /// Restores the blobs that are missing or damaged, makes all blobs of the log durable, and removes its segments. Returns the
 /// blobs that could not be restored; their segments stay for the next start.
 pub(super) fn replay(folders: &Folders) -> Result<Missing, Error> {
-    let root = File::open(folders.root()).map_err(Error::Pending)?;
+    let root = File::open(&folders.root).map_err(Error::Pending)?;
     let mut segments = Vec::new();
     for path in segments_of(folders).map_err(Error::Pending)? {
         let synced = File::open(&path).and_then(|file| folders.disk.try_sync(Reach::Bytes, &file));

@@ -41,7 +41,7 @@ pub struct Settings {
 /// A mountpoint with the tree on it.
 pub struct Attached {
     /// Canonical.
-    mountpoint: PathBuf,
+    pub mountpoint: PathBuf,
     device: String,
     /// A connection to this socket finds out which process serves the mount. `None` if the socket could not be made.
     pub listener: Option<UnixListener>,
@@ -85,10 +85,6 @@ fn prepare_for_death(mount: &mounts::Mount) -> Option<UnixListener> {
 }
 
 impl Attached {
-    pub fn mountpoint(&self) -> &Path {
-        &self.mountpoint
-    }
-
     /// Whether the tree is still on its mountpoint: not unmounted, and nothing mounted over it.
     pub fn is_on(&self) -> io::Result<bool> {
         Ok(mounts::on(&self.mountpoint)?.is_some_and(|mount| mount.device == self.device))

@@ -131,7 +131,6 @@ impl Inodes {
         file
     }
 
-    /// All inodes that the kernel holds.
     pub fn all(&self) -> Vec<(Ino, Kind)> {
         self.held.lock().inodes.iter().map(|(ino, inode)| (*ino, inode.attr.kind)).collect()
     }
