@@ -77,16 +77,16 @@ pub struct Server {
 /// Errors: [`Error::ControlTaken`] if a process listens.
 pub fn bind(library: &Path) -> Result<UnixListener, Error> {
     let failed = |source| Error::Control { action: "bind", source };
-    let door = Door::open(library).map_err(failed)?;
-    match UnixStream::connect(door.path()) {
+    let (_directory, path) = door(library).map_err(failed)?;
+    match UnixStream::connect(&path) {
         Ok(_) => return Err(Error::ControlTaken(library.join(NAME))),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(door.path()).map_err(failed)?;
+            fs::remove_file(&path).map_err(failed)?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
-    UnixListener::bind(door.path()).map_err(failed)
+    UnixListener::bind(path).map_err(failed)
 }
 
 /// Answers requests in a thread of its own, one after the other.
@@ -118,13 +118,13 @@ impl Server {
     /// Ends the thread after its current request, and removes the socket.
     pub fn stop(self) {
         self.ending.store(true, Ordering::Release);
-        let Ok(door) = Door::open(&self.dir) else { return };
+        let Ok((_directory, path)) = door(&self.dir) else { return };
         // The connection wakes the thread out of accept. If it is refused, the thread has ended.
-        if UnixStream::connect(door.path()).is_ok() && self.thread.join().is_err() {
+        if UnixStream::connect(&path).is_ok() && self.thread.join().is_err() {
             tracing::warn!("the control socket's thread panicked");
         }
         // A socket that stays is replaced at the next start.
-        let _ = fs::remove_file(door.path());
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -132,7 +132,7 @@ impl Server {
 pub fn ask<A: DeserializeOwned>(library: &Path, request: &Request) -> Result<Option<A>, Error> {
     let failed = |source| Error::Control { action: "use", source };
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
-    let connected = Door::open(library).and_then(|door| UnixStream::connect(door.path()));
+    let connected = door(library).and_then(|(_directory, path)| UnixStream::connect(path));
     let stream = match connected {
         // A daemon that was killed and cannot end still listens, and never answers.
         Ok(stream) if daemons::listener(&stream).is_some_and(daemons::is_dying) => {
@@ -180,20 +180,12 @@ fn receive(stream: &UnixStream) -> io::Result<Vec<u8>> {
     if line.last() == Some(&b'\n') { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The socket's path by way of the open directory: a socket's name has 108 bytes at most (unix(7)), a library's path
-/// may have more.
-struct Door {
-    dir: File,
-}
-
-impl Door {
-    fn open(library: &Path) -> io::Result<Self> {
-        Ok(Self { dir: File::open(library)? })
-    }
-
-    fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}/{NAME}", self.dir.as_raw_fd()).into()
-    }
+/// The socket's path by way of the library's directory, which must stay open meanwhile: a socket's name has 108 bytes at most
+/// (unix(7)), a library's path may have more.
+fn door(library: &Path) -> io::Result<(File, PathBuf)> {
+    let directory = File::open(library)?;
+    let path = format!("/proc/self/fd/{}/{NAME}", directory.as_raw_fd()).into();
+    Ok((directory, path))
 }
 
 #[cfg(test)]
@@ -276,12 +268,12 @@ mod tests {
     fn nonsense_is_answered_with_an_error_and_the_next_client_is_served() {
         let dir = library();
         let server = start(dir.path());
-        let door = Door::open(dir.path()).expect("the directory");
-        let mut stream = UnixStream::connect(door.path()).expect("a connection");
+        let (_directory, path) = door(dir.path()).expect("the directory");
+        let mut stream = UnixStream::connect(&path).expect("a connection");
         stream.write_all(b"{\"format\":\"disk\"}\n").expect("a line");
         let line = String::from_utf8(receive(&stream).expect("an answer")).expect("text");
         assert!(line.starts_with(r#"{"error":"not a request: "#), "{line}");
-        drop(UnixStream::connect(door.path()).expect("a client that goes away"));
+        drop(UnixStream::connect(path).expect("a client that goes away"));
         let request = Request::Show { path: "b".into() };
         assert!(ask::<Value>(dir.path(), &request).expect("an answer").is_some());
         server.stop();

@@ -54,17 +54,15 @@ struct Orphaned {
 
 impl Orphans {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let mut alone = None;
-        let mut after = 0;
+        let (mut alone, mut after) = (None, 0);
         loop {
-            let asked = match &alone {
-                None => control_socket::ask(&config.library.path, &Request::Orphans { after })?,
-                Some(_) => None,
-            };
-            let Page { orphans } = match (asked, &alone) {
-                (Some(page), _) => page,
-                (None, Some(library)) => page(library, after)?,
-                (None, None) => page(alone.insert(assembly::open(config)?), after)?,
+            let asked = Request::Orphans { after };
+            let Page { orphans } = match &alone {
+                Some(library) => page(library, after)?,
+                None => match control_socket::ask(&config.library.path, &asked)? {
+                    Some(page) => page,
+                    None => page(alone.insert(assembly::open(config)?), after)?,
+                },
             };
             let Some(last) = orphans.last() else { return Ok(()) };
             after = last.id;
