@@ -5,12 +5,10 @@ mod command;
 pub mod control_socket;
 mod error;
 mod logging;
-mod mount_options;
 mod print;
 pub mod service;
 pub mod signal;
 mod store_folders;
-mod stream;
 pub mod workers;
 
 use std::io;

@@ -15,9 +15,8 @@ use crate::catalog::sqlite::{Loss, Watch};
 use crate::cli::command::{gc, orphans, refused, restore, show};
 use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
-use crate::cli::mount_options::Options;
 use crate::cli::signal::{Reason, Stop};
-use crate::cli::{assembly, service, store_folders, stream};
+use crate::cli::{assembly, print, service, store_folders};
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::fuse::mount::device::{Settings, check_device};
@@ -95,7 +94,7 @@ impl Mount {
 
     /// Checks the options, the kernel, the mountpoint, and that library and mountpoint lie apart. Clears the mount of a dead daemon.
     fn prepare(&self, config: &Config) -> Result<Settings, Error> {
-        let options = Options::parse(self.options.iter().map(String::as_str))?;
+        let options = Options::parse(&self.options)?;
         check_device()?;
         let mountpoint = Mountpoint::prepare(&self.mountpoint)?;
         apart(mountpoint.path(), &store_folders::place(&config.library.path)?)?;
@@ -113,6 +112,35 @@ impl Mount {
             threads: config.mount.threads.unwrap_or(processors.max(MIN_THREADS)),
             read_only: options.read_only || self.read_only,
         })
+    }
+}
+
+/// The settings that `-o` may change, as in mount(8) and fstab(5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Options {
+    allow_other: bool,
+    read_only: bool,
+}
+
+impl Options {
+    /// Reads the values of all `-o`, each a list separated by commas. Errors: [`Error::Usage`] names the option.
+    fn parse(lists: &[String]) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for option in lists.iter().flat_map(|list| list.split(',')) {
+            match option {
+                "allow_other" => options.allow_other = true,
+                // The defaults, by the names that an fstab may give them.
+                "" | "defaults" | "default_permissions" => {}
+                "ro" => options.read_only = true,
+                "rw" => options.read_only = false,
+                other => {
+                    return Err(Error::Usage(format!(
+                        "unknown mount option `{other}`; known are allow_other, ro, rw, defaults and default_permissions"
+                    )));
+                }
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -152,7 +180,7 @@ fn serve(
 ) -> Result<(), Error> {
     let said = format!("mounted on {}\n", settings.mountpoint.path().display());
     // A closed stdout is no reason not to serve.
-    stream::offer(io::stdout(), said.as_bytes(), Duration::ZERO);
+    print::offer(io::stdout(), said.as_bytes(), Duration::ZERO);
     service::ready();
     fence.tell(service::fenced);
     let watch = end_with_the_mount(mounted, stop.ender())?;
@@ -240,5 +268,24 @@ mod tests {
         assert!(told("/srv/media", "/srv/media/data").contains("inside the mountpoint"));
         assert!(told("/srv/media", "/srv/media").contains("inside the mountpoint"));
         assert!(told("/srv/data/media", "/srv/data").contains("inside the library"));
+    }
+
+    #[test]
+    fn options_may_be_given_together_or_apart() {
+        let parse = |lists: &[&str]| {
+            let lists: Vec<_> = lists.iter().map(|&list| list.to_owned()).collect();
+            Options::parse(&lists).expect("options")
+        };
+        assert!(parse(&["rw,allow_other"]).allow_other);
+        assert!(parse(&["default_permissions", "allow_other"]).allow_other);
+        assert!(!parse(&["defaults"]).allow_other);
+        assert!(!parse(&[]).allow_other);
+        assert!(parse(&["ro"]).read_only && !parse(&["ro,rw"]).read_only);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named() {
+        let told = Options::parse(&["allow_others".into()]).expect_err("a refusal").to_string();
+        assert!(told.contains("`allow_others`"), "{told}");
     }
 }
