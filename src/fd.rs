@@ -5,9 +5,13 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, OFlags, linkat};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{
+    AtFlags, CWD, MemfdFlags, OFlags, SealFlags, fcntl_add_seals, linkat, memfd_create,
+};
+use rustix::io::{Errno, retry_on_intr};
 
 /// Bytes that are read at a time where the kernel cannot copy by itself.
 const CHUNK: usize = 256 << 10;
@@ -17,6 +21,15 @@ pub fn nameless(folder: &Path, mode: u32) -> io::Result<File> {
     let unnamed = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(mode).custom_flags(unnamed).open(folder)
+}
+
+/// A file in memory with the bytes that `write` writes, sealed against changes.
+pub fn sealed(write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
+    let file: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
+    write(&file)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals)?;
+    Ok(file)
 }
 
 /// Gives an open file a name. Through `/proc`, because linking a descriptor itself takes a privilege (`open(2)`, on
@@ -35,8 +48,7 @@ fn itself(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
-/// Gives back the space that is allocated beyond the end of a file. Nobody may write to the file meanwhile. Its times stay as
-/// they are.
+/// Gives back the space that is allocated beyond the end of a file, which must not be written to meanwhile. Its times stay.
 pub fn trim(file: &File) -> io::Result<()> {
     let meta = file.metadata()?;
     let writer = OpenOptions::new().write(true).open(itself(file))?;
@@ -84,6 +96,13 @@ fn copy_by_hand(from: &File, to: &File, start: u64, length: u64) -> io::Result<(
         at += count as u64;
     }
     Ok(())
+}
+
+/// Waits up to `patience` until a descriptor is readable. Returns whether it is.
+pub fn await_readable(descriptor: impl AsFd, patience: Duration) -> io::Result<bool> {
+    let patience = Timespec::try_from(patience).ok();
+    let mut events = [PollFd::new(&descriptor, PollFlags::IN)];
+    Ok(retry_on_intr(|| poll(&mut events, patience.as_ref()))? > 0)
 }
 
 /// Random bytes from the kernel.

@@ -1,6 +1,5 @@
 //! The fence: raised once, for a whole library, by the first write that its disk failed. After it nothing is acknowledged.
-//! The kernel tells a failed write once and takes the bytes for written from then on: every later fsync would be a lie.
-//! Does not know what was written.
+//! The kernel reports a failed write once (fsync(2)): every later fsync would succeed although the bytes are lost.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use words::timestamp::Timestamp;
 
-/// Shared by all that writes for one library: clones are the same fence.
+/// Shared by the catalogue and the stores of one library: clones are the same fence.
 #[derive(Clone, Default)]
 pub struct Fence(Arc<State>);
 
@@ -34,7 +33,7 @@ pub struct Fenced {
 }
 
 impl Fence {
-    /// Raises it for good, if it is not. The first reason stays.
+    /// Raises the fence for good. The first reason stays.
     pub fn raise(&self, failed: impl fmt::Display, error: &dyn Error) {
         let fenced =
             Fenced { since: Timestamp::now(), because: format!("{failed}: {}", chain(error)) };
@@ -49,7 +48,7 @@ impl Fence {
         }
     }
 
-    /// Passes on what became of a sync; a failure raises the fence, unless there was no room.
+    /// Returns the outcome of a sync. A failure raises the fence, unless the disk is full.
     pub fn watch<T>(&self, failed: impl fmt::Display, synced: io::Result<T>) -> io::Result<T> {
         synced.inspect_err(|error| {
             if !matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
@@ -58,7 +57,7 @@ impl Fence {
         })
     }
 
-    /// To be asked before a change is made, and again before it is acknowledged.
+    /// Called before a change is made, and again before it is acknowledged.
     pub fn check(&self) -> Result<(), Fenced> {
         self.raised().map_or(Ok(()), |fenced| Err(fenced.clone()))
     }
@@ -71,7 +70,7 @@ impl Fence {
         self.0.raised.get()
     }
 
-    /// Names who is told when it is raised, or at once if it is. The first stays.
+    /// Sets the listener, which is called when the fence is raised, or at once if it is. The first listener stays.
     pub fn tell(&self, listener: impl Fn(&Fenced) + Send + Sync + 'static) {
         let is_first = self.0.listener.set(Box::new(listener)).is_ok();
         if let (true, Some(fenced), Some(listener)) =
@@ -88,7 +87,8 @@ impl fmt::Debug for Fence {
     }
 }
 
-fn chain(error: &dyn Error) -> String {
+/// An error and its causes, joined by colons.
+pub fn chain(error: &dyn Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
         text = format!("{text}: {error}");

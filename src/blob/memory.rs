@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::blob::{BlobStore, Error};
 use crate::fd;
@@ -48,7 +45,7 @@ impl Memory {
         std::mem::take(&mut *self.calls.lock())
     }
 
-    /// What the store holds, for a call of a method of this name.
+    /// Counts a call of the method of this name, and locks the files.
     fn held(&self, method: &'static str) -> MutexGuard<'_, Held> {
         *self.calls.lock().entry(method).or_default() += 1;
         self.held.lock()
@@ -68,7 +65,7 @@ impl BlobStore for Memory {
         if self.held("put").bytes.saturating_add(length) > self.capacity {
             return Err(Error::Full);
         }
-        let (copy, length) = seal(file).map_err(failed("copy it"))?;
+        let copy = fd::sealed(|copy| fd::copy(file, copy, length)).map_err(failed("copy it"))?;
         let mut held = self.held.lock();
         if held.files.contains_key(&key) {
             return Err(Error::Exists(key));
@@ -113,28 +110,9 @@ impl BlobStore for Memory {
         let free = (self.capacity - held.bytes) / BLOCK;
         let used = u64::try_from(held.files.len()).unwrap_or(u64::MAX);
         let files = used.saturating_add(free);
-        let space =
-            Space { block_size: BLOCK, blocks, free, available: free, files, files_free: free };
-        Ok(space)
+        let (available, files_free) = (free, free);
+        Ok(Space { block_size: BLOCK, blocks, free, available, files, files_free })
     }
-}
-
-/// A sealed copy of the file's bytes, which cannot be changed, and its length. The file's cursor does not matter and stays.
-fn seal(file: &File) -> io::Result<(File, u64)> {
-    let copy: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
-    let mut chunk = vec![0; 1 << 16];
-    let mut offset = 0;
-    loop {
-        let count = file.read_at(&mut chunk, offset)?;
-        let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        copy.write_all_at(bytes, offset)?;
-        offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-    }
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&copy, seals)?;
-    Ok((copy, offset))
 }
 
 #[cfg(test)]

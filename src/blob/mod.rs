@@ -1,6 +1,6 @@
 //! Blobs: bytes under keys, stored once, never changed, and deleted as a whole.
 //!
-//! A store lists no blobs but the pending ones: those that were put and that the catalogue may not know.
+//! A store lists its pending blobs alone: those that were put and that the catalogue may not know.
 
 pub mod dir;
 mod error;

@@ -10,8 +10,7 @@ use crate::cli::store_folders::{self, Find};
 use crate::cli::workers;
 use crate::config::{self, Config};
 use crate::fence::Fence;
-use crate::library::home::settings::Settings;
-use crate::library::home::settings::Store;
+use crate::library::home::settings::{Settings, Store};
 use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
 use crate::library::read::variant_files::Renderer;
@@ -27,7 +26,7 @@ pub fn open(config: &Config) -> Result<Library, Error> {
     assemble(config, Home::find(&config.library.path)?, Loss::Refused, StoreDir::find)
 }
 
-/// Opens the library for a mount, for this process alone. Makes a library that does not exist, and logs that.
+/// Opens the library for a mount, for this process alone. Makes a missing library, and logs that.
 pub fn open_or_make(config: &Config, loss: Loss) -> Result<Library, Error> {
     let home = Home::open(&config.library.path)?;
     let made = home.is_new().then(|| home.root().display().to_string());
@@ -99,7 +98,7 @@ fn settings(config: &Config) -> Settings {
         hold: config.library.hold,
         trash: config.library.trash,
         scratch: config.library.scratch,
-        cache_bytes: config.cache.size.0,
+        cache_bytes: config.cache.0,
         quarantine: config.quarantine,
         quotas: config.quotas.clone(),
         base_url: config.library.base_url.clone(),

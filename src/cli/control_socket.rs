@@ -11,9 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::cli::error::Error;
+use crate::fence::chain;
 use crate::fuse::mount::daemons;
 
 const NAME: &str = "control.sock";
@@ -38,13 +41,7 @@ pub enum Request {
     /// List a page of orphans: `{"orphans":{"after":0}}`.
     Orphans { after: u64 },
     /// Attach a removed file again: `{"restore":{"what":"17"}}`, also `"target":"user/42/avatar"` and `"replace":true`.
-    Restore {
-        what: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        target: Option<String>,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        replace: bool,
-    },
+    Restore(Wish),
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
     /// Return the content of `status.json`: `{"status":{}}`.
@@ -59,43 +56,14 @@ pub enum Request {
     Render { attachment: u64, variant: String },
 }
 
-/// An answer of the daemon.
+/// The arguments of a restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Response {
-    Swept {
-        attachments: u64,
-        blobs: u64,
-        bytes: u64,
-    },
-    /// An empty page is the last.
-    Orphans {
-        orphans: Vec<Orphaned>,
-    },
-    /// The slot that the file is attached to again.
-    Restored {
-        restored: String,
-    },
-    /// Why the request failed, as text.
-    Error {
-        error: String,
-    },
-    /// The JSON that was asked for, such as an attachment.
-    Shown(serde_json::Value),
-}
-
-/// An attachment that has lost its last name and is kept for ever.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Orphaned {
-    pub id: u64,
-    /// The last path.
-    pub path: String,
-    /// When it lost that path.
-    pub detached: String,
-    pub length: u64,
-    pub key: String,
-    /// The path in the trash: `trash/2026-11-24/user-42-deed.pdf`.
-    pub trash: String,
+pub struct Wish {
+    pub what: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
 }
 
 /// The daemon's end of the socket. Dropped without [`Server::stop`], it leaves the socket file behind.
@@ -109,23 +77,23 @@ pub struct Server {
 /// Errors: [`Error::ControlTaken`] if a process listens.
 pub fn bind(library: &Path) -> Result<UnixListener, Error> {
     let failed = |source| Error::Control { action: "bind", source };
-    let door = Door::open(library).map_err(failed)?;
-    match UnixStream::connect(door.path()) {
+    let (_directory, path) = door(library).map_err(failed)?;
+    match UnixStream::connect(&path) {
         Ok(_) => return Err(Error::ControlTaken(library.join(NAME))),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(door.path()).map_err(failed)?;
+            fs::remove_file(&path).map_err(failed)?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
-    UnixListener::bind(door.path()).map_err(failed)
+    UnixListener::bind(path).map_err(failed)
 }
 
 /// Answers requests in a thread of its own, one after the other.
 pub fn serve(
     library: &Path,
     listener: UnixListener,
-    handler: impl Fn(Request) -> Response + Send + 'static,
+    handler: impl Fn(Request) -> Result<Value, Error> + Send + 'static,
 ) -> Result<Server, Error> {
     let ending = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&ending);
@@ -136,7 +104,7 @@ pub fn serve(
                 if told.load(Ordering::Acquire) {
                     break;
                 }
-                // A client that sends nonsense or goes away does not concern the daemon.
+                // The client has sent nonsense or is gone: the next one is served.
                 if let Err(error) = stream.and_then(|stream| answer(&stream, &handler)) {
                     tracing::debug!(%error, "a request on the control socket failed");
                 }
@@ -150,23 +118,23 @@ impl Server {
     /// Ends the thread after its current request, and removes the socket.
     pub fn stop(self) {
         self.ending.store(true, Ordering::Release);
-        let Ok(door) = Door::open(&self.dir) else { return };
+        let Ok((_directory, path)) = door(&self.dir) else { return };
         // The connection wakes the thread out of accept. If it is refused, the thread has ended.
-        if UnixStream::connect(door.path()).is_ok() && self.thread.join().is_err() {
+        if UnixStream::connect(&path).is_ok() && self.thread.join().is_err() {
             tracing::warn!("the control socket's thread panicked");
         }
         // A socket that stays is replaced at the next start.
-        let _ = fs::remove_file(door.path());
+        let _ = fs::remove_file(path);
     }
 }
 
-/// Asks the daemon that holds a library. `None`: none is running.
-pub fn ask(library: &Path, request: &Request) -> Result<Option<Response>, Error> {
+/// Asks the daemon that holds a library. `None`: none is running. Errors: [`Error::Refused`] if the request failed there.
+pub fn ask<A: DeserializeOwned>(library: &Path, request: &Request) -> Result<Option<A>, Error> {
     let failed = |source| Error::Control { action: "use", source };
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
-    let connected = Door::open(library).and_then(|door| UnixStream::connect(door.path()));
+    let connected = door(library).and_then(|(_directory, path)| UnixStream::connect(path));
     let stream = match connected {
-        // One that was killed and cannot end listens still, and never answers.
+        // A daemon that was killed and cannot end still listens, and never answers.
         Ok(stream) if daemons::listener(&stream).is_some_and(daemons::is_dying) => {
             daemons::end_dead();
             return Ok(None);
@@ -179,18 +147,25 @@ pub fn ask(library: &Path, request: &Request) -> Result<Option<Response>, Error>
     stream.set_write_timeout(Some(CLIENT_PATIENCE)).map_err(failed)?;
     send(&stream, request).map_err(failed)?;
     let line = receive(&stream).map_err(failed)?;
-    serde_json::from_slice(&line).map(Some).map_err(|_| Error::ControlAnswer)
+    let answer: Value = serde_json::from_slice(&line).map_err(|_| Error::ControlAnswer)?;
+    if let Some(error) = answer["error"].as_str() {
+        return Err(Error::Refused(error.to_owned()));
+    }
+    serde_json::from_value(answer).map(Some).map_err(|_| Error::ControlAnswer)
 }
 
-fn answer(stream: &UnixStream, handler: impl Fn(Request) -> Response) -> io::Result<()> {
+fn answer(
+    stream: &UnixStream,
+    handler: impl Fn(Request) -> Result<Value, Error>,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_PATIENCE))?;
     stream.set_write_timeout(Some(CLIENT_PATIENCE))?;
     let line = receive(stream)?;
-    let response = match serde_json::from_slice(&line) {
-        Ok(request) => handler(request),
-        Err(error) => Response::Error { error: format!("not a request: {error}") },
+    let answer = match serde_json::from_slice(&line) {
+        Ok(request) => handler(request).map_err(|error| chain(&error)),
+        Err(error) => Err(format!("not a request: {error}")),
     };
-    send(stream, &response)
+    send(stream, &answer.unwrap_or_else(|error| json!({ "error": error })))
 }
 
 fn send(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
@@ -205,25 +180,18 @@ fn receive(stream: &UnixStream) -> io::Result<Vec<u8>> {
     if line.last() == Some(&b'\n') { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// The socket's path by way of the open directory: a socket's name has 108 bytes at most (unix(7)), a library's path
-/// may have more.
-struct Door {
-    dir: File,
-}
-
-impl Door {
-    fn open(library: &Path) -> io::Result<Self> {
-        Ok(Self { dir: File::open(library)? })
-    }
-
-    fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}/{NAME}", self.dir.as_raw_fd()).into()
-    }
+/// The socket's path by way of the library's directory, which must stay open meanwhile: a socket's name has 108 bytes at most
+/// (unix(7)), a library's path may have more.
+fn door(library: &Path) -> io::Result<(File, PathBuf)> {
+    let directory = File::open(library)?;
+    let path = format!("/proc/self/fd/{}/{NAME}", directory.as_raw_fd()).into();
+    Ok((directory, path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::library::keep::sweeper::Swept;
 
     fn library() -> tempfile::TempDir {
         tempfile::tempdir().expect("a directory")
@@ -231,12 +199,14 @@ mod tests {
 
     fn start(dir: &Path) -> Server {
         let handler = |request| match request {
-            Request::Gc { now: true, .. } => Response::Swept { attachments: 1, blobs: 3, bytes: 5 },
-            Request::Gc { .. } => Response::Error { error: "busy".into() },
-            Request::Orphans { .. } => Response::Orphans { orphans: Vec::new() },
-            Request::Restore { what, .. } => Response::Restored { restored: what },
-            Request::Show { path } => Response::Shown(serde_json::json!({ "path": path })),
-            _ => Response::Error { error: "not in this test".into() },
+            Request::Gc { now: true, .. } => {
+                Ok(json!({ "attachments": 1, "blobs": 3, "bytes": 5 }))
+            }
+            Request::Gc { .. } => Err(Error::Refused("busy".into())),
+            Request::Orphans { .. } => Ok(json!({ "orphans": [] })),
+            Request::Restore(wish) => Ok(json!({ "restored": wish.what })),
+            Request::Show { path } => Ok(json!({ "path": path })),
+            _ => Err(Error::Refused("not in this test".into())),
         };
         serve(dir, bind(dir).expect("a socket"), handler).expect("a server")
     }
@@ -245,21 +215,19 @@ mod tests {
     fn a_request_gets_its_answer() {
         let dir = library();
         let server = start(dir.path());
-        let ask = |request| ask(dir.path(), &request).expect("an answer");
-        let swept = Response::Swept { attachments: 1, blobs: 3, bytes: 5 };
-        assert_eq!(ask(Request::Gc { now: true, dry_run: false, empty_trash: false }), Some(swept));
-        let refused = Response::Error { error: "busy".into() };
-        assert_eq!(
-            ask(Request::Gc { now: false, dry_run: false, empty_trash: false }),
-            Some(refused)
-        );
-        let orphans = Response::Orphans { orphans: Vec::new() };
-        assert_eq!(ask(Request::Orphans { after: 9 }), Some(orphans));
-        let restored = Response::Restored { restored: "17".into() };
-        let request = Request::Restore { what: "17".into(), target: None, replace: false };
-        assert_eq!(ask(request), Some(restored));
-        let shown = Response::Shown(serde_json::json!({ "path": "a" }));
-        assert_eq!(ask(Request::Show { path: "a".into() }), Some(shown));
+        let gc = |now| Request::Gc { now, dry_run: false, empty_trash: false };
+        let swept = Swept { attachments: 1, blobs: 3, bytes: 5 };
+        assert_eq!(ask(dir.path(), &gc(true)).expect("an answer"), Some(swept));
+        let refused = ask::<Swept>(dir.path(), &gc(false)).expect_err("a refusal");
+        assert!(matches!(refused, Error::Refused(reason) if reason == "busy"));
+        let shown = |request| ask::<Value>(dir.path(), &request).expect("an answer");
+        let orphans = Request::Orphans { after: 9 };
+        assert_eq!(shown(orphans), Some(json!({ "orphans": [] })));
+        let restore = Request::Restore(Wish { what: "17".into(), target: None, replace: false });
+        assert_eq!(shown(restore), Some(json!({ "restored": "17" })));
+        let show = Request::Show { path: "a".into() };
+        assert_eq!(shown(show.clone()), Some(json!({ "path": "a" })));
+        assert!(matches!(ask::<Swept>(dir.path(), &show), Err(Error::ControlAnswer)));
         server.stop();
         assert!(!dir.path().join(NAME).exists());
     }
@@ -269,11 +237,11 @@ mod tests {
         let request = Request::Gc { now: true, dry_run: false, empty_trash: false };
         let json = serde_json::to_string(&request).expect("JSON");
         assert_eq!(json, r#"{"gc":{"now":true,"dry_run":false}}"#);
-        let json = serde_json::to_string(&Response::Swept { attachments: 1, blobs: 3, bytes: 5 })
-            .expect("JSON");
+        let json =
+            serde_json::to_string(&Swept { attachments: 1, blobs: 3, bytes: 5 }).expect("JSON");
         assert_eq!(json, r#"{"attachments":1,"blobs":3,"bytes":5}"#);
-        let request = Request::Restore { what: "17".into(), target: None, replace: true };
-        let json = serde_json::to_string(&request).expect("JSON");
+        let wish = Wish { what: "17".into(), target: None, replace: true };
+        let json = serde_json::to_string(&Request::Restore(wish)).expect("JSON");
         assert_eq!(json, r#"{"restore":{"what":"17","replace":true}}"#);
     }
 
@@ -281,8 +249,9 @@ mod tests {
     fn without_a_daemon_there_is_no_answer() {
         let dir = library();
         let request = Request::Gc { now: true, dry_run: true, empty_trash: false };
-        assert_eq!(ask(dir.path(), &request).expect("no error"), None);
-        assert_eq!(ask(&dir.path().join("absent"), &request).expect("no error"), None);
+        for library in [dir.path().to_owned(), dir.path().join("absent")] {
+            assert_eq!(ask::<Value>(&library, &request).expect("no error"), None);
+        }
     }
 
     #[test]
@@ -299,14 +268,14 @@ mod tests {
     fn nonsense_is_answered_with_an_error_and_the_next_client_is_served() {
         let dir = library();
         let server = start(dir.path());
-        let door = Door::open(dir.path()).expect("the directory");
-        let mut stream = UnixStream::connect(door.path()).expect("a connection");
+        let (_directory, path) = door(dir.path()).expect("the directory");
+        let mut stream = UnixStream::connect(&path).expect("a connection");
         stream.write_all(b"{\"format\":\"disk\"}\n").expect("a line");
         let line = String::from_utf8(receive(&stream).expect("an answer")).expect("text");
         assert!(line.starts_with(r#"{"error":"not a request: "#), "{line}");
-        drop(UnixStream::connect(door.path()).expect("a client that goes away"));
+        drop(UnixStream::connect(path).expect("a client that goes away"));
         let request = Request::Show { path: "b".into() };
-        assert!(ask(dir.path(), &request).expect("an answer").is_some());
+        assert!(ask::<Value>(dir.path(), &request).expect("an answer").is_some());
         server.stop();
     }
 

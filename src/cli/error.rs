@@ -1,4 +1,4 @@
-//! The errors of commands, as the person who typed the command reads them.
+//! The errors of commands.
 
 use std::io;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::stream::Log;
+use crate::cli::print::Log;
 
 /// Starts logging for this process: information, with `-v` debug lines, with `-vv` trace lines.
 pub fn start(verbosity: u8) {

@@ -1,17 +1,14 @@
-//! The command line: the commands that people type, what each prints, and the exit codes, which are chosen here alone.
+//! The command line: the commands that people type, their output, and the exit codes, which are chosen here alone.
 
 mod assembly;
 mod command;
 pub mod control_socket;
-mod descriptors;
 mod error;
 mod logging;
-mod mount_options;
 mod print;
 pub mod service;
 pub mod signal;
 mod store_folders;
-mod stream;
 pub mod workers;
 
 use std::io;
@@ -21,12 +18,14 @@ use std::process::ExitCode;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::command::{
-    attach, check_config, gc, guard, init, mount, orphans, probe, refused, restore, show, status,
+    attach, check_config, gc, guard, init, mount, orphans, refused, restore, show, status,
     try_files, unmount,
 };
 use crate::cli::error::Error;
 use crate::cli::print::complain;
 use crate::config::{self, Config};
+use crate::fuse::mount::probe;
+use pipeline::worker;
 
 /// The places where a configuration is looked for, in this order, when none is named.
 const USUAL_PLACES: [&str; 2] = ["mediafs.toml", "/etc/mediafs/mediafs.toml"];
@@ -74,12 +73,23 @@ enum Command {
     Orphans(orphans::Orphans),
     Restore(restore::Restore),
     Refused(refused::Refused),
+    /// Watch over a daemon; started by it, not by people
     #[command(hide = true)]
-    Guard(guard::Guard),
+    Guard {
+        /// The daemon's process
+        daemon: i32,
+    },
+    /// Ask a mount whether it answers; started by other commands, not by people
     #[command(hide = true)]
-    Probe(probe::Probe),
+    Probe {
+        mountpoint: PathBuf,
+    },
+    /// Work as a worker process; started by the daemon, not by people
     #[command(hide = true)]
-    Worker(workers::Worker),
+    Worker {
+        /// Bytes of address space
+        memory: u64,
+    },
 }
 
 /// Runs the command line of this process.
@@ -88,7 +98,7 @@ pub fn main() -> ExitCode {
     logging::start(arguments.verbose);
     match run(&arguments) {
         Ok(code) => code,
-        // The reader of the output has closed the pipe, as `head` does: nobody would read an error either.
+        // The reader of the output has closed the pipe, as `head` does.
         Err(Error::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -100,9 +110,9 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let config = || find(arguments.config.as_deref());
     match &arguments.command {
-        Command::Guard(guard) => return Ok(guard.run()),
-        Command::Probe(probe) => return Ok(probe.run()),
-        Command::Worker(worker) => return Ok(worker.run()),
+        Command::Guard { daemon } => return Ok(guard::run(*daemon)),
+        Command::Probe { mountpoint } => return Ok(probe::answer(mountpoint)),
+        Command::Worker { memory } => return Ok(worker::serve::serve(*memory)),
         Command::Init(init) => init.run(),
         Command::Mount(mount) => mount.run(&config()?.1),
         Command::Unmount(unmount) => unmount.run(),

@@ -1,4 +1,4 @@
-//! Notifies the service manager of the daemon's state (`sd_notify(3)`). Without one (`NOTIFY_SOCKET` is not set) nothing is sent.
+//! Notifies the service manager, if there is one, of the daemon's state (`sd_notify(3)`).
 
 use std::io;
 use std::sync::mpsc;

@@ -1,7 +1,6 @@
 //! Signals: waits for those that ask the daemon to stop, and ignores all others that would end it without an unmount.
 
 use std::fs;
-use std::io;
 
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
@@ -33,13 +32,9 @@ pub struct Stop {
 pub enum Reason {
     /// One of [`STOP`] came.
     Asked,
-    /// [`Ender::end`] was called, because the mount has ended.
+    /// The handle was closed, because the mount has ended.
     Ended,
 }
-
-/// Ends a wait from another thread.
-#[derive(Clone)]
-pub struct Ender(Handle);
 
 impl Stop {
     /// Takes over the signals. Must be called before the mount, so that no signal interrupts it.
@@ -47,15 +42,16 @@ impl Stop {
         let taken = STOP.into_iter().chain(OTHER).chain(UNNAMED).chain(REAL_TIME);
         // Under nohup(1) the end of the terminal is no reason to stop.
         let taken = taken.filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
-        let signals = Signals::new(taken).map_err(|source: io::Error| Error::Signals(source))?;
+        let signals = Signals::new(taken).map_err(Error::Signals)?;
         Ok(Self { signals })
     }
 
-    pub fn ender(&self) -> Ender {
-        Ender(self.signals.handle())
+    /// A handle whose `close` ends the wait, from any thread. Idempotent.
+    pub fn ender(&self) -> Handle {
+        self.signals.handle()
     }
 
-    /// Blocks until a signal of [`STOP`] comes or [`Ender::end`] is called. A signal that came before the call counts.
+    /// Blocks until a signal of [`STOP`] comes or the handle is closed. A signal that came before the call counts.
     pub fn wait(&mut self) -> Reason {
         for signal in self.signals.forever() {
             let name = signal_name(signal).unwrap_or("a signal without a name");
@@ -66,13 +62,6 @@ impl Stop {
             tracing::info!(signal = name, number = signal, "a signal means nothing here");
         }
         Reason::Ended
-    }
-}
-
-impl Ender {
-    /// Idempotent.
-    pub fn end(&self) {
-        self.0.close();
     }
 }
 
@@ -97,7 +86,7 @@ mod tests {
             assert_eq!(stop.wait(), Reason::Asked);
         }
         let ender = stop.ender();
-        let thread = std::thread::spawn(move || ender.end());
+        let thread = std::thread::spawn(move || ender.close());
         assert_eq!(stop.wait(), Reason::Ended);
         thread.join().expect("a thread");
     }

@@ -90,7 +90,7 @@ pub fn place(path: &Path) -> Result<PathBuf, Error> {
     absolute(path).map_err(|source| Error::File { action: "find", path: path.to_owned(), source })
 }
 
-fn overlap(one: &Path, other: &Path) -> bool {
+pub fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 

@@ -1,32 +1,16 @@
-//! The worker processes: how many there are, what each may use, and the hidden command that this program runs as one.
+//! The worker processes: their number, and the memory and time of each.
 
-use std::process::ExitCode;
 use std::time::Duration;
-
-use clap::Args;
 
 use crate::cli::error::Error;
 use crate::fuse;
+use pipeline::Pipeline;
 use pipeline::worker::process_pool::Settings;
-use pipeline::{Pipeline, worker};
 
 /// Address space of a worker in bytes: room for an image of 100 megapixels at 4 bytes, its result, and a copy to rotate it.
 const MEMORY: u64 = 2 << 30;
 const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 const JOBS_PER_WORKER: u32 = 1_000;
-
-/// Work as a worker process; started by the daemon, not by people
-#[derive(Debug, Args)]
-pub struct Worker {
-    /// Bytes of address space
-    memory: u64,
-}
-
-impl Worker {
-    pub fn run(&self) -> ExitCode {
-        worker::serve::serve(self.memory)
-    }
-}
 
 /// A pipeline whose workers run this program. There is one worker more than requests can render at a time, so that slow
 /// thumbnails never make a `close` wait.

@@ -3,7 +3,8 @@
 use toml::de::DeValue;
 
 use super::section::Section;
-use super::{users, value};
+use super::users::Users;
+use super::value;
 use words::access::Policy;
 
 /// The policy of the mount, which has one key for user and group.
@@ -33,7 +34,7 @@ fn modes(section: &Section<'_>) -> Policy {
 
 /// A user with a group: the one that is written, or the user's own.
 fn user_and_group(value: &DeValue<'_>) -> Result<(u32, u32), String> {
-    users::resolve(user(value)?)
+    Users::read().resolve(user(value)?)
 }
 
 /// A user whose group is the value of another key.
@@ -42,7 +43,7 @@ fn user_alone(value: &DeValue<'_>) -> Result<u32, String> {
     if written.contains(':') {
         return Err(format!("\"{written}\" names a group, and so does `group`; say it once"));
     }
-    users::user(written)
+    Users::read().user(written)
 }
 
 fn user<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
@@ -50,5 +51,5 @@ fn user<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
 }
 
 fn group(value: &DeValue<'_>) -> Result<u32, String> {
-    users::group(value::string(value, "a group such as \"www-data\" or \"1000\"")?)
+    Users::read().group(value::string(value, "a group such as \"www-data\" or \"1000\"")?)
 }

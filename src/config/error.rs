@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::problem::Errors;
 use words::byte_count::ByteCount;
 
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +17,7 @@ pub enum Error {
     TooLarge { path: PathBuf, limit: ByteCount },
     #[error("{} is not UTF-8 text", .0.display())]
     NotUtf8(PathBuf),
-    #[error(transparent)]
-    Invalid(#[from] Errors),
+    /// All mistakes of the file.
+    #[error("{0}")]
+    Invalid(String),
 }

@@ -1,4 +1,4 @@
-//! `[fetch]`: what may be downloaded when a URL is attached.
+//! `[fetch]`: the policy for downloads, when a URL is attached.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn allowed(value: &DeValue<'_>) -> Result<Allowed, String> {
 
 /// The program that attaches a URL waits for the download, so the time is bounded.
 fn timeout(value: &DeValue<'_>) -> Result<Duration, String> {
-    let span = value::duration(value)?;
+    let span = value::span(value)?;
     if span.is_zero() || span > MAX_TIMEOUT {
         return Err("a download takes from 1s to 1h".into());
     }

@@ -2,8 +2,6 @@
 
 use std::fmt::Display;
 
-use toml::de::DeValue;
-
 use super::section::Section;
 use super::{quota_section, store_section, value};
 use words::dimensions::Dimensions;
@@ -14,6 +12,8 @@ use words::slot::Name;
 
 /// The default number of items of a collection. A listing reads them all.
 const MAX_ITEMS: u64 = 10_000;
+/// The largest number of items. More belong into the rows of a table.
+const MOST_ITEMS: i64 = 1_000_000;
 
 /// Keys that only image fields have.
 const OF_IMAGES: [&str; 17] = [
@@ -55,7 +55,7 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         store: section.key("store", |value| store_section::named(value, stores)),
         keep_original: section.key("keep_original", value::boolean).unwrap_or(false),
         delete_orphan: section.key("delete_orphan", value::boolean).unwrap_or(true),
-        on_refuse: section.key("on_refuse", on_refuse).unwrap_or(OnRefuse::Refuse),
+        on_refuse: on_refuse(section),
         report: report(section, collection),
         ..Field::new(name, rules)
     };
@@ -72,9 +72,10 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
     Some(field)
 }
 
-fn on_refuse(value: &DeValue<'_>) -> Result<OnRefuse, String> {
+fn on_refuse(section: &Section<'_>) -> OnRefuse {
     let choices = [("refuse", OnRefuse::Refuse), ("quarantine", OnRefuse::Quarantine)];
-    value::one_of(value, &choices)
+    let chosen = section.key("on_refuse", |value| value::one_of(value, &choices));
+    chosen.unwrap_or(OnRefuse::Refuse)
 }
 
 /// A sidecar needs a collection: the names in a row are those of its fields.
@@ -91,11 +92,9 @@ fn report(section: &Section<'_>, collection: Collection) -> Report {
 }
 
 fn kind(section: &Section<'_>) -> Option<Kind> {
-    if !section.has("type") {
-        section.missing("type", "say type = \"image\" or type = \"file\"");
-    }
     let kinds = [("file", Kind::File), ("image", Kind::Image)];
-    section.key("type", |value| value::one_of(value, &kinds))
+    let hint = "say type = \"image\" or type = \"file\"";
+    section.required("type", hint, |value| value::one_of(value, &kinds))
 }
 
 fn collection(section: &Section<'_>) -> Collection {
@@ -105,7 +104,7 @@ fn collection(section: &Section<'_>) -> Collection {
 }
 
 fn max_items(section: &Section<'_>, collection: Collection) -> Option<u64> {
-    let given = section.key("max_items", value::items);
+    let given = section.key("max_items", |value| value::whole(value, 1, MOST_ITEMS));
     if collection != Collection::One {
         return given.or(Some(MAX_ITEMS));
     }
@@ -118,7 +117,6 @@ fn max_items(section: &Section<'_>, collection: Collection) -> Option<u64> {
 
 fn bounds(section: &Section<'_>, default: Rules) -> Rules {
     Rules {
-        kind: default.kind,
         min_size: section.key("min_size", value::size).unwrap_or(default.min_size),
         max_size: section.key("max_size", value::size).unwrap_or(default.max_size),
         content_types: section.list("content_types", value::content_type).unwrap_or_default(),
@@ -129,7 +127,7 @@ fn bounds(section: &Section<'_>, default: Rules) -> Rules {
         min_ratio: section.key("min_ratio", value::ratio),
         max_ratio: section.key("max_ratio", value::ratio),
         max_pixels: section.key("max_pixels", value::area).or(default.max_pixels),
-        normal: default.normal,
+        ..default
     }
 }
 
@@ -143,7 +141,7 @@ fn normal(section: &Section<'_>, default: &Normal) -> Normal {
         resize: section.key("resize", value::resize),
         crop: section.key("crop", value::crop),
         format: section.key("format", value::format),
-        quality: section.key("quality", value::quality),
+        quality: section.key("quality", |value| value::whole(value, 1, 100)),
     }
 }
 
@@ -154,8 +152,7 @@ fn refuse_image_keys(section: &Section<'_>) {
 }
 
 fn sizes(section: &Section<'_>, rules: &Rules) {
-    let least = Bound { key: "min_size", value: Some(rules.min_size) };
-    ordered(section, &least, &Bound { key: "max_size", value: Some(rules.max_size) });
+    ordered(section, ("min_size", Some(rules.min_size)), ("max_size", Some(rules.max_size)));
     if rules.max_size.0 == 0 {
         section.complain("max_size", "nothing could ever be written to the field");
     }
@@ -163,11 +160,9 @@ fn sizes(section: &Section<'_>, rules: &Rules) {
 
 /// Complains of rules that no image can meet together.
 fn contradictions(section: &Section<'_>, rules: &Rules) {
-    let side = |key, value| Bound { key, value };
-    ordered(section, &side("min_width", rules.min_width), &side("max_width", rules.max_width));
-    ordered(section, &side("min_height", rules.min_height), &side("max_height", rules.max_height));
-    let ratio = |key, value| Bound { key, value };
-    ordered(section, &ratio("min_ratio", rules.min_ratio), &ratio("max_ratio", rules.max_ratio));
+    ordered(section, ("min_width", rules.min_width), ("max_width", rules.max_width));
+    ordered(section, ("min_height", rules.min_height), ("max_height", rules.max_height));
+    ordered(section, ("min_ratio", rules.min_ratio), ("max_ratio", rules.max_ratio));
     let least = u64::from(rules.min_width.unwrap_or(1)) * u64::from(rules.min_height.unwrap_or(1));
     if rules.max_pixels.is_some_and(|most| least > most) {
         section
@@ -211,17 +206,14 @@ fn outside(crop: Crop, size: Dimensions) -> bool {
     beyond(crop.right, size.width) || beyond(crop.bottom, size.height)
 }
 
-/// A bound and the key that sets it.
-struct Bound<T> {
-    key: &'static str,
-    value: Option<T>,
-}
-
-/// Complains of a lower bound above the upper one.
-fn ordered<T: PartialOrd + Display>(section: &Section<'_>, low: &Bound<T>, high: &Bound<T>) {
-    let (Some(least), Some(most)) = (&low.value, &high.value) else { return };
+/// Complains of a lower bound above the upper one. Each comes with the key that sets it.
+fn ordered<T: PartialOrd + Display>(
+    section: &Section<'_>,
+    low: (&str, Option<T>),
+    high: (&str, Option<T>),
+) {
+    let ((low, Some(least)), (high, Some(most))) = (low, high) else { return };
     if least > most {
-        let (low, high) = (low.key, high.key);
         let default = if section.has(high) { "" } else { " (its default)" };
         let key = if section.has(low) { low } else { high };
         section.complain(key, &format!("{low} {least} is above {high} {most}{default}"));

@@ -27,24 +27,21 @@ pub struct Library {
 
 /// `None` if the path is missing or wrong.
 pub(super) fn read(section: &Section<'_>, base: &Path) -> Option<Library> {
-    let path = section.key("path", value::directory);
-    if !section.has("path") {
-        section
-            .missing("path", "say where everything is kept, such as path = \"/var/lib/mediafs\"");
-    }
+    let hint = "say where everything is kept, such as path = \"/var/lib/mediafs\"";
+    let path = section.required("path", hint, value::directory);
     let base_url = section.key("base_url", value::base_url);
     let hold = section.key("hold", value::duration).unwrap_or(HOLD);
     let scratch = section.key("scratch", lifetime).unwrap_or(SCRATCH);
     let trash = section.key("trash", value::duration).unwrap_or_default();
     quota_section::elsewhere(section);
-    section.unsupported("report");
+    section.refuse("report", "not yet supported");
     section.finish();
     let path = base.join(path?).components().collect();
     Some(Library { path, base_url, hold, trash, scratch })
 }
 
 fn lifetime(value: &DeValue<'_>) -> Result<Duration, String> {
-    let span = value::duration(value)?;
+    let span = value::span(value)?;
     if span.is_zero() {
         return Err("scratch must live for a while; 24h is usual".into());
     }

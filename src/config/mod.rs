@@ -13,7 +13,6 @@ mod problem;
 mod quarantine_section;
 mod quota_section;
 mod section;
-mod section_name;
 pub mod store_section;
 mod table_section;
 mod users;
@@ -25,10 +24,9 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use self::cache_section::Cache;
 use self::library_section::Library;
 use self::mount_section::Mount;
-use self::problem::{Errors, Problems};
+use self::problem::Problems;
 use self::section::Section;
 use self::store_section::Store;
 use words::byte_count::ByteCount;
@@ -52,8 +50,9 @@ pub struct Config {
     /// In the order of the file. Names are unique, and so are paths.
     pub stores: Vec<Store>,
     pub mount: Mount,
-    pub cache: Cache,
-    /// `[fetch]`: what may be downloaded when a URL is attached.
+    /// `[cache] size`: the size of all rendered variants together.
+    pub cache: ByteCount,
+    /// `[fetch]`: the policy for downloads, when a URL is attached.
     pub fetch: Policy,
     pub quarantine: Bounds,
     pub quotas: Quotas,
@@ -72,22 +71,22 @@ pub fn load(path: &Path) -> Result<Config, Error> {
     let text = String::from_utf8(bytes).map_err(|_| Error::NotUtf8(path.to_owned()))?;
     let absolute = std::path::absolute(path).map_err(unreadable)?;
     let base = absolute.parent().unwrap_or(Path::new("/"));
-    Ok(read(&text, &path.to_string_lossy(), base)?)
+    read(&text, &path.to_string_lossy(), base)
 }
 
 /// Checks the text of a configuration. Messages call it `file_name`, from whose directory relative paths count.
-pub fn parse(text: &str, file_name: &str) -> Result<Config, Errors> {
+pub fn parse(text: &str, file_name: &str) -> Result<Config, Error> {
     read(text, file_name, Path::new(file_name).parent().unwrap_or(Path::new("")))
 }
 
-fn read(text: &str, file_name: &str, base: &Path) -> Result<Config, Errors> {
+fn read(text: &str, file_name: &str, base: &Path) -> Result<Config, Error> {
     let problems = Problems::of(file_name, text);
     let (document, faults) = DeTable::parse_recoverable(text);
     for fault in &faults {
         let at = fault.span().map_or(0, |span| span.start);
         problems.add(at, fault.message().replace('\n', ", "));
     }
-    // After a syntax error, sections may be missing that the file has.
+    // After a syntax error the document may lack sections that stand in the file.
     let config = if faults.is_empty() {
         sections(&Section::root(document.get_ref(), &problems), base)
     } else {
@@ -102,25 +101,21 @@ fn sections(root: &Section<'_>, base: &Path) -> Option<Config> {
     if !root.has("library") {
         root.missing("[library]", "it needs at least `path`, where everything is kept");
     }
-    let mount = root.section("mount").as_ref().map_or_else(Mount::default, mount_section::read);
-    let cache = root.section("cache").as_ref().map_or_else(Cache::default, cache_section::read);
-    let quarantine =
-        root.section("quarantine").as_ref().map_or_else(Bounds::default, quarantine_section::read);
-    let stores = root.section("stores").map(|section| section.sections()).unwrap_or_default();
-    let stores = store_section::Declared::read(stores, base, library.as_ref());
-    let tables = root
-        .section("tables")
-        .map_or_else(Vec::new, |section| table_section::read(&section, &stores.names));
+    let mount = mount_section::read(&root.section_or_empty("mount"));
+    let cache = cache_section::read(&root.section_or_empty("cache"));
+    let quarantine = quarantine_section::read(&root.section_or_empty("quarantine"));
+    let stores = root.section_or_empty("stores");
+    let (stores, names) = store_section::read(&stores, base, library.as_ref());
+    let tables = root.section("tables").map(|section| table_section::read(&section, &names));
+    let tables = tables.unwrap_or_default();
     if !root.has("tables") {
         root.missing("[tables]", "declare a table, such as [tables.user]");
     }
-    let quotas = root.section("quotas").map(|section| quota_section::read(&section, &tables));
-    let quotas = quotas.unwrap_or_default();
-    let boxes = root.section("boxes").map(|section| box_section::read(&section, &tables));
-    let boxes = boxes.unwrap_or_default();
-    let fetch = root.section("fetch").as_ref().map_or_else(Policy::default, fetch_section::read);
+    let quotas = quota_section::read(&root.section_or_empty("quotas"), &tables);
+    let boxes = box_section::read(&root.section_or_empty("boxes"), &tables);
+    let fetch = fetch_section::read(&root.section_or_empty("fetch"));
     root.finish();
-    let (stores, schema) = (stores.stores, Schema { tables, boxes });
+    let schema = Schema { tables, boxes };
     Some(Config { library: library?, stores, mount, cache, fetch, quarantine, quotas, schema })
 }
 

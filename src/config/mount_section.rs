@@ -8,31 +8,31 @@ use words::access::Policy;
 
 const MAX_THREADS: i64 = 64;
 
-/// The ways to a read-only mount, for the message on `read_only = true`.
-const READ_ONLY: &str = "; mount with `mediafs mount --read-only`, or with `-o ro`";
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// Whether users other than the one who mounts may enter.
+    /// Whether users other than the mounting one may enter.
     pub allow_other: bool,
     /// Threads that serve the kernel, 1 to 64. `None` is a number that suits the machine.
     pub threads: Option<usize>,
-    /// Owner, group and modes in tables that do not fix their own.
+    /// Owner, group and modes in tables without their own.
     pub access: Policy,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Mount {
-    let default = Mount::default();
-    let threads = |value: &DeValue<'_>| {
-        let number = value::whole(value, 1, MAX_THREADS)?;
-        usize::try_from(number).map_err(|error| error.to_string())
-    };
     let mount = Mount {
-        allow_other: section.key("allow_other", value::boolean).unwrap_or(default.allow_other),
-        threads: section.key("threads", threads),
+        allow_other: section.key("allow_other", value::boolean).unwrap_or(false),
+        threads: section.key("threads", |value| value::whole(value, 1, MAX_THREADS)),
         access: access_keys::of_mount(section),
     };
-    section.unsupported_unless("read_only", READ_ONLY, |value| value.as_bool() == Some(false));
+    section.key("read_only", writable);
     section.finish();
     mount
+}
+
+/// Accepts `false` alone: one configuration serves the mount that writes and those that only read.
+fn writable(value: &DeValue<'_>) -> Result<(), String> {
+    if value::boolean(value)? {
+        return Err("mount with `mediafs mount --read-only` instead, or with `-o ro`".into());
+    }
+    Ok(())
 }

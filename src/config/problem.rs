@@ -1,40 +1,8 @@
-//! Mistakes in a configuration: where each one is, and what to do about it.
+//! Mistakes in a configuration, each with its place and a hint.
 
 use std::cell::RefCell;
-use std::fmt;
 
-/// One mistake at its place. Prints as `mediafs.toml:14:1: unknown key ...`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub file: String,
-    /// Counted from 1.
-    pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
-    }
-}
-
-/// All mistakes of a file, in the order of its lines; never empty. Prints one in a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errors(pub Vec<Problem>);
-
-impl fmt::Display for Errors {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, problem) in self.0.iter().enumerate() {
-            let end = if at == 0 { "" } else { "\n" };
-            write!(out, "{end}{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Errors {}
+use super::error::Error;
 
 /// Collects mistakes while a file is read.
 pub(super) struct Problems<'t> {
@@ -53,32 +21,33 @@ impl<'t> Problems<'t> {
         self.found.borrow_mut().push((at, message));
     }
 
-    /// The value, if there are no mistakes.
-    pub fn verdict<T>(self, value: Option<T>) -> Result<T, Errors> {
+    /// The value if there are no mistakes, else all of them in the order of the file, a line each: `mediafs.toml:14:1: unknown ...`.
+    pub fn verdict<T>(self, value: Option<T>) -> Result<T, Error> {
         let mut found = self.found.take();
         match value {
             Some(value) if found.is_empty() => Ok(value),
             _ => {
                 found.sort();
                 found.dedup();
-                Err(Errors(found.into_iter().map(|entry| self.place(entry)).collect()))
+                let line =
+                    |(at, message): (usize, String)| format!("{}: {message}", self.place(at));
+                let lines: Vec<_> = found.into_iter().map(line).collect();
+                Err(Error::Invalid(lines.join("\n")))
             }
         }
     }
 
-    fn place(&self, (at, message): (usize, String)) -> Problem {
+    /// The file, the line and the column, in characters, of an offset. Both are counted from 1.
+    fn place(&self, at: usize) -> String {
         let before = self.text.get(..at).unwrap_or(self.text);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Problem {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
-            message,
-        }
+        let (line, column) =
+            (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+        format!("{}:{line}:{column}", self.file)
     }
 }
 
-/// The candidate that is nearest to what was written, if that may be a typing error.
+/// The candidate that is nearest to a text, if the text may be a typing error of it.
 pub(super) fn nearest<'c>(written: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let limit = match written.chars().count() {
         0..=3 => 1,

@@ -1,7 +1,5 @@
 //! `[quarantine]`: how much refused, interrupted and expired files may take.
 
-use toml::de::DeValue;
-
 use super::section::Section;
 use super::value;
 use words::quarantine_bounds::Bounds;
@@ -11,13 +9,10 @@ const MAX_COUNT: i64 = 1_000_000;
 
 pub(super) fn read(section: &Section<'_>) -> Bounds {
     let default = Bounds::default();
-    let count = |value: &DeValue<'_>| {
-        let number = value::whole(value, 1, MAX_COUNT)?;
-        usize::try_from(number).map_err(|error| error.to_string())
-    };
+    let count = section.key("count", |value| value::whole(value, 1, MAX_COUNT));
     let bounds = Bounds {
         age: section.key("age", value::duration).unwrap_or(default.age),
-        count: section.key("count", count).unwrap_or(default.count),
+        count: count.unwrap_or(default.count),
         bytes: section.key("size", value::size).map_or(default.bytes, |size| size.0),
     };
     section.finish();

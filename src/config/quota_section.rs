@@ -1,20 +1,20 @@
-//! `[quotas]`: what tables and users may have.
+//! `[quotas]`: the quotas of tables and users.
 
 use std::collections::BTreeMap;
 
-use toml::de::DeValue;
-
 use super::section::Section;
-use super::{users, value};
+use super::users::Users;
+use super::value;
 use words::quota::{Quota, Quotas};
 use words::schema::Table;
+use words::slot::Name;
 
 /// `[quotas.tables.user]` is the quota of a table, `[quotas.uid]` of each user, `[quotas.uids.1000]` of one.
 pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Quotas {
     let quotas = Quotas {
-        tables: section.section("tables").map(|all| of_tables(&all, tables)).unwrap_or_default(),
-        uid: section.section("uid").map(|all| quota(&all)).unwrap_or_default(),
-        uids: section.section("uids").map(|all| of_users(&all)).unwrap_or_default(),
+        tables: of_tables(&section.section_or_empty("tables"), tables),
+        uid: quota(&section.section_or_empty("uid")),
+        uids: of_users(&section.section_or_empty("uids")),
     };
     section.finish();
     quotas
@@ -23,16 +23,14 @@ pub(super) fn read(section: &Section<'_>, tables: &[Table]) -> Quotas {
 /// Complains of a quota in another section, with the sections that have quotas.
 pub(super) fn elsewhere(section: &Section<'_>) {
     for key in ["quota", "quotas"] {
-        if section.known(key) {
-            section.complain(
-                key,
-                "quotas have sections of their own: [quotas.tables.NAME], [quotas.uid] and [quotas.uids.NUMBER]",
-            );
-        }
+        section.refuse(
+            key,
+            "quotas have sections of their own: [quotas.tables.NAME], [quotas.uid] and [quotas.uids.NUMBER]",
+        );
     }
 }
 
-fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<words::slot::Name, Quota> {
+fn of_tables(section: &Section<'_>, tables: &[Table]) -> BTreeMap<Name, Quota> {
     let mut quotas = BTreeMap::new();
     for (name, child) in section.sections() {
         match tables.iter().find(|table| table.name.as_str() == name) {
@@ -47,7 +45,7 @@ fn of_users(section: &Section<'_>) -> BTreeMap<u32, Quota> {
     let mut quotas = BTreeMap::new();
     for (name, child) in section.sections() {
         // The number of a user need not be in /etc/passwd.
-        let uid = name.parse().or_else(|_| users::resolve(name).map(|(uid, _)| uid));
+        let uid = name.parse().or_else(|_| Users::read().resolve(name).map(|(uid, _)| uid));
         match uid {
             Ok(0) => child.reject("root is held to no quota of users"),
             Ok(uid) => drop(quotas.insert(uid, quota(&child))),
@@ -58,14 +56,11 @@ fn of_users(section: &Section<'_>) -> BTreeMap<u32, Quota> {
 }
 
 fn quota(section: &Section<'_>) -> Quota {
-    let number = |value: &DeValue<'_>| {
-        let number = value::whole(value, 0, i64::MAX)?;
-        u64::try_from(number).map_err(|error| error.to_string())
-    };
+    let number = |key| section.key(key, |value| value::whole(value, 0, i64::MAX));
     let quota = Quota {
         bytes: section.key("bytes", value::size).map(|size| size.0),
-        files: section.key("files", number),
-        drafts: section.key("drafts", number),
+        files: number("files"),
+        drafts: number("drafts"),
         scratch: section.key("scratch", value::size).map(|size| size.0),
     };
     section.finish();

@@ -3,9 +3,14 @@
 use std::cell::RefCell;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Problems, nearest};
+use super::value::unlike;
+use words::slot::Name;
+
+/// The longest name of a table, field, store or drop box, in bytes.
+const MAX_NAME: usize = 40;
 
 /// One table of the file. Its mistakes are added to the problems and not returned.
 pub(super) struct Section<'t> {
@@ -13,7 +18,8 @@ pub(super) struct Section<'t> {
     title: String,
     /// The offset of its name in the file.
     at: usize,
-    table: &'t DeTable<'t>,
+    /// `None` in place of a missing section.
+    table: Option<&'t DeTable<'t>>,
     problems: &'t Problems<'t>,
     /// The keys that were asked for.
     known: RefCell<Vec<&'static str>>,
@@ -21,7 +27,13 @@ pub(super) struct Section<'t> {
 
 impl<'t> Section<'t> {
     pub fn root(table: &'t DeTable<'t>, problems: &'t Problems<'t>) -> Self {
-        Self { title: String::new(), at: 0, table, problems, known: RefCell::default() }
+        Self {
+            title: String::new(),
+            at: 0,
+            table: Some(table),
+            problems,
+            known: RefCell::default(),
+        }
     }
 
     /// The value of a key, read by `read`. `None` if it is absent or wrong.
@@ -34,6 +46,19 @@ impl<'t> Section<'t> {
         read(value.get_ref()).map_err(|reason| self.wrong(key, value, &reason)).ok()
     }
 
+    /// The value of a key without a default. Complains if it is absent.
+    pub fn required<T>(
+        &self,
+        key: &'static str,
+        hint: &str,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            self.missing(key, hint);
+        }
+        self.key(key, read)
+    }
+
     /// The values of a list, each read by `read`. Every wrong one is named at its own place.
     pub fn list<T>(
         &self,
@@ -42,8 +67,7 @@ impl<'t> Section<'t> {
     ) -> Option<Vec<T>> {
         let (_, value) = self.find(key)?;
         let Some(items) = value.get_ref().as_array() else {
-            let found = value.get_ref().type_str();
-            self.wrong(key, value, &format!("expected a list, found {}", article(found)));
+            self.wrong(key, value, &unlike(value.get_ref(), "a list"));
             return None;
         };
         let item = |item: &Spanned<DeValue<'_>>| {
@@ -54,21 +78,10 @@ impl<'t> Section<'t> {
         read.into_iter().collect()
     }
 
-    /// Refuses a key whose feature does not exist yet, whatever its value.
-    pub fn unsupported(&self, key: &'static str) {
-        self.unsupported_unless(key, "", |_| false);
-    }
-
-    /// Refuses a key of which only some values work yet. `hint` says what to do instead.
-    pub fn unsupported_unless(
-        &self,
-        key: &'static str,
-        hint: &str,
-        works: impl FnOnce(&DeValue<'_>) -> bool,
-    ) {
-        let Some((_, value)) = self.find(key) else { return };
-        if !works(value.get_ref()) {
-            self.wrong(key, value, &format!("not yet supported{hint}"));
+    /// Refuses a key, if it is there, whatever its value.
+    pub fn refuse(&self, key: &'static str, reason: &str) {
+        if let Some((_, value)) = self.find(key) {
+            self.wrong(key, value, reason);
         }
     }
 
@@ -85,29 +98,46 @@ impl<'t> Section<'t> {
         self.problems.add(self.at, format!("`{key}` is missing{}; {hint}", self.within()));
     }
 
-    /// Whether a key is there. It then counts as asked for.
-    pub fn known(&self, key: &'static str) -> bool {
-        self.find(key).is_some()
-    }
-
     pub fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }
 
-    /// The section with this name in this one.
+    /// The section with this name in this one. `None` if it is absent or wrong.
     pub fn section(&self, key: &'static str) -> Option<Section<'t>> {
         let (name, value) = self.find(key)?;
         self.child(name, value)
     }
 
+    /// The section with this name in this one; an empty one if it is absent or wrong.
+    pub fn section_or_empty(&self, key: &'static str) -> Section<'t> {
+        let (title, problems) = (key.to_owned(), self.problems);
+        let empty =
+            || Self { title, at: self.at, table: None, problems, known: RefCell::default() };
+        self.section(key).unwrap_or_else(empty)
+    }
+
     /// The sections in this one, with names that the user chose, in the order of the file.
     pub fn sections(&self) -> Vec<(&'t str, Section<'t>)> {
-        let mut entries: Vec<_> = self.table.iter().collect();
+        let mut entries: Vec<_> = self.entries().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
         entries
             .into_iter()
             .filter_map(|(name, value)| Some((&**name.get_ref(), self.child(name, value)?)))
             .collect()
+    }
+
+    /// The last part of the title as the name of a table, field, store or drop box. Such names are a part of paths, of URLs and of
+    /// `field@spec.ext`, so they are narrower than those of files.
+    pub fn name(&self, written: &str) -> Option<Name> {
+        let plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if !(1..=MAX_NAME).contains(&written.len()) || !written.bytes().all(plain) {
+            self.reject(
+                "a table, field, store or drop box is named by 1 to 40 of the characters a-z, 0-9, _ and -",
+            );
+            return None;
+        }
+        Name::parse(written).map_err(|error| self.reject(&error.to_string())).ok()
     }
 
     /// Complains of the section itself.
@@ -118,7 +148,7 @@ impl<'t> Section<'t> {
     /// Complains of every key that was not asked for, as unknown.
     pub fn finish(&self) {
         let known = self.known.borrow();
-        for (name, _) in self.table.iter().filter(|(name, _)| !known.contains(&&**name.get_ref())) {
+        for (name, _) in self.entries().filter(|(name, _)| !known.contains(&&**name.get_ref())) {
             let written = &**name.get_ref();
             let hint = nearest(written, &known)
                 .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
@@ -133,20 +163,27 @@ impl<'t> Section<'t> {
     }
 
     fn entry(&self, key: &str) -> Option<Entry<'t>> {
-        self.table.iter().find(|(name, _)| name.get_ref() == key)
+        self.entries().find(|(name, _)| name.get_ref() == key)
     }
 
-    fn child(&self, name: &'t Spanned<Name<'t>>, value: &'t Spanned<DeValue<'t>>) -> Option<Self> {
+    fn entries(&self) -> impl Iterator<Item = Entry<'t>> + use<'t> {
+        self.table.into_iter().flatten()
+    }
+
+    fn child(
+        &self,
+        name: &'t Spanned<DeString<'t>>,
+        value: &'t Spanned<DeValue<'t>>,
+    ) -> Option<Self> {
         let key = &**name.get_ref();
         let Some(table) = value.get_ref().as_table() else {
-            let found = article(value.get_ref().type_str());
-            self.wrong(key, value, &format!("expected a section, found {found}"));
+            self.wrong(key, value, &unlike(value.get_ref(), "a section"));
             return None;
         };
         let title =
             if self.title.is_empty() { key.to_owned() } else { format!("{}.{key}", self.title) };
-        let at = name.span().start;
-        Some(Self { title, at, table, problems: self.problems, known: RefCell::default() })
+        let (at, problems) = (name.span().start, self.problems);
+        Some(Self { title, at, table: Some(table), problems, known: RefCell::default() })
     }
 
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, reason: &str) {
@@ -162,11 +199,4 @@ impl<'t> Section<'t> {
     }
 }
 
-type Name<'t> = toml::de::DeString<'t>;
-type Entry<'t> = (&'t Spanned<Name<'t>>, &'t Spanned<DeValue<'t>>);
-
-/// A type with its article: `a string`, `an integer`.
-pub(super) fn article(kind: &str) -> String {
-    let vowel = kind.starts_with(['a', 'e', 'i', 'o']);
-    format!("{} {kind}", if vowel { "an" } else { "a" })
-}
+type Entry<'t> = (&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>);

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::library_section::Library;
 use super::section::Section;
-use super::{section_name, value};
+use super::value;
 use words::slot::Name;
 
 /// The name of the library's own store in messages.
@@ -22,52 +22,39 @@ pub struct Store {
     pub base_url: Option<String>,
 }
 
-/// The stores of a configuration.
-pub(super) struct Declared {
-    pub stores: Vec<Store>,
-    /// The names of all stores, also of those whose sections have mistakes, so that fields may name them.
-    pub names: Vec<Name>,
+/// Reads the stores. The names are those of all stores, also of those whose sections have mistakes, so that fields may name them.
+pub(super) fn read(
+    section: &Section<'_>,
+    base: &Path,
+    library: Option<&Library>,
+) -> (Vec<Store>, Vec<Name>) {
+    let (mut stores, mut names) = (Vec::new(), Vec::new());
+    for (name, section) in section.sections() {
+        let name = section.name(name);
+        if name.as_ref().is_some_and(|name| name.as_str() == OWN) {
+            section.reject("the library's own store is called so; choose another name");
+        }
+        names.extend(name.clone());
+        let hint = "say where its files are kept, such as path = \"/mnt/archive\"";
+        let path = section.required("path", hint, value::directory);
+        let base_url = section.key("base_url", value::base_url);
+        section.finish();
+        let Some(path) = path else { continue };
+        let path: PathBuf = base.join(path).components().collect();
+        check_place(&section, &path, library, &stores);
+        stores.extend(name.map(|name| Store { name, path, base_url }));
+    }
+    (stores, names)
 }
 
-impl Declared {
-    pub fn read(
-        sections: Vec<(&str, Section<'_>)>,
-        base: &Path,
-        library: Option<&Library>,
-    ) -> Self {
-        let mut declared = Self { stores: Vec::new(), names: Vec::new() };
-        for (name, section) in sections {
-            let name = section_name::checked(name, &section);
-            if name.as_ref().is_some_and(|name| name.as_str() == OWN) {
-                section.reject("the library's own store is called so; choose another name");
-            }
-            declared.names.extend(name.clone());
-            let Some((path, base_url)) = store(&section, base) else { continue };
-            declared.check_place(&section, &path, library);
-            declared.stores.extend(name.map(|name| Store { name, path, base_url }));
-        }
-        declared
+fn check_place(section: &Section<'_>, path: &Path, library: Option<&Library>, others: &[Store]) {
+    if library.is_some_and(|library| library.path == path) {
+        section.complain("path", "the library itself lies there; choose another directory");
     }
-
-    fn check_place(&self, section: &Section<'_>, path: &Path, library: Option<&Library>) {
-        if library.is_some_and(|library| library.path == path) {
-            section.complain("path", "the library itself lies there; choose another directory");
-        }
-        if let Some(other) = self.stores.iter().find(|other| other.path == path) {
-            let reason = format!("the store `{}` lies there; choose another directory", other.name);
-            section.complain("path", &reason);
-        }
+    if let Some(other) = others.iter().find(|other| other.path == path) {
+        let reason = format!("the store `{}` lies there; choose another directory", other.name);
+        section.complain("path", &reason);
     }
-}
-
-fn store(section: &Section<'_>, base: &Path) -> Option<(PathBuf, Option<String>)> {
-    let path = section.key("path", value::directory);
-    if !section.has("path") {
-        section.missing("path", "say where its files are kept, such as path = \"/mnt/archive\"");
-    }
-    let base_url = section.key("base_url", value::base_url);
-    section.finish();
-    Some((base.join(path?).components().collect(), base_url))
 }
 
 /// The store that a field names. Errors: it is not one of these.

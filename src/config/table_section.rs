@@ -1,7 +1,7 @@
-//! `[tables.<name>]`: the tables and what each fixes for its rows.
+//! `[tables.<name>]`: the tables, with the access that each fixes for its rows.
 
 use super::section::Section;
-use super::{access_keys, field_section, quota_section, section_name, value};
+use super::{access_keys, field_section, quota_section, value};
 use words::schema::{IdRule, Table};
 use words::slot::Name;
 
@@ -14,24 +14,21 @@ pub(super) fn read(section: &Section<'_>, stores: &[Name]) -> Vec<Table> {
 }
 
 fn table(name: &str, section: &Section<'_>, stores: &[Name]) -> Option<Table> {
-    let name = section_name::checked(name, section);
+    let name = section.name(name);
     let rules = [("integer", IdRule::Integer), ("uuid", IdRule::Uuid), ("name", IdRule::Name)];
-    let id = section.key("id", |value| value::one_of(value, &rules));
-    if !section.has("id") {
-        section.missing("id", "say what a row is called: id = \"integer\", \"uuid\" or \"name\"");
-    }
-    let children = section.section("fields").map(|fields| fields.sections()).unwrap_or_default();
+    let hint = "say what a row is called: id = \"integer\", \"uuid\" or \"name\"";
+    let id = section.required("id", hint, |value| value::one_of(value, &rules));
+    let children = section.section_or_empty("fields").sections();
     if children.is_empty() {
         section.reject("the table has no field, so nothing could be written to it");
     }
-    let fields = children.iter().filter_map(|(name, child)| {
-        let name = section_name::checked(name, child);
-        field_section::read(name?, child, stores)
-    });
+    let fields = children
+        .iter()
+        .filter_map(|(name, child)| field_section::read(child.name(name)?, child, stores));
     let fields = fields.collect();
     let access = access_keys::of_table(section);
     quota_section::elsewhere(section);
-    section.unsupported("max_rows");
+    section.refuse("max_rows", "not yet supported");
     section.finish();
     Some(Table { name: name?, id: id?, access, fields })
 }

@@ -87,7 +87,7 @@ fn a_key_that_is_not_set_has_its_default() {
     assert_eq!(config.library.scratch, Duration::from_secs(86_400));
     assert_eq!(config.mount.access, Policy::default());
     assert_eq!(config.schema.tables[0].access, Policy::default());
-    assert_eq!(config.cache.size, ByteCount(1 << 30));
+    assert_eq!(config.cache, ByteCount(1 << 30));
     let field = &config.schema.tables[0].fields[0];
     assert_eq!(field.rules, words::rule::Rules::image());
     assert_eq!((field.sizes, field.delete_orphan, field.mode), (Sizes::Step(16), true, None));
@@ -310,11 +310,9 @@ fn rules_for_images_are_refused_on_a_field_of_files() {
 
 #[test]
 fn a_key_that_is_not_supported_yet_is_refused_and_never_ignored() {
-    assert!(
-        bad(&format!("{}[mount]\nread_only = true\n", image(""))).ends_with(
-            "not yet supported; mount with `mediafs mount --read-only`, or with `-o ro`"
-        )
-    );
+    assert!(bad(&format!("{}[mount]\nread_only = true\n", image(""))).ends_with(
+        "`read_only` in [mount]: mount with `mediafs mount --read-only` instead, or with `-o ro`"
+    ));
     good(&format!("{}[fetch]\n[mount]\nread_only = false\n", image("")));
 }
 

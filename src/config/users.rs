@@ -3,72 +3,59 @@
 
 use std::fs;
 
-/// The uid and gid of `user`, `user:group`, `1000` or `1000:1000`. Errors are reasons in words.
-pub(super) fn resolve(written: &str) -> Result<(u32, u32), String> {
-    look_up(written, &passwd(), &groups())
+/// The texts of `/etc/passwd` and `/etc/group`.
+pub(super) struct Users {
+    passwd: String,
+    groups: String,
 }
 
-/// The uid of `user` or `1000`.
-pub(super) fn user(written: &str) -> Result<u32, String> {
-    user_id(written, &passwd())
-}
+impl Users {
+    /// Without the files numbers still work.
+    pub fn read() -> Self {
+        let text = |path| fs::read_to_string(path).unwrap_or_default();
+        Self { passwd: text("/etc/passwd"), groups: text("/etc/group") }
+    }
 
-/// The gid of `group` or `1000`.
-pub(super) fn group(written: &str) -> Result<u32, String> {
-    group_id(written, &groups())
-}
-
-/// The text of the file. Without it numbers still work.
-fn passwd() -> String {
-    fs::read_to_string("/etc/passwd").unwrap_or_default()
-}
-
-fn groups() -> String {
-    fs::read_to_string("/etc/group").unwrap_or_default()
-}
-
-fn look_up(written: &str, passwd: &str, groups: &str) -> Result<(u32, u32), String> {
-    let Some((user, group)) = written.split_once(':') else {
-        let uid = user_id(written, passwd)?;
-        let gid = entry(written, passwd).and_then(|columns| columns.get(3)?.parse().ok());
+    /// The uid and gid of `user`, `user:group`, `1000` or `1000:1000`. Errors are reasons in words.
+    pub fn resolve(&self, written: &str) -> Result<(u32, u32), String> {
+        if let Some((user, group)) = written.split_once(':') {
+            return Ok((self.user(user)?, self.group(group)?));
+        }
+        let uid = self.user(written)?;
+        let gid = entry(written, &self.passwd).and_then(|columns| columns.get(3)?.parse().ok());
         let gid = gid.ok_or_else(|| {
             format!(
                 "user {uid} is not in /etc/passwd, so its group is unknown; write \"{uid}:<group>\""
             )
         })?;
-        return Ok((uid, gid));
-    };
-    Ok((user_id(user, passwd)?, group_id(group, groups)?))
+        Ok((uid, gid))
+    }
+
+    /// The uid of `user` or `1000`.
+    pub fn user(&self, user: &str) -> Result<u32, String> {
+        id(user, &self.passwd).ok_or_else(|| {
+            format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
+        })
+    }
+
+    /// The gid of `group` or `1000`.
+    pub fn group(&self, group: &str) -> Result<u32, String> {
+        id(group, &self.groups).ok_or_else(|| {
+            format!("there is no group \"{group}\" in /etc/group; give a name or a number")
+        })
+    }
 }
 
-fn user_id(user: &str, passwd: &str) -> Result<u32, String> {
-    let named = || entry(user, passwd)?.get(2)?.parse().ok();
-    number(user).or_else(named).ok_or_else(|| {
-        format!("there is no user \"{user}\" in /etc/passwd; give a name or a number")
-    })
+/// The number of a user or group, which is the third column of either file.
+fn id(written: &str, file: &str) -> Option<u32> {
+    number(written).or_else(|| entry(written, file)?.get(2)?.parse().ok())
 }
 
-fn group_id(group: &str, groups: &str) -> Result<u32, String> {
-    let named = || {
-        let mut lines = groups.lines().map(columns);
-        lines.find(|columns| columns.first() == Some(&group))?.get(2)?.parse().ok()
-    };
-    number(group).or_else(named).ok_or_else(|| {
-        format!("there is no group \"{group}\" in /etc/group; give a name or a number")
-    })
-}
-
-fn entry<'t>(user: &str, passwd: &'t str) -> Option<Vec<&'t str>> {
-    passwd.lines().map(columns).find(|columns| names(columns, user))
-}
-
-fn columns(line: &str) -> Vec<&str> {
-    line.split(':').collect()
-}
-
-/// Whether a line of passwd describes this user, given by name or by number.
-fn names(columns: &[&str], user: &str) -> bool {
-    columns.first() == Some(&user) || (number(user).is_some() && columns.get(2) == Some(&user))
+/// The columns of a user or group that is given by name or by number.
+fn entry<'t>(written: &str, file: &'t str) -> Option<Vec<&'t str>> {
+    let column = if number(written).is_some() { 2 } else { 0 };
+    let mut lines = file.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(|columns| columns.get(column) == Some(&written))
 }
 
 /// Accepts digits only, and not the largest number, which stands for 'unchanged' in chown(2).
@@ -84,9 +71,13 @@ mod tests {
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:34:www:/var/www:/bin/sh\n";
     const GROUP: &str = "root:x:0:\nmedia:x:500:www-data\n";
 
+    fn users() -> Users {
+        Users { passwd: PASSWD.into(), groups: GROUP.into() }
+    }
+
     #[test]
     fn an_owner_is_found_by_name_or_by_number() {
-        let found = |written| look_up(written, PASSWD, GROUP);
+        let found = |written| users().resolve(written);
         assert_eq!(found("www-data"), Ok((33, 34)));
         assert_eq!(found("33"), Ok((33, 34)));
         assert_eq!(found("www-data:media"), Ok((33, 500)));
@@ -95,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_unknown_owner_is_named() {
-        let reason = |written| look_up(written, PASSWD, GROUP).expect_err("a reason");
+        let reason = |written| users().resolve(written).expect_err("a reason");
         assert!(reason("mary").contains("no user \"mary\""));
         assert!(reason("root:wheel").contains("no group \"wheel\""));
         assert!(reason("1000").contains("write \"1000:<group>\""));

@@ -6,7 +6,6 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::problem::nearest;
-use super::section::article;
 use words::byte_count::ByteCount;
 use words::dimensions::{Dimensions, side};
 use words::media_type::{Format, TypePattern};
@@ -15,9 +14,6 @@ use words::schema::{Preset, Sizes};
 use words::variant::{Spec, Variant};
 
 type Read<T> = Result<T, String>;
-
-/// The most items of a collection. Who has more wants a table of rows.
-const MOST_ITEMS: i64 = 1_000_000;
 
 /// The longest side of an image in any format here.
 const MAX_SIDE: i64 = 65_535;
@@ -56,15 +52,28 @@ pub(super) fn base_url(value: &DeValue<'_>) -> Read<String> {
 
 /// `5 MiB`.
 pub(super) fn size(value: &DeValue<'_>) -> Read<ByteCount> {
-    string(value, "a size such as \"5 MiB\"")?
-        .parse()
-        .map_err(|error: words::byte_count::ByteCountError| error.to_string())
+    let written = string(value, "a size such as \"5 MiB\"")?;
+    written.parse::<ByteCount>().map_err(|error| error.to_string())
 }
 
 /// `30s`, `5m`, `24h`, `7d`, or `0`.
 pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
-    let written = string(value, "a time such as \"30s\"")?;
-    let shape = || "a time is a whole number and a unit, such as \"30s\", \"5m\", \"24h\" or \"7d\", or \"0\"";
+    time(value, ", or \"0\"")
+}
+
+/// As [`duration`], for a key whose caller refuses a time of 0.
+pub(super) fn span(value: &DeValue<'_>) -> Read<Duration> {
+    time(value, "")
+}
+
+/// A time. The messages end with `zero`, which names the value 0 where it is allowed.
+fn time(value: &DeValue<'_>, zero: &str) -> Read<Duration> {
+    let written = string(value, &format!("a time such as \"30s\"{zero}"))?;
+    let shape = || {
+        format!(
+            "a time is a whole number and a unit, such as \"30s\", \"5m\", \"24h\" or \"7d\"{zero}"
+        )
+    };
     if written == "0" {
         return Ok(Duration::ZERO);
     }
@@ -75,44 +84,31 @@ pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
         "m" => 60,
         "h" => 3_600,
         "d" => 86_400,
-        _ => return Err(shape().into()),
+        _ => return Err(shape()),
     };
     let seconds = number.parse::<u32>().map_err(|_| shape())?;
     Ok(Duration::from_secs(u64::from(seconds) * factor))
 }
 
 /// A whole number in a range, both ends included.
-pub(super) fn whole(value: &DeValue<'_>, least: i64, most: i64) -> Read<i64> {
+pub(super) fn whole<N: TryFrom<i64>>(value: &DeValue<'_>, least: i64, most: i64) -> Read<N> {
     let wanted = format!("a whole number from {least} to {most}");
     let integer = value.as_integer().ok_or_else(|| unlike(value, &wanted))?;
     i64::from_str_radix(integer.as_str(), integer.radix())
         .ok()
         .filter(|number| (least..=most).contains(number))
+        .and_then(|number| N::try_from(number).ok())
         .ok_or_else(|| format!("expected {wanted}, found {integer}"))
 }
 
 /// Pixels of one side.
 pub(super) fn pixels(value: &DeValue<'_>) -> Read<u32> {
-    let number = whole(value, 1, MAX_SIDE)?;
-    u32::try_from(number).map_err(|error| error.to_string())
+    whole(value, 1, MAX_SIDE)
 }
 
 /// Pixels of a whole image.
 pub(super) fn area(value: &DeValue<'_>) -> Read<u64> {
-    let number = whole(value, 1, MAX_SIDE * MAX_SIDE)?;
-    u64::try_from(number).map_err(|error| error.to_string())
-}
-
-/// Items of a collection.
-pub(super) fn items(value: &DeValue<'_>) -> Read<u64> {
-    let number = whole(value, 1, MOST_ITEMS)?;
-    u64::try_from(number).map_err(|error| error.to_string())
-}
-
-/// 1 to 100.
-pub(super) fn quality(value: &DeValue<'_>) -> Read<u8> {
-    let number = whole(value, 1, 100)?;
-    u8::try_from(number).map_err(|error| error.to_string())
+    whole(value, 1, MAX_SIDE * MAX_SIDE)
 }
 
 /// Width divided by height: a positive number.
@@ -135,31 +131,32 @@ pub(super) fn mode(value: &DeValue<'_>) -> Read<u32> {
     let octal = (3..=4).contains(&written.len())
         && written.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     let bits = u32::from_str_radix(written, 8).ok().filter(|bits| octal && *bits <= 0o777);
-    bits.ok_or_else(|| format!("expected {wanted}, found \"{written}\""))
+    bits.ok_or_else(|| unreadable(written, wanted))
 }
 
 pub(super) fn content_type(value: &DeValue<'_>) -> Read<TypePattern> {
     let wanted = "a content type such as \"image/png\" or \"image/*\"";
     let written = string(value, wanted)?;
-    TypePattern::parse(written).ok_or_else(|| format!("expected {wanted}, found \"{written}\""))
+    TypePattern::parse(written).ok_or_else(|| unreadable(written, wanted))
 }
 
 /// A format that can be written.
 pub(super) fn format(value: &DeValue<'_>) -> Read<Format> {
     let written = string(value, "the name of a format")?;
     let writable = Format::ALL.into_iter().filter(|format| format.is_writable());
-    let names: Vec<&str> = writable.clone().map(Format::name).collect();
-    let found = writable.clone().find(|format| format.name() == written);
-    found.ok_or_else(|| match Format::ALL.into_iter().find(|format| format.name() == written) {
-        Some(_) => format!("{written} can be read but not written; use {}", names.join(", ")),
-        None => choice(written, &names),
-    })
+    let names: Vec<&str> = writable.map(Format::name).collect();
+    match Format::ALL.into_iter().find(|format| format.name() == written) {
+        Some(format) if format.is_writable() => Ok(format),
+        Some(_) => Err(format!("{written} can be read but not written; use {}", names.join(", "))),
+        None => Err(choice(written, &names)),
+    }
 }
 
 /// `1600x1600`.
 pub(super) fn dimensions(value: &DeValue<'_>) -> Read<Dimensions> {
     let written = string(value, "dimensions such as \"1600x1600\"")?;
-    written.parse().map_err(|error: words::dimensions::DimensionsError| error.to_string())
+    let shape = "dimensions are written as in '1600x1200', each side from 1 to 65535 pixels";
+    Dimensions::parse(written).ok_or_else(|| shape.to_owned())
 }
 
 /// `800x600`, `800x` or `x600`.
@@ -169,9 +166,9 @@ pub(super) fn resize(value: &DeValue<'_>) -> Read<Resize> {
     let parsed = match written.split_once('x') {
         Some((width, "")) => side(width).map(Resize::Width),
         Some(("", height)) => side(height).map(Resize::Height),
-        _ => written.parse().map(Resize::Exact),
+        _ => Dimensions::parse(written).map(Resize::Exact),
     };
-    parsed.map_err(|_| format!("expected {wanted}, found \"{written}\""))
+    parsed.ok_or_else(|| unreadable(written, wanted))
 }
 
 /// `left,top,right,bottom`, each in pixels or per cent.
@@ -180,7 +177,7 @@ pub(super) fn crop(value: &DeValue<'_>) -> Read<Crop> {
     let written = string(value, wanted)?;
     let edges: Option<Vec<Edge>> = written.split(',').map(|part| edge(part.trim())).collect();
     let Some(&[left, top, right, bottom]) = edges.as_deref() else {
-        return Err(format!("expected {wanted}, found \"{written}\""));
+        return Err(unreadable(written, wanted));
     };
     if !before(left, right) || !before(top, bottom) {
         return Err(format!(
@@ -198,7 +195,7 @@ fn edge(text: &str) -> Option<Edge> {
             (percent <= 100.0).then_some(Edge::Percent(percent))
         }
         None if text == "0" => Some(Edge::Pixels(0)),
-        None => side(text).ok().map(Edge::Pixels),
+        None => side(text).map(Edge::Pixels),
     }
 }
 
@@ -217,7 +214,7 @@ pub(super) fn preset(value: &DeValue<'_>) -> Read<Preset> {
     let wanted = "a variant such as \"w200\", \"h150\", \"200x150\", \"200x150c\", \"r0.5\" or \"full\", \
                   with a format if it has one of its own: \"w200.webp\"";
     let written = string(value, wanted)?;
-    if let Ok(spec) = written.parse::<Spec>() {
+    if let Some(spec) = Spec::parse(written) {
         return Ok(Preset { spec, format: None });
     }
     Variant::parse(written)
@@ -247,18 +244,22 @@ pub(super) fn one_of<T: Copy>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Rea
 }
 
 fn choice(written: &str, names: &[&str]) -> String {
-    match nearest(written, names) {
-        Some(meant) => {
-            format!("\"{written}\" is not one of {}; did you mean \"{meant}\"?", names.join(", "))
-        }
-        None => format!("\"{written}\" is not one of {}", names.join(", ")),
-    }
+    let hint = nearest(written, names)
+        .map_or_else(String::new, |meant| format!("; did you mean \"{meant}\"?"));
+    format!("\"{written}\" is not one of {}{hint}", names.join(", "))
 }
 
 pub(super) fn string<'v>(value: &'v DeValue<'_>, wanted: &str) -> Read<&'v str> {
     value.as_str().ok_or_else(|| unlike(value, wanted))
 }
 
-fn unlike(value: &DeValue<'_>, wanted: &str) -> String {
-    format!("expected {wanted}, found {}", article(value.type_str()))
+/// The message on a value of another type: `expected true or false, found a string`.
+pub(super) fn unlike(value: &DeValue<'_>, wanted: &str) -> String {
+    let found = value.type_str();
+    let article = if found.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("expected {wanted}, found {article} {found}")
+}
+
+fn unreadable(written: &str, wanted: &str) -> String {
+    format!("expected {wanted}, found \"{written}\"")
 }

@@ -1,6 +1,5 @@
 //! The errors of downloads, in words that a person can act on.
 
-use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -11,24 +10,17 @@ use words::locator::{Url, UrlError};
 pub const MAX_REDIRECTS: usize = 5;
 
 /// The part of a download that took too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {
+    #[error("its name was not resolved in time")]
     Resolve,
+    #[error("no connection was made in time")]
     Connect,
+    #[error("it stopped sending")]
     Answer,
     /// The download as a whole.
+    #[error("the file was not there in time")]
     Whole,
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Resolve => "its name was not resolved in time",
-            Self::Connect => "no connection was made in time",
-            Self::Answer => "it stopped sending",
-            Self::Whole => "the file was not there in time",
-        })
-    }
 }
 
 /// The failure of a download.

@@ -3,10 +3,9 @@
 //! Redirects are followed here and not by the HTTP client, so that every hop is parsed, checked and resolved like the first.
 
 mod address;
-pub mod body;
 mod error;
 mod resolve;
-mod response;
+pub mod response;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +17,11 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::fetch::body::{Fetched, Piece};
 use crate::fetch::error::MAX_REDIRECTS;
 use crate::fetch::resolve::{CheckedResolver, Lookup};
-use crate::fetch::response::Response;
+use crate::fetch::response::{Fetched, Piece, Response};
 use words::byte_count::ByteCount;
-use words::download::{Allowed, Policy};
+use words::download::Policy;
 use words::locator::Url;
 
 pub use error::Error;
@@ -37,8 +35,7 @@ const MAX_HEADER: usize = 32 << 10;
 
 /// Downloads files within a policy.
 pub struct Fetcher {
-    policy: Policy,
-    allow: Arc<[Allowed]>,
+    policy: Arc<Policy>,
     lookup: Arc<Lookup>,
 }
 
@@ -48,8 +45,7 @@ impl Fetcher {
     }
 
     fn with_lookup(policy: Policy, lookup: Arc<Lookup>) -> Self {
-        let allow = policy.allow.clone().into();
-        Self { policy, allow, lookup }
+        Self { policy: Arc::new(policy), lookup }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -108,11 +104,8 @@ impl Fetcher {
             .timeout_per_read(Some(READ))
             .timeout_per_write(Some(READ))
             .build();
-        let resolver = CheckedResolver {
-            lookup: Arc::clone(&self.lookup),
-            allow: Arc::clone(&self.allow),
-            until,
-        };
+        let (policy, lookup) = (Arc::clone(&self.policy), Arc::clone(&self.lookup));
+        let resolver = CheckedResolver { policy, lookup, until };
         Agent::with_parts(config, DefaultConnector::default(), resolver)
     }
 }

@@ -16,7 +16,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use crate::fetch::address::closed;
 use crate::fetch::error::{Error, Wait};
-use words::download::Allowed;
+use words::download::Policy;
 
 /// A function from a host and a port to addresses.
 pub(super) type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
@@ -28,15 +28,15 @@ const MAX_ADDRESSES: usize = 16;
 
 static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
 
-/// The lookup of the system: `/etc/hosts`, DNS, and what else `nsswitch.conf` names.
+/// The lookup of the system: `/etc/hosts`, DNS, and the other sources in `nsswitch.conf`.
 pub(super) fn system() -> Arc<Lookup> {
     Arc::new(|host, port| (host, port).to_socket_addrs().map(Iterator::collect))
 }
 
 /// The resolver of one connection.
 pub(super) struct CheckedResolver {
+    pub(super) policy: Arc<Policy>,
     pub(super) lookup: Arc<Lookup>,
-    pub(super) allow: Arc<[Allowed]>,
     pub(super) until: Instant,
 }
 
@@ -69,7 +69,7 @@ impl CheckedResolver {
         for address in &addresses {
             let ip = address.ip();
             if let Some(range) = closed(ip)
-                && !self.allow.iter().any(|allowed| allowed.covers(host, port, ip))
+                && !self.policy.allow.iter().any(|allowed| allowed.covers(host, port, ip))
             {
                 return Err(Error::Address { host: host.to_owned(), address: ip, range });
             }
@@ -79,19 +79,15 @@ impl CheckedResolver {
 
     /// Looks up in a thread of its own, because the system's lookup has no deadline.
     fn look_up(&self, host: &str, port: u16) -> Result<io::Result<Vec<SocketAddr>>, Error> {
-        if LOOKUPS.fetch_add(1, Ordering::AcqRel) >= MAX_LOOKUPS {
-            LOOKUPS.fetch_sub(1, Ordering::AcqRel);
-            return Err(Error::Busy);
-        }
+        let count = LookupCount::start()?;
         let (send, receive) = mpsc::sync_channel(1);
         let (lookup, name) = (Arc::clone(&self.lookup), host.to_owned());
         let asked = thread::Builder::new().name("resolve".into()).spawn(move || {
-            let _count = LookupCount;
+            let _count = count;
             // The caller may have given up.
             let _ = send.send(lookup(&name, port));
         });
         if let Err(source) = asked {
-            LOOKUPS.fetch_sub(1, Ordering::AcqRel);
             return Ok(Err(source));
         }
         let left = self.until.saturating_duration_since(Instant::now());
@@ -103,12 +99,21 @@ impl CheckedResolver {
 
 impl fmt::Debug for CheckedResolver {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("CheckedResolver").field("allow", &self.allow).finish_non_exhaustive()
+        out.debug_struct("CheckedResolver").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
 /// Counts a lookup until its thread ends, also by a panic.
 struct LookupCount;
+
+impl LookupCount {
+    fn start() -> Result<Self, Error> {
+        // Dropped at once where there is no room.
+        let count = Self;
+        let running = LOOKUPS.fetch_add(1, Ordering::AcqRel);
+        if running < MAX_LOOKUPS { Ok(count) } else { Err(Error::Busy) }
+    }
+}
 
 impl Drop for LookupCount {
     fn drop(&mut self) {

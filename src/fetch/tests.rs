@@ -12,6 +12,7 @@ use server::{Server, hang, redirect, send};
 
 use super::error::Wait;
 use super::*;
+use words::download::Allowed;
 use words::locator::UrlError;
 
 fn local(allow: &[&str]) -> Policy {

@@ -20,8 +20,8 @@ use crate::tree::kernel::Delivery;
 /// The least length that is passed through, in bytes. Open, read and close of such a file take half the time that they take
 /// through the page cache; at 48 KiB they take the same, and passthrough can make an open without a path fail.
 /// A smaller blob may be durable in its store's log alone, and is read there once the disk has failed.
-pub const LEAST: u64 = (256 << 10) + 1;
-/// How many backing files are kept that nobody has open, and for how long. Each holds the blob's space on the disk.
+const LEAST: u64 = (256 << 10) + 1;
+/// How many backing files without an open handle are kept, and for how long. Each holds the blob's space on the disk.
 const IDLE: usize = 256;
 const IDLE_SPAN: Duration = Duration::from_secs(10);
 
@@ -35,38 +35,15 @@ pub struct Backings<B = BackingId> {
 
 struct Table<B> {
     by_inode: HashMap<u64, Inode<B>>,
-    /// Inodes that nobody has open, by the time of the last close.
+    /// Inodes without an open handle, by the time of the last close.
     idle: BTreeSet<(Instant, u64)>,
 }
 
 struct Inode<B> {
-    mode: Mode<B>,
+    /// The file that the kernel reads. None: the inode is read through the page cache, or by direct I/O.
+    backing: Option<Arc<B>>,
     opens: usize,
     closed: Instant,
-}
-
-enum Mode<B> {
-    Passthrough(Arc<B>),
-    /// Through the page cache, or by direct I/O.
-    Daemon,
-}
-
-impl<B> Mode<B> {
-    fn backing(self) -> Option<Arc<B>> {
-        match self {
-            Self::Passthrough(backing) => Some(backing),
-            Self::Daemon => None,
-        }
-    }
-}
-
-impl<B> Clone for Mode<B> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Passthrough(backing) => Self::Passthrough(Arc::clone(backing)),
-            Self::Daemon => Self::Daemon,
-        }
-    }
 }
 
 impl<B> Default for Backings<B> {
@@ -117,16 +94,16 @@ impl<B> Backings<B> {
     /// Notes that a stored file is opened for reading. Returns the backing file that the kernel reads, or nothing if it reads
     /// through the page cache. `register` makes a backing file where there is none yet. A [`Backings::close`] must follow.
     pub fn open(&self, ino: u64, register: impl FnOnce() -> Option<B>) -> Option<Arc<B>> {
-        if let Some(mode) = self.table.lock().join(ino) {
-            return mode.backing();
+        if let Some(inode) = self.table.lock().join(ino) {
+            return inode.backing.clone();
         }
         let backing = register().map(Arc::new);
         let mut table = self.table.lock();
         // Another open may have been quicker: then this backing file is dropped, after the lock.
-        if let Some(mode) = table.join(ino) {
-            return mode.backing();
+        if let Some(inode) = table.join(ino) {
+            return inode.backing.clone();
         }
-        table.begin(ino, backing.clone().map_or(Mode::Daemon, Mode::Passthrough));
+        table.begin(ino, backing.clone());
         backing
     }
 
@@ -138,17 +115,10 @@ impl<B> Backings<B> {
         }
         let mut table = self.table.lock();
         let dropped = table.forget(ino);
-        let opened = match table.by_inode.get_mut(&ino) {
-            Some(Inode { mode: Mode::Passthrough(_), .. }) => false,
-            Some(inode) => {
-                inode.opens += 1;
-                true
-            }
-            None => {
-                table.begin(ino, Mode::Daemon);
-                true
-            }
-        };
+        let opened = table.by_inode.get(&ino).is_none_or(|inode| inode.backing.is_none());
+        if opened && table.join(ino).is_none() {
+            table.begin(ino, None);
+        }
         drop(table);
         drop(dropped);
         opened
@@ -163,7 +133,7 @@ impl<B> Backings<B> {
         drop(dropped);
     }
 
-    /// Drops the backing file of an inode that nobody has open.
+    /// Drops the backing file of an inode, unless it is open.
     pub fn forget(&self, ino: u64) {
         if self.is_on() {
             let dropped = self.table.lock().forget(ino);
@@ -171,7 +141,7 @@ impl<B> Backings<B> {
         }
     }
 
-    /// Drops the backing files that nobody has had open for [`IDLE_SPAN`].
+    /// Drops the backing files whose last handle was closed more than [`IDLE_SPAN`] ago.
     pub fn prune(&self, now: Instant) {
         let Some(before) = now.checked_sub(IDLE_SPAN) else { return };
         loop {
@@ -188,17 +158,17 @@ impl<B> Backings<B> {
 
 impl<B> Table<B> {
     /// Adds an open to an inode that is in the table.
-    fn join(&mut self, ino: u64) -> Option<Mode<B>> {
+    fn join(&mut self, ino: u64) -> Option<&Inode<B>> {
         let inode = self.by_inode.get_mut(&ino)?;
         if inode.opens == 0 {
             self.idle.remove(&(inode.closed, ino));
         }
         inode.opens += 1;
-        Some(inode.mode.clone())
+        Some(inode)
     }
 
-    fn begin(&mut self, ino: u64, mode: Mode<B>) {
-        self.by_inode.insert(ino, Inode { mode, opens: 1, closed: Instant::now() });
+    fn begin(&mut self, ino: u64, backing: Option<Arc<B>>) {
+        self.by_inode.insert(ino, Inode { backing, opens: 1, closed: Instant::now() });
     }
 
     /// Takes an open away. Returns an inode that leaves the table.
@@ -208,7 +178,7 @@ impl<B> Table<B> {
         if inode.opens > 0 {
             return None;
         }
-        if let Mode::Daemon = inode.mode {
+        if inode.backing.is_none() {
             return self.by_inode.remove(&ino);
         }
         inode.closed = now;
@@ -217,7 +187,7 @@ impl<B> Table<B> {
         self.forget(oldest)
     }
 
-    /// Takes an inode out of the table unless somebody has it open.
+    /// Takes an inode out of the table unless it is open.
     fn forget(&mut self, ino: u64) -> Option<Inode<B>> {
         let closed = self.by_inode.get(&ino).filter(|inode| inode.opens == 0)?.closed;
         self.idle.remove(&(closed, ino));

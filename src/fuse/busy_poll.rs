@@ -1,21 +1,21 @@
 //! Busy polling: a thread that has answered polls the device for a moment before it sleeps.
 //!
 //! A sleeping thread must be woken on its processor, which on a virtual machine costs more than most requests do. A client that
-//! opens files one after the other sends the next request within this moment. For clients that do not, polling soon pauses.
+//! opens files one after the other sends the next request within this moment. Where no request comes, polling soon pauses.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::sched_yield;
+
+use crate::fd;
 
 /// How long one poll lasts: a part of what two wake-ups take.
 const SPAN: Duration = Duration::from_micros(40);
 /// The longest pause after polls without a request, in answers.
 const PAUSE_MAX: u32 = 64;
 
-/// What a poll brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Request,
@@ -29,7 +29,6 @@ pub struct BusyPoll {
     device: OwnedFd,
     /// How many answers from now on no poll follows.
     pause: AtomicU32,
-    /// The length of the next pause.
     next_pause: AtomicU32,
 }
 
@@ -63,8 +62,7 @@ impl BusyPoll {
 
     /// A device that has failed counts as readable: the session's loop then reads the error.
     fn is_readable(&self) -> bool {
-        let mut events = [PollFd::new(&self.device, PollFlags::IN)];
-        !matches!(poll(&mut events, Some(&Timespec::default())), Ok(0))
+        fd::await_readable(&self.device, Duration::ZERO).unwrap_or(true)
     }
 }
 

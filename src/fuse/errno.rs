@@ -43,7 +43,7 @@ fn of_rule(rule: Rule) -> Errno {
     match rule {
         Rule::MaxSize => Errno::EFBIG,
         Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
-        // setxattr(2): what ext4, xfs and btrfs say when an inode has no room for an attribute.
+        // setxattr(2): the errno of ext4, xfs and btrfs when an inode has no room for an attribute.
         Rule::Attributes => Errno::ENOSPC,
         Rule::ContentTypes | Rule::Extension => medium_type(),
         Rule::MinSize
@@ -60,8 +60,9 @@ fn of_rule(rule: Rule) -> Errno {
         Rule::UrlPolicy => Errno::EACCES,
         Rule::UrlHost => Errno::EHOSTUNREACH,
         Rule::UrlTimeout => Errno::ETIMEDOUT,
+        Rule::UrlBusy => Errno::EAGAIN,
         Rule::UrlAnswer => remote_io(),
-        // Notices about files that nobody writes any more: no request is answered with them.
+        // Notices about files that are not being written any more: no request is answered with them.
         Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField => Errno::EIO,
     }
 }
@@ -77,7 +78,7 @@ fn of_name(reason: NameError) -> Errno {
     }
 }
 
-/// `EREMOTEIO`, 'Remote I/O error', which fuser has no name for: the host is there, but what it sent is no file.
+/// `EREMOTEIO`, 'Remote I/O error', which fuser has no name for: the host answers, but not with a file.
 fn remote_io() -> Errno {
     Errno::from_i32(rustix::io::Errno::REMOTEIO.raw_os_error())
 }
@@ -150,6 +151,7 @@ mod tests {
             (Rule::UrlPolicy, 13),
             (Rule::UrlHost, 113),
             (Rule::UrlTimeout, 110),
+            (Rule::UrlBusy, 11),
             (Rule::UrlAnswer, 121),
         ];
         for (rule, expected) in table {

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a tree cannot be mounted or unmounted, with the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(

@@ -1,5 +1,5 @@
-//! Housekeeping of a mount beside its requests: the tick, the files in drop boxes, the sweeps, and the look for changes that
-//! another daemon has made. Each runs in a thread of its own until the session ends.
+//! Housekeeping of a mount beside its requests: the tick, the files in drop boxes, the sweeps, and the look for changes by
+//! another daemon. Each runs in a thread of its own until the session ends.
 
 use std::error::Error;
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ use crate::fuse::lifecycle::{Lifecycle, Phase};
 use crate::fuse::mount::device::Attached;
 use crate::fuse::mount::{daemons, mounts};
 use crate::fuse::pool::Pool;
-use crate::fuse::reader::State;
+use crate::fuse::reader::Reader;
 use crate::tree::Tree;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ impl Housekeeper {
         let mountinfo = mountinfo.ok();
         let mut next_tick = Instant::now() + TICK;
         while !self.lifecycle.has_ended() {
-            let mut events = vec![PollFd::new(self.lifecycle.end(), PollFlags::IN)];
+            let mut events = vec![PollFd::new(&self.lifecycle.end, PollFlags::IN)];
             let listener = self.attached.listener.as_ref();
             events.extend(listener.map(|it| PollFd::new(it, PollFlags::IN)));
             let mountinfo = mountinfo.as_ref().map(AsFd::as_fd);
@@ -71,7 +71,7 @@ impl Housekeeper {
     fn receive(&self) {
         for id in self.tree.open.boxes.finished() {
             let (tree, lifecycle) = (Arc::clone(&self.tree), Arc::clone(&self.lifecycle));
-            // The next start takes up what still waits at the end.
+            // A file that still waits when the session ends is taken up by the next start.
             let job = move || {
                 if !lifecycle.has_ended() {
                     tree.open.boxes.receive(id);
@@ -84,7 +84,7 @@ impl Housekeeper {
     }
 }
 
-/// Sweeps every few seconds. In a thread of its own, so that nobody waits for a million deletions.
+/// Sweeps every few seconds. Has a thread of its own, because a sweep may delete a million files.
 pub fn sweep(tree: &Tree, lifecycle: &Lifecycle) {
     while !lifecycle.has_ended() {
         lifecycle.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(SWEEP));
@@ -98,7 +98,7 @@ pub fn sweep(tree: &Tree, lifecycle: &Lifecycle) {
 /// answer may have been on its way.
 pub fn watch(
     tree: &Tree,
-    state: &State,
+    reader: &Reader,
     notifier: &Notifier,
     lifecycle: &Lifecycle,
     mut changed: Changed,
@@ -114,7 +114,7 @@ pub fn watch(
         if has_changed || again {
             let begun = Instant::now();
             tree.kernel.count_change();
-            state.refresh(tree, notifier);
+            reader.refresh(tree, notifier);
             // Four fifths of the time stay for requests, however much the kernel holds.
             pause = LOOK.max(begun.elapsed() * 4);
         }

@@ -19,17 +19,9 @@ const WAITING: usize = 1024;
 
 /// Invalidates inodes at once, and names in a thread of its own.
 pub struct Invalidator {
-    notifier: Notifier,
-    names: Names,
-    backings: Arc<Backings>,
-}
-
-impl Invalidator {
-    /// Starts the thread that invalidates names.
-    pub fn start(notifier: Notifier, backings: Arc<Backings>) -> io::Result<Self> {
-        let names = Names::of(notifier.clone())?;
-        Ok(Self { notifier, names, backings })
-    }
+    pub notifier: Notifier,
+    pub names: Names,
+    pub backings: Arc<Backings>,
 }
 
 impl Kernel for Invalidator {
@@ -66,8 +58,8 @@ struct Forget {
     done: SyncSender<()>,
 }
 
-/// A queue of names for the kernel to forget, and the thread that serves it. The kernel takes the directory's lock to forget a
-/// name; a lookup that renders, or the very request that asks for this, may hold that lock.
+/// A queue of names for the kernel to forget, and the thread that serves it. To forget a name the kernel takes the directory's
+/// lock. A lookup that renders may hold that lock, and so may the request that asks for this.
 pub struct Names {
     queue: SyncSender<Forget>,
 }

@@ -12,7 +12,7 @@ use crate::fuse::error::Error;
 /// The phases of a session, in their order.
 pub enum Phase {
     Serving,
-    /// The tree has no name any more, so that nobody can open a file; open files go on.
+    /// The tree has no name any more: no file can be opened, and open files go on.
     Detached,
     Ended(io::Result<()>),
 }
@@ -22,8 +22,8 @@ pub struct Lifecycle {
     /// Guards the phase alone. Held for a look or an assignment.
     phase: Mutex<Phase>,
     changed: Condvar,
-    /// Readable once the session has ended.
-    end: OwnedFd,
+    /// Polls as readable once the session has ended.
+    pub end: OwnedFd,
 }
 
 impl Lifecycle {
@@ -39,11 +39,6 @@ impl Lifecycle {
 
     pub fn has_ended(&self) -> bool {
         matches!(*self.phase(), Phase::Ended(_))
-    }
-
-    /// A descriptor that polls as readable once the session has ended.
-    pub fn end(&self) -> &OwnedFd {
-        &self.end
     }
 
     /// Notes an unmount. A session that has ended stays ended.

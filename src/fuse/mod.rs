@@ -17,5 +17,4 @@ mod session;
 pub use adapter::dispatch::pool_threads;
 pub use errno::errno;
 pub use error::Error;
-pub use housekeeping::Changed;
-pub use session::{Mounted, mount, mount_to_read};
+pub use session::{Mounted, Reading, mount};

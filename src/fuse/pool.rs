@@ -66,7 +66,6 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// The message of a panic.
 pub fn message_of(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

@@ -19,7 +19,7 @@ use crate::fuse::lifecycle::{Lifecycle, Phase};
 use crate::fuse::mount::device::{Attached, Settings, attach};
 use crate::fuse::mount::probe::{self, Health};
 use crate::fuse::pool::Pool;
-use crate::fuse::reader::{Reader, State};
+use crate::fuse::reader::Reader;
 use crate::tree::Tree;
 use crate::tree::kernel::Delivery;
 
@@ -36,34 +36,31 @@ pub struct Mounted {
     tree: Arc<Tree>,
     attached: Arc<Attached>,
     lifecycle: Arc<Lifecycle>,
-    /// The state of the reader; none on a mount that writes.
-    reading: Option<Arc<State>>,
+    /// None on a mount that writes.
+    reader: Option<Arc<Reader>>,
 }
 
-/// Mounts the tree and returns once it answers requests. If that fails nothing stays mounted.
-pub fn mount(tree: Arc<Tree>, settings: &Settings) -> Result<Mounted, Error> {
-    let (device, attached) = attach(settings)?;
-    let lifecycle = Arc::new(Lifecycle::new()?);
-    // From here on an error drops it, which unmounts.
-    let mounted = Mounted { tree, attached: Arc::new(attached), lifecycle, reading: None };
-    mounted.serve(device, settings)?;
-    mounted.await_first_answer()?;
-    Ok(mounted)
+/// The terms of a mount that is only read.
+pub struct Reading {
+    /// The most files that are kept open.
+    pub descriptors: usize,
+    /// Called a few times a second.
+    pub changed: Changed,
 }
 
-/// Mounts a tree for reading alone, as [`mount`] does. `changed` is called a few times a second; the reader keeps at most
-/// `descriptors` files open.
-pub fn mount_to_read(
+/// Mounts the tree, to be only read where `reading` is given, and returns once it answers requests. If that fails nothing stays
+/// mounted.
+pub fn mount(
     tree: Arc<Tree>,
     settings: &Settings,
-    descriptors: usize,
-    changed: Changed,
+    reading: Option<Reading>,
 ) -> Result<Mounted, Error> {
     let (device, attached) = attach(settings)?;
-    let lifecycle = Arc::new(Lifecycle::new()?);
-    let (attached, state) = (Arc::new(attached), Arc::new(State::new(descriptors)));
-    let mounted = Mounted { tree, attached, lifecycle, reading: Some(Arc::clone(&state)) };
-    mounted.serve_readers(device, settings, state, changed)?;
+    let (attached, lifecycle) = (Arc::new(attached), Arc::new(Lifecycle::new()?));
+    let reader = reading.as_ref().map(|reading| Arc::new(Reader::new(reading.descriptors)));
+    // From here on an error drops it, which unmounts.
+    let mounted = Mounted { tree, attached, lifecycle, reader };
+    mounted.serve(device, settings, reading.map(|reading| reading.changed))?;
     mounted.await_first_answer()?;
     Ok(mounted)
 }
@@ -96,64 +93,66 @@ impl Mounted {
             self.lifecycle.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(DRAIN_STEP));
         }
         self.tree.open.writers.abandon();
-        if let Some((opens, reads)) = self.reading.as_ref().map(|state| state.counts()) {
+        if let Some((opens, reads)) = self.reader.as_ref().map(|reader| reader.counts()) {
             tracing::info!(opens, reads, "the mount has ended");
         }
     }
 
-    fn serve_readers(
+    fn serve(
         &self,
         device: OwnedFd,
         settings: &Settings,
-        state: Arc<State>,
-        changed: Changed,
+        changed: Option<Changed>,
     ) -> Result<(), Error> {
-        let busy_poll = busy_poll(&device)?;
-        let reader = Reader::new(Arc::clone(&self.tree), Arc::clone(&state), busy_poll);
-        let (acl, config) = config(settings);
-        let session = Session::from_fd(reader.map_err(Error::Thread)?, device, acl, config);
-        let session = session.map_err(Error::Session)?;
+        let backings = Arc::new(Backings::default());
+        let session = self.session(device, settings, &backings)?;
         let notifier = session.notifier();
-        state.connect(Names::of(notifier.clone()).map_err(Error::Thread)?);
+        let names = Names::of(notifier.clone()).map_err(Error::Thread)?;
+        if let Some(reader) = &self.reader {
+            reader.connect(names);
+        } else {
+            backings.probe(&session, fd::nameless(&self.tree.library.home.staging(), 0o600));
+            log(&backings.delivery());
+            let (notifier, backings) = (notifier.clone(), Arc::clone(&backings));
+            self.tree.kernel.connect(Box::new(Invalidator { notifier, names, backings }));
+        }
         let lifecycle = Arc::clone(&self.lifecycle);
         spawn("fuse", move || lifecycle.ended(session.run()))?;
         let (tree, lifecycle) = (Arc::clone(&self.tree), Arc::clone(&self.lifecycle));
-        spawn("watch", move || housekeeping::watch(&tree, &state, &notifier, &lifecycle, changed))?;
-        // Nothing arrives in a drop box of a mount that only reads.
-        let receivers = Pool::start("box", 1, 1).map_err(Error::Thread)?;
-        self.keep_house(receivers, Arc::default())
-    }
-
-    fn serve(&self, device: OwnedFd, settings: &Settings) -> Result<(), Error> {
-        let (acl, config) = config(settings);
-        let (tree, backings) = (Arc::clone(&self.tree), Arc::new(Backings::default()));
-        let adapter = Adapter::new(tree, Arc::clone(&backings), busy_poll(&device)?);
-        let adapter = adapter.map_err(Error::Thread)?;
-        let session = Session::from_fd(adapter, device, acl, config).map_err(Error::Session)?;
-        backings.probe(&session, fd::nameless(&self.tree.library.home.staging(), 0o600));
-        log(&backings.delivery());
-        let kernel = Invalidator::start(session.notifier(), Arc::clone(&backings));
-        let kernel = kernel.map_err(Error::Thread)?;
-        self.tree.kernel.connect(Box::new(kernel));
-        let lifecycle = Arc::clone(&self.lifecycle);
-        spawn("fuse", move || lifecycle.ended(session.run()))?;
-        // Before the first request for status.json, which counts them.
-        self.tree.open.boxes.resume();
+        if let Some((reader, changed)) = self.reader.clone().zip(changed) {
+            let watch = move || housekeeping::watch(&tree, &reader, &notifier, &lifecycle, changed);
+            spawn("watch", watch)?;
+        } else {
+            // Before the first request for status.json, which counts them.
+            tree.open.boxes.resume();
+            spawn("sweeper", move || housekeeping::sweep(&tree, &lifecycle))?;
+        }
         let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
-        self.keep_house(receivers, backings)?;
-        let (tree, lifecycle) = (Arc::clone(&self.tree), Arc::clone(&self.lifecycle));
-        spawn("sweeper", move || housekeeping::sweep(&tree, &lifecycle))
-    }
-
-    fn keep_house(&self, receivers: Pool, backings: Arc<Backings>) -> Result<(), Error> {
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let lifecycle = Arc::clone(&self.lifecycle);
         let housekeeper = Housekeeper { tree, attached, lifecycle, receivers, backings };
         spawn("housekeeper", move || housekeeper.run())
     }
 
+    fn session(
+        &self,
+        device: OwnedFd,
+        settings: &Settings,
+        backings: &Arc<Backings>,
+    ) -> Result<Session<Adapter>, Error> {
+        let (tree, backings) = (Arc::clone(&self.tree), Arc::clone(backings));
+        let busy_poll = BusyPoll::over(device.try_clone().map_err(Error::Session)?);
+        let adapter = Adapter::new(tree, busy_poll, backings, self.reader.clone());
+        let acl = if settings.allow_other { SessionACL::All } else { SessionACL::Owner };
+        let mut config = fuser::Config::default();
+        config.acl = acl;
+        config.n_threads = Some(settings.threads.max(1));
+        Session::from_fd(adapter.map_err(Error::Thread)?, device, acl, config)
+            .map_err(Error::Session)
+    }
+
     fn await_first_answer(&self) -> Result<(), Error> {
-        match probe::ask(self.attached.mountpoint(), FIRST_ANSWER) {
+        match probe::ask(&self.attached.mountpoint, FIRST_ANSWER) {
             Ok(Health::Answers) => Ok(()),
             Ok(Health::Silent) => Err(Error::Silent(FIRST_ANSWER.as_secs())),
             Ok(Health::Gone) => Err(Error::Unwell(Errno::NOTCONN.into())),
@@ -169,18 +168,6 @@ impl Drop for Mounted {
             tracing::warn!(%error, "the tree stays mounted");
         }
     }
-}
-
-fn config(settings: &Settings) -> (SessionACL, fuser::Config) {
-    let acl = if settings.allow_other { SessionACL::All } else { SessionACL::Owner };
-    let mut config = fuser::Config::default();
-    config.acl = acl;
-    config.n_threads = Some(settings.threads.max(1));
-    (acl, config)
-}
-
-fn busy_poll(device: &OwnedFd) -> Result<BusyPoll, Error> {
-    device.try_clone().map(BusyPoll::over).map_err(Error::Session)
 }
 
 fn log(delivery: &Delivery) {

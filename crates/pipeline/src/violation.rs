@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn words(violation: &Violation) -> String {
-        format!("{}; {} ({})", violation.fact, violation.allows, violation.rule.key())
+        format!("{}; {} ({})", violation.fact, violation.allows, violation.rule)
     }
 
     #[test]

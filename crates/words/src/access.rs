@@ -1,5 +1,5 @@
-//! Access policies: the owner, group and modes that a table fixes, and their effect on those that programs ask for. Permission is
-//! the kernel's to check, against what `stat` shows.
+//! Access policies: the owner, group and modes that a table fixes, and their effect on those that programs ask for. The kernel
+//! checks permissions, against the access that `stat` shows.
 
 use crate::attachment::{Access, Amendment};
 

@@ -39,43 +39,35 @@ impl fmt::Display for BlobKey {
     }
 }
 
-/// Numbers that the catalogue gives out and never uses again, so that inode numbers made of them are stable and unique.
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub u64);
-    };
-}
-number!(
-    /// A table of the catalogue.
-    TableId
-);
-number!(
-    /// A field of a table. The catalogue keeps the number also while the field is not configured.
-    FieldId
-);
-number!(
-    /// A blob store; 0 is the library's own.
-    #[derive(Default)]
-    StoreId
-);
-number!(
-    /// A row of a table.
-    RowId
-);
-number!(
-    /// An attachment.
-    AttachmentId
-);
-number!(
-    /// A rendered variant.
-    VariantId
-);
-number!(
-    /// A scratch file.
-    ScratchId
-);
+// Numbers that the catalogue gives out and never uses again, so that inode numbers made of them are stable and unique.
+
+/// A table of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u64);
+
+/// A field of a table. The catalogue keeps the number also while the field is not configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId(pub u64);
+
+/// A blob store; 0 is the library's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(pub u64);
+
+/// A row of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub u64);
+
+/// An attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentId(pub u64);
+
+/// A rendered variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariantId(pub u64);
+
+/// A scratch file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScratchId(pub u64);
 
 /// Owner, group and permission bits, as `stat` shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +141,7 @@ pub struct Attachment {
     pub times: Times,
     /// The time of the commit.
     pub committed: Timestamp,
-    /// 1 for the first attachment of a slot, then one more with each commit.
+    /// 1 for the first attachment of a slot; rises by one with each commit.
     pub version: u64,
     /// The name that the client wrote, `IMG_1234.JPG`.
     pub original_filename: String,

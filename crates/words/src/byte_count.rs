@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The units and their bytes: five binary ones, the smallest first, and the decimal ones, which are read and never printed.
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
     ("KiB", 1 << 10),
@@ -21,14 +22,9 @@ pub struct ByteCount(pub u64);
 
 impl fmt::Display for ByteCount {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)]
-            .into_iter()
-            .find(|(_, shift)| self.0 >= 1 << shift);
-        let Some((name, shift)) = unit else {
-            return write!(out, "{} B", self.0);
-        };
-        let whole = self.0 >> shift;
-        let tenth = ((self.0 - (whole << shift)) * 10) >> shift;
+        let (name, size) =
+            UNITS[..5].iter().rfind(|(_, size)| self.0 >= *size).unwrap_or(&UNITS[0]);
+        let (whole, tenth) = (self.0 / size, self.0 % size * 10 / size);
         match tenth {
             0 => write!(out, "{whole} {name}"),
             _ => write!(out, "{whole}.{tenth} {name}"),

@@ -21,11 +21,8 @@ impl Digest {
 
     /// Accepts 64 lowercase hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if !text.bytes().all(lower) {
-            return None;
-        }
-        blake3::Hash::from_hex(text).ok().map(|hash| Self(*hash.as_bytes()))
+        let hash = blake3::Hash::from_hex(text).ok()?;
+        (hash.to_hex().as_str() == text).then(|| Self(*hash.as_bytes()))
     }
 }
 

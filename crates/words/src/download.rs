@@ -79,21 +79,12 @@ fn width(address: IpAddr) -> u8 {
 
 /// Whether an address is in a range.
 pub fn within(base: IpAddr, bits: u8, address: IpAddr) -> bool {
-    match (base, address) {
-        (IpAddr::V4(base), IpAddr::V4(address)) => {
-            same_bits(base.to_bits().into(), address.to_bits().into(), 32, bits)
-        }
-        (IpAddr::V6(base), IpAddr::V6(address)) => {
-            same_bits(base.to_bits(), address.to_bits(), 128, bits)
-        }
-        _ => false,
-    }
-}
-
-/// Whether the first `bits` of two numbers of `width` bits agree.
-fn same_bits(one: u128, other: u128, width: u8, bits: u8) -> bool {
-    let differing = one ^ other;
-    bits == 0 || differing >> (width - bits) == 0
+    let differing = match (base, address) {
+        (IpAddr::V4(base), IpAddr::V4(address)) => u128::from(base.to_bits() ^ address.to_bits()),
+        (IpAddr::V6(base), IpAddr::V6(address)) => base.to_bits() ^ address.to_bits(),
+        _ => return false,
+    };
+    bits == 0 || differing >> (width(base) - bits) == 0
 }
 
 impl fmt::Display for Allowed {

@@ -19,7 +19,7 @@ pub struct Url {
 }
 
 impl Url {
-    /// Accepts what people paste into the address line of a browser, with a scheme (WHATWG URL standard).
+    /// Accepts the text of a browser's address line, with a scheme (WHATWG URL standard).
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let given = text.trim();
         check_text(given)?;

@@ -125,7 +125,8 @@ impl MediaType {
     }
 
     pub fn format(&self) -> Option<Format> {
-        Format::ALL.into_iter().find(|format| format.media_type() == *self)
+        let name = self.0.strip_prefix("image/")?;
+        Format::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
@@ -140,26 +141,13 @@ impl Format {
         [Self::Jpeg, Self::Png, Self::Gif, Self::Webp, Self::Avif, Self::Bmp, Self::Tiff];
 
     pub fn media_type(self) -> MediaType {
-        MediaType::from_static(match self {
-            Self::Jpeg => "image/jpeg",
-            Self::Png => "image/png",
-            Self::Gif => "image/gif",
-            Self::Webp => "image/webp",
-            Self::Avif => "image/avif",
-            Self::Bmp => "image/bmp",
-            Self::Tiff => "image/tiff",
-        })
+        MediaType(format!("image/{}", self.name()).into())
     }
 
     pub fn extension(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
-            Self::Png => "png",
-            Self::Gif => "gif",
-            Self::Webp => "webp",
-            Self::Avif => "avif",
-            Self::Bmp => "bmp",
-            Self::Tiff => "tiff",
+            other => other.name(),
         }
     }
 
@@ -167,7 +155,12 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
-            other => other.extension(),
+            Self::Png => "png",
+            Self::Gif => "gif",
+            Self::Webp => "webp",
+            Self::Avif => "avif",
+            Self::Bmp => "bmp",
+            Self::Tiff => "tiff",
         }
     }
 

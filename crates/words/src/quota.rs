@@ -1,5 +1,5 @@
-//! Quotas: who is charged for what, and how much each may have. The catalogue counts what is attached, the library scratch, the
-//! tree open drafts.
+//! Quotas: the accounts that are charged, the amounts that are counted, and the limits. The catalogue counts attachments, the
+//! library scratch files, the tree open drafts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,8 @@ pub struct Limits {
 }
 
 /// A change that would exceed a quota.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{account} would have {} of {}", measure.amount(*wanted), measure.amount(*allowed))]
 pub struct Excess {
     pub account: Account,
     pub measure: Measure,
@@ -154,16 +155,6 @@ impl fmt::Display for Account {
         }
     }
 }
-
-impl fmt::Display for Excess {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, measure, wanted, allowed, .. } = self;
-        write!(out, "{account} would have {} of ", measure.amount(*wanted))?;
-        write!(out, "{}", measure.amount(*allowed))
-    }
-}
-
-impl std::error::Error for Excess {}
 
 #[cfg(test)]
 mod tests {

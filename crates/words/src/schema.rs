@@ -26,7 +26,7 @@ pub struct DropBox {
     pub field: Name,
     /// The id of the new row.
     pub id: Template,
-    /// A file is complete if nobody has written to it for so long.
+    /// A file is complete when it was not written to for so long.
     pub settle: Duration,
 }
 
@@ -143,7 +143,7 @@ impl IdRule {
         }
     }
 
-    /// Passes a template whose ids all keep this rule and can differ from file to file. Errors: what is wrong, with the way out.
+    /// Passes a template whose ids all keep this rule and can differ from file to file. Errors: the reason, with the way out.
     pub fn check(self, template: &Template) -> Result<(), &'static str> {
         match self {
             Self::Integer if !template.is_counter() => {
@@ -211,15 +211,9 @@ impl Field {
     /// could.
     pub fn could_take(&self, extension: &str) -> bool {
         let Some(named) = MediaType::of_extension(extension) else { return true };
-        self.takes_type(&named)
-    }
-
-    /// Whether the rules allow this content type.
-    pub fn takes_type(&self, found: &MediaType) -> bool {
-        let rules = &self.rules;
-        let listed = rules.content_types.is_empty()
-            || rules.content_types.iter().any(|pattern| pattern.matches(found));
-        listed && (rules.kind == Kind::File || found.format().is_some())
+        let types = &self.rules.content_types;
+        let listed = types.is_empty() || types.iter().any(|pattern| pattern.matches(&named));
+        listed && (self.rules.kind == Kind::File || named.format().is_some())
     }
 
     /// The presets as variants of an original in this format.

@@ -27,37 +27,24 @@ pub fn read(text: &[u8]) -> Result<Url, UrlError> {
     Url::parse(&url.ok_or(UrlError::Missing)?)
 }
 
-/// The section of an INI file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Heading {
-    Shortcut,
-    Desktop,
-    Other,
-}
-
 fn ini(text: &str) -> Option<String> {
-    let mut heading = Heading::Other;
-    let (mut shortcut, mut desktop, mut is_link) = (None, None, false);
+    let (mut section, mut shortcut, mut desktop, mut is_link) = ("", None, None, false);
     for line in text.lines().map(str::trim) {
         if let Some(title) = line.strip_prefix('[') {
-            heading = match title.trim_end_matches(']') {
-                title if title.eq_ignore_ascii_case("InternetShortcut") => Heading::Shortcut,
-                "Desktop Entry" => Heading::Desktop,
-                _ => Heading::Other,
-            };
+            section = title.trim_end_matches(']');
             continue;
         }
         let Some((key, value)) = line.split_once('=') else { continue };
         let (key, value) = (key.trim(), value.trim());
-        match heading {
-            Heading::Shortcut if key.eq_ignore_ascii_case("URL") => {
-                shortcut.get_or_insert(value);
-            }
+        if section.eq_ignore_ascii_case("InternetShortcut") && key.eq_ignore_ascii_case("URL") {
+            shortcut.get_or_insert(value);
+        }
+        match (section, key) {
             // KDE writes `URL[$e]` for values in which variables are expanded.
-            Heading::Desktop if key == "URL" || key == "URL[$e]" => {
+            ("Desktop Entry", "URL" | "URL[$e]") => {
                 desktop.get_or_insert(value);
             }
-            Heading::Desktop if key == "Type" => is_link = value == "Link",
+            ("Desktop Entry", "Type") => is_link = value == "Link",
             _ => {}
         }
     }

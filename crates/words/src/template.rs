@@ -15,7 +15,7 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// One more than the largest number that is an id of the table.
+    /// The largest number that is an id of the table, plus one.
     Counter,
     /// A random UUID.
     Uuid,
@@ -114,7 +114,7 @@ fn text(parts: &[Part], values: &Values<'_>) -> String {
     parts.iter().map(text).collect()
 }
 
-/// Without the dots at the beginning, which an id may not have.
+/// Cuts the dots at the beginning, which an id may not have.
 fn visible(id: &str) -> String {
     id.trim_start_matches('.').to_owned()
 }
@@ -144,14 +144,11 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
         return Err("a `}` has no `{`".into());
     }
     parts.extend((!rest.is_empty()).then(|| Part::Text(rest.to_owned())));
-    let texts = parts.iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text),
-        _ => None,
-    });
-    if let Some(text) = texts.into_iter().find(|text| Name::parse(&format!("x{text}x")).is_err()) {
-        return Err(format!("`{text}` cannot stand in a name"));
+    let is_bad = |part: &&Part| matches!(part, Part::Text(text) if Name::parse(&format!("x{text}x")).is_err());
+    match parts.iter().find(is_bad) {
+        Some(Part::Text(text)) => Err(format!("`{text}` cannot stand in a name")),
+        _ => Ok(parts),
     }
-    Ok(parts)
 }
 
 /// A UUID of version 4 (RFC 9562).

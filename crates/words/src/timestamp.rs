@@ -17,11 +17,11 @@ impl Timestamp {
     }
 
     pub fn minus(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(nanos(span)))
     }
 
     pub fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(nanos(span)))
     }
 
     /// The time that has passed since `earlier`; zero if the clock went backwards.
@@ -37,27 +37,30 @@ impl Timestamp {
 
     /// `2026-11-22T17:45:07.123Z` (RFC 3339, milliseconds).
     pub fn as_rfc3339(self) -> String {
-        let millis = self.0.rem_euclid(NANOS) / 1_000_000;
-        format!("{}:{:02}.{millis:03}Z", self.to_minute(), self.0.div_euclid(NANOS).rem_euclid(60))
+        format!("{}.{:03}Z", self.to_second(), self.0.rem_euclid(NANOS) / 1_000_000)
     }
 
     /// `2026-11-22T17:45:07Z`.
     pub fn as_second(self) -> String {
-        format!("{}:{:02}Z", self.to_minute(), self.0.div_euclid(NANOS).rem_euclid(60))
+        format!("{}Z", self.to_second())
     }
 
     /// `2026-11-22T17:45Z`.
     pub fn as_minute(self) -> String {
-        format!("{}Z", self.to_minute())
+        format!("{}Z", &self.to_second()[..16])
     }
 
-    fn to_minute(self) -> String {
+    fn to_second(self) -> String {
         let seconds = self.0.div_euclid(NANOS);
         let (year, month, day) = civil_date(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
-        let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}")
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
     }
+}
+
+fn nanos(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Year, month and day of a day count since 1970-01-01 (proleptic Gregorian; Howard Hinnant's `civil_from_days`).
@@ -76,7 +79,6 @@ pub fn civil_date(days: i64) -> (i64, i64, i64) {
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        let nanos = |span: Duration| i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         match time.duration_since(UNIX_EPOCH) {
             Ok(after) => Self(nanos(after)),
             Err(before) => Self(-nanos(before.duration())),

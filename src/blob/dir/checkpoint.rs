@@ -1,17 +1,71 @@
-//! A checkpoint: blobs of the log are made durable at their paths.
+//! Checkpoints: a thread makes the blobs of full segments of the log durable at their paths.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use super::disk::Reach;
 use super::file::{drop_cached, open_to_read};
 use super::folders::Folders;
+use super::log::Log;
 use super::record::LARGEST;
 use words::attachment::BlobKey;
 use words::digest::Digest;
 
 /// The most blobs that are synced one by one. For more, one sync of the whole filesystem is faster.
 pub(super) const FEW: usize = 32;
+
+/// The thread. Dropping this closes the log, waits for its last checkpoint and removes its segments.
+pub(super) struct Checkpointer {
+    log: Arc<Log>,
+    /// None only while this is dropped.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub fn start(folders: Arc<Folders>, log: Arc<Log>) -> io::Result<Self> {
+        let root = File::open(&folders.root)?;
+        let work = Arc::clone(&log);
+        let run = move || {
+            while let Some(keys) = work.next_batch() {
+                // A store that is being closed does not wait for the bytes of other programs.
+                let durable = if work.is_closed() {
+                    folders.sync_blobs(&keys)
+                } else {
+                    make_durable(&folders, &root, &keys)
+                };
+                if let Err(error) = durable {
+                    folders.disk.raise_fence(&error);
+                    return report(&keys, &error);
+                }
+                work.checkpointed();
+            }
+        };
+        let thread = thread::Builder::new().name("checkpointer".into()).spawn(run)?;
+        Ok(Self { log, thread: Some(thread) })
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.log.close();
+        if let Some(thread) = self.thread.take() {
+            // The thread does not panic.
+            let _ = thread.join();
+        }
+        self.log.remove();
+    }
+}
+
+fn report(keys: &[BlobKey], error: &io::Error) {
+    let files = keys.len();
+    tracing::error!(
+        %error,
+        files,
+        "blobs could not be synced; they stay in the store's log for the next start"
+    );
+}
 
 /// Makes blobs and their names durable. `root` was opened before they were written, so that a sync of the filesystem reports the
 /// failures since then.
@@ -28,8 +82,8 @@ pub(super) fn make_durable(folders: &Folders, root: &File, keys: &[BlobKey]) -> 
     })
 }
 
-/// Whether the disk has all bytes of a blob. They are dropped from the page cache first: after a failed sync that has bytes
-/// which the disk does not have.
+/// Whether the disk has all bytes of a blob. The page cache is dropped first: after a failed sync it has bytes that the disk
+/// lacks.
 pub(super) fn is_intact(folders: &Folders, key: BlobKey) -> bool {
     let Ok(file) = open_to_read(&folders.path(key)) else { return false };
     let mut bytes = Vec::new();

@@ -191,7 +191,7 @@ fn once_the_disk_has_failed_the_blobs_of_the_log_are_read_from_it() {
     let log = Arc::clone(&store.write_ahead.as_ref().unwrap().log);
     log.close();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !store.folders.disk.is_fenced() {
+    while !store.folders.disk.fence.is_raised() {
         assert!(std::time::Instant::now() < deadline, "no checkpoint is made");
         std::thread::yield_now();
     }

@@ -3,10 +3,8 @@
 use std::fs::File;
 use std::io;
 
-use crate::blob::Error;
 use crate::fence::Fence;
 
-/// What a sync covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// The bytes of a file, and the metadata needed to read them (`fdatasync`).
@@ -20,7 +18,7 @@ pub(super) enum Reach {
 pub(super) type Sync = Box<dyn Fn(Reach, &File) -> io::Result<()> + Send + std::marker::Sync>;
 
 pub(super) struct Disk {
-    fence: Fence,
+    pub fence: Fence,
     sync: Sync,
 }
 
@@ -46,14 +44,6 @@ impl Disk {
 
     pub fn raise_fence(&self, error: &io::Error) {
         self.fence.raise("a store of blobs could not be synced", error);
-    }
-
-    pub fn check_fence(&self) -> Result<(), Error> {
-        Ok(self.fence.check()?)
-    }
-
-    pub fn is_fenced(&self) -> bool {
-        self.fence.is_raised()
     }
 }
 

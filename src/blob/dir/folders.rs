@@ -1,7 +1,7 @@
 //! The directories of a store: the paths of blobs, and the syncs that make their names durable.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, DirEntry, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 use super::disk::{Disk, Reach};
-use crate::fence::Fence;
 use words::attachment::{BlobKey, StoreId};
 
 pub(super) const DIRECTORY_MODE: u32 = 0o700;
@@ -18,7 +17,7 @@ pub(super) const DIRECTORY_MODE: u32 = 0o700;
 const PENDING: &str = "pending";
 
 pub(super) struct Folders {
-    root: PathBuf,
+    pub root: PathBuf,
     pub disk: Disk,
     /// Guards the directories that this process has made and whose names may not be durable yet, by their digits. Held only to
     /// look one up, to add or to remove one. The directories that existed when the store was opened are durable.
@@ -29,10 +28,6 @@ impl Folders {
     /// The directories as they are: makes none.
     pub fn new(root: &Path, disk: Disk) -> Self {
         Self { root: root.to_owned(), disk, fresh: Mutex::default() }
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     pub fn pending(&self) -> PathBuf {
@@ -64,7 +59,6 @@ impl Folders {
         self.disk.sync(Reach::Whole, &File::open(path)?)
     }
 
-    /// Makes the directory of a blob.
     pub fn make_directory(&self, key: BlobKey) -> io::Result<()> {
         let [first, ..] = *key.digest.as_bytes();
         // Noted before it is made: a thread that finds the directory must know that its name is not durable.
@@ -98,11 +92,19 @@ impl Folders {
 }
 
 /// Takes a missing file for success.
-pub(super) fn if_exists(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn if_exists<T: Default>(done: io::Result<T>) -> io::Result<T> {
     match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
         done => done,
     }
+}
+
+/// The entries of a directory; none if it does not exist.
+pub(super) fn entries(
+    directory: &Path,
+) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+    let found = if_exists(fs::read_dir(directory).map(Some))?;
+    Ok(found.into_iter().flatten())
 }
 
 /// Makes a directory, unless it exists.
@@ -113,17 +115,12 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// The blob with the highest number among about `looks` blobs of a store; none if the store does not exist. Reads names alone.
+/// The blob with the highest number among about `looks` blobs of a store; none if there is no store. Reads names alone.
 pub fn last_blob(root: &Path, looks: usize) -> io::Result<Option<BlobKey>> {
-    let disk = Disk::new(Box::new(|_, _| Ok(())), Fence::default());
-    let folders = Folders::new(root, disk);
+    let folders = Folders::new(root, Disk::real());
     let (mut last, mut seen) = (None::<BlobKey>, 0);
     for first in 0..=u8::MAX {
-        let entries = match fs::read_dir(folders.first(first)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
+        for entry in entries(&folders.first(first))? {
             let name = entry?.file_name();
             let key = name.to_str().and_then(|name| BlobKey::parse(StoreId::default(), name));
             last = last.into_iter().chain(key).max_by_key(|key| key.generation);

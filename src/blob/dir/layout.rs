@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
-use super::folders::{DIRECTORY_MODE, Folders, if_exists, make};
+use super::folders::{DIRECTORY_MODE, Folders, entries, if_exists, make};
 use crate::blob::Error;
 
 /// The directory that marks a store whose blobs are one directory deep. Before, they were two deep: `1f/2e/1f2e...9a.7`.
@@ -43,13 +43,17 @@ fn migrate(folders: &Folders) -> io::Result<()> {
     let mut moved = 0_usize;
     for first in 0..=u8::MAX {
         let directory = folders.first(first);
-        for deeper in directories(&directory)? {
-            for entry in fs::read_dir(&deeper)? {
+        let found = entries(&directory)?.collect::<io::Result<Vec<_>>>()?;
+        for deeper in found {
+            if !deeper.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(deeper.path())? {
                 let blob = entry?;
                 fs::rename(blob.path(), directory.join(blob.file_name()))?;
                 moved += 1;
             }
-            fs::remove_dir(&deeper)?;
+            fs::remove_dir(deeper.path())?;
         }
         if directory.exists() {
             folders.sync_path(&directory)?;
@@ -65,22 +69,7 @@ fn migrate(folders: &Folders) -> io::Result<()> {
 }
 
 fn mark(folders: &Folders) -> PathBuf {
-    folders.root().join(FLAT)
-}
-
-fn directories(parent: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(parent) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
+    folders.root.join(FLAT)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ struct State {
     /// Segments that can be used again.
     spare: Vec<Segment>,
     epoch: Epoch,
-    /// Records that wait while others are written. One of the threads that brought them then writes them all.
+    /// Records that wait while others are written. Then one of their threads writes them all.
     waiting: Vec<Record>,
     /// The outcome for the waiting records, once they were written.
     outcome: Arc<OnceLock<Outcome>>,
@@ -64,7 +64,7 @@ struct State {
     is_closed: bool,
 }
 
-/// What happened to records that were written together.
+/// The outcome for records that were written together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Durable,
@@ -89,7 +89,7 @@ impl Log {
         Ok(Self { folders, bounds, state: Mutex::new(state), written, work })
     }
 
-    /// Makes a blob durable whose names exist. Returns false if the log does not take it.
+    /// Makes a blob durable whose names exist. Returns false if the log has no room for it.
     pub fn append(&self, mut record: Record) -> io::Result<bool> {
         let mut state = self.state.lock();
         let Some(epoch) = self.make_room(&mut state, record.size()) else { return Ok(false) };
@@ -170,8 +170,8 @@ impl Log {
             return Outcome::Unwritten;
         }
         // After a failed sync the kernel has forgotten the error, and the next sync of the same file would succeed.
-        let is_synced =
-            !self.folders.disk.is_fenced() && self.folders.disk.sync(Reach::Bytes, file).is_ok();
+        let is_synced = !self.folders.disk.fence.is_raised()
+            && self.folders.disk.sync(Reach::Bytes, file).is_ok();
         if is_synced { Outcome::Durable } else { Outcome::Failed }
     }
 
@@ -190,7 +190,7 @@ impl Log {
     pub fn next_batch(&self) -> Option<Vec<BlobKey>> {
         let mut state = self.state.lock();
         loop {
-            if self.folders.disk.is_fenced() {
+            if self.folders.disk.fence.is_raised() {
                 return None;
             }
             if let Some(full) = &state.full {
@@ -258,7 +258,7 @@ impl Log {
         let active = state.active.take();
         for segment in active.into_iter().chain(std::mem::take(&mut state.spare)) {
             if let Err(error) = std::fs::remove_file(&segment.path) {
-                tracing::warn!(%error, "a settled log stays; the next start removes it");
+                tracing::warn!(%error, "an empty segment of a store's log stays; the next start removes it");
             }
         }
     }

@@ -13,7 +13,6 @@
 
 mod aligned;
 mod checkpoint;
-mod checkpointer;
 mod disk;
 mod file;
 mod folders;
@@ -37,10 +36,10 @@ use rustix::io::Errno;
 use crate::blob::{BlobStore, Error};
 use crate::fd;
 use crate::fence::Fence;
-use checkpointer::Checkpointer;
+use checkpoint::Checkpointer;
 use disk::{Disk, Reach};
 use file::{BLOB_MODE, copy, is_full, open_to_read};
-use folders::Folders;
+use folders::{Folders, if_exists};
 use log::{Bounds, Log};
 use record::{LARGEST, Record};
 use replay::Missing;
@@ -50,6 +49,8 @@ use words::space::Space;
 /// Marks a file whose bytes did not fit on the disk when they were synced. The kernel reports that once, and the next fsync of
 /// the same bytes would succeed. The sticky bit has no meaning on a file.
 const LOST_MODE: u32 = 0o1400;
+/// The step of a put that gives a file the name of a blob, for its error.
+const LINK: &str = "link it into place";
 
 /// A [`BlobStore`] in a directory.
 pub struct Store {
@@ -148,7 +149,7 @@ impl Store {
             return logged.open();
         }
         if let Some(WriteAhead { log, .. }) = &self.write_ahead
-            && self.folders.disk.is_fenced()
+            && self.folders.disk.fence.is_raised()
             && let Some(logged) = log.find(key)?
         {
             return logged.open();
@@ -184,32 +185,24 @@ enum NotStored {
 
 impl BlobStore for Store {
     fn put(&self, key: BlobKey, file: &File) -> Result<(), Error> {
-        self.folders.disk.check_fence()?;
+        self.folders.disk.fence.check()?;
         let failed = |action| move |source| failure(key, action, source);
-        let stored = match self.store(key, file) {
-            Err(NotStored::NotLinkable) => {
-                let copy = copy(self.folders.root(), file).map_err(failed("copy it"))?;
-                self.store(key, &copy)
-            }
-            stored => stored,
-        };
-        match stored {
-            Ok(()) => {}
-            Err(NotStored::Failed(action, source)) => return Err(failure(key, action, source)),
-            Err(NotStored::NotLinkable) => {
-                return Err(failure(key, "link it into place", Errno::XDEV.into()));
-            }
+        let mut stored = self.store(key, file);
+        if let Err(NotStored::NotLinkable) = stored {
+            let copy = copy(&self.folders.root, file).map_err(failed("copy it"))?;
+            stored = self.store(key, &copy);
         }
+        stored.map_err(|not_stored| match not_stored {
+            NotStored::Failed(action, source) => failure(key, action, source),
+            NotStored::NotLinkable => failure(key, LINK, Errno::XDEV.into()),
+        })?;
         // The failed fsync of another thread may have been about these very bytes.
-        self.folders.disk.check_fence()
+        Ok(self.folders.disk.fence.check()?)
     }
 
     fn confirm(&self, key: BlobKey) {
-        match fs::remove_file(self.folders.pending_path(key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%key, %error, "a blob stays pending");
-            }
-            _ => {}
+        if let Err(error) = if_exists(fs::remove_file(self.folders.pending_path(key))) {
+            tracing::warn!(%key, %error, "a blob stays pending");
         }
     }
 
@@ -232,26 +225,19 @@ impl BlobStore for Store {
     }
 
     fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        self.folders.disk.check_fence()?;
-        match fs::remove_file(self.folders.path(key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failure(key, "delete it", error));
-            }
-            // A missing file is synced, too: the delete that removed it may have crashed before its own sync.
-            _ => {}
-        }
+        self.folders.disk.fence.check()?;
+        let failed = |action| move |source| failure(key, action, source);
+        if_exists(fs::remove_file(self.folders.path(key))).map_err(failed("delete it"))?;
         self.confirm(key);
-        match self.folders.sync_path(&self.folders.directory(key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failure(key, "sync its directory", error))
-            }
-            _ => self.folders.disk.check_fence(),
-        }
+        // Also after a missing file: the delete that removed it may have crashed before its own sync.
+        let synced = self.folders.sync_path(&self.folders.directory(key));
+        if_exists(synced).map_err(failed("sync its directory"))?;
+        Ok(self.folders.disk.fence.check()?)
     }
 
     fn space(&self, _: StoreId) -> Result<Space, Error> {
         let stat =
-            rustix::fs::statvfs(self.folders.root()).map_err(|errno| Error::Space(errno.into()))?;
+            rustix::fs::statvfs(&self.folders.root).map_err(|errno| Error::Space(errno.into()))?;
         Ok(Space {
             block_size: stat.f_frsize,
             blocks: stat.f_blocks,
@@ -272,7 +258,7 @@ fn check_not_lost(file: &File) -> io::Result<()> {
 fn name(file: &File, path: &Path) -> Result<(), NotStored> {
     fd::link(file, path).map_err(|errno| match errno {
         Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::MLINK => NotStored::NotLinkable,
-        errno => NotStored::Failed("link it into place", errno.into()),
+        errno => NotStored::Failed(LINK, errno.into()),
     })
 }
 

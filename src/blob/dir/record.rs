@@ -20,7 +20,6 @@ const MAGIC: &[u8; 8] = b"mediafs1";
 const CHECKED: usize = 72;
 const HEADER: usize = CHECKED + 32;
 
-/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub epoch: Epoch,
@@ -58,9 +57,7 @@ impl Record {
     /// Writes the header with this epoch.
     pub fn set_epoch(&mut self, epoch: Epoch) {
         self.header.epoch = epoch;
-        if let Some((header, _)) = self.pages.bytes_mut().split_first_chunk_mut() {
-            *header = self.header.write();
-        }
+        self.pages.bytes_mut()[..HEADER].copy_from_slice(&self.header.write());
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -89,7 +86,7 @@ impl Header {
         Ok((is_there && Digest::of(&bytes) == self.key.digest).then_some(bytes))
     }
 
-    fn write(&self) -> [u8; HEADER] {
+    fn write(&self) -> Vec<u8> {
         let Self { epoch, key, length } = self;
         let parts: [&[u8]; 5] = [
             MAGIC,
@@ -99,14 +96,10 @@ impl Header {
             &length.to_le_bytes(),
         ];
         let checked = parts.concat();
-        let check = Digest::of(&checked);
-        let mut text = [0; HEADER];
-        let all = checked.iter().chain(check.as_bytes());
-        text.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
-        text
+        [checked.as_slice(), Digest::of(&checked).as_bytes()].concat()
     }
 
-    fn parse(text: &[u8; HEADER]) -> Option<Self> {
+    fn parse(text: &[u8]) -> Option<Self> {
         let (checked, check) = text.split_at(CHECKED);
         if Digest::of(checked).as_bytes().as_slice() != check {
             return None;

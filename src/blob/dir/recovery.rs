@@ -165,7 +165,7 @@ fn checkpointed_beside_failures(meddle: Damage) -> (Store, Vec<BlobKey>, tempfil
     put(&store, b"one more than a segment holds");
     let log = &store.write_ahead.as_ref().unwrap().log;
     let deadline = Instant::now() + Duration::from_secs(30);
-    while log.is_checkpointing() && !store.folders.disk.is_fenced() {
+    while log.is_checkpointing() && !store.folders.disk.fence.is_raised() {
         assert!(Instant::now() < deadline, "no checkpoint is made");
         std::thread::yield_now();
     }
@@ -177,7 +177,7 @@ fn a_failed_write_of_another_file_raises_no_fence() {
     let gone: Damage = |folders, key| std::fs::remove_file(folders.path(key)).unwrap();
     for meddle in [DAMAGES[0].1, gone] {
         let (store, _keys, _folder) = checkpointed_beside_failures(meddle);
-        assert!(!store.folders.disk.is_fenced());
+        assert!(!store.folders.disk.fence.is_raised());
         put(&store, b"another");
     }
 }
@@ -187,7 +187,7 @@ fn a_failed_write_of_a_blob_raises_the_fence_and_the_log_has_it() {
     let (store, keys, folder) = checkpointed_beside_failures(|folders, key| {
         writable(folders, key).write_all_at(b"x", 3).unwrap();
     });
-    assert!(store.folders.disk.is_fenced());
+    assert!(store.folders.disk.fence.is_raised());
     drop(store);
     assert_eq!(read(&Store::open(folder.path()).unwrap(), keys[7]), [7; 10]);
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::checkpoint::{FEW, is_intact, make_durable};
 use super::disk::Reach;
 use super::file::{BLOB_MODE, is_full, open_to_read};
-use super::folders::Folders;
+use super::folders::{Folders, entries, if_exists};
 use super::scan::{Logged, Scan};
 use super::segment::SUFFIX;
 use crate::blob::Error;
@@ -24,7 +24,7 @@ pub(super) type Missing = BTreeMap<BlobKey, Logged>;
 /// Restores the blobs that are missing or damaged, makes all blobs of the log durable, and removes its segments. Returns the
 /// blobs that could not be restored; their segments stay for the next start.
 pub(super) fn replay(folders: &Folders) -> Result<Missing, Error> {
-    let root = File::open(folders.root()).map_err(Error::Pending)?;
+    let root = File::open(&folders.root).map_err(Error::Pending)?;
     let mut segments = Vec::new();
     for path in segments_of(folders).map_err(Error::Pending)? {
         let synced = File::open(&path).and_then(|file| folders.disk.try_sync(Reach::Bytes, &file));
@@ -65,15 +65,10 @@ pub(super) fn missing(folders: &Folders) -> io::Result<Missing> {
 }
 
 fn segments_of(folders: &Folders) -> io::Result<Vec<PathBuf>> {
-    let is_segment = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(SUFFIX));
-    match fs::read_dir(folders.pending()) {
-        Ok(entries) => {
-            let paths: io::Result<Vec<_>> = entries.map(|it| it.map(|it| it.path())).collect();
-            Ok(paths?.into_iter().filter(is_segment).collect())
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    let paths = entries(&folders.pending())?.map(|entry| entry.map(|it| it.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.to_str().is_some_and(|path| path.ends_with(SUFFIX)));
+    Ok(paths)
 }
 
 /// The blobs of all segments.
@@ -127,7 +122,7 @@ fn restore(folders: &Folders, logged: &Logged, is_synced: bool) -> io::Result<bo
     let file = fd::nameless(&folders.pending(), BLOB_MODE)?;
     file.write_all_at(&bytes, 0)?;
     for name in [&own, &pending] {
-        remove(name)?;
+        if_exists(fs::remove_file(name))?;
     }
     name(&file, &pending)?;
     folders.make_directory(key)?;
@@ -143,12 +138,5 @@ fn name(file: &File, path: &Path) -> io::Result<()> {
     match fd::link(file, path) {
         Err(Errno::EXIST) => Ok(()),
         named => Ok(named?),
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }

@@ -6,14 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-
 use super::aligned::PAGE;
 use super::file::drop_cached;
 use super::record::Header;
 use super::segment;
+use crate::fd;
 
-/// What was found in a segment.
+/// The records of a segment.
 pub(super) struct Scan {
     pub records: Vec<Logged>,
     /// Why some pages could not be read, if so. They may have further records.
@@ -69,7 +68,8 @@ impl Logged {
     /// The blob as a file in memory, for reading only.
     pub fn open(&self) -> io::Result<File> {
         let damaged = || io::Error::other("its record in the store's log is not whole");
-        sealed(&self.bytes()?.ok_or_else(damaged)?)
+        let bytes = self.bytes()?.ok_or_else(damaged)?;
+        fd::sealed(|file| file.write_all_at(&bytes, 0))
     }
 }
 
@@ -77,14 +77,4 @@ impl Logged {
 fn is_cleared(segment: &File) -> bool {
     let mut page = [0; PAGE];
     segment.read_at(&mut page, 0).is_ok() && page == [0; PAGE]
-}
-
-fn sealed(bytes: &[u8]) -> io::Result<File> {
-    let file: File = memfd_create("blob", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?.into();
-    file.write_all_at(bytes, 0)?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-    )?;
-    Ok(file)
 }

@@ -63,7 +63,7 @@ impl Segment {
     /// replays the records and finds every blob in place.
     pub fn cleared(mut self) -> Self {
         if let Err(error) = write(&self.file, 0, &[IoSlice::new(Aligned::for_bytes(1).bytes())]) {
-            tracing::debug!(%error, "a settled log is not marked");
+            tracing::debug!(%error, "an empty segment of a store's log is not marked as empty");
         }
         self.end = 0;
         self.keys.clear();
@@ -71,7 +71,7 @@ impl Segment {
     }
 }
 
-/// Whether a segment with this path may have had this epoch. Its name is its first epoch, and each next one is one more.
+/// Whether a segment with this path may have had this epoch. Its name is its first epoch, and each further epoch is one higher.
 pub(super) fn may_have_epoch(path: &Path, epoch: Epoch) -> bool {
     let first = path.file_stem().and_then(|name| Epoch::from_str_radix(name.to_str()?, 16).ok());
     first.is_some_and(|first| epoch.wrapping_sub(first) <= MOST_EPOCHS)

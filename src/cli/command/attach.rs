@@ -54,10 +54,8 @@ impl Attach {
             Kind::Item => place.link(&self.url),
         };
         match attached {
-            Ok(Outcome::Attached) => say(format_args!("attached {}", self.path.display())),
-            Ok(Outcome::NoField) => {
-                Err(Error::Usage(format!("{} is not a field", self.path.display())))
-            }
+            Ok(true) => say(format_args!("attached {}", self.path.display())),
+            Ok(false) => Err(Error::Usage(format!("{} is not a field", self.path.display()))),
             // A new last-error says why. Without one, the errno is all that is known.
             Err(source) => match place.last_error() {
                 told if told.is_empty() || told == said => Err(self.failed(source)),
@@ -71,31 +69,25 @@ impl Attach {
     }
 }
 
-enum Outcome {
-    Attached,
-    /// The name is no field. The scratch file that was written is removed again.
-    NoField,
-}
-
 impl Place {
-    /// Writes the URL into `<field>.url`. `fsync` returns the verdict; the standard library ignores that of `close`.
-    fn write_url(&self, url: &str) -> io::Result<Outcome> {
+    /// Writes the URL into `<field>.url`. `fsync` returns the verdict; the standard library ignores that of `close`. Returns false
+    /// if there is no such field.
+    fn write_url(&self, url: &str) -> io::Result<bool> {
         let field = self.name.split('.').next().unwrap_or_default();
         let view = format!("{field}.url");
         let path = self.folder.join(&view);
-        // The view `<field>.url` is never listed. A listed file of that name is scratch, and belongs to somebody if it exists
-        // already.
+        // The view of a field is never listed. A listed file of that name is scratch: a user's if it is there before.
         if self.lists(&view)? {
-            return Ok(Outcome::NoField);
+            return Ok(false);
         }
         let mut file = File::create(&path)?;
         file.write_all(url.as_bytes())?;
         file.sync_all()?;
-        if self.lists(&view)? {
+        let is_scratch = self.lists(&view)?;
+        if is_scratch {
             fs::remove_file(path)?;
-            return Ok(Outcome::NoField);
         }
-        Ok(Outcome::Attached)
+        Ok(!is_scratch)
     }
 
     fn lists(&self, name: &str) -> io::Result<bool> {
@@ -103,8 +95,8 @@ impl Place {
         Ok(names.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *name)))
     }
 
-    /// Makes a symbolic link to the URL and renames it over the item, as `ln -sf` does.
-    fn link(&self, url: &str) -> io::Result<Outcome> {
+    /// Makes a symbolic link to the URL and renames it over the item, as `ln -sf` does. Returns false if there is no such field.
+    fn link(&self, url: &str) -> io::Result<bool> {
         let waiting = self.folder.join(format!(".mediafs-attach-{}", std::process::id()));
         symlink(url, &waiting)?;
         let path = self.folder.join(&self.name);
@@ -113,11 +105,11 @@ impl Place {
             let _ = fs::remove_file(&waiting);
             return Err(error);
         }
-        if fs::symlink_metadata(&path)?.is_symlink() {
+        let is_scratch = fs::symlink_metadata(&path)?.is_symlink();
+        if is_scratch {
             fs::remove_file(path)?;
-            return Ok(Outcome::NoField);
         }
-        Ok(Outcome::Attached)
+        Ok(!is_scratch)
     }
 
     fn last_error(&self) -> String {
@@ -125,7 +117,7 @@ impl Place {
     }
 }
 
-/// Finds the mounted tree that a path lies in, and what the path means there.
+/// Finds the mounted tree that a path lies in, and its meaning there.
 fn find(path: &Path) -> Result<Place, Error> {
     let usage = |reason: &str| Error::Usage(format!("{} {reason}", path.display()));
     let is_tree = |root: &&Path| {

@@ -21,7 +21,7 @@ Every mistake is printed as FILE:LINE:COLUMN, the key, and a hint; the exit code
 pub struct CheckConfig {}
 
 impl CheckConfig {
-    // A method for the sake of uniformity: every command runs as one.
+    // Every command runs as a method.
     #[allow(clippy::unused_self)]
     pub fn run(&self, path: &Path, config: &Config) -> Result<(), Error> {
         say(summary(path, config))

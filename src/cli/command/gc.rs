@@ -3,10 +3,10 @@
 
 use clap::Args;
 
-use crate::cli::assembly;
-use crate::cli::control_socket::{self, Request, Response};
+use crate::cli::command::ask;
+use crate::cli::control_socket::Request;
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{counted, say};
 use crate::config::Config;
 use crate::library::Library;
 use crate::library::keep::sweeper::{Patience, Swept};
@@ -38,17 +38,8 @@ impl Gc {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let Self { now, dry_run, empty_trash } = *self;
         let request = Request::Gc { now, dry_run, empty_trash };
-        let response = match control_socket::ask(&config.library.path, &request)? {
-            Some(response) => response,
-            None => sweep(&assembly::open(config)?, patience(now, empty_trash), dry_run)?,
-        };
-        match response {
-            Response::Swept { attachments, blobs, bytes } => {
-                say(report(attachments, (blobs, bytes), dry_run))
-            }
-            Response::Error { error } => Err(Error::Refused(error)),
-            _ => Err(Error::ControlAnswer),
-        }
+        let alone = |library: Library| sweep(&library, patience(now, empty_trash), dry_run);
+        say(report(ask(config, &request, alone)?, dry_run))
     }
 }
 
@@ -62,23 +53,16 @@ pub fn patience(now: bool, empty_trash: bool) -> Patience {
 }
 
 /// Sweeps, or counts what a sweep would delete.
-pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Response, Error> {
-    let swept = if dry_run {
-        library.sweeper.sweepable(patience)?
-    } else {
-        library.sweeper.sweep(patience)?
-    };
-    let Swept { attachments, blobs, bytes } = swept;
-    Ok(Response::Swept { attachments: attachments as u64, blobs: blobs as u64, bytes })
+pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Swept, Error> {
+    let sweeper = &library.sweeper;
+    Ok(if dry_run { sweeper.sweepable(patience)? } else { sweeper.sweep(patience)? })
 }
 
 /// `deleted 3 blobs of 2 attachments, 57712 bytes`. Counts one blob for each unshared original and one for each variant.
-fn report(attachments: u64, (blobs, bytes): (u64, u64), dry_run: bool) -> String {
+fn report(swept: Swept, dry_run: bool) -> String {
     let verb = if dry_run { "would delete" } else { "deleted" };
-    let plural =
-        |count: u64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    let (blobs, bytes) = (plural(blobs, "blob"), plural(bytes, "byte"));
-    format!("{verb} {blobs} of {}, {bytes}", plural(attachments, "attachment"))
+    let (blobs, bytes) = (counted(swept.blobs as u64, "blob"), counted(swept.bytes, "byte"));
+    format!("{verb} {blobs} of {}, {bytes}", counted(swept.attachments as u64, "attachment"))
 }
 
 #[cfg(test)]
@@ -87,8 +71,10 @@ mod tests {
 
     #[test]
     fn the_report_says_what_went_or_would_go() {
-        assert_eq!(report(1, (3, 1), false), "deleted 3 blobs of 1 attachment, 1 byte");
-        assert_eq!(report(0, (0, 0), true), "would delete 0 blobs of 0 attachments, 0 bytes");
+        let swept = Swept { attachments: 1, blobs: 3, bytes: 1 };
+        assert_eq!(report(swept, false), "deleted 3 blobs of 1 attachment, 1 byte");
+        let nothing = "would delete 0 blobs of 0 attachments, 0 bytes";
+        assert_eq!(report(Swept::default(), true), nothing);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `mediafs orphans`: lists the attachments that were removed from fields with `delete_orphan = false`, which are kept for ever.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::assembly;
-use crate::cli::control_socket::{self, Orphaned, Request, Response};
+use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -31,24 +32,37 @@ pub struct Orphans {
     json: bool,
 }
 
+/// A part of the list. An empty page is the last.
+#[derive(Serialize, Deserialize)]
+pub struct Page {
+    orphans: Vec<Orphaned>,
+}
+
+/// An attachment that has lost its last name and is kept for ever.
+#[derive(Serialize, Deserialize)]
+struct Orphaned {
+    id: u64,
+    /// The last path.
+    path: String,
+    /// When it lost that path.
+    detached: String,
+    length: u64,
+    key: String,
+    /// The path in the trash: `trash/2026-11-24/user-42-deed.pdf`.
+    trash: String,
+}
+
 impl Orphans {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let mut alone = None;
-        let mut after = 0;
+        let (mut alone, mut after) = (None, 0);
         loop {
-            let asked = match &alone {
-                None => control_socket::ask(&config.library.path, &Request::Orphans { after })?,
-                Some(_) => None,
-            };
-            let response = match (asked, &alone) {
-                (Some(response), _) => response,
-                (None, Some(library)) => page(library, after)?,
-                (None, None) => page(alone.insert(assembly::open(config)?), after)?,
-            };
-            let orphans = match response {
-                Response::Orphans { orphans } => orphans,
-                Response::Error { error } => return Err(Error::Refused(error)),
-                _ => return Err(Error::ControlAnswer),
+            let asked = Request::Orphans { after };
+            let Page { orphans } = match &alone {
+                Some(library) => page(library, after)?,
+                None => match control_socket::ask(&config.library.path, &asked)? {
+                    Some(page) => page,
+                    None => page(alone.insert(assembly::open(config)?), after)?,
+                },
             };
             let Some(last) = orphans.last() else { return Ok(()) };
             after = last.id;
@@ -66,10 +80,10 @@ impl Orphans {
 }
 
 /// The orphans with numbers above `after`, as many as an answer holds.
-pub fn page(library: &Library, after: u64) -> Result<Response, Error> {
+pub fn page(library: &Library, after: u64) -> Result<Page, Error> {
     let found = library.trash.orphans(AttachmentId(after), PAGE)?;
     let orphans = found.iter().map(|retired| describe(library, retired)).collect::<Result<_, _>>();
-    Ok(Response::Orphans { orphans: orphans? })
+    Ok(Page { orphans: orphans? })
 }
 
 fn describe(library: &Library, retired: &Retired) -> Result<Orphaned, Error> {

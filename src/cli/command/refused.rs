@@ -4,11 +4,12 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::assembly;
-use crate::cli::control_socket::{self, Request, Response};
+use crate::cli::command;
+use crate::cli::control_socket::Request;
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
+use crate::library::Library;
 use crate::library::refuse::kept::Kept;
 use crate::tree::Tree;
 use crate::tree::open::processes::Processes;
@@ -41,19 +42,14 @@ pub struct Refused {
 
 impl Refused {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        match (&self.retry, &self.drop) {
-            (Some(id), _) => {
-                parse(id)?;
-                ask(config, &Request::Retry { id: id.clone() })?;
-                say(format_args!("{id}: attached"))
-            }
-            (None, Some(id)) => {
-                parse(id)?;
-                ask(config, &Request::Drop { id: id.clone() })?;
-                say(format_args!("{id}: dropped"))
-            }
-            (None, None) => self.list(config),
-        }
+        let (id, request, done) = match (&self.retry, &self.drop) {
+            (Some(id), _) => (id, Request::Retry { id: id.clone() }, "attached"),
+            (None, Some(id)) => (id, Request::Drop { id: id.clone() }, "dropped"),
+            (None, None) => return self.list(config),
+        };
+        parse(id)?;
+        ask(config, &request)?;
+        say(format_args!("{id}: {done}"))
     }
 
     fn list(&self, config: &Config) -> Result<(), Error> {
@@ -72,19 +68,12 @@ impl Refused {
 }
 
 fn ask(config: &Config, request: &Request) -> Result<Value, Error> {
-    let response = match control_socket::ask(&config.library.path, request)? {
-        Some(response) => response,
-        None => answer(&Tree::new(assembly::open(config)?.into(), Processes::Simulated), request)?,
-    };
-    match response {
-        Response::Shown(value) => Ok(value),
-        Response::Error { error } => Err(Error::Refused(error)),
-        _ => Err(Error::ControlAnswer),
-    }
+    let tree = |library: Library| Tree::new(library.into(), Processes::Simulated);
+    command::ask(config, request, |library| answer(&tree(library), request))
 }
 
 /// Answers the requests of this command. Errors: [`Error::ControlAnswer`] for any other request.
-pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
+pub fn answer(tree: &Tree, request: &Request) -> Result<Value, Error> {
     let quarantine = &tree.library.quarantine;
     match request {
         Request::Refused { after } => {
@@ -92,7 +81,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
             let entries = quarantine.list().into_iter();
             let rest = entries.filter(|(id, _)| after.is_none_or(|after| *id > after));
             let page: Vec<_> = rest.take(PAGE).map(|(_, kept)| entry(&kept)).collect();
-            Ok(Response::Shown(json!({ "refused": page })))
+            Ok(json!({ "refused": page }))
         }
         Request::Retry { id } => {
             let kept = find(tree, id)?;
@@ -102,7 +91,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
                     kept.path
                 ))),
                 Err(error) => Err(error.into()),
-                Ok(()) => Ok(Response::Shown(json!({ "retried": id }))),
+                Ok(()) => Ok(json!({ "retried": id })),
             }
         }
         Request::Drop { id } => {
@@ -110,7 +99,7 @@ pub fn answer(tree: &Tree, request: &Request) -> Result<Response, Error> {
             let path = tree.library.home.quarantine();
             let failed = |source| Error::File { action: "empty", path, source };
             quarantine.remove(parse(id)?).map_err(failed)?;
-            Ok(Response::Shown(json!({ "dropped": id })))
+            Ok(json!({ "dropped": id }))
         }
         _ => Err(Error::ControlAnswer),
     }
@@ -132,7 +121,7 @@ fn entry(kept: &Kept) -> Value {
         "path": kept.path,
         "name": kept.name,
         "uid": kept.uid,
-        "rule": kept.rule.key(),
+        "rule": kept.rule,
         "message": kept.message,
         "hint": kept.hint,
         "bytes": kept.length,

@@ -1,10 +1,10 @@
 //! `mediafs restore`: attaches a removed file again. The rules of the field decide, as for `mv` out of the trash.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
-use crate::cli::assembly;
-use crate::cli::command::show;
-use crate::cli::control_socket::{self, Request, Response};
+use crate::cli::command::{ask, show};
+use crate::cli::control_socket::{Request, Wish};
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
@@ -46,11 +46,10 @@ pub struct Restore {
     replace: bool,
 }
 
-/// The arguments of a restore.
-pub struct Wish {
-    pub what: String,
-    pub target: Option<String>,
-    pub replace: bool,
+/// The slot that a file is attached to again.
+#[derive(Serialize, Deserialize)]
+pub struct Restored {
+    restored: String,
 }
 
 /// A restore whose file and target were found. Nothing has changed yet, except that a missing row was made.
@@ -64,29 +63,18 @@ pub struct Restoration {
 
 impl Restore {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let wish =
-            Wish { what: self.what.clone(), target: self.target.clone(), replace: self.replace };
-        let Wish { what, target, replace } = &wish;
-        let request =
-            Request::Restore { what: what.clone(), target: target.clone(), replace: *replace };
-        let response = match control_socket::ask(&config.library.path, &request)? {
-            Some(response) => response,
-            None => alone(&assembly::open(config)?, &config.schema, &wish)?,
+        let Self { what, target, replace } = self;
+        let wish = Wish { what: what.clone(), target: target.clone(), replace: *replace };
+        // Without a daemon no kernel holds names of this library.
+        let alone = |library: Library| {
+            restore(&library, &config.schema, &wish, |it| {
+                library.links.restore(&it.retired, &it.target, it.collision, it.author)?;
+                Ok(())
+            })
         };
-        match response {
-            Response::Restored { restored } => say(format_args!("restored {restored}")),
-            Response::Error { error } => Err(Error::Refused(error)),
-            _ => Err(Error::ControlAnswer),
-        }
+        let Restored { restored } = ask(config, &Request::Restore(wish.clone()), alone)?;
+        say(format_args!("restored {restored}"))
     }
-}
-
-/// Restores without a daemon: no kernel holds names of this library.
-fn alone(library: &Library, schema: &Schema, wish: &Wish) -> Result<Response, Error> {
-    restore(library, schema, wish, |it| {
-        library.links.restore(&it.retired, &it.target, it.collision, it.author)?;
-        Ok(())
-    })
 }
 
 /// Finds the file and its target, and calls `put`. Makes the target's row again if it was removed.
@@ -95,21 +83,19 @@ pub fn restore(
     schema: &Schema,
     wish: &Wish,
     put: impl FnOnce(&Restoration) -> Result<(), Error>,
-) -> Result<Response, Error> {
+) -> Result<Restored, Error> {
     let retired = find(library, &wish.what)?;
     let (slot, written) = destination(&retired, wish.target.as_deref(), schema)?;
     let collision = if wish.replace { Collision::Replace } else { Collision::Refuse };
-    let uid = rustix::process::geteuid().as_raw();
+    let author = Author { uid: rustix::process::geteuid().as_raw(), pid: 0 };
     let (row, target) = target(library, &retired, slot, written)?;
-    let author = Author { uid, pid: 0 };
-    let restored = target.slot.to_string();
-    let table = row.record().table;
+    let (restored, table) = (target.slot.to_string(), row.record.table);
     match put(&Restoration { retired, table, target, collision, author }) {
-        Ok(()) => Ok(Response::Restored { restored }),
+        Ok(()) => Ok(Restored { restored }),
         Err(error) => {
             // A row that was made in vain is removed, unless it has got files meanwhile.
-            if let Row::Made(record) = row {
-                let _ = library.rows.remove(&record);
+            if row.is_new {
+                let _ = library.rows.remove(&row.record);
             }
             Err(explain(error, &wish.what, &restored))
         }
@@ -117,17 +103,10 @@ pub fn restore(
 }
 
 /// The row of a target.
-enum Row {
-    Found(RowRecord),
-    Made(RowRecord),
-}
-
-impl Row {
-    fn record(&self) -> &RowRecord {
-        match self {
-            Self::Found(record) | Self::Made(record) => record,
-        }
-    }
+struct Row {
+    record: RowRecord,
+    /// It was made for this restore.
+    is_new: bool,
 }
 
 fn explain(error: Error, what: &str, slot: &str) -> Error {
@@ -164,7 +143,7 @@ fn find(library: &Library, what: &str) -> Result<Retired, Error> {
     found.ok_or_else(|| gone(what))
 }
 
-/// The last two parts of a path, which do not depend on the mountpoint.
+/// The last two parts of a path: the same whatever the mountpoint.
 fn trash_path(path: &str) -> Option<(Day, Name)> {
     let (before, name) = path.rsplit_once('/')?;
     let day = before.rsplit_once('/').map_or(before, |(_, day)| day);
@@ -209,14 +188,14 @@ fn target(
     written: Name,
 ) -> Result<(Row, Target), Error> {
     let unknown = |what| Error::Refused(format!("{slot}: there is no such {what}; name a TARGET"));
-    let table = library.lookup.tables().iter().find(|table| table.name == slot.row.table);
+    let table = library.lookup.table_named(slot.row.table.as_str());
     let table = table.ok_or_else(|| unknown("table any more"))?;
     let field = table.field(slot.field.as_str()).ok_or_else(|| unknown("field any more"))?;
     if (field.collection == Collection::One) != slot.item.is_none() {
         return Err(unknown("place in the field"));
     }
     let row = row(library, retired, table.id, &slot.row.id)?;
-    let place = Place { row: row.record().id, field: field.name.clone(), item: slot.item.clone() };
+    let place = Place { row: row.record.id, field: field.name.clone(), item: slot.item.clone() };
     let field = std::sync::Arc::clone(field);
     if let (Some(most), Some(_)) = (field.max_items, &place.item)
         && library.lookup.count_items(&place)? >= most
@@ -229,17 +208,17 @@ fn target(
 
 /// Finds the row, or makes it again for the attachment's owner.
 fn row(library: &Library, retired: &Retired, table: TableId, id: &Name) -> Result<Row, Error> {
-    if let Some(row) = library.lookup.row(table, id)? {
-        return Ok(Row::Found(row));
+    if let Some(record) = library.lookup.row(table, id)? {
+        return Ok(Row { record, is_new: false });
     }
     let access = retired.attachment.access;
     match library.rows.make(table, id, Access { mode: DIR_MODE, ..access }) {
         // Another process has made the row meanwhile.
         Err(room::Error::Taken) => {
-            let row = library.lookup.row(table, id)?;
-            Ok(Row::Found(row.ok_or(room::Error::Missing)?))
+            let record = library.lookup.row(table, id)?.ok_or(room::Error::Missing)?;
+            Ok(Row { record, is_new: false })
         }
-        made => Ok(Row::Made(made?)),
+        made => Ok(Row { record: made?, is_new: true }),
     }
 }
 

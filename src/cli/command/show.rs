@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::assembly;
-use crate::cli::control_socket::{self, Request, Response};
+use crate::cli::command::ask;
+use crate::cli::control_socket::Request;
 use crate::cli::error::Error;
 use crate::cli::print::say;
 use crate::config::Config;
 use crate::library::Library;
-use words::attachment::{Access, Attachment};
+use words::attachment::Access;
 use words::place::Place;
 use words::schema::{Collection, Schema};
 use words::slot::{Name, Row, Slot};
@@ -29,33 +29,30 @@ impl Show {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let slot = parse(&self.path, &config.schema)?;
         let request = Request::Show { path: slot.to_string() };
-        let response = match control_socket::ask(&config.library.path, &request)? {
-            Some(response) => response,
-            None => find(&assembly::open(config)?, &config.schema, &self.path)?,
-        };
-        match response {
-            Response::Shown(value) => say(format_args!("{value:#}")),
-            Response::Error { error } => Err(Error::Refused(error)),
-            _ => Err(Error::ControlAnswer),
-        }
+        let alone = |library: Library| find(&library, &config.schema, &self.path);
+        say(format_args!("{:#}", ask(config, &request, alone)?))
     }
 }
 
-/// Describes the attachment at a path of the tree.
-pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Response, Error> {
+/// Describes the attachment at a path of the tree: its own dictionary, with its place and owner.
+pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Value, Error> {
     let slot = parse(path, schema)?;
     let nothing = || Error::Refused(format!("{slot}: nothing is attached"));
-    let table = library.lookup.tables().iter().find(|table| table.name == slot.row.table);
-    let row = match table {
+    let row = match library.lookup.table_named(slot.row.table.as_str()) {
         Some(table) => library.lookup.row(table.id, &slot.row.id)?,
         None => None,
     };
     let row = row.ok_or_else(nothing)?.id;
     let place = Place { row, field: slot.field.clone(), item: slot.item.clone() };
     let link = library.lookup.link(&place)?.ok_or_else(nothing)?;
-    let mut told = library.row_documents.describe(&link.attachment)?;
-    told.extend(place_and_owner(&slot, &link.attachment));
-    Ok(Response::Shown(told.into()))
+    let mut told = Value::from(library.row_documents.describe(&link.attachment)?);
+    let Access { uid, gid, mode } = link.attachment.access;
+    told["path"] = json!(slot.to_string());
+    told["links"] = json!(link.attachment.links);
+    told["uid"] = json!(uid);
+    told["gid"] = json!(gid);
+    told["mode"] = json!(format!("{mode:04o}"));
+    Ok(told)
 }
 
 /// Parses `user/42/avatar`, `/models/user/42/avatar` or an alias of it. Table and field must be declared.
@@ -91,18 +88,6 @@ pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
         }
     };
     Ok(Slot { row: Row { table: found.name.clone(), id }, field: field.name.clone(), item })
-}
-
-/// The keys that `show` adds to the attachment's own dictionary.
-fn place_and_owner(slot: &Slot, attachment: &Attachment) -> [(String, Value); 5] {
-    let Access { uid, gid, mode } = attachment.access;
-    [
-        ("path".into(), json!(slot.to_string())),
-        ("links".into(), json!(attachment.links)),
-        ("uid".into(), json!(uid)),
-        ("gid".into(), json!(gid)),
-        ("mode".into(), json!(format!("{mode:04o}"))),
-    ]
 }
 
 #[cfg(test)]

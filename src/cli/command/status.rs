@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::cli::assembly;
-use crate::cli::control_socket::{self, Request, Response};
+use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{counted, say};
 use crate::config::Config;
 use crate::tree::Tree;
 use crate::tree::open::processes::Processes;
@@ -33,9 +33,7 @@ impl Status {
         let asked = control_socket::ask(&config.library.path, &Request::Status {})?;
         let serving = asked.is_some();
         let status = match asked {
-            Some(Response::Shown(status)) => status,
-            Some(Response::Error { error }) => return Err(Error::Refused(error)),
-            Some(_) => return Err(Error::ControlAnswer),
+            Some(status) => status,
             None => {
                 let tree = Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel);
                 tree.view.control.status.value()?
@@ -47,17 +45,18 @@ impl Status {
 
 /// The status as text, a line for each subject.
 fn told(status: &Value, serving: bool) -> String {
-    let number = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
-    let bytes = |path: &str| ByteCount(number(path));
+    let counted = |path: &str, noun: &str| counted(number(status, path), noun);
+    let bytes = |path: &str| ByteCount(number(status, path));
+    let said = |path: &str| status.pointer(path).and_then(Value::as_str);
     let mut text = String::new();
     let mut line = |subject: &str, what: String| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{subject:<12}{what}");
     };
-    let since = status.pointer("/started").and_then(Value::as_str).unwrap_or("?");
+    let since = said("/started").unwrap_or("?");
     line("daemon", if serving { format!("serving since {since}") } else { "none".into() });
-    if let Some(because) = status.pointer("/fenced/because").and_then(Value::as_str) {
-        let since = status.pointer("/fenced/since").and_then(Value::as_str).unwrap_or("?");
+    if let Some(because) = said("/fenced/because") {
+        let since = said("/fenced/since").unwrap_or("?");
         line("fenced", format!("since {since}: nothing is stored any more ({because})"));
         line("", "look at the disk (dmesg, smartctl -a), then start the daemon again".into());
     }
@@ -65,27 +64,25 @@ fn told(status: &Value, serving: bool) -> String {
         "library",
         format!(
             "{} in {}; {} of {}, {} among them",
-            counted(number("/library/attachments"), "file"),
-            counted(number("/library/rows"), "row"),
-            counted(number("/library/blobs"), "blob"),
+            counted("/library/attachments", "file"),
+            counted("/library/rows", "row"),
+            counted("/library/blobs", "blob"),
             bytes("/library/bytes"),
-            counted(number("/library/variants"), "variant"),
+            counted("/library/variants", "variant"),
         ),
     );
-    let trash = counted(number("/trash/files"), "file");
-    line("trash", format!("{trash} of {}", bytes("/trash/bytes")));
-    line("scratch", scratch(status));
-    line("quarantine", counted(number("/quarantine"), "file"));
-    let (waiting, size) =
-        (number("/awaiting_quarantine/files"), bytes("/awaiting_quarantine/bytes"));
-    if waiting > 0 {
-        let waiting = counted(waiting, "interrupted file");
-        line(
-            "waiting",
-            format!(
-                "{waiting} of {size} that the quarantine cannot take; the next start tries again"
-            ),
-        );
+    line("trash", format!("{} of {}", counted("/trash/files", "file"), bytes("/trash/bytes")));
+    let expiry = said("/scratch/next_expiry").and_then(|time| time.get(..16));
+    let expiry = expiry
+        .map_or_else(String::new, |time| format!(", first expires {} UTC", time.replace('T', " ")));
+    let (files, size) = (counted("/scratch/files", "file"), bytes("/scratch/bytes"));
+    line("scratch", format!("{files}, {size}{expiry}"));
+    line("quarantine", counted("/quarantine", "file"));
+    if number(status, "/awaiting_quarantine/files") > 0 {
+        let waiting = counted("/awaiting_quarantine/files", "interrupted file");
+        let size = bytes("/awaiting_quarantine/bytes");
+        let why = "that the quarantine cannot take; the next start tries again";
+        line("waiting", format!("{waiting} of {size} {why}"));
     }
     for (table, used) in members(status, "tables") {
         line("table", format!("{table}: {}", usage(used)));
@@ -94,62 +91,50 @@ fn told(status: &Value, serving: bool) -> String {
         line("store", format!("{store}: {}", room(used)));
     }
     if serving {
-        let (handles, drafts) = (number("/open/handles"), number("/open/drafts"));
-        line("open", format!("{}, {}", counted(handles, "handle"), counted(drafts, "draft")));
-        let workers = counted(number("/workers/live"), "worker");
-        let (busy, waiting) = (number("/workers/busy"), number("/workers/waiting"));
+        let (handles, drafts) =
+            (counted("/open/handles", "handle"), counted("/open/drafts", "draft"));
+        line("open", format!("{handles}, {drafts}"));
+        let workers = counted("/workers/live", "worker");
+        let [busy, waiting] = ["/workers/busy", "/workers/waiting"].map(|it| number(status, it));
         line("images", format!("{workers}, {busy} busy, {waiting} awaited"));
         line("refused", refusals(&members(status, "refusals")));
     }
     text.trim_end().to_owned()
 }
 
+fn number(status: &Value, path: &str) -> u64 {
+    status.pointer(path).and_then(Value::as_u64).unwrap_or(0)
+}
+
 fn members<'a>(status: &'a Value, key: &str) -> Vec<(&'a String, &'a Value)> {
     status.get(key).and_then(Value::as_object).map(Map::iter).into_iter().flatten().collect()
 }
 
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// `12 files, 34 MiB, first expires 2026-11-30 19:10 UTC`.
-fn scratch(status: &Value) -> String {
-    let number = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
-    let (files, bytes) = (number("/scratch/files"), ByteCount(number("/scratch/bytes")));
-    let expiry = status.pointer("/scratch/next_expiry").and_then(Value::as_str);
-    let expiry = expiry
-        .and_then(|time| time.get(..16))
-        .map_or_else(String::new, |time| format!(", first expires {} UTC", time.replace('T', " ")));
-    format!("{}, {bytes}{expiry}", counted(files, "file"))
-}
-
 /// A table's usage and quota: `1 file of 9, 1 KiB of 1 MiB`.
 fn usage(used: &Value) -> String {
-    let number = |path: &str| used.pointer(path).and_then(Value::as_u64);
-    let files = counted(number("/files").unwrap_or(0), "file");
-    let most_files = number("/quota/files").map_or_else(String::new, |it| format!(" of {it}"));
-    let bytes = ByteCount(number("/bytes").unwrap_or(0));
-    let most =
-        number("/quota/bytes").map_or_else(String::new, |it| format!(" of {}", ByteCount(it)));
-    format!("{files}{most_files}, {bytes}{most}")
+    let quota = |path: &str| used.pointer(path).and_then(Value::as_u64);
+    let files = quota("/quota/files").map_or_else(String::new, |it| format!(" of {it}"));
+    let bytes =
+        quota("/quota/bytes").map_or_else(String::new, |it| format!(" of {}", ByteCount(it)));
+    let (has, size) = (counted(number(used, "/files"), "file"), ByteCount(number(used, "/bytes")));
+    format!("{has}{files}, {size}{bytes}")
 }
 
 fn room(used: &Value) -> String {
-    let number = |key: &str| used.get(key).and_then(Value::as_u64);
-    let bytes = ByteCount(number("bytes").unwrap_or(0));
-    match number("free") {
+    let bytes = ByteCount(number(used, "/bytes"));
+    match used["free"].as_u64() {
         Some(free) => format!("{bytes}, {} free", ByteCount(free)),
         None => format!("{bytes}, closed"),
     }
 }
 
 fn refusals(by_rule: &[(&String, &Value)]) -> String {
+    if by_rule.is_empty() {
+        return "0 since the start".into();
+    }
     let total: u64 = by_rule.iter().filter_map(|(_, count)| count.as_u64()).sum();
     let parts: Vec<_> = by_rule.iter().map(|(rule, count)| format!("{rule} {count}")).collect();
-    match parts.as_slice() {
-        [] => "0 since the start".into(),
-        parts => format!("{total} since the start ({})", parts.join(", ")),
-    }
+    format!("{total} since the start ({})", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -168,7 +153,7 @@ mod tests {
             "awaiting_quarantine": { "files": 1, "bytes": 1024 },
             "quarantine": 1,
             "tables": { "user": { "files": 1, "bytes": 1024, "quota": { "bytes": 1_048_576 } } },
-            "stores": { "archive": { "bytes": 0, "free": null }, "library": { "bytes": 2048, "free": 4096 } },
+            "stores": { "archive": { "bytes": 0, "free": null }, "default": { "bytes": 2048, "free": 4096 } },
             "open": { "handles": 4, "drafts": 1 },
             "workers": { "live": 2, "busy": 1, "waiting": 0 },
             "refusals": { "content_types": 2, "truncated": 1 },
@@ -182,7 +167,7 @@ quarantine  1 file
 waiting     1 interrupted file of 1 KiB that the quarantine cannot take; the next start tries again
 table       user: 1 file, 1 KiB of 1 MiB
 store       archive: 0 B, closed
-store       library: 2 KiB, 4 KiB free
+store       default: 2 KiB, 4 KiB free
 open        4 handles, 1 draft
 images      2 workers, 1 busy, 0 awaited
 refused     3 since the start (content_types 2, truncated 1)";

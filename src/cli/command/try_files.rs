@@ -1,5 +1,4 @@
-//! `mediafs try`: tells what would become of files that are written to a field. It runs the pipeline as a close would, and needs
-//! neither mount nor library.
+//! `mediafs try`: runs the pipeline over files as a close would, and prints the verdicts. Needs neither mount nor library.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -52,18 +51,9 @@ impl Try {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let field = find(&self.field, &config.schema)?;
         let pipeline = workers::pipeline()?;
-        self.report(field, |path, file| judge(&pipeline, field, path, file))
-    }
-
-    /// Prints a line for each file. Errors: [`Error::Refused`] if any would be refused, with their number.
-    fn report(
-        &self,
-        field: &Field,
-        judge: impl Fn(&Path, File) -> Result<Verdict, Error>,
-    ) -> Result<(), Error> {
         let mut refused = 0;
         for path in &self.files {
-            match open(path).and_then(|file| judge(path, file)) {
+            match judge(&pipeline, field, path) {
                 Ok(verdict) => {
                     refused += usize::from(matches!(verdict, Verdict::Refused(_)));
                     say(format_args!("{}: {}", path.display(), describe(field, &verdict)))?;
@@ -75,12 +65,10 @@ impl Try {
                 }
             }
         }
-        match refused {
-            0 => Ok(()),
-            _ => {
-                Err(Error::Refused(format!("{refused} of {} would not be taken", self.files.len())))
-            }
+        if refused == 0 {
+            return Ok(());
         }
+        Err(Error::Refused(format!("{refused} of {} would not be taken", self.files.len())))
     }
 }
 
@@ -95,35 +83,26 @@ fn find<'s>(written: &str, schema: &'s Schema) -> Result<&'s Field, Error> {
     table.field(field).ok_or_else(|| usage(&format!("{} has no field `{field}`", table.name)))
 }
 
-fn open(path: &Path) -> Result<File, Error> {
+fn judge(pipeline: &Pipeline, field: &Field, path: &Path) -> Result<Verdict, Error> {
     let failed = |source| Error::File { action: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
+    let meta = file.metadata().map_err(failed)?;
+    if !meta.is_file() {
         return Err(Error::Usage(format!("{} is not a file", path.display())));
     }
-    Ok(file)
-}
-
-fn judge(pipeline: &Pipeline, field: &Field, path: &Path, file: File) -> Result<Verdict, Error> {
-    let length = match file.metadata() {
-        Ok(facts) => facts.len(),
-        Err(source) => return Err(Error::File { action: "read", path: path.to_owned(), source }),
-    };
-    match refine(pipeline, field, path.extension().and_then(OsStr::to_str), file, length) {
-        Ok(verdict) => Ok(verdict),
+    let extension = path.extension().and_then(OsStr::to_str);
+    let candidate = Candidate::identify(file, meta.len(), extension);
+    match candidate.and_then(|candidate| refine(pipeline, field, candidate)) {
         Err(pipeline::Error::Refused(violation)) => Ok(Verdict::Refused(violation)),
-        Err(error) => Err(error.into()),
+        verdict => Ok(verdict?),
     }
 }
 
 fn refine(
     pipeline: &Pipeline,
     field: &Field,
-    extension: Option<&str>,
-    file: File,
-    length: u64,
+    candidate: Candidate,
 ) -> Result<Verdict, pipeline::Error> {
-    let candidate = Candidate::identify(file, length, extension)?;
     let admitted = candidate.admit(&field.rules)?;
     let from = admitted.content().clone();
     // The result is measured and dropped, so it lives in memory.
@@ -139,7 +118,7 @@ fn describe(field: &Field, verdict: &Verdict) -> String {
         Verdict::Untouched(content) => format!("{}, kept as it is", facts(content)),
         Verdict::Normalised { from, to } => format!("{} -> {}", facts(from), facts(to)),
         Verdict::Refused(Violation { rule, fact, allows, hint, .. }) => {
-            format!("refused: {fact}; {} {allows} ({}); {hint}", field.name, rule.key())
+            format!("refused: {fact}; {} {allows} ({rule}); {hint}", field.name)
         }
     }
 }

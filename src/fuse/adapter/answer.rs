@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, FopenFlags, Generation, INodeNo, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyWrite, ReplyXattr,
 };
 
 use crate::tree::node::Kind;
@@ -61,6 +62,8 @@ macro_rules! answers {
 }
 answers! {
     ReplyEmpty, (), |reply, _done| reply.ok();
+    ReplyDirectory, (), |reply, _filled| reply.ok();
+    ReplyDirectoryPlus, (), |reply, _filled| reply.ok();
     ReplyData, Vec<u8>, |reply, bytes| reply.data(&bytes);
     ReplyLseek, u64, |reply, offset| reply.offset(i64::try_from(offset).unwrap_or(i64::MAX));
     ReplyWrite, usize, |reply, written| reply.written(u32::try_from(written).unwrap_or(u32::MAX));

@@ -1,7 +1,5 @@
 //! The dispatcher: runs the work of a request in the thread that took it or in a pool, and answers it whatever happens.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,14 +8,14 @@ use std::{io, thread};
 
 use fuser::Errno;
 
+use crate::fence::chain;
 use crate::fuse::adapter::answer::Answer;
 use crate::fuse::busy_poll::BusyPoll;
 use crate::fuse::errno::errno;
 use crate::fuse::pool::{Pool, message_of};
-use crate::tree::Tree;
 use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::cost::Work;
-use crate::tree::{Error, Result};
+use crate::tree::{Error, Result, Tree};
 
 /// The queue of the publish pool. When it is full a thread of the session publishes by itself, and new requests wait.
 const PUBLICATIONS_WAITING: usize = 64;
@@ -53,17 +51,13 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub fn new(tree: Arc<Tree>, busy_poll: BusyPoll) -> io::Result<Self> {
-        let threads = pool_threads();
-        let publishers = Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?;
-        let renderers = Pool::start("render", threads, RENDERS_WAITING)?;
-        let downloaders = Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?;
         Ok(Self {
             tree,
             busy_poll,
             in_place: AtomicUsize::new(0),
-            publishers,
-            renderers,
-            downloaders,
+            publishers: Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?,
+            renderers: Pool::start("render", pool_threads(), RENDERS_WAITING)?,
+            downloaders: Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?,
         })
     }
 
@@ -253,7 +247,8 @@ fn caught<T>(
     }
 }
 
-/// Logs an error and returns its errno. What only an operator can mend is logged as an error, all else for debugging.
+/// Logs an error and returns its errno. Failures, which only an operator can mend, are logged as errors, and refusals for
+/// debugging.
 pub fn refuse(operation: Operation, error: &Error) -> Errno {
     let name = operation.name();
     if let Error::Failed(_) = error {
@@ -262,17 +257,6 @@ pub fn refuse(operation: Operation, error: &Error) -> Errno {
         tracing::debug!(operation = name, %error, "an operation was refused");
     }
     errno(error)
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use fuser::{InitFlags, KernelConfig, Version};
 
-/// The capabilities that every session asks for, one by one, because the kernel refuses all of a request that it does not know
-/// one of.
+/// The capabilities that every session asks for, one by one: the kernel refuses a request as a whole if it lacks one of them.
 ///
 /// - `ATOMIC_O_TRUNC`: `O_TRUNC` comes with `open`, so that a truncation belongs to a handle.
 /// - `PARALLEL_DIROPS`: lookups in one directory do not wait for each other.
@@ -22,7 +21,7 @@ const CAPABILITIES: [InitFlags; 4] = [
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
 
-/// What the kernel has agreed to.
+/// The kernel's answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Agreed {
     /// The kernel can be told to send no flush for a file.
@@ -49,9 +48,9 @@ impl Agreed {
     }
 }
 
-/// Asks for the capabilities of every session, and for `more`.
-pub fn capabilities(config: &mut KernelConfig, more: &[InitFlags]) -> Agreed {
-    for &capability in CAPABILITIES.iter().chain(more) {
+/// Asks for the capabilities of every session, and for one more.
+pub fn capabilities(config: &mut KernelConfig, more: Option<InitFlags>) -> Agreed {
+    for capability in CAPABILITIES.into_iter().chain(more) {
         if config.add_capabilities(capability).is_err() {
             tracing::warn!(?capability, "the kernel lacks a capability");
         }

@@ -4,25 +4,20 @@ use std::cell::RefCell;
 
 use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
-use crate::fuse::adapter::answer::{file_attr, file_type, shorter};
+use crate::fuse::adapter::answer::{Answer, file_attr, file_type, shorter};
 use crate::fuse::adapter::dispatch::{Dispatcher, Timed};
 use crate::tree::activity::Operation;
 use crate::tree::show::attr::Entry;
-use crate::tree::show::listing::Listed;
-use crate::tree::show::listing::Page;
-use crate::tree::{Caller, Fh, Ino, Result, Tree};
+use crate::tree::show::listing::{Listed, Page};
+use crate::tree::{Caller, Ino, Result, Tree};
 
 thread_local! {
     /// The thread's read buffer, kept for its next read. The kernel asks for 1 MiB at most.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-pub fn read(dispatcher: &Dispatcher, fh: Fh, offset: u64, size: u32, reply: ReplyData) {
-    answer(dispatcher, size, reply, |tree, buffer| tree.read(fh, offset, buffer));
-}
-
-/// Answers with what `read` puts into a buffer of `size` bytes.
-pub fn answer(
+/// Answers with the bytes that `read` puts into a buffer of `size` bytes.
+pub fn read(
     dispatcher: &Dispatcher,
     size: u32,
     reply: ReplyData,
@@ -50,10 +45,7 @@ pub fn list(dispatcher: &Dispatcher, ino: INodeNo, after: u64, mut reply: ReplyD
             reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
         })
     });
-    match filled {
-        Ok(()) => reply.ok(),
-        Err(errno) => reply.error(errno),
-    }
+    reply.answer(filled);
     dispatcher.busy_poll.wait();
 }
 
@@ -77,10 +69,7 @@ pub fn list_plus(
             full
         })
     });
-    match filled {
-        Ok(()) => reply.ok(),
-        Err(errno) => reply.error(errno),
-    }
+    reply.answer(filled);
     dispatcher.busy_poll.wait();
 }
 

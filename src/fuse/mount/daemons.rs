@@ -11,13 +11,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open};
 
+use crate::fd;
 use crate::fuse::mount::kernel_connection::Connection;
 
 /// How long [`end_dead`] waits for a daemon to end after its connection was aborted.
@@ -76,7 +76,7 @@ pub fn end_dead() {
         match connection.abort() {
             Ok(()) => {
                 tracing::warn!(%pid, %connection, "ended the mount of a daemon that has died");
-                await_end(pid);
+                let _ = await_end(pid, END);
             }
             Err(error) => tracing::error!(
                 %pid, %connection, %error,
@@ -86,18 +86,10 @@ pub fn end_dead() {
     }
 }
 
-/// Waits until all threads of a process have ended, whether or not its parent has reaped it (`pidfd_open(2)`).
-fn await_end(pid: Pid) {
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-    let deadline = Instant::now() + END;
-    while let left = deadline.saturating_duration_since(Instant::now())
-        && !left.is_zero()
-    {
-        let mut events = [PollFd::new(&process, PollFlags::IN)];
-        if poll(&mut events, Timespec::try_from(left).ok().as_ref()).is_ok_and(|ended| ended > 0) {
-            return;
-        }
-    }
+/// Waits up to `patience` until all threads of a process have ended, whether or not its parent has reaped it (`pidfd_open(2)`).
+/// Returns whether they have.
+pub fn await_end(pid: Pid, patience: Duration) -> io::Result<bool> {
+    fd::await_readable(pidfd_open(pid, PidfdFlags::empty())?, patience)
 }
 
 /// The name of a connection's abstract socket. It has no file, and ends with the listener.

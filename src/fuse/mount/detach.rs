@@ -21,7 +21,7 @@ pub enum When {
     AtOnce,
 }
 
-/// Unmounts what is mounted on this directory. `path` must have no links in it.
+/// Unmounts the filesystem on this directory. `path` must have no links in it.
 pub fn detach(path: &Path, when: When) -> Result<(), Error> {
     let flags = match when {
         When::Unused => UnmountFlags::NOFOLLOW,
@@ -36,7 +36,7 @@ pub fn detach(path: &Path, when: When) -> Result<(), Error> {
     }
 }
 
-/// Unmounts by the setuid helper of libfuse, which lets users unmount what they mounted.
+/// Unmounts by the setuid helper of libfuse, which lets users unmount their own mounts.
 fn by_helper(path: &Path, when: When) -> Result<(), Error> {
     let failed = |source| Error::Unmount { path: path.to_owned(), source };
     let flags: &[&str] = match when {

@@ -24,6 +24,8 @@ use crate::fuse::mount::mountpoint::Mountpoint;
 use crate::fuse::mount::{daemons, guard, mounts};
 
 const DEVICE: &str = "/dev/fuse";
+/// The first column of `mount`.
+const NAME: &str = "mediafs";
 
 /// Where and how the tree is mounted.
 #[derive(Debug, Clone)]
@@ -34,14 +36,12 @@ pub struct Settings {
     /// How many threads take requests; at least one.
     pub threads: usize,
     pub read_only: bool,
-    /// The first column of `mount`.
-    pub fs_name: String,
 }
 
 /// A mountpoint with the tree on it.
 pub struct Attached {
     /// Canonical.
-    mountpoint: PathBuf,
+    pub mountpoint: PathBuf,
     device: String,
     /// A connection to this socket finds out which process serves the mount. `None` if the socket could not be made.
     pub listener: Option<UnixListener>,
@@ -85,11 +85,7 @@ fn prepare_for_death(mount: &mounts::Mount) -> Option<UnixListener> {
 }
 
 impl Attached {
-    pub fn mountpoint(&self) -> &Path {
-        &self.mountpoint
-    }
-
-    /// Whether the tree is still what is mounted on its mountpoint: not unmounted, and nothing mounted over it.
+    /// Whether the tree is still on its mountpoint: not unmounted, and nothing mounted over it.
     pub fn is_on(&self) -> io::Result<bool> {
         Ok(mounts::on(&self.mountpoint)?.is_some_and(|mount| mount.device == self.device))
     }
@@ -128,7 +124,7 @@ fn mount_as_root(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Erro
     let options = CString::new(options).map_err(|error| refused(error.into()))?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
     flags.set(MountFlags::RDONLY, settings.read_only);
-    rustix::mount::mount(&settings.fs_name, mountpoint, mounts::KIND, flags, options.as_c_str())
+    rustix::mount::mount(NAME, mountpoint, mounts::KIND, flags, options.as_c_str())
         .map_err(|error| refused(error.into()))?;
     Ok(device.into())
 }
@@ -166,9 +162,8 @@ fn mount_by_helper(mountpoint: &Path, settings: &Settings) -> Result<OwnedFd, Er
 }
 
 fn helper_options(settings: &Settings) -> String {
-    let name = settings.fs_name.replace('\\', "\\\\").replace(',', "\\,");
     let mut options =
-        format!("fsname={name},subtype=mediafs,nosuid,nodev,noatime,default_permissions");
+        format!("fsname={NAME},subtype=mediafs,nosuid,nodev,noatime,default_permissions");
     if settings.allow_other {
         options.push_str(",allow_other");
     }
@@ -199,18 +194,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_a_comma_stays_one_option_of_the_helper() {
+    fn the_helper_is_given_every_option() {
         let directory = tempfile::tempdir().expect("a directory");
         let options = helper_options(&Settings {
             mountpoint: Mountpoint::prepare(directory.path()).expect("an empty directory"),
             allow_other: true,
             threads: 1,
             read_only: true,
-            fs_name: "a,b".into(),
         });
         assert_eq!(
             options,
-            "fsname=a\\,b,subtype=mediafs,nosuid,nodev,noatime,default_permissions,allow_other,ro"
+            "fsname=mediafs,subtype=mediafs,nosuid,nodev,noatime,default_permissions,allow_other,ro"
         );
     }
 

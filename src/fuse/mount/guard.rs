@@ -8,9 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
+use crate::fd;
 use crate::fuse::mount::daemons::is_dying;
 use crate::fuse::mount::kernel_connection::Connection;
 
@@ -49,8 +49,7 @@ pub fn watch(daemon: Pid, mut notices: UnixStream, mut abort: File) -> io::Resul
     while getppid() == Some(daemon) && !is_dying(daemon) {
         let pause = if again > 0 { LOOK_AGAIN } else { LOOK };
         again = again.saturating_sub(1);
-        let mut events = [PollFd::new(&notices, PollFlags::IN)];
-        if poll(&mut events, Timespec::try_from(pause).ok().as_ref()).is_ok_and(|told| told > 0) {
+        if fd::await_readable(&notices, pause).unwrap_or(false) {
             let _ = notices.read(&mut [0; 64])?;
             again = LOOKS_AGAIN;
         }

@@ -52,7 +52,6 @@ impl Connection {
         Ok(openat(control()?, format!("{self}/abort"), flags, Mode::empty())?.into())
     }
 
-    /// The user who owns the mount.
     pub fn owner(self) -> io::Result<Uid> {
         let stat = statat(control()?, format!("{self}/abort"), AtFlags::empty())?;
         Ok(Uid::from_raw(stat.st_uid))

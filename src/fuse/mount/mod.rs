@@ -1,4 +1,4 @@
-//! The mount itself: the mountpoint, the mount(2) and umount(2) calls, and what frees a mount whose daemon has died.
+//! The mount itself: the mountpoint, the mount(2) and umount(2) calls, and the end of a dead daemon's mount.
 
 pub mod daemons;
 pub mod detach;

@@ -11,7 +11,6 @@ const MOUNTINFO: &str = "/proc/self/mountinfo";
 /// The filesystem type of mediafs mounts.
 pub const KIND: &str = "fuse.mediafs";
 
-/// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// `major:minor`. No other filesystem has it while this one exists.

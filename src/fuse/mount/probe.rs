@@ -3,13 +3,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::statfs;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::Pid;
+
+use crate::fuse::mount::daemons;
 
 /// The state of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub fn ask(path: &Path, patience: Duration) -> io::Result<Health> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    if !ends(&asker, patience)? {
+    if !daemons::await_end(Pid::from_child(&asker), patience)? {
         // A process that cannot be killed stays until the mount ends.
         asker.kill()?;
         return Ok(Health::Silent);
@@ -51,10 +52,4 @@ pub fn answer(path: &PathBuf) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(errno) => ExitCode::from(u8::try_from(errno.raw_os_error()).unwrap_or(u8::MAX)),
     }
-}
-
-fn ends(process: &Child, patience: Duration) -> io::Result<bool> {
-    let process = pidfd_open(Pid::from_child(process), PidfdFlags::empty())?;
-    let mut events = [PollFd::new(&process, PollFlags::IN)];
-    Ok(poll(&mut events, Timespec::try_from(patience).ok().as_ref())? > 0)
 }

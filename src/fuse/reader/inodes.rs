@@ -131,7 +131,6 @@ impl Inodes {
         file
     }
 
-    /// All inodes that the kernel holds.
     pub fn all(&self) -> Vec<(Ino, Kind)> {
         self.held.lock().inodes.iter().map(|(ino, inode)| (*ino, inode.attr.kind)).collect()
     }
@@ -147,7 +146,7 @@ impl Held {
     /// Takes out the descriptors beyond the limit. One that was read since its last turn gets another turn.
     fn shrink(&mut self, limit: usize) -> Vec<Arc<File>> {
         let mut over = Vec::new();
-        // Each descriptor gets one more turn at most.
+        // Two turns for each descriptor end the loop where every one of them was read.
         let mut turns = 2 * self.open.len();
         while self.open.len() > limit && turns > 0 {
             turns -= 1;

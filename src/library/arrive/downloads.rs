@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::fetch::body::Piece;
+use crate::fetch::response::Piece;
 use words::locator::Url;
 use words::slot::Slot;
 

@@ -59,7 +59,7 @@ impl Urls {
             .fetched_from(url.clone());
         let download = self.downloads.begin(&target.slot, url);
         let mut unfit = None;
-        let mut take = |piece: fetch::body::Piece<'_>| {
+        let mut take = |piece: fetch::response::Piece<'_>| {
             download.advance(&piece);
             match draft.write_at(&self.drafts, piece.offset, piece.bytes) {
                 Ok(_) => ControlFlow::Continue(()),

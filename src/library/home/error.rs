@@ -16,7 +16,7 @@ pub enum Error {
     OnFuse { what: &'static str, path: PathBuf },
     #[error("there is no library in {}; `mediafs mount` without --read-only makes one", path.display())]
     Absent { path: PathBuf },
-    #[error("the library {} has lost its catalogue: catalog.sqlite is missing or empty, though the library was used; put it back from a backup, or choose another path for a new library", path.display())]
+    #[error("the library {} has lost its catalogue: catalog.sqlite is missing or empty, though the library was used; put the library's whole directory back from one backup, or choose another path for a new library", path.display())]
     CatalogGone { path: PathBuf },
     #[error("the catalogue of the library {} is an older copy: it does not know {}, nor any blob as new; put the library's directory back from one backup, or see what it knows with `mediafs mount --read-only`, or go on with that by `mediafs mount --accept-loss`", path.display(), key.path())]
     CatalogOlder { path: PathBuf, key: BlobKey },

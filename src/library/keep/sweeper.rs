@@ -6,6 +6,8 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
 use crate::catalog::blobs::{Doomed, RESERVATION_SPAN};
@@ -33,7 +35,7 @@ pub enum Patience {
 }
 
 /// The figures of a sweep.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Swept {
     pub attachments: usize,
     pub blobs: usize,

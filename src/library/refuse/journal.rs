@@ -128,7 +128,7 @@ impl Journal {
             id = line.id,
             uid = line.uid,
             pid = line.pid,
-            rule = line.rule.key(),
+            rule = line.rule.to_string(),
             "{}",
             line.message
         );
@@ -180,7 +180,7 @@ impl Journal {
     /// How often each rule refused since the start.
     pub fn counts(&self) -> Vec<(Rule, u64)> {
         let mut counts: Vec<_> = self.state.lock().by_rule.iter().map(|(r, n)| (*r, *n)).collect();
-        counts.sort_by_key(|(rule, _)| rule.key());
+        counts.sort_by_key(|(rule, _)| rule.to_string());
         counts
     }
 

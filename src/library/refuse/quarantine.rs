@@ -162,7 +162,7 @@ impl Quarantine {
 
     fn delete(&self, id: RefusalId, bound: Bound) {
         let Some(kept) = self.entries.lock().remove(id) else { return };
-        tracing::warn!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, rule = kept.rule.key(), "a file in the quarantine is deleted: {bound}");
+        tracing::warn!(%id, path = kept.path, uid = kept.uid, bytes = kept.length, rule = kept.rule.to_string(), "a file in the quarantine is deleted: {bound}");
         if let Err(error) = kept::remove(&self.entry(id), &kept) {
             tracing::warn!(%id, %error, "a quarantined file cannot be removed");
         }

@@ -68,7 +68,7 @@ impl Status {
         self.add_counts(&mut text);
         text.metric("refusals_total", "counter", "Refusals since the start, by rule.");
         for (rule, count) in self.library.journal.counts() {
-            text.sample("refusals_total", &[("rule", rule.key())], count);
+            text.sample("refusals_total", &[("rule", &rule.to_string())], count);
         }
         text.metric("box_files_total", "counter", "Files in drop boxes since the start.");
         for drop_box in self.library.lookup.boxes() {

@@ -43,7 +43,7 @@ impl Status {
             .journal
             .counts()
             .into_iter()
-            .map(|(rule, count)| (rule.key().to_owned(), json!(count)))
+            .map(|(rule, count)| (rule.to_string(), json!(count)))
             .collect();
         let store = |it: StoreStatus| {
             (it.name, json!({ "files": it.files, "bytes": it.bytes, "free": it.free }))

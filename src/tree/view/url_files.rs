@@ -209,7 +209,7 @@ pub fn writing_attr(writing: &Writing, size: u64) -> Attr {
 
 fn crowded() -> Violation {
     Violation {
-        rule: Rule::UrlTimeout,
+        rule: Rule::UrlBusy,
         fact: "too many downloads were waiting".into(),
         measured: "no room".into(),
         allows: "waits for a while only".into(),

@@ -115,7 +115,7 @@ fn a_library_without_its_catalogue_is_not_begun_anew() {
     let catalog = mount.kept("catalog.sqlite");
     let saved = fs::read(&catalog).expect("the catalogue");
     let told = "has lost its catalogue: catalog.sqlite is missing or empty, though the library was used; \
-                put it back from a backup";
+                put the library's whole directory back from one backup";
     fs::remove_file(&catalog).expect("removed");
     mount.refuses(&[told]);
     let before = seen(&mount.library());

@@ -15,7 +15,7 @@ fn listing(rules: Rules, patterns: &[&str]) -> Rules {
 }
 
 fn words(violation: &Violation) -> String {
-    format!("{}; {} ({})", violation.fact, violation.allows, violation.rule.key())
+    format!("{}; {} ({})", violation.fact, violation.allows, violation.rule)
 }
 
 fn sized(rules: &Rules, width: u32, height: u32) -> String {
