@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::failure::{Failure, Outcome, While};
 
-/// Runs a program to its end and returns what it printed. An error has the program's own message.
+/// Runs a program to its end and returns its output. An error has the program's own message.
 pub fn run(program: impl AsRef<OsStr>, arguments: &[impl AsRef<OsStr>]) -> Outcome<String> {
     let program = program.as_ref();
     let mut command = Command::new(program);
@@ -25,7 +25,7 @@ pub fn finish(program: &OsStr, output: &Output) -> Outcome<String> {
     Ok(text(&output.stdout))
 }
 
-/// The first line that a program prints, on stdout or else on stderr; nothing if the program is missing.
+/// The first line that a program prints, on stdout or else on stderr; `None` if the program is missing.
 pub fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();

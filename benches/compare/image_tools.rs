@@ -1,12 +1,12 @@
-//! The image tools that a user would pick instead, in small Python programs (`peers/`). `scripts/bench` installs them.
+//! The image tools that a user would pick instead, called by small Python programs (`peers/`). `scripts/bench` installs them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::bench::Bench;
-use crate::command::{finish, said};
 use crate::failure::{Failure, Outcome, While};
+use crate::program::{finish, said};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peers");
 
@@ -25,7 +25,7 @@ pub fn render(bench: &Bench, task: &str, quality: u8, list: &Path) -> Outcome<f6
 /// The versions of the tools, Debian's first.
 pub fn versions(bench: &Bench) -> Vec<(&'static str, String)> {
     let names = ["mediafs", "bindfs", "vipsthumbnail"];
-    let programs = [crate::daemon::MEDIAFS, "bindfs", "vipsthumbnail"];
+    let programs = [crate::mounted_tree::MEDIAFS, "bindfs", "vipsthumbnail"];
     let last = |text: String| text.split_whitespace().last().map(str::to_owned);
     let of = |program| said(program, &["--version"]).and_then(last);
     let mut found: Vec<_> = names

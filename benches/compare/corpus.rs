@@ -1,4 +1,4 @@
-//! The pictures that are ingested and rendered: from a folder if there is one, else made, with about as many bytes per pixel.
+//! The pictures that are ingested and rendered: those of a folder, or made ones with about as many bytes per pixel.
 
 use std::fs;
 use std::path::Path;
@@ -124,7 +124,7 @@ fn jpeg(width: u32, height: u32, orientation: u8) -> Outcome<Vec<u8>> {
     compressor.set_quality(QUALITY)?;
     compressor.set_subsamp(Subsamp::Sub2x2)?;
     let bytes = compressor.compress_to_owned(image)?;
-    // SOI, then an Exif segment with nothing but the orientation.
+    // SOI, then an Exif segment with the orientation alone.
     let exif = [
         0xFF,
         0xE1,

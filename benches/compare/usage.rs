@@ -30,7 +30,7 @@ pub fn memory(root: u32) -> Outcome<f64> {
     Ok(float(pages.into_iter().filter_map(proportional).sum()))
 }
 
-/// The PSS of a process in bytes; nothing if it has just ended.
+/// The PSS of a process in bytes; `None` if it has just ended.
 fn proportional(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;

@@ -1,4 +1,4 @@
-//! The servers of a tree: mediafs, its read-only second mount, and bindfs.
+//! Mounted trees: mediafs, its read-only second mount, and bindfs.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command;
 use crate::failure::{Failure, Outcome, While};
-use crate::process;
+use crate::program;
+use crate::usage;
 
 /// The mediafs program of the same build.
 pub const MEDIAFS: &str = env!("CARGO_BIN_EXE_mediafs");
 
-/// How long a daemon may take to end after SIGTERM.
+/// The time that a daemon has to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A mounted library. Dropping this ends the daemon.
@@ -73,12 +73,12 @@ impl Daemon {
 
     /// Seconds of processor time so far, with the workers'.
     pub fn cpu(&self) -> Outcome<f64> {
-        process::cpu(self.process.id())
+        usage::cpu(self.process.id())
     }
 
     /// Bytes of memory now, with the workers'.
     pub fn memory(&self) -> Outcome<f64> {
-        process::memory(self.process.id())
+        usage::memory(self.process.id())
     }
 
     pub fn pid(&self) -> u32 {
@@ -116,7 +116,7 @@ impl Bindfs {
         if threads > 1 {
             arguments.insert(0, Path::new("--multithreaded"));
         }
-        command::run("bindfs", &arguments)?;
+        program::run("bindfs", &arguments)?;
         Ok(Self { mountpoint: mountpoint.to_owned() })
     }
 
@@ -131,14 +131,14 @@ impl Drop for Bindfs {
     }
 }
 
-/// Leaves a directory without a mount, also after an earlier run was killed.
+/// Makes a directory, and unmounts a mount that a killed run has left on it.
 fn clear(mountpoint: &Path) -> Outcome<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
-    // The path as the kernel writes it. One that cannot be resolved is missing, or a dead mount whose path was absolute.
+    // The path as the kernel writes it. A path that cannot be resolved is missing or a dead mount, and absolute.
     let place = fs::canonicalize(mountpoint).unwrap_or_else(|_| mountpoint.to_owned());
     let place = place.to_string_lossy();
     if mounts.lines().any(|line| line.split(' ').nth(1) == Some(&*place)) {
-        command::run("fusermount3", &["-u", "-z", &*place])?;
+        program::run("fusermount3", &["-u", "-z", &*place])?;
     }
     Ok(fs::create_dir_all(mountpoint)?)
 }

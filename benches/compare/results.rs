@@ -44,7 +44,7 @@ impl Row {
         })
     }
 
-    /// A row for a figure that is compared with nothing.
+    /// A row for a figure without a comparison.
     pub fn alone(
         workload: impl Into<String>,
         unit: Unit,
@@ -54,7 +54,7 @@ impl Row {
         Self { unit, ours: Some(ours), ..Self::missing(workload, target, None) }
     }
 
-    /// A row for what cannot be measured here, with the reason.
+    /// A row without a figure, with the reason.
     pub fn missing(
         workload: impl Into<String>,
         target: Option<Target>,
