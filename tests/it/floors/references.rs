@@ -1,4 +1,4 @@
-//! The contents of one file of code: its imports, the paths in it, and the methods of its `impl` blocks.
+//! The references in one file of code: its imports, the paths in it, and the calls in its `impl` blocks.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ pub struct Impl {
 }
 
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct References {
     pub imports: Vec<Import>,
     /// Outside of imports, with two names at least.
     pub paths: Vec<Named>,
@@ -37,28 +37,28 @@ pub struct Said {
     inline: usize,
 }
 
-impl Said {
+impl References {
     pub fn read(code: &[Token<'_>]) -> Self {
-        let mut said = Self::default();
-        // Where the modules end that stand in the file around `at`.
+        let mut references = Self::default();
+        // The ends of the inline modules around `at`.
         let mut inline = Vec::new();
         let mut at = 0;
         while at < code.len() {
             inline.retain(|end| at < *end);
-            said.inline = inline.len();
+            references.inline = inline.len();
             if code[at].is("mod") && code.get(at + 2).is_some_and(|token| token.is("{")) {
                 inline.push(closing(code, at + 2));
             }
             if code[at].is("use") && !code.get(at + 1).is_some_and(|next| next.is("<")) {
-                at = said.import(code, at);
+                at = references.import(code, at);
                 continue;
             }
             if code[at].is("impl") && begins_item(code, at) {
-                said.impls.extend(block(code, at));
+                references.impls.extend(block(code, at));
             }
-            at = said.path(code, at);
+            at = references.path(code, at);
         }
-        said
+        references
     }
 
     /// Reads the `use` that stands here and returns the position after it.
