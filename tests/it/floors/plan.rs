@@ -1,4 +1,4 @@
-//! The plan of the source (docs/ARCHITECTURE.md): the order of rooms and parts, the doors of outside crates, and shared file names.
+//! The plan of the house (docs/ARCHITECTURE.md): the order of rooms and parts, the doors of outside crates, and shared file names.
 
 use super::source::Floor;
 
@@ -38,7 +38,7 @@ pub const PARTS: [Parts; 3] = [
     ]),
 ];
 
-/// Outside crates, and the room or file that may name them.
+/// Outside crates, and where in the house they may be named.
 pub const DOORS: [(&str, &str); 21] = [
     ("clap", "cli/"),
     ("fast_image_resize", "pipeline/"),
