@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::failure::{Outcome, While};
 
-/// The configuration of every library.
+/// The configuration of each library.
 const CONFIG: &str = include_str!("mediafs.toml");
-/// Folder for what is not needed any more, until the run ends.
+/// The folder of directories that the end of the run deletes.
 const PUT_AWAY: &str = "old";
 /// The fields of a row of `item`; a library uses the first few.
 pub const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -24,7 +24,7 @@ pub struct Bench {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Fewer files and rounds. Shows only what is far from a target.
+    /// Fewer files and rounds. Shows only figures far from their targets.
     Quick,
     Full,
 }
@@ -34,7 +34,7 @@ impl Bench {
         if self.pace == Pace::Quick { quick } else { full }
     }
 
-    /// The number of rounds for work that takes less than a second.
+    /// The number of rounds of work that takes less than a second.
     pub fn rounds(&self) -> usize {
         self.pick(5, 9)
     }
@@ -45,7 +45,7 @@ impl Bench {
         rounds_before < enough || spent < Duration::from_secs(patience)
     }
 
-    /// The number of rounds for work that takes seconds.
+    /// The number of rounds of work that takes seconds.
     pub fn few_rounds(&self) -> usize {
         self.pick(2, 5)
     }
@@ -96,7 +96,7 @@ impl Bench {
         Ok(fs::rename(dir, put_away.join(count.to_string()))?)
     }
 
-    /// Deletes what was moved aside.
+    /// Deletes the directories that were moved aside.
     pub fn tidy(&self) -> Outcome<()> {
         let put_away = self.dir.join(PUT_AWAY);
         if put_away.exists() {

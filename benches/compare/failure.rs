@@ -33,7 +33,7 @@ impl<E: Error> From<E> for Failure {
     }
 }
 
-/// Adds what was being done to an error.
+/// Adds the failed operation to an error.
 pub trait While<T> {
     fn during(self, doing: impl Display) -> Outcome<T>;
 }

@@ -27,7 +27,7 @@ impl Spread {
         Some(Self { median: median(values)?, least, greatest })
     }
 
-    /// The ratios of the rounds. What slows a whole round down slows both sides.
+    /// The ratios of the rounds: a disturbance of a round slows both sides.
     pub fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Self> {
         let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our / their).collect();
         Self::of(&ratios)

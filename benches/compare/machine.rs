@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use words::timestamp::Timestamp;
 
-use crate::command::said;
 use crate::failure::{Outcome, While};
 use crate::figure::float;
+use crate::program::said;
 
-/// The machine counts as busy if other programs use more than this part of the processors.
+/// The part of the processors that other programs may use on a quiet machine.
 const QUIET: f64 = 0.1;
-/// How long the processors are watched before a row.
+/// The time for which the processors are watched before a row.
 const WATCH: Duration = Duration::from_millis(300);
 
-/// What a reader must know to compare this table with another.
+/// The circumstances without which two tables cannot be compared.
 pub struct Machine {
     pub date: String,
     pub kernel: String,
@@ -44,7 +44,7 @@ impl Machine {
         })
     }
 
-    /// Watches the other programs. Nothing may be measured meanwhile.
+    /// Measures the load by other programs. No row may be measured meanwhile.
     pub fn watch(&mut self) -> Outcome<()> {
         let (busy, all) = ticks()?;
         thread::sleep(WATCH);

@@ -7,16 +7,16 @@
 mod bench;
 mod bulk;
 mod client;
-mod command;
-mod daemon;
+mod corpus;
 mod failure;
 mod figure;
+mod image_tools;
 mod machine;
-mod peer;
+mod mounted_tree;
 mod photos;
-mod picture;
-mod process;
-mod table;
+mod program;
+mod results;
+mod usage;
 mod workload;
 
 use std::env;
@@ -31,7 +31,7 @@ use clap::Parser;
 use bench::{Bench, Pace};
 use failure::Outcome;
 use machine::Machine;
-use table::{Row, Table};
+use results::{Row, Table};
 use workload::Workload;
 
 /// Show how fast mediafs is beside the disk itself and the tools that a user would pick instead
@@ -57,7 +57,7 @@ struct Options {
     /// The rows whose names contain one of these [default: all]
     rows: Vec<String>,
 
-    /// What `cargo bench` adds
+    /// Is set by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -99,7 +99,7 @@ fn run(options: &Options) -> Outcome<bool> {
     }
     bench.tidy()?;
     let is_whole = rows.iter().all(|row| row.missing.as_deref().is_none_or(|it| it == "not built"));
-    let (versions, remarks) = (peer::versions(&bench), remarks(&bench));
+    let (versions, remarks) = (image_tools::versions(&bench), remarks(&bench));
     let table = Table { rows, machine, versions, remarks };
     print(&table.markdown())?;
     if let Some(path) = &options.json {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::{Bench, make_all, parts};
 use crate::client::{self, Loop, Together};
-use crate::daemon::{Daemon, Side};
+use crate::corpus::{Picture, numbered};
 use crate::failure::Outcome;
-use crate::picture::{Picture, numbered};
+use crate::mounted_tree::{Daemon, Side};
 
 /// Files of one picture, with different bytes each.
 pub fn sources(bench: &Bench, picture: Picture, numbers: Range<u32>) -> Outcome<Vec<PathBuf>> {
@@ -72,7 +72,7 @@ pub fn variants(daemon: &Daemon, rows: &[String], spec: &str) -> Vec<PathBuf> {
 /// Deletes variants of a library, and their blobs.
 pub fn forget(home: &Path, variants: &[PathBuf]) -> Outcome<()> {
     for path in variants {
-        // A variant that was not rendered yet is not there.
+        // A variant that was never rendered is missing.
         match fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -81,9 +81,9 @@ pub fn forget(home: &Path, variants: &[PathBuf]) -> Outcome<()> {
     collect(home)
 }
 
-/// Deletes the blobs that have no name any more.
+/// Deletes the blobs without a name.
 pub fn collect(home: &Path) -> Outcome<()> {
     let config = home.join("mediafs.toml");
     let words = ["--config", &config.to_string_lossy(), "gc", "--now"];
-    crate::command::run(crate::daemon::MEDIAFS, &words).map(drop)
+    crate::program::run(crate::mounted_tree::MEDIAFS, &words).map(drop)
 }

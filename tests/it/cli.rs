@@ -5,11 +5,11 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::limits::is_root;
-use crate::mount::tool::present;
+use crate::mount::daemon::PROGRAM;
+use crate::mount::tool::{is_root, present};
 
 fn mediafs(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mediafs"))
+    Command::new(PROGRAM)
         .args(arguments)
         .current_dir(dir)
         .env_remove("JOURNAL_STREAM")
@@ -62,7 +62,7 @@ fn init_makes_the_directory_that_it_is_given() {
 }
 
 #[test]
-fn a_typo_is_told_with_file_line_and_hint() {
+fn a_typo_is_reported_with_file_line_and_hint() {
     let dir = dir();
     let text = "[library]\npath = \"x\"\n[tables.user]\nid = \"integer\"\n\
                 [tables.user.fields.avatar]\ntype = \"image\"\nmax_sise = \"5 MiB\"\n";
@@ -99,7 +99,7 @@ fn without_any_configuration_both_usual_places_are_named() {
 }
 
 #[test]
-fn help_has_examples_and_hides_what_people_do_not_type() {
+fn help_has_examples_and_hides_internal_commands() {
     let dir = dir();
     let help = mediafs(dir.path(), &["--help"]);
     assert_eq!(code(&help), 0);
@@ -124,7 +124,7 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
-fn what_is_not_mounted_cannot_be_unmounted() {
+fn unmount_fails_where_no_mediafs_is_mounted() {
     let dir = dir();
     let output = mediafs(dir.path(), &["unmount", "."]);
     assert_eq!(code(&output), 1);
@@ -135,12 +135,12 @@ fn what_is_not_mounted_cannot_be_unmounted() {
 }
 
 #[test]
-fn a_reader_who_goes_away_is_no_failure() {
+fn output_into_a_closed_pipe_is_no_failure() {
     let dir = dir();
     assert_eq!(code(&mediafs(dir.path(), &["init"])), 0);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let status = Command::new(env!("CARGO_BIN_EXE_mediafs"))
+    let status = Command::new(PROGRAM)
         .arg("check-config")
         .current_dir(dir.path())
         .stdout(writer)
@@ -150,7 +150,7 @@ fn a_reader_who_goes_away_is_no_failure() {
 }
 
 #[test]
-fn try_says_what_would_be_refused_and_why() {
+fn try_reports_each_refusal_with_its_rule() {
     let dir = dir();
     assert_eq!(code(&mediafs(dir.path(), &["init"])), 0);
     fs::write(dir.path().join("notes.txt"), "just some text\n").expect("a file");
@@ -168,7 +168,7 @@ fn try_says_what_would_be_refused_and_why() {
 
 #[test]
 fn a_mount_whose_daemon_died_is_cleared_by_unmount() {
-    // Only root can leave a stale mount without a daemon.
+    // Without a daemon, only root can make a dead mount.
     if !is_root() || !present("/dev/fuse", Path::new("/dev/fuse").exists()) {
         return;
     }

@@ -1,4 +1,4 @@
-//! `try`, `show` and `gc` beside a real mount: they agree with the mount, with the daemon and without it.
+//! `try`, `show`, `gc` and `status` beside a real mount: they agree with it, and say the same without a daemon.
 
 // Tests fail by panicking.
 #![allow(clippy::panic)]
@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::limits::{files, is_log};
 use crate::mount::acceptance::sample;
 use crate::mount::daemon::Mount;
-use crate::mount::picture;
-use crate::mount::read;
+use crate::mount::library_files::{files, length};
 use crate::mount::tool::run;
+use crate::mount::{picture, read};
 
 /// The verdict of `try` on each photo for `user.avatar` of the sample, without file sizes.
-const FORETOLD: [(&str, &str); 13] = [
+const PREDICTED: [(&str, &str); 13] = [
     ("alpha.png", "image/png 320x240 -> image/jpeg 320x240"),
     ("anim.gif", "refused: content_types"),
     ("anim.webp", "image/webp 240x180 -> image/jpeg 240x180"),
@@ -32,7 +31,7 @@ const FORETOLD: [(&str, &str); 13] = [
     (TOO_LONG, "refused: max_size"),
 ];
 
-/// A picture that the tests make.
+/// The name of a generated picture that is longer than the field takes.
 const TOO_LONG: &str = "too-long.png";
 
 fn photo(mount: &Mount, name: &str) -> PathBuf {
@@ -70,30 +69,26 @@ fn show(mount: &Mount, path: &str) -> Value {
 }
 
 #[test]
-fn try_says_what_becomes_of_each_photo() {
+fn try_reports_the_stored_form_or_the_refusal_of_each_photo() {
     let Some(mount) = sample() else { return };
-    for (name, foretold) in FORETOLD {
-        assert_eq!(outline(&verdict(&mount, &photo(&mount, name))), foretold, "{name}");
+    for (name, predicted) in PREDICTED {
+        assert_eq!(outline(&verdict(&mount, &photo(&mount, name))), predicted, "{name}");
     }
 }
 
 #[test]
-fn what_try_foretells_is_what_the_mount_does() {
+fn the_mount_stores_and_refuses_as_try_predicts() {
     let Some(mount) = sample() else { return };
     let avatar = mount.row().join("avatar");
-    for (name, _) in FORETOLD {
+    for (name, _) in PREDICTED {
         let path = photo(&mount, name);
-        let foretold = verdict(&mount, &path);
+        let predicted = verdict(&mount, &path);
         let done = run("cp", &[path.as_path(), &avatar]);
-        if let Some(refusal) = foretold.strip_prefix("refused: ") {
-            assert_eq!(done.code, 1, "{foretold}\n{done}");
-            // A write is refused when it gets too long. The whole length is not known then.
-            let fact = refusal.split_once("; ").expect("a fact").1;
-            assert!(
-                mount.last_error().contains(rule_of(fact)),
-                "{refusal}\n{}",
-                mount.last_error()
-            );
+        if let Some(refusal) = predicted.strip_prefix("refused: ") {
+            assert_eq!(done.code, 1, "{predicted}\n{done}");
+            // A write is refused before the whole length is known, so that the facts differ.
+            let rule = refusal.split_once("; ").expect("a fact").1;
+            mount.last_error_has("user/42/avatar", rule_of(rule));
             continue;
         }
         done.succeeded();
@@ -106,22 +101,22 @@ fn what_try_foretells_is_what_the_mount_does() {
             stored["width"],
             stored["height"]
         );
-        let end = foretold.rsplit(" -> ").next().expect("an end");
-        assert!(end.starts_with(&image), "{foretold}: stored {image}");
-        if foretold.ends_with("kept as it is") {
+        let end = predicted.rsplit(" -> ").next().expect("an end");
+        assert!(end.starts_with(&image), "{predicted}: stored {image}");
+        if predicted.ends_with("kept as it is") {
             assert_eq!(read(&avatar), read(&path));
         }
         fs::remove_file(&avatar).expect("detached");
     }
 }
 
-/// `avatar takes at most 5 MiB (max_size)`, from the text after the fact.
+/// The rule in the text after the fact, such as `avatar takes at most 5 MiB (max_size)`.
 fn rule_of(rest: &str) -> &str {
     rest.split_once("; ").map_or(rest, |(rule, _)| rule)
 }
 
 #[test]
-fn show_says_the_same_with_the_daemon_and_without_it() {
+fn show_prints_the_same_with_the_daemon_and_without_it() {
     let Some(mut mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));
     let served = show(&mount, "user/42/avatar");
@@ -134,7 +129,7 @@ fn show_says_the_same_with_the_daemon_and_without_it() {
 }
 
 #[test]
-fn show_of_nothing_says_so_with_the_daemon_and_without_it() {
+fn show_of_an_empty_field_fails_with_the_daemon_and_without_it() {
     let Some(mut mount) = Mount::start() else { return };
     let said = "mediafs: user/42/avatar: nothing is attached\n";
     let served = mount.command(&["show", "user/42/avatar"]);
@@ -144,81 +139,61 @@ fn show_of_nothing_says_so_with_the_daemon_and_without_it() {
     assert_eq!((alone.code, alone.stderr.as_str()), (1, said));
 }
 
-/// The output of `gc` for two blobs of one attachment.
+/// The output of `gc` for the two blobs of one attachment.
 fn both(verb: &str, bytes: u64) -> String {
     format!("{verb} 2 blobs of 1 attachment, {bytes} bytes\n")
 }
 
 const NOTHING: &str = "deleted 0 blobs of 0 attachments, 0 bytes\n";
 
-/// The number of bytes in all files below a directory.
-fn bytes(directory: &Path) -> u64 {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let entries = entries.map(|entry| entry.expect("an entry").path());
-    entries
-        .filter(|path| !is_log(path))
-        .map(
-            |path| {
-                if path.is_dir() { bytes(&path) } else { fs::metadata(&path).expect("stat").len() }
-            },
-        )
-        .sum()
-}
-
-fn gc(mount: &Mount, arguments: &[&str]) -> String {
-    let done = mount.command(&[&["gc"], arguments].concat());
-    done.succeeded();
-    done.stdout
-}
-
 /// Attaches a picture and reads one variant, so that there are two blobs. Returns the folder of the blobs.
 fn two_blobs(mount: &Mount) -> PathBuf {
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::read(mount.path("thumbs/user/42/avatar/w64.png")).expect("a variant");
-    let blobs = mount.mountpoint().with_file_name("library").join("blobs");
-    assert_eq!(files(&blobs).len(), 2, "the original and its variant");
+    let blobs = mount.library().join("blobs");
+    assert_eq!(files(&blobs).len(), 2, "an original and its variant");
     fs::remove_file(avatar).expect("detached");
     blobs
 }
 
 #[test]
-fn gc_waits_out_the_hold_unless_it_is_told_not_to() {
+fn gc_waits_for_the_hold_unless_now_is_given() {
     let Some(mount) = Mount::start() else { return };
     let blobs = two_blobs(&mount);
-    let bytes = bytes(&blobs);
-    assert_eq!(gc(&mount, &[]), NOTHING);
-    assert_eq!(gc(&mount, &["--now", "--dry-run"]), both("would delete", bytes));
+    let bytes = length(&blobs);
+    assert_eq!(mount.gc(&[]), NOTHING);
+    assert_eq!(mount.gc(&["--now", "--dry-run"]), both("would delete", bytes));
     assert_eq!(files(&blobs).len(), 2, "a dry run deletes nothing");
-    assert_eq!(gc(&mount, &["--now"]), both("deleted", bytes));
+    assert_eq!(mount.gc(&["--now"]), both("deleted", bytes));
     assert_eq!(files(&blobs).len(), 0);
-    assert_eq!(gc(&mount, &["--now"]), NOTHING);
+    assert_eq!(mount.gc(&["--now"]), NOTHING);
 }
 
 #[test]
 fn gc_does_the_same_without_a_daemon() {
     let Some(mut mount) = Mount::start() else { return };
     let blobs = two_blobs(&mount);
-    let bytes = bytes(&blobs);
+    let bytes = length(&blobs);
     mount.stop();
-    assert_eq!(gc(&mount, &["--now", "--dry-run"]), both("would delete", bytes));
+    assert_eq!(mount.gc(&["--now", "--dry-run"]), both("would delete", bytes));
     assert_eq!(files(&blobs).len(), 2, "a dry run deletes nothing");
-    assert_eq!(gc(&mount, &["--now"]), both("deleted", bytes));
+    assert_eq!(mount.gc(&["--now"]), both("deleted", bytes));
     assert_eq!(files(&blobs).len(), 0);
 }
 
 #[test]
-fn gc_spares_what_a_name_leads_to() {
+fn gc_keeps_a_blob_that_has_a_name() {
     let Some(mount) = Mount::start() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     fs::hard_link(&avatar, mount.row_of("43").join("avatar")).expect("a second name");
-    fs::remove_file(&avatar).expect("the first name goes");
-    assert_eq!(gc(&mount, &["--now"]), NOTHING);
+    fs::remove_file(&avatar).expect("removed");
+    assert_eq!(mount.gc(&["--now"]), NOTHING);
     let kept = mount.row_of("43").join("avatar");
     assert_eq!(read(&kept), picture::good(1));
 }
 
 #[test]
-fn a_library_that_a_mount_holds_is_refused_to_no_command() {
+fn commands_open_a_library_that_is_mounted() {
     let Some(mount) = Mount::start() else { return };
     for arguments in [&["show", "user/42/avatar"][..], &["gc"], &["check-config"]] {
         let done = mount.command(arguments);
@@ -227,7 +202,7 @@ fn a_library_that_a_mount_holds_is_refused_to_no_command() {
 }
 
 #[test]
-fn status_says_the_same_with_a_daemon_and_without() {
+fn status_prints_the_same_with_the_daemon_and_without_it() {
     let Some(mut mount) = sample() else { return };
     fs::write(mount.row().join("avatar"), picture::good(1)).expect("taken");
     let told = |mount: &Mount| {
@@ -241,9 +216,7 @@ fn status_says_the_same_with_a_daemon_and_without() {
     assert!(served.contains("\nrefused     0 since the start\n"), "{served}");
     let json = mount.command(&["status", "--json"]);
     let shown: Value = serde_json::from_str(&json.stdout).expect("JSON");
-    let file: Value =
-        serde_json::from_slice(&read(&mount.path(".mediafs/status.json"))).expect("JSON");
-    assert_eq!(shown["library"], file["library"]);
+    assert_eq!(shown["library"], mount.status()["library"]);
     mount.stop();
     let alone = told(&mount);
     assert!(alone.starts_with("daemon      none\n"), "{alone}");

@@ -1,10 +1,10 @@
-//! The laws of the house that a compiler does not know (docs/ARCHITECTURE.md). Reads the source of all crates as text.
+//! The laws of docs/ARCHITECTURE.md that no compiler checks. The test reads the source of the workspace as text.
 
 mod arrows;
 mod circles;
 mod laws;
 mod plan;
-mod said;
+mod references;
 mod samples;
 mod source;
 mod text;
@@ -12,11 +12,12 @@ mod text;
 use std::fmt::Write;
 
 #[test]
-fn the_source_keeps_the_laws_of_the_house() {
-    let files = source::files();
-    assert!(files.len() > 100, "the source was not found");
+fn the_source_keeps_its_laws() {
+    let (files, tests) = (source::files(), source::test_files());
+    assert!(files.len() > 100 && tests.len() > 50, "the source was not found");
     let mut broken = String::new();
-    for breach in laws::broken(&files, &plan::PARTS) {
+    let breaches = laws::broken(&files, &plan::PARTS).into_iter();
+    for breach in breaches.chain(laws::broken_by_tests(&tests)) {
         writeln!(broken, "{}", breach.law).expect("memory");
         breach.places.iter().for_each(|place| writeln!(broken, "    {place}").expect("memory"));
     }

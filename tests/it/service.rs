@@ -2,28 +2,25 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::mount::daemon::Mount;
+use crate::mount::daemon::{Mount, PROGRAM};
 use crate::mount::tool::{installed, run};
 
-/// A loaded machine builds and tests at once.
+/// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn config() -> Config {
     Config::new().table("user", "integer").field("memo", "file")
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
-
 const UNIT: &str = include_str!("../../systemd/mediafs@.service");
 
 /// The socket of the service manager of a mount.
 fn manager(mount: &Mount) -> UnixDatagram {
-    let socket = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
+    let socket = UnixDatagram::bind(mount.beside("notify")).expect("bound");
     socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     socket
 }
@@ -40,7 +37,7 @@ fn says(message: &str, assignment: &str) -> bool {
 }
 
 #[test]
-fn readiness_is_told_when_the_mount_answers_and_not_before() {
+fn the_daemon_reports_ready_when_the_mount_answers() {
     let Some(mut mount) = Mount::as_service(config()) else { return };
     let socket = manager(&mount);
     let models = mount.path("models/user");
@@ -51,26 +48,26 @@ fn readiness_is_told_when_the_mount_answers_and_not_before() {
     mount.restart();
     let (first, made) = listener.join().expect("a listener");
     assert!(says(&first, "READY=1"), "{first}");
-    made.expect("the mount answers at that moment");
+    made.expect("the mount answers at the moment of READY=1");
 }
 
 #[test]
-fn the_end_is_told_when_it_begins() {
+fn the_daemon_reports_stopping_when_its_end_begins() {
     let Some(mut mount) = Mount::as_service(config()) else { return };
     let socket = manager(&mount);
     mount.restart();
     assert!(says(&told(&socket), "READY=1"));
-    mount.terminate();
+    mount.signal("TERM");
     let last = told(&socket);
     assert!(says(&last, "STOPPING=1"), "{last}");
     assert_eq!(mount.wait().code(), Some(0));
 }
 
 #[test]
-fn a_manager_that_has_gone_keeps_nothing_from_being_mounted() {
+fn a_missing_service_manager_keeps_no_daemon_from_mounting() {
     let Some(mut mount) = Mount::as_service(config()) else { return };
     mount.restart();
-    fs::create_dir(mount.path("models/user/42")).expect("it serves");
+    fs::create_dir(mount.path("models/user/42")).expect("the mount answers");
     mount.stop();
 }
 
@@ -100,19 +97,15 @@ fn the_unit_clears_a_mount_whose_daemon_was_killed() {
     mount.restart();
     mount.kill9();
     let commands = UNIT.lines().filter_map(|line| line.strip_prefix("ExecStartPre="));
-    let mut commands = commands.map(|line| line.replace("/srv/mediafs/%i", &here(&mount)));
+    let mountpoint = mount.mountpoint().display().to_string();
+    let mut commands = commands.map(|line| line.replace("/srv/mediafs/%i", &mountpoint));
     let clear = commands.next().expect("a first command");
     let make = commands.next().expect("a second command");
-    for command in [clear.strip_prefix('-').expect("which may fail"), &make] {
+    for command in [clear.strip_prefix('-').expect("a command that may fail"), &make] {
         let command = command.replace("/usr/bin/mediafs ", &format!("{PROGRAM} "));
         let words: Vec<&str> = command.split(' ').collect();
         run(words[0], &words[1..]).succeeded();
     }
     assert!(fs::read_dir(mount.mountpoint()).is_ok_and(|mut entries| entries.next().is_none()));
     mount.restart();
-}
-
-fn here(mount: &Mount) -> String {
-    let path: &Path = &mount.mountpoint();
-    path.to_string_lossy().into_owned()
 }

@@ -179,7 +179,7 @@ fn a_program_that_is_no_worker_refuses_no_file() {
 }
 
 #[test]
-fn nobody_waits_longer_than_the_queue_allows() {
+fn a_caller_waits_no_longer_than_the_queue_allows() {
     let job_timeout = Duration::from_millis(200);
     let pool = Pool::start(Settings { workers: 1, job_timeout, ..settings(script("hang")) });
     let pool = pool.unwrap();

@@ -43,12 +43,12 @@ pub enum Loop {
     Copy { list: PathBuf },
 }
 
-/// How a writer makes a file whole and durable.
+/// The way in which a writer makes a file whole and durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Manner {
-    /// Closes it: mediafs promises the rest.
+    /// Closes the file: the close of mediafs makes it durable.
     Close,
-    /// Writes a temporary name, syncs, renames, syncs the directory, as a careful program does on any disk.
+    /// Writes a temporary file, syncs it, renames it and syncs the directory, as a careful program does on any disk.
     Rename,
 }
 

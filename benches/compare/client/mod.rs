@@ -20,7 +20,7 @@ pub use loops::{Loop, Manner};
 /// The argument that makes this program a client.
 pub const CLIENT: &str = "client";
 
-/// What one client measured.
+/// The measurement of one client.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Report {
     pub seconds: f64,
@@ -125,7 +125,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // A client that has reported has ended; then both calls do nothing.
+        // After its report a client has ended, and neither call has an effect.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! Reading thumbnails that were rendered before.
+//! Reads of thumbnails that were rendered before.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use super::warm_contents;
 use crate::bench::Bench;
 use crate::client::{Loop, alone};
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{library, variants};
-use crate::picture::Picture;
-use crate::table::Row;
+use crate::results::Row;
 
-/// How often each file is read in a round, to make a round long enough to time.
+/// The reads of each file in a round, so that a round is long enough to time.
 const TIMES: usize = 10;
 
 pub fn read(bench: &Bench) -> Outcome<Vec<Row>> {

@@ -3,11 +3,11 @@
 use super::in_turns;
 use super::names::{find, made, native};
 use crate::bench::Bench;
-use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
 use crate::machine::forget_names;
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::results::Row;
 
 pub fn first(bench: &Bench) -> Outcome<Vec<Row>> {
     let home = made(bench)?;

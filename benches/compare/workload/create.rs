@@ -1,4 +1,4 @@
-//! Making small files that are durable when `close` returns, by one writer and by many.
+//! Writes of small files that are durable when `close` returns, by one writer and by many.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use super::in_turns;
 use crate::bench::{Bench, FIELDS, fields, make_all, parts, rows};
 use crate::client::{self, Loop, Manner};
-use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::results::Row;
 
 const SIZE: usize = 50_000;
 /// Numbers of writers, and rows of four files for each writer in a round.
@@ -61,7 +61,7 @@ impl Rows {
         let first = self.next.replace(self.next.get() + count) + 1;
         let rows = rows(table, first..first + count);
         make_all(&rows)?;
-        // Writes out what earlier rounds have left dirty.
+        // Writes out the dirty pages of earlier rounds.
         rustix::fs::sync();
         let paths = fields(&rows, &FIELDS);
         let loops = parts(&paths, writers)

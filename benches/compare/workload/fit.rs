@@ -1,16 +1,16 @@
-//! Taking a photograph of 24 megapixels in, shrunk to 1600 pixels: processor time.
+//! Ingest of a photograph of 24 megapixels, shrunk to 1600 pixels: processor time.
 
 use std::cell::Cell;
 
 use super::in_turns;
 use crate::bench::Bench;
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit, float};
-use crate::peer;
+use crate::image_tools;
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{attach, sources};
-use crate::picture::Picture;
-use crate::table::Row;
+use crate::results::Row;
 
 /// The JPEG quality that mediafs stores with.
 const QUALITY: u8 = 90;
@@ -31,7 +31,7 @@ pub fn cpu(bench: &Bench) -> Outcome<Vec<Row>> {
         Ok((daemon.cpu()? - before) / float(count.into()))
     };
     let list = bench.list(&sources(bench, Picture::Large, 0..count)?)?;
-    let render = |task: &str| peer::render(bench, task, QUALITY, &list);
+    let render = |task: &str| image_tools::render(bench, task, QUALITY, &list);
     let shrunk = format!("jpeg 1600 shrink {SHRINK}");
     let sides: [super::Side<'_>; 3] =
         [&mut ours, &mut || render(&shrunk), &mut || render("jpeg 1600")];

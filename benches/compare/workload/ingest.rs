@@ -1,17 +1,17 @@
-//! Taking photographs in: validated, turned upright, stripped and stored, without a resize.
+//! Ingest of photographs: validated, turned upright, stripped and stored, without a resize.
 
 use std::cell::Cell;
 use std::thread;
 
 use super::in_turns;
 use crate::bench::Bench;
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit, float};
-use crate::peer;
+use crate::image_tools;
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{attach, sources};
-use crate::picture::Picture;
-use crate::table::Row;
+use crate::results::Row;
 
 pub fn files(bench: &Bench) -> Outcome<Vec<Row>> {
     let small = compared(bench, "2", Picture::Small, bench.pick(40, 200))?;
@@ -35,7 +35,7 @@ fn compared(bench: &Bench, megapixels: &str, picture: Picture, count: u32) -> Ou
     let mut theirs = || {
         let sources = sources(bench, picture, 0..count)?;
         rustix::fs::sync();
-        let seconds = peer::ingest(bench, &bench.list(&sources)?, processes)?;
+        let seconds = image_tools::ingest(bench, &bench.list(&sources)?, processes)?;
         Ok(float(count.into()) / seconds)
     };
     let [ours, theirs] = in_turns(bench, bench.few_rounds(), [&mut ours, &mut theirs])?;

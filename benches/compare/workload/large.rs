@@ -1,4 +1,4 @@
-//! Reading one large attachment that is in the page cache.
+//! Reads of one large attachment in the page cache.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::warm_contents;
 use crate::bench::{Bench, make_all, rows};
 use crate::client::{Loop, Manner, alone};
-use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit, float};
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::results::Row;
 
 const MEBIBYTES: u64 = 512;
 const TARGET: Target = Target::AtMost(1.15);

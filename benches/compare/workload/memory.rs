@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::bench::Bench;
 use crate::client::{self, Loop};
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::{Failure, Outcome};
 use crate::figure::{Target, Unit};
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{forget, library, variants};
-use crate::picture::Picture;
-use crate::process;
-use crate::table::Row;
+use crate::results::Row;
+use crate::usage;
 
 const CLIENTS: u32 = 8;
 /// The variants that each client reads, one after the other.
@@ -46,7 +46,7 @@ fn most(pid: u32, work: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
         let watch = scope.spawn(|| {
             let mut most: f64 = 0.0;
             while !done.load(Ordering::Relaxed) {
-                most = most.max(process::memory(pid)?);
+                most = most.max(usage::memory(pid)?);
                 thread::sleep(PAUSE);
             }
             Ok::<_, Failure>(most)

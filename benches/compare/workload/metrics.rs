@@ -1,12 +1,12 @@
-//! Reading the metrics. The cost of counting is part of every other row, since it is never off.
+//! Reads of the metrics. The cost of counting is part of every other row, since counting is never off.
 
 use super::warm;
 use crate::bench::Bench;
 use crate::client::{Loop, alone};
-use crate::daemon::{Daemon, Side};
 use crate::failure::{Failure, Outcome};
 use crate::figure::{Unit, median};
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::results::Row;
 
 const TIMES: usize = 200;
 

@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::bench::Bench;
 use crate::failure::Outcome;
 use crate::machine::forget_pages;
-use crate::table::Row;
+use crate::results::Row;
 
 /// Rows of the table that are measured together.
 pub struct Workload {
@@ -52,7 +52,7 @@ pub const ALL: [Workload; 16] = [
 /// One side of a comparison: measures once and returns the figure.
 pub type Side<'s> = &'s mut dyn FnMut() -> Outcome<f64>;
 
-/// Measures the sides in turns, so that a disturbance of the machine hits all of them. Returns the figures of each side, in
+/// Measures the sides in turns, so that a disturbance of the machine affects all of them. Returns the figures of each side, in
 /// order. Makes fewer rounds than asked for if they take long.
 pub fn in_turns<const N: usize>(
     bench: &Bench,
@@ -73,7 +73,7 @@ pub fn in_turns<const N: usize>(
 }
 
 /// Like `warm`, but the file contents are first read from the disk. Pages of a file that
-/// was just written are in larger pieces, which is not what a server finds after a while.
+/// was just written are in larger pieces than those that a server reads later.
 pub fn warm_contents<const N: usize>(
     bench: &Bench,
     rounds: usize,

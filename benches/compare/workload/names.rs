@@ -1,4 +1,4 @@
-//! Names and attributes of many fields that are in the kernel's caches.
+//! Names and attributes of many fields in the kernel's caches.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::time::Instant;
 use crate::bench::{Bench, FIELDS, fields, make_all, rows};
 use crate::bulk;
 use crate::client::{Loop, alone};
-use crate::command;
-use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::program;
+use crate::results::Row;
 
 /// 100,000 fields in rows of four.
 const ROWS: u64 = 25_000;
@@ -58,6 +58,6 @@ pub fn warm(bench: &Bench) -> Outcome<Vec<Row>> {
 pub fn find(tree: &Path) -> Outcome<f64> {
     let begun = Instant::now();
     let tree = tree.to_string_lossy();
-    command::run("find", &[&*tree, "-type", "f", "-fprint", "/dev/null"])?;
+    program::run("find", &[&*tree, "-type", "f", "-fprint", "/dev/null"])?;
     Ok(begun.elapsed().as_secs_f64())
 }

@@ -8,12 +8,12 @@ use super::small::Small;
 use super::{Side as Measured, in_turns, large, warm};
 use crate::bench::{Bench, parts};
 use crate::client::{self, Loop, Manner};
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{attach, forget, library, sources, variants};
-use crate::picture::Picture;
-use crate::table::Row;
+use crate::results::Row;
 
 const TARGET: Target = Target::AtLeast(1.7);
 
@@ -34,7 +34,7 @@ fn row(what: &str, one: &[f64], both: &[f64]) -> Outcome<Row> {
     let rates = |seconds: &[f64]| seconds.iter().map(|it| it.recip()).collect::<Vec<_>>();
     let (one, both) = (rates(one), rates(both));
     let name = format!("two clients against one: {what}");
-    // The gain on the disk itself shows what the machine allows.
+    // The gain on the disk itself shows the limit of the machine.
     let target = (!what.ends_with("(native)")).then_some(TARGET);
     Row::compared(name, Unit::FilesPerSecond, &both, ("one client", &one), target)
 }

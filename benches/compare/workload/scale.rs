@@ -9,12 +9,12 @@ use super::in_turns;
 use crate::bench::{Bench, FIELDS, fields, rows};
 use crate::bulk;
 use crate::client::{Loop, alone};
-use crate::command;
-use crate::daemon::{Daemon, Side};
 use crate::failure::{Failure, Outcome};
 use crate::figure::{Target, Unit, median};
 use crate::machine::forget_names;
-use crate::table::Row;
+use crate::mounted_tree::{Daemon, Side};
+use crate::program;
+use crate::results::Row;
 
 const FEW: u64 = 10_000;
 /// The number of fields that a round looks up.
@@ -77,7 +77,7 @@ fn start(bench: &Bench, called: &str, (home, count): (&Path, u64)) -> Outcome<Ve
     let table = daemon.table("item");
     let fields = spread(&table, count, 100_000);
     alone(Loop::Lookup { list: bench.list(&fields)? })?;
-    command::run("ls", &[Path::new("-U1"), &table])?;
+    program::run("ls", &[Path::new("-U1"), &table])?;
     let memory = daemon.memory()?;
     let alone = |what: &str, unit, value, bound| {
         Row::alone(format!("{called}: {what}"), unit, value, Some(Target::Within(bound)))
@@ -90,7 +90,7 @@ fn start(bench: &Bench, called: &str, (home, count): (&Path, u64)) -> Outcome<Ve
     ])
 }
 
-/// Seconds until `ls` prints something.
+/// Seconds until the first output of `ls`.
 fn first_entry(table: &Path) -> Outcome<f64> {
     let begun = Instant::now();
     let mut ls = Command::new("ls").arg("-U1").arg(table).stdout(Stdio::piped()).spawn()?;

@@ -1,4 +1,4 @@
-//! Opening, reading and closing many small files that are in the page cache.
+//! Opens, reads and closes of many small files in the page cache.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use super::names::native;
 use super::warm_contents;
 use crate::bench::{Bench, FIELDS, fields, make_all, parts, rows};
 use crate::client::{self, Loop, Manner, alone};
-use crate::daemon::{Bindfs, Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit};
-use crate::table::Row;
+use crate::mounted_tree::{Bindfs, Daemon, Side};
+use crate::results::Row;
 
 const SIZE: usize = 50_000;
 

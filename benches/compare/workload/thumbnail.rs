@@ -6,14 +6,14 @@ use std::time::Instant;
 use super::warm;
 use crate::bench::Bench;
 use crate::client::{Loop, alone};
-use crate::command;
-use crate::daemon::{Daemon, Side};
+use crate::corpus::Picture;
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit, float};
-use crate::peer;
+use crate::image_tools;
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::{forget, library, sources, variants};
-use crate::picture::Picture;
-use crate::table::Row;
+use crate::program;
+use crate::results::Row;
 
 /// The quality of mediafs's variants.
 const JPEG: u8 = 85;
@@ -38,7 +38,7 @@ fn jpeg(bench: &Bench) -> Outcome<Vec<Row>> {
         alone(Loop::OpenRead { list: bench.list(&pictures)?, threads: 1 })?;
         Ok((daemon.cpu()? - before) / float(count.into()))
     };
-    let mut pyvips = || peer::render(bench, "jpeg 320", JPEG, &list);
+    let mut pyvips = || image_tools::render(bench, "jpeg 320", JPEG, &list);
     let [ours, theirs] = warm(bench, bench.few_rounds() + 1, [&mut cpu, &mut pyvips])?;
     let mut wait = || {
         forget(&home, &pictures)?;
@@ -50,7 +50,7 @@ fn jpeg(bench: &Bench) -> Outcome<Vec<Row>> {
         let output = bench.dir.join("thumbnail.jpg[Q=85,strip]");
         let words = ["-s", "320", "-o", &output.to_string_lossy()];
         let source = sources[0].to_string_lossy();
-        command::run("vipsthumbnail", &[words.as_slice(), &[&*source]].concat())?;
+        program::run("vipsthumbnail", &[words.as_slice(), &[&*source]].concat())?;
         Ok(begun.elapsed().as_secs_f64())
     };
     let [waited, spawned] = warm(bench, bench.few_rounds() + 1, [&mut wait, &mut spawned])?;
@@ -86,7 +86,7 @@ fn webp(bench: &Bench) -> Outcome<Row> {
         Ok(used / float(count))
     };
     let list = bench.list(&vec![source; usize::try_from(count)?])?;
-    let mut theirs = || peer::render(bench, "webp 320", WEBP, &list);
+    let mut theirs = || image_tools::render(bench, "webp 320", WEBP, &list);
     let [ours, theirs] = warm(bench, bench.few_rounds() + 1, [&mut ours, &mut theirs])?;
     let name = "4 MP PNG to a 320 px WebP, CPU";
     let target = Some(Target::AtMost(0.75));

@@ -1,4 +1,4 @@
-//! Writing one large file, durable.
+//! A durable write of one large file.
 
 use std::cell::Cell;
 use std::fs;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::in_turns;
 use crate::bench::Bench;
 use crate::client::{Loop, Manner, alone};
-use crate::daemon::{Daemon, Side};
 use crate::failure::Outcome;
 use crate::figure::{Target, Unit, float};
+use crate::mounted_tree::{Daemon, Side};
 use crate::photos::collect;
-use crate::table::Row;
+use crate::results::Row;
 
 pub fn large(bench: &Bench) -> Outcome<Vec<Row>> {
     let mebibytes = bench.pick(256, 1024);

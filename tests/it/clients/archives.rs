@@ -18,23 +18,23 @@ fn unpack(script: &str, source: &Path, target: &Path) -> Done {
 }
 
 #[test]
-fn tar_says_what_the_table_says() {
+fn tar_answers_as_in_the_table() {
     let Some(mount) = site().filter(|_| installed("zip")) else { return };
-    Upload::of("tar -x").is_held_to_the_table(&mount, |source, target| {
+    Upload("tar -x").is_held_to_the_table(&mount, |source, target| {
         unpack("tar -xf \"$1.tar\" -C \"${2%/*}\"", source, target)
     });
 }
 
 #[test]
-fn unzip_says_what_the_table_says() {
+fn unzip_answers_as_in_the_table() {
     let Some(mount) = site().filter(|_| installed("zip") && installed("unzip")) else { return };
-    Upload::of("unzip -o").is_held_to_the_table(&mount, |source, target| {
+    Upload("unzip -o").is_held_to_the_table(&mount, |source, target| {
         unpack("unzip -qo \"$1.zip\" -d \"${2%/*}\"", source, target)
     });
 }
 
 #[test]
-fn rows_that_tar_packed_are_the_same_when_it_has_unpacked_them() {
+fn tar_packs_and_unpacks_a_row_unchanged() {
     let Some(mount) = site() else { return };
     let row = mount.row();
     std::fs::write(row.join("avatar.png"), picture::good(1)).expect("a picture");

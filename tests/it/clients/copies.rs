@@ -10,29 +10,29 @@ use crate::mount::{names, picture, read};
 
 fn is_held_to_the_table(client: &str, write: impl Fn(&Path, &Path) -> Done) {
     if let Some(mount) = site() {
-        Upload::of(client).is_held_to_the_table(&mount, write);
+        Upload(client).is_held_to_the_table(&mount, write);
     }
 }
 
 #[test]
-fn cp_says_what_the_table_says() {
+fn cp_answers_as_in_the_table() {
     is_held_to_the_table("cp", |source, target| run("cp", &[source, target]));
 }
 
 #[test]
-fn mv_says_what_the_table_says() {
+fn mv_answers_as_in_the_table() {
     is_held_to_the_table("mv", |source, target| run("mv", &[source, target]));
 }
 
 #[test]
-fn install_says_what_the_table_says() {
+fn install_answers_as_in_the_table() {
     let write =
         |source: &Path, target: &Path| run("install", &[Path::new("-m644"), source, target]);
     is_held_to_the_table("install", write);
 }
 
 #[test]
-fn dd_says_what_the_table_says() {
+fn dd_answers_as_in_the_table() {
     is_held_to_the_table("dd", |source, target| {
         let paths = [format!("if={}", source.display()), format!("of={}", target.display())];
         run("dd", &[paths[0].as_str(), paths[1].as_str(), "bs=8k", "status=none"])
@@ -40,7 +40,7 @@ fn dd_says_what_the_table_says() {
 }
 
 #[test]
-fn rsync_says_what_the_table_says() {
+fn rsync_answers_as_in_the_table() {
     if installed("rsync") {
         let write =
             |source: &Path, target: &Path| run("rsync", &[Path::new("-aI"), source, target]);
@@ -49,7 +49,7 @@ fn rsync_says_what_the_table_says() {
 }
 
 #[test]
-fn curl_says_what_the_table_says() {
+fn curl_answers_as_in_the_table() {
     if installed("curl") {
         is_held_to_the_table("curl -o", |source, target| {
             let url = format!("file://{}", source.display());
@@ -59,14 +59,14 @@ fn curl_says_what_the_table_says() {
 }
 
 #[test]
-fn a_redirection_says_what_the_table_says() {
-    // The shell itself writes: with a plain redirection the program closes the file, and may hear of a failure.
+fn a_redirection_answers_as_in_the_table() {
+    // The shell itself writes. With a plain redirection the program closes the file, and may report a failure.
     let script = "bytes=$(base64 -w0 \"$1\"); exec base64 -d > \"$2\" <<< \"$bytes\"";
     is_held_to_the_table("shell `>`", |source, target| shell(script, &[source, target]));
 }
 
 #[test]
-fn python_says_what_the_table_says() {
+fn python_answers_as_in_the_table() {
     let script = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])";
     is_held_to_the_table("Python", |source, target| {
         run("python3", &[Path::new("-c"), Path::new(script), source, target])
@@ -80,7 +80,7 @@ fn php(script: &str, source: &Path, target: &Path) -> Done {
 }
 
 #[test]
-fn php_on_the_command_line_says_what_the_table_says() {
+fn php_on_the_command_line_answers_as_in_the_table() {
     if installed("php") {
         is_held_to_the_table("PHP copy()", |source, target| {
             php("copy($source, $target)", source, target)
@@ -94,7 +94,7 @@ fn php_on_the_command_line_says_what_the_table_says() {
 
 /// Makes a tree of two rows outside of the mount.
 fn rows(mount: &Mount) -> String {
-    let rows = mount.outside("unused", b"").with_file_name("rows");
+    let rows = mount.beside("rows");
     for row in ["7", "8"] {
         fs::create_dir_all(rows.join(row)).expect("a row");
     }
@@ -105,11 +105,11 @@ fn rows(mount: &Mount) -> String {
 }
 
 #[test]
-fn a_second_rsync_moves_nothing_where_bytes_are_stored_as_they_are_sent() {
+fn a_second_rsync_of_rows_stored_as_sent_sends_nothing() {
     if !installed("rsync") {
         return;
     }
-    // The files belong to their writer: with a fixed owner, the second run of rsync would give them back to the sender's.
+    // On a table with a fixed owner, the second rsync would set the owner of the source again.
     let Some(mount) = Mount::start() else { return };
     let (rows, table) = (rows(&mount), format!("{}/", mount.path("models/user").display()));
     let sync = |from: &str, to: &str| run("rsync", &["-ai", "--omit-dir-times", from, to]);
@@ -120,7 +120,7 @@ fn a_second_rsync_moves_nothing_where_bytes_are_stored_as_they_are_sent() {
     again.succeeded();
     assert_eq!(again.stdout, "", "nothing is sent again");
 
-    let back = mount.outside("unused", b"").with_file_name("back").display().to_string();
+    let back = mount.beside("back").display().to_string();
     let back = format!("{back}/");
     sync(&table, &back).succeeded();
     assert_eq!(names(Path::new(&back).join("7").as_path()), ["avatar.png", "note.txt"]);

@@ -7,7 +7,7 @@ use crate::mount::peer::Peer;
 use crate::mount::tool::{installed, present, run};
 use crate::mount::{names, picture, read};
 
-/// Debian's git; PATH may find another one first.
+/// The git of Debian, since PATH may find another one first.
 const GIT: &str = "/usr/bin/git";
 
 #[test]
@@ -25,12 +25,12 @@ fn git_makes_no_repository_in_a_row_and_changes_nothing() {
     let done = git(&["-C", &path, "add", "avatar"]);
     assert_eq!(done.code, 128, "{done}");
     assert!(done.stderr.starts_with("fatal: not a git repository"), "{done}");
-    let other = mount.outside("unused", b"").with_file_name("repository").display().to_string();
+    let other = mount.beside("repository").display().to_string();
     git(&["init", "-q", &other]).succeeded();
     let clone = mount.path("models/user/77").display().to_string();
     let done = git(&["clone", "-q", &other, &clone]);
     assert_eq!((done.code, done.stderr), (1, format!("{clone}/.git: Operation not permitted\n")));
-    assert_eq!(names(&mount.path("models/user")), ["42"], "git has taken its row back");
+    assert_eq!(names(&mount.path("models/user")), ["42"], "git has removed its row");
     assert_eq!(names(&row), ["avatar"]);
     assert_eq!(read(&avatar), picture::good(1));
 
@@ -64,8 +64,8 @@ fn sqlite_reads_a_database_in_a_field_and_changes_none() {
         assert_eq!(done.code, 14, "{done}");
         assert!(done.stderr.contains("unable to open database file (14)"), "{done}");
     }
-    assert_eq!(read(memo.as_ref()), read(&path), "not a byte has changed");
-    assert_eq!(names(&mount.row()), ["memo"], "nothing is left behind");
+    assert_eq!(read(memo.as_ref()), read(&path), "the database is unchanged");
+    assert_eq!(names(&mount.row()), ["memo"], "no other file is left");
     for field in ["avatar", "note"] {
         let done = run("sqlite3", &[mount.row().join(field).display().to_string().as_str(), MAKE]);
         assert_eq!(done.code, 14, "{field}: {done}");

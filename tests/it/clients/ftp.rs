@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{Inetd, program};
-use super::table::{Case, Client};
-use super::{Upload, last_refusal, last_rule, plain, site};
+use super::client_table::{Case, Client};
+use super::server_process::{Inetd, program};
+use super::{Upload, last_rule, plain, site, text};
 use crate::mount::daemon::Mount;
 use crate::mount::peer::Peer;
 use crate::mount::tool::{Done, installed, run};
@@ -20,7 +20,7 @@ pub struct Ftp {
 impl Ftp {
     pub fn vsftpd(mount: &Mount) -> Option<Self> {
         let program = program("vsftpd")?;
-        let empty = mount.outside("unused", b"").with_file_name("empty");
+        let empty = mount.beside("empty");
         fs::create_dir(&empty).expect("an empty directory");
         let config = format!(
             "listen=NO\nanonymous_enable=YES\nno_anon_password=YES\nftp_username=www-data\n\
@@ -73,7 +73,7 @@ impl Ftp {
 
     /// Renames within the row.
     fn rename(&self, from: &str, to: &str) -> Done {
-        // Curl has entered the directory by then, since it lists it first.
+        // curl has changed to the directory before, since it lists it.
         let (from, to) = (format!("-RNFR {from}"), format!("-RNTO {to}"));
         run("curl", &["-sSv", "-Q", &from, "-Q", &to, &self.url("")])
     }
@@ -82,21 +82,21 @@ impl Ftp {
 fn is_held_to_the_table(client: &str, start: impl Fn(&Mount) -> Option<Ftp>) {
     let Some(mount) = site().filter(|_| installed("curl")) else { return };
     let Some(ftp) = start(&mount) else { return };
-    Upload::of(client).is_held_to_the_table(&mount, |source, target| ftp.put(source, target));
+    Upload(client).is_held_to_the_table(&mount, |source, target| ftp.put(source, target));
 }
 
 #[test]
-fn vsftpd_says_what_the_table_says() {
+fn vsftpd_answers_as_in_the_table() {
     is_held_to_the_table("vsftpd", Ftp::vsftpd);
 }
 
 #[test]
-fn proftpd_says_what_the_table_says() {
+fn proftpd_answers_as_in_the_table() {
     is_held_to_the_table("ProFTPD", |mount| Ftp::proftpd(mount, "off"));
 }
 
 #[test]
-fn proftpd_with_hidden_stores_says_what_the_table_says() {
+fn proftpd_with_hidden_stores_answers_as_in_the_table() {
     is_held_to_the_table("ProFTPD, HiddenStores", |mount| Ftp::proftpd(mount, "on"));
 }
 
@@ -109,23 +109,23 @@ fn is_aborted(mount: &Mount, ftp: &Ftp, shown: &[&str]) {
     peer.tell("(ftp := __import__('ftplib').FTP())");
     peer.tell(&format!("ftp.connect('{host}', {port})"));
     peer.tell("ftp.login()");
-    // FTP begins in text mode, which would change the line ends of a PNG.
+    // FTP begins in text mode, which changes the line ends of a PNG.
     peer.tell("ftp.voidcmd('TYPE I')");
     peer.tell("ftp.cwd('models/user/42')");
     peer.tell("(data := ftp.transfercmd('STOR avatar'))");
     let half = picture::cut_short(2).len();
     peer.tell(&format!("data.sendall(bytes_of({source:?})[:{half}])"));
-    assert_eq!(names(&mount.row()), shown, "while it is sent");
+    assert_eq!(names(&mount.row()), shown, "during the upload");
     assert_eq!(read(&avatar), picture::good(1), "readers see the old picture meanwhile");
     peer.kill();
     ftp.inetd.wait();
 
     assert_eq!(last_rule(mount), "truncated");
     assert_eq!(read(&avatar), picture::good(1), "the old picture stays");
-    assert_eq!(names(&mount.row()), ["avatar"], "nothing is left behind");
-    let kept = last_refusal(mount)["quarantine"].as_str().expect("a place").to_owned();
-    let kept = read(&mount.path(".mediafs/quarantine").join(kept));
-    assert_eq!(kept, picture::cut_short(2), "what came is kept");
+    assert_eq!(names(&mount.row()), ["avatar"], "no other file is left");
+    let kept = mount.last_refusal()["quarantine"].as_str().expect("a path").to_owned();
+    assert_eq!(mount.kept().file, mount.quarantine().join(kept));
+    assert_eq!(mount.kept().bytes(), picture::cut_short(2), "the received bytes are kept");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_hidden_store_that_is_aborted_is_refused_and_kept_in_the_quarantine() {
     is_aborted(&mount, &ftp, &[".in.avatar.", "avatar"]);
 }
 
-/// Uploads under another name and renames, which is the only way in which vsftpd reports every refusal.
+/// Uploads under another name and renames: with vsftpd the only way that reports every refusal.
 fn is_renamed(client: &str, start: impl Fn(&Mount) -> Option<Ftp>) {
     let Some(mount) = site().filter(|_| installed("curl")) else { return };
     let Some(ftp) = start(&mount) else { return };
@@ -164,7 +164,7 @@ fn is_renamed(client: &str, start: impl Fn(&Mount) -> Option<Ftp>) {
     assert_eq!(names(&mount.row()), ["avatar.png"]);
     for (case, bytes, to, rule) in [
         (Case::Name, picture::good(2), "avatar.gif", "extension"),
-        (Case::Content, super::text(), "avatar.png", "content_types"),
+        (Case::Content, text(), "avatar.png", "content_types"),
         (Case::CutShort, picture::cut_short(2), "avatar.png", "truncated"),
     ] {
         expected.said(case, &send_and_rename(&bytes, to));
@@ -175,11 +175,11 @@ fn is_renamed(client: &str, start: impl Fn(&Mount) -> Option<Ftp>) {
 }
 
 #[test]
-fn a_rename_over_vsftpd_says_what_the_table_says() {
+fn a_rename_over_vsftpd_answers_as_in_the_table() {
     is_renamed("vsftpd, renamed", Ftp::vsftpd);
 }
 
 #[test]
-fn a_rename_over_proftpd_says_what_the_table_says() {
+fn a_rename_over_proftpd_answers_as_in_the_table() {
     is_renamed("ProFTPD, renamed", |mount| Ftp::proftpd(mount, "off"));
 }

@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use super::table::{Case, Client};
+use super::client_table::{Case, Client};
 use super::{config, last_rule, plain, site_with};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{Done, installed, present, run};
 use crate::mount::{names, picture, read};
 
-/// Debian's programs; PATH may find others first.
+/// The programs of Debian, since PATH may find others first.
 const CONVERT: &str = "/usr/bin/convert";
 const MOGRIFY: &str = "/usr/bin/mogrify";
 
+/// A site with pictures that the programs change.
 fn studio() -> Option<Mount> {
-    // Only the size tells that a poster is too small, and only close knows the size.
+    // A poster that is too small is refused at close, which alone knows the size.
     let config = config()
         .field("poster", "image, min_size = '200 KiB'")
         .field("print", "image, max_size = '200 KiB', metadata = 'keep'");
@@ -35,7 +36,7 @@ fn is_held_to_the_table(client: &str, left: &[&str], make: impl Fn(&Mount, &str,
     };
     said(Case::Accepted, "80x60", &avatar);
     assert_eq!(picture::png_size(&read(&avatar)), (80, 60));
-    assert_eq!(names(&mount.row()), ["avatar.png", "poster.png"], "nothing is left behind");
+    assert_eq!(names(&mount.row()), ["avatar.png", "poster.png"], "no other file is left");
     let taken = read(&avatar);
 
     said(Case::Name, "80x60", &avatar.with_extension("gif"));
@@ -52,7 +53,7 @@ fn is_held_to_the_table(client: &str, left: &[&str], make: impl Fn(&Mount, &str,
 }
 
 #[test]
-fn convert_says_what_the_table_says() {
+fn convert_answers_as_in_the_table() {
     if !present(CONVERT, Path::new(CONVERT).exists()) {
         return;
     }
@@ -63,7 +64,7 @@ fn convert_says_what_the_table_says() {
 }
 
 #[test]
-fn mogrify_says_what_the_table_says() {
+fn mogrify_answers_as_in_the_table() {
     if !present(MOGRIFY, Path::new(MOGRIFY).exists()) {
         return;
     }
@@ -75,7 +76,7 @@ fn mogrify_says_what_the_table_says() {
 }
 
 #[test]
-fn ffmpeg_says_what_the_table_says() {
+fn ffmpeg_answers_as_in_the_table() {
     if !installed("ffmpeg") {
         return;
     }
@@ -100,7 +101,11 @@ fn ffmpeg_writes_and_reads_a_motion_jpeg_of_one_picture() {
     let avatar = mount.row().join("avatar").display().to_string();
     run("ffmpeg", &["-v", "error", "-y", "-i", &source, "-f", "mjpeg", &avatar]).succeeded();
     assert!(read(Path::new(&avatar)).starts_with(picture::JPEG));
-    assert_eq!(names(&mount.row()), ["avatar.jpg", "poster.png"], "listed as what it is");
+    assert_eq!(
+        names(&mount.row()),
+        ["avatar.jpg", "poster.png"],
+        "listed with the extension of its type"
+    );
     let frame = mount.outside("frame.png", b"").display().to_string();
     run("ffmpeg", &["-v", "error", "-y", "-i", &avatar, &frame]).succeeded();
     assert_eq!(picture::png_size(&read(Path::new(&frame))), (160, 120));
@@ -124,7 +129,7 @@ fn exiftool(client: &str, option: &[&str], backup: &[&str]) {
     mount.attach("print.png", &picture::good(1));
     said(Case::Accepted, "-Comment=short", &print);
     let taken = read(&print);
-    assert_ne!(taken, picture::good(1), "with its comment");
+    assert_ne!(taken, picture::good(1), "the stored picture has the comment");
     let shown = run("exiftool", &["-s3", "-Comment", &print.display().to_string()]);
     assert_eq!(shown.stdout, "short\n");
     said(Case::Name, "-Comment=short", &print.with_extension("gif"));
@@ -137,7 +142,7 @@ fn exiftool(client: &str, option: &[&str], backup: &[&str]) {
 }
 
 #[test]
-fn exiftool_says_what_the_table_says() {
+fn exiftool_answers_as_in_the_table() {
     exiftool("exiftool", &[], &["print.png_exiftool_tmp", "print.png_original"]);
     let (client, left) = ("exiftool -overwrite_original", ["print.png_exiftool_tmp"]);
     exiftool(client, &["-overwrite_original"], &left);

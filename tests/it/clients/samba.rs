@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{Inetd, program};
+use super::server_process::{Inetd, program};
 use super::{Upload, site};
 use crate::mount::daemon::Mount;
 use crate::mount::tool::{Done, installed, run};
@@ -18,7 +18,7 @@ pub struct Samba {
 impl Samba {
     pub fn start(mount: &Mount) -> Option<Self> {
         let program = program("smbd").filter(|_| installed("smbclient"))?;
-        let home = mount.outside("unused", b"").with_file_name("samba");
+        let home = mount.beside("samba");
         let directories = ["private dir", "lock directory", "state directory", "cache directory"];
         let others = ["pid directory", "ncalrpc dir", "binddns dir"];
         let own: String = directories
@@ -74,10 +74,10 @@ fn put(source: &Path, name: &str) -> String {
 }
 
 #[test]
-fn samba_says_what_the_table_says() {
+fn samba_answers_as_in_the_table() {
     let Some(mount) = site() else { return };
     let Some(samba) = Samba::start(&mount) else { return };
-    Upload::of("Samba").is_held_to_the_table(&mount, |source, target| {
+    Upload("Samba").is_held_to_the_table(&mount, |source, target| {
         let name = target.file_name().and_then(|name| name.to_str()).expect("a name");
         samba.put(source, name)
     });
@@ -94,7 +94,7 @@ fn samba_puts_gets_renames_and_removes() {
     samba.tell(&format!("{}; {get}", put(&first, "avatar.png")));
     assert_eq!(read(&got), picture::good(1));
     samba.tell(&format!("{}; {get}", put(&second, "avatar.png")));
-    assert_eq!(read(&got), picture::good(2), "replaced, in one session and at once");
+    assert_eq!(read(&got), picture::good(2), "the session reads the new picture at once");
     samba.tell("rename avatar.png memo.png");
     assert_eq!(names(&mount.row()), ["memo.png"]);
     samba.tell(&format!("{}; rename upload.part avatar.png", put(&first, "upload.part")));
@@ -103,10 +103,10 @@ fn samba_puts_gets_renames_and_removes() {
     assert_eq!(names(&mount.row()), ["avatar.png"]);
 }
 
-/// Samba opens names with `O_PATH` and asks the descriptor for attributes. The kernel still had the name of a file that
-/// somebody else had replaced; the attributes were ESTALE, and the client was denied access.
+/// Regression: Samba opens names with `O_PATH` and asks the descriptor for attributes. The kernel had cached the name of a file
+/// that another process had replaced: the attributes were ESTALE, and Samba denied access.
 #[test]
-fn samba_reaches_what_somebody_else_replaced() {
+fn samba_writes_to_a_file_that_another_process_replaced() {
     let Some(mount) = site() else { return };
     let Some(samba) = Samba::start(&mount) else { return };
     let source = mount.outside("source.png", &picture::good(3));
@@ -136,5 +136,8 @@ fn the_attributes_that_samba_sets_survive_a_restart() {
     mount.restart();
     assert_eq!(attribute().stdout, before.stdout);
     let Some(samba) = Samba::start(&mount) else { return };
-    assert!(samba.tell("allinfo avatar.png").stdout.contains("attributes: HSA"), "still");
+    assert!(
+        samba.tell("allinfo avatar.png").stdout.contains("attributes: HSA"),
+        "after the restart"
+    );
 }

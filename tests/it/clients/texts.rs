@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use super::table::{Case, Client};
+use super::client_table::{Case, Client};
 use super::{last_rule, plain, site};
 use crate::mount::read;
 use crate::mount::tool::{Done, installed, run};
 
 const OLD: &[u8] = b"an old text\n";
-/// Lengths: more than the field takes, and less than it takes.
+/// More bytes than the field takes.
 const LONG: usize = 5000;
 
-/// Checks an editor that replaces 'old' in a text by its argument.
-/// Editors write the whole text at once, and use no other extension.
+/// Checks an editor that replaces 'old' in a text by its argument: the argument is empty for a text that is too short.
 fn is_held_to_the_table(client: &str, edit: impl Fn(&str, &Path) -> Done) {
     let Some(mount) = site() else { return };
     let expected = Client::named(client);
@@ -34,7 +33,7 @@ fn is_held_to_the_table(client: &str, edit: impl Fn(&str, &Path) -> Done) {
 }
 
 #[test]
-fn sed_says_what_the_table_says() {
+fn sed_answers_as_in_the_table() {
     is_held_to_the_table("sed -i", |text, note| {
         let script = if text.is_empty() { "s/.*/x/".into() } else { format!("s/old/{text}/") };
         run("sed", &["-i", &script, &note.display().to_string()])
@@ -42,7 +41,7 @@ fn sed_says_what_the_table_says() {
 }
 
 #[test]
-fn vim_says_what_the_table_says() {
+fn vim_answers_as_in_the_table() {
     if !installed("vim") {
         return;
     }

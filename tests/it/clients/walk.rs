@@ -7,7 +7,7 @@ use crate::mount::daemon::Mount;
 use crate::mount::picture;
 use crate::mount::tool::{installed, run};
 
-/// A site with two pictures and one rendered variant.
+/// A site with a picture and a memo.
 fn filled() -> Option<Mount> {
     let mount = site()?;
     mount.attach("avatar", &picture::good(1));
@@ -26,7 +26,7 @@ fn find(mount: &Mount, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn find_finds_what_is_attached_by_name_type_and_size() {
+fn find_finds_attachments_by_name_type_and_size() {
     let Some(mount) = filled() else { return };
     let all = ["", "/user", "/user/42", "/user/42/avatar", "/user/43", "/user/43/memo"];
     assert_eq!(find(&mount, &[]), all);
@@ -51,14 +51,15 @@ fn du_counts_each_byte_once() {
     let models = mount.path("models").display().to_string();
     let done = run("du", &["-sb", &models]);
     assert_eq!(done.stdout, format!("{size}\t{models}\n"));
-    std::fs::hard_link(mount.row().join("avatar"), mount.row_of("43").join("avatar")).expect("two");
-    assert_eq!(run("du", &["-sb", &models]).stdout, done.stdout, "a second name is no second file");
+    std::fs::hard_link(mount.row().join("avatar"), mount.row_of("43").join("avatar"))
+        .expect("linked");
+    assert_eq!(run("du", &["-sb", &models]).stdout, done.stdout, "a second name adds no bytes");
     let blocks = run("du", &["-s", "-B512", &models]).stdout;
     let blocks: u64 = blocks.split('\t').next().and_then(|it| it.parse().ok()).expect("a number");
     assert!(blocks * 512 >= size as u64, "{blocks}");
 }
 
-/// updatedb recognises filesystems by their type in /proc/mounts. Debian's configuration does not list the type of mediafs.
+/// updatedb excludes filesystems by their type in /proc/mounts, and the configuration of Debian has no line for mediafs.
 #[test]
 fn updatedb_passes_over_the_mount_where_its_prunefs_names_it() {
     if !installed("updatedb.plocate") || !installed("plocate") {

@@ -1,12 +1,14 @@
-//! nginx, whose worker runs as another user than the mount, and PHP behind it: what they serve and what they upload.
+//! nginx, whose worker runs as another user than the mount, and PHP behind it: pictures that they serve and upload.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{Server, free_address, program};
+use super::ftp::Ftp;
+use super::samba::Samba;
+use super::server_process::{Server, free_address, program};
 use super::{Upload, config, site, site_with};
 use crate::mount::daemon::Mount;
 use crate::mount::picture::{self, Bytes};
@@ -21,7 +23,7 @@ pub struct Nginx {
 impl Nginx {
     pub fn start(mount: &Mount) -> Option<Self> {
         let program = program("nginx").filter(|_| installed("curl"))?;
-        let home = mount.outside("unused", b"").with_file_name("nginx");
+        let home = mount.beside("nginx");
         fs::create_dir(&home).expect("a directory");
         let address = free_address();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -37,8 +39,8 @@ impl Nginx {
              location /form {{ fastcgi_pass unix:{php}; include /etc/nginx/fastcgi_params;\n\
              fastcgi_param SCRIPT_FILENAME {form}; }}\n}}\n}}\n",
             root = mount.mountpoint().display(),
-            php = mount.config().with_file_name("php.sock").display(),
-            form = mount.config().with_file_name("form.php").display(),
+            php = mount.beside("php.sock").display(),
+            form = mount.beside("form.php").display(),
         );
         fs::write(home.join("nginx.conf"), config).expect("the configuration");
         let mut command = Command::new(program);
@@ -131,18 +133,21 @@ fn an_etag_is_stable_when_a_variant_is_rendered_again_and_changes_with_the_pictu
     let is_rendered = || names(&mount.path("thumbs/user/42/avatar")).contains(&"w64.webp".into());
     assert!(is_rendered());
     mount.collect();
-    assert!(!is_rendered(), "the cache has let go of it");
+    assert!(!is_rendered(), "the cache is empty");
     assert_eq!(nginx.header("etag", W64), first);
-    assert!(is_rendered(), "again");
+    assert!(is_rendered(), "rendered again");
     mount.attach("avatar", &picture::good(2));
     assert_ne!(nginx.header("etag", W64), first, "another picture");
 }
 
 #[test]
-fn try_files_of_nginx_falls_back_to_the_original_where_a_variant_is_not_offered() {
+fn nginx_falls_back_to_the_original_if_a_variant_is_not_offered() {
     let Some(mount) = site() else { return };
     let Some(nginx) = Nginx::start(&mount) else { return };
-    assert!(nginx.headers(&[], "/thumb/?spec=w64").starts_with("http/1.1 404"), "no picture yet");
+    assert!(
+        nginx.headers(&[], "/thumb/?spec=w64").starts_with("http/1.1 404"),
+        "without a picture"
+    );
     mount.attach("avatar", &picture::good(1));
     assert_eq!(nginx.header("content-type", "/thumb/?spec=w64"), "image/webp");
     let original = picture::good(1).len().to_string();
@@ -151,15 +156,18 @@ fn try_files_of_nginx_falls_back_to_the_original_where_a_variant_is_not_offered(
 
 /// `dav_methods PUT`: nginx copies the body beside the target, then renames it.
 #[test]
-fn an_upload_to_nginx_says_what_the_table_says() {
+fn an_upload_to_nginx_answers_as_in_the_table() {
     let Some(mount) = site() else { return };
     let Some(nginx) = Nginx::start(&mount) else { return };
-    Upload::of("nginx `PUT`").is_held_to_the_table(&mount, |source, target| {
+    Upload("nginx `PUT`").is_held_to_the_table(&mount, |source, target| {
         let name = target.file_name().and_then(|name| name.to_str()).expect("a name");
         nginx.put(source, name)
     });
-    let told = fs::read_to_string(mount.path(".mediafs/errors.jsonl")).expect("errors.jsonl");
-    assert!(!told.contains("not_a_field"), "its temporary names are known: {told}");
+    let all = mount.refusals();
+    assert!(
+        all.iter().all(|it| it["rule"] != "not_a_field"),
+        "its temporary names are known: {all:?}"
+    );
 }
 
 const FORM: &str = r#"<?php
@@ -189,16 +197,16 @@ pub struct Php {
 impl Php {
     pub fn start(mount: &Mount) -> Option<Self> {
         let program = fpm()?;
-        let home = mount.config().with_file_name("php");
+        let home = mount.beside("php");
         fs::create_dir(&home).expect("a directory");
-        let uid = fs::metadata(mount.row()).expect("the row");
-        chown(&home, Some(std::os::unix::fs::MetadataExt::uid(&uid)), None).expect("given away");
+        let uid = fs::metadata(mount.row()).expect("the row").uid();
+        chown(&home, Some(uid), None).expect("given away");
         mount.outside("form.php", FORM.as_bytes());
         let config = format!(
             "[global]\ndaemonize = no\n[www]\nuser = www-data\ngroup = www-data\nlisten = {}\n\
              listen.owner = www-data\npm = static\npm.max_children = 1\n\
              php_admin_value[upload_tmp_dir] = {}\nphp_admin_flag[display_errors] = on\n",
-            mount.config().with_file_name("php.sock").display(),
+            mount.beside("php.sock").display(),
             home.display()
         );
         let config = mount.outside("fpm.conf", config.as_bytes());
@@ -227,18 +235,18 @@ fn fpm() -> Option<PathBuf> {
 fn form_is_held_to_the_table(client: &str, way: &str) {
     let Some(mount) = site() else { return };
     let Some(php) = Php::start(&mount) else { return };
-    Upload::of(client).is_held_to_the_table(&mount, |source, target| {
+    Upload(client).is_held_to_the_table(&mount, |source, target| {
         php.send(way, &format!("@{}", source.display()), target)
     });
 }
 
 #[test]
-fn a_form_that_moves_its_upload_says_what_the_table_says() {
+fn a_form_that_moves_its_upload_answers_as_in_the_table() {
     form_is_held_to_the_table("PHP move_uploaded_file()", "move");
 }
 
 #[test]
-fn a_form_that_renames_its_upload_says_what_the_table_says() {
+fn a_form_that_renames_its_upload_answers_as_in_the_table() {
     form_is_held_to_the_table("PHP move_uploaded_file(), rename()", "rename");
 }
 
@@ -255,7 +263,33 @@ fn gd_opens_a_picture_and_saves_it_in_place() {
     let done = scale("40");
     assert!(done.stdout.contains("taken: true"), "{done}");
     let said = "failed with errno=34 Numerical result out of range";
-    assert!(done.stdout.contains(said), "GD tells it, and returns true all the same: {done}");
-    assert!(done.stdout.contains("size: width=\"80\" height=\"60\""), "the old one stays: {done}");
+    assert!(done.stdout.contains(said), "GD reports the errno and returns true: {done}");
+    assert!(
+        done.stdout.contains("size: width=\"80\" height=\"60\""),
+        "the old picture stays: {done}"
+    );
     assert_eq!(names(&mount.row()), ["avatar"]);
+}
+
+#[test]
+fn an_upload_by_ftp_samba_or_a_form_is_served_with_its_thumbnail() {
+    let Some(mount) = site().filter(|_| installed("curl")) else { return };
+    let (Some(ftp), Some(samba)) = (Ftp::vsftpd(&mount), Samba::start(&mount)) else { return };
+    let Some(php) = Php::start(&mount) else { return };
+    let avatar = mount.row().join("avatar.png");
+    let source = |seed| mount.outside("source.png", &picture::good(seed));
+    let mut thumbs = Vec::new();
+    for (seed, way) in [(1, "ftp"), (2, "samba"), (3, "form")] {
+        let done = match way {
+            "ftp" => ftp.send(&source(seed), "avatar.png"),
+            "samba" => samba.put(&source(seed), "avatar.png"),
+            _ => php.send("rename", &format!("@{}", source(seed).display()), &avatar),
+        };
+        assert_eq!(read(&avatar), picture::good(seed), "{way}: {done}");
+        let thumb = php.nginx.get(&mount, "/thumbs/user/42/avatar/w64.png");
+        assert_eq!(picture::png_size(&thumb), (64, 48), "{way}");
+        assert!(!thumbs.contains(&thumb), "{way}: the thumbnail is that of the new picture");
+        thumbs.push(thumb);
+    }
+    assert_eq!(names(&mount.row()), ["avatar.png"]);
 }

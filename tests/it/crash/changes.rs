@@ -1,6 +1,6 @@
 //! kill -9 of the daemon during operations other than plain writes: an item is replaced, `row.json` is written, a list is put
 //! in order, a file moves between stores, comes back from the trash, arrives in a box. Each operation happens whole or not at
-//! all, and what was acknowledged is there after the next start. `writes` covers writes, renames and removals in single fields.
+//! all, and an acknowledged one is there after the next start. `writes` covers writes, renames and removals in single fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::writer::{self, DEAD, PARTS, Said, Writers, number_of, put, tell, text};
+use super::child_writer::{self as writer, DEAD, PARTS, Said, Writers, number_of, put, tell, text};
 use crate::config::Config;
-use crate::limits::files;
 use crate::mount::daemon::Mount;
-use crate::mount::{names, read};
+use crate::mount::library_files::files;
+use crate::mount::{ENOENT, attribute, listed, names, read};
 use crate::wait::until;
 
 fn config() -> Config {
@@ -43,8 +43,10 @@ const LONGEST: u64 = 20_000;
 fn writer() {
     let Some(arguments) = writer::arguments() else { return };
     let (tree, first) = (Path::new(&arguments[0]), arguments[2].parse().expect("a number"));
-    // ENOENT: the path led to the mountpoint's own directory.
-    writer::until_killed(first, &[DEAD[0], DEAD[1], 2], |number| step(tree, &arguments[1], number));
+    // ENOENT: after the unmount, the path leads into the mountpoint's own directory.
+    writer::until_killed(first, &[DEAD[0], DEAD[1], ENOENT], |number| {
+        step(tree, &arguments[1], number)
+    });
 }
 
 fn step(tree: &Path, kind: &str, number: u64) -> io::Result<()> {
@@ -86,7 +88,7 @@ fn step(tree: &Path, kind: &str, number: u64) -> io::Result<()> {
     }
 }
 
-/// The value of one thing that was acknowledged last, and the one that was begun since.
+/// The last acknowledged value of a thing, and the value that was begun since.
 #[derive(Debug, Default)]
 struct Known {
     ended: Option<String>,
@@ -99,8 +101,10 @@ impl Known {
     }
 }
 
+/// The values of all things by name.
 type All = BTreeMap<String, Known>;
 
+/// Notes a line of a writer.
 fn hear(all: &mut All, said: Said) {
     let known = all.entry(said.what).or_default();
     if said.acknowledged {
@@ -116,6 +120,7 @@ fn number(path: &Path) -> String {
     number.unwrap_or_else(|| panic!("{}: not whole", path.display())).to_string()
 }
 
+/// Checks that a thing has one of its possible values, which is the only one from now on.
 fn holds(all: &mut All, what: &str, found: &str) {
     let known = all.entry(what.to_owned()).or_default();
     assert!(known.allows(found), "{what} is {found:?} after {known:?}");
@@ -139,34 +144,28 @@ fn check_row(mount: &Mount, all: &mut All) {
     for item in ["a", "b", "c"] {
         holds(all, item, &number(&row.join("papers").join(item)));
     }
-    let order = fs::read_dir(row.join("papers")).expect("a list").map(|it| it.expect("an item"));
-    let order: Vec<_> = order.map(|it| it.file_name().into_string().expect("UTF-8")).collect();
-    holds(all, "order", &order.concat());
-    let text = fs::read_to_string(row.join("row.json")).expect("a document");
-    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    holds(all, "json", &document["note"]["n"].to_string());
+    holds(all, "order", &listed(&row.join("papers")).concat());
+    holds(all, "json", &mount.row_json()["note"]["n"].to_string());
 
     let sides: Vec<_> = ["here", "there"].into_iter().filter(|it| row.join(it).exists()).collect();
-    let [side] = sides[..] else { panic!("it is at {sides:?}") };
+    let [side] = sides[..] else { panic!("the file is at {sides:?}") };
     holds(all, "move", side);
     assert_eq!(number(&row.join(side)), "77");
-    let mut store = [0; 64];
-    let length = rustix::fs::getxattr(row.join(side), "user.mediafs.store", &mut store[..]);
-    let store = &store[..length.expect("its store")];
-    assert_eq!(store == b"cold", side == "there", "it lies in its field's store");
+    let store = attribute::text(&row.join(side), "user.mediafs.store");
+    assert_eq!(store == "cold", side == "there", "the file lies in the store of its field");
 
     let lost = lost(&mount.path("trash")).expect("the trash");
     let is_there = row.join("memo").exists();
     assert_eq!(usize::from(is_there) + lost.len(), 1, "in the row or in the trash: {lost:?}");
     holds(all, "memo", if is_there { "there" } else { "gone" });
     if !is_there {
-        fs::rename(&lost[0], row.join("memo")).expect("it comes back");
+        fs::rename(&lost[0], row.join("memo")).expect("restored");
         all.entry("memo".into()).or_default().ended = Some("there".into());
     }
     assert_eq!(read(&row.join("memo")), b"a memo");
     let mut listed = names(&row);
     listed.retain(|name| name != "here" && name != "there");
-    assert_eq!(listed, ["memo", "note", "papers"], "nothing is left behind");
+    assert_eq!(listed, ["memo", "note", "papers"], "no other file is left");
 }
 
 /// The numbers of the files that became rows; `None` for a row without a file.
@@ -190,16 +189,14 @@ fn check_box(mount: &Mount, all: &All) {
     });
     let found: Vec<_> = arrived(mount).into_iter().map(|it| it.expect("a file")).collect();
     let once: BTreeSet<_> = found.iter().collect();
-    assert_eq!(once.len(), found.len(), "none became two rows: {found:?}");
+    assert_eq!(once.len(), found.len(), "no file became two rows: {found:?}");
 }
 
 /// Checks that each store has the blobs that have a name, and no others.
 fn check_blobs(mount: &Mount) {
-    let done = mount.command(&["gc", "--now", "--empty-trash"]);
-    done.succeeded();
-    let cold = mount.library().with_file_name("cold");
-    let stored = files(&mount.library().join("blobs")).len() + files(&cold).len();
-    // The store's marker file lies there, too.
+    mount.gc(&["--now", "--empty-trash"]);
+    let stored = files(&mount.library().join("blobs")).len() + files(&mount.beside("cold")).len();
+    // The marker file of the store lies there too.
     let linked = mount.status()["tables"]
         .as_object()
         .expect("tables")
@@ -209,7 +206,7 @@ fn check_blobs(mount: &Mount) {
 }
 
 #[test]
-fn a_kill_in_the_middle_of_anything_leaves_it_whole_or_undone() {
+fn a_kill_during_an_operation_leaves_it_whole_or_undone() {
     let Some(mut mount) = config().mount() else { return };
     let row = mount.row();
     let mut all = All::new();

@@ -1,8 +1,8 @@
-//! kill -9 of the daemon while sixteen clients write, rename and remove
-//! in one list. Each client gets an error, and the next daemon starts.
+//! kill -9 of the daemon while sixteen clients write, rename and remove in one list: each client gets an error, and the next daemon
+//! starts.
 //!
-//! Without the guard, nine of ten kills hang every client for ever, with a thread of the dead daemon that cannot be killed
-//! either (`fuse::daemons`). `scripts/crash kill N` runs N kills.
+//! Without the guard process, nine of ten kills hang every client for ever, and a thread of the dead daemon that cannot be killed
+//! (`fuse::mount::daemons`). `scripts/crash kill N` runs N kills.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::mount::daemon::Mount;
+use crate::mount::daemon::{Mount, PROGRAM};
+use crate::mount::tool::{is_root, run};
 
 fn config() -> Config {
     Config::new().table("album", "name").field("files", "file, collection = 'list'")
@@ -20,7 +21,7 @@ fn config() -> Config {
 
 const CLIENTS: usize = 16;
 
-/// The clients are threads of a process of their own: a thread that hangs in the kernel must not hang the tests.
+/// The clients are threads of a process of their own, since a thread that hangs in the kernel would hang the tests.
 const CLIENT: &str = r#"
 import errno, os, sys, threading
 directory, gone = sys.argv[1], (errno.ENOTCONN, errno.ECONNABORTED)
@@ -38,12 +39,12 @@ def work(n):
 for n in range(int(sys.argv[2])): threading.Thread(target=work, args=(n,)).start()
 "#;
 
-/// A client that waits so long counts as hanging. Users are promised
-/// two seconds; `scripts/crash kill` counts the kills that take longer.
+/// A client that waits this long hangs.
 const FOR_EVER: Duration = Duration::from_secs(20);
+/// The time that users are promised. The test counts the kills after which a client waits longer.
 const PROMISED: Duration = Duration::from_secs(2);
 
-/// How long the kills go on without a number of kills.
+/// The time of the test without `MEDIAFS_KILLS`.
 const SPAN: Duration = Duration::from_secs(60);
 
 struct Clients(Child);
@@ -69,8 +70,8 @@ impl Clients {
         Self(process)
     }
 
-    /// Waits until every client has got its error. Returns how long that took; nothing if they hang.
-    fn told(&mut self, patience: Duration) -> Option<Duration> {
+    /// Waits until every client has got its error. Returns how long that took; `None` if one hangs.
+    fn freed(&mut self, patience: Duration) -> Option<Duration> {
         let begun = Instant::now();
         while begun.elapsed() < patience {
             if self.0.try_wait().expect("a child").is_some() {
@@ -85,11 +86,11 @@ impl Clients {
 impl Drop for Clients {
     fn drop(&mut self) {
         let _ = self.0.kill();
-        // Not waited for: what hangs cannot be killed.
+        // Waits for no end: a hanging thread cannot be killed.
     }
 }
 
-#[allow(clippy::print_stderr)] // The figure is what the command is for.
+#[allow(clippy::print_stderr)] // The output of `scripts/crash`.
 fn say(figure: &str) {
     eprintln!("{figure}");
 }
@@ -103,8 +104,8 @@ fn no_kill_of_the_daemon_leaves_a_client_hanging() {
     while asked.map_or(begun.elapsed() < SPAN, |asked| kills < asked) {
         let mut clients = Clients::start(&mount);
         mount.kill();
-        let told = clients.told(FOR_EVER).unwrap_or(Duration::MAX);
-        if told == Duration::MAX {
+        let wait = clients.freed(FOR_EVER).unwrap_or(Duration::MAX);
+        if wait == Duration::MAX {
             hangs += 1;
             mount.command(&["unmount", &mount.mountpoint().to_string_lossy()]).succeeded();
         }
@@ -112,22 +113,21 @@ fn no_kill_of_the_daemon_leaves_a_client_hanging() {
         let again = Instant::now();
         mount.restart();
         kills += 1;
-        late += u32::from(told > PROMISED);
-        slowest = slowest.max(told);
+        late += u32::from(wait > PROMISED);
+        slowest = slowest.max(wait);
         slowest_start = slowest_start.max(again.elapsed());
     }
     say(&format!(
-        "{kills} kills under {CLIENTS} clients: {hangs} hangs, {late} times more than {PROMISED:?} until all were told; \
+        "{kills} kills under {CLIENTS} clients: {hangs} hangs, {late} times more than {PROMISED:?} until all had an error; \
          at most {slowest:.1?}, and {slowest_start:.1?} until the next daemon served"
     ));
     assert_eq!(hangs, 0, "of {kills} kills");
     mount.stop();
 }
 
-/// The guard is killed first, as a kill of all processes of a service does.
-/// Shows that this harness sees a hang, and that each of these commands ends it.
+/// The guard is killed first, as in a kill of all processes of a service. The clients hang, and each of these commands frees them.
 #[test]
-fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
+fn the_next_command_frees_clients_whose_daemon_and_guard_were_killed() {
     let Some(mut mount) = config().mount() else { return };
     for command in ["status", "unmount", "mount"] {
         let mut clients = hang(&mut mount);
@@ -139,12 +139,12 @@ fn where_the_guard_was_killed_too_the_next_command_frees_the_clients() {
             other => mount.command(&[other]).succeeded(),
         }
         if command != "mount" {
-            assert!(clients.told(FOR_EVER).is_some(), "`mediafs {command}` frees nobody");
+            assert!(clients.freed(FOR_EVER).is_some(), "`mediafs {command}` frees no client");
         }
-        // Not reaped before the restart: the parent of a daemon need not reap it.
+        // The parent of a daemon need not reap it before the next start.
         let dead = mount.leave();
         mount.restart();
-        assert!(clients.told(FOR_EVER).is_some(), "`mediafs {command}` frees nobody");
+        assert!(clients.freed(FOR_EVER).is_some(), "`mediafs {command}` frees no client");
         drop(dead);
     }
     mount.stop();
@@ -162,11 +162,11 @@ fn hang(mount: &mut Mount) -> Clients {
         mount.reap();
         mount.restart();
     }
-    panic!("no kill hangs anybody: this harness would not see it");
+    panic!("no kill made the clients hang, so nothing was tested");
 }
 
-/// Whether a killed process has a thread that does not end. Watches for
-/// a short time only: another test's mount may free it at any moment.
+/// Whether a killed process has a thread that does not end. Watches for a short time only, since the mount of another test frees
+/// it.
 fn is_stuck(pid: u32) -> bool {
     let is_zombie = || {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("not reaped");
@@ -188,25 +188,25 @@ fn is_stuck(pid: u32) -> bool {
 
 fn kill_guard(mount: &Mount) {
     let [guard] = mount.children("guard")[..] else { panic!("one mount, one guard") };
-    crate::mount::tool::run("kill", &["-KILL", &guard.to_string()]).succeeded();
+    run("kill", &["-KILL", &guard.to_string()]).succeeded();
 }
 
-/// A crash by another signal than `SIGKILL`: the kernel waits for the other threads before the first one ends.
+/// After a signal other than `SIGKILL`, the kernel ends the first thread after all others.
 #[test]
 fn a_crash_of_the_daemon_leaves_no_client_hanging() {
     let Some(mut mount) = config().mount() else { return };
     for _ in 0..3 {
         let mut clients = Clients::start(&mount);
         mount.signal("ABRT");
-        assert!(clients.told(FOR_EVER).is_some(), "the clients hang");
+        assert!(clients.freed(FOR_EVER).is_some(), "the clients hang");
         mount.reap();
         mount.restart();
     }
     mount.stop();
 }
 
-/// Opens a FUSE connection of root that nobody serves. A process of another user claims to serve it, and looks dead: its first
-/// thread has ended. Prints the state of the connection after a command has looked for dead daemons.
+/// Opens a FUSE connection of root without a server. A process of another user claims to be its daemon, and looks dead, since its
+/// first thread has ended. Prints the state of the connection after a start has looked for dead daemons.
 const IMPOSTOR: &str = r#"
 import os, subprocess, sys
 program, config, library_mount, directory = sys.argv[1:]
@@ -233,18 +233,18 @@ impostor.kill(); os.close(device); subprocess.run(["umount", "-l", directory])
 "#;
 
 #[test]
-fn nobody_ends_the_mount_of_somebody_else_by_posing_as_its_dead_daemon() {
-    if !crate::limits::is_root() {
+fn a_user_cannot_end_anothers_mount_by_posing_as_its_dead_daemon() {
+    if !is_root() {
         return;
     }
     let Some(mount) = Mount::prepared(config()) else { return };
-    let directory = mount.mountpoint().with_file_name("foreign");
+    let directory = mount.beside("foreign");
     fs::create_dir(&directory).expect("a directory");
     let directory = directory.canonicalize().expect("a path");
-    let program = Path::new(env!("CARGO_BIN_EXE_mediafs"));
+    let program = Path::new(PROGRAM);
     let (config, mountpoint) = (mount.config(), mount.mountpoint());
     let script = [Path::new("-c"), Path::new(IMPOSTOR)];
     let arguments = [&script[..], &[program, &config, &mountpoint, &directory]].concat();
-    let done = crate::mount::tool::run("python3", &arguments);
+    let done = run("python3", &arguments);
     assert_eq!(done.stdout.trim(), "alive", "{done}");
 }

@@ -1,11 +1,10 @@
-//! The publish protocol under kill -9 of its process: what was acknowledged is there, and
-//! nothing else stays behind. The kernel keeps what it was given, so a missing fsync is
-//! not seen here. The effects of a power cut on blobs that are only in a log are imitated.
+//! The publish protocol under kill -9 of its process: acknowledged publications are there after the next start, and nothing else
+//! stays behind. The kernel keeps the written pages, so a missing fsync is not found. For blobs that only a log makes durable, the
+//! test damages files as a power cut may.
 //!
-//! The harness was shown to fail on mutants, in each of several runs: with the publication before the put (a link to nothing),
-//! with the acknowledgement before the publication (lost), with a
-//! `doom` that does not repeat what was not forgotten (a file that stays), with a start that recalls
-//! nothing (the same), and with a start that restores nothing from the log (a link to nothing).
+//! The test failed in each of several runs on these mutants: the publication before the put (a link to nothing), the
+//! acknowledgement before the publication (lost), a `doom` that does not repeat the blobs that were not forgotten (a file that
+//! stays), a start that recalls no blobs (the same), a start that restores no blobs from the log (a link to nothing).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
@@ -28,8 +27,8 @@ use words::place::Place;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
-use super::writer;
-use crate::limits::is_log;
+use super::child_writer as writer;
+use crate::mount::library_files::{files, is_log};
 
 const SLOTS: u64 = 7;
 const ROUNDS: u64 = 40;
@@ -124,18 +123,7 @@ impl Library {
     fn files(&self) -> BTreeSet<String> {
         let pending = self.blobs.pending().expect("what is pending").into_iter();
         let mut found: BTreeSet<_> = pending.map(|key| format!("pending {key}")).collect();
-        let mut folders = vec![self.root.join("blobs")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).expect("a folder") {
-                let entry = entry.expect("an entry");
-                if entry.file_type().expect("a type").is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    found.insert(entry.file_name().into_string().expect("digits"));
-                    found.retain(|name| !is_log(name));
-                }
-            }
-        }
+        found.extend(files(&self.root.join("blobs")));
         found
     }
 }
@@ -153,20 +141,20 @@ fn bytes(number: u64) -> Vec<u8> {
 
 /// The original of the bytes of a number.
 fn sent(number: u64) -> Vec<u8> {
-    [bytes(number).as_slice(), b"and what was left out"].concat()
+    [bytes(number).as_slice(), b"and its metadata"].concat()
 }
 
-/// The child process: publishes one number after another, sweeps now and then, and says what was acknowledged.
+/// The child process: publishes one number after another, prints each that is acknowledged, and sweeps now and then.
 #[test]
 #[ignore = "is the writer that the crash test starts and kills"]
 fn writer() {
     let Some(arguments) = writer::arguments() else { return };
     let start: u64 = arguments[1].parse().expect("a number");
     let library = Library::open(Path::new(&arguments[0]));
-    let mut said = std::io::stderr().lock();
+    let mut output = std::io::stderr().lock();
     for number in start.. {
         let key = library.publish(number);
-        writeln!(said, "{number} {key}").expect("said");
+        writeln!(output, "{number} {key}").expect("printed");
         if number.is_multiple_of(10) {
             library.sweep();
         }
@@ -177,7 +165,7 @@ fn start(root: &Path, start: u64) -> Child {
     writer::start("crash::publish::writer", &[root.display().to_string(), start.to_string()])
 }
 
-/// Kills the writer after `lines` lines and a part of the next publication. Returns all that it said, by number.
+/// Kills the writer after `lines` lines and a part of the next publication. Returns the acknowledged keys by number.
 fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey> {
     let mut said = BufReader::new(writer.stderr.take().expect("a pipe"));
     let mut text = String::new();
@@ -187,7 +175,7 @@ fn kill_after(mut writer: Child, lines: u64, part: u32) -> BTreeMap<u64, BlobKey
     for _ in 0..lines {
         assert!(said.read_line(&mut text).expect("a line") > 0, "the writer ended: {text}");
     }
-    // Each kill falls into another part of a publication, so that every step is hit.
+    // Each kill falls into another part of a publication, so that every step is interrupted once.
     writer::spin(begun, u32::try_from(lines).expect("few"), part, PARTS);
     writer.kill().expect("killed");
     writer.wait().expect("reaped");
@@ -210,7 +198,7 @@ fn check(library: &Library, key: BlobKey) {
     assert_eq!(Digest::of(&bytes), key.digest, "the bytes of {key}");
 }
 
-/// Does to the blobs in a log what a power cut may do: removes some and cuts the others in half. Returns their number.
+/// Damages the blobs in a log as a power cut may: removes some and cuts the others in half. Returns their number.
 fn cut_power(root: &Path) -> usize {
     let blobs = root.join("blobs");
     let entries = std::fs::read_dir(blobs.join("pending")).expect("a folder");
@@ -274,7 +262,7 @@ fn linked(library: &Library) -> BTreeMap<Name, BlobKey> {
 }
 
 #[test]
-fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
+fn acknowledged_publications_survive_kill_9_and_nothing_else_stays() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut next = 0;
     let mut newest: BTreeMap<Name, BlobKey> = BTreeMap::new();
@@ -306,5 +294,5 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_else_stays() {
         newest = linked(&library);
         next = last + 2;
     }
-    assert!(hit > 0, "no log had anything when its writer was killed");
+    assert!(hit > 0, "no log had a blob when its writer was killed");
 }

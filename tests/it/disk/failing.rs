@@ -1,5 +1,5 @@
-//! A disk that fails: a loop device over a file that this process serves. It fails
-//! some writes. A power cut leaves what was flushed, and a random part of the rest.
+//! A disk that fails: a loop device over a file that this process serves by FUSE. Some writes fail. A power cut keeps the writes
+//! before the last flush, and a random half of those after it.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -18,11 +18,10 @@ use fuser::{
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use tempfile::TempDir;
 
-use crate::limits::is_root;
-use crate::mount::tool::{installed, present, run};
+use crate::mount::tool::{installed, is_root, present, run};
 
 const SIZE: u64 = 384 << 20;
-/// The kernel caches nothing of the file under the loop device.
+/// Zero, so that the kernel caches no attribute of the file under the loop device.
 const TTL: Duration = Duration::ZERO;
 
 /// An ext4 on a disk that fails. Dropping this unmounts it.
@@ -63,7 +62,7 @@ impl FailingDisk {
         self.folder.path().join("disk")
     }
 
-    /// Makes so many of a thousand writes fail from now on.
+    /// Makes this many of a thousand writes fail from now on.
     pub fn fail(&self, per_mille: u64) {
         self.disk.failing.store(per_mille, Ordering::SeqCst);
     }
@@ -71,7 +70,7 @@ impl FailingDisk {
     /// Makes the next write fail, after all earlier writes have reached the disk.
     pub fn fail_next(&self) {
         let root = File::open(self.path()).expect("a folder");
-        rustix::fs::syncfs(root).expect("it works");
+        rustix::fs::syncfs(root).expect("synced");
         self.disk.fails_next.store(true, Ordering::SeqCst);
     }
 
@@ -121,7 +120,7 @@ impl FailingDisk {
     fn unplug(&mut self) {
         let _ = unmount(self.folder.path().join("device"), UnmountFlags::DETACH);
         if let Some(server) = self.server.take() {
-            server.join().expect("it ends when it is unmounted");
+            server.join().expect("the unmount ends the session");
         }
     }
 }
@@ -185,7 +184,7 @@ impl State {
 
     fn write(&mut self, offset: u64, data: &[u8]) {
         let mut before = vec![0; data.len()];
-        self.image.read_exact_at(&mut before, offset).expect("it is as long");
+        self.image.read_exact_at(&mut before, offset).expect("within the image");
         self.image.write_all_at(data, offset).expect("written");
         self.unflushed.push((offset, before, data.to_vec()));
     }
@@ -245,7 +244,7 @@ impl Filesystem for Server {
     ) {
         let end = SIZE.min(offset + u64::from(size));
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(offset)).expect("few")];
-        self.0.state().image.read_exact_at(&mut bytes, offset).expect("it is as long");
+        self.0.state().image.read_exact_at(&mut bytes, offset).expect("within the image");
         reply.data(&bytes);
     }
 

@@ -1,5 +1,5 @@
-//! A library on a disk that fails: what was acknowledged is there after the next start, also after a power cut. Once the disk
-//! has failed, nothing is acknowledged and nothing is shown that was not written, and every channel reports the failure.
+//! A library on a disk that fails: acknowledged changes are there after the next start, also after a power cut. Once the disk has
+//! failed, no change is acknowledged, readers see only what was written, and every channel reports the failure.
 //!
 //! `scripts/crash disk N` runs more rounds than the test does.
 
@@ -7,6 +7,7 @@
 #![allow(clippy::panic)]
 
 mod failing;
+mod full;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,16 +16,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Advice, fadvise};
+use rustix::io::Errno;
 
 use self::failing::FailingDisk;
 use crate::config::Config;
-use crate::crash::writer;
+use crate::crash::child_writer as writer;
 use crate::mount::daemon::Mount;
 use crate::mount::tool::run;
-use crate::mount::{errno, names};
+use crate::mount::{EIO, attribute, errno, names};
 use crate::wait::until;
-
-const EIO: i32 = 5;
 
 /// The environment variable with the number of random rounds.
 const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
@@ -32,7 +32,7 @@ const ROUNDS: &str = "MEDIAFS_DISK_ROUNDS";
 /// The most repetitions in the text of a number.
 const LONGEST: u64 = 40_000;
 
-/// The child process: writes, renames and unlinks until this many operations in a row have failed, or 400 were tried.
+/// The child process: writes, renames and unlinks, at most 400 times, until a number of operations in a row have failed.
 #[test]
 #[ignore = "is the writer that the tests start"]
 fn writer() {
@@ -98,6 +98,7 @@ fn number_of(bytes: &[u8]) -> Option<u64> {
     writer::number_of(bytes, LONGEST)
 }
 
+/// A library on a disk that fails, and the values that its fields may have.
 struct Setup {
     disk: FailingDisk,
     mount: Mount,
@@ -153,7 +154,7 @@ impl Setup {
                 // The placeholder of a failed write, which is not released yet.
                 Ok(bytes) if or_eio && bytes.is_empty() => None,
                 Ok(bytes) => Some(number_of(&bytes).unwrap_or_else(|| {
-                    panic!("{}: {} bytes that nobody wrote", path.display(), bytes.len())
+                    panic!("{}: {} bytes that no writer wrote", path.display(), bytes.len())
                 })),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                 Err(error) if or_eio && error.raw_os_error() == Some(EIO) => continue,
@@ -195,7 +196,7 @@ fn config(disk: &FailingDisk) -> Config {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
+fn acknowledged_changes_survive_a_disk_that_fails_some_writes() {
     let rounds = std::env::var(ROUNDS).ok().map_or(3, |rounds| rounds.parse().expect("a number"));
     let (mut failed, mut fenced_rounds) = (0, 0);
     for round in 0..rounds {
@@ -215,9 +216,8 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
             assert_eq!(errno(fs::create_dir(setup.mount.path("models/user/99"))), EIO);
         }
         if round.is_multiple_of(2) && setup.disk.is_writable() {
-            // With the kernel's caches still there, a new daemon acknowledges only what the disk has.
-            setup.mount.kill9();
-            setup.mount.restart();
+            // A new daemon acknowledges only what the disk has, although the kernel's caches may have more.
+            setup.mount.crash_and_restart();
             setup.check(false);
             setup.write(801 + round * 1000, 1);
         }
@@ -225,30 +225,29 @@ fn what_was_acknowledged_survives_a_disk_that_fails_some_writes() {
         setup.check(false);
     }
     say(&format!("{rounds} rounds, {failed} failed writes, {fenced_rounds} fences, nothing lost"));
-    assert!(failed > 0 && fenced_rounds > 0, "the disk failed nobody");
+    assert!(failed > 0 && fenced_rounds > 0, "no write failed, so nothing was tested");
 }
 
 #[test]
-fn what_is_acknowledged_after_the_next_start_survives_the_power_though_the_kernel_remembers_more() {
+fn changes_acknowledged_after_a_failed_write_survive_a_power_cut() {
     let Some(mut setup) = Setup::new(3) else { return };
     let row = |setup: &Setup, id: &str| setup.mount.path("models/user").join(id);
     fs::create_dir(row(&setup, "101")).expect("a row");
-    // The write to the catalogue's log that fails. The kernel takes its page for written from then on.
+    // The next write is to the catalogue's log. The kernel takes the page of a failed write for written.
     setup.disk.fail_next();
     assert_eq!(errno(fs::create_dir(row(&setup, "102"))), EIO);
     assert!(setup.is_fenced());
-    setup.mount.kill9();
-    setup.mount.restart();
+    setup.mount.crash_and_restart();
     fs::create_dir(row(&setup, "103")).expect("a row");
     setup.cut_power();
     assert!(row(&setup, "101").is_dir() && row(&setup, "103").is_dir());
 }
 
 #[test]
-fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() {
+fn after_a_failed_write_nothing_is_acknowledged_and_every_channel_reports_it() {
     let Some(disk) = FailingDisk::new(7) else { return };
     let Some(mut mount) = Mount::as_service(config(&disk)) else { return };
-    let manager = UnixDatagram::bind(mount.mountpoint().with_file_name("notify")).expect("bound");
+    let manager = UnixDatagram::bind(mount.beside("notify")).expect("bound");
     manager.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     mount.restart();
     let (memo, other) = (mount.attach("memo", &text(1)), mount.row_of("43").join("memo"));
@@ -256,7 +255,7 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
     assert!(mount.status()["fenced"].is_null());
 
     disk.fail(1000);
-    // std ignores the answer of close(2).
+    // The standard library ignores the answer of close(2).
     let written = |path: &Path| {
         let made = File::create(path)?;
         std::io::Write::write_all(&mut &made, &text(3))?;
@@ -278,29 +277,28 @@ fn once_the_disk_has_failed_nothing_is_acknowledged_and_every_channel_says_so() 
         ("chmod", fs::set_permissions(&other, mode(0o600))),
         ("rmdir", fs::remove_dir(mount.path("models/user/43"))),
     ];
-    for (what, told) in changes {
-        assert_eq!(told.as_ref().err().and_then(std::io::Error::raw_os_error), Some(EIO), "{what}");
+    for (what, outcome) in changes {
+        assert!(outcome.is_err(), "{what}");
+        assert_eq!(errno(outcome), EIO, "{what}");
     }
-    let set = run("setfattr", &["-n", "user.a", "-v", "b", other.to_str().expect("UTF-8")]);
-    assert!(set.stderr.contains("Input/output error"), "{set}");
+    assert_eq!(attribute::set(&other, "user.a", b"b").map_err(Errno::raw_os_error), Err(EIO));
     for (path, number) in [(&memo, 1), (&other, 2)] {
         assert_eq!(number_of(&fs::read(path).expect("it is read")), Some(number));
     }
     assert_eq!(names(&mount.path("models/user")), ["42", "43"]);
     check_channels(&mount, &manager, &other);
 
-    mount.stop();
-    mount.restart();
+    mount.stop_and_restart();
     assert!(mount.status()["fenced"].is_null());
-    assert_eq!(names(&mount.path(".mediafs/quarantine")).len(), 1, "the bytes that were refused");
+    assert_eq!(mount.all_kept().len(), 1, "the bytes of the failed write");
     for (path, number) in [(&memo, 1), (&other, 2)] {
         let found = number_of(&fs::read(path).expect("it is read"));
         assert!(found == Some(number) || (number == 1 && found == Some(3)), "{found:?}");
     }
-    fs::write(&other, text(4)).expect("it is taken again");
+    fs::write(&other, text(4)).expect("taken");
 }
 
-#[allow(clippy::print_stdout)] // What `scripts/crash` prints.
+#[allow(clippy::print_stdout)] // The output of `scripts/crash`.
 fn say(figure: &str) {
     println!("{figure}");
 }
@@ -309,6 +307,7 @@ fn mode(mode: u32) -> fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(mode)
 }
 
+/// Checks that the status, the metrics, last-error, the attribute, the log and the service manager report the failure.
 fn check_channels(mount: &Mount, manager: &UnixDatagram, field: &Path) {
     let status = mount.status();
     let because = status["fenced"]["because"].as_str().expect("a reason");
@@ -316,14 +315,11 @@ fn check_channels(mount: &Mount, manager: &UnixDatagram, field: &Path) {
     assert!(status["fenced"]["since"].as_str().is_some_and(|since| since.starts_with("20")));
     let shown = mount.command(&["status"]).stdout;
     assert!(shown.contains("fenced      since 20") && shown.contains(because), "{shown}");
-    let metrics = fs::read_to_string(mount.path(".mediafs/metrics")).expect("metrics");
-    assert!(metrics.contains("\nmediafs_fenced 1\n"), "{metrics}");
-    let told = mount.last_error();
-    assert!(told.contains(because) && told.contains("start the daemon again"), "{told}");
+    assert_eq!(mount.metric("mediafs_fenced"), Some(1));
+    mount.last_error_has(because, "start the daemon again");
     for path in [field, &mount.row()] {
-        let path = path.to_str().expect("UTF-8");
-        let told = run("getfattr", &["--only-values", "-n", "user.mediafs.error", path]);
-        assert!(told.stdout.contains("start the daemon again"), "{told}");
+        let error = attribute::text(path, "user.mediafs.error");
+        assert!(error.contains("start the daemon again"), "{error}");
     }
     let log = mount.log();
     assert_eq!(log.matches("the disk failed: nothing is stored any more").count(), 1, "{log}");

@@ -1,8 +1,8 @@
-//! Arrows between files: every name in one that stands for something in another.
+//! Arrows between files: an arrow is a name in one file for an item of another.
 
 use std::collections::BTreeMap;
 
-use super::said::{Named, Said};
+use super::references::{Named, References};
 use super::source::File;
 use super::text;
 
@@ -23,18 +23,18 @@ pub enum Tests {
     LeftOut,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Module(usize),
-    /// Something in a file that is no module with a file of its own.
+    /// An item in a file: no module with a file of its own.
     Item(usize, String),
 }
 
 /// The file and name of a type.
 type Type = (usize, String);
 
-/// Where a method lies.
+/// The place of a method.
 struct Method {
     file: usize,
     of_trait: bool,
@@ -42,7 +42,7 @@ struct Method {
 
 struct Names<'a> {
     files: &'a [File],
-    said: Vec<Said>,
+    references: Vec<References>,
     by_module: BTreeMap<&'a [String], usize>,
     methods: BTreeMap<Type, BTreeMap<String, Vec<Method>>>,
 }
@@ -65,20 +65,20 @@ pub fn arrows(files: &[File], tests: Tests) -> Vec<Arrow> {
 impl<'a> Names<'a> {
     fn new(files: &'a [File], tests: Tests) -> Self {
         let read = |file: &File| match tests {
-            Tests::Counted => Said::read(&file.code()),
-            Tests::LeftOut => Said::read(&text::product(&file.code())),
+            Tests::Counted => References::read(&file.code()),
+            Tests::LeftOut => References::read(&text::product(&file.code())),
         };
-        let said = files.iter().map(read).collect();
+        let references = files.iter().map(read).collect();
         let by_module = files.iter().enumerate().map(|(at, file)| (&file.module[..], at)).collect();
-        let mut names = Self { files, said, by_module, methods: BTreeMap::new() };
+        let mut names = Self { files, references, by_module, methods: BTreeMap::new() };
         names.collect_methods();
         names
     }
 
     fn collect_methods(&mut self) {
         let mut methods: BTreeMap<_, BTreeMap<_, Vec<Method>>> = BTreeMap::new();
-        for (file, said) in self.said.iter().enumerate() {
-            for block in &said.impls {
+        for (file, references) in self.references.iter().enumerate() {
+            for block in &references.impls {
                 let known = methods.entry(self.type_of(file, &block.of)).or_default();
                 for method in &block.methods {
                     known
@@ -91,7 +91,7 @@ impl<'a> Names<'a> {
         self.methods = methods;
     }
 
-    /// The file and name of the type that an `impl` is for; one that nothing in the file declares is its own.
+    /// The file and name of the type of an `impl`. A type that no import declares belongs to the file itself.
     fn type_of(&self, file: usize, path: &[String]) -> Type {
         match self.resolve(file, path, 0) {
             Some(Target::Item(file, name)) => (file, name),
@@ -100,12 +100,12 @@ impl<'a> Names<'a> {
     }
 
     fn arrows_of(&self, from: usize, found: &mut Vec<Arrow>) {
-        let said = &self.said[from];
+        let references = &self.references[from];
         let mut add = |to: usize, named: &Named, join: &str| {
             found.push(Arrow { from, to, line: named.line, by: named.path.join(join) });
         };
-        for import in &said.imports {
-            // A module that is imported counts where it is used; but one that is passed on is named.
+        for import in &references.imports {
+            // An imported module is an arrow where it is used, unless it is re-exported.
             match self.resolve(from, &import.target.path, 0) {
                 Some(Target::Item(to, _)) => add(to, &import.target, "::"),
                 Some(Target::Module(to)) if import.public || import.name == "*" => {
@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
                 _ => {}
             }
         }
-        for named in &said.paths {
+        for named in &references.paths {
             let of = match self.resolve(from, &named.path, 0) {
                 Some(Target::Item(to, name)) => (to, name),
                 Some(Target::Module(to)) => (to, String::new()),
@@ -127,7 +127,7 @@ impl<'a> Names<'a> {
                 add(to, named, "::");
             }
         }
-        for block in &said.impls {
+        for block in &references.impls {
             let of = self.type_of(from, &block.of);
             for call in &block.calls {
                 let join = if call.path[0] == "self" { "." } else { "::" };
@@ -151,7 +151,7 @@ impl<'a> Names<'a> {
         wanted.map(|method| method.file).collect()
     }
 
-    /// What a path in a file leads to; nothing if that is outside of the workspace.
+    /// The target of a path in a file; `None` if it lies outside of the workspace.
     fn resolve(&self, file: usize, path: &[String], deep: usize) -> Option<Target> {
         if deep > 20 {
             return None;
@@ -208,7 +208,7 @@ impl<'a> Names<'a> {
     }
 
     fn import(&self, file: usize, name: &str) -> Option<&[String]> {
-        let imports = &self.said[file].imports;
+        let imports = &self.references[file].imports;
         imports.iter().find(|import| import.name == name).map(|import| &import.target.path[..])
     }
 

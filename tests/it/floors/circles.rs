@@ -1,4 +1,4 @@
-//! Files that lead back to themselves.
+//! Circles of files: arrows that lead from a file back to it.
 
 use super::arrows::Arrow;
 

@@ -1,21 +1,21 @@
-//! The laws: what each looks at, and what it says of a breach.
+//! The laws, and the words of a breach of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrows::{Arrow, Tests, arrows};
 use super::circles::circles;
 use super::plan::{self, Parts};
-use super::said::{Import, Said};
-use super::source::{File, Floor};
+use super::references::{Import, References};
+use super::source::{File, Floor, TestFile};
 use super::text::{self, Kind, Token};
 
 pub const MAX_LINES: usize = 400;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Breach {
-    /// Begins with the file or the room.
+    /// The file or the room, and the law that it breaks.
     pub law: String,
-    /// The places that break it, where the law does not say.
+    /// The places of the breach, if it has several.
     pub places: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Breach {
     }
 }
 
-/// Every breach of every law, where rooms have their parts in the order of this plan.
+/// All breaches in files of the product, whose rooms have their parts in the order of this plan.
 pub fn broken(files: &[File], plan: &[Parts]) -> Vec<Breach> {
     let mut broken = Vec::new();
     for file in files {
@@ -43,12 +43,45 @@ pub fn broken(files: &[File], plan: &[Parts]) -> Vec<Breach> {
     broken
 }
 
-/// The laws that one file's text keeps or breaks.
+/// All breaches in files of tests and benches, which stand on no floor.
+pub fn broken_by_tests(files: &[TestFile]) -> Vec<Breach> {
+    let mut broken = Vec::new();
+    let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in files {
+        let laws = size_and_debris(&file.text, &text::tokens(&file.text));
+        broken.extend(laws.into_iter().map(|law| Breach::new(format!("{}: {law}", file.path))));
+        if !plan::is_named_elsewhere(&file.path) {
+            paths.entry(file.name()).or_default().push(&file.path);
+        }
+    }
+    paths.retain(|name, paths| paths.len() > 1 && *name != "main");
+    broken.extend(paths.into_iter().map(|(name, paths)| two_meanings(name, &paths)));
+    broken
+}
+
+/// The laws for the length of a file, and for remarks and code that must not stay.
+fn size_and_debris(text: &str, tokens: &[Token<'_>]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let lines = without_tests(text).lines().count();
+    if lines > MAX_LINES {
+        broken.push(format!("has {lines} lines, {MAX_LINES} are allowed"));
+    }
+    for mark in ["TODO", "FIXME", "XXX"] {
+        let marked = |token: &Token<'_>| token.kind != Kind::Literal && has_word(token.text, mark);
+        broken.extend(tokens.iter().any(marked).then(|| format!("has a {mark}")));
+    }
+    if follows(&text::code(tokens), &["dbg", "!"]) {
+        broken.push("has a dbg!".into());
+    }
+    broken
+}
+
+/// The laws for the text of one file of the product.
 fn text_laws(file: &File) -> Vec<String> {
     let tokens = text::tokens(&file.text);
     let code = text::code(&tokens);
     let product = text::product(&code);
-    let imports = Said::read(&code).imports;
+    let imports = References::read(&code).imports;
     let mut broken = Vec::new();
     if file.floor().is_none() {
         broken.push("stands on no floor".to_owned());
@@ -58,18 +91,8 @@ fn text_laws(file: &File) -> Vec<String> {
             broken.push(format!("names {name}, which enters by {door} only"));
         }
     }
-    let lines = without_tests(&file.text).lines().count();
-    if lines > MAX_LINES && !file.tests_only {
-        broken.push(format!("has {lines} lines, {MAX_LINES} are allowed"));
-    }
-    for mark in ["TODO", "FIXME", "XXX"] {
-        let marked = |token: &Token<'_>| token.kind != Kind::Literal && has_word(token.text, mark);
-        broken.extend(tokens.iter().any(marked).then(|| format!("has a {mark}")));
-    }
-    if follows(&code, &["dbg", "!"]) {
-        broken.push("has a dbg!".into());
-    }
-    // A test may see all of the file that it stands in.
+    broken.extend(size_and_debris(&file.text, &tokens));
+    // A test may import all of the file that it stands in.
     if follows(&product, &["::", "*"]) && !file.tests_only {
         broken.push("imports by a glob".into());
     }
@@ -99,7 +122,7 @@ fn direction(files: &[File], arrow: &Arrow) -> Option<String> {
     }
 }
 
-/// A room names the floor below it and the words, nothing deeper. A test builds what it stands on and may name all of that.
+/// A room names the floor below it and the words, nothing deeper. A test makes the rooms below its own, and may name all of them.
 fn deeper(files: &[File], product: &[Arrow]) -> Vec<Breach> {
     let mut found: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for arrow in product {
@@ -148,7 +171,7 @@ fn parts(files: &[File], product: &[Arrow], plan: &[Parts]) -> Vec<Breach> {
     found.into_iter().map(breach).collect()
 }
 
-/// No file leads back to itself.
+/// No arrows lead from a file back to it.
 fn going_round(files: &[File], product: &[Arrow]) -> Vec<Breach> {
     let breach = |circle: Vec<usize>| {
         let inside = |arrow: &&Arrow| circle.contains(&arrow.from) && circle.contains(&arrow.to);
@@ -168,7 +191,7 @@ fn going_round(files: &[File], product: &[Arrow]) -> Vec<Breach> {
     circles(files.len(), product).into_iter().map(breach).collect()
 }
 
-/// One file name has one meaning in the whole source.
+/// A file name has one meaning in the whole source.
 fn names(files: &[File]) -> Vec<Breach> {
     let mut found: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let ours = |file: &&File| !file.tests_only && !plan::is_named_elsewhere(&file.place);
@@ -179,11 +202,15 @@ fn names(files: &[File]) -> Vec<Breach> {
     found
         .into_iter()
         .filter(|(name, families)| families.len() > 1 && !plan::is_shared(name))
-        .map(|(name, families)| Breach {
-            law: format!("{name}.rs: the name of several files"),
-            places: families.into_values().map(str::to_owned).collect(),
-        })
+        .map(|(name, families)| two_meanings(name, &families.into_values().collect::<Vec<_>>()))
         .collect()
+}
+
+fn two_meanings(name: &str, paths: &[&str]) -> Breach {
+    Breach {
+        law: format!("{name}.rs: the name of several files"),
+        places: paths.iter().map(|path| (*path).to_owned()).collect(),
+    }
 }
 
 fn place(files: &[File], arrow: &Arrow) -> String {
@@ -191,7 +218,7 @@ fn place(files: &[File], arrow: &Arrow) -> String {
     format!("{}:{} names {} of {}", from.path, arrow.line, arrow.by, to.path)
 }
 
-/// Whether a path begins with this name, or `use name` is said, and the name is no other module's.
+/// Whether a path or a `use` begins with this name, which is not that of another module here.
 fn names_crate(code: &[Token<'_>], imports: &[Import], name: &str) -> bool {
     let is_module =
         imports.iter().any(|import| import.name == name && import.target.path != [name]);
@@ -207,7 +234,7 @@ fn names_crate(code: &[Token<'_>], imports: &[Import], name: &str) -> bool {
     })
 }
 
-/// Whether these tokens stand in a row.
+/// Whether these tokens follow one another.
 fn follows(code: &[Token<'_>], wanted: &[&str]) -> bool {
     code.windows(wanted.len()).any(|window| window.iter().zip(wanted).all(|(a, b)| a.is(b)))
 }

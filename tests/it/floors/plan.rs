@@ -1,4 +1,4 @@
-//! The plan of the house (docs/ARCHITECTURE.md): what stands above what, and what may be named where.
+//! The plan of the house (docs/ARCHITECTURE.md): the order of rooms and parts, the doors of outside crates, and shared file names.
 
 use super::source::Floor;
 
@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 5] = [
     &["cli"],
 ];
 
-/// What a room may name that is deeper than the floor below it.
+/// The rooms that a room may name although they lie deeper than the floor below it.
 const DEEPER: [(&str, &[&str]); 2] = [
     // Commands stand between people and everything.
     ("cli", &["tree", "library", "blob", "catalog", "pipeline", "fetch"]),
@@ -83,14 +83,14 @@ const SHARED: [(&str, &str); 5] = [
 
 /// Folders in which files share a name because they are parts of one thing.
 const FAMILIES: [&str; 2] = [
-    // What the trait of a noun asks, and each engine's answer.
+    // Each noun has a trait, and a file in each engine.
     "catalog/",
     // Each format has a container, a decoder and an encoder.
     "pipeline/format/",
 ];
 
-/// Folders whose files have names that others have chosen: commands theirs, FUSE its operations'.
-const NAMED_ELSEWHERE: [&str; 2] = ["cli/command/", "tree/ops/"];
+/// Folders whose files have names of another list: the commands, the operations of FUSE, the rows of the bench.
+const NAMED_ELSEWHERE: [&str; 3] = ["cli/command/", "tree/ops/", "benches/compare/workload/"];
 
 pub fn is_shared(name: &str) -> bool {
     SHARED.iter().any(|(shared, _)| *shared == name)

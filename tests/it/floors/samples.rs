@@ -1,24 +1,27 @@
-//! The laws on samples: each must be able to fail.
+//! The laws on samples, which break each of them.
 
-use super::laws::{MAX_LINES, broken};
-use super::source::{File, mark_tests};
+use super::laws::{Breach, MAX_LINES, broken, broken_by_tests};
+use super::source::{File, TestFile, mark_tests};
 use super::text::{Kind, tokens};
 
 /// The plan of a room, bottom up.
 const PARTS: [(&str, &[&str]); 1] = [("http", &["answer", "page", "mod"])];
 
-/// What is broken in a house of these files and an empty root, a breach a line.
+/// The breaches in a source of these files and an empty root, one on a line.
 fn breaches(files: &[(&str, &str)]) -> String {
     let mut files: Vec<File> = files.iter().map(|(path, text)| File::new(path, text)).collect();
     if !files.iter().any(|file| file.path == "src/lib.rs") {
         files.push(File::new("src/lib.rs", ""));
     }
     mark_tests(&mut files);
-    let laws: Vec<_> = broken(&files, &PARTS).into_iter().map(|breach| breach.law).collect();
-    laws.join("\n")
+    lines(broken(&files, &PARTS))
 }
 
-/// What is broken by one file that stands in a house of rooms with nothing in them.
+fn lines(breaches: Vec<Breach>) -> String {
+    breaches.into_iter().map(|breach| breach.law).collect::<Vec<_>>().join("\n")
+}
+
+/// The breaches of one file among empty rooms.
 fn alone(path: &str, text: &str) -> String {
     let rooms = [
         ("src/blob/mod.rs", "pub struct Store;\n"),
@@ -35,19 +38,19 @@ fn alone(path: &str, text: &str) -> String {
 }
 
 #[test]
-fn a_file_that_only_tests_are_compiled_from_may_be_long_and_use_a_glob_but_keeps_its_arrows() {
+fn a_file_that_is_compiled_for_tests_alone_may_use_a_glob_and_keeps_its_arrows() {
     let room = "pub mod dir;\n#[cfg(test)]\nmod laws;\n#[cfg(test)]\npub mod contract;\n";
-    let long = format!("use super::*;\n{}", "fn f() {}\n".repeat(MAX_LINES + 1));
-    let house = |path: &str, text: &str| {
+    let glob = "use super::*;\n";
+    let found = |path: &str, text: &str| {
         let tree = ("src/tree/mod.rs", "pub struct Node;\n");
         breaches(&[("src/blob/mod.rs", room), (path, text), tree])
     };
-    assert_eq!(house("src/blob/laws.rs", &long), "");
-    assert_eq!(house("src/blob/contract/random.rs", &long), "");
-    assert_eq!(house("src/blob/dir.rs", &long).lines().count(), 2);
-    assert_eq!(house("src/blob/laws_of_blobs.rs", &long).lines().count(), 2);
+    assert_eq!(found("src/blob/laws.rs", glob), "");
+    assert_eq!(found("src/blob/contract/random.rs", glob), "");
+    assert_eq!(found("src/blob/dir.rs", glob).lines().count(), 1);
+    assert_eq!(found("src/blob/laws_of_blobs.rs", glob).lines().count(), 1);
     let up = "src/blob/laws.rs: points up to tree";
-    assert_eq!(house("src/blob/laws.rs", "use crate::tree::Node;\n"), up);
+    assert_eq!(found("src/blob/laws.rs", "use crate::tree::Node;\n"), up);
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn a_name_from_below_the_floor_below_is_found_except_in_tests() {
 
 #[test]
 fn a_part_that_names_a_higher_one_is_found() {
-    let house = |answer: &str, page: &str| {
+    let found = |answer: &str, page: &str| {
         let door = ("src/http/mod.rs", "mod answer;\nmod page;\nuse page::List;\nstruct Server;\n");
         let folder =
             [("src/http/answer/mod.rs", "mod lines;\n"), ("src/http/answer/lines.rs", answer)];
@@ -123,9 +126,9 @@ fn a_part_that_names_a_higher_one_is_found() {
             ("src/http/error.rs", ""),
         ])
     };
-    assert_eq!(house("use super::super::error::Error;\n", "use super::answer::lines::Line;\n"), "");
-    assert_eq!(house("use crate::http::page::Page;\n", ""), "http: answer points up to page");
-    assert_eq!(house("use super::super::Server;\n", ""), "http: answer points up to mod");
+    assert_eq!(found("use super::super::error::Error;\n", "use super::answer::lines::Line;\n"), "");
+    assert_eq!(found("use crate::http::page::Page;\n", ""), "http: answer points up to page");
+    assert_eq!(found("use super::super::Server;\n", ""), "http: answer points up to mod");
     assert_eq!(breaches(&[("src/http/pages.rs", "")]), "http: the plan has no pages");
 }
 
@@ -145,7 +148,7 @@ fn an_outside_crate_away_from_its_door_is_found() {
 }
 
 #[test]
-fn what_stands_in_comments_and_quotes_is_no_arrow() {
+fn a_path_in_a_comment_or_a_literal_is_no_arrow() {
     let text = "//! See crate::tree.\n/* crate::fuse::x */\nconst A: &str = \"\\\"crate::cli::x\";\nconst B: &str = r#\"\"crate::cli::x\"#;\n";
     assert_eq!(alone("src/library/x.rs", text), "");
     let kinds: Vec<_> = tokens("'\"' + 'a' // x\n").iter().map(|token| token.kind).collect();
@@ -181,56 +184,56 @@ fn marks_debris_globs_re_exports_and_unsafe_words_are_found() {
 #[test]
 fn files_that_lead_back_to_themselves_are_found() {
     let circle = "fetch: a circle of 2 files with fetch/mod.rs";
-    let house = |door: &str, address: &str| {
+    let found = |door: &str, address: &str| {
         breaches(&[("src/fetch/mod.rs", door), ("src/fetch/address.rs", address)])
     };
-    assert_eq!(house("pub mod address;\n", "use super::Error;\n"), "");
-    assert_eq!(house("pub mod address;\nuse address::Url;\n", "use std::fs;\n"), "");
-    assert_eq!(house("pub mod address;\nuse address::Url;\n", "use super::Error;\n"), circle);
+    assert_eq!(found("pub mod address;\n", "use super::Error;\n"), "");
+    assert_eq!(found("pub mod address;\nuse address::Url;\n", "use std::fs;\n"), "");
+    assert_eq!(found("pub mod address;\nuse address::Url;\n", "use super::Error;\n"), circle);
     assert_eq!(
-        house("mod address;\nfn f() { address::parse() }\n", "use crate::fetch::Error;\n"),
+        found("mod address;\nfn f() { address::parse() }\n", "use crate::fetch::Error;\n"),
         circle
     );
     assert_eq!(
-        house("mod address;\npub use address::{Url as Host};\n", "fn f(e: super::Error) {}"),
+        found("mod address;\npub use address::{Url as Host};\n", "fn f(e: super::Error) {}"),
         circle
     );
     let private = "pub(in crate::fetch) fn f() {}";
-    assert_eq!(house("mod address;\nuse address::Url;\n", private), "");
+    assert_eq!(found("mod address;\nuse address::Url;\n", private), "");
     let tests = "#[cfg(test)]\nmod tests {\n    use super::address::Url;\n}\n";
-    assert_eq!(house(&format!("mod address;\n{tests}"), "use super::Error;\n"), "");
+    assert_eq!(found(&format!("mod address;\n{tests}"), "use super::Error;\n"), "");
 }
 
 #[test]
 fn a_name_that_the_door_passes_on_leads_to_the_file_behind_it() {
     let door = "mod error;\nmod address;\npub use error::Error;\npub use address::Url;\n";
     let error = ("src/fetch/error.rs", "pub enum Error {}\n");
-    let house = |address: &str| {
+    let found = |address: &str| {
         breaches(&[("src/fetch/mod.rs", door), error, ("src/fetch/address.rs", address)])
     };
-    assert_eq!(house("use super::Error;\n"), "");
-    assert_eq!(house("use crate::fetch::{self, Error};\nfn f() -> fetch::Error {}\n"), "");
+    assert_eq!(found("use super::Error;\n"), "");
+    assert_eq!(found("use crate::fetch::{self, Error};\nfn f() -> fetch::Error {}\n"), "");
     let circle = "fetch: a circle of 2 files with fetch/mod.rs";
-    assert_eq!(house("use super::Fetcher;\n"), circle);
-    assert_eq!(house("use crate::fetch;\nfn f() -> fetch::Fetcher {}\n"), circle);
+    assert_eq!(found("use super::Fetcher;\n"), circle);
+    assert_eq!(found("use crate::fetch;\nfn f() -> fetch::Fetcher {}\n"), circle);
 }
 
 #[test]
 fn methods_of_one_type_that_call_one_another_across_files_are_found() {
     let circle = "tree: a circle of 2 files with tree/link.rs";
-    let house = |link: &str, name: &str| {
+    let found = |link: &str, name: &str| {
         let link = format!("use super::Tree;\nimpl<'a, T: Into<u8>> Tree<'a, T> {{ {link} }}\n");
         let name = format!("impl Drop for u8 {{}}\nimpl super::Tree {{ {name} }}\n");
         let door = ("src/tree/mod.rs", "mod link;\nmod name;\npub struct Tree;\n");
         breaches(&[door, ("src/tree/link.rs", &link), ("src/tree/name.rs", &name)])
     };
     let calls = "fn link(&self) { vec![self.name()] }";
-    assert_eq!(house(calls, "pub fn name(&self) { other.link() }"), "");
-    assert_eq!(house(calls, "pub fn name(&self) { self\n.link() }"), circle);
-    assert_eq!(house(calls, "pub fn name(&self) { x.map(Self::link) }"), circle);
-    assert_eq!(house(calls, "pub fn name(&self) { super::Tree::link(x) }"), circle);
-    assert_eq!(house(calls, "pub fn name(&self) { self.link() }\nfn link(&self) {}"), "");
-    assert_eq!(house(calls, "pub fn name(&self) { self.link }"), "");
+    assert_eq!(found(calls, "pub fn name(&self) { other.link() }"), "");
+    assert_eq!(found(calls, "pub fn name(&self) { self\n.link() }"), circle);
+    assert_eq!(found(calls, "pub fn name(&self) { x.map(Self::link) }"), circle);
+    assert_eq!(found(calls, "pub fn name(&self) { super::Tree::link(x) }"), circle);
+    assert_eq!(found(calls, "pub fn name(&self) { self.link() }\nfn link(&self) {}"), "");
+    assert_eq!(found(calls, "pub fn name(&self) { self.link }"), "");
 }
 
 #[test]
@@ -243,4 +246,24 @@ fn a_file_name_with_two_meanings_is_found() {
     assert_eq!(breaches(&[("src/catalog/rows.rs", ""), ("src/catalog/sqlite/rows.rs", "")]), "");
     let tests = "#[cfg(test)]\nmod attach;\n";
     assert_eq!(breaches(&[("src/tree/mod.rs", tests), two[0], two[1]]), "");
+}
+
+#[test]
+fn a_test_file_that_is_long_or_shares_its_name_is_found() {
+    let breaches = |files: &[(&str, &str)]| {
+        let files = files
+            .iter()
+            .map(|(path, text)| TestFile { path: (*path).to_owned(), text: (*text).to_owned() });
+        lines(broken_by_tests(&files.collect::<Vec<_>>()))
+    };
+    let long = "fn f() {}\n".repeat(MAX_LINES + 1);
+    let found = "tests/it/name.rs: has 401 lines, 400 are allowed";
+    assert_eq!(breaches(&[("tests/it/name.rs", &long)]), found);
+    let mark = breaches(&[("tests/it/name.rs", "// TODO later\n")]);
+    assert_eq!(mark, "tests/it/name.rs: has a TODO");
+    let two = [("tests/it/name/mod.rs", ""), ("benches/compare/name.rs", "")];
+    assert_eq!(breaches(&two), "name.rs: the name of several files");
+    let workload = ("benches/compare/workload/name.rs", "");
+    assert_eq!(breaches(&[two[0], workload]), "");
+    assert_eq!(breaches(&[("tests/it/main.rs", ""), ("benches/compare/main.rs", "")]), "");
 }

@@ -7,13 +7,32 @@ use std::path::Path;
 use super::plan;
 use super::text::{self, Token};
 
-/// The crates that are read: the name by which others name them, their folder, and where that stands in the house.
+/// The crates that are read: the name by which others name them, their folder, and the beginning of its paths in the plan.
 const CRATES: [(&str, &str, &str); 3] = [
     ("mediafs", "src/", ""),
     ("pipeline", "crates/pipeline/src/", "pipeline/"),
     ("words", "crates/words/src/", "words/"),
 ];
 
+/// Folders of tests and benches. Their files stand on no floor.
+const TESTS: [&str; 3] = ["tests/", "benches/", "crates/samples/"];
+
+/// A file of a test or a bench.
+pub struct TestFile {
+    /// From the root of the workspace.
+    pub path: String,
+    pub text: String,
+}
+
+impl TestFile {
+    /// Its name without the ending; for a `mod.rs`, that of its folder.
+    pub fn name(&self) -> &str {
+        let path = self.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        path.rsplit('/').next().unwrap_or(path)
+    }
+}
+
+/// A file of the product.
 pub struct File {
     /// From the root of the workspace.
     pub path: String,
@@ -22,11 +41,11 @@ pub struct File {
     /// The path of its module, from the name of the crate on.
     pub module: Vec<String>,
     pub text: String,
-    /// Compiled for tests alone: it may be long and import all of its parent, as inline tests may.
+    /// Compiled for tests alone: it may import all of its parent, as inline tests may.
     pub tests_only: bool,
 }
 
-/// Where a file stands, bottom up.
+/// The place of a file in the plan, bottom up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Floor {
     Words,
@@ -73,7 +92,7 @@ impl File {
         Some(inside.split_once('/').map_or_else(|| inside.trim_end_matches(".rs"), |(sub, _)| sub))
     }
 
-    /// Its name without the ending; a folder's for the `mod.rs` in it.
+    /// Its name without the ending; for a `mod.rs`, that of its folder.
     pub fn name(&self) -> &str {
         self.module.last().expect("a crate at least")
     }
@@ -88,7 +107,7 @@ impl File {
 }
 
 impl Floor {
-    /// How high it is; the words are at 0.
+    /// The height above the words, which are at 0.
     pub fn height(self) -> usize {
         match self {
             Self::Words => 0,
@@ -100,27 +119,37 @@ impl Floor {
 
 /// Every file of the crates, with those that only tests need marked.
 pub fn files() -> Vec<File> {
-    let mut found = Vec::new();
-    for (_, folder, _) in CRATES {
-        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    let texts = CRATES.iter().flat_map(|(_, folder, _)| texts(folder));
+    let mut found: Vec<_> = texts.map(|(path, text)| File::new(&path, &text)).collect();
     mark_tests(&mut found);
     found
 }
 
-fn walk(folder: &Path, found: &mut Vec<File>) {
-    for entry in fs::read_dir(folder).expect("a readable directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            walk(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("UTF-8 source");
-            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-            let path = path.strip_prefix(root).expect("a path in the workspace");
-            found.push(File::new(path.to_str().expect("an ASCII path"), &text));
+/// Every file of tests and benches.
+pub fn test_files() -> Vec<TestFile> {
+    let texts = TESTS.iter().flat_map(|folder| texts(folder));
+    texts.map(|(path, text)| TestFile { path, text }).collect()
+}
+
+/// The paths and texts of all source files below a folder of the workspace, sorted.
+fn texts(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a readable directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("UTF-8 source");
+                let path = path.strip_prefix(root).expect("a path in the workspace");
+                found.push((path.to_str().expect("an ASCII path").to_owned(), text));
+            }
         }
     }
+    found.sort();
+    found
 }
 
 /// Marks the files whose module, or one around it, is declared behind `#[cfg(test)]`.

@@ -2,8 +2,8 @@
 
 use words::refusal::Rule;
 
-use super::kernel::{Answer, Refusal};
 use super::reference::{Expected, Open, Reference, Stage, broken, most};
+use crate::tree::simulated_kernel::{Answer, Refusal};
 
 impl Reference {
     pub fn read(&self, fd: usize) -> Vec<u8> {
@@ -17,7 +17,7 @@ impl Reference {
         }
     }
 
-    /// Writes. The tree may refuse a type as soon as the bytes tell it, or wait for the close.
+    /// A write. The tree may refuse a content type at the write that shows it, or at the close.
     pub fn write(&mut self, fd: usize, at: usize, data: &[u8], actual: &Answer<()>) -> Expected {
         let draft = match &self.handles[&fd].open {
             Open::Bytes(_) => return Expected::Done,
@@ -79,7 +79,7 @@ impl Reference {
         self.handles.get(&fd).is_some_and(|handle| handle.writes)
     }
 
-    /// The size that `fstat` shows. An empty file of another process may have grown since it was opened.
+    /// The size that `fstat` shows. `None` for an empty file of another process, which may have grown since the open.
     pub fn fstat(&self, fd: usize) -> Option<u64> {
         let bytes = match &self.handles[&fd].open {
             Open::Bytes(bytes) if bytes.is_empty() => return None,

@@ -1,13 +1,13 @@
-//! Drafts in the reference: the effect of a flush, a release, an unlink and an end of the daemon.
+//! Drafts in the reference: the effects of a flush, a release, an unlink and the end of the daemon.
 
 use std::collections::BTreeSet;
 
 use words::refusal::Rule;
 
-use super::kernel::{At, Refusal, process};
 use super::reference::{
     Draft, Expected, Found, Handle, Open, Path, Place, Reference, Stage, Start, broken,
 };
+use crate::tree::simulated_kernel::{At, Refusal, process};
 
 impl Reference {
     /// A flush by a process. Only the opener gets a verdict.
@@ -17,7 +17,7 @@ impl Reference {
         if !handle.writes || self.drafts[id].owner != who {
             return Expected::Done;
         }
-        let verdict = self.settle(id);
+        let verdict = self.judge(id);
         if verdict != Expected::Done {
             self.put_back(id);
         }
@@ -36,7 +36,7 @@ impl Reference {
         verdict
     }
 
-    fn settle(&mut self, id: usize) -> Expected {
+    fn judge(&mut self, id: usize) -> Expected {
         let Draft { place, stage, bytes, detached, .. } = &self.drafts[id];
         let (place, bytes) = (*place, bytes.clone());
         match stage {
@@ -85,7 +85,7 @@ impl Reference {
 
     /// Ends a draft after its last handle is closed.
     fn end(&mut self, id: usize) {
-        self.settle(id);
+        self.judge(id);
         let draft = &mut self.drafts[id];
         let empty = match draft.stage {
             _ if draft.detached => false,
@@ -109,7 +109,7 @@ impl Reference {
         self.drafts[id].path = Path::Nobody;
     }
 
-    /// Puts back what the draft unlinked, at most once.
+    /// Puts back the attachment that the writer of the draft unlinked, at most once.
     fn put_back(&mut self, id: usize) {
         let Draft { place, replaced, .. } = self.drafts[id];
         self.drafts[id].replaced = None;
@@ -144,7 +144,7 @@ impl Reference {
         }
         let Some(id) = self.take_down(place) else { return self.unlink_first_draft(place) };
         self.unlinked.insert((place, who), id);
-        // Committed drafts, too: they may be emptied and written again.
+        // Also of committed drafts, which may be emptied and written again.
         for draft in self.drafts.iter_mut().filter(|draft| draft.place == place) {
             draft.hide(Path::Owner);
         }
@@ -163,7 +163,7 @@ impl Reference {
     }
 
     pub fn sweep(&mut self) {
-        // A live draft holds what it may put back.
+        // An open draft or a placeholder holds the attachment that it may put back.
         let live =
             |draft: &&Draft| draft.handles > 0 || (draft.placeholder && draft.path != Path::Nobody);
         let live = self.drafts.iter().filter(live);
@@ -172,8 +172,8 @@ impl Reference {
         self.attachments.retain(|id, _| named.contains(id));
     }
 
-    /// Stops the daemon. After a clean stop the interrupted bytes are kept, and what their writers unlinked is put back. After
-    /// a crash, the same for what had reached the staging folder.
+    /// Stops the daemon. A clean stop keeps the bytes of open drafts, and puts back the attachments that their writers unlinked.
+    /// A crash does so for drafts with a staged file only.
     pub fn stop(&mut self, crashed: bool) {
         for id in 0..self.drafts.len() {
             let draft = &self.drafts[id];

@@ -1,5 +1,5 @@
-//! Random programs on the tree, without a kernel, compared with a reference that knows
-//! only CONTRACT. Everything that a program can see must agree after every step.
+//! Random programs on the tree, without a kernel, compared with a reference that knows only CONTRACT. All answers, names and bytes
+//! must agree after every call.
 //!
 //! `MEDIAFS_MODEL_CASES` sets the number of programs.
 
@@ -7,15 +7,13 @@
 #![allow(clippy::panic)]
 
 mod bytes;
+mod call;
 mod closes;
-pub mod instance;
-pub mod kernel;
+mod detached;
 mod names;
 mod order;
-mod program;
 mod reference;
 mod regressions;
-pub mod trash;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -26,9 +24,9 @@ use pipeline::Pipeline;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use instance::{Backing, Instance};
-use kernel::{Answer, At, Descriptor, How, Kernel, process};
-use program::{Call, call};
+use crate::tree::instance::{Backing, Instance, pipeline};
+use crate::tree::simulated_kernel::{Answer, At, Descriptor, How, Kernel, process};
+use call::{Call, call};
 use reference::{Expected, Reference};
 
 const ROWS: [&str; 2] = ["1", "2"];
@@ -68,10 +66,10 @@ fn agree<T: Debug>(expected: &Expected, actual: &Answer<T>) -> Judged {
 impl Pair {
     fn new(backing: Backing, pipeline: &Arc<Pipeline>) -> Self {
         let instance = Instance::with(backing, Arc::clone(pipeline));
-        let mut bench =
+        let mut pair =
             Self { instance, reference: Reference::default(), open: [None; DESCRIPTORS] };
-        bench.call(&Call::Mkdir(ROWS[0])).expect("a first row");
-        bench
+        pair.call(&Call::Mkdir(ROWS[0])).expect("a first row");
+        pair
     }
 
     fn run(mut self, calls: &[Call]) -> Judged {
@@ -83,11 +81,11 @@ impl Pair {
     }
 
     fn kernel(&self) -> Kernel<'_> {
-        Kernel(self.instance.tree())
+        self.instance.kernel()
     }
 
     fn call(&mut self, call: &Call) -> Judged {
-        let kernel = Kernel(self.instance.tree());
+        let kernel = self.instance.kernel();
         match call {
             Call::Mkdir(row) => agree(&self.reference.mkdir(row), &kernel.mkdir(process(0), row)),
             Call::Rmdir(row) => agree(&self.reference.rmdir(row), &kernel.rmdir(process(0), row)),
@@ -220,7 +218,7 @@ impl Pair {
         self.reference.stop(crashed);
     }
 
-    /// Compares what every process sees of every name.
+    /// Compares each name as each process sees it.
     fn compare(&mut self) -> Judged {
         for row in ROWS {
             self.compare_lists(row)?;
@@ -236,7 +234,7 @@ impl Pair {
         }
         self.compare_trash()?;
         let kept = self.instance.library().quarantine.list().len();
-        prop_assert_eq!(kept, self.reference.kept, "what the quarantine keeps");
+        prop_assert_eq!(kept, self.reference.kept, "entries of the quarantine");
         Ok(())
     }
 
@@ -254,13 +252,13 @@ impl Pair {
         Ok(())
     }
 
-    /// Closes everything. The disk then has exactly what has a name.
+    /// Closes all descriptors, and checks that the disk has exactly the files with names.
     fn finish(mut self) -> Judged {
         for fd in 0..DESCRIPTORS {
             self.close(fd)?;
         }
         self.compare()?;
-        // Blobs for a row that was removed meanwhile stay reserved until a start.
+        // A start frees the reservations of rows that were removed meanwhile.
         self.call(&Call::Restart)?;
         self.sweep()?;
         let totals = self.instance.library().lookup.totals().expect("totals");
@@ -285,7 +283,7 @@ fn bare(listed: &[String]) -> Vec<String> {
         _ => name.clone(),
     };
     let names: BTreeSet<_> = listed.iter().map(stem).collect();
-    assert_eq!(names.len(), listed.len(), "one name for each file: {listed:?}");
+    assert_eq!(names.len(), listed.len(), "a file is listed twice: {listed:?}");
     names.into_iter().collect()
 }
 
@@ -296,7 +294,7 @@ fn cases() -> u32 {
 
 fn try_programs(backing: Backing) {
     let config = Config { cases: cases(), failure_persistence: None, ..Config::default() };
-    let pipeline = instance::pipeline();
+    let pipeline = pipeline();
     let programs = prop::collection::vec(call(), 1..60);
     let outcome =
         TestRunner::new(config).run(&programs, |calls| Pair::new(backing, &pipeline).run(&calls));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::kernel::{At, Refusal, process};
 use super::reference::{Draft, Expected, Found, Open, Path, Reference, broken, is_field};
+use crate::tree::simulated_kernel::{At, Refusal, process};
 
 impl Reference {
     pub fn mkdir(&mut self, row: &'static str) -> Expected {
@@ -120,7 +120,7 @@ impl Reference {
         Expected::Done
     }
 
-    /// Whether the place has scratch of another user, which nobody else may replace.
+    /// Whether the place has scratch of another user, which this process may not replace.
     fn is_anothers(&self, who: u32, place: (u32, &'static str)) -> bool {
         self.scratch.get(&place).is_some_and(|id| self.owners[id] != process(who).uid)
     }

@@ -1,15 +1,15 @@
-//! Collections in the reference: the order of their items, and their greatest number.
+//! Collections in the reference: the order of their items, and the bound of their number.
 
 use std::collections::BTreeSet;
 
 use words::refusal::Rule;
 
-use super::instance::LIST_MAX;
 use super::reference::{Expected, Place, Reference};
+use crate::tree::instance::LIST_MAX;
 
 impl Reference {
-    /// Puts an attachment at a place. A replaced item keeps its position,
-    /// one that comes back has its old one, and a new one is last.
+    /// Puts an attachment at a place. An item that replaces another takes its position, an item that is written again has its old
+    /// position, and a new item is last.
     pub(super) fn hang(&mut self, place: Place, id: u32) {
         let now = self.number();
         let arrival = self.vacated.remove(&place).unwrap_or(now);
@@ -54,7 +54,7 @@ impl Reference {
         items.len() as u64 >= LIST_MAX
     }
 
-    /// The reason why a collection does not take a file from elsewhere.
+    /// The refusal of a full collection, for a file from elsewhere.
     pub(super) fn full(&self, from: Option<Place>, to: Place) -> Option<Expected> {
         let stays = |from: Place| from.0 == to.0 && collection(from.1) == collection(to.1);
         let full = !from.is_some_and(stays) && self.is_full(to);

@@ -1,12 +1,12 @@
-//! The reference: rows, fields, scratch and drafts as CONTRACT describes them, in
-//! plain maps. Where the tree may choose, it is told the choice and checks it.
+//! The reference: rows, fields, scratch and drafts as CONTRACT describes them, in plain maps. It gets those answers of the tree that
+//! CONTRACT leaves open, and checks them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use words::refusal::Rule;
 
-use super::instance::{DOC_MAX, DOC_MIN, NOTE_MAX};
-use super::kernel::{Answer, At, How, Refusal, process};
+use crate::tree::instance::{DOC_MAX, DOC_MIN, NOTE_MAX};
+use crate::tree::simulated_kernel::{Answer, At, How, Refusal, process};
 
 /// The number of a row, and a field in it.
 pub(super) type Place = (u32, &'static str);
@@ -63,7 +63,7 @@ pub(super) enum Start {
     Stored,
 }
 
-/// Who reaches a draft on a free slot by the path.
+/// The processes that reach a draft on a free slot by its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Path {
     Everybody,
@@ -102,7 +102,7 @@ pub struct Reference {
     pub(super) arrivals: BTreeMap<Place, u32>,
     /// The arrivals of slots that are free now.
     pub(super) vacated: BTreeMap<Place, u32>,
-    /// With those that have no name, until a sweep.
+    /// Includes attachments without a name, until a sweep.
     pub(super) attachments: BTreeMap<u32, Vec<u8>>,
     pub(super) scratch: BTreeMap<(u32, &'static str), u32>,
     /// The user of each scratch file.
@@ -151,12 +151,12 @@ pub(super) fn is_field(name: &str) -> bool {
 }
 
 impl Draft {
-    /// Whether the draft is committed. No path leads to it then; only its handles do.
+    /// Whether the draft is committed or refused: only its handles reach it.
     fn is_judged(&self) -> bool {
         matches!(self.stage, Stage::Committed | Stage::Refused(_))
     }
 
-    /// Whether everybody sees the draft on its free slot.
+    /// Whether all processes see the draft on its free slot.
     pub(super) fn is_shown(&self) -> bool {
         self.path == Path::Everybody && !self.over && !self.is_judged()
     }
@@ -266,7 +266,7 @@ impl Reference {
         self.drafts.iter().any(|draft| draft.is_at(place) && draft.owner == who)
     }
 
-    /// Whether the process has a draft of this name. One of another name of the attachment does not count.
+    /// Whether the process has an open draft of this name, and not only of another name of the attachment.
     fn has_draft_over(&self, who: u32, (place, id): (Place, u32)) -> bool {
         let here = |draft: &Draft| {
             draft.path != Path::Nobody

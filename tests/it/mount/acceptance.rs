@@ -3,29 +3,26 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
 
-use super::daemon::Mount;
-use super::server::Server;
+use super::daemon::{Mount, PROGRAM};
+use super::library_files::files;
 use super::tool::{Done, installed, run, shell};
+use super::web_server::Server;
 use super::{EBADMSG, errno, names, picture, read, rest};
 
+/// A mount of the configuration that `mediafs init` writes.
 pub fn sample() -> Option<Mount> {
     sample_with(|config| config)
 }
 
 fn sample_with(change: impl FnOnce(String) -> String) -> Option<Mount> {
     let directory = tempfile::tempdir().expect("a directory");
-    let done = Command::new(env!("CARGO_BIN_EXE_mediafs"))
-        .arg("init")
-        .arg(directory.path())
-        .output()
-        .expect("mediafs runs");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    run(PROGRAM, &[Path::new("init"), directory.path()]).succeeded();
     let config = fs::read_to_string(directory.path().join("mediafs.toml")).expect("the sample");
     Mount::with(change(config))
 }
 
+/// The metadata of a picture.
 fn exif(path: &Path) -> Done {
     let tags = ["-s", "-Orientation", "-GPSPosition", "-ImageSize", "-FileType"];
     let path = path.display().to_string();
@@ -77,21 +74,21 @@ fn when_the_last_link_is_removed_gc_leaves_no_blob() {
     run("ln", &[&first, &second]).succeeded();
     assert_eq!(fs::metadata(&first).expect("stat").nlink(), 2);
     read(&mount.row().join("avatar@w200.jpg"));
-    let blobs = mount.outside("unused", b"").with_file_name("mediafs-data").join("blobs");
-    assert_eq!(files_below(&blobs), 2, "the picture and its variant");
+    let blobs = mount.beside("mediafs-data/blobs");
+    assert_eq!(files(&blobs).len(), 2, "the picture and its variant");
     run("rm", &[&first]).succeeded();
-    gc(&mount);
-    assert_eq!(files_below(&blobs), 2, "it has a name still");
+    mount.collect();
+    assert_eq!(files(&blobs).len(), 2, "the picture has a second name");
     let mut open = fs::File::open(&second).expect("opened");
     run("rm", &[&second]).succeeded();
-    gc(&mount);
-    assert_eq!(files_below(&blobs), 0);
-    assert!(!rest(&mut open).is_empty(), "who has it open reads it to the end");
+    mount.collect();
+    assert_eq!(files(&blobs).len(), 0);
+    assert!(!rest(&mut open).is_empty(), "an open file is readable to the end");
     assert_eq!(names(&mount.row()), ["photos"]);
 }
 
 #[test]
-fn two_items_are_put_in_order_a_url_is_attached_and_what_was_removed_comes_back() {
+fn items_are_ordered_a_url_is_attached_and_a_removed_file_comes_back() {
     let server = Server::start();
     let allow = format!("[fetch]\nallow = [\"{}\"]", server.address);
     let Some(mount) = sample_with(|config| config.replace("[fetch]", &allow)) else { return };
@@ -106,24 +103,10 @@ fn two_items_are_put_in_order_a_url_is_attached_and_what_was_removed_comes_back(
     let (url, path) = (server.url("/3.png"), avatar.display().to_string());
     run("ln", &["-s", &url, &path]).succeeded();
     let stored = read(&avatar);
-    assert!(stored.starts_with(picture::JPEG), "normalised like any other");
+    assert!(stored.starts_with(picture::JPEG), "a fetched picture is normalised too");
     run("rm", &[&avatar]).succeeded();
     assert!(!avatar.exists());
     shell("mv \"$1\"/trash/*/user-42-avatar.jpg \"$2\"", &[&mount.mountpoint(), &avatar])
         .succeeded();
     assert_eq!(read(&avatar), stored);
-}
-
-fn gc(mount: &Mount) {
-    let config = mount.mountpoint().with_file_name("mediafs.toml").display().to_string();
-    run(env!("CARGO_BIN_EXE_mediafs"), &["--config", &config, "gc", "--now"]).succeeded();
-}
-
-fn files_below(directory: &Path) -> usize {
-    let entries = fs::read_dir(directory).expect("a directory");
-    entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| !crate::limits::is_log(path))
-        .map(|path| if path.is_dir() { files_below(&path) } else { 1 })
-        .sum()
 }

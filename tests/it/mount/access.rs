@@ -1,15 +1,17 @@
-//! Permissions: every user gets what a local disk would answer, and
-//! the daemon decides where the kernel cannot (CONTRACT 1, 2.1 and 4).
+//! Permissions: every user gets the answers of a local disk. The kernel checks modes, and the daemon what the kernel does not know:
+//! the stickiness of a table, drafts, scratch, refusals and views (CONTRACT 1, 2.1 and 4).
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
 use super::tool::{Done, installed};
-use super::user::{MEMBER, OWNER, ROOT, STRANGER, TEAM, User, is_denied, may_become_others};
+use super::user::{
+    MEMBER, OWNER, ROOT, STRANGER, TEAM, User, access, is_denied, may_become_others, set_access,
+};
 use super::{names, picture, read};
 use crate::config::Config;
 
@@ -21,7 +23,6 @@ fn config() -> Config {
         .field("memo", "file")
         .field("note", "file")
         .field("avatar", "image, thumbnails = ['w64']")
-        // The table of the team.
         .table("team", "integer")
         .with("tables.team.group = '2000'")
         .with("tables.team.dir_mode = '0775'")
@@ -33,9 +34,9 @@ fn mount() -> Option<Mount> {
     may_become_others().then(|| config().mount())?
 }
 
+/// Gives a path to a user and the team.
 fn set(path: &Path, uid: u32, mode: u32) {
-    chown(path, Some(uid), Some(TEAM)).expect("root gives it away");
-    fs::set_permissions(path, Permissions::from_mode(mode)).expect("chmod");
+    set_access(path, (uid, TEAM, mode));
 }
 
 /// A row that everybody may write to.
@@ -46,7 +47,7 @@ fn common_row(mount: &Mount) -> PathBuf {
 }
 
 /// Operations on a row with a file `memo`, by name. The path of the row is `$1`.
-const DEEDS: [(&str, &str); 23] = [
+const OPERATIONS: [(&str, &str); 23] = [
     ("read", "cat $1/memo"),
     ("write", "echo new > $1/memo"),
     ("append", "echo new >> $1/memo"),
@@ -79,11 +80,11 @@ const MODES: [(u32, u32, User); 6] = [
     (0o700, 0o644, OWNER),
     (0o777, 0o604, OWNER),
     (0o771, 0o600, OWNER),
-    // In a sticky directory only owners remove.
+    // Sticky: only owners remove files from it.
     (0o1777, 0o666, MEMBER),
 ];
 
-/// Makes the table anew: the owner's row 42, with a file.
+/// Empties the table and makes row 42 of the owner, with a file.
 fn prepare(table: &Path, (row_mode, file_mode, owner): (u32, u32, User)) -> PathBuf {
     for row in names(table) {
         fs::remove_dir_all(table.join(row)).expect("removed");
@@ -98,11 +99,10 @@ fn prepare(table: &Path, (row_mode, file_mode, owner): (u32, u32, User)) -> Path
     row
 }
 
-/// The outcome of an operation: the exit code, the output, the error
-/// message, and the names and files that are there afterwards.
-fn outcome(user: User, deed: &str, table: &Path, modes: (u32, u32, User)) -> String {
+/// The outcome of an operation: the exit code, the output, the error message, and the files afterwards.
+fn outcome(user: User, operation: &str, table: &Path, modes: (u32, u32, User)) -> String {
     let row = prepare(table, modes);
-    let Done { code, stdout, stderr } = user.shell(deed, &[&row]);
+    let Done { code, stdout, stderr } = user.shell(operation, &[&row]);
     let reason = stderr.lines().next().and_then(|line| line.rsplit(": ").next()).unwrap_or("");
     let mut told = format!("{code} {stdout:?} {reason}");
     for row in names(table) {
@@ -123,17 +123,17 @@ fn outcome(user: User, deed: &str, table: &Path, modes: (u32, u32, User)) -> Str
 }
 
 #[test]
-fn every_user_meets_what_it_would_meet_on_a_local_disk() {
+fn every_user_gets_the_answers_of_a_local_disk() {
     let Some(mount) = mount().filter(|_| installed("setfattr")) else { return };
-    let local = mount.outside("unused", b"").with_file_name("local");
+    let local = mount.beside("local");
     fs::create_dir(&local).expect("a directory");
     let table = mount.path("models/user");
     let mut differences = String::new();
     for modes in MODES {
         for user in [ROOT, OWNER, MEMBER, STRANGER] {
-            for (name, deed) in DEEDS {
-                let ours = outcome(user, deed, &table, modes);
-                let theirs = outcome(user, deed, &local, modes);
+            for (name, operation) in OPERATIONS {
+                let ours = outcome(user, operation, &table, modes);
+                let theirs = outcome(user, operation, &local, modes);
                 if ours != theirs {
                     let (row, file, _) = modes;
                     let case = format!("{name} by {} in {row:o}/{file:o}", user.uid);
@@ -146,24 +146,20 @@ fn every_user_meets_what_it_would_meet_on_a_local_disk() {
 }
 
 #[test]
-fn rows_are_made_renamed_and_removed_by_whoever_may_write_to_the_table() {
+fn only_writers_of_the_table_make_rename_and_remove_rows() {
     let Some(mount) = mount() else { return };
     let (team, user) = (mount.path("models/team"), mount.path("models/user"));
-    let shown = |path: &Path| {
-        let meta = fs::metadata(path).expect("stat");
-        (meta.uid(), meta.gid(), meta.mode() & 0o7777)
-    };
-    assert_eq!((shown(&team), shown(&user)), ((0, TEAM, 0o775), (0, 0, 0o755)));
-    for deed in ["mkdir $1/1", "mkdir $1/1 && mv $1/1 $1/2 && rmdir $1/2"] {
-        assert!(is_denied(&STRANGER.shell(deed, &[&team])), "{deed}");
-        assert!(is_denied(&MEMBER.shell(deed, &[&user])), "{deed}");
-        MEMBER.shell(&format!("{deed}; rm -rf $1/*"), &[&team]).succeeded();
+    assert_eq!((access(&team), access(&user)), ((0, TEAM, 0o775), (0, 0, 0o755)));
+    for operation in ["mkdir $1/1", "mkdir $1/1 && mv $1/1 $1/2 && rmdir $1/2"] {
+        assert!(is_denied(&STRANGER.shell(operation, &[&team])), "{operation}");
+        assert!(is_denied(&MEMBER.shell(operation, &[&user])), "{operation}");
+        MEMBER.shell(&format!("{operation}; rm -rf $1/*"), &[&team]).succeeded();
     }
     MEMBER.shell("mkdir $1/3 && echo of a member > $1/3/memo", &[&team]).succeeded();
-    assert_eq!(shown(&team.join("3")), (MEMBER.uid, TEAM, 0o775));
-    assert_eq!(shown(&team.join("3/memo")), (MEMBER.uid, TEAM, 0o644));
+    assert_eq!(access(&team.join("3")), (MEMBER.uid, TEAM, 0o775));
+    assert_eq!(access(&team.join("3/memo")), (MEMBER.uid, TEAM, 0o644));
     OWNER.shell("echo of another > $1/3/.x && mv $1/3/.x $1/3/memo", &[&team]).succeeded();
-    assert_eq!(shown(&team.join("3/memo")), (OWNER.uid, TEAM, 0o644), "the team's row");
+    assert_eq!(access(&team.join("3/memo")), (OWNER.uid, TEAM, 0o644), "the group is the team's");
     assert!(is_denied(&STRANGER.shell("rm -r $1/3", &[&team])));
 }
 
@@ -175,7 +171,7 @@ fn scratch_is_read_renamed_and_replaced_by_its_own_user_only() {
     let shown = || fs::metadata(row.join(".a.part")).expect("stat");
     assert_eq!((shown().uid(), shown().mode() & 0o7777), (OWNER.uid, 0o600));
     MEMBER.shell("echo theirs > $1/.b.part", &[&row]).succeeded();
-    for deed in [
+    for operation in [
         "cat $1/.a.part",
         "echo more >> $1/.a.part",
         "echo more > $1/.a.part",
@@ -188,21 +184,25 @@ fn scratch_is_read_renamed_and_replaced_by_its_own_user_only() {
         "echo stored > $1/note; mv -f $1/note $1/.a.part",
         "mv -f $1/row.json $1/.a.part",
     ] {
-        let done = MEMBER.shell(deed, &[&row]);
-        assert!(is_denied(&done), "{deed}: {done}");
-        assert_eq!(read(&row.join(".a.part")), b"mine\n", "{deed}");
-        assert!(!row.join("memo").exists(), "{deed}");
+        let done = MEMBER.shell(operation, &[&row]);
+        assert!(is_denied(&done), "{operation}: {done}");
+        assert_eq!(read(&row.join(".a.part")), b"mine\n", "{operation}");
+        assert!(!row.join("memo").exists(), "{operation}");
     }
     OWNER.shell("cat $1/.a.part && echo more >> $1/.a.part", &[&row]).succeeded();
     OWNER.shell("mv $1/.a.part $1/.c.part && mv $1/.c.part $1/memo", &[&row]).succeeded();
     assert_eq!(read(&row.join("memo")), b"mine\nmore\n");
     let memo = fs::metadata(row.join("memo")).expect("stat");
-    assert_eq!((memo.uid(), memo.mode() & 0o7777), (OWNER.uid, 0o666), "as it was meant");
-    assert_eq!(ROOT.shell("cat $1/.b.part", &[&row]).stdout, "theirs\n", "root is root");
+    assert_eq!(
+        (memo.uid(), memo.mode() & 0o7777),
+        (OWNER.uid, 0o666),
+        "the mode that its writer asked for"
+    );
+    assert_eq!(ROOT.shell("cat $1/.b.part", &[&row]).stdout, "theirs\n", "root reads all");
 }
 
 #[test]
-fn nobody_but_its_writer_reads_a_draft() {
+fn only_its_writer_reads_a_draft() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     let memo = row.join("memo");
@@ -232,7 +232,7 @@ fn nobody_but_its_writer_reads_a_draft() {
 }
 
 #[test]
-fn a_user_sees_its_own_refusals_and_nobody_elses() {
+fn a_user_sees_only_its_own_refusals() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     let control = mount.path(".mediafs");
@@ -252,16 +252,14 @@ fn a_user_sees_its_own_refusals_and_nobody_elses() {
 }
 
 #[test]
-fn an_entry_of_the_quarantine_is_its_senders_alone() {
+fn only_its_sender_reaches_an_entry_of_the_quarantine() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     let half = mount.outside("half.png", &picture::cut_short(1));
     fs::set_permissions(&half, Permissions::from_mode(0o644)).expect("chmod");
     assert_eq!(MEMBER.run("cp", &[half, row.join("avatar")]).code, 1);
-    let quarantine = mount.path(".mediafs/quarantine");
-    let [id] = &names(&quarantine)[..] else { panic!("{:?}", names(&quarantine)) };
-    let entry = quarantine.join(id);
-    for deed in [
+    let entry = mount.kept().entry;
+    for operation in [
         "ls $1",
         "cat $1/avatar",
         "cat $1/reason.json",
@@ -270,8 +268,8 @@ fn an_entry_of_the_quarantine_is_its_senders_alone() {
         "rmdir $1",
         "chmod 755 $1",
     ] {
-        let done = STRANGER.shell(deed, &[&entry, &row]);
-        assert!(is_denied(&done), "{deed}: {done}");
+        let done = STRANGER.shell(operation, &[&entry, &row]);
+        assert!(is_denied(&done), "{operation}: {done}");
     }
     MEMBER.shell("cat $1/reason.json && cmp $1/avatar $1/avatar", &[&entry]).succeeded();
     MEMBER.shell("mv $1/avatar $2/memo", &[&entry, &row]).succeeded();
@@ -281,29 +279,29 @@ fn an_entry_of_the_quarantine_is_its_senders_alone() {
 }
 
 #[test]
-fn whoever_may_not_read_a_picture_may_not_read_what_is_made_of_it() {
+fn a_user_who_may_not_read_a_picture_may_not_read_its_variants() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     let avatar = row.join("avatar");
     fs::write(&avatar, picture::good(1)).expect("taken");
     set(&avatar, OWNER.uid, 0o640);
     let thumbs = mount.path("thumbs/user/42/avatar");
-    let deeds = ["cat $1/w64.png", "stat $1/w64.png", "cat $2/avatar@w64.png", "cat $1/w32.webp"];
-    let all = |user: User| deeds.map(|deed| user.shell(deed, &[&thumbs, &row]));
-    assert!(all(STRANGER).iter().all(is_denied), "nothing is rendered for it");
+    let reads = ["cat $1/w64.png", "stat $1/w64.png", "cat $2/avatar@w64.png", "cat $1/w32.webp"];
+    let all = |user: User| reads.map(|read| user.shell(read, &[&thumbs, &row]));
+    assert!(all(STRANGER).iter().all(is_denied), "no variant is rendered for a stranger");
     for user in [OWNER, MEMBER, ROOT] {
         all(user).iter().for_each(Done::succeeded);
     }
-    assert!(all(STRANGER).iter().all(is_denied), "nor is what was rendered for others");
+    assert!(all(STRANGER).iter().all(is_denied), "a variant rendered for others is closed too");
     set(&avatar, OWNER.uid, 0o604);
-    assert!(all(MEMBER).iter().all(is_denied), "the group's bit is the group's");
+    assert!(all(MEMBER).iter().all(is_denied), "members have the permissions of the group");
     all(STRANGER).iter().for_each(Done::succeeded);
     set(&row, OWNER.uid, 0o700);
-    assert!(all(STRANGER).iter().all(is_denied), "the row is closed, and its variants with it");
+    assert!(all(STRANGER).iter().all(is_denied), "a closed row closes its variants");
 }
 
 #[test]
-fn only_who_may_write_to_the_row_purges_a_variant() {
+fn only_writers_of_the_row_purge_a_variant() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     fs::write(row.join("avatar"), picture::good(1)).expect("taken");
@@ -315,7 +313,7 @@ fn only_who_may_write_to_the_row_purges_a_variant() {
 }
 
 #[test]
-fn row_json_and_the_url_of_a_field_are_held_to_what_they_tell_of() {
+fn row_json_has_the_permissions_of_its_row_and_a_url_those_of_its_file() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     fs::write(row.join("memo"), "stored").expect("taken");
@@ -331,7 +329,7 @@ fn row_json_and_the_url_of_a_field_are_held_to_what_they_tell_of() {
     assert!(is_denied(&STRANGER.shell("cat $1/memo.url", &[&row])));
     MEMBER.shell("cat $1/memo.url", &[&row]).succeeded();
     let url = "echo http://192.0.2.1/x > $1/memo.url";
-    assert!(is_denied(&MEMBER.shell(url, &[&row])), "it may read the file, not write it");
+    assert!(is_denied(&MEMBER.shell(url, &[&row])), "a member may read the file, not write it");
     assert_eq!(read(&row.join("memo")), b"stored");
     OWNER.shell(patch, &[&row]).succeeded();
     assert!(!row.join("memo").exists());
@@ -341,38 +339,28 @@ fn row_json_and_the_url_of_a_field_are_held_to_what_they_tell_of() {
     }
 }
 
-/// The path of the one file in the trash.
-fn lost(mount: &Mount) -> PathBuf {
-    let day = mount.path("trash");
-    let [day] = &names(&day).iter().map(|name| day.join(name)).collect::<Vec<_>>()[..] else {
-        panic!("{:?}", names(&day))
-    };
-    let [name] = &names(day)[..] else { panic!("{:?}", names(day)) };
-    day.join(name)
-}
-
 #[test]
-fn what_a_row_was_closed_to_stays_closed_in_the_trash() {
+fn a_file_of_a_closed_row_stays_closed_in_the_trash() {
     let Some(mount) = mount() else { return };
     let row = common_row(&mount);
     fs::write(row.join("memo"), "private").expect("taken");
     set(&row.join("memo"), OWNER.uid, 0o644);
     set(&row, OWNER.uid, 0o770);
     fs::remove_file(row.join("memo")).expect("removed");
-    let lost = lost(&mount);
+    let lost = mount.lost();
     let reads = |user: User| user.run("cat", &[&lost]);
     assert!(is_denied(&reads(STRANGER)));
-    assert_eq!(reads(MEMBER).stdout, "private", "it could read it there");
+    assert_eq!(reads(MEMBER).stdout, "private", "a member could read it in the row");
     for user in [MEMBER, STRANGER] {
-        for deed in ["mv -f $1 $2/memo", "ln $1 $2/memo", "rm -f $1", "chmod 666 $1"] {
-            let done = user.shell(deed, &[&lost, &row]);
-            assert!(done.code != 0, "{deed} by {}: {done}", user.uid);
+        for operation in ["mv -f $1 $2/memo", "ln $1 $2/memo", "rm -f $1", "chmod 666 $1"] {
+            let done = user.shell(operation, &[&lost, &row]);
+            assert!(done.code != 0, "{operation} by {}: {done}", user.uid);
         }
     }
     fs::remove_dir(&row).expect("removed");
-    assert!(is_denied(&reads(MEMBER)), "of a row that is gone nobody knows whom it was open to");
+    assert!(is_denied(&reads(MEMBER)), "the permissions of a removed row are unknown");
     assert_eq!(reads(OWNER).stdout, "private");
-    fs::create_dir(&row).expect("a row again");
+    fs::create_dir(&row).expect("the row again");
     set(&row, OWNER.uid, 0o700);
     OWNER.shell("mv $1 $2/memo", &[&lost, &row]).succeeded();
     assert_eq!(read(&row.join("memo")), b"private");

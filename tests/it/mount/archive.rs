@@ -41,7 +41,7 @@ fn tar_replaces() {
 }
 
 #[test]
-fn tar_is_told_of_a_refusal() {
+fn tar_reports_a_refusal() {
     refuses(tar).noticed(2);
     refuses_over(None, tar).noticed(2);
 }

@@ -1,4 +1,4 @@
-//! Drop boxes: each finished file below `/drop` becomes one row, and stays as it was sent.
+//! Drop boxes: each finished file in a box becomes one row, and stays in the box as it was sent.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -34,9 +34,10 @@ fn rows(mount: &Mount, table: &str, count: usize) -> Vec<String> {
 
 /// Waits until every closed file in the boxes has been received.
 fn all_received(mount: &Mount) {
-    until("nothing is waited for", || mount.status()["open"]["arrivals"] == 0);
+    until("no arrival is left", || mount.status()["open"]["arrivals"] == 0);
 }
 
+/// The ids of the rows that hold a file.
 fn filled(mount: &Mount, table: &str) -> Vec<String> {
     let directory = mount.path("models").join(table);
     let mut found = names(&directory);
@@ -57,17 +58,17 @@ fn each_finished_file_becomes_a_row_and_stays_as_it_was_sent() {
     let sent = mount.outside("page one.png", &picture::good(1));
     let there = inbox(&mount).join("page one.png");
     run("cp", &[Path::new("-p"), &sent, &there]).succeeded();
-    assert_eq!(names(&mount.path("models/page")), [""; 0], "nobody knows yet that it is finished");
+    assert_eq!(names(&mount.path("models/page")), [""; 0], "the file has not settled");
     assert_eq!(rows(&mount, "page", 1), ["1"]);
     let scan = mount.path("models/page/1/scan.jpg");
     assert_eq!(&read(&scan).0[..2], b"\xff\xd8", "normalised");
-    assert_eq!(read(&there), picture::good(1), "as it was sent");
+    assert_eq!(read(&there), picture::good(1), "the box keeps the bytes as sent");
     run("cmp", &[&sent, &there]).succeeded();
     assert_eq!(
         fs::metadata(&sent).expect("stat").modified().expect("a time"),
         fs::metadata(&there).expect("stat").modified().expect("a time"),
     );
-    fs::remove_file(&there).expect("it may be removed");
+    fs::remove_file(&there).expect("removed");
     assert!(scan.exists(), "the row stays");
 }
 
@@ -77,17 +78,17 @@ fn a_rename_from_a_temporary_name_finishes_a_file_at_once() {
     let directory = mount.path("drop/texts");
     fs::write(directory.join("letter.txt.part"), b"Dear Sir").expect("written");
     fs::rename(directory.join("letter.txt.part"), directory.join("letter.txt")).expect("renamed");
-    // The settling time is 30 s, so only the rename can have finished it so soon.
+    // Without the rename the file would be finished after 30 s.
     let began = Instant::now();
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
     assert!(began.elapsed() < Duration::from_secs(25));
     assert_eq!(read(&mount.path("models/note/letter/texts/letter.txt")).0, b"Dear Sir");
 }
 
-/// The kernel reports a close after it has answered it. If the rename
-/// was reported first, the file had to wait for its settling time.
+/// Regression: the kernel reports a close after it has answered it. A file whose rename was reported first had to settle for the
+/// whole time of its box.
 #[test]
-fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
+fn a_file_renamed_before_its_close_is_finished_by_the_close() {
     let Some(mount) = config().mount() else { return };
     let directory = mount.path("drop/texts");
     let mut part = fs::File::create(directory.join("letter.txt.part")).expect("opened");
@@ -97,7 +98,7 @@ fn a_file_that_gets_its_name_before_its_close_is_finished_by_that() {
     let began = Instant::now();
     drop(part);
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
-    assert!(began.elapsed() < Duration::from_secs(25), "its own time is 30 s");
+    assert!(began.elapsed() < Duration::from_secs(25), "the file settled for 30 s");
     let stored = read(&mount.path("models/note/letter/texts/letter.txt"));
     assert_eq!(stored.0, b"Dear Sir or Madam");
 }
@@ -107,9 +108,9 @@ fn a_file_that_is_still_written_is_not_finished() {
     let Some(mount) = config().mount() else { return };
     let bytes = picture::good(1).0;
     let path = inbox(&mount).join("slow.png");
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).expect("it opens");
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).expect("opened");
     file.write_all(&bytes[..100]).expect("written");
-    // The slow file is open for longer than its settling time when one that was written later is a row.
+    // Once a file that was written later is a row, the slow file has been open for longer than the box settles.
     fs::write(inbox(&mount).join("quick.png"), &picture::good(2).0).expect("written");
     rows(&mount, "page", 1);
     all_received(&mount);
@@ -120,7 +121,7 @@ fn a_file_that_is_still_written_is_not_finished() {
 }
 
 #[test]
-fn the_same_bytes_again_are_no_second_row_and_others_are() {
+fn equal_bytes_make_no_second_row_and_other_bytes_do() {
     let Some(mount) = config().mount() else { return };
     let path = inbox(&mount).join("a.png");
     fs::write(&path, &picture::good(1).0).expect("written");
@@ -140,12 +141,12 @@ fn a_refused_file_stays_with_the_reason_beside_it_and_makes_no_row() {
     let path = inbox(&mount).join("bad.png");
     fs::write(&path, &picture::cut_short(1).0).expect("written");
     let reason = inbox(&mount).join("bad.png.REFUSED.txt");
-    until("it is refused", || reason.exists());
+    until("the file is refused", || reason.exists());
     let text = fs::read_to_string(&reason).expect("the reason");
     assert!(text.contains("truncated") && text.contains("hint"), "{text}");
     assert!(mount.last_error().contains("truncated"), "{}", mount.last_error());
     assert_eq!(names(&mount.path("models/page")), [""; 0]);
-    assert_eq!(read(&path), picture::cut_short(1), "as it was sent");
+    assert_eq!(read(&path), picture::cut_short(1), "the box keeps the bytes as sent");
     fs::write(&path, &picture::good(1).0).expect("written again");
     rows(&mount, "page", 1);
     until("the reason goes with the next success", || !reason.exists());
@@ -174,26 +175,25 @@ fn a_crash_loses_no_file_and_attaches_none_twice() {
         fs::write(inbox(&mount).join(format!("{number}.png")), &picture::good(number).0)
             .expect("written");
     }
-    until("there is a row", || !filled(&mount, "page").is_empty());
-    mount.kill9();
-    mount.restart();
+    until("a row is filled", || !filled(&mount, "page").is_empty());
+    mount.crash_and_restart();
     rows(&mount, "page", 6);
     all_received(&mount);
     rows(&mount, "page", 6);
 }
 
 #[test]
-fn rsync_into_a_box_settles() {
+fn a_file_that_rsync_sends_into_a_box_becomes_a_row() {
     let Some(mount) = config().mount() else { return };
     let source = mount.outside("source.png", &picture::good(1));
-    let tree = source.parent().expect("a directory").join("tree");
+    let tree = mount.beside("tree");
     fs::create_dir(&tree).expect("a directory");
     fs::rename(&source, tree.join("a.png")).expect("moved");
     let [from, to] = [format!("{}/", tree.display()), format!("{}/", inbox(&mount).display())];
     run("rsync", &["-rt", &from, &to]).succeeded();
     rows(&mount, "page", 1);
     let again = run("rsync", &["-rtv", &from, &to]);
-    assert!(!again.to_string().contains("a.png"), "nothing is moved: {again}");
+    assert!(!again.to_string().contains("a.png"), "the second rsync sends nothing: {again}");
 }
 
 #[test]
@@ -206,40 +206,39 @@ fn a_box_takes_files_and_no_directories() {
     let path = inbox(&mount).join("a.png");
     fs::write(&path, &picture::good(1).0).expect("written");
     fs::create_dir(mount.path("models/page/7")).expect("a row");
-    fs::rename(&path, mount.path("models/page/7/scan.png")).expect("moved onto a field by hand");
+    fs::rename(&path, mount.path("models/page/7/scan.png")).expect("moved onto a field");
     assert_eq!(names(&mount.path("models/page/7")), ["scan.jpg"]);
-    // A file that came later is received later.
+    // Files are received in the order of their arrival.
     fs::write(inbox(&mount).join("b.png"), &picture::good(2).0).expect("written");
-    assert_eq!(rows(&mount, "page", 2), ["7", "8"], "it is no file of the box any more");
+    assert_eq!(rows(&mount, "page", 2), ["7", "8"], "a file that was moved out makes no row");
     all_received(&mount);
     assert_eq!(names(&mount.path("models/page")), ["7", "8"]);
 }
 
-/// Sends a text into a box as an FTP server does: written under a temporary name and renamed, it is finished at once.
+/// Sends a text into a box as an FTP server does: under a temporary name, and renamed, which finishes it at once.
 fn send(mount: &Mount, inbox: &str, name: &str, text: &str) {
     let part = mount.path("drop").join(inbox).join(format!("{name}.part"));
     fs::write(&part, text).expect("written");
     fs::rename(&part, part.with_extension("")).expect("renamed");
 }
 
-/// Reading a file moves its access time. For that it was offered again, read anew
-/// at every start, and quarantined at its expiry although it had become a row.
+/// Regression: reading a file moved its access time, so it was received again. Every start read it anew, and its expiry sent it
+/// to the quarantine although it had become a row.
 #[test]
-fn a_file_that_became_a_row_is_not_looked_at_again_and_expires_without_a_trace() {
+fn a_file_that_became_a_row_is_not_read_again_and_expires_unkept() {
     let Some(mut mount) = config().with("library.scratch = '10s'").mount() else { return };
     send(&mount, "texts", "letter.txt", "Dear Sir");
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
-    mount.stop();
-    mount.restart();
-    assert_eq!(mount.status()["open"]["arrivals"], 0, "nothing is left to do");
-    until("it has expired", || names(&mount.path("drop/texts")).is_empty());
-    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is a row");
+    mount.stop_and_restart();
+    assert_eq!(mount.status()["open"]["arrivals"], 0);
+    until("the file has expired", || names(&mount.path("drop/texts")).is_empty());
+    assert!(mount.all_kept().is_empty(), "a file that is a row is not kept");
     assert_eq!(rows(&mount, "note", 1), ["letter"]);
 }
 
-/// The threads of the boxes took two files a second each, however soon they had received them.
+/// Regression: each thread of a box received two files a second at the most.
 #[test]
-fn hundreds_of_files_do_not_wait_for_one_another() {
+fn hundreds_of_files_are_received_at_once() {
     let Some(mount) = config().mount() else { return };
     for number in 0..300 {
         send(&mount, "texts", &format!("{number}.txt"), &format!("number {number}"));
@@ -247,10 +246,9 @@ fn hundreds_of_files_do_not_wait_for_one_another() {
     rows(&mount, "note", 300);
 }
 
-/// Ids were tried one after the other from 1 on, at most a thousand: a
-/// box with more rows than that refused its files after every start.
+/// Regression: a box tried a thousand ids, from 1 on. A box with more rows refused its files after every start.
 #[test]
-fn numbers_go_on_behind_the_largest_however_many_there_are() {
+fn a_counted_id_follows_the_largest_of_any_number_of_rows() {
     let Some(mount) = config().mount() else { return };
     let notes = mount.path("models/note");
     for number in 1..=1_001 {
@@ -276,7 +274,7 @@ fn a_negative_name_keeps_no_box_from_counting() {
 }
 
 #[test]
-fn what_is_moved_out_of_a_field_into_a_box_arrives() {
+fn a_file_moved_from_a_field_into_a_box_becomes_a_row() {
     let Some(mount) = config().mount() else { return };
     let page = mount.path("models/page/7");
     fs::create_dir(&page).expect("a row");
@@ -287,23 +285,20 @@ fn what_is_moved_out_of_a_field_into_a_box_arrives() {
 }
 
 #[test]
-fn a_file_that_no_id_comes_of_is_in_the_quarantine() {
+fn a_file_without_a_valid_id_is_in_the_quarantine() {
     let config = config()
         .with("library.scratch = '4s'")
         .with("boxes.texts = { into = 'note.texts', id = '{stem}', settle = '1s' }");
     let Some(mount) = config.mount() else { return };
     let texts = mount.path("drop/texts");
     fs::write(texts.join("a .txt"), "a text").expect("written");
-    let quarantine = mount.path(".mediafs/quarantine");
-    until("it is refused", || names(&quarantine).len() == 1);
-    until("it has expired", || names(&texts).is_empty());
-    let entry = quarantine.join(&names(&quarantine)[0]);
-    assert_eq!(read(&entry.join("a .txt")), b"a text");
-    assert_eq!(names(&quarantine).len(), 1, "kept once");
+    until("the file is refused", || mount.all_kept().len() == 1);
+    until("the file has expired", || names(&texts).is_empty());
+    assert_eq!(mount.kept().bytes(), b"a text");
 }
 
 #[test]
-fn the_names_of_reasons_are_nobody_elses() {
+fn no_file_can_be_made_under_the_name_of_a_report() {
     let Some(mount) = config().mount() else { return };
     let file = inbox(&mount).join("x.REFUSED.txt");
     assert_eq!(errno(fs::write(&file, "mine")), EPERM);

@@ -1,4 +1,4 @@
-//! cp, mv, install, dd, rsync and touch.
+//! Tools that copy a file: cp, mv, install, dd, rsync and curl; and touch.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,8 @@ fn cp(source: &Path, target: &Path) -> Done {
     run("cp", &[source, target])
 }
 
-fn cp_over_a_removed_one(source: &Path, target: &Path) -> Done {
+/// Removes the target before it copies.
+fn cp_that_removes_first(source: &Path, target: &Path) -> Done {
     run("cp", &[Path::new("--remove-destination"), source, target])
 }
 
@@ -34,6 +35,19 @@ fn rsync(source: &Path, target: &Path) -> Done {
     run("rsync", &[Path::new("-aI"), source, target])
 }
 
+fn curl(source: &Path, target: &Path) -> Done {
+    let url = format!("file://{}", source.display());
+    run("curl", &["-sS", "-o", &target.display().to_string(), &url])
+}
+
+/// Sets the time of a file outside of the tree.
+fn set_time(path: &Path, secs: u64) -> SystemTime {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+    let file = fs::File::options().write(true).open(path).expect("opened");
+    file.set_modified(time).expect("set");
+    time
+}
+
 #[test]
 fn cp_attaches() {
     accepts(cp);
@@ -45,19 +59,19 @@ fn cp_replaces() {
 }
 
 #[test]
-fn cp_is_told_of_a_refusal() {
+fn cp_reports_a_refusal() {
     refuses(cp).noticed(1);
     refuses_over(None, cp).noticed(1);
 }
 
 #[test]
 fn cp_that_removes_first_replaces() {
-    replaces(cp_over_a_removed_one);
+    replaces(cp_that_removes_first);
 }
 
 #[test]
 fn cp_that_removes_first_loses_nothing_when_it_is_refused() {
-    refuses(cp_over_a_removed_one).noticed(1);
+    refuses(cp_that_removes_first).noticed(1);
 }
 
 #[test]
@@ -75,9 +89,7 @@ fn cp_says_wrong_medium_type_of_a_text() {
 fn cp_p_keeps_mode_and_times() {
     let Some(mount) = Mount::start() else { return };
     let source = mount.outside("source.png", &picture::good(1));
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let file = fs::File::options().write(true).open(&source).expect("the source opens");
-    file.set_modified(then).expect("its time is set");
+    let then = set_time(&source, 1_000_000_000);
     let avatar = mount.row().join("avatar");
     run("cp", &[Path::new("-p"), &source, &avatar]).succeeded();
     let (kept, given) =
@@ -116,7 +128,7 @@ fn install_replaces() {
 }
 
 #[test]
-fn install_is_told_of_a_refusal() {
+fn install_reports_a_refusal() {
     refuses(install).noticed(1);
 }
 
@@ -131,7 +143,7 @@ fn dd_replaces() {
 }
 
 #[test]
-fn dd_is_told_of_a_refusal() {
+fn dd_reports_a_refusal() {
     refuses(dd).noticed(1);
 }
 
@@ -142,8 +154,7 @@ fn rsync_attaches_and_keeps_the_time() {
     }
     let Some(mount) = Mount::start() else { return };
     let source = mount.outside("source.png", &picture::good(1));
-    let file = fs::File::options().write(true).open(&source).expect("the source opens");
-    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_234_567_890)).expect("set");
+    set_time(&source, 1_234_567_890);
     let avatar = mount.row().join("avatar");
     rsync(&source, &avatar).succeeded();
     assert_eq!(read(&avatar), picture::good(1));
@@ -159,7 +170,7 @@ fn rsync_replaces() {
 }
 
 #[test]
-fn rsync_is_told_of_a_refusal_by_rename() {
+fn rsync_reports_a_refusal_of_its_rename() {
     if installed("rsync") {
         refuses(rsync).noticed(23);
     }
@@ -171,19 +182,12 @@ fn rsync_of_a_whole_row_attaches_every_field() {
         return;
     }
     let Some(mount) = Mount::start() else { return };
-    let source = mount.outside("unused", b"").with_file_name("rows");
+    let source = mount.beside("rows");
     fs::create_dir_all(source.join("7")).expect("a directory");
     fs::write(source.join("7/avatar.png"), picture::good(3)).expect("a picture");
     fs::write(source.join("7/note.txt"), b"a note\n").expect("a note");
-    run(
-        "rsync",
-        &[
-            "-a",
-            &format!("{}/", source.display()),
-            &mount.path("models/user").display().to_string(),
-        ],
-    )
-    .succeeded();
+    let (from, table) = (format!("{}/", source.display()), mount.path("models/user"));
+    run("rsync", &["-a", &from, &table.to_string_lossy()]).succeeded();
     let row = mount.path("models/user/7");
     assert_eq!(read(&row.join("avatar")), picture::good(3));
     assert_eq!(read(&row.join("note")), b"a note\n");
@@ -212,4 +216,26 @@ fn touch_is_refused_an_extension_that_the_field_never_takes() {
     assert_eq!(done.code, 1, "{done}");
     assert!(done.stderr.contains("Wrong medium type"), "{done}");
     assert!(names(&row).is_empty());
+}
+
+#[test]
+fn curl_attaches() {
+    if installed("curl") {
+        accepts(curl);
+    }
+}
+
+#[test]
+fn curl_replaces() {
+    if installed("curl") {
+        replaces(curl);
+    }
+}
+
+#[test]
+fn curl_reports_a_refusal() {
+    if installed("curl") {
+        // CURLE_WRITE_ERROR
+        refuses(curl).noticed(23);
+    }
 }

@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::tool::Done;
 use super::{config, tool};
 use crate::config::Config;
+use crate::wait::found;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mediafs");
 
 /// Long enough for a loaded machine; a healthy start takes a fraction of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,7 +44,7 @@ impl Mount {
     /// Prepares a mount that reports its state to the socket `notify` beside the mountpoint.
     pub fn as_service(config: impl AsRef<str>) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
-        mount.environment.push(("NOTIFY_SOCKET", mount.directory.path().join("notify")));
+        mount.environment.push(("NOTIFY_SOCKET", mount.beside("notify")));
         Some(mount)
     }
 
@@ -76,10 +79,22 @@ impl Mount {
 
     /// Runs another command with the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Done {
-        let config = self.directory.path().join("mediafs.toml");
+        let config = self.config();
         let mut all = vec![OsStr::new("--config"), config.as_os_str()];
         all.extend(arguments.iter().map(OsStr::new));
-        tool::run(env!("CARGO_BIN_EXE_mediafs"), &all)
+        tool::run(PROGRAM, &all)
+    }
+
+    /// Runs `mediafs gc` with these arguments, and returns what it prints.
+    pub fn gc(&self, arguments: &[&str]) -> String {
+        let done = self.command(&[&["gc"], arguments].concat());
+        done.succeeded();
+        done.stdout
+    }
+
+    /// Runs `mediafs gc --now`.
+    pub fn collect(&self) {
+        self.gc(&["--now"]);
     }
 
     /// Starts the daemon over the same library.
@@ -90,7 +105,7 @@ impl Mount {
     /// Starts the daemon with more arguments of `mount`.
     pub fn restart_with(&mut self, arguments: &[&str]) {
         let said = self.launch(arguments).expect("mediafs mounts");
-        assert!(said.starts_with("mounted on "), "it said {said:?}");
+        assert!(said.starts_with("mounted on "), "{said:?}");
     }
 
     /// Starts the daemon, and returns whether it mounts.
@@ -104,32 +119,33 @@ impl Mount {
 
     /// Starts the daemon, and returns the first line that it prints, if any.
     fn launch(&mut self, arguments: &[&str]) -> Option<String> {
-        assert!(self.daemon.is_none(), "it runs");
+        assert!(self.daemon.is_none(), "the daemon runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log");
-        let mut daemon = Command::new(env!("CARGO_BIN_EXE_mediafs"))
-            .arg("--config")
-            .arg(self.directory.path().join("mediafs.toml"))
-            .args(["-v", "mount"])
-            .args(arguments)
-            .arg(self.mountpoint())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .spawn()
-            .expect("mediafs starts");
-        let stdout = daemon.stdout.take().expect("its output");
+        let mut command = self.mount_command(&[&["-v", "mount"], arguments].concat());
+        command.arg(self.mountpoint()).stderr(log);
+        let (daemon, line) = start(&mut command);
         self.daemon = Some(daemon);
-        let (line, first_line) = mpsc::channel();
-        thread::spawn(move || {
-            for said in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = line.send(said);
-            }
-        });
-        match first_line.recv_timeout(PATIENCE) {
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("mediafs neither mounts nor ends"),
-            said => said.ok(),
-        }
+        line
+    }
+
+    /// The program with the configuration, in the environment of the daemon.
+    pub fn mount_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.config()).args(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Stops the daemon and starts it again.
+    pub fn stop_and_restart(&mut self) {
+        self.stop();
+        self.restart();
+    }
+
+    /// Kills the daemon and starts it again.
+    pub fn crash_and_restart(&mut self) {
+        self.kill9();
+        self.restart();
     }
 
     /// Kills the daemon as in a crash, and waits for its end. Nothing is flushed or unmounted.
@@ -158,32 +174,20 @@ impl Mount {
         tool::run("kill", &["-s", name, &self.pid().to_string()]).succeeded();
     }
 
-    /// Sends SIGTERM.
-    pub fn terminate(&self) {
-        self.signal("TERM");
-    }
-
     /// Waits for the daemon's end.
     pub fn wait(&mut self) -> ExitStatus {
-        let mut daemon = self.daemon.take().expect("it runs");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = daemon.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "mediafs does not end");
-            thread::yield_now();
-        }
+        let mut daemon = self.leave();
+        found("the daemon ends", || daemon.try_wait().expect("a child"))
     }
 
     /// Sends SIGTERM and checks that the exit code is 0.
     pub fn stop(&mut self) {
-        self.terminate();
-        assert_eq!(self.wait().code(), Some(0), "a clean end");
+        self.signal("TERM");
+        assert_eq!(self.wait().code(), Some(0), "the exit code of the daemon");
     }
 
     pub fn mountpoint(&self) -> PathBuf {
-        self.directory.path().join("mnt")
+        self.beside("mnt")
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -210,15 +214,16 @@ impl Mount {
         path
     }
 
-    /// Makes a file outside of the tree.
-    pub fn outside(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.directory.path().join(name);
-        fs::write(&path, bytes).expect("a file outside");
-        path
+    /// A path outside of the tree, beside the mountpoint.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
-    pub fn last_error(&self) -> String {
-        fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
+    /// Makes a file outside of the tree.
+    pub fn outside(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.beside(name);
+        fs::write(&path, bytes).expect("a file outside");
+        path
     }
 
     /// The child processes of the daemon with this role: `worker` or `guard`.
@@ -234,31 +239,25 @@ impl Mount {
         pids.map(|pid| pid.parse().expect("a number")).collect()
     }
 
+    /// The number behind a key such as `VmRSS:` in a file of /proc/PID of the daemon (proc(5)).
+    pub fn proc(&self, file: &str, key: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid())).expect("the daemon");
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).expect(key);
+        line.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+    }
+
     /// The process id of the daemon.
     pub fn pid(&self) -> u32 {
         self.daemon.as_ref().expect("it runs").id()
     }
 
     pub fn config(&self) -> PathBuf {
-        self.directory.path().join("mediafs.toml")
+        self.beside("mediafs.toml")
     }
 
     /// The directory of the library.
     pub fn library(&self) -> PathBuf {
-        self.directory.path().join("library")
-    }
-
-    /// Runs `mediafs gc --now`.
-    pub fn collect(&self) {
-        let config = self.config();
-        let arguments = [Path::new("--config"), &config, Path::new("gc"), Path::new("--now")];
-        tool::run(env!("CARGO_BIN_EXE_mediafs"), &arguments).succeeded();
-    }
-
-    /// The content of `/.mediafs/status.json`.
-    pub fn status(&self) -> serde_json::Value {
-        let status = fs::read_to_string(self.path(".mediafs/status.json")).expect("it answers");
-        serde_json::from_str(&status).expect("JSON")
+        self.beside("library")
     }
 
     /// The log of the daemon so far.
@@ -267,27 +266,47 @@ impl Mount {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.directory.path().join("log")
+        self.beside("log")
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Unmounts in any case, and never panics a second time. By force,
-        // since a killed daemon may not end while a client waits for it.
-        let umount = ["-f", "-l"];
-        let _ = Command::new("umount")
-            .args(umount)
-            .arg(self.mountpoint())
-            .stderr(Stdio::null())
-            .status();
-        if let Some(mut daemon) = self.daemon.take() {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
+        // Never panics a second time.
+        end(self.daemon.take(), &self.mountpoint());
         if thread::panicking() {
             say(&fs::read_to_string(self.log_path()).unwrap_or_default());
         }
+    }
+}
+
+/// Starts a daemon. Returns the first line that it prints, or `None` if it ends without one.
+pub fn start(command: &mut Command) -> (Child, Option<String>) {
+    let mut daemon =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("mediafs starts");
+    let stdout = daemon.stdout.take().expect("its output");
+    let (line, first_line) = mpsc::channel();
+    thread::spawn(move || {
+        for said in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = line.send(said);
+        }
+    });
+    match first_line.recv_timeout(PATIENCE) {
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            let _ = daemon.kill();
+            panic!("mediafs neither mounts nor ends");
+        }
+        said => (daemon, said.ok()),
+    }
+}
+
+/// Unmounts, and kills the daemon if it still runs. By force, since a killed daemon may not end while a client waits for it.
+pub fn end(daemon: Option<Child>, mountpoint: &Path) {
+    let mut umount = Command::new("umount");
+    let _ = umount.args(["-f", "-l"]).arg(mountpoint).stderr(Stdio::null()).status();
+    if let Some(mut daemon) = daemon {
+        let _ = daemon.kill();
+        let _ = daemon.wait();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Editors on a text: sed -i, vim and the redirections of the shell.
+//! Editors of a text: sed -i, vim and the redirections of the shell.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{names, read, rest};
 
 const OLD: &[u8] = b"the old text\n";
 const NEW: &[u8] = b"the new text\n";
-/// Longer than the field takes.
+/// More bytes than the field takes.
 const LONG: usize = 5000;
 
 fn sed(script: &str, note: &Path) -> Done {
@@ -21,7 +21,7 @@ fn vim(command: &str, note: &Path) -> Done {
     run("vim", &["-u", "NONE", "-es", "-c", command, "-c", "wq", &note])
 }
 
-/// Checks an editor that turns 'old' into 'new': the text is replaced, an old handle keeps its bytes, nothing is left behind.
+/// Checks an editor that turns 'old' into 'new': it replaces the text, leaves an old handle its bytes, and leaves no other file.
 fn edits(edit: impl Fn(&Path) -> Done) {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", OLD);
@@ -39,7 +39,7 @@ fn is_told(edit: impl Fn(&Path) -> Done, exit_code: i32) {
     let done = edit(&note);
     assert_eq!(done.code, exit_code, "{done}");
     assert_eq!(read(&note), OLD, "the old text is untouched");
-    assert!(mount.last_error().contains("max_size"), "{}", mount.last_error());
+    mount.last_error_has("user/42/note", "max_size");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn sed_i_replaces() {
 }
 
 #[test]
-fn sed_i_is_told_of_a_refusal_by_rename() {
+fn sed_i_reports_a_refusal_of_its_rename() {
     is_told(|note| sed(&format!("s/old/{}/", "x".repeat(LONG)), note), 4);
 }
 
@@ -60,7 +60,7 @@ fn vim_replaces() {
 }
 
 #[test]
-fn vim_is_told_of_a_refusal() {
+fn vim_reports_a_refusal() {
     if installed("vim") {
         is_told(|note| vim(&format!("%s/old/\\=repeat('x', {LONG})/"), note), 1);
     }
@@ -84,7 +84,7 @@ fn a_redirection_replaces() {
 }
 
 #[test]
-fn appending_keeps_what_was_there() {
+fn appending_keeps_the_old_text() {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", b"the new ");
     shell("echo text >> \"$1\"", &[&note]).succeeded();
@@ -92,17 +92,16 @@ fn appending_keeps_what_was_there() {
 }
 
 #[test]
-fn a_redirection_that_is_too_long_is_told_in_write() {
+fn a_redirection_that_is_too_long_fails_in_write() {
     is_told(|note| shell(&format!("head -c {LONG} /dev/zero | tr '\\0' x > \"$1\""), &[note]), 1);
 }
 
 #[test]
-fn a_redirection_is_not_told_of_a_refusal_at_close_but_last_error_is() {
+fn a_redirection_ignores_a_refusal_at_close_which_last_error_has() {
     let Some(mount) = Mount::start() else { return };
     let note = mount.attach("note", OLD);
-    // bash ignores the answer of close (seen with 5.2).
+    // bash 5.2 ignores the answer of close.
     shell("echo a > \"$1\"", &[&note]).succeeded();
     assert_eq!(read(&note), OLD, "the old text is untouched");
-    let said = mount.last_error();
-    assert!(said.contains("user/42/note") && said.contains("min_size"), "{said}");
+    mount.last_error_has("user/42/note", "min_size");
 }

@@ -1,9 +1,8 @@
-//! Extensions: those of variants, under which any attachment reads in another format,
-//! and a field's own name with the extension of another image type (CONTRACT 1 and 5).
+//! Extensions in names: of a variant, which reads in another format, and of a field, where another image type's extension names
+//! the field to a writer only (CONTRACT 1 and 5).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
@@ -23,7 +22,7 @@ fn config() -> Config {
 /// Names with extensions that a field with a PNG does not have, but under which it can be written.
 const OTHERS: [&str; 5] = ["photo.jpg", "photo.webp", "photo.GIF", "photo.bmp", "photo.tif"];
 
-/// Whether bytes begin as the format of an extension does.
+/// Whether bytes begin like a file with this extension.
 fn is(extension: &str, bytes: &[u8]) -> bool {
     match extension {
         "jpg" => bytes.starts_with(picture::JPEG),
@@ -66,7 +65,7 @@ fn full_gives_the_whole_image_in_any_format_of_any_attachment() {
         }
     }
     for (name, bytes) in [("a picture", picture::good(2).0), ("a bitmap", bitmap())] {
-        fs::write(row.join("file"), bytes).expect("a file field takes it untouched");
+        fs::write(row.join("file"), bytes).expect("taken");
         for to in WRITTEN {
             assert!(is(to, &read(&row.join(format!("file@full.{to}")))), "{name} to {to}");
         }
@@ -77,7 +76,7 @@ fn full_gives_the_whole_image_in_any_format_of_any_attachment() {
 }
 
 #[test]
-fn any_other_image_extension_is_enoent_to_whoever_looks() {
+fn any_other_image_extension_is_enoent_to_a_lookup() {
     let Some(mount) = config().mount() else { return };
     mount.attach("photo.png", &picture::good(1));
     let row = mount.row();
@@ -105,7 +104,7 @@ fn any_other_image_extension_means_the_field_to_create() {
             seed += 1;
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(!exclusive).create_new(exclusive);
-            let mut file = options.open(row.join(name)).expect("a new file to the kernel");
+            let mut file = options.open(row.join(name)).expect("created");
             file.write_all(&picture::good(seed)).expect("written");
             drop(file);
             assert_eq!(read(&row.join("photo")), picture::good(seed), "{name}");
@@ -118,7 +117,7 @@ fn any_other_image_extension_means_the_field_to_create() {
         }
     }
     let node = mknodat(CWD, row.join("photo.webp"), FileType::RegularFile, Mode::RUSR, 0);
-    node.expect("an empty file, which is no verdict");
+    node.expect("an empty file");
     assert_eq!(read(&row.join("photo")), picture::good(seed));
 }
 
@@ -175,10 +174,9 @@ fn an_extension_that_the_rules_can_never_accept_is_refused_to_every_writer() {
         assert_eq!(errno(fs::hard_link(row.join("upload.part"), &target)), EMEDIUMTYPE, "{name}");
     }
     assert_eq!(read(&strict), picture::good(1));
-    assert_eq!(read(Path::new(&row.join("upload.part"))), picture::good(2));
+    assert_eq!(read(&row.join("upload.part")), picture::good(2));
 }
 
-/// A damaged picture that crashes a decoder costs its worker only.
 #[test]
 fn a_damaged_avif_is_refused_and_the_next_is_taken() {
     let Some(mount) = config().mount() else { return };
@@ -186,7 +184,7 @@ fn a_damaged_avif_is_refused_and_the_next_is_taken() {
     let whole = read(&mount.row().join("photo@full.avif"));
     let data = whole.windows(4).position(|kind| kind == b"mdat").expect("data") + 4;
     let mut refused = 0;
-    // The headers of the coded picture. The bits behind them have no checksum and always decode to some picture.
+    // Only the headers of the coded picture: the bits behind them have no checksum and decode to some picture.
     for at in data..data + 24 {
         let mut damaged = whole.0.clone();
         damaged[at] ^= 0xFF;
@@ -197,7 +195,7 @@ fn a_damaged_avif_is_refused_and_the_next_is_taken() {
             refused += 1;
         }
     }
-    assert!(refused > 0, "some damage is noticed");
+    assert!(refused > 0, "no damage was noticed");
     fs::write(&photo, &*whole).expect("taken");
     assert_eq!(read(&photo), whole);
     assert!(read(&mount.path("thumbs/user/42/photo/full.png")).starts_with(picture::PNG));

@@ -1,15 +1,15 @@
-//! The kernel's caches of names, attributes and listings: what they spare the daemon, and that they show nothing old.
+//! The kernel's caches of names, attributes and listings: they spare the daemon requests, and show no old state.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
-use super::peer::Peer;
+use super::peer::{NEW, Peer};
 use super::tool::run;
-use super::{EBADMSG, ENOENT, errno, names, picture, read};
+use super::user::{STRANGER, may_become_others, set_access};
+use super::{EBADMSG, ENOENT, errno, listed, names, picture, read};
 use crate::config::Config;
-use crate::limits::is_root;
 use crate::wait::until;
 
 fn config() -> Config {
@@ -22,23 +22,19 @@ fn config() -> Config {
         .field("photos", "image, collection = 'list', report = 'sidecar'")
 }
 
-/// The read system calls of the daemon so far (proc(5), `syscr`). Each request needs one at least.
-fn reads(mount: &Mount) -> u64 {
-    let io = fs::read_to_string(format!("/proc/{}/io", mount.pid())).expect("its counters");
-    let line = io.lines().find_map(|line| line.strip_prefix("syscr: ")).expect("syscr");
-    line.parse().expect("a number")
-}
-
-/// The fewest reads of the daemon during `of`, in several tries: now and then it reads on its own account.
-fn cost(mount: &Mount, of: impl Fn()) -> u64 {
+/// The fewest read system calls of the daemon during `work`, in five tries: each request needs one at least, and now and then
+/// the daemon reads on its own account.
+fn cost(mount: &Mount, work: impl Fn()) -> u64 {
+    let reads = || mount.proc("io", "syscr:");
     let costs = (0..5).map(|_| {
-        let before = reads(mount);
-        of();
-        reads(mount) - before
+        let before = reads();
+        work();
+        reads() - before
     });
     costs.min().expect("five tries")
 }
 
+/// Lists a tree to its leaves, with `stat` of every entry.
 fn walk(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));
     let mut found = Vec::new();
@@ -52,6 +48,7 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A mount with three rows, each with a memo and a photo.
 fn filled() -> Option<Mount> {
     let mount = config().mount()?;
     for row in ["1", "2", "3"] {
@@ -63,7 +60,7 @@ fn filled() -> Option<Mount> {
 }
 
 #[test]
-fn a_walk_over_what_was_walked_before_asks_the_daemon_nothing() {
+fn a_second_walk_over_a_tree_asks_the_daemon_nothing() {
     let Some(mount) = filled() else { return };
     let models = mount.path("models");
     assert_eq!(walk(&models).len(), 1 + 3 * 4);
@@ -86,7 +83,7 @@ fn a_read_of_a_small_file_is_an_open_and_a_release() {
 }
 
 #[test]
-fn a_directory_lists_at_once_what_was_made_renamed_and_removed() {
+fn a_directory_lists_new_renamed_and_removed_names_at_once() {
     let Some(mount) = filled() else { return };
     let (row, other) = (mount.row(), mount.row_of("7"));
     let (avatar, originals) = (row.join("avatar"), mount.path("originals/user/42"));
@@ -123,7 +120,7 @@ fn a_directory_lists_at_once_what_was_made_renamed_and_removed() {
 }
 
 #[test]
-fn a_draft_that_is_refused_or_thrown_away_is_listed_no_more_on_either_side() {
+fn a_refused_or_discarded_draft_is_listed_on_neither_side() {
     let Some(mut writer) = Peer::start() else { return };
     let Some(mount) = filled() else { return };
     let (row, originals) = (mount.row(), mount.path("originals/user/42"));
@@ -135,7 +132,7 @@ fn a_draft_that_is_refused_or_thrown_away_is_listed_no_more_on_either_side() {
     sees(&[]);
     for end in ["os.close(fd)", "os.unlink(path)"] {
         writer.tell(&format!("(path := {:?})", row.join("avatar")));
-        writer.open(&row.join("avatar"), "os.O_WRONLY | os.O_CREAT").expect("opened");
+        writer.open(&row.join("avatar"), NEW).expect("opened");
         sees(&["avatar"]);
         writer.write(&source, ":").expect("written");
         sees(&["avatar"]);
@@ -165,15 +162,9 @@ fn an_arranged_list_is_listed_in_its_new_order_at_once() {
     for name in ["a.png", "b.png", "c.png"] {
         fs::write(row.join("photos").join(name), picture::good(1)).expect("taken");
     }
-    let order = || {
-        let entries = fs::read_dir(row.join("photos")).expect("listed");
-        entries.map(|it| it.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
-    };
-    let before: Vec<String> = order();
-    assert_eq!(before, ["a.png", "b.png", "c.png"]);
+    assert_eq!(listed(&row.join("photos")), ["a.png", "b.png", "c.png"]);
     fs::write(row.join("row.json"), r#"{"photos": ["c.png", "a.png", "b.png"]}"#).expect("patched");
-    let after: Vec<String> = order();
-    assert_eq!(after, ["c.png", "a.png", "b.png"]);
+    assert_eq!(listed(&row.join("photos")), ["c.png", "a.png", "b.png"]);
 }
 
 #[test]
@@ -183,7 +174,7 @@ fn removing_while_reading_a_large_list_leaves_nothing() {
     for number in 0..600 {
         fs::write(photos.join(format!("{number:04}.png")), picture::good(1)).expect("taken");
     }
-    assert_eq!(names(&photos).len(), 600, "and the kernel has listed it");
+    assert_eq!(names(&photos).len(), 600, "the kernel has cached the listing");
     for (number, entry) in fs::read_dir(&photos).expect("listed").enumerate() {
         fs::remove_file(entry.expect("an entry").path()).expect("removed");
         if number % 100 == 0 {
@@ -194,7 +185,7 @@ fn removing_while_reading_a_large_list_leaves_nothing() {
 }
 
 #[test]
-fn thumbs_follow_what_hangs_from_a_field_at_once() {
+fn thumbs_follow_the_attachment_of_their_field_at_once() {
     let Some(mount) = filled() else { return };
     let (row, thumbs) = (mount.row(), mount.path("thumbs/user/42"));
     let avatar = mount.attach("avatar", &picture::png(320, 200, 1));
@@ -220,68 +211,55 @@ fn thumbs_follow_what_hangs_from_a_field_at_once() {
 }
 
 #[test]
-fn thumbs_of_equal_pictures_are_listed_wherever_they_were_rendered() {
+fn thumbs_of_equal_pictures_are_listed_under_each_of_them() {
     let Some(mount) = filled() else { return };
     let thumbs = ["1", "2"].map(|row| {
         let row = mount.row_of(row);
         fs::write(row.join("cover"), picture::good(3)).expect("taken");
         mount.path("thumbs/user").join(row.file_name().expect("a name")).join("cover")
     });
-    let listed = || thumbs.each_ref().map(|directory| names(directory));
-    assert_eq!(listed(), [Vec::<String>::new(), Vec::new()]);
+    let seen = || thumbs.each_ref().map(|directory| names(directory));
+    assert_eq!(seen(), [[""; 0], [""; 0]]);
     read(&thumbs[0].join("w16.png"));
-    assert_eq!(listed(), [["w16.png"], ["w16.png"]]);
+    assert_eq!(seen(), [["w16.png"], ["w16.png"]]);
     fs::remove_file(thumbs[1].join("w16.png")).expect("purged");
-    assert_eq!(listed(), [Vec::<String>::new(), Vec::new()]);
+    assert_eq!(seen(), [[""; 0], [""; 0]]);
 }
 
 #[test]
-fn who_may_not_read_a_picture_reads_no_thumb_that_somebody_else_has_read() {
-    if !is_root() {
-        return;
-    }
-    let Some(mount) = filled() else { return };
+fn a_cached_thumb_is_closed_to_users_who_may_not_read_the_picture() {
+    let Some(mount) = filled().filter(|_| may_become_others()) else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
-    let stranger = |readable: bool| {
-        let arguments = ["--reuid=1234", "--regid=1234", "--clear-groups", "cat"].map(Path::new);
-        let done = run("setpriv", &[&arguments[..], &[&thumb]].concat());
-        assert_eq!(done.code == 0, readable, "{done}");
-    };
-    let mode = |mode| fs::set_permissions(&avatar, PermissionsExt::from_mode(mode)).expect("chmod");
+    let stranger_reads = || STRANGER.run("cat", &[&thumb]).code == 0;
     read(&thumb);
-    stranger(true);
+    assert!(stranger_reads());
     for _ in 0..2 {
-        mode(0o600);
-        stranger(false);
+        set_access(&avatar, (0, 0, 0o600));
+        assert!(!stranger_reads());
         read(&thumb);
-        stranger(false);
-        mode(0o644);
-        stranger(true);
+        assert!(!stranger_reads());
+        set_access(&avatar, (0, 0, 0o644));
+        assert!(stranger_reads());
     }
-    run("chmod", &[Path::new("700"), &mount.row()]).succeeded();
-    stranger(false);
-    run("chmod", &[Path::new("755"), &mount.row()]).succeeded();
-    stranger(true);
-    mode(0o600);
-    run("chown", &[Path::new("1234"), &avatar]).succeeded();
-    stranger(true);
+    set_access(&mount.row(), (0, 0, 0o700));
+    assert!(!stranger_reads());
+    set_access(&mount.row(), (0, 0, 0o755));
+    assert!(stranger_reads());
+    set_access(&avatar, (STRANGER.uid, 0, 0o600));
+    assert!(stranger_reads());
 }
 
 #[test]
-fn what_lies_in_the_trash_is_listed_at_once() {
+fn the_trash_lists_removed_files_at_once() {
     let Some(mount) = filled() else { return };
-    let day = || {
-        let days = names(&mount.path("trash"));
-        days.first().map(|day| names(&mount.path("trash").join(day))).unwrap_or_default()
-    };
-    assert_eq!(day(), [""; 0]);
+    assert_eq!(mount.trash_names(), [""; 0]);
     fs::remove_file(mount.path("models/user/1/memo")).expect("removed");
-    assert_eq!(day(), ["user-1-memo.txt"]);
+    assert_eq!(mount.trash_names(), ["user-1-memo.txt"]);
     fs::remove_file(mount.path("models/user/2/memo")).expect("removed");
-    assert_eq!(day(), ["user-1-memo.txt", "user-2-memo.txt"]);
-    mount.command(&["gc", "--now", "--empty-trash"]).succeeded();
-    assert_eq!(day(), [""; 0]);
+    assert_eq!(mount.trash_names(), ["user-1-memo.txt", "user-2-memo.txt"]);
+    mount.gc(&["--now", "--empty-trash"]);
+    assert_eq!(mount.trash_names(), [""; 0]);
 }
 
 #[test]
@@ -298,16 +276,16 @@ fn a_link_that_waits_is_listed_until_it_is_renamed_or_removed() {
 }
 
 #[test]
-fn scratch_that_expires_is_listed_no_more() {
+fn expired_scratch_is_not_listed() {
     let Some(mount) = config().with("library.scratch = '1s'").mount() else { return };
     let row = mount.row();
     fs::write(row.join("lost.txt"), "bytes").expect("scratch");
     assert_eq!(names(&row), ["lost.txt", "photos"]);
-    until("it has expired", || names(&row) == ["photos"]);
+    until("the file has expired", || names(&row) == ["photos"]);
 }
 
 #[test]
-fn times_that_were_set_on_a_row_are_shown_whatever_was_tried_before() {
+fn times_set_on_a_row_are_shown_after_a_refusal() {
     let Some(mount) = filled() else { return };
     let row = mount.row();
     fs::write(row.join("avatar"), picture::cut_short(1)).ok();

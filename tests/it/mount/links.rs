@@ -11,14 +11,13 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::{Done, run, shell};
-use super::{ENOENT, errno, names, picture, read};
+use super::{ENOENT, attribute, errno, names, picture, read};
 use crate::config::Config;
 
 fn config() -> Config {
     Config::new()
         .table("user", "integer")
         .field("memo", "file")
-        // Has other rules than the memo.
         .field("note", "file, min_size = '6 B'")
         .field("papers", "file, collection = 'list'")
         .field("avatar", "image, keep_original = true, thumbnails = ['w64'], sizes = 'listed'")
@@ -30,8 +29,8 @@ fn config() -> Config {
 
 const TEXT: &[u8] = b"one text of two names";
 
-/// A mount, and two names of one file: the memo of row 42, and `second`. The places of an attachment are in the order of their
-/// rows, fields and items; the tests failed when the first place was always taken.
+/// A mount, and two names of one file: the memo of row 42, and `second`. The rows are made in the order 42, 1, 7: the first place
+/// of an attachment in the catalogue is that of row 42, and is the wrong one for a change under `second`.
 fn named(second: &str) -> Option<(Mount, [PathBuf; 2])> {
     let mount = config().mount()?;
     let first = mount.attach("memo", TEXT);
@@ -42,14 +41,14 @@ fn named(second: &str) -> Option<(Mount, [PathBuf; 2])> {
     Some((mount, [first, second]))
 }
 
-/// Changes each of two names in turn, and checks that the other keeps its bytes. The rows are made in the order 42, 1, 7.
-fn to_each(act: impl Fn(&Path), becomes: &[u8]) {
+/// Changes each of two names in turn, and checks that the other keeps its bytes.
+fn to_each(change: impl Fn(&Path), becomes: &[u8]) {
     for second in ["42/papers/a.txt", "1/memo", "7/note"] {
         for which in [0, 1] {
             let Some((_mount, paths)) = named(second) else { return };
-            act(&paths[which]);
+            change(&paths[which]);
             assert_eq!(read(&paths[which]), becomes, "{}", paths[which].display());
-            assert_eq!(read(&paths[1 - which]), TEXT, "the other of {second}");
+            assert_eq!(read(&paths[1 - which]), TEXT, "the other name beside {second}");
             assert_eq!(fs::metadata(&paths[which]).expect("stat").nlink(), 1);
         }
     }
@@ -122,7 +121,7 @@ fn a_descriptor_that_is_opened_again_writes_to_its_own_name() {
 }
 
 #[test]
-fn a_descriptor_that_is_truncated_by_its_path_is_so_under_its_own_name() {
+fn truncating_the_proc_path_of_a_descriptor_changes_its_own_name() {
     for access in [OFlags::RDONLY, OFlags::PATH] {
         let truncate = |path: &Path| {
             let held = rustix::fs::open(path, access, Mode::empty()).expect("opened");
@@ -135,7 +134,7 @@ fn a_descriptor_that_is_truncated_by_its_path_is_so_under_its_own_name() {
 }
 
 #[test]
-fn what_was_opened_before_there_was_a_second_name_is_opened_again_under_the_first() {
+fn a_descriptor_from_before_the_second_name_is_reopened_under_the_first() {
     let Some(mount) = config().mount() else { return };
     mount.row_of("1");
     let first = mount.row_of("42").join("memo");
@@ -161,10 +160,9 @@ fn a_change_is_judged_by_the_slot_whose_name_was_used() {
     let done = by_path(&note);
     assert!(done.stderr.contains("out of range"), "{done}");
     assert!(mount.last_error().starts_with("user/1/note:"), "{}", mount.last_error());
-    let attribute =
-        |path: &Path| run("getfattr", &[Path::new("-n"), Path::new("user.mediafs.error"), path]);
-    assert!(attribute(&note).stdout.contains("user/1/note"), "{}", attribute(&note));
-    assert_ne!(attribute(&memo).code, 0, "nothing was refused under this name");
+    let error = |path: &Path| attribute::text(path, "user.mediafs.error");
+    assert!(error(&note).starts_with("user/1/note:"), "{}", error(&note));
+    assert_eq!(error(&memo), "", "nothing was refused under this name");
     by_path(&memo).succeeded();
     assert_eq!((&*read(&memo), &*read(&note)), (&b"one t"[..], TEXT));
     truncate(&note).expect("a handle is judged when it is closed");
@@ -181,7 +179,7 @@ fn a_reader_of_one_name_sees_no_draft_of_the_other() {
         peer.tell("os.write(fd, b'ONE')");
         assert_eq!(peer.tell(&format!("bytes_of({other:?})")), "b'one text of two names'");
         peer.tell("os.ftruncate(fd, 0)");
-        peer.close().expect("nothing to judge");
+        peer.close().expect("nothing is judged");
     }
 }
 
@@ -189,7 +187,7 @@ fn a_reader_of_one_name_sees_no_draft_of_the_other() {
 fn several_names_show_one_file() {
     let Some((mount, [first, second])) = named("1/memo") else { return };
     let third = mount.row().join("papers/a.txt");
-    fs::hard_link(&second, &third).expect("linked by the second name");
+    fs::hard_link(&second, &third).expect("linked");
     let all = [&first, &second, &third];
     let shown = all.map(|path| fs::metadata(path).expect("stat"));
     assert!(shown.iter().all(|it| (it.ino(), it.nlink()) == (shown[0].ino(), 3)), "{shown:?}");
@@ -216,10 +214,10 @@ fn several_names_show_one_file() {
 
 /// rename(2) does nothing if both names are links of one file.
 #[test]
-fn of_two_names_of_one_file_neither_goes_by_a_rename() {
+fn a_rename_between_two_names_of_one_file_changes_nothing() {
     let Some((_mount, [first, second])) = named("1/memo") else { return };
-    fs::rename(&first, &second).expect("nothing to do");
-    renameat_with(CWD, &first, CWD, &second, RenameFlags::EXCHANGE).expect("nothing to do");
+    fs::rename(&first, &second).expect("renamed");
+    renameat_with(CWD, &first, CWD, &second, RenameFlags::EXCHANGE).expect("exchanged");
     for path in [&first, &second] {
         assert_eq!((read(path), fs::metadata(path).expect("stat").nlink()), (read(&first), 2));
     }
@@ -228,7 +226,7 @@ fn of_two_names_of_one_file_neither_goes_by_a_rename() {
 }
 
 #[test]
-fn a_name_that_is_moved_or_left_alone_goes_on_by_itself() {
+fn a_moved_or_remaining_name_is_changed_alone() {
     let Some((mount, [first, second])) = named("1/memo") else { return };
     let moved = mount.row_of("7").join("memo");
     fs::rename(&second, &moved).expect("moved");
@@ -281,7 +279,7 @@ fn each_name_has_the_variants_of_its_own_field() {
 }
 
 #[test]
-fn the_variants_of_a_name_are_another_fields_once_it_has_moved_there() {
+fn a_moved_name_has_the_variants_of_its_new_field() {
     let Some((mount, [first, second])) = pictured("1/cover") else { return };
     let thumbs = mount.path("thumbs/user/42");
     assert_eq!(names(&thumbs.join("avatar")), ["w64.png"]);
@@ -316,11 +314,12 @@ fn originals_of_two_names_are_written_each_by_itself() {
     }
 }
 
-/// Two names have one mark, so the kernel takes them for one inode. The second lookup of the path tells which one is meant.
+/// These names have the same mark in their inode number, so the kernel takes them for one inode. An open looks the path up twice,
+/// and the second lookup tells which name is meant.
 #[test]
-fn names_that_cannot_be_told_apart_by_their_inodes_are_told_apart_all_the_same() {
+fn names_with_the_same_inode_number_are_told_apart_by_their_lookup() {
     let Some(mount) = config().mount() else { return };
-    // The first row of a library, so that its number is known (`tree/node/mark.rs`).
+    // The mark depends on the number of the row, which is that of the first row of a library (`tree/node/mark.rs`).
     let papers = mount.row().join("papers");
     let [one, other] = COLLIDING.map(|name| papers.join(name));
     fs::write(&one, TEXT).expect("taken");
@@ -340,7 +339,7 @@ const COLLIDING: [&str; 2] = ["154.txt", "253.txt"];
 
 /// Writes and truncates both names while links come and go. Each name keeps the last change that was made to it.
 #[test]
-fn names_that_come_and_go_while_others_write_are_never_mixed() {
+fn names_that_come_and_go_during_writes_are_never_mixed() {
     let Some(mount) = config().mount() else { return };
     let source = mount.attach("memo", TEXT);
     let writers: Vec<_> = (0..8)
@@ -366,7 +365,7 @@ fn names_that_come_and_go_while_others_write_are_never_mixed() {
         })
         .collect();
     for writer in writers {
-        writer.join().expect("no name got another's bytes");
+        writer.join().expect("each name keeps its own bytes");
     }
     assert_eq!(
         (read(&source), fs::metadata(&source).expect("stat").nlink()),

@@ -1,49 +1,22 @@
-//! Attributes and times: those that are stored with the attachment, those that are
-//! answered and not stored, and those that are missing (CONTRACT 1, 2.10, 6 and 9).
+//! Attributes, times, locks and df: what is stored with the attachment, what is answered and not stored, and what is not
+//! supported (CONTRACT 1, 2.10, 6 and 9).
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    XattrFlags, fgetxattr, flistxattr, fsetxattr, getxattr, listxattr, removexattr, setxattr,
-};
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr, removexattr, setxattr};
 use rustix::io::Errno;
 
+use super::attribute::{listed, set, split, text, value};
 use super::daemon::Mount;
-use super::server::Server;
-use super::tool::{installed, run};
+use super::peer::Peer;
+use super::tool::{installed, is_root, run};
+use super::web_server::Server;
 use super::{ENOENT, errno, names, picture, read};
-use crate::limits::is_root;
 
 const ORIGIN: &str = "user.xdg.origin.url";
-
-fn set(path: &Path, name: &str, value: &[u8]) -> Result<(), Errno> {
-    setxattr(path, name, value, XattrFlags::empty())
-}
-
-fn value(path: &Path, name: &str) -> Result<Vec<u8>, Errno> {
-    let mut buffer = vec![0; 1 << 17];
-    let length = getxattr(path, name, &mut buffer[..])?;
-    buffer.truncate(length);
-    Ok(buffer)
-}
-
-fn text(path: &Path, name: &str) -> String {
-    String::from_utf8(value(path, name).unwrap_or_default()).expect("UTF-8")
-}
-
-fn listed(path: &Path) -> Vec<String> {
-    let mut buffer = vec![0; 1 << 17];
-    let length = listxattr(path, &mut buffer[..]).expect("listxattr");
-    split(&buffer[..length])
-}
-
-fn split(names: &[u8]) -> Vec<String> {
-    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    names.map(|name| String::from_utf8(name.to_vec()).expect("UTF-8")).collect()
-}
 
 #[test]
 fn facts_answer_by_name_are_not_listed_and_setting_them_is_ignored() {
@@ -76,7 +49,7 @@ fn facts_answer_by_name_are_not_listed_and_setting_them_is_ignored() {
     assert!(seconds.abs_diff(changed) < 60, "{timestamp}");
     assert_eq!(text(&avatar, "user.mime_type"), "image/png");
     assert_eq!(value(&avatar, "user.mediafs.colour"), Err(Errno::NODATA), "no such fact");
-    assert_eq!(value(&avatar, "user.mediafs.error"), Err(Errno::NODATA), "nothing was refused");
+    assert_eq!(value(&avatar, "user.mediafs.error"), Err(Errno::NODATA), "without a refusal");
     assert_eq!(listed(&avatar), Vec::<String>::new());
     for name in ["user.mediafs.width", "user.mediafs.colour", "user.mime_type"] {
         let before = value(&avatar, name);
@@ -115,19 +88,18 @@ fn other_attributes_are_stored_with_the_attachment_and_listed() {
     assert_eq!(set(&note, "user.note", b"x"), Err(Errno::NOENT));
     fs::hard_link(&memo, memo.with_file_name("note")).expect("a second name");
     assert_eq!(here(&memo.with_file_name("note")), all, "one inode");
-    fs::remove_file(&memo).expect("the first name");
+    fs::remove_file(&memo).expect("removed");
     let other = mount.row_of("43").join("memo");
     fs::rename(memo.with_file_name("note"), &other).expect("moved");
-    mount.stop();
-    mount.restart();
+    mount.stop_and_restart();
     assert_eq!(here(&other), all, "after a restart");
     let backup = other.with_file_name("memo~");
     fs::rename(&other, &backup).expect("a backup, which is scratch");
     assert_eq!(here(&backup).1, all.1);
-    fs::rename(&backup, &other).expect("and back");
+    fs::rename(&backup, &other).expect("moved back");
     assert_eq!(here(&other), all);
     fs::write(&other, "a new text").expect("written anew");
-    assert_eq!(listed(&other).len(), 0, "they were those of what it replaced");
+    assert_eq!(listed(&other).len(), 0, "the new file has none of the old attributes");
 }
 
 #[test]
@@ -176,8 +148,7 @@ fn foreign_attributes_are_opaque_and_go_with_rsync_and_cp() {
     for (name, bytes) in &opaque {
         set(&memo, name, bytes).expect("set");
     }
-    mount.stop();
-    mount.restart();
+    mount.stop_and_restart();
     let kept = |path: &Path| {
         let mut wanted: Vec<_> = opaque.iter().map(|(name, _)| (*name).to_owned()).collect();
         wanted.sort();
@@ -202,22 +173,18 @@ fn foreign_attributes_are_opaque_and_go_with_rsync_and_cp() {
     }
 }
 
-/// ext4, xfs and btrfs answer ENOSPC, too.
+/// ext4, xfs and btrfs answer ENOSPC too.
 #[test]
-fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
+fn attributes_beyond_64_kib_a_file_are_enospc_with_a_reason() {
     let Some(mount) = Mount::start() else { return };
     let memo = mount.attach("memo", b"text");
     let room = (64 << 10) - "user.a".len() - "user.b".len() - 1000;
     set(&memo, "user.a", &vec![1; room]).expect("most of it");
     assert_eq!(set(&memo, "user.b", &[2; 1001]), Err(Errno::NOSPC));
-    let said = mount.last_error();
-    assert!(
-        said.contains(
-            "user/42/memo: attributes would take 65537 bytes with user.b; memo takes 65536 bytes"
-        ),
-        "{said}"
-    );
-    assert!(said.contains("(attributes)") && said.contains("setfattr -x"), "{said}");
+    let fact =
+        "user/42/memo: attributes would take 65537 bytes with user.b; memo takes 65536 bytes";
+    mount.last_error_has(fact, "(attributes)");
+    mount.last_error_has(fact, "setfattr -x");
     assert_eq!(listed(&memo), ["user.a"]);
     set(&memo, "user.b", &[2; 1000]).expect("to the last byte");
     assert_eq!(set(&memo, "user.c", b""), Err(Errno::NOSPC));
@@ -231,19 +198,19 @@ fn attributes_beyond_64_kib_a_file_are_enospc_and_the_reason_is_told() {
     let mut file = File::options().append(true).open(&memo).expect("a draft");
     file.write_all(b" more").expect("written");
     let set = |name: &str, length| fsetxattr(&file, name, &vec![0; length], XattrFlags::empty());
-    assert_eq!(set("user.e", 64 << 10), Err(Errno::NOSPC), "a draft is held to it");
-    assert_eq!(set("user.e", 63 << 10), Err(Errno::NOSPC), "with what the file has already");
+    assert_eq!(set("user.e", 64 << 10), Err(Errno::NOSPC), "a draft has the same limit");
+    assert_eq!(set("user.e", 63 << 10), Err(Errno::NOSPC), "the attributes of the old file count");
     set("user.e", 60 << 10).expect("there is room for less");
     drop(file);
     assert_eq!(value(&memo, "user.e").map(|value| value.len()), Ok(60 << 10));
     let part = mount.row().join(".part");
     fs::write(&part, "scratch").expect("scratch");
     let full = setxattr(&part, "user.a", &vec![0; 64 << 10], XattrFlags::empty());
-    assert_eq!(full, Err(Errno::NOSPC), "and scratch is");
+    assert_eq!(full, Err(Errno::NOSPC), "scratch has the same limit");
 }
 
 #[test]
-fn the_origin_that_curl_notes_is_kept_as_the_source() {
+fn the_origin_attribute_of_curl_is_kept_as_the_source() {
     if !installed("curl") {
         return;
     }
@@ -263,26 +230,23 @@ fn the_origin_that_curl_notes_is_kept_as_the_source() {
     assert_eq!(
         text(&avatar, "user.mime_type"),
         "image/png",
-        "what the bytes are, not what was said"
+        "the type of the bytes, not of the header"
     );
-    let json = fs::read_to_string(row.join("row.json")).expect("row.json");
-    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json["avatar"]["source"], url.as_str());
+    assert_eq!(mount.row_json()["avatar"]["source"], url.as_str());
 
     let part = row.join(".cover.part");
     let url = curl("/2.png", &part);
     assert_eq!((source(&part), listed(&part).contains(&ORIGIN.to_owned())), (url.clone(), false));
     fs::rename(&part, row.join("cover")).expect("attached");
-    assert_eq!(source(&row.join("cover")), url, "by way of scratch");
+    assert_eq!(source(&row.join("cover")), url, "kept over the rename");
 
     // Browsers set the attribute after the file has its final name.
     let memo = mount.attach("memo", b"text");
     assert_eq!(value(&memo, ORIGIN), Err(Errno::NODATA));
     set(&memo, ORIGIN, b"https://example.org/a").expect("noted");
-    mount.stop();
-    mount.restart();
+    mount.stop_and_restart();
     assert_eq!((source(&memo), listed(&memo)), ("https://example.org/a".into(), Vec::new()));
-    removexattr(&memo, ORIGIN).expect("forgotten");
+    removexattr(&memo, ORIGIN).expect("removed");
     assert_eq!(value(&memo, ORIGIN), Err(Errno::NODATA));
     assert_eq!(removexattr(&memo, ORIGIN), Err(Errno::NODATA));
 }
@@ -306,7 +270,11 @@ fn other_kinds_of_attributes_and_posix_acls_are_not_supported() {
         }
         assert_eq!(listed(path), Vec::<String>::new());
     }
-    assert_eq!(set(&mount.row(), "user.note", b"x"), Err(Errno::OPNOTSUPP), "a row keeps none");
+    assert_eq!(
+        set(&mount.row(), "user.note", b"x"),
+        Err(Errno::OPNOTSUPP),
+        "a row has no attributes"
+    );
     assert_eq!(set(&mount.path(".mediafs/status.json"), "user.note", b"x"), Err(Errno::ROFS));
     for name in ["getfacl", "setfacl"] {
         if installed(name) {
@@ -335,8 +303,7 @@ fn times_modes_and_owners_are_kept_with_the_attachment() {
     let before = stat(&memo);
     assert_eq!((before.0, before.1, before.2 & 0o7777), (981_173_106, 789_012_345, 0o604));
     fs::hard_link(&memo, memo.with_file_name("note")).expect("a second name");
-    mount.stop();
-    mount.restart();
+    mount.stop_and_restart();
     assert_eq!((stat(&memo), stat(&memo.with_file_name("note"))), (before, before));
     let moved: PathBuf = mount.row_of("43").join("memo");
     fs::rename(&memo, &moved).expect("moved");
@@ -362,7 +329,7 @@ fn df_shows_the_backing_disks_space_and_inodes() {
     for path in ["", "models/user", ".mediafs", "thumbs"] {
         assert_eq!(here(path), library, "{path}");
     }
-    // Other programs use the disk meanwhile, so the figures need only be near.
+    // Other programs use the disk meanwhile, so equal figures cannot be asked for.
     let near = |ours: u64, theirs: u64| ours.abs_diff(theirs) < theirs / 10 + (1 << 30);
     let (ours, theirs) =
         (df(&mount.mountpoint(), "avail,used,iavail"), df(&mount.library(), "avail,used,iavail"));
@@ -371,4 +338,32 @@ fn df_shows_the_backing_disks_space_and_inodes() {
     }
     let stat = rustix::fs::statvfs(mount.mountpoint()).expect("statvfs");
     assert_eq!(stat.f_namemax, 255);
+}
+
+#[test]
+fn an_attachment_has_its_type_and_hash_as_attributes() {
+    if !installed("getfattr") {
+        return;
+    }
+    let Some(mount) = Mount::start() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1)).display().to_string();
+    let value = |name: &str| run("getfattr", &["--only-values", "-n", name, &avatar]).stdout;
+    assert_eq!(value("user.mime_type"), "image/png");
+    assert_eq!(value("user.mediafs.width"), "160");
+    assert_eq!(value("user.mediafs.hash"), format!("blake3:{}", blake3::hash(&picture::good(1))));
+    let listed = run("getfattr", &["-d", &avatar]);
+    assert_eq!(listed.stdout, "", "they are not listed, or rsync -X would copy them");
+}
+
+#[test]
+fn locks_are_the_kernels() {
+    let Some(mut holder) = Peer::start() else { return };
+    let Some(mount) = Mount::start() else { return };
+    let memo = mount.attach("memo", b"text");
+    holder.open(&memo, "os.O_RDONLY").expect("opened");
+    holder.tell("__import__('fcntl').flock(fd, 2)");
+    let locked = |path: &Path| run("flock", &["-n", &path.display().to_string(), "true"]).code;
+    assert_ne!(locked(&memo), 0, "another process holds the lock");
+    holder.tell("__import__('fcntl').flock(fd, 8)");
+    assert_eq!(locked(&memo), 0);
 }

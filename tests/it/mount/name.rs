@@ -1,7 +1,7 @@
-//! Names: aliases, scratch, renames, links, rows, and names that are refused.
+//! Names of fields and rows: aliases, renames and hard links (CONTRACT 1). `scratch` has the other names in a row, `bad_input` the
+//! names that are refused.
 
 use std::fs::{self, File};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -10,9 +10,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::run;
-use super::{
-    EBADMSG, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, EPERM, errno, names, picture, read, rest,
-};
+use super::{EEXIST, EINVAL, ENOENT, EXDEV, errno, names, picture, read, rest};
+use crate::config::Config;
 use crate::wait::until;
 
 fn inode(path: &Path) -> u64 {
@@ -21,41 +20,6 @@ fn inode(path: &Path) -> u64 {
 
 fn links(path: &Path) -> u64 {
     fs::metadata(path).expect("stat").nlink()
-}
-
-#[test]
-fn renamed_scratch_is_read_as_it_was_refined() {
-    let Some(mount) = Mount::start() else { return };
-    let row = mount.row();
-    let scratch = row.join("upload.tmp");
-    fs::write(&scratch, picture::good(1)).expect("scratch is not judged");
-    assert_eq!(read(&scratch), picture::good(1), "the kernel has its pages");
-    fs::rename(&scratch, row.join("cover")).expect("taken");
-    let stored = read(&row.join("cover"));
-    assert!(stored.starts_with(picture::JPEG), "the field keeps JPEG");
-    assert_eq!(fs::metadata(row.join("cover")).expect("stat").len(), stored.len() as u64);
-    assert_eq!(errno(fs::metadata(&scratch)), ENOENT);
-}
-
-#[test]
-fn a_refused_rename_leaves_both_names_as_they_were() {
-    let Some(mount) = Mount::start() else { return };
-    let avatar = mount.attach("avatar", &picture::good(1));
-    let scratch = mount.row().join("upload.tmp");
-    fs::write(&scratch, picture::cut_short(2)).expect("scratch is not judged");
-    assert_eq!(errno(fs::rename(&scratch, &avatar)), EBADMSG);
-    assert_eq!(read(&avatar), picture::good(1));
-    assert_eq!(read(&scratch), picture::cut_short(2));
-}
-
-#[test]
-fn linked_scratch_is_attached_and_a_taken_field_exists() {
-    let Some(mount) = Mount::start() else { return };
-    let row = mount.row();
-    fs::write(row.join("upload.tmp"), picture::good(1)).expect("scratch");
-    fs::hard_link(row.join("upload.tmp"), row.join("avatar")).expect("taken");
-    assert_eq!(read(&row.join("avatar")), picture::good(1));
-    assert_eq!(errno(fs::hard_link(row.join("upload.tmp"), row.join("avatar"))), EEXIST);
 }
 
 #[test]
@@ -82,7 +46,7 @@ fn equal_content_makes_two_inodes() {
 }
 
 #[test]
-fn rename_without_replacing_finds_what_is_there() {
+fn rename_noreplace_onto_a_taken_field_is_eexist() {
     let Some(mount) = Mount::start() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let scratch = mount.row().join("upload.tmp");
@@ -114,7 +78,7 @@ fn a_field_has_an_alias_with_its_extension_and_is_listed_as_written() {
     assert_eq!(inode(&row.join("avatar")), inode(&row.join("avatar.png")));
     assert_eq!(errno(fs::metadata(row.join("avatar.jpg"))), ENOENT);
     fs::rename(row.join("avatar.png"), row.join("avatar")).expect("its own alias");
-    assert_eq!(names(&row), ["avatar.png"], "nothing has changed");
+    assert_eq!(names(&row), ["avatar.png"], "the rename changes nothing");
     fs::remove_file(row.join("avatar")).expect("removed");
     assert_eq!(errno(fs::metadata(row.join("avatar.png"))), ENOENT);
     assert!(names(&row).is_empty());
@@ -124,21 +88,12 @@ fn a_field_has_an_alias_with_its_extension_and_is_listed_as_written() {
 fn a_misnamed_picture_is_listed_with_the_extension_of_its_type() {
     let Some(mount) = Mount::start() else { return };
     let row = mount.row();
-    fs::write(row.join("avatar.jpg"), picture::good(1)).expect("a type comes from the bytes");
+    fs::write(row.join("avatar.jpg"), picture::good(1)).expect("the bytes tell the type");
     assert_eq!(names(&row), ["avatar.png"]);
 }
 
 #[test]
-fn a_field_renamed_to_another_name_becomes_scratch() {
-    let Some(mount) = Mount::start() else { return };
-    let note = mount.attach("note", b"some text\n");
-    fs::rename(&note, mount.row().join("note~")).expect("an editor's backup");
-    assert_eq!(names(&mount.row()), ["note~"]);
-    assert_eq!(read(&mount.row().join("note~")), b"some text\n");
-}
-
-#[test]
-fn a_row_is_renamed_with_what_is_attached() {
+fn a_renamed_row_keeps_its_attachments() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));
     let users = mount.path("models/user");
@@ -148,52 +103,12 @@ fn a_row_is_renamed_with_what_is_attached() {
 }
 
 #[test]
-fn rm_r_removes_a_row_with_what_is_attached() {
+fn rm_r_removes_a_row_with_its_attachments() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));
     fs::write(mount.row().join("scratch"), b"x").expect("scratch");
     run("rm", &[Path::new("-r"), &mount.row()]).succeeded();
     assert!(names(&mount.path("models/user")).is_empty());
-}
-
-#[test]
-fn a_row_whose_id_breaks_the_rule_is_invalid() {
-    let Some(mount) = Mount::start() else { return };
-    for id in ["forty-two", "4 2", "042", "-1", "42.5"] {
-        assert_eq!(errno(fs::create_dir(mount.path("models/user").join(id))), EINVAL, "{id}");
-    }
-}
-
-#[test]
-fn a_table_is_not_made_by_mkdir_and_nothing_is_written_beside_the_tables() {
-    let Some(mount) = Mount::start() else { return };
-    assert_eq!(errno(fs::create_dir(mount.path("models/nobody"))), EPERM);
-    assert_eq!(errno(fs::metadata(mount.path("models/nobody"))), ENOENT);
-    assert_eq!(errno(File::create(mount.path("models/file"))), EPERM);
-    assert_eq!(names(&mount.path("models")), ["page", "user"]);
-}
-
-#[test]
-fn names_that_are_none_are_refused() {
-    let Some(mount) = Mount::start() else { return };
-    let row = mount.row();
-    assert_eq!(errno(File::create(row.join("a".repeat(256)))), ENAMETOOLONG);
-    for name in [&b"line\nfeed"[..], b"\xff\xfe", b"trailing.", b"trailing "] {
-        let path = row.join(std::ffi::OsStr::from_bytes(name));
-        assert_eq!(errno(File::create(path)), EINVAL, "{name:?}");
-    }
-    assert!(names(&row).is_empty());
-}
-
-#[test]
-fn only_files_are_made_in_a_row() {
-    let Some(mount) = Mount::start() else { return };
-    let row = mount.row();
-    assert_eq!(errno(fs::create_dir(row.join("directory"))), EPERM);
-    assert_eq!(errno(std::os::unix::fs::symlink("elsewhere", row.join("link"))), EPERM);
-    let done = run("mkfifo", &[row.join("fifo")]);
-    assert!(done.code == 1 && done.stderr.contains("Operation not permitted"), "{done}");
-    assert!(names(&row).is_empty());
 }
 
 #[test]
@@ -208,7 +123,7 @@ fn an_open_file_that_is_removed_is_readable_to_the_end() {
 /// The kernel had the listed name cached for an hour. An open of it with
 /// `O_PATH`, as Samba's, led to the old inode, whose `fstat` was `ESTALE`.
 #[test]
-fn a_name_whose_file_was_replaced_under_an_alias_leads_to_the_new_file_also_without_an_open() {
+fn a_listed_name_leads_to_the_file_that_replaced_it_under_an_alias() {
     let (Some(mount), Some(mut samba)) = (Mount::start(), Peer::start()) else { return };
     let row = mount.row();
     let listed = row.join("avatar.png");
@@ -223,7 +138,7 @@ fn a_name_whose_file_was_replaced_under_an_alias_leads_to_the_new_file_also_with
 
 /// A file that was moved or removed by its bare name kept its listed name.
 #[test]
-fn a_file_that_goes_by_an_alias_takes_its_listed_name_along() {
+fn a_file_moved_or_removed_by_an_alias_loses_its_listed_name() {
     let Some(mount) = Mount::start() else { return };
     let (row, other) = (mount.row(), mount.row_of("43"));
     let listed = row.join("avatar.png");
@@ -241,4 +156,73 @@ fn a_file_that_goes_by_an_alias_takes_its_listed_name_along() {
             fs::metadata(&listed).is_err_and(|it| it.raw_os_error() == Some(ENOENT))
         });
     }
+}
+
+#[test]
+fn renaming_a_field_to_its_own_alias_changes_nothing() {
+    let Some(mount) = Mount::start() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let before = fs::metadata(&avatar).expect("stat");
+    fs::rename(&avatar, mount.row().join("avatar.png")).expect("renamed");
+    let after = fs::metadata(&avatar).expect("stat");
+    assert_eq!((before.ino(), before.nlink()), (after.ino(), after.nlink()));
+    assert_eq!(names(&mount.row()), ["avatar"]);
+    assert_eq!(read(&avatar), picture::good(1));
+}
+
+#[test]
+fn unlisted_names_keep_no_directory_from_being_removed() {
+    let Some(mount) = Mount::start() else { return };
+    let row = mount.row();
+    let avatar = mount.attach("avatar", &picture::good(1));
+    for unlisted in ["avatar.png", "avatar@w64.jpg", "row.json"] {
+        assert!(row.join(unlisted).exists(), "{unlisted}");
+    }
+    fs::remove_file(&avatar).expect("removed");
+    fs::remove_dir(&row).expect("no listed name is left");
+}
+
+#[test]
+fn an_id_is_checked_by_the_rule_of_its_table() {
+    let table = |config: Config, id: &str| config.table(id, id).field("f", "file");
+    let config = ["integer", "uuid", "name"].into_iter().fold(Config::new(), table);
+    let Some(mount) = config.mount() else { return };
+    let uuid = "6f1f3c1e-7f0a-4f5e-9d4b-0c2a4f6e8d10";
+    for (table, good, bad) in [
+        ("integer", "42", "042"),
+        ("integer", "0", "x"),
+        ("uuid", uuid, "42"),
+        ("name", "a b", ".a"),
+    ] {
+        let table = mount.path("models").join(table);
+        fs::create_dir(table.join(good)).expect(good);
+        assert_eq!(errno(fs::create_dir(table.join(bad))), EINVAL, "{bad}");
+        let row = table.join(good);
+        assert_eq!(errno(fs::rename(&row, table.join(bad))), EINVAL, "{bad}");
+    }
+}
+
+#[test]
+fn case_counts() {
+    let Some(mount) = Mount::start() else { return };
+    let row = mount.row();
+    mount.attach("avatar", &picture::good(1));
+    fs::write(row.join("Avatar"), "scratch").expect("scratch");
+    assert_eq!(names(&row), ["Avatar", "avatar"]);
+    assert!(!mount.path("models/User").exists());
+}
+
+#[test]
+fn a_row_is_renamed_onto_an_empty_one_and_not_across_tables() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let (row, empty) = (mount.row(), mount.row_of("43"));
+    let inode = fs::metadata(&row).expect("stat").ino();
+    fs::rename(&row, &empty).expect("43 is empty");
+    assert_eq!(fs::metadata(&empty).expect("stat").ino(), inode);
+    assert_eq!(read(&empty.join("avatar")), picture::good(1));
+    let other = mount.row_of("44");
+    fs::write(other.join("avatar"), picture::good(2)).expect("taken");
+    assert!(fs::rename(&empty, &other).is_err(), "44 is not empty");
+    assert_eq!(errno(fs::rename(&empty, mount.path("models/page/43"))), EXDEV);
 }

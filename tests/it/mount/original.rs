@@ -6,7 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::attribute::{set, text as fact};
 use super::daemon::Mount;
+use super::library_files::files;
 use super::picture::{self, Bytes, JPEG};
 use super::tool::{Done, installed, run, shell};
 use super::{EBADMSG, ENOENT, EPERM, errno, names, read};
@@ -28,25 +30,20 @@ fn config() -> Config {
 }
 
 impl Mount {
-    /// The path of a name in row user/42 under `/originals`.
+    /// A path in row user/42 under `/originals`.
     fn original(&self, name: &str) -> PathBuf {
         self.row();
         self.path("originals/user/42").join(name)
     }
 
+    /// A path in row user/42 under `/models`.
     fn model(&self, name: &str) -> PathBuf {
         self.row().join(name)
     }
 
     fn blobs(&self) -> usize {
-        crate::limits::files(&self.library().join("blobs")).len()
+        files(&self.library().join("blobs")).len()
     }
-}
-
-fn fact(path: &Path, name: &str) -> String {
-    let mut value = vec![0; 4096];
-    let length = rustix::fs::getxattr(path, name, &mut value[..]).expect("an attribute");
-    String::from_utf8_lossy(&value[..length]).into_owned()
 }
 
 /// Bytes that are stored as `good(1)`, sent with an addition.
@@ -67,8 +64,7 @@ fn originals_show_the_bytes_as_they_were_sent() {
     assert_eq!((stored.mtime(), stored.mtime_nsec()), (sent.mtime(), sent.mtime_nsec()));
     assert_eq!((stored.uid(), stored.gid(), stored.mode()), (sent.uid(), sent.gid(), sent.mode()));
     assert_ne!(stored.ino(), sent.ino());
-    mount.kill9();
-    mount.restart();
+    mount.crash_and_restart();
     assert_eq!(read(&original), picture::good(1));
     assert_eq!(fs::metadata(&original).expect("stat").ino(), sent.ino());
 }
@@ -108,7 +104,7 @@ fn bytes_that_are_stored_as_they_were_sent_are_stored_once() {
     assert_eq!(mount.blobs(), 1);
     assert_eq!(read(&mount.original("avatar")), picture::good(1));
     mount.attach("cover", &picture::good(2));
-    assert_eq!(mount.blobs(), 3, "the stored cover and the one that was sent");
+    assert_eq!(mount.blobs(), 3, "the stored cover and its original");
     fs::remove_file(mount.model("cover")).expect("removed");
     mount.collect();
     assert_eq!(mount.blobs(), 1, "an original goes with its link");
@@ -118,7 +114,7 @@ fn bytes_that_are_stored_as_they_were_sent_are_stored_once() {
 }
 
 #[test]
-fn what_is_sent_to_originals_verifies_after_upload() {
+fn a_file_sent_to_originals_reads_back_unchanged() {
     let Some(mount) = config().mount() else { return };
     let source = mount.outside("source.png", &picture::good(1));
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -136,14 +132,12 @@ fn what_is_sent_to_originals_verifies_after_upload() {
 
 /// A tree of rows outside of the mount, with files for their fields.
 fn tree(mount: &Mount) -> PathBuf {
-    let root = mount.outside("unused", b"").with_file_name("rows");
+    let root = mount.beside("rows");
     for (row, seed) in [("7", 1), ("8", 2)] {
         fs::create_dir_all(root.join(row).join("photos")).expect("a directory");
-        fs::write(root.join(row).join("cover.png"), picture::good(seed)).expect("a picture");
-        fs::write(root.join(row).join("photos/one.png"), picture::good(seed + 4))
-            .expect("a picture");
-        fs::write(root.join(row).join("photos/two.png"), picture::good(seed + 8))
-            .expect("a picture");
+        for (name, more) in [("cover.png", 0), ("photos/one.png", 4), ("photos/two.png", 8)] {
+            fs::write(root.join(row).join(name), picture::good(seed + more)).expect("a picture");
+        }
     }
     // A collection shows the time of its row.
     shell("find \"$1\" -type d -exec touch -d @1000000000 {} +", &[&root]).succeeded();
@@ -158,7 +152,7 @@ fn rsync(options: &[&str], mount: &Mount, root: &Path) -> Done {
 }
 
 #[test]
-fn a_second_rsync_of_an_unchanged_tree_moves_nothing() {
+fn a_second_rsync_of_an_unchanged_tree_sends_nothing() {
     if !installed("rsync") {
         return;
     }
@@ -181,7 +175,7 @@ fn a_second_rsync_of_an_unchanged_tree_moves_nothing() {
 }
 
 #[test]
-fn scratch_of_a_row_is_one_and_the_same_in_both_trees() {
+fn scratch_of_a_row_is_the_same_in_both_trees() {
     let Some(mount) = config().mount() else { return };
     fs::write(mount.original("upload.part"), picture::good(1)).expect("written");
     assert_eq!(names(&mount.original("")), ["photos", "upload.part"]);
@@ -191,12 +185,16 @@ fn scratch_of_a_row_is_one_and_the_same_in_both_trees() {
     assert_eq!(read(&mount.original("cover.png")), picture::good(1));
     assert_eq!(names(&mount.row()), ["cover.jpg", "photos"]);
     fs::rename(mount.original("cover.png"), mount.original("cover.bak")).expect("a backup");
-    assert_eq!(read(&mount.original("cover.bak")), picture::good(1), "what was sent");
+    assert_eq!(
+        read(&mount.original("cover.bak")),
+        picture::good(1),
+        "the backup has the bytes as they were sent"
+    );
     assert_eq!(errno(fs::metadata(mount.model("cover.jpg"))), ENOENT);
 }
 
 #[test]
-fn what_is_done_in_one_tree_is_seen_in_the_other_at_once() {
+fn a_change_in_one_tree_is_seen_in_the_other_at_once() {
     let Some(mount) = config().mount() else { return };
     let cover = mount.attach("cover", &picture::good(1));
     let other = mount.row_of("43").join("cover");
@@ -222,7 +220,7 @@ fn what_is_done_in_one_tree_is_seen_in_the_other_at_once() {
 }
 
 #[test]
-fn a_writer_under_originals_goes_on_with_what_was_sent() {
+fn a_writer_under_originals_starts_from_the_original_bytes() {
     let Some(mount) = config().mount() else { return };
     mount.attach("cover", &sent_with(b"one"));
     let original = mount.original("cover");
@@ -244,13 +242,13 @@ END"#;
 }
 
 #[test]
-fn a_refusal_under_originals_is_one_of_the_field() {
+fn a_refusal_under_originals_names_the_field() {
     let Some(mount) = config().mount() else { return };
     mount.attach("cover", &picture::good(1));
     let source = mount.outside("source.png", &picture::cut_short(2));
     let done = run("cp", &[&source, &mount.original("cover")]);
     assert_eq!(done.code, 1, "{done}");
-    assert!(mount.last_error().contains("user/42/cover"), "{}", mount.last_error());
+    mount.last_error_has("user/42/cover", "truncated");
     assert_eq!(read(&mount.original("cover")), picture::good(1));
     fs::write(mount.original("x.part"), picture::cut_short(2)).expect("scratch");
     let renamed = fs::rename(mount.original("x.part"), mount.original("cover"));
@@ -259,7 +257,7 @@ fn a_refusal_under_originals_is_one_of_the_field() {
 }
 
 #[test]
-fn the_same_picture_sent_otherwise_is_another_original_of_one_attachment() {
+fn another_original_of_the_same_picture_replaces_the_original_alone() {
     let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &sent_with(b"one"));
     let original = mount.original("avatar");
@@ -269,7 +267,7 @@ fn the_same_picture_sent_otherwise_is_another_original_of_one_attachment() {
     let mut beginning = [0; 8];
     reader.read_exact(&mut beginning).expect("read");
     mount.attach("avatar", &sent_with(b"another"));
-    assert_eq!(fs::metadata(&avatar).expect("stat").ino(), ino, "the attachment stays");
+    assert_eq!(fs::metadata(&avatar).expect("stat").ino(), ino, "the attachment is the same");
     assert_eq!(read(&original), sent_with(b"another"));
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).expect("read");
@@ -288,8 +286,7 @@ fn facts_of_an_original_are_those_of_its_bytes() {
     assert_eq!(fact(&original, "user.mime_type"), "image/png");
     assert_eq!(fact(&original, "user.mediafs.length"), picture::good(1).len().to_string());
     assert_eq!(fact(&cover, "user.mediafs.content_type"), "image/jpeg");
-    let note = ["-n", "user.note", "-v", "x", original.to_str().expect("UTF-8")];
-    run("setfattr", &note).succeeded();
+    set(&original, "user.note", b"x").expect("set");
     assert_eq!(fact(&cover, "user.note"), "x");
     run("chmod", &["600", original.to_str().expect("UTF-8")]).succeeded();
     assert_eq!(fs::metadata(&cover).expect("stat").mode() & 0o777, 0o600);

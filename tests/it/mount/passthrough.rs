@@ -1,4 +1,4 @@
-//! Large files, which the kernel reads by itself: readers and writers of one file see each other's changes all the same.
+//! Large files, which the kernel reads without the daemon: readers and writers of one file see each other's changes.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::daemon::Mount;
+use super::mounted::Mounted;
 use super::peer::Peer;
-use super::tool::run;
-use super::{errno, names, picture, read, rest};
+use super::tool::{is_root, run};
+use super::{ENOTDIR, ESTALE, ETXTBSY, errno, picture, read, rest};
 use crate::config::Config;
-use crate::limits::is_root;
 
-const ETXTBSY: i32 = 26;
-const ESTALE: i32 = 116;
 fn config() -> Config {
     Config::new()
         .table("user", "integer")
@@ -24,24 +22,25 @@ fn config() -> Config {
         .field("still", "image, keep_original = true")
         .field("clip", "file")
 }
+
 /// How often an `open` is tried while many writers replace one file (docs/SEMANTICS.md, Limits).
 const TRIES: usize = 3;
-/// Well above the length from which the kernel reads by itself.
+/// Well above the length from which the kernel reads without the daemon.
 const LENGTH: usize = 3 << 20;
 
-/// A file of one repeated byte. A mixture of two files would be seen.
+/// A file of one repeated byte, which shows a mixture of two files.
 fn film(byte: u8) -> Vec<u8> {
     vec![byte; LENGTH]
 }
 
-/// The byte that a file repeats, which must be one.
+/// The byte of a film. Fails on a mixture.
 fn seen(bytes: &[u8]) -> u8 {
     assert_eq!(bytes.len(), LENGTH);
     assert!(bytes.iter().all(|byte| *byte == bytes[0]), "two files mixed");
     bytes[0]
 }
 
-/// A mount whose kernel reads large files by itself. `None`, with a message, without FUSE or root.
+/// A mount whose kernel reads large files without the daemon. `None`, with a message, without FUSE or root.
 fn mount() -> Option<Mount> {
     let mount = config().mount()?;
     if !is_root() {
@@ -52,11 +51,11 @@ fn mount() -> Option<Mount> {
     Some(mount)
 }
 
-/// The bytes that the daemon has read so far (proc(5), `rchar`).
-fn read_by_the_daemon(mount: &Mount) -> u64 {
-    let io = fs::read_to_string(format!("/proc/{}/io", mount.pid())).expect("its counters");
-    let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("rchar");
-    line.parse().expect("a number")
+/// The bytes that the daemon reads during `work`.
+fn cost(mount: &Mount, work: impl Fn()) -> u64 {
+    let before = mount.proc("io", "rchar:");
+    work();
+    mount.proc("io", "rchar:") - before
 }
 
 #[test]
@@ -65,11 +64,7 @@ fn a_large_file_is_read_without_the_daemon_and_a_small_one_through_it_once() {
     let small = vec![7; 200 << 10];
     let paths = [(mount.attach("film", &film(1)), film(1)), (mount.attach("clip", &small), small)];
     let costs = paths.map(|(path, bytes)| {
-        [(), ()].map(|()| {
-            let before = read_by_the_daemon(&mount);
-            assert!(fs::read(&path).expect("read") == bytes);
-            read_by_the_daemon(&mount) - before
-        })
+        [(), ()].map(|()| cost(&mount, || assert!(fs::read(&path).expect("read") == bytes)))
     });
     let [[first, again], [small_first, small_again]] = costs;
     assert!(first < 64 << 10 && again < 64 << 10, "{first} and {again} bytes of {LENGTH}");
@@ -77,26 +72,19 @@ fn a_large_file_is_read_without_the_daemon_and_a_small_one_through_it_once() {
 }
 
 #[test]
-fn originals_and_what_lies_in_the_trash_are_read_without_the_daemon_too() {
+fn large_originals_and_files_of_the_trash_are_read_without_the_daemon_too() {
     let Some(mount) = mount() else { return };
     let still = picture::png(800, 800, 1);
     assert!(still.len() > 1 << 20, "noise does not shrink");
     let path = mount.attach("still", &still);
-    let cost = |path: &Path| {
-        let before = read_by_the_daemon(&mount);
-        assert_eq!(read(path), still);
-        read_by_the_daemon(&mount) - before
-    };
+    let cost = |path: &Path| cost(&mount, || assert_eq!(read(path), still));
     assert!(cost(&mount.path("originals/user/42/still")) < 64 << 10);
     fs::remove_file(&path).expect("removed");
-    let day = fs::read_dir(mount.path("trash")).expect("days").next().expect("a day");
-    let trashed = names(&day.expect("a day").path()).into_iter().next().expect("a file");
-    let day = fs::read_dir(mount.path("trash")).expect("days").next().expect("a day");
-    assert!(cost(&day.expect("a day").path().join(trashed)) < 64 << 10);
+    assert!(cost(&mount.lost()) < 64 << 10);
 }
 
 #[test]
-fn a_handle_that_reads_by_itself_keeps_its_bytes_over_a_replacement_and_its_sweep() {
+fn a_passthrough_handle_keeps_its_bytes_after_a_replacement_and_its_sweep() {
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
     let mut old = File::open(&path).expect("opened");
@@ -114,7 +102,7 @@ fn a_handle_that_reads_by_itself_keeps_its_bytes_over_a_replacement_and_its_swee
 }
 
 #[test]
-fn a_mapping_keeps_its_bytes_over_a_replacement_and_its_sweep() {
+fn a_mapping_keeps_its_bytes_after_a_replacement_and_its_sweep() {
     let Some(mut reader) = Peer::start() else { return };
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
@@ -129,7 +117,7 @@ fn a_mapping_keeps_its_bytes_over_a_replacement_and_its_sweep() {
 }
 
 #[test]
-fn whoever_reads_by_itself_does_not_stop_a_writer() {
+fn a_passthrough_reader_does_not_stop_a_writer() {
     let Some(mut writer) = Peer::start() else { return };
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
@@ -184,7 +172,7 @@ fn open(path: &Path) -> File {
     tried.unwrap_or_else(|| File::open(path)).expect("opened")
 }
 
-/// Stops the readers of a test when it is dropped, also if the test fails: they would run on, and the test would never end.
+/// Stops the readers of a test when it is dropped, also if the test fails: otherwise they would run for ever.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -202,7 +190,7 @@ fn reopen(writer: &mut Peer, path: &Path, flags: &str) -> Result<String, i32> {
 }
 
 #[test]
-fn a_large_file_that_nobody_reads_is_written_through_proc() {
+fn a_large_file_without_readers_is_written_through_proc() {
     let Some(mut writer) = Peer::start() else { return };
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
@@ -210,7 +198,7 @@ fn a_large_file_that_nobody_reads_is_written_through_proc() {
     let source = mount.outside("film", &film(2));
     reopen(&mut writer, &path, "os.O_RDWR").expect("opened");
     writer.write(&source, ":1000").expect("written");
-    let mut old = File::open(&path).expect("a reader comes meanwhile");
+    let mut old = File::open(&path).expect("opened by a reader meanwhile");
     assert_eq!(seen(&rest(&mut old)), 1);
     writer.write(&source, "1000:").expect("written");
     old.seek(SeekFrom::Start(0)).expect("seek");
@@ -222,7 +210,7 @@ fn a_large_file_that_nobody_reads_is_written_through_proc() {
 }
 
 #[test]
-fn a_large_file_that_is_being_read_is_in_use_for_who_names_no_path() {
+fn a_write_through_proc_to_a_large_file_with_readers_is_etxtbsy() {
     let Some(mut writer) = Peer::start() else { return };
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
@@ -231,15 +219,15 @@ fn a_large_file_that_is_being_read_is_in_use_for_who_names_no_path() {
         assert_eq!(reopen(&mut writer, &path, flags), Err(ETXTBSY), "{flags}");
     }
     assert_eq!(seen(&rest(&mut reader)), 1);
-    assert_eq!(mount.status()["open"]["drafts"], 0, "nothing is left of the attempts");
-    reopen(&mut writer, &path, "os.O_RDONLY").expect("reading is free");
+    assert_eq!(mount.status()["open"]["drafts"], 0, "the refused opens leave no draft");
+    reopen(&mut writer, &path, "os.O_RDONLY").expect("opened to read");
     assert_eq!(writer.tell(&format!("os.pread(fd, {LENGTH}, 0) == b'\\x01' * {LENGTH}")), "True");
     writer.close().expect("closed");
     drop(reader);
     let source = mount.outside("film", &film(2));
     // The kernel releases the last reader after its close has returned.
     let opened = (0..1000).find_map(|_| reopen(&mut writer, &path, "os.O_RDWR").ok());
-    assert!(opened.is_some(), "nobody reads it any more");
+    assert!(opened.is_some(), "the last reader has closed it");
     writer.write(&source, ":").expect("written");
     writer.close().expect("taken");
     assert_eq!(seen(&fs::read(&path).expect("read")), 2);
@@ -285,7 +273,7 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
 }
 
 #[test]
-fn descriptors_that_are_duplicated_and_inherited_go_on_reading() {
+fn duplicated_and_reopened_descriptors_keep_their_bytes() {
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
     let file = File::open(&path).expect("opened");
@@ -298,14 +286,14 @@ fn descriptors_that_are_duplicated_and_inherited_go_on_reading() {
     }
 }
 
-/// The kernel stacks only so many filesystems: files on an overlay are not passed through.
+/// The kernel stacks few filesystems: it passes no reads through to files on an overlay.
 #[test]
-fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() {
+fn a_library_without_passthrough_is_read_through_the_daemon() {
     if !is_root() {
         return;
     }
     let Some(mut mount) = Mount::prepared(config()) else { return };
-    let _overlay = Overlay::on(&mount.library());
+    let _disks = overlay(&mount.library());
     mount.restart();
     let passthrough = mount.status()["passthrough"].clone();
     assert_eq!(passthrough["on"], false);
@@ -316,7 +304,7 @@ fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() 
     let mut writer = Peer::start().expect("a writer");
     let reader = File::open(&path).expect("opened");
     let source = mount.outside("film", &film(2));
-    reopen(&mut writer, &path, "os.O_RDWR").expect("a reader is no obstacle here");
+    reopen(&mut writer, &path, "os.O_RDWR").expect("opened beside a reader");
     writer.write(&source, ":").expect("written");
     writer.close().expect("taken");
     let mut bytes = vec![0; LENGTH];
@@ -326,39 +314,19 @@ fn a_library_that_the_kernel_cannot_read_by_itself_is_read_through_the_daemon() 
     mount.stop();
 }
 
-struct Overlay(std::path::PathBuf);
-
-impl Overlay {
-    /// Mounts an overlay over two empty directories beside the path, which it makes.
-    fn on(path: &Path) -> Self {
-        let beside = |name| path.with_file_name(name);
-        // The upper directory must not lie on an overlay.
-        let disk = beside("disk");
-        fs::create_dir(path).expect("a directory");
-        fs::create_dir(&disk).expect("a directory");
-        run("mount", &[Path::new("-t"), Path::new("tmpfs"), Path::new("tmpfs"), &disk]).succeeded();
-        for part in ["lower", "upper", "work"] {
-            fs::create_dir(disk.join(part)).expect("a directory");
-        }
-        let part = |name: &str| disk.join(name).display().to_string();
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            part("lower"),
-            part("upper"),
-            part("work")
-        );
-        let arguments = ["-t", "overlay", "overlay", "-o", &options].map(Path::new);
-        run("mount", &[&arguments[..], &[path]].concat()).succeeded();
-        Self(path.to_owned())
+/// Mounts an overlay over empty directories beside the path, which it makes. The disk is unmounted last.
+fn overlay(path: &Path) -> (Mounted, Mounted) {
+    // The upper directory must not lie on an overlay.
+    let disk = path.with_file_name("disk");
+    fs::create_dir(path).expect("a directory");
+    fs::create_dir(&disk).expect("a directory");
+    let memory = Mounted::in_memory(&disk, "256m");
+    for part in ["lower", "upper", "work"] {
+        fs::create_dir(disk.join(part)).expect("a directory");
     }
-}
-
-impl Drop for Overlay {
-    fn drop(&mut self) {
-        for path in [self.0.clone(), self.0.with_file_name("disk")] {
-            let _ = std::process::Command::new("umount").arg("-l").arg(path).status();
-        }
-    }
+    let disk = disk.display();
+    let options = format!("lowerdir={disk}/lower,upperdir={disk}/upper,workdir={disk}/work");
+    (Mounted::at(path, &["-t", "overlay", "overlay", "-o", &options]), memory)
 }
 
 #[test]
@@ -369,5 +337,5 @@ fn a_truncation_by_path_leaves_readers_their_bytes() {
     run("truncate", &[Path::new("-s"), Path::new("2M"), &path]).succeeded();
     assert_eq!(seen(&rest(&mut reader)), 1);
     assert_eq!(fs::read(&path).expect("read"), vec![1; 2 << 20]);
-    assert_eq!(errno(File::open(path.join("x"))), 20);
+    assert_eq!(errno(File::open(path.join("x"))), ENOTDIR);
 }

@@ -32,6 +32,11 @@ for line in sys.stdin:
         print('wrong', repr(error), flush=True)
 ";
 
+/// The flags of `cp`.
+pub const FRESH: &str = "os.O_WRONLY | os.O_CREAT | os.O_TRUNC";
+/// The flags of a writer that truncates nothing.
+pub const NEW: &str = "os.O_WRONLY | os.O_CREAT";
+
 pub struct Peer {
     process: Child,
     to: ChildStdin,
@@ -82,7 +87,7 @@ impl Peer {
         self.ask(expression).unwrap_or_else(|errno| panic!("{expression}: errno {errno}"))
     }
 
-    /// Opens a path as `fd`.
+    /// Opens a path as `fd`, with flags such as [`FRESH`].
     pub fn open(&mut self, path: &Path, flags: &str) -> Result<String, i32> {
         self.ask(&format!("(fd := os.open({path:?}, {flags}))"))
     }

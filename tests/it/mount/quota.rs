@@ -3,16 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
-use super::tool::{Done, installed, run};
+use super::tool::{Done, run};
+use super::user::{MEMBER, OWNER, may_become_others};
 use super::{EDQUOT, ENOENT, errno, names, picture, read};
 use crate::config::Config;
-
-/// Users without an entry in passwd(5).
-const ONE: u32 = 1001;
-const OTHER: u32 = 1002;
 
 fn config() -> Config {
     Config::new()
@@ -32,43 +29,35 @@ fn mount(quota: &str) -> Option<Mount> {
     Some(mount)
 }
 
-/// Runs a shell script as another user.
-fn shell(uid: u32, script: &str, path: &Path) -> Done {
-    let user = uid.to_string();
-    let path = path.display().to_string();
-    let arguments = [
-        "--reuid",
-        &user,
-        "--regid",
-        &user,
-        "--clear-groups",
-        "--",
-        "sh",
-        "-c",
-        script,
-        "sh",
-        &path,
-    ];
-    run("setpriv", &arguments)
+/// A mount with a quota that other users reach, and row 42.
+fn shared(quota: &str) -> Option<(Mount, PathBuf)> {
+    let mount = mount(quota).filter(|_| may_become_others())?;
+    let row = mount.row();
+    Some((mount, row))
 }
 
+fn is_over_quota(done: &Done) -> bool {
+    done.code != 0 && done.stderr.contains("quota")
+}
+
+/// The files and bytes of a table.
 fn usage(mount: &Mount, table: &str) -> (u64, u64) {
     let used = &mount.status()["tables"][table];
     (used["files"].as_u64().expect("files"), used["bytes"].as_u64().expect("bytes"))
 }
 
 #[test]
-fn a_full_table_refuses_at_create_and_says_so() {
+fn a_full_table_refuses_at_create_with_the_quota() {
     let Some(mount) = mount("quotas.tables.user.files = 1") else { return };
     let memo = mount.attach("memo", b"first");
     let note = mount.row().join("note");
     assert_eq!(errno(File::create(&note)), EDQUOT);
     assert_eq!(errno(fs::metadata(&note)), ENOENT);
-    let said = mount.last_error();
-    assert!(said.contains("table user has 1 file and would have 2 files"), "{said}");
-    assert!(said.contains("[quotas.tables.user] files"), "{said}");
-    let log = fs::read_to_string(mount.path(".mediafs/errors.jsonl")).expect("errors.jsonl");
-    assert!(log.contains("\"rule\":\"quota\""), "{log}");
+    mount.last_error_has(
+        "table user has 1 file and would have 2 files",
+        "[quotas.tables.user] files",
+    );
+    assert_eq!(mount.last_refusal()["rule"], "quota");
     fs::write(&memo, b"again").expect("replacing a file adds none");
     fs::remove_file(&memo).expect("removed");
     fs::write(&note, b"room").expect("there is room again");
@@ -76,7 +65,7 @@ fn a_full_table_refuses_at_create_and_says_so() {
 }
 
 #[test]
-fn a_write_past_the_quota_of_bytes_is_refused_as_soon_as_it_tells() {
+fn a_write_past_the_quota_of_bytes_is_refused_at_that_write() {
     let Some(mount) = mount("quotas.tables.user.bytes = '1 KiB'") else { return };
     mount.attach("memo", &[1; 1_000]);
     let mut note = File::create(mount.row().join("note")).expect("there is room for some");
@@ -91,7 +80,7 @@ fn a_write_past_the_quota_of_bytes_is_refused_as_soon_as_it_tells() {
 }
 
 #[test]
-fn what_only_the_stored_picture_tells_is_refused_at_close() {
+fn a_quota_that_only_the_stored_size_exceeds_refuses_at_close() {
     let picture = picture::good(1);
     let quota = format!("quotas.tables.user.bytes = '{} B'", picture.len() - 1);
     let Some(mount) = mount(&quota) else { return };
@@ -100,8 +89,7 @@ fn what_only_the_stored_picture_tells_is_refused_at_close() {
     let done = run("cp", &[&source, &avatar]);
     assert_eq!(done.code, 1, "{done}");
     assert!(done.stderr.contains("quota") && !avatar.exists(), "{done}");
-    let quarantine = names(&mount.path(".mediafs/quarantine"));
-    assert_eq!(quarantine.len(), 1, "it was complete: it is kept");
+    assert_eq!(mount.all_kept().len(), 1, "complete bytes are kept");
 }
 
 #[test]
@@ -121,93 +109,73 @@ fn a_rename_and_a_link_onto_a_field_are_held_to_the_quota() {
 
 #[test]
 fn each_user_has_a_quota_and_root_has_none() {
-    if !installed("setpriv") {
+    let Some((_mount, row)) = shared("quotas = { uid.files = 1, uids.1002.files = 0 }") else {
         return;
-    }
-    let Some(mount) = mount("quotas = { uid.files = 1, uids.1002.files = 0 }") else { return };
-    let row = mount.row();
-    shell(ONE, "echo one > $1/memo", &row).succeeded();
-    let second = shell(ONE, "echo two > $1/note", &row);
-    assert!(second.code != 0 && second.stderr.contains("quota"), "{second}");
-    let none = shell(OTHER, "echo three > $1/note", &row);
-    assert!(none.code != 0 && none.stderr.contains("quota"), "{none}");
+    };
+    OWNER.shell("echo one > $1/memo", &[&row]).succeeded();
+    let second = OWNER.shell("echo two > $1/note", &[&row]);
+    assert!(is_over_quota(&second), "{second}");
+    let none = MEMBER.shell("echo three > $1/note", &[&row]);
+    assert!(is_over_quota(&none), "{none}");
     fs::write(row.join("note"), b"of root").expect("root is exempt");
 }
 
 #[test]
 fn chown_moves_the_charge() {
-    if !installed("setpriv") {
-        return;
-    }
-    let Some(mount) = mount("quotas.uid.files = 1") else { return };
-    let row = mount.row();
-    shell(ONE, "echo one > $1/memo", &row).succeeded();
-    chown(row.join("memo"), Some(OTHER), None).expect("root gives files away");
-    shell(ONE, "echo two > $1/note", &row).succeeded();
-    let full = shell(OTHER, "echo three > $1/avatar", &row);
-    assert!(full.code != 0 && full.stderr.contains("quota"), "{full}");
+    let Some((_mount, row)) = shared("quotas.uid.files = 1") else { return };
+    OWNER.shell("echo one > $1/memo", &[&row]).succeeded();
+    chown(row.join("memo"), Some(MEMBER.uid), None).expect("root gives files away");
+    OWNER.shell("echo two > $1/note", &[&row]).succeeded();
+    let full = MEMBER.shell("echo three > $1/avatar", &[&row]);
+    assert!(is_over_quota(&full), "{full}");
 }
 
 #[test]
 fn scratch_counts_against_a_quota_of_its_own() {
-    if !installed("setpriv") {
-        return;
-    }
-    let Some(mut mount) = mount("quotas.uid.scratch = '8 KiB'") else { return };
-    let row = mount.row();
-    shell(ONE, "head -c 6000 /dev/zero > $1/.a.part", &row).succeeded();
-    let full = shell(ONE, "head -c 6000 /dev/zero > $1/.b.part", &row);
-    assert!(full.code != 0 && full.stderr.contains("quota"), "{full}");
-    let said = shell(ONE, "cat $1", &mount.path(".mediafs/last-error")).stdout;
+    let Some((mut mount, row)) = shared("quotas.uid.scratch = '8 KiB'") else { return };
+    OWNER.shell("head -c 6000 /dev/zero > $1/.a.part", &[&row]).succeeded();
+    let full = OWNER.shell("head -c 6000 /dev/zero > $1/.b.part", &[&row]);
+    assert!(is_over_quota(&full), "{full}");
+    let said = OWNER.shell("cat $1", &[&mount.path(".mediafs/last-error")]).stdout;
     assert!(said.contains("user 1001") && said.contains("of scratch"), "{said}");
-    shell(OTHER, "head -c 6000 /dev/zero > $1/.c.part", &row).succeeded();
-    mount.stop();
-    mount.restart();
-    let row = mount.row();
-    let full = shell(ONE, "head -c 6000 /dev/zero > $1/.d.part", &row);
-    assert!(full.code != 0, "the tally is made anew at the start; {full}");
-    shell(ONE, "rm -f $1/.*.part; head -c 6000 /dev/zero > $1/.e.part", &row).succeeded();
-    let far = shell(ONE, "truncate -s 9000 $1/.e.part", &row);
-    assert!(far.code != 0 && far.stderr.contains("quota"), "{far}");
+    MEMBER.shell("head -c 6000 /dev/zero > $1/.c.part", &[&row]).succeeded();
+    mount.stop_and_restart();
+    let full = OWNER.shell("head -c 6000 /dev/zero > $1/.d.part", &[&row]);
+    assert!(is_over_quota(&full), "the start counts scratch again; {full}");
+    OWNER.shell("rm -f $1/.*.part; head -c 6000 /dev/zero > $1/.e.part", &[&row]).succeeded();
+    let far = OWNER.shell("truncate -s 9000 $1/.e.part", &[&row]);
+    assert!(is_over_quota(&far), "{far}");
 }
 
-/// The old backup was removed before the new one was stored.
+/// Regression: the old backup was removed before the new one was stored.
 #[test]
-fn a_backup_that_finds_no_room_leaves_both_names_as_they_were() {
-    if !installed("setpriv") {
-        return;
-    }
-    let Some(mount) = mount("quotas.uid.scratch = '8 KiB'") else { return };
-    let row = mount.row();
-    shell(ONE, "head -c 9000 /dev/zero > $1/memo && echo old > $1/memo~", &row).succeeded();
-    let full = shell(ONE, "mv $1/memo $1/memo~", &row);
-    assert!(full.code != 0 && full.stderr.contains("quota"), "{full}");
-    let said = shell(ONE, "cat $1", &mount.path(".mediafs/last-error")).stdout;
+fn a_backup_beyond_the_quota_leaves_both_names_as_they_were() {
+    let Some((mount, row)) = shared("quotas.uid.scratch = '8 KiB'") else { return };
+    OWNER.shell("head -c 9000 /dev/zero > $1/memo && echo old > $1/memo~", &[&row]).succeeded();
+    let full = OWNER.shell("mv $1/memo $1/memo~", &[&row]);
+    assert!(is_over_quota(&full), "{full}");
+    let said = OWNER.shell("cat $1", &[&mount.path(".mediafs/last-error")]).stdout;
     assert!(said.starts_with("user/42/memo~: "), "{said}");
     assert_eq!(names(&row), ["memo", "memo~"]);
     assert_eq!(
         (read(&row.join("memo")).len(), read(&row.join("memo~")).0),
         (9_000, b"old\n".to_vec())
     );
-    shell(ONE, "head -c 4000 /dev/zero > $1/memo && mv $1/memo $1/memo~", &row).succeeded();
+    OWNER.shell("head -c 4000 /dev/zero > $1/memo && mv $1/memo $1/memo~", &[&row]).succeeded();
     assert_eq!((names(&row), read(&row.join("memo~")).len()), (vec!["memo~".into()], 4_000));
 }
 
 #[test]
 fn open_drafts_of_a_user_are_counted() {
-    if !installed("setpriv") {
-        return;
-    }
-    let Some(mount) = mount("quotas.uid.drafts = 1") else { return };
-    let row = mount.row();
-    let two = shell(ONE, "exec 3> $1/memo && echo one >&3 && echo two > $1/note", &row);
-    assert!(two.code != 0 && two.stderr.contains("quota"), "{two}");
-    shell(ONE, "echo one > $1/memo", &row).succeeded();
-    shell(ONE, "echo two > $1/note", &row).succeeded();
+    let Some((_mount, row)) = shared("quotas.uid.drafts = 1") else { return };
+    let two = OWNER.shell("exec 3> $1/memo && echo one >&3 && echo two > $1/note", &[&row]);
+    assert!(is_over_quota(&two), "{two}");
+    OWNER.shell("echo one > $1/memo", &[&row]).succeeded();
+    OWNER.shell("echo two > $1/note", &[&row]).succeeded();
 }
 
 #[test]
-fn df_is_the_backing_disks_under_a_quota() {
+fn df_shows_the_backing_disk_under_a_quota() {
     let Some(mount) = mount("quotas.tables.user.bytes = '1 KiB'") else { return };
     let total = |path: &Path| {
         let done = run("df", &["--output=size", "-B1", &path.display().to_string()]);

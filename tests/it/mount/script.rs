@@ -7,7 +7,7 @@ use super::daemon::Mount;
 use super::tool::{Done, installed, present, run};
 use super::{accepts, picture, read, refuses, replaces};
 
-/// Debian's convert; PATH may find another one first.
+/// The convert of Debian, since PATH may find another one first.
 const CONVERT: &str = "/usr/bin/convert";
 
 fn python(source: &Path, target: &Path) -> Done {
@@ -52,7 +52,7 @@ fn python_replaces() {
 }
 
 #[test]
-fn python_is_told_of_a_refusal() {
+fn python_reports_a_refusal() {
     if installed("python3") {
         let refused = refuses(python);
         refused.noticed(1);
@@ -84,7 +84,7 @@ fn php_file_put_contents_does_not_look_at_close_and_the_old_picture_stays() {
 }
 
 #[test]
-fn php_file_put_contents_is_told_what_write_refuses() {
+fn php_file_put_contents_reports_a_refusal_of_a_write() {
     if !installed("php") {
         return;
     }
@@ -133,7 +133,7 @@ fn php_rename_replaces() {
 }
 
 #[test]
-fn php_rename_is_told_of_a_refusal() {
+fn php_rename_reports_a_refusal() {
     if installed("php") {
         refuses(rename).noticed(9);
     }
@@ -159,7 +159,7 @@ fn imagemagick_attaches_and_replaces() {
 }
 
 #[test]
-fn imagemagick_is_told_of_a_refusal() {
+fn imagemagick_reports_a_refusal() {
     if !present(CONVERT, Path::new(CONVERT).exists()) {
         return;
     }
@@ -168,6 +168,6 @@ fn imagemagick_is_told_of_a_refusal() {
     let done = convert(&mount, "40x40!");
     assert_ne!(done.code, 0, "{done}");
     assert_eq!(read(&avatar), picture::good(1));
-    assert!(mount.last_error().contains("min_width"), "{}", mount.last_error());
+    mount.last_error_has("user/42/avatar", "min_width");
     assert_eq!(fs::metadata(&avatar).expect("stat").len(), picture::good(1).len() as u64);
 }

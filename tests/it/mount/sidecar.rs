@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::daemon::Mount;
-use super::tool::{Done, installed, run};
+use super::tool::run;
+use super::user::{MEMBER, OWNER, may_become_others};
 use super::{EPERM, ERANGE, EROFS, errno, names, picture, read};
 use crate::config::Config;
 
@@ -15,7 +16,7 @@ fn config() -> Config {
         .with("mount.dir_mode = '0777'")
         .table("user", "integer")
         .field("photos", "image, collection = 'list', min_width = 64, report = 'sidecar'")
-        // For a scanner: it is told success, and its user sees the report.
+        // A scanner is told success, and its user sees the report.
         .field(
             "scans",
             "image, collection = 'dict', min_width = 64, max_items = 3, on_refuse = 'quarantine', \
@@ -38,7 +39,7 @@ fn small() -> picture::Bytes {
 }
 
 #[test]
-fn a_refusal_is_told_beside_the_refused_name_until_the_next_success() {
+fn a_report_lies_beside_the_refused_name_until_the_next_success() {
     let Some(mount) = mount() else { return };
     let photos = photos(&mount);
     let front = photos.join("front.png");
@@ -55,15 +56,13 @@ fn a_refusal_is_told_beside_the_refused_name_until_the_next_success() {
 }
 
 #[test]
-fn what_is_refused_in_silence_is_told_there_too_and_after_a_restart() {
+fn a_refusal_with_success_has_a_report_which_outlasts_a_restart() {
     let Some(mut mount) = mount() else { return };
     let source = mount.outside("page.png", &picture::cut_short(1));
     let scans = mount.row().join("scans");
     run("cp", &[&source, &scans.join("page.png")]).succeeded();
     assert_eq!(names(&scans), ["page.REFUSED.txt"], "a dict's names are its keys");
-    mount.stop();
-    mount.restart();
-    let scans = mount.row().join("scans");
+    mount.stop_and_restart();
     let report = fs::read_to_string(scans.join("page.REFUSED.txt")).expect("text");
     assert!(report.contains("truncated") && report.contains("kept: "), "{report}");
     fs::write(scans.join("page.jpg"), picture::good(1)).expect("taken");
@@ -71,7 +70,7 @@ fn what_is_refused_in_silence_is_told_there_too_and_after_a_restart() {
 }
 
 #[test]
-fn a_full_collection_tells_a_scanner_there() {
+fn a_full_collection_has_a_report_for_a_scanner() {
     let Some(mount) = mount() else { return };
     let scans = mount.row().join("scans");
     for number in 1..=4 {
@@ -79,12 +78,11 @@ fn a_full_collection_tells_a_scanner_there() {
         fs::write(path, picture::good(number)).expect("told success");
     }
     assert_eq!(names(&scans), ["1.png", "2.png", "3.png", "4.REFUSED.txt"]);
-    let kept = names(&mount.path(".mediafs/quarantine"));
-    assert_eq!(kept.len(), 1, "the fourth is kept");
+    assert_eq!(mount.all_kept().len(), 1, "the fourth is kept");
 }
 
 #[test]
-fn a_report_is_removed_by_rm_and_written_by_nobody() {
+fn a_report_can_be_removed_and_not_written() {
     let Some(mount) = mount() else { return };
     let photos = photos(&mount);
     assert_eq!(errno(fs::write(photos.join("front.png"), small())), ERANGE);
@@ -94,21 +92,18 @@ fn a_report_is_removed_by_rm_and_written_by_nobody() {
     assert_eq!(errno(fs::rename(&report, photos.join("x"))), EPERM);
     run("rm", &[&report]).succeeded();
     assert_eq!(names(&photos), [""; 0]);
-    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0], "it is nobody's file");
+    assert!(mount.all_kept().is_empty(), "a removed report is not kept");
 }
 
 #[test]
-fn everybody_who_lists_the_collection_reads_the_report() {
-    if !installed("setpriv") {
-        return;
-    }
-    let Some(mount) = mount() else { return };
+fn every_user_who_lists_the_collection_reads_the_report() {
+    let Some(mount) = mount().filter(|_| may_become_others()) else { return };
     let photos = photos(&mount);
     let sent = mount.outside("small.png", &small());
-    let done = shell("1001", &format!("cp {} $1/front.png", sent.display()), &photos);
+    let done = OWNER.shell("cp $1 $2/front.png", &[&sent, &photos]);
     assert_eq!(done.code, 1, "{done}");
     let report = photos.join("front.png.REFUSED.txt");
-    let read = shell("1002", "cat $1", &report);
+    let read = MEMBER.run("cat", &[&report]);
     assert!(read.stdout.contains("image is 40x40"), "{read}");
     let stat = run("stat", &["-c".into(), "%u %a %F".into(), report.clone()]).stdout;
     assert_eq!(stat, "1001 644 regular file\n");
@@ -128,12 +123,12 @@ fn the_reports_of_a_collection_are_bounded() {
 }
 
 #[test]
-fn a_row_with_reports_is_removed_and_nothing_of_them_is_kept() {
+fn reports_keep_no_row_and_are_not_quarantined() {
     let Some(mount) = mount() else { return };
     let photos = photos(&mount);
     assert_eq!(errno(fs::write(photos.join("front.png"), small())), ERANGE);
-    fs::remove_dir(mount.row()).expect("scratch never fails rmdir, nor does a report");
-    assert_eq!(names(&mount.path(".mediafs/quarantine")), [""; 0]);
+    fs::remove_dir(mount.row()).expect("a report keeps no row");
+    assert!(mount.all_kept().is_empty());
 }
 
 #[test]
@@ -145,11 +140,4 @@ fn scratch_renamed_onto_an_item_is_reported_there() {
     assert_eq!(names(&photos), [".front.part", "front.png.REFUSED.txt"]);
     fs::write(photos.join("back.png"), picture::good(1)).expect("taken");
     assert_eq!(read(&photos.join("back.png")), picture::good(1));
-}
-
-fn shell(user: &str, script: &str, path: &Path) -> Done {
-    let path = path.display().to_string();
-    let arguments =
-        ["--reuid", user, "--regid", user, "--clear-groups", "--", "sh", "-c", script, "sh", &path];
-    run("setpriv", &arguments)
 }

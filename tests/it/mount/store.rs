@@ -1,13 +1,15 @@
-//! Fields with a store of their own: where the bytes are, how they move, and the effect of a missing store.
+//! Fields with a store of their own: where their bytes lie, how they move, and a store that is missing or full.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::attribute::{set, text as fact};
 use super::daemon::Mount;
+use super::library_files::files;
+use super::mounted::Mounted;
 use super::tool::run;
-use super::{EIO, ENOENT, EXDEV, errno, picture, read};
+use super::{EIO, ENOENT, EXDEV, errno, picture, read, rest};
 use crate::config::Config;
 use crate::wait::until;
 
@@ -29,35 +31,18 @@ fn all_in_the_library() -> Config {
 
 impl Mount {
     fn cold(&self) -> PathBuf {
-        self.library().with_file_name("cold")
+        self.beside("cold")
     }
 
     fn restart_as(&mut self, config: &Config) {
-        self.stop();
         self.configure(config);
-        self.restart();
+        self.stop_and_restart();
     }
 }
 
-/// The number of blobs below a folder.
+/// The number of blobs below a folder: the files whose names have a digest.
 fn blobs(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
-    let count = |entry: fs::DirEntry| match entry.file_name().to_str() {
-        _ if entry.path().is_dir() => blobs(&entry.path()),
-        Some(name) if name.len() > 64 => 1,
-        _ => 0,
-    };
-    entries.map(count).sum()
-}
-
-fn fact(path: &Path, name: &str) -> String {
-    let mut value = vec![0; 4096];
-    let length = rustix::fs::getxattr(path, name, &mut value[..]).expect("an attribute");
-    String::from_utf8_lossy(&value[..length]).into_owned()
-}
-
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)
+    files(folder).iter().filter(|name| name.len() > 64).count()
 }
 
 #[test]
@@ -67,9 +52,8 @@ fn a_field_keeps_its_files_in_its_store() {
     assert_eq!((blobs(&mount.cold()), blobs(&mount.library())), (1, 0));
     assert_eq!(fs::metadata(mount.cold()).expect("stat").mode() & 0o777, 0o700);
     let avatar = mount.attach("avatar", &picture::good(1));
-    assert_eq!((blobs(&mount.cold()), blobs(&mount.library())), (1, 1), "each has its own");
-    mount.kill9();
-    mount.restart();
+    assert_eq!((blobs(&mount.cold()), blobs(&mount.library())), (1, 1), "one blob in each store");
+    mount.crash_and_restart();
     assert_eq!((read(&portrait), read(&avatar)), (picture::good(1), picture::good(1)));
     fs::remove_file(&portrait).expect("removed");
     mount.collect();
@@ -77,7 +61,7 @@ fn a_field_keeps_its_files_in_its_store() {
 }
 
 #[test]
-fn the_store_is_told_with_its_own_address() {
+fn attributes_and_status_show_the_store_with_its_address() {
     let Some(mount) = config().mount() else { return };
     let portrait = mount.attach("portrait", &picture::good(1));
     let avatar = mount.attach("avatar", &picture::good(2));
@@ -93,7 +77,7 @@ fn the_store_is_told_with_its_own_address() {
         let (path, time) = url.split_once("?_ts=").expect("a time");
         assert_eq!(time, fact(file, "user.mediafs.timestamp"));
         let path = path.strip_prefix(base).expect("the store's address");
-        assert_eq!(read(&store.join(path)), read(file), "what a web server finds there");
+        assert_eq!(read(&store.join(path)), read(file), "the path leads a web server to the file");
     }
     let shown = mount.command(&["show", "user/42/portrait"]);
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
@@ -113,15 +97,15 @@ fn variants_live_in_their_originals_store() {
 }
 
 #[test]
-fn moving_between_stores_copies_then_links_then_forgets() {
+fn a_move_between_stores_copies_the_blob_and_keeps_the_attachment() {
     let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let portrait = avatar.with_file_name("portrait");
-    run("setfattr", &["-n", "user.note", "-v", "x", avatar.to_str().expect("UTF-8")]).succeeded();
+    set(&avatar, "user.note", b"x").expect("set");
     read(&avatar.with_file_name("avatar@w64.png"));
     let before = fs::metadata(&avatar).expect("stat");
     let mut open = fs::File::open(&avatar).expect("open");
-    rename(&avatar, &portrait).expect("moved");
+    fs::rename(&avatar, &portrait).expect("moved");
     let after = fs::metadata(&portrait).expect("stat");
     assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
     assert_eq!(fact(&portrait, "user.note"), "x");
@@ -131,25 +115,25 @@ fn moving_between_stores_copies_then_links_then_forgets() {
     mount.collect();
     mount.collect();
     assert_eq!(blobs(&mount.cold()), 1);
-    assert_eq!(super::rest(&mut open), picture::good(1), "who has it open keeps it");
+    assert_eq!(rest(&mut open), picture::good(1), "an open file keeps its bytes");
     read(&portrait.with_file_name("portrait@w64.png"));
-    assert_eq!(blobs(&mount.cold()), 2, "variants are made again there");
-    rename(&portrait, &avatar).expect("and back");
+    assert_eq!(blobs(&mount.cold()), 2, "the variant is rendered again in the new store");
+    fs::rename(&portrait, &avatar).expect("moved back");
     assert_eq!(fact(&avatar, "user.mediafs.store"), "default");
 }
 
 #[test]
-fn what_has_another_name_is_not_moved_and_not_linked_into_another_store() {
+fn a_file_with_two_names_cannot_move_or_link_into_another_store() {
     let Some(mount) = config().mount() else { return };
     let avatar = mount.attach("avatar", &picture::good(1));
     let portrait = avatar.with_file_name("portrait");
     assert_eq!(errno(fs::hard_link(&avatar, &portrait)), EXDEV);
     let second = mount.row_of("43").join("avatar");
     fs::hard_link(&avatar, &second).expect("in one store");
-    assert_eq!(errno(rename(&avatar, &portrait)), EXDEV);
+    assert_eq!(errno(fs::rename(&avatar, &portrait)), EXDEV);
     assert_eq!(errno(fs::metadata(&portrait)), ENOENT);
     run("mv", &[&avatar, &portrait]).succeeded();
-    assert_eq!(read(&portrait), picture::good(1), "mv copies then");
+    assert_eq!(read(&portrait), picture::good(1), "mv copies");
     assert_eq!(read(&second), picture::good(1));
 }
 
@@ -163,44 +147,45 @@ fn a_store_that_is_not_configured_any_more_loses_nothing() {
     assert_eq!(errno(fs::read(&portrait)), EIO);
     assert!(mount.log().contains("the store `cold` is not configured any more"));
     let said = mount.log().matches("a store is not configured any more").count();
-    assert_eq!(said, 1, "the start says it once");
+    assert_eq!(said, 1, "the log has it once");
     assert_eq!(fs::metadata(&portrait).expect("stat").len(), picture::good(1).len() as u64);
     assert_eq!(fact(&portrait, "user.mediafs.store"), "cold");
     let moved = mount.row_of("43").join("portrait");
-    rename(&portrait, &moved).expect("names go on");
+    fs::rename(&portrait, &moved).expect("renamed");
     fs::remove_file(&deed).expect("removed");
     fs::remove_file(deed.with_file_name("avatar")).expect("removed");
     mount.collect();
-    assert_eq!(blobs(&mount.library()), 0, "the others are deleted");
-    assert_eq!(blobs(&mount.cold()), 2, "deleting waits");
-    fs::write(&deed, b"another deed").expect("the field goes on elsewhere");
+    assert_eq!(blobs(&mount.library()), 0, "blobs of other stores are deleted");
+    assert_eq!(blobs(&mount.cold()), 2, "blobs of the missing store wait");
+    fs::write(&deed, b"another deed").expect("stored in the library");
     assert_eq!(blobs(&mount.library()), 1);
     mount.restart_as(&config());
     assert_eq!(read(&moved), picture::good(1));
     assert_eq!(read(&deed), b"another deed");
     mount.collect();
-    assert_eq!(blobs(&mount.cold()), 1, "what waited is deleted");
+    assert_eq!(blobs(&mount.cold()), 1, "the waiting blob is deleted");
 }
 
 #[test]
 fn a_store_on_another_disk_is_written_whole_or_not_at_all() {
     let Some(mut mount) = Mount::prepared(config()) else { return };
-    let disk = SmallDisk::at(&mount.cold());
+    fs::create_dir(mount.cold()).expect("a directory");
+    let disk = Mounted::in_memory(&mount.cold(), "8m");
     mount.restart();
     let deed = mount.attach("deed", &vec![1; 3 << 20]);
     assert_eq!(blobs(&mount.cold()), 1);
     let avatar = mount.attach("avatar", &picture::good(1));
     let portrait = avatar.with_file_name("portrait");
-    rename(&avatar, &portrait).expect("copied over there");
+    fs::rename(&avatar, &portrait).expect("copied to the other disk");
     assert_eq!(read(&portrait), picture::good(1));
     let source = mount.outside("large", &vec![2; 6 << 20]);
     let done = run("cp", &[&source, &deed]);
     assert!(done.stderr.contains("No space left on device"), "{done}");
     assert_eq!(read(&deed).len(), 3 << 20, "the old one is whole");
     let free = mount.row_of("43").join("deed");
-    assert_ne!(run("cp", &[&source, &free]).code, 0, "nor onto a free field");
-    until("the draft is given up", || !free.exists());
-    assert_eq!(blobs(&mount.cold()), 2, "nothing is left of what did not fit");
+    assert_ne!(run("cp", &[&source, &free]).code, 0, "a free field does not take it either");
+    until("the draft is released", || !free.exists());
+    assert_eq!(blobs(&mount.cold()), 2, "a file that does not fit leaves nothing");
     mount.attach("avatar", &picture::good(3));
     fs::remove_file(&deed).expect("removed");
     mount.collect();
@@ -209,25 +194,10 @@ fn a_store_on_another_disk_is_written_whole_or_not_at_all() {
     drop(disk);
     let done = mount.command(&["gc"]);
     assert!(done.stderr.contains("is its disk mounted?"), "{done}");
-    assert!(!mount.cold().join("mediafs-store").exists(), "no store is begun where none is");
-}
-
-/// A filesystem of 8 MiB in memory. Dropping this unmounts it.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn at(path: &Path) -> Self {
-        fs::create_dir(path).expect("a directory");
-        let path = path.display().to_string();
-        run("mount", &["-t", "tmpfs", "-o", "size=8m", "tmpfs", &path]).succeeded();
-        Self(path.into())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = run("umount", &[Path::new("-l"), &self.0]);
-    }
+    assert!(
+        !mount.cold().join("mediafs-store").exists(),
+        "no store is made in the empty directory"
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl fmt::Display for Done {
     }
 }
 
-/// Runs a program to its end. After a minute it is killed, with exit code 124.
+/// Runs a program to its end. Kills it after a minute, with exit code 124.
 pub fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Done {
     let output = Command::new("timeout")
         .args(["--kill-after=5", "60", program])
@@ -49,7 +49,7 @@ pub fn shell(script: &str, paths: &[&Path]) -> Done {
     run("bash", &arguments)
 }
 
-/// Whether a program is installed. Prints a message if it is not, and fails if `CI` is set.
+/// Whether a program is installed, with a message if not.
 pub fn installed(program: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
@@ -57,11 +57,20 @@ pub fn installed(program: &str) -> bool {
     present(program, found)
 }
 
+/// Whether the tests run as root, with a message if not.
+pub fn is_root() -> bool {
+    present("root", rustix::process::geteuid().is_root())
+}
+
+/// Reports a missing program, device or privilege, and returns whether it is there. Fails if `CI` is set and it is missing.
 pub fn present(what: &str, found: bool) -> bool {
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "{what} is missing here, and CI has everything");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{what} is missing, though CI must have everything"
+        );
         // The test runner holds back what passing tests print through `print!`; this writes to stderr directly.
-        let _ = writeln!(io::stderr(), "NOT TESTED: {what} is missing here");
+        let _ = writeln!(io::stderr(), "NOT TESTED: {what} is missing");
     }
     found
 }

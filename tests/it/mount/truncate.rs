@@ -1,5 +1,5 @@
-//! Opens and closes that empty a file, and those that do not (CONTRACT 2.6): `O_TRUNC`
-//! however a file is opened, and files that are opened and closed without a byte.
+//! Truncations and empty closes (CONTRACT 2.6): `O_TRUNC` however a file is opened, and files that are opened and closed without
+//! a byte.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use super::daemon::Mount;
 use super::peer::Peer;
 use super::tool::shell;
 use super::user::{OWNER, may_become_others};
-use super::{EROFS, names, picture, read};
+use super::{EROFS, picture, read};
 use crate::config::Config;
 
 fn config() -> Config {
@@ -61,7 +61,7 @@ fn a_placeholder_that_is_opened_to_read_and_truncated_stays_one() {
     }
 }
 
-/// The kernel had emptied the inode and its pages for everybody: readers saw no byte of a file that was not changed.
+/// Regression: the kernel emptied the inode and its pages for all processes, so readers saw no byte of an unchanged file.
 #[test]
 fn an_attachment_that_is_opened_to_read_and_truncated_is_empty_to_its_opener_alone() {
     let Some((mount, mut peer)) = with_peer() else { return };
@@ -83,17 +83,16 @@ fn an_attachment_that_is_opened_to_read_and_truncated_is_empty_to_its_opener_alo
     peer.open(&row.join("memo"), READ_AND_TRUNCATE).expect("opened");
     peer.close().expect("closed");
     shell("echo new >> $1", &[&row.join("memo")]).succeeded();
-    assert_eq!(read(&row.join("memo")), b"new\n", "it was emptied by this user");
+    assert_eq!(read(&row.join("memo")), b"new\n", "this user emptied it");
 }
 
 #[test]
-fn what_cannot_be_changed_cannot_be_truncated_by_opening_it() {
+fn an_open_with_o_trunc_of_a_read_only_file_is_erofs() {
     let Some((mount, mut peer)) = with_peer() else { return };
     mount.attach("avatar", &picture::good(1));
     let memo = mount.attach("memo", OLD);
     fs::remove_file(&memo).expect("detached");
-    let day = mount.path("trash").join(&names(&mount.path("trash"))[0]);
-    let trashed = day.join(&names(&day)[0]);
+    let trashed = mount.lost();
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     let before = read(&thumb);
     for path in [&thumb, &trashed, &mount.path(".mediafs/status.json")] {
@@ -105,7 +104,7 @@ fn what_cannot_be_changed_cannot_be_truncated_by_opening_it() {
     assert_eq!(read(&trashed), OLD);
 }
 
-/// A blank draft counted as a truncation: the next writer, which opened the field to append, began with nothing.
+/// Regression: a draft without bytes counted as a truncation, so the next writer, which appended, began with an empty file.
 #[test]
 fn a_file_that_is_opened_and_closed_under_another_extension_changes_nothing() {
     let Some(mount) = started() else { return };
@@ -128,7 +127,7 @@ fn a_file_that_is_opened_and_closed_under_another_extension_changes_nothing() {
 }
 
 #[test]
-fn every_way_to_an_empty_close_leaves_what_is_attached() {
+fn every_empty_close_without_truncation_keeps_the_attachment() {
     let Some((mount, mut peer)) = with_peer() else { return };
     let row = mount.row();
     let memo = mount.attach("memo.txt", OLD);
@@ -163,7 +162,7 @@ fn only_a_truncation_empties_for_the_next_writer() {
     for truncation in truncations {
         fs::write(&memo, OLD).expect("taken");
         peer.tell(&truncation);
-        assert_eq!(read(&memo), OLD, "nothing has changed yet");
+        assert_eq!(read(&memo), OLD, "a truncation alone changes nothing");
         shell("echo new >> $1", &[&memo]).succeeded();
         assert_eq!(read(&memo), b"new\n", "{truncation}");
     }

@@ -1,11 +1,11 @@
 //! An open file without a name has a link count of 0, whatever kind of file it is (stat(2)).
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::daemon::Mount;
 use super::peer::Peer;
-use super::{names, picture};
+use super::{ENOENT, picture};
 
 const NEW: &str = "os.O_RDWR | os.O_CREAT";
 
@@ -28,7 +28,7 @@ fn a_write_handle_has_no_links_once_its_name_is_gone() {
     let memo = mount.row().join("memo");
     let own = format!("os.unlink({memo:?})");
     for old in [None, Some(b"old")] {
-        // A first draft and a draft over a file, of this process and of another.
+        // The name is removed by the writer itself, and by another process.
         for own in [None, Some(&own)] {
             if let Some(old) = old {
                 fs::write(&memo, old).expect("taken");
@@ -40,7 +40,12 @@ fn a_write_handle_has_no_links_once_its_name_is_gone() {
                 Some(own) => drop(peer.tell(own)),
                 None => remove(&memo),
             }
-            assert_eq!(links(&mut peer), "0", "over {old:?}, its own: {}", own.is_some());
+            assert_eq!(
+                links(&mut peer),
+                "0",
+                "over {old:?}, removed by its writer: {}",
+                own.is_some()
+            );
             peer.close().expect("closed");
             let _ = fs::remove_file(&memo);
         }
@@ -48,7 +53,7 @@ fn a_write_handle_has_no_links_once_its_name_is_gone() {
 }
 
 #[test]
-fn a_committed_handle_has_the_links_of_what_it_became() {
+fn a_committed_handle_has_the_links_of_its_attachment() {
     let Some((mount, mut peer)) = started() else { return };
     let memo = mount.row().join("memo");
     let commit = "[os.write(fd, b'text'), os.close(os.dup(fd))]";
@@ -62,9 +67,9 @@ fn a_committed_handle_has_the_links_of_what_it_became() {
     remove(&mount.row_of("43").join("memo"));
     assert_eq!(links(&mut peer), "0");
     peer.tell(commit);
-    assert_eq!(links(&mut peer), "1", "it has a name again");
+    assert_eq!(links(&mut peer), "1", "the second commit gave it a name");
     fs::write(mount.row().join(".memo.part"), "other").expect("scratch");
-    fs::rename(mount.row().join(".memo.part"), &memo).expect("over it");
+    fs::rename(mount.row().join(".memo.part"), &memo).expect("replaced");
     assert_eq!(links(&mut peer), "0", "another file has the name");
     peer.close().expect("closed");
 }
@@ -78,7 +83,7 @@ fn a_read_handle_has_no_links_once_its_name_is_gone() {
         remove,
         |path| {
             fs::write(path.with_file_name("y.part"), "other").expect("scratch");
-            fs::rename(path.with_file_name("y.part"), path).expect("over it");
+            fs::rename(path.with_file_name("y.part"), path).expect("replaced");
         },
         |path| drop(fs::remove_dir_all(path.parent().expect("a row"))),
     ];
@@ -95,9 +100,9 @@ fn a_read_handle_has_no_links_once_its_name_is_gone() {
     }
 }
 
-/// `fstat` of another process's empty file failed once the file was gone.
+/// Regression: `fstat` of another process's empty file failed once the file was removed.
 #[test]
-fn a_placeholder_that_is_read_while_it_goes_has_no_links() {
+fn an_open_placeholder_has_no_links_once_it_is_removed() {
     let Some((mount, mut peer)) = started() else { return };
     let memo = mount.row().join("memo");
     for flags in ["os.O_RDONLY", "os.O_RDWR"] {
@@ -119,22 +124,17 @@ fn a_row_that_is_removed_leaves_its_open_files_without_links() {
     peer.tell("os.write(fd, b'text')");
     fs::remove_dir(&row).expect("a first draft keeps no row");
     assert_eq!(links(&mut peer), "0");
-    assert_eq!(peer.close(), Err(super::ENOENT));
+    assert_eq!(peer.close(), Err(ENOENT));
 }
 
 #[test]
-fn a_variant_and_an_entry_of_the_quarantine_that_go_have_no_links() {
+fn a_removed_variant_and_a_removed_quarantined_file_have_no_links() {
     let Some((mount, mut peer)) = started() else { return };
     mount.attach("avatar", &picture::good(1));
     let thumb = mount.path("thumbs/user/42/avatar/w64.png");
     let refused = mount.row().join("avatar");
     let _ = fs::write(&refused, picture::cut_short(2));
-    let kept = |mount: &Mount| -> PathBuf {
-        let quarantine = mount.path(".mediafs/quarantine");
-        let entry = quarantine.join(&names(&quarantine)[0]);
-        entry.join("avatar")
-    };
-    for path in [thumb, kept(&mount)] {
+    for path in [thumb, mount.kept().file] {
         peer.open(&path, "os.O_RDONLY").expect("opened");
         assert_eq!(links(&mut peer), "1");
         remove(&path);

@@ -50,7 +50,7 @@ fn a_size_that_is_not_offered_is_enoent_and_nothing_is_enlarged() {
 }
 
 #[test]
-fn whoever_asks_at_once_gets_one_result() {
+fn lookups_at_the_same_time_get_one_result() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::png(500, 400, 1));
     let thumb = mount.path("thumbs/user/42/avatar/320x256.png");
@@ -66,7 +66,7 @@ fn whoever_asks_at_once_gets_one_result() {
         })
         .collect();
     let mut answers = askers.into_iter().map(|asker| asker.join().expect("answered"));
-    let first = answers.next().expect("eight of them");
+    let first = answers.next().expect("eight answers");
     assert!(answers.all(|answer| answer == first));
     assert_eq!(first.2.len() as u64, first.1);
 }
@@ -83,7 +83,7 @@ fn variants_change_and_go_with_their_original() {
     assert_eq!(
         fs::metadata(&thumb).expect("stat").mtime(),
         fs::metadata(&avatar).expect("stat").mtime(),
-        "dated by the commit of the original"
+        "the time is that of the commit of the original"
     );
     fs::remove_file(&avatar).expect("removed");
     assert_eq!(errno(fs::metadata(&thumb)), ENOENT);

@@ -1,22 +1,19 @@
 //! Lists and dicts: fields that are directories (CONTRACT 1 and 3).
 
-mod clients;
+mod moves;
 mod scale;
-mod transfer;
+mod tools;
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::daemon::Mount;
 use super::{
-    EBADMSG, EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, names, picture, read,
+    EDQUOT, EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, listed, names, picture,
+    read,
 };
 use crate::config::Config;
-
-const EISDIR: i32 = 21;
-const EXDEV: i32 = 18;
-const EDQUOT: i32 = 122;
 
 fn config() -> Config {
     Config::new()
@@ -35,18 +32,6 @@ fn config() -> Config {
 
 fn started() -> Option<Mount> {
     config().mount()
-}
-
-fn collection(mount: &Mount, name: &str) -> PathBuf {
-    mount.row().join(name)
-}
-
-/// The names in a directory, in its order.
-fn listed(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).expect("the directory opens");
-    entries
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
-        .collect()
 }
 
 fn put(path: &Path, seed: u32) {
@@ -74,7 +59,7 @@ fn a_row_lists_each_collection_as_a_directory() {
 #[test]
 fn a_list_keeps_the_clients_names_in_the_order_of_arrival() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     for (name, seed) in [("z.png", 1), ("a.png", 2), ("ABC", 3), ("IMG 7.JPG", 4)] {
         put(&photos.join(name), seed);
     }
@@ -88,20 +73,20 @@ fn a_list_keeps_the_clients_names_in_the_order_of_arrival() {
 #[test]
 fn row_json_in_a_list_is_a_name_like_any_other() {
     let Some(mount) = started() else { return };
-    let papers = collection(&mount, "papers");
+    let papers = mount.row().join("papers");
     fs::write(papers.join("row.json"), b"{}").expect("an item");
     fs::write(papers.join("papers"), b"a paper").expect("an item");
     assert_eq!(listed(&papers), ["row.json", "papers"]);
     assert_eq!(read(&papers.join("row.json")).0, b"{}");
-    // The extension alone excludes an image.
-    let photos = collection(&mount, "photos");
+    // An image field refuses the extension.
+    let photos = mount.row().join("photos");
     assert_eq!(errno(File::create(photos.join("row.json"))), EMEDIUMTYPE);
 }
 
 #[test]
 fn replacing_an_item_keeps_its_place() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     for (name, seed) in [("c.png", 1), ("b.png", 2), ("a.png", 3)] {
         put(&photos.join(name), seed);
     }
@@ -111,9 +96,9 @@ fn replacing_an_item_keeps_its_place() {
 }
 
 #[test]
-fn a_renamed_item_keeps_its_place_or_takes_that_of_what_it_replaces() {
+fn a_renamed_item_keeps_its_place_or_takes_that_of_the_item_it_replaces() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     for (name, seed) in [("a.png", 1), ("b.png", 2), ("c.png", 3)] {
         put(&photos.join(name), seed);
     }
@@ -129,14 +114,14 @@ fn a_renamed_item_keeps_its_place_or_takes_that_of_what_it_replaces() {
 #[test]
 fn front_jpg_and_front_png_are_one_key() {
     let Some(mount) = started() else { return };
-    let sides = collection(&mount, "sides");
+    let sides = mount.row().join("sides");
     put(&sides.join("front.png"), 1);
     assert_eq!(listed(&sides), ["front.png"]);
     put(&sides.join("front"), 2);
     assert_eq!(listed(&sides), ["front.png"]);
     let jpeg = mount.outside("a.png", &picture::good(3));
     fs::copy(jpeg, sides.join("front.jpg")).expect("taken");
-    // The bytes are a PNG's, whatever the name says.
+    // The name says JPEG, and the bytes are a PNG.
     assert_eq!(listed(&sides), ["front.png"]);
     for alias in ["front", "front.png", "front.jpg"] {
         assert_eq!(read(&sides.join(alias)), picture::good(3), "{alias}");
@@ -149,7 +134,7 @@ fn front_jpg_and_front_png_are_one_key() {
 #[test]
 fn keys_that_differ_by_case_or_normalisation_are_different_keys() {
     let Some(mount) = started() else { return };
-    let sides = collection(&mount, "sides");
+    let sides = mount.row().join("sides");
     let keys = ["front.png", "Front.png", "caf\u{e9}.png", "cafe\u{301}.png"];
     for (key, seed) in keys.into_iter().zip(1..) {
         put(&sides.join(key), seed);
@@ -161,7 +146,7 @@ fn keys_that_differ_by_case_or_normalisation_are_different_keys() {
 #[test]
 fn max_items_is_edquot_at_create() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     for seed in 1..=4 {
         put(&photos.join(format!("{seed}.png")), seed);
     }
@@ -171,11 +156,12 @@ fn max_items_is_edquot_at_create() {
     fs::remove_file(photos.join("5.png")).expect("the placeholder goes");
     put(&photos.join("5.png"), 5);
     assert_eq!(errno(File::create(photos.join("6.png"))), EDQUOT);
-    let told = mount.last_error();
-    assert!(told.contains("user/42/photos/6.png: there are 5 items"), "{told}");
-    assert!(told.contains("photos takes at most 5 items (max_items)"), "{told}");
+    mount.last_error_has(
+        "user/42/photos/6.png: there are 5 items",
+        "photos takes at most 5 items (max_items)",
+    );
     put(&photos.join("1.png"), 7);
-    fs::rename(photos.join("1.png"), photos.join("7.png")).expect("the number stays");
+    fs::rename(photos.join("1.png"), photos.join("7.png")).expect("a rename adds no item");
     put(&mount.row().join("avatar"), 1);
     let full = fs::hard_link(mount.row().join("avatar"), photos.join("8.png"));
     assert_eq!(errno(full), EDQUOT);
@@ -190,17 +176,17 @@ fn rm_r_of_a_row_takes_its_collections_with_it() {
     put(&row.join("photos/a.png"), 1);
     assert_eq!(errno(fs::remove_dir(row.join("photos"))), ENOTEMPTY);
     assert_eq!(errno(fs::remove_dir(&row)), ENOTEMPTY);
-    fs::remove_dir(row.join("sides")).expect("an empty one");
-    assert!(row.join("sides").is_dir(), "it is there again");
+    fs::remove_dir(row.join("sides")).expect("an empty one is removed");
+    assert!(row.join("sides").is_dir(), "an empty collection is listed again");
     put(&row.join("sides/front.png"), 1);
     fs::remove_dir_all(&row).expect("all of it");
     assert_eq!(errno(fs::metadata(&row)), ENOENT);
 }
 
 #[test]
-fn a_collection_that_was_removed_can_be_written_to_while_somebody_is_in_it() {
+fn a_removed_collection_can_be_written_to_while_a_process_has_it_open() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     let inside = File::open(&photos).expect("it opens");
     fs::remove_dir(&photos).expect("an empty one");
     put(&photos.join("a.png"), 1);
@@ -212,7 +198,7 @@ fn a_collection_that_was_removed_can_be_written_to_while_somebody_is_in_it() {
 #[test]
 fn an_item_that_is_removed_and_written_again_keeps_its_place() {
     let Some(mount) = started() else { return };
-    let photos = collection(&mount, "photos");
+    let photos = mount.row().join("photos");
     for (name, seed) in [("c.png", 1), ("b.png", 2), ("a.png", 3)] {
         put(&photos.join(name), seed);
     }
@@ -244,5 +230,9 @@ fn an_item_has_variants_beside_it_and_in_thumbs() {
     }
     assert_eq!(errno(fs::write(row.join("sides/front@w64.png"), b"x")), EROFS);
     put(&row.join("photos/b@w64.png"), 2);
-    assert_eq!(names(&row.join("photos")), ["a.png", "b@w64.png"], "no variant without an item");
+    assert_eq!(
+        names(&row.join("photos")),
+        ["a.png", "b@w64.png"],
+        "without an item of that name it is a name"
+    );
 }

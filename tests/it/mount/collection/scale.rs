@@ -3,12 +3,12 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::super::{errno, names};
-use super::{EDQUOT, config, listed};
+use super::super::{EDQUOT, errno, listed, names};
+use super::config;
 
 #[test]
 fn a_list_holds_ten_thousand_items_and_no_more() {
-    // In memory: the time that a disk takes to write ten thousand files does not matter here.
+    // In memory, since the speed of the disk is not measured.
     let library = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
     let path = format!("library.path = '{}'", library.path().join("library").display());
     let Some(mount) = config().with(&path).mount() else { return };
@@ -23,7 +23,7 @@ fn a_list_holds_ten_thousand_items_and_no_more() {
     let first = fill(0..1_000);
     fill(1_000..9_000);
     let last = fill(9_000..10_000);
-    // Ten times as many items must not cost ten times as much. The bound allows for other load on the machine.
+    // The cost of an item must not grow with their number. The bound allows for other load on the machine.
     assert!(last < first * 5 + Duration::from_secs(5), "{first:?}, then {last:?}");
     assert_eq!(errno(fs::write(papers.join("more.txt"), b"x")), EDQUOT);
     let listed = listed(&papers);

@@ -1,0 +1,88 @@
+//! Scratch: the files in a row that are no fields, and how they become fields and fields become them (CONTRACT 1 and 2.8).
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+
+use super::daemon::Mount;
+use super::{EBADMSG, EEXIST, ENOENT, errno, names, picture, read};
+
+#[test]
+fn any_other_name_in_a_row_is_an_ordinary_file_of_its_user() {
+    let Some(mount) = Mount::start() else { return };
+    let path = mount.row().join("notes.bin");
+    fs::write(&path, picture::cut_short(1)).expect("scratch is not judged");
+    let meta = fs::metadata(&path).expect("stat");
+    assert_eq!((meta.permissions().mode() & 0o7777, meta.uid()), (0o600, 0));
+    fs::write(mount.row().join("empty"), "").expect("empty");
+    assert_eq!(names(&mount.row()), ["empty", "notes.bin"]);
+    let file = OpenOptions::new().write(true).open(&path).expect("opened again");
+    file.write_all_at(b"zz", 1).expect("written in place");
+    assert_eq!(&read(&path).0[..3], &[picture::cut_short(1).0[0], b'z', b'z']);
+}
+
+#[test]
+fn scratch_never_fails_rmdir() {
+    let Some(mount) = Mount::start() else { return };
+    let row = mount.row();
+    fs::write(row.join("notes.txt"), "kept").expect("scratch");
+    fs::remove_dir(&row).expect("removed");
+    assert_eq!(mount.all_kept().len(), 1, "its bytes are kept");
+}
+
+#[test]
+fn uploads_in_chunks_go_to_a_scratch_name_and_are_renamed() {
+    let Some(mount) = Mount::start() else { return };
+    let part = mount.row().join("avatar.png.part");
+    for chunk in picture::good(1).0.chunks(100) {
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&part).expect("opened again");
+        file.write_all(chunk).expect("appended");
+    }
+    fs::rename(&part, mount.row().join("avatar.png")).expect("attached");
+    assert_eq!(read(&mount.row().join("avatar")), picture::good(1));
+}
+
+#[test]
+fn renamed_scratch_reads_in_its_normalised_form() {
+    let Some(mount) = Mount::start() else { return };
+    let row = mount.row();
+    let scratch = row.join("upload.tmp");
+    fs::write(&scratch, picture::good(1)).expect("scratch is not judged");
+    assert_eq!(read(&scratch), picture::good(1), "the kernel has cached its pages");
+    fs::rename(&scratch, row.join("cover")).expect("taken");
+    let stored = read(&row.join("cover"));
+    assert!(stored.starts_with(picture::JPEG), "the field keeps JPEG");
+    assert_eq!(fs::metadata(row.join("cover")).expect("stat").len(), stored.len() as u64);
+    assert_eq!(errno(fs::metadata(&scratch)), ENOENT);
+}
+
+#[test]
+fn a_refused_rename_leaves_both_names_as_they_were() {
+    let Some(mount) = Mount::start() else { return };
+    let avatar = mount.attach("avatar", &picture::good(1));
+    let scratch = mount.row().join("upload.tmp");
+    fs::write(&scratch, picture::cut_short(2)).expect("scratch is not judged");
+    assert_eq!(errno(fs::rename(&scratch, &avatar)), EBADMSG);
+    assert_eq!(read(&avatar), picture::good(1));
+    assert_eq!(read(&scratch), picture::cut_short(2));
+}
+
+#[test]
+fn a_link_of_scratch_to_a_free_field_attaches_and_to_a_taken_one_is_eexist() {
+    let Some(mount) = Mount::start() else { return };
+    let row = mount.row();
+    fs::write(row.join("upload.tmp"), picture::good(1)).expect("scratch");
+    fs::hard_link(row.join("upload.tmp"), row.join("avatar")).expect("taken");
+    assert_eq!(read(&row.join("avatar")), picture::good(1));
+    assert_eq!(errno(fs::hard_link(row.join("upload.tmp"), row.join("avatar"))), EEXIST);
+}
+
+#[test]
+fn a_field_renamed_to_another_name_becomes_scratch() {
+    let Some(mount) = Mount::start() else { return };
+    let note = mount.attach("note", b"some text\n");
+    fs::rename(&note, mount.row().join("note~")).expect("an editor's backup");
+    assert_eq!(names(&mount.row()), ["note~"]);
+    assert_eq!(read(&mount.row().join("note~")), b"some text\n");
+}
