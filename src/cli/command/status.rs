@@ -32,12 +32,11 @@ impl Status {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let asked = control_socket::ask(&config.library.path, &Request::Status {})?;
         let serving = asked.is_some();
-        let status = match asked {
-            Some(status) => status,
-            None => {
-                let tree = Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel);
-                tree.view.control.status.value()?
-            }
+        let status = if let Some(status) = asked {
+            status
+        } else {
+            let tree = Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel);
+            tree.view.control.status.value()?
         };
         if self.json { say(format_args!("{status:#}")) } else { say(told(&status, serving)) }
     }
