@@ -23,8 +23,9 @@ use words::media_type::TypePattern;
 use words::quarantine_bounds::Bounds;
 use words::quota::Quotas;
 use words::rule::Rules;
-use words::schema::{Collection, Field, IdRule, Schema, Sizes, Table};
+use words::schema::{Collection, DropBox, Field, IdRule, Schema, Sizes, Table};
 use words::slot::Name;
+use words::template::Template;
 
 use super::simulated_kernel::{Kernel, process};
 use crate::mount::library_files;
@@ -204,11 +205,17 @@ fn schema() -> Schema {
         Field { collection: Collection::List, max_items: Some(LIST_MAX), ..field("list", list) },
         Field { collection: Collection::Dict, ..field("dict", note) },
     ];
-    let name = Name::parse("user").expect("a name");
-    Schema {
-        tables: vec![Table { name, id: IdRule::Integer, access: Policy::default(), fields }],
-        boxes: Vec::new(),
-    }
+    let name = |name| Name::parse(name).expect("a name");
+    let inbox = DropBox {
+        name: name("inbox"),
+        table: name("user"),
+        field: name("doc"),
+        id: Template::parse("{counter}").expect("a template"),
+        settle: Duration::ZERO,
+    };
+    let access = Policy::default();
+    let user = Table { name: name("user"), id: IdRule::Integer, access, fields };
+    Schema { tables: vec![user], boxes: vec![inbox] }
 }
 
 fn field(name: &str, rules: Rules) -> Field {

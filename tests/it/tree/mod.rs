@@ -1,5 +1,6 @@
 //! The library and its tree in this process, without a kernel, over a disk that can crash: laws that need no real mount.
 
+mod box_row;
 mod closed_store;
 mod commit;
 pub mod instance;
