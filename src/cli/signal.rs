@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn a_signal_ends_the_wait_and_so_does_the_end_of_the_mount() {
         let mut stop = Stop::listen().expect("signals");
-        for signal in STOP {
+        // Under nohup(1) the test is not told of SIGHUP either.
+        for signal in STOP.into_iter().filter(|signal| !is_ignored(*signal)) {
             signal_hook::low_level::raise(SIGUSR1).expect("a signal");
             signal_hook::low_level::raise(signal).expect("a signal");
             assert_eq!(stop.wait(), Reason::Asked);

@@ -134,7 +134,7 @@ pub struct VariantDirectories {
 
 #[derive(Debug, Default)]
 struct Listed {
-    /// The last change of a variant that one of them may have listed.
+    /// The last change of a variant that one of these directories may list.
     changed: Option<Timestamp>,
     directories: BoundedMap<Ino, (), MAX_DIRECTORIES>,
 }
