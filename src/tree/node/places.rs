@@ -31,7 +31,7 @@ const SPAN_SECS: u64 = 2 * 60 * 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     Everything,
-    /// Stored files: no scratch, no drafts, no trash, no views and no control files.
+    /// Stored files, to read: no scratch, no drafts, no trash, no views and no control files.
     Stored,
 }
 
@@ -101,13 +101,17 @@ impl Places {
         })
     }
 
+    pub fn is_read_only(&self) -> bool {
+        self.scope == Scope::Stored
+    }
+
     pub fn shows(&self, node: Node) -> bool {
-        self.scope == Scope::Everything || node.properties().is_stored
+        !self.is_read_only() || node.properties().is_stored
     }
 
     /// The mark of a link's inode. A read-only tree has one inode for all names of an attachment: no rules differ by name.
     pub fn mark(&self, link: &Link) -> Mark {
-        if self.scope == Scope::Everything { Mark::among(link) } else { Mark::SOLE }
+        if self.is_read_only() { Mark::SOLE } else { Mark::among(link) }
     }
 
     /// The names that an inode may stand for: several if the attachment got others later, or if two have the same mark.

@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::library::Library;
 use crate::library::keep::sweeper::Patience;
 use crate::tree::activity::{Activity, Operation};
-use crate::tree::error::Result;
+use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::{Places, Scope};
@@ -60,7 +60,8 @@ impl Tree {
         Self { library, activity, kernel, open, view, places, show, listings }
     }
 
-    /// Runs an operation. If the disk has failed before or meanwhile, one that changes anything is not acknowledged.
+    /// Runs an operation. One that changes anything is not acknowledged if the disk has failed before or meanwhile, and is refused
+    /// by a read-only tree: root can mount that to write again (`mount -o remount,rw`), and the daemon is not asked.
     pub fn behind_the_fence<T>(
         &self,
         operation: Operation,
@@ -68,6 +69,9 @@ impl Tree {
     ) -> Result<T> {
         if !operation.changes() {
             return work(self);
+        }
+        if self.places.is_read_only() {
+            return Err(Error::ReadOnly);
         }
         let fence = &self.library.fence;
         fence.check()?;
