@@ -87,22 +87,24 @@ impl RowDocuments {
     }
 
     fn field(&self, field: &Field, links: &[&Link]) -> Result<Value> {
-        let described = |link: &&Link| {
-            let item = link.place.item.as_ref().map_or_else(String::new, ToString::to_string);
-            Ok((item, self.describe(&link.attachment)?))
-        };
-        let mut objects = links.iter().map(described).collect::<Result<Vec<_>>>()?.into_iter();
-        Ok(match field.collection {
-            Collection::One => objects.next().map_or(Value::Null, |(_, object)| object.into()),
+        // A field that was configured otherwise once may have a link without an item, or many.
+        let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
+        let described = |link: &&Link| self.describe(&link.attachment);
+        match field.collection {
+            Collection::One => Ok(links.first().map(described).transpose()?.into()),
             Collection::List => {
-                let named = |(item, mut object): (String, Map<_, _>)| {
-                    object.insert(NAME.into(), json!(item));
-                    object
+                let named = |link: &&Link| {
+                    let mut object = described(link)?;
+                    object.insert(NAME.into(), json!(item(link)));
+                    Ok(object)
                 };
-                objects.map(named).collect()
+                links.iter().map(named).collect()
             }
-            Collection::Dict => objects.collect(),
-        })
+            Collection::Dict => {
+                let keyed = |link: &&Link| Ok((item(link).unwrap_or_default(), described(link)?));
+                links.iter().map(keyed).collect()
+            }
+        }
     }
 
     /// Applies a text that was written to `row.json`. A refused text is recorded, and changes nothing.
