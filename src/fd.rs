@@ -64,18 +64,12 @@ pub fn copy(from: &File, to: &File, length: u64) -> io::Result<()> {
     let (mut read_at, mut write_at) = (0, 0);
     while read_at < length {
         let chunk = usize::try_from(length - read_at).unwrap_or(usize::MAX).min(1 << 30);
-        let copied = rustix::fs::copy_file_range(
-            from.as_fd(),
-            Some(&mut read_at),
-            to.as_fd(),
-            Some(&mut write_at),
-            chunk,
-        );
-        match copied {
+        let ranges = (Some(&mut read_at), Some(&mut write_at));
+        match rustix::fs::copy_file_range(from.as_fd(), ranges.0, to.as_fd(), ranges.1, chunk) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            // Two filesystems, or one that cannot copy: the rest is read and written.
-            Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::INVAL) => {
+            Ok(_) | Err(Errno::INTR) => {}
+            // Two filesystems, one that cannot copy, or a sandbox that forbids it: the rest is read and written.
+            Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
                 return copy_by_hand(from, to, read_at, length);
             }
             Err(error) => return Err(error.into()),

@@ -83,6 +83,7 @@ fn downloads_beyond_the_bound_are_eagain_and_the_others_arrive() {
     for _ in 0..4 {
         assert_eq!(errno(ends.recv().expect("an end")), EAGAIN);
     }
+    mount.last_error_has("/avatar: too many downloads were waiting", "url_busy");
     let avatar = mount.attach("avatar", &picture::good(2));
     assert_eq!(read(&avatar), picture::good(2), "other work goes on");
     let path = avatar.display().to_string();
