@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod crash;
 mod disk;
+mod documents;
 mod floors;
 mod licences;
 mod model;
