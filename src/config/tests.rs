@@ -90,7 +90,10 @@ fn a_key_that_is_not_set_has_its_default() {
     assert_eq!(config.cache, ByteCount(1 << 30));
     let field = &config.schema.tables[0].fields[0];
     assert_eq!(field.rules, words::rule::Rules::image());
-    assert_eq!((field.sizes, field.delete_orphan, field.mode), (Sizes::Step(16), true, None));
+    assert_eq!(
+        (field.sizes.clone(), field.delete_orphan, field.mode),
+        (Sizes::Steps(vec![10, 16]), true, None)
+    );
     assert_eq!(good(&file("")).schema.tables[0].fields[0].rules, words::rule::Rules::file());
 }
 
@@ -112,7 +115,7 @@ fn every_rule_of_an_image_is_read() {
     let (left, top) = (Edge::Pixels(0), Edge::Percent(10.0));
     let (right, bottom) = (Edge::Percent(50.0), Edge::Percent(90.0));
     assert_eq!(rules.normal.crop, Some(Crop { left, top, right, bottom }));
-    assert_eq!((field.sizes, field.mode), (Sizes::Listed, Some(0o640)));
+    assert_eq!((field.sizes.clone(), field.mode), (Sizes::Listed, Some(0o640)));
 }
 
 /// A table with these keys, from line 5.

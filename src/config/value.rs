@@ -222,16 +222,20 @@ pub(super) fn preset(value: &DeValue<'_>) -> Read<Preset> {
         .ok_or_else(|| format!("expected {wanted}; found \"{written}\""))
 }
 
-/// `any`, `listed`, or a step in pixels.
+/// `any`, `listed`, a step in pixels, or several.
 pub(super) fn sizes(value: &DeValue<'_>) -> Read<Sizes> {
     match value {
-        DeValue::Integer(_) => Ok(Sizes::Step(pixels(value)?)),
+        DeValue::Integer(_) => Ok(Sizes::Steps(vec![pixels(value)?])),
+        DeValue::Array(steps) if !steps.is_empty() => {
+            let steps: Read<_> = steps.iter().map(|step| pixels(step.get_ref())).collect();
+            steps.map(Sizes::Steps)
+        }
         DeValue::String(written) if written == "any" => Ok(Sizes::Any),
         DeValue::String(written) if written == "listed" => Ok(Sizes::Listed),
         DeValue::String(written) => {
             Err(choice(written, &["any", "listed"]) + ", or a step in pixels")
         }
-        _ => Err(unlike(value, "\"any\", \"listed\", or a step in pixels such as 16")),
+        _ => Err(unlike(value, "\"any\", \"listed\", or steps in pixels such as 16 or [10, 16]")),
     }
 }
 

@@ -109,13 +109,13 @@ pub struct Preset {
 }
 
 /// The variants that may be requested beside the presets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sizes {
     Any,
     /// Presets only.
     Listed,
-    /// Sides that are multiples of this many pixels, up to the original's.
-    Step(u32),
+    /// Sides that are multiples of one of these numbers of pixels, up to the original's.
+    Steps(Vec<u32>),
 }
 
 impl Schema {
@@ -235,9 +235,11 @@ impl Field {
 }
 
 impl Sizes {
-    fn allow(self, spec: Spec, original: Dimensions) -> bool {
-        let Self::Step(step) = self else { return self == Self::Any };
-        let on_step = |side: u32, limit: u32| side.is_multiple_of(step) && side <= limit;
+    fn allow(&self, spec: Spec, original: Dimensions) -> bool {
+        let Self::Steps(steps) = self else { return *self == Self::Any };
+        let on_step = |side: u32, limit: u32| {
+            side <= limit && steps.iter().any(|step| side.is_multiple_of(*step))
+        };
         match spec {
             Spec::Width(width) => on_step(width, original.width),
             Spec::Height(height) => on_step(height, original.height),
@@ -252,8 +254,9 @@ impl Sizes {
 }
 
 impl Default for Sizes {
+    /// The sides that people type (200, 320, 1000), and those of screens and grids (64, 768, 1024).
     fn default() -> Self {
-        Self::Step(16)
+        Self::Steps(vec![10, 16])
     }
 }
 
@@ -293,10 +296,18 @@ mod tests {
     #[test]
     fn sizes_off_the_step_or_above_the_original_are_not_allowed() {
         let original = Dimensions::new(1000, 500);
-        let step = Sizes::Step(16);
+        let step = Sizes::Steps(vec![16]);
         assert!(step.allow(Spec::Width(160), original));
         assert!(!step.allow(Spec::Width(200), original));
         assert!(!step.allow(Spec::Height(512), original));
+        let default = Sizes::default();
+        for side in [16, 100, 150, 200, 300, 320, 768] {
+            assert!(default.allow(Spec::Width(side), original), "{side}");
+        }
+        for side in [101, 205, 333, 1008] {
+            assert!(!default.allow(Spec::Width(side), original), "{side}");
+        }
+        assert!(default.allow(Spec::Fit(200, 48), original));
         assert!(Sizes::Any.allow(Spec::Width(201), original));
         assert!(!Sizes::Listed.allow(Spec::Full, original));
     }

@@ -46,6 +46,9 @@ fn a_size_that_is_not_offered_is_enoent_and_nothing_is_enlarged() {
     for name in ["w65.png", "w4096.png", "w64.exe", "nonsense.png", "w64"] {
         assert_eq!(errno(fs::metadata(thumbs.join(name))), ENOENT, "{name}");
     }
+    for name in ["w100.png", "w150.png", "w64.png", "100x48c.webp"] {
+        assert!(!read(&thumbs.join(name)).is_empty(), "{name}");
+    }
     assert_eq!(errno(File::create(thumbs.join("w64.png"))), EROFS);
 }
 

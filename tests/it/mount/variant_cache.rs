@@ -26,6 +26,7 @@ fn config() -> Config {
         .field("any", "image, sizes = 'any'")
         .field("listed", "image, sizes = 'listed', thumbnails = ['w50', 'h20.webp']")
         .field("step", "image, sizes = 50")
+        .field("steps", "image, sizes = [50, 32]")
 }
 
 fn variants(mount: &Mount) -> u64 {
@@ -41,7 +42,7 @@ fn etag(path: &Path) -> (i64, i64, u64) {
 #[test]
 fn sizes_bounds_the_variants_on_offer() {
     let Some(mount) = config().mount() else { return };
-    for field in ["any", "listed", "step"] {
+    for field in ["any", "listed", "step", "steps"] {
         mount.attach(field, &picture::good(1));
     }
     let thumbs = mount.path("thumbs/user/42");
@@ -57,6 +58,7 @@ fn sizes_bounds_the_variants_on_offer() {
             &["w50.png", "150x100.gif", "full.webp", "r0.5.png"],
             &["w48.png", "w200.png", "50x49.png"],
         ),
+        ("steps", &["w50.png", "w96.png", "150x64.gif"], &["w48.png", "w224.png", "50x49.png"]),
     ];
     for (field, offered, others) in table {
         for name in offered {
