@@ -221,6 +221,10 @@ fn ordered<T: PartialOrd + Display>(
 }
 
 fn types(section: &Section<'_>, rules: &Rules) {
+    if section.list("content_types", |_| Ok(())).is_some_and(|types| types.is_empty()) {
+        let reason = "nothing could ever be written to the field; remove the key to take all types";
+        section.complain("content_types", reason);
+    }
     for pattern in &rules.content_types {
         if let Some(reason) = never_taken(pattern, rules.normal.format) {
             section.complain("content_types", &format!("{pattern} {reason}"));

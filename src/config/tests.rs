@@ -297,6 +297,8 @@ fn a_format_that_cannot_be_written_or_read_is_refused() {
         "`format`: \"jpg\" is not one of jpeg, png, gif, webp, avif; did you mean \"jpeg\"?"
     );
     assert!(said("content_types = [\"image/svg+xml\"]").contains("cannot be decoded here"));
+    assert!(said("content_types = [\"image/jpg\"]").contains("did you mean \"image/jpeg\"?"));
+    assert!(said("content_types = []").contains("remove the key to take all types"));
     assert!(said("content_types = [\"application/pdf\"]").contains("is no image"));
     assert!(said("content_types = [\"text/*\"]").contains("is no image"));
     assert!(said("content_types = [\"image/tiff\"]").contains("add `format`"));

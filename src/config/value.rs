@@ -32,6 +32,15 @@ pub(super) fn directory(value: &DeValue<'_>) -> Read<PathBuf> {
     if written.is_empty() || written.contains('\0') {
         return Err("expected the path of a directory".into());
     }
+    // Shells expand it, and only when it begins a word.
+    if written.starts_with('~') {
+        return Err(format!("`~` is not expanded here; write the whole path of \"{written}\""));
+    }
+    if written.contains("://") {
+        return Err(format!(
+            "\"{written}\" is a URL; blobs are kept in directories of this host only"
+        ));
+    }
     Ok(PathBuf::from(written))
 }
 
@@ -137,6 +146,9 @@ pub(super) fn mode(value: &DeValue<'_>) -> Read<u32> {
 pub(super) fn content_type(value: &DeValue<'_>) -> Read<TypePattern> {
     let wanted = "a content type such as \"image/png\" or \"image/*\"";
     let written = string(value, wanted)?;
+    if written == "image/jpg" {
+        return Err("\"image/jpg\" is no content type; did you mean \"image/jpeg\"?".into());
+    }
     TypePattern::parse(written).ok_or_else(|| unreadable(written, wanted))
 }
 

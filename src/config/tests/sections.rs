@@ -132,3 +132,16 @@ fn a_relative_library_lies_beside_its_configuration() {
     let config = load(&path).expect("a configuration");
     assert_eq!(config.library.path, dir.path().join("mediafs-data"));
 }
+
+#[test]
+fn a_path_that_only_a_shell_or_another_host_knows_is_refused() {
+    let told = |path: &str| bad(&image("").replace("\"/srv\"", &format!("\"{path}\"")));
+    assert_eq!(
+        told("~/lib"),
+        "mediafs.toml:2:8: `path` in [library]: `~` is not expanded here; write the whole path of \"~/lib\""
+    );
+    assert_eq!(
+        told("s3://bucket/lib"),
+        "mediafs.toml:2:8: `path` in [library]: \"s3://bucket/lib\" is a URL; blobs are kept in directories of this host only"
+    );
+}
