@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 const TOP: [&str; 7] = ["src/", "crates/", "tests/", "benches/", "scripts/", "docs/", "systemd/"];
 
-/// What the recipes of DEVELOPING make as their example.
+/// Paths that the recipes of DEVELOPING make as examples: they need not exist.
 const EXAMPLES: [&str; 3] =
     ["crates/pipeline/src/format/heic/", "src/blob/s3/mod.rs", "src/catalog/postgres/"];
 
@@ -23,7 +23,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     documents.map(|path| (path.clone(), fs::read_to_string(path).expect("a text"))).collect()
 }
 
-/// What stands between backticks in a line.
+/// The texts between backticks in a line.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }

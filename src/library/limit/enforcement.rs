@@ -23,7 +23,7 @@ pub struct Quotas {
     limits: Limits,
 }
 
-/// What the quotas leave for one file. The default is unlimited.
+/// The bytes that the quotas leave for one file. The default is unlimited.
 #[derive(Debug, Clone, Default)]
 pub struct Room {
     /// Set if not even an empty file can be taken: the quota that is used up.
@@ -54,7 +54,7 @@ impl Quotas {
         Ok(self.catalog.usage(account)?)
     }
 
-    /// What the quotas leave for a file that `owner` is about to write. Without a quota it makes no query.
+    /// Returns the room for a file that `owner` is about to write. Without a quota it makes no query.
     pub fn room(&self, target: &Target, owner: u32) -> Result<Room> {
         let mut room = Room::default();
         let table = self.table_of(target).map(Account::Table);

@@ -23,7 +23,7 @@ use words::rendition::VariantRecord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fh(pub u64);
 
-/// What the kernel may do with the bytes of an open file.
+/// How far the kernel may cache the bytes of an open file.
 #[derive(Debug, Clone)]
 pub enum Caching {
     /// Stored bytes never change: the kernel keeps pages over opens and sends no flush.

@@ -55,7 +55,7 @@ fn shown(table: &Path) -> Vec<Shown> {
     paths.map(show).into()
 }
 
-/// The same without the times of rows, which `install` does not keep.
+/// A listing as a tool copies it: `install` does not keep the times of rows.
 fn as_kept_by(tool: &str, mut shown: Vec<Shown>) -> Vec<Shown> {
     for (path, _, time) in &mut shown {
         if tool.contains("install") && is_row(path) {

@@ -80,9 +80,9 @@ pub enum PlaneInput {
 
 /// The qualities where none is asked for. A JPEG stored at 90 is hard to tell from its source, and half its size.
 pub struct Qualities {
-    /// Of a picture that is kept, and is the source of all variants.
+    /// The quality of a stored picture, the source of all variants.
     pub stored: u8,
-    /// Of a picture that can be made again.
+    /// The quality of a variant, which can be rendered again.
     pub variant: u8,
 }
 
