@@ -161,7 +161,10 @@ impl BoxFiles {
         let mut waiting = self.waiting.lock();
         let stage = waiting.entry(id).or_insert(Stage::Due(due));
         *stage = match *stage {
-            Stage::Named | Stage::Due(_) => Stage::Due(due),
+            Stage::Named => Stage::Due(due),
+            // A rename and the close before it may be noted in either order: the file is finished at the earlier time. An open
+            // for writing in between has forgotten the first.
+            Stage::Due(known) => Stage::Due(known.min(due)),
             Stage::Received | Stage::ReceivedAgain(_) => Stage::ReceivedAgain(due),
         };
     }
@@ -231,12 +234,22 @@ mod tests {
         let (files, now) = (BoxFiles::default(), Instant::now());
         files.note(ID, now + AGAIN);
         assert_eq!(files.due(now), []);
+        // Opened for writing again, and closed.
+        files.forget(ID);
         files.note(ID, now + 2 * AGAIN);
         assert_eq!(files.due(now + AGAIN), []);
         assert_eq!(files.due(now + 2 * AGAIN), [ID]);
         assert_eq!(files.due(now + 2 * AGAIN), [], "it is received once");
         files.received(ID, true);
         assert_eq!(files.count(), 0);
+    }
+
+    #[test]
+    fn a_close_that_is_noted_after_the_rename_does_not_put_the_file_off() {
+        let (files, now) = (BoxFiles::default(), Instant::now());
+        files.note(ID, now);
+        files.note(ID, now + AGAIN);
+        assert_eq!(files.due(now), [ID]);
     }
 
     #[test]
