@@ -21,6 +21,7 @@ pub mod refuse;
 pub mod scratch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 
@@ -115,7 +116,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// Declares the tables, and recovers the files that a crash left.
+    /// Declares the tables, and recovers the files that a crash left. Deletes nothing that is due: a sweep does that later.
     pub fn open(parts: Parts) -> Result<Self> {
         let io = |action| move |source| Error::Io { action, source };
         let Parts { home, settings, fence, catalog, .. } = &parts;
@@ -125,9 +126,9 @@ impl Library {
         let quarantine = quarantine.map_err(io("read the quarantine"))?;
         let library = Self::wire(parts, Arc::new(journal), Arc::new(quarantine), Renderer::Own)?;
         let Self { home, staging, lookup, scratch, journal, quarantine, .. } = &library;
-        let Self { promises, sweeper, links, counts, .. } = &library;
+        let Self { sweeper, links, counts, .. } = &library;
         part!(Recovery:
-            catalog, staging, lookup, scratch, journal, quarantine, promises, sweeper, links, counts)
+            catalog, staging, lookup, scratch, journal, quarantine, sweeper, links, counts)
         .run()?;
         Reserve::new(home.reserve()).fill();
         Ok(library)
@@ -161,7 +162,8 @@ impl Library {
         let refusals = part!(Refusals: lookup, quotas, scratch, journal, quarantine, reports);
         let promises = Arc::<Promises>::default();
         let reads = Arc::<VariantReads>::default();
-        let sweeper = part!(Sweeper: catalog, stores, settings, reserve, promises, reads);
+        let sweeper = part!(Sweeper: catalog, stores, settings, reserve, promises, reads;
+            is_ending: AtomicBool::default());
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);

@@ -73,7 +73,7 @@ impl Mount {
         let settings = self.prepare(config)?;
         let stop = Stop::listen()?;
         if settings.read_only {
-            let mounted = mount_to_read(config, &settings)?;
+            let mounted = mount_to_read(config, &settings, &stop)?;
             return serve(&settings, &Arc::new(mounted), &Fence::default(), stop);
         }
         let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
@@ -86,6 +86,7 @@ impl Mount {
         let tree = Arc::new(Tree::new(library, Processes::Kernel));
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control_socket::serve(&root, socket, answers)?;
+        stop.begin_wait();
         let mounted = Arc::new(fuse::mount(tree, &settings, None)?);
         let outcome = serve(&settings, &mounted, &fence, stop);
         server.stop();
@@ -146,7 +147,7 @@ impl Options {
 
 /// Mounts a library that exists for reading alone, beside the daemon that writes or without one. A variant that is not rendered
 /// yet is requested from that daemon.
-fn mount_to_read(config: &Config, settings: &Settings) -> Result<Mounted, Error> {
+fn mount_to_read(config: &Config, settings: &Settings, stop: &Stop) -> Result<Mounted, Error> {
     let root = config.library.path.clone();
     let ask = move |id: AttachmentId, variant: Variant| {
         let request = Request::Render { attachment: id.0, variant: variant.to_string() };
@@ -156,6 +157,7 @@ fn mount_to_read(config: &Config, settings: &Settings) -> Result<Mounted, Error>
     let mut watch = Watch::open(&library.home.catalog())?;
     let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
     let descriptors = raise_descriptors();
+    stop.begin_wait();
     let reading = Reading { descriptors, changed: Box::new(move || Ok(watch.look()?)) };
     Ok(fuse::mount(tree, settings, Some(reading))?)
 }
