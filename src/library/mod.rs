@@ -167,7 +167,8 @@ impl Library {
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);
-        let blobs = part!(Blobs: catalog, stores, lookup, counts; damaged: Mutex::default());
+        let blobs = part!(Blobs: catalog, stores, lookup, counts;
+            damaged: Mutex::default(), mending: Mutex::default());
         let publisher = part!(Publisher: fence, catalog, pipeline, staging, lookup, quotas, scratch,
             refusals, blobs, store_names, counts);
         let attributes = part!(Attributes: catalog, lookup, journal);

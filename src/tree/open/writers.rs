@@ -107,11 +107,12 @@ impl Writers {
         drafts
     }
 
-    /// A start from the stored bytes. A damaged file can be emptied and written anew, but not be read.
+    /// A start from the stored bytes. A file that cannot be opened, since it is damaged or its store is not there, can be emptied
+    /// and written anew, but not be read.
     pub fn stored(&self, attachment: Attachment) -> Result<Start> {
         let bytes = match self.library.blobs.open(&attachment) {
-            Err(library::Error::Damaged { .. }) => Arc::new(unreadable()?),
-            opened => opened?,
+            Ok(bytes) => bytes,
+            Err(_) => Arc::new(unreadable()?),
         };
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
