@@ -7,6 +7,7 @@ use crate::blob::dir;
 use crate::catalog::Catalog;
 use crate::catalog::sql::SqlCatalog;
 use crate::catalog::sqlite::{self, Loss, Sqlite};
+use crate::catalog::summary::Summary;
 use crate::cli::error::Error;
 use crate::cli::store_folders::{self, Find};
 use crate::cli::workers;
@@ -15,6 +16,7 @@ use crate::fence::Fence;
 use crate::library::home::settings::{Settings, Store};
 use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
+use crate::library::lookup::hidden::{HiddenPlace, compare};
 use crate::library::read::variant_files::Renderer;
 use crate::library::{Library, Parts};
 use words::attachment::BlobKey;
@@ -54,6 +56,17 @@ fn assemble(config: &Config, mut home: Home, loss: Loss, find: Find) -> Result<L
     let pipeline = Arc::new(workers::pipeline()?);
     let (schema, settings) = (config.schema.clone(), settings(config));
     Ok(Library::open(Parts { fence, home, catalog, blobs, pipeline, schema, settings })?)
+}
+
+/// What the library holds in places that the configuration does not have. Nothing, if there is no library. Takes no lock.
+pub fn hidden(config: &Config) -> Result<Vec<HiddenPlace>, Error> {
+    let home = match Home::open_to_read(&config.library.path) {
+        Err(home::Error::Absent { .. }) => return Ok(Vec::new()),
+        found => found?,
+    };
+    sqlite::check(&home.catalog(), Loss::Refused)?;
+    let catalog = SqlCatalog::new(Sqlite::open_to_read(&home.catalog())?);
+    Ok(compare(&config.schema, &catalog.census()?))
 }
 
 /// Opens an existing library for reading, without a lock. A damaged library is logged, and shown as far as it can be read.

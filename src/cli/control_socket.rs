@@ -52,6 +52,9 @@ pub enum Request {
     Retry { id: String },
     /// Delete an entry of the quarantine.
     Drop { id: String },
+    /// Move the files of a page of rows to another field: `{"move_field":{"from":"user.photo","to":"user.avatar","after":0}}`.
+    #[serde(rename = "move_field")]
+    MoveField { from: String, to: String, after: u64 },
     /// Render a variant for a read-only mount: `{"render":{"attachment":17,"variant":"w200.jpg"}}`.
     Render { attachment: u64, variant: String },
 }

@@ -62,6 +62,7 @@ fn of_rule(rule: Rule) -> Errno {
         Rule::UrlTimeout => Errno::ETIMEDOUT,
         Rule::UrlBusy => Errno::EAGAIN,
         Rule::UrlAnswer => remote_io(),
+        Rule::Hidden => Errno::ENOTEMPTY,
         // Notices about files that are not being written any more: no request is answered with them.
         Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField => Errno::EIO,
     }

@@ -51,8 +51,10 @@ use crate::library::keep::variant_reads::VariantReads;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::limit::tally::Tally;
 use crate::library::lookup::Lookup;
+use crate::library::lookup::hidden::Hidden;
 use crate::library::names::attributes::Attributes;
 use crate::library::names::backups::Backups;
+use crate::library::names::field_moves::FieldMoves;
 use crate::library::names::naming::Links;
 use crate::library::names::rows::Rows;
 use crate::library::publish::Publisher;
@@ -91,6 +93,7 @@ pub struct Library {
     pub counts: Arc<Counts>,
     pub staging: Arc<Staging>,
     pub lookup: Arc<Lookup>,
+    pub hidden: Arc<Hidden>,
     pub quotas: Arc<Quotas>,
     pub scratch: Arc<Scratch>,
     pub journal: Arc<Journal>,
@@ -132,6 +135,12 @@ impl Library {
         .run()?;
         Reserve::new(home.reserve()).fill();
         Ok(library)
+    }
+
+    /// Moves of all files of a field.
+    pub fn field_moves(&self) -> Arc<FieldMoves> {
+        let Self { lookup, links, rows, .. } = self;
+        part!(FieldMoves: lookup, links, rows)
     }
 
     /// Opens a library for reading alone, while a daemon may write to it. Nothing may be called that writes.
@@ -176,6 +185,7 @@ impl Library {
             fence, staging, quotas, journal, quarantine, refusals, publisher, attributes, counts);
         Ok(Self {
             trash: part!(Trash: catalog),
+            hidden: part!(Hidden: catalog, lookup; known: Mutex::default()),
             rows: part!(Rows: catalog, lookup, reserve, expiry),
             links: part!(Links: catalog, lookup, reserve, refusals, blobs, store_names),
             backups: part!(Backups: fence, lookup, quotas, scratch, refusals, blobs, attributes),

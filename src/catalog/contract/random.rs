@@ -301,7 +301,7 @@ fn rehome(
 /// Every answer to a question, as text.
 fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     let table = catalog.table(&name("user")).unwrap();
-    let mut text = format!("{:?}\n", catalog.totals().unwrap());
+    let mut text = format!("{:?} {:?}\n", catalog.totals().unwrap(), catalog.census().unwrap());
     for row in catalog.rows(table, RowId(0), 99).unwrap() {
         let (links, scratch) =
             (catalog.links(row.id).unwrap(), catalog.scratches(&Folder::row(row.id)).unwrap());

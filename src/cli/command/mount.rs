@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signal_hook::iterator::Handle;
 
 use crate::catalog::sqlite::{Loss, Watch};
-use crate::cli::command::{gc, orphans, refused, restore, show};
+use crate::cli::command::{gc, move_field, orphans, refused, restore, show};
 use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
 use crate::cli::signal::{Reason, Stop};
@@ -241,6 +241,11 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Result<Value
                 tree.kernel.tell(&Change::Table { table: it.table, at: Timestamp::now() });
                 Ok(tree.view.trash.restore(&it.retired, &it.target, it.collision, it.author)?)
             })?),
+            Request::MoveField { from, to, after } => {
+                move_field::page(library, (&from, &to), after, |id, from, to| {
+                    tree.kernel.tell(&Change::Moved { id, from, to, displaced: None });
+                })?
+            }
             Request::Render { attachment, variant } => render(&tree, attachment, &variant)?,
             Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
                 refused::answer(&tree, &request)?
