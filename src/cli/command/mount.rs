@@ -246,6 +246,7 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Result<Value
                     tree.kernel.tell(&Change::Moved { id, from, to, displaced: None });
                 })?
             }
+            Request::Lost { path } => json!(restore::lost(library, &schema, &path)?),
             Request::Render { attachment, variant } => render(&tree, attachment, &variant)?,
             Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
                 refused::answer(&tree, &request)?

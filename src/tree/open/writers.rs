@@ -178,7 +178,7 @@ impl Writers {
         let written = open.draft.write_at(&self.library.drafts, offset, data);
         // A first draft that is refused while it is written has no name from here on.
         self.relist(open, written.is_err() && open.over.is_none());
-        Ok(written?)
+        written.map_err(|error| Error::from(error).at(&open.draft.target().slot))
     }
 
     /// Changes the size of a draft. That may refuse it, or make a refused one begin anew: either changes the listing.
@@ -208,7 +208,8 @@ impl Writers {
             self.reported(open);
             self.relist(open, was_shown);
         }
-        self.committed(open, before.as_ref(), &verdict?);
+        let verdict = verdict.map_err(|error| Error::from(error).at(&open.draft.target().slot))?;
+        self.committed(open, before.as_ref(), &verdict);
         Ok(())
     }
 

@@ -225,4 +225,5 @@ fn a_file_whose_store_is_gone_is_not_read_and_can_be_written_anew() {
         log.contains("its files are kept, and cannot be read until [stores.cold] is back"),
         "{log}"
     );
+    assert!(log.contains("user/42/deed: the blob store failed: the store `cold` is"), "{log}");
 }
