@@ -3,8 +3,8 @@
 //! test damages files as a power cut may.
 //!
 //! The test failed in each of several runs on these mutants: the publication before the put (a link to nothing), the
-//! acknowledgement before the publication (lost), a `doom` that does not repeat the blobs that were not forgotten (a file that
-//! stays), a start that recalls no blobs (the same), a start that restores no blobs from the log (a link to nothing).
+//! acknowledgement before the publication (lost), a sweep that passes over blobs that were doomed before and not forgotten (a
+//! file that stays), a start that settles no pending blobs (the same), a start that restores no blobs from the log (a link to nothing).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{OpenOptions, Permissions};
