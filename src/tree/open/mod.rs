@@ -11,7 +11,9 @@ pub mod pending;
 pub mod processes;
 pub mod redirect;
 pub mod scratch_files;
+mod system_call;
 pub mod unlinked;
+pub mod unseen;
 pub mod writers;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use crate::tree::open::processes::Processes;
 use crate::tree::open::redirect::Redirects;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::unlinked::Unlinked;
+use crate::tree::open::unseen::Unseen;
 use crate::tree::open::writers::Writers;
 use crate::tree::show::Show;
 
@@ -47,6 +50,7 @@ pub struct Open {
     pub paths: Arc<Paths>,
     pub admission: Arc<Admission>,
     pub unlinked: Arc<Unlinked>,
+    pub unseen: Arc<Unseen>,
     pub writers: Arc<Writers>,
     pub boxes: Arc<DropBoxes>,
     pub scratch: Arc<ScratchFiles>,
@@ -75,6 +79,7 @@ impl Open {
             ),
             scratch: part!(ScratchFiles: library, show, handles, boxes, processes),
             documents: Documents::default(),
+            unseen: part!(Unseen: processes; collections: Mutex::default()),
             processes,
             handles,
             drafts,

@@ -68,6 +68,11 @@ impl Tree {
 
     /// The answer to a lookup of a listed name. The kernel may keep it only if it is in the listing and fresh.
     pub fn entry_listed(&self, who: Caller, listed: &Listed, page: &Page) -> Entry {
+        if let Some(node @ (Node::Collection(..) | Node::OriginalCollection(..))) =
+            Node::of(listed.ino)
+        {
+            self.open.unseen.listed(who, node);
+        }
         if let Some(entry) = listed.entry {
             let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
             return if page.is_fresh { entry } else { none };

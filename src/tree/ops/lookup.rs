@@ -69,7 +69,11 @@ impl Tree {
             Meaning::RowJson => Entry::fleeting(self.view.rows.stat(parent.table.id, parent.row)?),
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
-                self.show.row(parent.side().collection(number, row.id), &row)
+                let node = parent.side().collection(number, row.id);
+                if self.open.unseen.hides(who, node) {
+                    return Err(Error::NotFound);
+                }
+                self.show.row(node, &row)
             }
             Meaning::Url(spot) => self.view.url_files.lookup(&spot.place)?,
             Meaning::Scratch | Meaning::Report => self.find_scratch(parent, name)?,
