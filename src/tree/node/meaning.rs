@@ -214,6 +214,9 @@ fn canonical(link: &Link) -> Option<Name> {
     Name::parse(&format!("{}.{extension}", link.place.name())).ok()
 }
 
+/// The directory of `rsync --delay-updates` for files that are not renamed yet; rsync has the name in its source.
+pub const DELAYED: &str = ".~tmp~";
+
 /// Whether a program gives such a name to an unfinished file (FACTS 1): `phpAb12Cd` is one, `phpinfo.jpg` is none. In a row the
 /// name is not taken for a mistyped field; in a collection it is no item's.
 pub fn is_temporary(name: &Name) -> bool {

@@ -5,6 +5,7 @@ pub mod document;
 pub mod drafts;
 pub mod drop_boxes;
 pub mod handles;
+pub mod litter;
 pub mod open_draft;
 pub mod paths;
 pub mod pending;
@@ -29,6 +30,7 @@ use crate::tree::open::document::Documents;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::drop_boxes::{BoxFiles, DropBoxes};
 use crate::tree::open::handles::Handles;
+use crate::tree::open::litter::Litter;
 use crate::tree::open::paths::Paths;
 use crate::tree::open::pending::PendingLinks;
 use crate::tree::open::processes::Processes;
@@ -46,6 +48,7 @@ pub struct Open {
     pub drafts: Arc<Drafts>,
     pub documents: Documents,
     pub links: Arc<PendingLinks>,
+    pub litter: Litter,
     pub redirects: Arc<Redirects>,
     pub paths: Arc<Paths>,
     pub admission: Arc<Admission>,
@@ -79,6 +82,7 @@ impl Open {
             ),
             scratch: part!(ScratchFiles: library, show, handles, boxes, processes),
             documents: Documents::default(),
+            litter: Litter::default(),
             unseen: part!(Unseen: processes; collections: Mutex::default()),
             processes,
             handles,

@@ -40,7 +40,7 @@ impl Tree {
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
-            Handle::Nothing(_) => Ok(0),
+            Handle::Nothing(_) | Handle::Litter(_) => Ok(0),
         }
     }
 
@@ -55,6 +55,7 @@ impl Tree {
                 }
             }
             Handle::Document(document) => document.write_at(offset, data),
+            Handle::Litter(_) => Ok(data.len()),
             _ => Err(Error::BadHandle),
         }
     }
@@ -69,7 +70,9 @@ impl Tree {
             },
             Handle::Document(document) => self.sync_document(document),
             // Committed bytes are durable already.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => Ok(()),
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) | Handle::Litter(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -87,6 +90,7 @@ impl Tree {
                 Some(open) => open,
                 None => return self.open.scratch.allocate(scratch, offset, length, flags),
             },
+            Handle::Litter(_) => return Ok(()),
             _ => return Err(Error::BadHandle),
         };
         let allocate = || open.draft.allocate(&self.library.drafts, offset, length, flags);

@@ -9,7 +9,8 @@ use crate::tree::node::meaning::{self, Directory, Meaning};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, made, sought};
+use crate::tree::ops::delayed;
+use crate::tree::request::Caller;
 use crate::tree::show::attr::Entry;
 use words::attachment::TableId;
 use words::refusal::{Refusal, Rule, Violation};
@@ -19,7 +20,7 @@ use words::timestamp::Timestamp;
 impl Tree {
     /// `mkdir` makes a row, and lets a program believe that it makes a collection.
     pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
-        let name = made(name)?;
+        let name = self.made(parent, name)?;
         let node = Node::at(parent)?;
         let table = match node.as_model() {
             Node::Table(table) => table,
@@ -74,7 +75,10 @@ impl Tree {
 
     /// `rmdir` of a row or a collection: attachments keep it; scratch, drafts and placeholders do not.
     pub fn rmdir(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
-        let name = sought(name)?;
+        if let Some(directory) = delayed::directory(parent, name) {
+            return self.clear_delayed(directory);
+        }
+        let name = self.sought(parent, name)?;
         let node = Node::at(parent)?;
         match node.as_model() {
             Node::Table(table) => self.remove_row(table, Side::of(node), &name),

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use crate::library::draft::Start;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
-use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::document::{Document, View};
 use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
+use crate::tree::open::litter;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, OpenFlags, made};
+use crate::tree::ops::delayed::placed;
+use crate::tree::request::{Caller, OpenFlags};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url_files::writing_attr;
 use words::author::Author;
@@ -42,8 +44,13 @@ impl Tree {
         mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
+        let (parent, name) = placed(parent, name);
+        if litter::takes(Node::at(parent)?, &name) {
+            return Ok(self.make_litter(who, parent, &name, mode));
+        }
+        let name = self.made(parent, &name);
         let parent = self.places.directory(parent)?;
-        let name = made(name)?;
+        let name = name?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
         if meaning::is_journal(&parent, &name) {
             return Err(Error::NotPermitted);
@@ -175,7 +182,11 @@ impl Tree {
                     self.open.boxes.closed(scratch.id);
                 }
             }
-            Handle::Blob { .. } | Handle::Draft { .. } | Handle::Text(_) | Handle::Nothing(_) => {}
+            Handle::Blob { .. }
+            | Handle::Draft { .. }
+            | Handle::Text(_)
+            | Handle::Nothing(_)
+            | Handle::Litter(_) => {}
         }
     }
 

@@ -31,6 +31,7 @@ impl Tree {
             Node::Original(id, edition) => self.open_original(who, id, edition),
             Node::Draft(id) => self.open_draft(who, id, flags),
             Node::Scratch(id) => self.open.scratch.open(who, id, flags),
+            Node::Litter(id) => Ok(self.open_litter(self.litter(id)?)),
             Node::Url(view) => self.view.url_files.open(who, view, flags),
             Node::RowJson(table, row) => self.view.rows.open(who, table, row, flags),
             other if flags.changes() => {

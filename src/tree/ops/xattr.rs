@@ -113,11 +113,15 @@ impl Tree {
                 Ok(draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.open.scratch.set_attribute(id, name, value, author),
+            Node::Litter(_) => Ok(true),
             Node::Row(..)
             | Node::Collection(..)
             | Node::DropBox(_)
             | Node::Table(_)
             | Node::Url(_)
+            | Node::Delayed(..)
+            | Node::DelayedItems(..)
+            | Node::DelayedRows(_)
             | Node::Link(_) => Err(Error::NotSupported),
             _ => Err(Error::ReadOnly),
         }

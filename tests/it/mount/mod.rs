@@ -28,6 +28,7 @@ mod kernel_cache;
 pub mod library_files;
 mod links;
 mod listing;
+mod litter;
 mod metadata;
 mod metrics;
 pub mod mounted;
