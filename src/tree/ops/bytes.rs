@@ -44,7 +44,7 @@ impl Tree {
         }
     }
 
-    pub fn write(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
+    pub(super) fn write_bytes(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.write(open, offset, data),
             Handle::Scratch(scratch) if scratch.writes => {
@@ -60,8 +60,7 @@ impl Tree {
         }
     }
 
-    /// `fsync`: durable when it returns. Errors: a refusal that is known already.
-    pub fn fsync(&self, fh: Fh) -> Result<()> {
+    pub(super) fn sync(&self, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library.drafts)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
@@ -76,8 +75,7 @@ impl Tree {
         }
     }
 
-    /// `fallocate`, with the mode bits of `linux/falloc.h`.
-    pub fn fallocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
+    pub(super) fn allocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
         let bits = u32::try_from(mode).map_err(|_| Error::NotSupported)?;
         let flags = FallocateFlags::from_bits(bits).ok_or(Error::NotSupported)?;
         if !MODES.contains(flags) {
@@ -128,7 +126,7 @@ impl Tree {
             if read == 0 {
                 break;
             }
-            self.write(to, to_at + copied as u64, &buffer[..read])?;
+            self.write_bytes(to, to_at + copied as u64, &buffer[..read])?;
             copied += read;
         }
         Ok(copied)

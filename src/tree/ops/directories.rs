@@ -19,7 +19,13 @@ use words::timestamp::Timestamp;
 
 impl Tree {
     /// `mkdir` makes a row, and lets a program believe that it makes a collection.
-    pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
+    pub(super) fn make_directory(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        mode: u32,
+    ) -> Result<Entry> {
         let name = self.made(parent, name)?;
         let node = Node::at(parent)?;
         let table = match node.as_model() {
@@ -28,8 +34,7 @@ impl Tree {
             other => return Err(other.refusal()),
         };
         if !self.places.table(table)?.rule.allows(&name) {
-            self.note_bad_id(who, table, &name)?;
-            return Err(Error::Invalid("the row's id breaks the rule of its table"));
+            return Err(self.bad_id(who, table, &name)?.into());
         }
         let row = self.library.rows.make(table, &name, who.makes(mode))?;
         let collections = self.places.table(table)?.collections();
@@ -53,7 +58,8 @@ impl Tree {
         Ok(self.show.with_generation(self.show.row(node, &row)))
     }
 
-    fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
+    /// Refuses the id of a row.
+    pub(super) fn bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<Refusal> {
         let table = self.places.table(table)?;
         let refusal = Refusal {
             id: self.library.journal.next_id(),
@@ -69,12 +75,12 @@ impl Tree {
             },
         };
         let author = self.open.processes.author(who);
-        self.library.journal.record(&refusal, None, author, None);
-        Ok(())
+        self.library.journal.note(&refusal, author);
+        Ok(refusal)
     }
 
     /// `rmdir` of a row or a collection: attachments keep it; scratch, drafts and placeholders do not.
-    pub fn rmdir(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
+    pub(super) fn remove_directory(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         if let Some(directory) = delayed::directory(parent, name) {
             return self.clear_delayed(directory);
         }

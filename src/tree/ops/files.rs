@@ -36,7 +36,7 @@ struct Creation {
 
 impl Tree {
     /// Makes and opens a file. On a field it is a draft; under any other name in a row it is scratch.
-    pub fn create(
+    pub(super) fn create_file(
         &self,
         who: Caller,
         parent: Ino,
@@ -144,17 +144,7 @@ impl Tree {
         }
     }
 
-    /// `mknod` of a regular file: `create` and `close`.
-    pub fn mknod(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
-        let flags = OpenFlags { exclusive: true, ..OpenFlags::default() };
-        let (entry, opened) = self.create(who, parent, name, mode, flags)?;
-        self.release(opened.fh);
-        Ok(entry)
-    }
-
-    /// `close`: a verdict if the handle is open for writing and the closer is the opener, or the opener has ended. A
-    /// child's close of an inherited descriptor judges nothing.
-    pub fn flush(&self, who: Caller, fh: Fh) -> Result<()> {
+    pub(super) fn judge_at_close(&self, who: Caller, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.flush(who, open),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {

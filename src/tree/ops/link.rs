@@ -20,7 +20,13 @@ use words::place::{Folder, Place};
 use words::slot::Name;
 
 impl Tree {
-    pub fn link(&self, who: Caller, ino: Ino, new_parent: Ino, new_name: &OsStr) -> Result<Entry> {
+    pub(super) fn link_file(
+        &self,
+        who: Caller,
+        ino: Ino,
+        new_parent: Ino,
+        new_name: &OsStr,
+    ) -> Result<Entry> {
         let parent = self.places.directory(new_parent)?;
         let name = self.made(new_parent, new_name)?;
         let goal = self.open.paths.goal(&parent, &name)?;
@@ -62,7 +68,13 @@ impl Tree {
         Ok(())
     }
 
-    pub fn symlink(&self, who: Caller, parent: Ino, name: &OsStr, target: &[u8]) -> Result<Linked> {
+    pub(super) fn make_symlink(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        target: &[u8],
+    ) -> Result<Linked> {
         let symlink = UrlLinks::symlink_to(who, target)?;
         let directory = self.places.directory(parent)?;
         self.view.url_links.make(who, &directory, &self.made(parent, name)?, symlink)
@@ -75,7 +87,7 @@ impl Tree {
         }
     }
 
-    pub fn unlink(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
+    pub(super) fn unlink_any(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
         let (parent, name) = placed(parent, name);
         if self.open.litter.remove(who, parent, &name) {
             return Ok(());

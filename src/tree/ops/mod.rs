@@ -2,6 +2,7 @@
 
 mod attaching;
 pub mod bytes;
+mod changing;
 pub mod cost;
 mod delayed;
 mod directories;
@@ -13,6 +14,7 @@ mod lookup;
 mod normal_form;
 mod open;
 mod read_only;
+mod reasons;
 mod rename;
 mod setattr;
 mod xattr;

@@ -17,7 +17,7 @@ use words::attachment::{AttachmentId, VariantId};
 use words::place::Place;
 
 impl Tree {
-    pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+    pub(super) fn open_file(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         if flags.writes() {
             self.library.fence.check()?;
         }

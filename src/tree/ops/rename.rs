@@ -55,7 +55,7 @@ struct Renaming<'a> {
 }
 
 impl Tree {
-    pub fn rename(
+    pub(super) fn rename_any(
         &self,
         who: Caller,
         from: NameIn<'_>,

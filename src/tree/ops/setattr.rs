@@ -12,7 +12,13 @@ use words::attachment::{Amendment, AttachmentId, RowId, TableId};
 use words::row::RowRecord;
 
 impl Tree {
-    pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Entry> {
+    pub(super) fn set_attributes(
+        &self,
+        who: Caller,
+        ino: Ino,
+        fh: Option<Fh>,
+        change: SetAttr,
+    ) -> Result<Entry> {
         if let Some(fh) = fh
             && let Some(shown) = self.set_by_handle(fh, change)?
         {

@@ -70,7 +70,7 @@ impl Tree {
         Ok(names.into_iter().flat_map(|name| [name.into_bytes(), vec![0]].concat()).collect())
     }
 
-    pub fn setxattr(
+    pub(super) fn set_attribute(
         &self,
         who: Caller,
         ino: Ino,
@@ -88,7 +88,7 @@ impl Tree {
         }
     }
 
-    pub fn removexattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
+    pub(super) fn remove_attribute(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
         self.open.paths.check_living(who, Node::at(ino)?)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
         if self.change_attribute(who, ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }

@@ -43,6 +43,7 @@ mod quarantine;
 mod quota;
 mod read_only;
 mod reader;
+mod reason;
 mod refusal;
 mod restart;
 mod restore;
