@@ -42,7 +42,7 @@ mod proc_links;
 mod quarantine;
 mod quota;
 mod read_only;
-mod reader;
+pub mod reader;
 mod reason;
 mod refusal;
 mod restart;
