@@ -59,6 +59,7 @@ impl Tree {
         let found = self.library.scratch.find(&parent.folder(), &name)?;
         let Some(record) = found else { return Ok(false) };
         who.check_owner(record.access.uid)?;
+        self.open.boxes.files.forget(record.id);
         self.library.scratch.remove(record.id)?;
         self.kernel.tell(&Change::Scratch(&parent));
         litter.make(who, to.parent, to.name, record.access.mode);
