@@ -44,7 +44,7 @@ fn of_rule(rule: Rule) -> Errno {
         Rule::MaxSize => Errno::EFBIG,
         Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
         // setxattr(2): the errno of ext4, xfs and btrfs when an inode has no room for an attribute.
-        Rule::Attributes => Errno::ENOSPC,
+        Rule::Attributes | Rule::Space => Errno::ENOSPC,
         Rule::ContentTypes | Rule::Extension => medium_type(),
         Rule::MinSize
         | Rule::MinWidth
@@ -55,16 +55,21 @@ fn of_rule(rule: Rule) -> Errno {
         | Rule::MaxRatio
         | Rule::MaxPixels => Errno::ERANGE,
         Rule::Truncated | Rule::Corrupt | Rule::Bomb => Errno::EBADMSG,
-        Rule::Name | Rule::Json | Rule::Url => Errno::EINVAL,
+        Rule::Name | Rule::Json | Rule::Url | Rule::Request => Errno::EINVAL,
         Rule::RowGone => Errno::ENOENT,
-        Rule::UrlPolicy => Errno::EACCES,
+        Rule::WrongPlace => Errno::EPERM,
+        Rule::ReadOnly => Errno::EROFS,
+        Rule::InUse => Errno::EBUSY,
+        Rule::UrlPolicy | Rule::Owner => Errno::EACCES,
         Rule::UrlHost => Errno::EHOSTUNREACH,
         Rule::UrlTimeout => Errno::ETIMEDOUT,
-        Rule::UrlBusy => Errno::EAGAIN,
+        Rule::UrlBusy | Rule::Busy => Errno::EAGAIN,
         Rule::UrlAnswer => remote_io(),
         Rule::Hidden => Errno::ENOTEMPTY,
-        // Notices about files that are not being written any more: no request is answered with them.
-        Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField => Errno::EIO,
+        // The first four are notices about files that are not being written any more: no request is answered with them.
+        Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField | Rule::Failed => {
+            Errno::EIO
+        }
     }
 }
 
@@ -154,6 +159,14 @@ mod tests {
             (Rule::UrlTimeout, 110),
             (Rule::UrlBusy, 11),
             (Rule::UrlAnswer, 121),
+            (Rule::WrongPlace, 1),
+            (Rule::ReadOnly, 30),
+            (Rule::Owner, 13),
+            (Rule::InUse, 16),
+            (Rule::Space, 28),
+            (Rule::Busy, 11),
+            (Rule::Request, 22),
+            (Rule::Failed, 5),
         ];
         for (rule, expected) in table {
             assert_eq!(errno(&refused(rule)).code(), expected, "{rule:?}");

@@ -58,6 +58,7 @@ use crate::library::names::field_moves::FieldMoves;
 use crate::library::names::naming::Links;
 use crate::library::names::rows::Rows;
 use crate::library::publish::Publisher;
+use crate::library::read::public_urls::PublicUrls;
 use crate::library::read::renders::Renders;
 use crate::library::read::stored_files::{Cache, Opener};
 use crate::library::read::variant_files::{Renderer, Variants};
@@ -116,6 +117,7 @@ pub struct Library {
     pub row_documents: Arc<RowDocuments>,
     pub boxes: Arc<Boxes>,
     pub urls: Arc<Urls>,
+    pub public_urls: Arc<PublicUrls>,
 }
 
 impl Library {
@@ -176,6 +178,7 @@ impl Library {
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);
+        let public_urls = part!(PublicUrls: lookup, store_names);
         let blobs = part!(Blobs: catalog, stores, lookup, counts;
             damaged: Mutex::default(), mending: Mutex::default());
         let publisher = part!(Publisher: fence, catalog, pipeline, staging, lookup, quotas, scratch,
@@ -192,7 +195,8 @@ impl Library {
             opener: part!(Opener: catalog, fence, lookup, reserve, blobs; cache: Cache::default()),
             variants: part!(Variants: catalog, pipeline, staging, reserve, blobs, reads, counts;
                 renderer: renderer, renders: Renders::default()),
-            row_documents: part!(RowDocuments: catalog, lookup, journal, refusals, store_names),
+            row_documents: part!(RowDocuments:
+                catalog, lookup, journal, refusals, store_names, public_urls),
             boxes: part!(Boxes:
                 catalog, staging, lookup, quotas, scratch, journal, quarantine, reports, publisher;
                 states: boxes::states(&lookup)),
@@ -215,6 +219,7 @@ impl Library {
             expiry,
             blobs,
             store_names,
+            public_urls,
             publisher,
             attributes,
             drafts,

@@ -11,6 +11,7 @@ pub mod download;
 pub mod link;
 pub mod locator;
 pub mod media_type;
+pub mod normal_form;
 pub mod place;
 pub mod quarantine_bounds;
 pub mod quota;

@@ -63,6 +63,22 @@ pub enum Rule {
     UrlBusy,
     /// The host of the URL answered with something else than a file.
     UrlAnswer,
+    /// The directory takes no such file.
+    WrongPlace,
+    /// A view, a variant or a control file.
+    ReadOnly,
+    /// The file is another user's.
+    Owner,
+    /// Another program has the file open.
+    InUse,
+    /// The disk of the library is full.
+    Space,
+    /// Too much is waiting.
+    Busy,
+    /// The request has no meaning for the file.
+    Request,
+    /// A store or the catalogue failed.
+    Failed,
 }
 
 /// Prints the key: in messages, in `errors.jsonl` and in the configuration.

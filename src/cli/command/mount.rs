@@ -83,7 +83,9 @@ impl Mount {
         library.opener.keep_open((raise_descriptors() / 4 * 3).min(KEPT_OPEN));
         let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
         let socket = control_socket::bind(&root)?;
-        let tree = Arc::new(Tree::new(library, Processes::Kernel));
+        let mut tree = Tree::new(library, Processes::Kernel);
+        tree.names = config.mount.names;
+        let tree = Arc::new(tree);
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control_socket::serve(&root, socket, answers)?;
         stop.begin_wait();
@@ -155,7 +157,9 @@ fn mount_to_read(config: &Config, settings: &Settings, stop: &Stop) -> Result<Mo
     };
     let library = Arc::new(assembly::open_to_read(config, Renderer::Other(Box::new(ask)))?);
     let mut watch = Watch::open(&library.home.catalog())?;
-    let tree = Arc::new(Tree::of(library, Processes::Kernel, Scope::Stored));
+    let mut tree = Tree::of(library, Processes::Kernel, Scope::Stored);
+    tree.names = config.mount.names;
+    let tree = Arc::new(tree);
     let descriptors = raise_descriptors();
     stop.begin_wait();
     let reading = Reading { descriptors, changed: Box::new(move || Ok(watch.look()?)) };

@@ -42,10 +42,10 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Value, Err
         Some(table) => library.lookup.row(table.id, &slot.row.id)?,
         None => None,
     };
-    let row = row.ok_or_else(nothing)?.id;
-    let place = Place { row, field: slot.field.clone(), item: slot.item.clone() };
+    let row = row.ok_or_else(nothing)?;
+    let place = Place { row: row.id, field: slot.field.clone(), item: slot.item.clone() };
     let link = library.lookup.link(&place)?.ok_or_else(nothing)?;
-    let mut told = Value::from(library.row_documents.describe(&link.attachment)?);
+    let mut told = Value::from(library.row_documents.describe(&row, &link)?);
     let Access { uid, gid, mode } = link.attachment.access;
     told["path"] = json!(slot.to_string());
     told["links"] = json!(link.attachment.links);

@@ -18,9 +18,9 @@ use fuser::{
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
 use crate::fuse::adapter::dispatch::{Timed, queue_full};
 use crate::fuse::adapter::{Adapter, decode, negotiate, transfer};
+use crate::tree::Tree;
 use crate::tree::activity::Operation;
 use crate::tree::request::SetAttr;
-use crate::tree::{Error, Tree};
 
 #[rustfmt::skip] // One parameter a line would double the file.
 impl Filesystem for Adapter {
@@ -78,11 +78,11 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         self.dispatcher.inline(Operation::Mknod, reply, |tree| {
+            let (who, parent) = (decode::caller(request), decode::ino(parent));
             if !decode::is_regular(mode) {
-                return Err(Error::NotPermitted);
+                return tree.mknod_special(who, parent, name);
             }
-            let mode = decode::permissions(mode, umask);
-            tree.mknod(decode::caller(request), decode::ino(parent), name, mode)
+            tree.mknod(who, parent, name, decode::permissions(mode, umask))
         });
     }
 

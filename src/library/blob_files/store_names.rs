@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::blobs::StoreRecord;
 use crate::library::error::{Error, Result};
 use crate::library::home::settings::{Settings, Store};
-use words::attachment::{Attachment, BlobKey, StoreId};
+use words::attachment::{BlobKey, StoreId};
 use words::schema::Field;
 
 const OWN: &str = "default";
@@ -26,7 +26,7 @@ pub struct StoreStatus {
 pub struct StoreNames {
     catalog: Arc<dyn Catalog>,
     stores: Arc<dyn BlobStore>,
-    /// The prefix of public URLs of blobs in the library's own store.
+    /// The address of the tree in public URLs.
     base_url: Option<String>,
     configured: Vec<(StoreId, Store)>,
 }
@@ -79,13 +79,10 @@ impl StoreNames {
         Ok(name.map_or_else(|| key.store.0.to_string(), |name| name.to_string()))
     }
 
-    /// The public URL of an attachment, percent-encoded: `<base URL, or nothing>/<store path>?_ts=<timestamp>`.
-    pub fn url(&self, attachment: &Attachment) -> String {
-        let key = attachment.blob;
-        let own = self.base_url.as_ref().filter(|_| key.store == StoreId::default());
-        let base = self.configured(key.store).map_or(own, |store| store.base_url.as_ref());
-        let (base, path) = (base.map_or("", String::as_str), key.path());
-        format!("{base}/{path}?_ts={}", attachment.committed.as_seconds())
+    /// The address of the tree for a file of this blob: of its store, or else of the library. Nothing if neither has one.
+    pub fn base_url(&self, key: BlobKey) -> &str {
+        let own = self.configured(key.store).and_then(|store| store.base_url.as_ref());
+        own.or(self.base_url.as_ref()).map_or("", String::as_str)
     }
 
     /// Every store that is configured or holds anything.

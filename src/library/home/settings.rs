@@ -19,7 +19,7 @@ pub struct Settings {
     pub cache_bytes: u64,
     pub quarantine: Bounds,
     pub quotas: Quotas,
-    /// The prefix of blobs' paths in public URLs, without a slash at the end.
+    /// The address of the tree in public URLs, without a slash at the end.
     pub base_url: Option<String>,
     /// The stores beside the library's own.
     pub stores: Vec<Store>,
@@ -33,6 +33,6 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     pub name: Name,
-    /// The prefix of blobs' paths in public URLs, without a slash at the end.
+    /// The address of the tree in the public URLs of its files, if it is another; without a slash at the end.
     pub base_url: Option<String>,
 }

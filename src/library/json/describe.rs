@@ -2,7 +2,7 @@
 //!
 //! `key original_filename extension content_type length width height timestamp reproducible thumbnails` are the layout of
 //! sqlalchemy-media 0.17, and so is `store_id`, for blobs in another store than the library's own.
-//! `hash ratio version url source original attributes` are added. Any other key is one that a user gave.
+//! `hash ratio version url presets source original attributes` are added, `url` and `presets` by `row_json.rs`. Any other key is one that a user gave.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,6 @@ pub(super) fn describe(
     object.insert("timestamp".into(), json!(attachment.committed.as_seconds()));
     object.insert("reproducible".into(), json!(false));
     object.insert("version".into(), json!(attachment.version));
-    object.insert("url".into(), json!(store_names.url(attachment)));
     if attachment.blob.store != StoreId::default() {
         object.insert("store_id".into(), json!(store_names.of_blob(attachment.blob)?));
     }

@@ -12,3 +12,6 @@ const ROW: &str = "$row";
 const FREE_FIELDS: &str = "free";
 /// The key for the name of a list's item. The order of a list is that of these names.
 const NAME: &str = "name";
+/// The keys for the public URLs of a file and of its presets. They are not patched.
+const URL: &str = "url";
+const PRESETS: &str = "presets";

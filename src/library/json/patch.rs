@@ -10,7 +10,7 @@ use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
 use crate::library::json::describe::describe;
-use crate::library::json::{FREE_FIELDS, NAME, ROW};
+use crate::library::json::{FREE_FIELDS, NAME, PRESETS, ROW, URL};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
 use crate::library::publish::metadata::ORIGIN;
@@ -188,8 +188,8 @@ impl<'a> Patch<'a> {
                 continue;
             }
             match key.as_str() {
-                // The first two may have changed by themselves since the document was read.
-                "thumbnails" | "url" | NAME => {}
+                // They may have changed by themselves since the document was read.
+                "thumbnails" | URL | PRESETS | NAME => {}
                 "original_filename" => self.revisions.push(rename(place, &value)?),
                 "attributes" => self.attributes(place, before, value)?,
                 fact @ ("key" | "hash" | "extension" | "content_type" | "length" | "width"

@@ -10,9 +10,10 @@ use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
 use crate::library::json::describe::describe;
 use crate::library::json::patch::{self, Present, Wrong};
-use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
+use crate::library::json::{FREE_FIELDS, NAME, PRESETS, ROW, ROW_JSON, URL};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
+use crate::library::read::public_urls::PublicUrls;
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use words::attachment::Attachment;
@@ -41,6 +42,7 @@ pub struct RowDocuments {
     pub(in crate::library) journal: Arc<Journal>,
     pub(in crate::library) refusals: Arc<Refusals>,
     pub(in crate::library) store_names: Arc<StoreNames>,
+    pub(in crate::library) public_urls: Arc<PublicUrls>,
 }
 
 impl RowDocuments {
@@ -58,14 +60,28 @@ impl RowDocuments {
         document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
-            document.insert(field.name.to_string(), self.field(field, &own)?);
+            document.insert(field.name.to_string(), self.field(row, field, &own)?);
         }
         Ok(format!("{:#}\n", Value::Object(document)))
     }
 
-    /// An attachment as JSON (CONTRACT 6).
-    pub fn describe(&self, attachment: &Attachment) -> Result<Map<String, Value>> {
-        describe(&*self.catalog, &self.store_names, attachment)
+    /// An attachment as JSON (CONTRACT 6), with the public URLs of this name.
+    pub fn describe(&self, row: &RowRecord, link: &Link) -> Result<Map<String, Value>> {
+        let mut object = describe(&*self.catalog, &self.store_names, &link.attachment)?;
+        let Some(url) = self.public_urls.of(row, link) else { return Ok(object) };
+        object.insert(URL.into(), json!(url));
+        let presets = self.public_urls.of_presets(row, link);
+        if !presets.is_empty() {
+            let presets = presets.into_iter().map(|(name, url)| (name, json!(url)));
+            object.insert(PRESETS.into(), Value::Object(presets.collect()));
+        }
+        for thumbnail in
+            object.get_mut("thumbnails").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            let name = thumbnail[3]["name"].as_str().unwrap_or_default();
+            thumbnail[3][URL] = json!(self.public_urls.of_variant(row, link, name));
+        }
+        Ok(object)
     }
 
     fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
@@ -86,10 +102,10 @@ impl RowDocuments {
         })
     }
 
-    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value> {
+    fn field(&self, row: &RowRecord, field: &Field, links: &[&Link]) -> Result<Value> {
         // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
-        let described = |link: &&Link| self.describe(&link.attachment);
+        let described = |link: &&Link| self.describe(row, link);
         match field.collection {
             Collection::One => Ok(links.first().map(described).transpose()?.into()),
             Collection::List => {

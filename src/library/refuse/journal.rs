@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use words::timestamp::Timestamp;
 const MAX_LOG_BYTES: u64 = 16 << 20;
 /// The most refusals that are remembered. The oldest are forgotten first.
 const MAX_REMEMBERED: usize = 4_096;
+/// The most refusals of a user in a span that are logged although programs may make any number of them.
+const MAX_NOTED: u32 = 100;
+const SPAN: Duration = Duration::from_secs(60);
 /// How much of the log's end is read at the start.
 const TAIL_BYTES: u64 = 256 << 10;
 
@@ -55,14 +59,11 @@ impl Line {
         }
     }
 
-    /// The text of `last-error`: the message, the hint, and where the bytes are.
+    /// The text of `last-error`: the time, the message, which begins with the path, the hint, and where the bytes are.
     pub fn text(&self) -> String {
         let kept = |path| format!("kept: .mediafs/quarantine/{path}\n");
         let kept = self.quarantine.as_ref().map_or_else(String::new, kept);
-        format!(
-            "{}\nhint: {}\n{kept}id: {}\ntime: {}\n",
-            self.message, self.hint, self.id, self.time
-        )
+        format!("{} {}\nhint: {}\n{kept}id: {}\n", self.time, self.message, self.hint, self.id)
     }
 }
 
@@ -82,6 +83,10 @@ struct State {
     by_uid: HashMap<u32, RefusalId>,
     by_place: HashMap<Place, RefusalId>,
     by_rule: HashMap<Rule, u64>,
+    /// The last refusal of each user that was not logged, until one is.
+    unlogged: HashMap<u32, Line>,
+    /// How many refusals of each user were noted, and since when.
+    noted: HashMap<u32, (Instant, u32)>,
 }
 
 impl Journal {
@@ -94,6 +99,8 @@ impl Journal {
             by_uid: HashMap::new(),
             by_place: HashMap::new(),
             by_rule: HashMap::new(),
+            unlogged: HashMap::new(),
+            noted: HashMap::new(),
             log,
         };
         for line in tail(&path)? {
@@ -139,9 +146,25 @@ impl Journal {
         state.remember(refusal.id, line, place);
     }
 
+    /// Records a refusal of which a program may make any number. Beyond [`MAX_NOTED`] of a user in [`SPAN`] it is the user's
+    /// last refusal, and neither logged nor counted.
+    pub fn note(&self, refusal: &Refusal, author: Author) {
+        if self.state.lock().is_in_bounds(author.uid) {
+            return self.record(refusal, None, author, None);
+        }
+        let mut state = self.state.lock();
+        // A map that is full has forgotten those of others already.
+        if state.unlogged.len() < MAX_REMEMBERED || state.unlogged.contains_key(&author.uid) {
+            state.unlogged.insert(author.uid, Line::new(refusal, author, None));
+        }
+    }
+
     /// The last refusal of a user.
     pub fn last_of(&self, uid: u32) -> Option<Line> {
         let state = self.state.lock();
+        if let Some(line) = state.unlogged.get(&uid) {
+            return Some(line.clone());
+        }
         let id = state.by_uid.get(&uid)?;
         state.lines.get(id).map(|(line, _)| line.clone())
     }
@@ -203,8 +226,26 @@ impl Journal {
 }
 
 impl State {
+    /// Counts a noted refusal of a user. Returns whether it may be logged.
+    fn is_in_bounds(&mut self, uid: u32) -> bool {
+        let now = Instant::now();
+        if self.noted.len() >= MAX_REMEMBERED {
+            self.noted.retain(|_, (since, _)| now.duration_since(*since) < SPAN);
+        }
+        if self.noted.len() >= MAX_REMEMBERED && !self.noted.contains_key(&uid) {
+            return false;
+        }
+        let (since, count) = self.noted.entry(uid).or_insert((now, 0));
+        if now.duration_since(*since) >= SPAN {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= MAX_NOTED
+    }
+
     fn remember(&mut self, id: RefusalId, line: Line, place: Option<&Place>) {
         *self.by_rule.entry(line.rule).or_default() += 1;
+        self.unlogged.remove(&line.uid);
         self.by_uid.insert(line.uid, id);
         if let Some(place) = place {
             self.by_place.insert(place.clone(), id);

@@ -45,6 +45,11 @@ pub enum Change<'a> {
         field: &'a Field,
         asked: &'a Name,
     },
+    /// A file was removed, moved or displaced by another Unicode form of its name than the kernel may know.
+    Form {
+        parent: Node,
+        name: &'a Name,
+    },
     /// A link was removed, moved or displaced by its name in `/originals`: the kernel may know its name in `/models`.
     ByOriginal(&'a Link),
     /// Owner, mode or times of an attachment were set, on one side.

@@ -100,6 +100,7 @@ impl Knowledge {
                     self.name_of(link, Lock::Held);
                 }
             }
+            Change::Form { parent, name } => self.name(*parent, name, Lock::Held),
             Change::ByOriginal(link) => {
                 self.attachment(link.attachment.id);
                 self.name_of(link, Lock::Free);

@@ -9,9 +9,9 @@ use crate::library::lookup::target::Target;
 use crate::library::scratch::report_name::{has_suffix, is_report_name};
 use crate::tree::node::Node;
 use crate::tree::node::side::Side;
-use words::attachment::{Attachment, FieldId, RowId};
+use words::attachment::{FieldId, RowId};
 use words::link::Link;
-use words::media_type::{self, Format, MediaType};
+use words::media_type::{self, MediaType};
 use words::place::{Folder, Place};
 use words::schema::{Collection, Field};
 use words::slot::Name;
@@ -214,6 +214,9 @@ fn canonical(link: &Link) -> Option<Name> {
     Name::parse(&format!("{}.{extension}", link.place.name())).ok()
 }
 
+/// The directory of `rsync --delay-updates` for files that are not renamed yet; rsync has the name in its source.
+pub const DELAYED: &str = ".~tmp~";
+
 /// Whether a program gives such a name to an unfinished file (FACTS 1): `phpAb12Cd` is one, `phpinfo.jpg` is none. In a row the
 /// name is not taken for a mistyped field; in a collection it is no item's.
 pub fn is_temporary(name: &Name) -> bool {
@@ -268,12 +271,6 @@ pub fn is_journal(directory: &Directory<'_>, name: &Name) -> bool {
         let told = directory.field.is_none() || database.split_extension().1.is_some();
         told && matches!(meaning(directory, &database), Meaning::File(..))
     })
-}
-
-/// The format of a variant without an extension: the original's, or JPEG if that cannot be written. `None` if it is no image.
-pub fn preset_format(original: &Attachment) -> Option<Format> {
-    let format = original.content.media_type.format()?;
-    Some(if format.is_writable() { format } else { Format::Jpeg })
 }
 
 #[cfg(test)]

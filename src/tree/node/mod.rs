@@ -156,6 +156,12 @@ nodes! {
         Url(id: u64) = 90 [File];
         /// A symbolic link that waits to be renamed, or has attached; by its number in this run of the daemon.
         Link(id: u64) = 91 [Symlink];
+        /// `.DS_Store` and its like, by its number in this run of the daemon.
+        Litter(id: u64) = 92 [File];
+        /// `.~tmp~` of a row, of a collection, and of a table.
+        Delayed(table: TableId, row: RowId) = 16 [Directory];
+        DelayedItems(field: FieldId, row: RowId) = 17 [Directory];
+        DelayedRows(table: TableId) = 18 [Directory];
         ThumbTable(id: TableId) = 3 [Directory stored];
         ThumbRow(table: TableId, id: RowId) = 4 [Directory stored];
         ThumbCollection(field: FieldId, row: RowId) = 14 [Directory stored];

@@ -12,6 +12,7 @@ use crate::library::limit::tally::Charge;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::Node;
 use crate::tree::open::document::Document;
+use crate::tree::open::litter::LitterFile;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Owner;
 use crate::tree::request::OpenFlags;
@@ -76,6 +77,8 @@ pub enum Handle {
     Document(Arc<Document>),
     /// The empty draft of another process: a read returns nothing.
     Nothing(Arc<OpenDraft>),
+    /// Takes every byte and keeps none.
+    Litter(Arc<LitterFile>),
 }
 
 impl Handle {

@@ -5,13 +5,16 @@ pub mod document;
 pub mod drafts;
 pub mod drop_boxes;
 pub mod handles;
+pub mod litter;
 pub mod open_draft;
 pub mod paths;
 pub mod pending;
 pub mod processes;
 pub mod redirect;
 pub mod scratch_files;
+mod system_call;
 pub mod unlinked;
+pub mod unseen;
 pub mod writers;
 
 use std::sync::Arc;
@@ -27,12 +30,14 @@ use crate::tree::open::document::Documents;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::drop_boxes::{BoxFiles, DropBoxes};
 use crate::tree::open::handles::Handles;
+use crate::tree::open::litter::Litter;
 use crate::tree::open::paths::Paths;
 use crate::tree::open::pending::PendingLinks;
 use crate::tree::open::processes::Processes;
 use crate::tree::open::redirect::Redirects;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::unlinked::Unlinked;
+use crate::tree::open::unseen::Unseen;
 use crate::tree::open::writers::Writers;
 use crate::tree::show::Show;
 
@@ -43,10 +48,12 @@ pub struct Open {
     pub drafts: Arc<Drafts>,
     pub documents: Documents,
     pub links: Arc<PendingLinks>,
+    pub litter: Litter,
     pub redirects: Arc<Redirects>,
     pub paths: Arc<Paths>,
     pub admission: Arc<Admission>,
     pub unlinked: Arc<Unlinked>,
+    pub unseen: Arc<Unseen>,
     pub writers: Arc<Writers>,
     pub boxes: Arc<DropBoxes>,
     pub scratch: Arc<ScratchFiles>,
@@ -75,6 +82,8 @@ impl Open {
             ),
             scratch: part!(ScratchFiles: library, show, handles, boxes, processes),
             documents: Documents::default(),
+            litter: Litter::default(),
+            unseen: part!(Unseen: processes; collections: Mutex::default()),
             processes,
             handles,
             drafts,

@@ -40,11 +40,11 @@ impl Tree {
             },
             Handle::Text(text) => Ok(read_text(text, offset, buffer)),
             Handle::Document(document) => Ok(document.read_at(offset, buffer)),
-            Handle::Nothing(_) => Ok(0),
+            Handle::Nothing(_) | Handle::Litter(_) => Ok(0),
         }
     }
 
-    pub fn write(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
+    pub(super) fn write_bytes(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.write(open, offset, data),
             Handle::Scratch(scratch) if scratch.writes => {
@@ -55,12 +55,12 @@ impl Tree {
                 }
             }
             Handle::Document(document) => document.write_at(offset, data),
+            Handle::Litter(_) => Ok(data.len()),
             _ => Err(Error::BadHandle),
         }
     }
 
-    /// `fsync`: durable when it returns. Errors: a refusal that is known already.
-    pub fn fsync(&self, fh: Fh) -> Result<()> {
+    pub(super) fn sync(&self, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } => Ok(open.draft.sync(&self.library.drafts)?),
             Handle::Scratch(scratch) => match scratch.became.get() {
@@ -69,12 +69,13 @@ impl Tree {
             },
             Handle::Document(document) => self.sync_document(document),
             // Committed bytes are durable already.
-            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => Ok(()),
+            Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) | Handle::Litter(_) => {
+                Ok(())
+            }
         }
     }
 
-    /// `fallocate`, with the mode bits of `linux/falloc.h`.
-    pub fn fallocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
+    pub(super) fn allocate(&self, fh: Fh, offset: u64, length: u64, mode: i32) -> Result<()> {
         let bits = u32::try_from(mode).map_err(|_| Error::NotSupported)?;
         let flags = FallocateFlags::from_bits(bits).ok_or(Error::NotSupported)?;
         if !MODES.contains(flags) {
@@ -87,6 +88,7 @@ impl Tree {
                 Some(open) => open,
                 None => return self.open.scratch.allocate(scratch, offset, length, flags),
             },
+            Handle::Litter(_) => return Ok(()),
             _ => return Err(Error::BadHandle),
         };
         let allocate = || open.draft.allocate(&self.library.drafts, offset, length, flags);
@@ -124,7 +126,7 @@ impl Tree {
             if read == 0 {
                 break;
             }
-            self.write(to, to_at + copied as u64, &buffer[..read])?;
+            self.write_bytes(to, to_at + copied as u64, &buffer[..read])?;
             copied += read;
         }
         Ok(copied)

@@ -1,5 +1,5 @@
 //! `mkdir` and `rmdir`. A program makes and removes rows. Collections and directories of variants can be emptied: they exist
-//! again at the next lookup, so that `rm -r` of a row succeeds.
+//! again at the next lookup, so that `rm -r` of a row succeeds. A collection that its caller was not shown can be made.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,8 @@ use crate::tree::node::meaning::{self, Directory, Meaning};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, made, sought};
+use crate::tree::ops::delayed;
+use crate::tree::request::Caller;
 use crate::tree::show::attr::Entry;
 use words::attachment::TableId;
 use words::refusal::{Refusal, Rule, Violation};
@@ -19,31 +20,48 @@ use words::slot::Name;
 use words::timestamp::Timestamp;
 
 impl Tree {
-    /// `mkdir` makes a row, and nothing else.
-    pub fn mkdir(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
-        let name = made(name)?;
+    /// `mkdir` makes a row, and lets a program believe that it makes a collection.
+    pub(super) fn make_directory(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        mode: u32,
+    ) -> Result<Entry> {
+        let name = self.made(parent, name)?;
         let node = Node::at(parent)?;
         let table = match node.as_model() {
             Node::Table(table) => table,
-            // A collection exists already; other directories cannot be made in a row.
-            Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
+            Node::Row(..) => return self.make_collection(parent, &name),
             other => return Err(other.refusal()),
         };
         if !self.places.table(table)?.rule.allows(&name) {
-            self.note_bad_id(who, table, &name)?;
-            return Err(Error::Invalid("the row's id breaks the rule of its table"));
+            return Err(self.bad_id(who, table, &name)?.into());
         }
         let row = self.library.rows.make(table, &name, who.makes(mode))?;
+        let collections = self.places.table(table)?.collections();
+        let nodes = collections.map(|(number, _)| Node::Collection(number, row.id));
+        self.open.unseen.note(who, nodes);
         self.kernel.tell(&Change::Table { table, at: Timestamp::now() });
         Ok(self.show.row(Side::of(node).row(table, row.id), &row))
     }
 
-    fn is_collection(&self, row: Ino, name: &Name) -> Result<bool> {
-        let row = self.places.directory(row)?;
-        Ok(matches!(meaning::meaning(&row, name), Meaning::Collection(_)))
+    /// Other directories than collections cannot be made in a row.
+    fn make_collection(&self, row: Ino, name: &Name) -> Result<Entry> {
+        let directory = self.places.directory(row)?;
+        let Meaning::Collection(number) = meaning::meaning(&directory, name) else {
+            return Err(Error::NotPermitted);
+        };
+        let row = self.places.row(directory.row)?;
+        let node = directory.side().collection(number, row.id);
+        if !self.open.unseen.make(node) {
+            return Err(Error::Exists);
+        }
+        Ok(self.show.with_generation(self.show.row(node, &row)))
     }
 
-    fn note_bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<()> {
+    /// Refuses the id of a row.
+    pub(super) fn bad_id(&self, who: Caller, table: TableId, name: &Name) -> Result<Refusal> {
         let table = self.places.table(table)?;
         let refusal = Refusal {
             id: self.library.journal.next_id(),
@@ -59,18 +77,21 @@ impl Tree {
             },
         };
         let author = self.open.processes.author(who);
-        self.library.journal.record(&refusal, None, author, None);
-        Ok(())
+        self.library.journal.note(&refusal, author);
+        Ok(refusal)
     }
 
     /// `rmdir` of a row or a collection: attachments keep it; scratch, drafts and placeholders do not.
-    pub fn rmdir(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
-        let name = sought(name)?;
+    pub(super) fn remove_directory(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
+        if let Some(directory) = delayed::directory(parent, name) {
+            return self.clear_delayed(directory);
+        }
+        let name = self.sought(parent, name)?;
         let node = Node::at(parent)?;
         match node.as_model() {
             Node::Table(table) => self.remove_row(who, table, Side::of(node), &name),
             Node::Root | Node::Models | Node::Drop => Err(Error::NotPermitted),
-            Node::Row(..) => self.clear_collection(&self.places.directory(parent)?, &name),
+            Node::Row(..) => self.clear_collection(who, &self.places.directory(parent)?, &name),
             Node::Collection(..) | Node::DropBox(_) => Err(Error::NotDirectory),
             Node::Quarantine => self.view.control.quarantine.remove(&name),
             parent => self.view.thumbs.remove(parent, &name),
@@ -115,11 +136,11 @@ impl Tree {
             },
         };
         let author = self.open.processes.author(who);
-        self.library.journal.record(&refusal, None, author, None);
+        self.library.journal.note(&refusal, author);
         Ok(Some(refusal))
     }
 
-    fn clear_collection(&self, row: &Directory<'_>, name: &Name) -> Result<()> {
+    fn clear_collection(&self, who: Caller, row: &Directory<'_>, name: &Name) -> Result<()> {
         let Meaning::Collection(number) = meaning::meaning(row, name) else {
             return Err(Error::NotDirectory);
         };
@@ -129,6 +150,7 @@ impl Tree {
         self.open.drafts.drop_placeholders_where(|place| collection.lists(place));
         self.open.links.remove_where(|other| *other == folder);
         let directory = row.side().collection(number, row.row);
+        self.open.unseen.note(who, std::iter::once(directory.as_model()));
         self.kernel.tell(&Change::Cleared { directory, folder: Some(folder) });
         Ok(())
     }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use crate::library::draft::Start;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
-use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::document::{Document, View};
 use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
+use crate::tree::open::litter;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, OpenFlags, made};
+use crate::tree::ops::delayed::placed;
+use crate::tree::request::{Caller, OpenFlags};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url_files::writing_attr;
 use words::author::Author;
@@ -34,7 +36,7 @@ struct Creation {
 
 impl Tree {
     /// Makes and opens a file. On a field it is a draft; under any other name in a row it is scratch.
-    pub fn create(
+    pub(super) fn create_file(
         &self,
         who: Caller,
         parent: Ino,
@@ -42,8 +44,13 @@ impl Tree {
         mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
+        let (parent, name) = placed(parent, name);
+        if litter::takes(Node::at(parent)?, &name) {
+            return Ok(self.make_litter(who, parent, &name, mode));
+        }
+        let name = self.made(parent, &name);
         let parent = self.places.directory(parent)?;
-        let name = made(name)?;
+        let name = name?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
         if meaning::is_journal(&parent, &name) {
             return Err(Error::NotPermitted);
@@ -137,17 +144,7 @@ impl Tree {
         }
     }
 
-    /// `mknod` of a regular file: `create` and `close`.
-    pub fn mknod(&self, who: Caller, parent: Ino, name: &OsStr, mode: u32) -> Result<Entry> {
-        let flags = OpenFlags { exclusive: true, ..OpenFlags::default() };
-        let (entry, opened) = self.create(who, parent, name, mode, flags)?;
-        self.release(opened.fh);
-        Ok(entry)
-    }
-
-    /// `close`: a verdict if the handle is open for writing and the closer is the opener, or the opener has ended. A
-    /// child's close of an inherited descriptor judges nothing.
-    pub fn flush(&self, who: Caller, fh: Fh) -> Result<()> {
+    pub(super) fn judge_at_close(&self, who: Caller, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.flush(who, open),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
@@ -175,7 +172,11 @@ impl Tree {
                     self.open.boxes.closed(scratch.id);
                 }
             }
-            Handle::Blob { .. } | Handle::Draft { .. } | Handle::Text(_) | Handle::Nothing(_) => {}
+            Handle::Blob { .. }
+            | Handle::Draft { .. }
+            | Handle::Text(_)
+            | Handle::Nothing(_)
+            | Handle::Litter(_) => {}
         }
     }
 

@@ -56,6 +56,10 @@ impl Tree {
             Node::Scratch(id) => self.open.scratch.stat(id)?,
             Node::Url(id) => view.url_files.stat(id)?,
             Node::Link(id) => view.url_links.stat(id)?,
+            Node::Litter(id) => self.litter(id)?.attr(),
+            Node::Delayed(..) | Node::DelayedItems(..) | Node::DelayedRows(_) => {
+                return self.show_delayed(node);
+            }
             Node::RowJson(table, id) => view.rows.stat(table, id)?,
             Node::DropBox(id) => self.show.drop_box(id)?,
             Node::Trash => view.trash.stat_trash(),
@@ -68,6 +72,11 @@ impl Tree {
 
     /// The answer to a lookup of a listed name. The kernel may keep it only if it is in the listing and fresh.
     pub fn entry_listed(&self, who: Caller, listed: &Listed, page: &Page) -> Entry {
+        if let Some(node @ (Node::Collection(..) | Node::OriginalCollection(..))) =
+            Node::of(listed.ino)
+        {
+            self.open.unseen.listed(who, node);
+        }
         if let Some(entry) = listed.entry {
             let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
             return if page.is_fresh { entry } else { none };
@@ -93,6 +102,7 @@ impl Tree {
                 scratch.became.get().map(|open| open.shown(&self.library)).transpose()
             }
             Handle::Document(document) => self.stat_document(document).map(Some),
+            Handle::Litter(file) => Ok(Some(Entry::fleeting(file.attr()))),
             Handle::Blob { .. } | Handle::Text(_) => Ok(None),
         }
     }

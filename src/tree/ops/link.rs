@@ -11,7 +11,8 @@ use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, made, sought};
+use crate::tree::ops::delayed::placed;
+use crate::tree::request::Caller;
 use crate::tree::show::attr::Entry;
 use crate::tree::view::url_links::{Linked, UrlLinks};
 use words::link::Link;
@@ -19,9 +20,15 @@ use words::place::{Folder, Place};
 use words::slot::Name;
 
 impl Tree {
-    pub fn link(&self, who: Caller, ino: Ino, new_parent: Ino, new_name: &OsStr) -> Result<Entry> {
+    pub(super) fn link_file(
+        &self,
+        who: Caller,
+        ino: Ino,
+        new_parent: Ino,
+        new_name: &OsStr,
+    ) -> Result<Entry> {
         let parent = self.places.directory(new_parent)?;
-        let name = made(new_name)?;
+        let name = self.made(new_parent, new_name)?;
         let goal = self.open.paths.goal(&parent, &name)?;
         let source = Node::at(ino)?;
         let spot = match (source.as_model(), goal) {
@@ -61,10 +68,16 @@ impl Tree {
         Ok(())
     }
 
-    pub fn symlink(&self, who: Caller, parent: Ino, name: &OsStr, target: &[u8]) -> Result<Linked> {
+    pub(super) fn make_symlink(
+        &self,
+        who: Caller,
+        parent: Ino,
+        name: &OsStr,
+        target: &[u8],
+    ) -> Result<Linked> {
         let symlink = UrlLinks::symlink_to(who, target)?;
-        let parent = self.places.directory(parent)?;
-        self.view.url_links.make(who, &parent, &made(name)?, symlink)
+        let directory = self.places.directory(parent)?;
+        self.view.url_links.make(who, &directory, &self.made(parent, name)?, symlink)
     }
 
     pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
@@ -74,8 +87,13 @@ impl Tree {
         }
     }
 
-    pub fn unlink(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
-        let name = sought(name)?;
+    pub(super) fn unlink_any(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<()> {
+        let (parent, name) = placed(parent, name);
+        if self.open.litter.remove(who, parent, &name) {
+            return Ok(());
+        }
+        let asked = name;
+        let name = self.sought(parent, &asked)?;
         match Node::at(parent)? {
             Node::QuarantineEntry(id) => return self.view.control.quarantine.unlink(id, &name),
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
@@ -83,11 +101,16 @@ impl Tree {
             }
             _ => {}
         }
-        let parent = self.places.directory(parent)?;
-        match self.open.paths.meaning(&parent, &name)? {
-            Meaning::File(spot) => self.unlink_file(who, parent.side(), &spot, &name),
+        let directory = self.places.directory(parent)?;
+        self.unlink_in(who, &directory, &name)?;
+        self.tell_form(parent, &asked, &name)
+    }
+
+    fn unlink_in(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<()> {
+        match self.open.paths.meaning(parent, name)? {
+            Meaning::File(spot) => self.unlink_file(who, parent.side(), &spot, name),
             Meaning::Collection(_) => Err(Error::IsDirectory),
-            Meaning::Scratch | Meaning::Report => self.unlink_scratch(&parent, &name),
+            Meaning::Scratch | Meaning::Report => self.unlink_scratch(parent, name),
             Meaning::Variant(spot, Some(variant)) => {
                 let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
                 self.view.variants.purge(link.attachment.blob, variant)

@@ -8,8 +8,9 @@ use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
 use crate::tree::open::redirect::Seeks;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, sought};
-use crate::tree::show::attr::Entry;
+use crate::tree::ops::delayed::{self, placed};
+use crate::tree::request::Caller;
+use crate::tree::show::attr::{Entry, Lifetime};
 use crate::tree::show::listing::{DOTS, Listed, Page, dots, fixed};
 use crate::tree::view::rendering::Lookup;
 use words::place::Place;
@@ -17,13 +18,33 @@ use words::slot::Name;
 
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
-        match self.find_name(who, parent, &sought(name)?)? {
+        let (parent, name) = placed(parent, name);
+        let stored = self.sought(parent, &name);
+        let is_other_form = stored.as_ref().is_ok_and(|it| *name != *it.as_str());
+        let found = match stored.and_then(|name| self.find_name(who, parent, &name)) {
+            Err(Error::NotFound) => self.find_unlisted(who, parent, &name)?,
+            found => found?,
+        };
+        match found {
             Lookup::Found(entry) if !self.places.shows(Node::at(entry.attr.ino)?) => {
                 Err(Error::NotFound)
             }
+            Lookup::Found(entry) if is_other_form => Ok(Lookup::Found(Entry {
+                name: Lifetime::None,
+                ..self.show.with_generation(entry)
+            })),
             Lookup::Found(entry) => Ok(Lookup::Found(self.show.with_generation(entry))),
             render @ Lookup::Render(_) => Ok(render),
         }
+    }
+
+    /// The files and directories that no directory lists and no catalogue has.
+    fn find_unlisted(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
+        if let Some(file) = self.open.litter.find(who, parent, name) {
+            return Ok(Lookup::Found(Entry::fleeting(file.attr())));
+        }
+        let directory = delayed::directory(parent, name).ok_or(Error::NotFound)?;
+        Ok(Lookup::Found(self.show_delayed(directory)?))
     }
 
     fn find_name(&self, who: Caller, parent: Ino, name: &Name) -> Result<Lookup> {
@@ -69,7 +90,11 @@ impl Tree {
             Meaning::RowJson => Entry::fleeting(self.view.rows.stat(parent.table.id, parent.row)?),
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
-                self.show.row(parent.side().collection(number, row.id), &row)
+                let node = parent.side().collection(number, row.id);
+                if self.open.unseen.hides(who, node) {
+                    return Err(Error::NotFound);
+                }
+                self.show.row(node, &row)
             }
             Meaning::Url(spot) => self.view.url_files.lookup(&spot.place)?,
             Meaning::Scratch | Meaning::Report => self.find_scratch(parent, name)?,
@@ -162,6 +187,9 @@ impl Tree {
             }
             Node::Collection(..) | Node::OriginalCollection(..) => {
                 view.tables.list_collection(&self.places.directory(ino)?)?
+            }
+            node @ (Node::Delayed(..) | Node::DelayedItems(..) | Node::DelayedRows(_)) => {
+                self.list_delayed(node)?
             }
             Node::ThumbRow(table, row) => view.thumbs.list_row(table, row)?,
             Node::ThumbCollection(field, row) => view.thumbs.list_collection(field, row)?,

@@ -2,14 +2,19 @@
 
 mod attaching;
 pub mod bytes;
+mod changing;
 pub mod cost;
+mod delayed;
 mod directories;
 mod files;
 mod getattr;
 mod link;
+mod litter;
 mod lookup;
+mod normal_form;
 mod open;
 mod read_only;
+mod reasons;
 mod rename;
 mod setattr;
 mod xattr;
@@ -29,6 +34,7 @@ use crate::tree::open::processes::Processes;
 use crate::tree::show::Show;
 use crate::tree::show::listing::Listings;
 use crate::tree::view::Views;
+use words::normal_form::NormalForm;
 use words::timestamp::Timestamp;
 
 /// The filesystem. Its methods are the operations of FUSE; commands and background work call its parts.
@@ -38,6 +44,8 @@ pub struct Tree {
     pub kernel: Arc<Knowledge>,
     pub open: Arc<Open>,
     pub view: Views,
+    /// The Unicode form of names.
+    pub names: NormalForm,
     places: Arc<Places>,
     show: Arc<Show>,
     listings: Listings,
@@ -57,7 +65,8 @@ impl Tree {
         let show = part!(Show: library, places, kernel; started: started);
         let open = Arc::new(Open::new(&library, &places, &kernel, &show, processes));
         let view = Views::new(&library, &places, &kernel, &show, &open, &activity);
-        Self { library, activity, kernel, open, view, places, show, listings }
+        let names = NormalForm::default();
+        Self { library, activity, kernel, open, view, names, places, show, listings }
     }
 
     /// Runs an operation. One that changes anything is not acknowledged if the disk has failed before or meanwhile, and is refused
@@ -88,6 +97,7 @@ impl Tree {
         }
         self.open.writers.expire(now);
         self.listings.forget_old(now);
+        self.open.litter.forget_old(now);
         self.kernel.rows.forget_old(now);
         self.open.unlinked.forget_old(now);
         self.places.forget_old(now);

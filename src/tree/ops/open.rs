@@ -18,7 +18,7 @@ use words::attachment::{AttachmentId, VariantId};
 use words::place::Place;
 
 impl Tree {
-    pub fn open(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
+    pub(super) fn open_file(&self, who: Caller, ino: Ino, flags: OpenFlags) -> Result<Opened> {
         if flags.writes() {
             self.library.fence.check()?;
         }
@@ -32,6 +32,7 @@ impl Tree {
             Node::Original(id, edition) => self.open_original(who, id, edition),
             Node::Draft(id) => self.open_draft(who, id, flags),
             Node::Scratch(id) => self.open.scratch.open(who, id, flags),
+            Node::Litter(id) => Ok(self.open_litter(self.litter(id)?)),
             Node::Url(view) => self.view.url_files.open(who, view, flags),
             Node::RowJson(table, row) => self.view.rows.open(who, table, row, flags),
             other if flags.changes() => {

@@ -7,13 +7,14 @@ use crate::library::names::backups::Destination;
 use crate::library::names::naming::Move;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
-use crate::tree::node::Node;
 use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::admission::outlives;
 use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
+use crate::tree::ops::delayed::placed_name;
+use crate::tree::request::{Caller, NameIn, RenameMode};
 use words::attachment::{RowId, ScratchId, TableId};
 use words::day::Day;
 use words::link::Link;
@@ -54,27 +55,44 @@ struct Renaming<'a> {
 }
 
 impl Tree {
-    pub fn rename(
+    pub(super) fn rename_any(
         &self,
         who: Caller,
         from: NameIn<'_>,
         to: NameIn<'_>,
         mode: RenameMode,
     ) -> Result<()> {
-        let (name, new_name) = (sought(from.name)?, made(to.name)?);
-        let (parent, new_parent) = (from.parent, to.parent);
+        let (mut old, mut new) = Default::default();
+        let (from, to) = (placed_name(from, &mut old), placed_name(to, &mut new));
+        if self.rename_litter(who, from, to)? {
+            return Ok(());
+        }
+        let name = self.sought(from.parent, from.name)?;
+        let new_name = self.made(to.parent, to.name)?;
+        self.rename_stored(who, (from.parent, &name), (to.parent, &new_name), mode)?;
+        self.tell_form(from.parent, from.name, &name)?;
+        self.tell_form(to.parent, to.name, &new_name)
+    }
+
+    fn rename_stored(
+        &self,
+        who: Caller,
+        (parent, name): (Ino, &Name),
+        (new_parent, new_name): (Ino, &Name),
+        mode: RenameMode,
+    ) -> Result<()> {
         let (from, to) = (Node::at(parent)?, Node::at(new_parent)?);
         let takes_files =
             |node| matches!(node, Node::Row(..) | Node::Collection(..) | Node::DropBox(_));
         let onto = || {
-            let to = End { parent: self.places.directory(new_parent)?, name: &new_name };
+            let to = End { parent: self.places.directory(new_parent)?, name: new_name };
             Ok::<_, Error>(Renaming { who, to, mode })
         };
         match (from.as_model(), to.as_model()) {
             (Node::Table(table), Node::Table(other)) if table == other => {
-                let row = self.move_row(table, &name, &new_name, mode)?;
+                let row = self.move_row(table, name, new_name, mode)?;
                 if [from, to].map(Side::of).contains(&Side::Originals) {
-                    for name in [&name, &new_name] {
+                    for name in [name, new_name] {
                         self.kernel.tell(&Change::RowByOriginal { table, row, name });
                     }
                 }
@@ -82,14 +100,14 @@ impl Tree {
             }
             (Node::Table(_), Node::Table(_)) => Err(Error::CrossDevice),
             (source, goal) if takes_files(source) && takes_files(goal) => {
-                let from = End { parent: self.places.directory(parent)?, name: &name };
+                let from = End { parent: self.places.directory(parent)?, name };
                 self.rename_file(from, onto()?)
             }
             (Node::QuarantineEntry(id), goal) if takes_files(goal) => {
-                self.rename_quarantined(id, &name, onto()?)
+                self.rename_quarantined(id, name, onto()?)
             }
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
-                self.rename_trashed(day, &name, onto()?)
+                self.rename_trashed(day, name, onto()?)
             }
             // The configuration makes the directories in a row.
             (Node::Root | Node::Models, _)

@@ -12,7 +12,13 @@ use words::attachment::{Amendment, AttachmentId, RowId, TableId};
 use words::row::RowRecord;
 
 impl Tree {
-    pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Entry> {
+    pub(super) fn set_attributes(
+        &self,
+        who: Caller,
+        ino: Ino,
+        fh: Option<Fh>,
+        change: SetAttr,
+    ) -> Result<Entry> {
         if let Some(fh) = fh
             && let Some(shown) = self.set_by_handle(fh, change)?
         {
@@ -27,6 +33,7 @@ impl Tree {
             // Accepted for tools that keep times and modes (`cp -p`), and ignored.
             Node::Url(view) => Ok(Entry::fleeting(self.view.url_files.stat(view)?)),
             Node::Link(id) => Ok(Entry::fleeting(self.view.url_links.stat(id)?)),
+            Node::Litter(id) => Ok(Entry::fleeting(self.litter(id)?.attr())),
             // Accepted for vim and `cp -p`, and ignored: owner, mode and times are the row's.
             Node::RowJson(table, id) => match change.size {
                 Some(1..) => Err(Error::NotPermitted),
@@ -90,6 +97,7 @@ impl Tree {
                 Some(open) => open,
                 None => return self.open.scratch.set_open(scratch, change),
             },
+            Handle::Litter(file) => return Ok(Some(Entry::fleeting(file.attr()))),
             Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => return Ok(None),
         };
         if let Some(size) = change.size {

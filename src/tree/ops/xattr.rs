@@ -17,6 +17,8 @@ use words::place::Place;
 
 /// The attribute with the last refusal.
 const REFUSAL: &str = "user.mediafs.error";
+/// The attribute with the public URL of the name that is asked.
+const URL: &str = "user.mediafs.url";
 
 /// `XATTR_NAME_MAX`
 const NAME_MAX: usize = 255;
@@ -70,7 +72,7 @@ impl Tree {
         Ok(names.into_iter().flat_map(|name| [name.into_bytes(), vec![0]].concat()).collect())
     }
 
-    pub fn setxattr(
+    pub(super) fn set_attribute(
         &self,
         who: Caller,
         ino: Ino,
@@ -88,7 +90,7 @@ impl Tree {
         }
     }
 
-    pub fn removexattr(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
+    pub(super) fn remove_attribute(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
         self.open.paths.check_living(who, Node::at(ino)?)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
         if self.change_attribute(who, ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
@@ -113,11 +115,15 @@ impl Tree {
                 Ok(draft.set_attribute(&self.library.attributes, name, value)?)
             }
             Node::Scratch(id) => self.open.scratch.set_attribute(id, name, value, author),
+            Node::Litter(_) => Ok(true),
             Node::Row(..)
             | Node::Collection(..)
             | Node::DropBox(_)
             | Node::Table(_)
             | Node::Url(_)
+            | Node::Delayed(..)
+            | Node::DelayedItems(..)
+            | Node::DelayedRows(_)
             | Node::Link(_) => Err(Error::NotSupported),
             _ => Err(Error::ReadOnly),
         }
@@ -148,13 +154,17 @@ impl Tree {
             None => self.open.paths.living(who, node, id)?,
         };
         let attachment = Side::of(node).face(attachment);
-        if name == REFUSAL {
+        if name == REFUSAL || name == URL {
             let place = match self.places.name_of(node)? {
                 None if self.open.handles.is_open(node) => return Ok(None),
                 None => self.open.paths.name(who, node)?,
                 Some(place) => place,
             };
-            return Ok(self.refusal_at(&place));
+            return if name == URL {
+                self.url_of(node, &place)
+            } else {
+                Ok(self.refusal_at(&place))
+            };
         }
         self.attribute_of(&attachment, name)
     }
@@ -185,10 +195,19 @@ impl Tree {
             "original_filename" => attachment.original_filename.clone(),
             "timestamp" => attachment.committed.as_seconds(),
             "store" => self.library.store_names.of_blob(attachment.blob).ok()?,
-            "url" => self.library.store_names.url(attachment),
             "version" => attachment.version.to_string(),
             _ => return None,
         })
+    }
+
+    fn url_of(&self, node: Node, place: &Place) -> Result<Option<Vec<u8>>> {
+        let Some(link) = self.library.lookup.link(place)? else { return Ok(None) };
+        let (row, urls) = (self.places.row(place.row)?, &self.library.public_urls);
+        let url = match Side::of(node) {
+            Side::Models => urls.of(&row, &link),
+            Side::Originals => urls.of_original(&row, &Side::Originals.show(link)),
+        };
+        Ok(url.map(String::into_bytes))
     }
 
     fn refusal_at(&self, place: &Place) -> Option<Vec<u8>> {

@@ -4,12 +4,12 @@ use std::mem::discriminant;
 use std::sync::Arc;
 
 use crate::library::Library;
+use crate::library::read::public_urls::preset_format;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::Node;
 use crate::tree::node::mark::Mark;
-use crate::tree::node::meaning::preset_format;
 use crate::tree::node::places::Places;
 use crate::tree::open::Open;
 use crate::tree::request::Caller;

@@ -52,7 +52,7 @@ impl UrlFiles {
     pub fn stat(&self, view: u64) -> Result<Attr> {
         let place = self.numbers.place(view).ok_or(Error::Stale)?;
         if let Some(link) = self.library.lookup.link(&place)? {
-            let size = self.line(&link).len() as u64;
+            let size = self.line(&link)?.len() as u64;
             let Attachment { access, times, .. } = link.attachment;
             return Ok(Attr::file(Node::Url(view), size, access, times));
         }
@@ -62,8 +62,9 @@ impl UrlFiles {
     }
 
     /// The public address of an attachment, as a line.
-    fn line(&self, link: &Link) -> String {
-        format!("{}\n", self.library.store_names.url(&link.attachment))
+    fn line(&self, link: &Link) -> Result<String> {
+        let url = self.library.public_urls.of(&self.places.row(link.place.row)?, link);
+        Ok(format!("{}\n", url.ok_or(Error::Stale)?))
     }
 
     pub fn open(&self, who: Caller, view: u64, flags: OpenFlags) -> Result<Opened> {
@@ -73,7 +74,7 @@ impl UrlFiles {
             return self.create(who, FILE_MODE, &Spot { place, field }).map(|(_, opened)| opened);
         }
         let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
-        let fh = self.open.handles.add(Handle::Text(self.line(&link).into_bytes()));
+        let fh = self.open.handles.add(Handle::Text(self.line(&link)?.into_bytes()));
         Ok(Opened { fh, caching: Caching::Never })
     }
 

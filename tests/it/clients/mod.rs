@@ -11,6 +11,7 @@ mod copies;
 mod database;
 mod ftp;
 mod pictures;
+mod public_url;
 mod samba;
 mod server_process;
 mod texts;

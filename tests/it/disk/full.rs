@@ -112,6 +112,9 @@ fn a_full_disk_loses_nothing(disk: Option<Disk>) {
     let sent = send(&memo, &large);
     assert_eq!((sent.stage.as_str(), sent.errno), ("write", ENOSPC));
     untouched();
+    let said = mount.last_message();
+    assert!(said.starts_with("user/42/memo: no space is left"), "{said}");
+    assert!(mount.last_refusal()["rule"] == "space", "{said}");
 
     // No block is left.
     disk.fill();

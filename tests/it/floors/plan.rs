@@ -39,7 +39,7 @@ pub const PARTS: [Parts; 3] = [
 ];
 
 /// Outside crates, and where in the house they may be named.
-pub const DOORS: [(&str, &str); 22] = [
+pub const DOORS: [(&str, &str); 23] = [
     ("clap", "cli/"),
     ("fast_image_resize", "pipeline/"),
     ("fuser", "fuse/"),
@@ -60,6 +60,7 @@ pub const DOORS: [(&str, &str); 22] = [
     ("toml", "config/"),
     ("tracing_subscriber", "cli/"),
     ("turbojpeg", "pipeline/"),
+    ("unicode_normalization", "words/normal_form.rs"),
     ("ureq", "fetch/"),
     ("url", "words/locator.rs"),
 ];

@@ -54,6 +54,14 @@ impl Mount {
         fs::read_to_string(self.path(".mediafs/last-error")).expect("last-error")
     }
 
+    /// The content of last-error after the time with which it begins.
+    pub fn last_message(&self) -> String {
+        let text = self.last_error();
+        let (time, message) = text.split_once(' ').expect("a time and a message");
+        assert!(time.starts_with("20") && time.ends_with('Z'), "{text}");
+        message.to_owned()
+    }
+
     /// Checks that last-error names a slot and contains these words.
     pub fn last_error_has(&self, slot: &str, words: &str) {
         let text = self.last_error();

@@ -159,7 +159,7 @@ fn a_change_is_judged_by_the_slot_whose_name_was_used() {
     let by_path = |path: &Path| truncated(path, "5");
     let done = by_path(&note);
     assert!(done.stderr.contains("out of range"), "{done}");
-    assert!(mount.last_error().starts_with("user/1/note:"), "{}", mount.last_error());
+    assert!(mount.last_message().starts_with("user/1/note:"), "{}", mount.last_error());
     let error = |path: &Path| attribute::text(path, "user.mediafs.error");
     assert!(error(&note).starts_with("user/1/note:"), "{}", error(&note));
     assert_eq!(error(&memo), "", "nothing was refused under this name");
@@ -310,7 +310,7 @@ fn originals_of_two_names_are_written_each_by_itself() {
         let done = truncated(&originals[1 - which], "99");
         assert!(done.code != 0, "{done}");
         let slot = ["user/42/avatar:", "user/1/cover:"][1 - which];
-        assert!(mount.last_error().starts_with(slot), "{}", mount.last_error());
+        assert!(mount.last_message().starts_with(slot), "{}", mount.last_error());
     }
 }
 

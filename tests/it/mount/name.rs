@@ -226,3 +226,52 @@ fn a_row_is_renamed_onto_an_empty_one_and_not_across_tables() {
     assert!(fs::rename(&empty, &other).is_err(), "44 is not empty");
     assert_eq!(errno(fs::rename(&empty, mount.path("models/page/43"))), EXDEV);
 }
+
+/// `é` as one character, and as `e` with an accent.
+const FORMS: [&str; 2] = ["caf\u{e9}", "cafe\u{301}"];
+
+#[test]
+fn with_normalize_a_name_finds_its_file_in_either_unicode_form() {
+    let config = Config::new().table("page", "name").field("memo", "file");
+    let config = config.field("papers", "file, collection = 'list'");
+    let gone = |papers: &Path| {
+        until("both forms are forgotten", || FORMS.iter().all(|it| !papers.join(it).exists()));
+    };
+    let Some(mut mount) = config.mount() else { return };
+    let pages = mount.path("models/page");
+    // Stored before the key was set, in the form that macOS writes.
+    fs::create_dir_all(pages.join("old")).expect("a row");
+    fs::write(pages.join("old/papers").join(FORMS[1]), "old").expect("an item");
+    mount.stop();
+    mount.configure(config.with("mount.normalize = 'nfc'"));
+    mount.restart();
+    for (written, asked) in [(FORMS[0], FORMS[1]), (FORMS[1], FORMS[0])] {
+        let page = pages.join(written);
+        fs::create_dir(&page).expect("a row");
+        assert_eq!(names(&pages), [FORMS[0], "old"], "it is listed in the composed form");
+        let papers = pages.join(asked).join("papers");
+        fs::write(papers.join(written), "first").expect("an item");
+        assert_eq!(read(&papers.join(asked)).0, b"first");
+        fs::write(papers.join(asked), "second").expect("the same item");
+        assert_eq!(read(&papers.join(written)).0, b"second");
+        assert_eq!(names(&papers), [FORMS[0]]);
+        fs::rename(papers.join(asked), papers.join("x")).expect("renamed");
+        gone(&papers);
+        fs::write(papers.join(written), "third").expect("an item");
+        fs::rename(papers.join("x"), papers.join(asked)).expect("replaced");
+        // As with an alias, the kernel forgets the other form after it has answered.
+        until("the replaced file is forgotten", || {
+            FORMS.map(|form| read(&papers.join(form)).0) == [b"second", b"second"]
+        });
+        fs::remove_file(papers.join(asked)).expect("removed");
+        gone(&papers);
+        fs::write(pages.join(written).join(asked), "x").expect("scratch");
+        assert_eq!(read(&pages.join(asked).join(written)).0, b"x");
+        fs::remove_dir(pages.join(asked)).expect("removed");
+        assert!(!pages.join(written).exists());
+    }
+    let old = pages.join("old/papers");
+    assert_eq!(FORMS.map(|form| read(&old.join(form)).0), [b"old", b"old"]);
+    fs::write(old.join(FORMS[0]), "new").expect("the same item");
+    assert_eq!(names(&old), [FORMS[1]], "it keeps its name");
+}

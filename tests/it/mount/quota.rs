@@ -155,7 +155,8 @@ fn a_backup_beyond_the_quota_leaves_both_names_as_they_were() {
     let full = OWNER.shell("mv $1/memo $1/memo~", &[&row]);
     assert!(is_over_quota(&full), "{full}");
     let said = OWNER.shell("cat $1", &[&mount.path(".mediafs/last-error")]).stdout;
-    assert!(said.starts_with("user/42/memo~: "), "{said}");
+    let (_time, message) = said.split_once(' ').expect("a time and a message");
+    assert!(message.starts_with("user/42/memo~: "), "{said}");
     assert_eq!(names(&row), ["memo", "memo~"]);
     assert_eq!(
         (read(&row.join("memo")).len(), read(&row.join("memo~")).0),

@@ -22,14 +22,14 @@ const SOON: Duration = Duration::from_secs(1);
 const LOAD: Duration = Duration::from_secs(5);
 
 /// A read-only daemon beside the daemon of a test. Dropping this unmounts it.
-struct Reader {
+pub struct Reader {
     mountpoint: PathBuf,
     log: PathBuf,
     daemon: Option<Child>,
 }
 
 impl Reader {
-    fn beside(mount: &Mount) -> Self {
+    pub fn beside(mount: &Mount) -> Self {
         let (mountpoint, log) = (mount.beside("readers"), mount.beside("readers.log"));
         fs::create_dir_all(&mountpoint).expect("a mountpoint");
         let mut command = mount.mount_command(&["-v", "mount", "--read-only", "-o", "allow_other"]);
@@ -41,7 +41,7 @@ impl Reader {
         reader
     }
 
-    fn path(&self, below: &str) -> PathBuf {
+    pub fn path(&self, below: &str) -> PathBuf {
         self.mountpoint.join(below)
     }
 

@@ -34,8 +34,8 @@ macro_rules! kinds {
     };
 }
 kinds! {
-    Attached Linked Moved Detached Alias ByOriginal Amended Patched Names Unstored Scratch RowAmended RowRenamed RowRemoved
-    RowByOriginal Table Variants Cleared
+    Attached Linked Moved Detached Alias Form ByOriginal Amended Patched Names Unstored Scratch RowAmended RowRenamed
+    RowRemoved RowByOriginal Table Variants Cleared
 }
 
 /// A kernel that records its calls.
@@ -182,6 +182,7 @@ impl World {
             Change::Moved { id, from: place, to: place, displaced: by_handle() },
             Change::Detached { place, lost: &link.attachment },
             Change::Alias { link, field: &field, asked: &name("doc.bin") },
+            Change::Form { parent: Node::Row(table, row.id), name: from },
             Change::ByOriginal(link),
             Change::Amended { id, side: Side::Models },
             Change::Amended { id, side: Side::Originals },

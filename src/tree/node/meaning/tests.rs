@@ -1,7 +1,9 @@
 //! The meaning of names in a row and in collections.
 
 use super::*;
-use words::attachment::{Access, AttachmentId, BlobKey, Content, StoreId, TableId, Times};
+use words::attachment::{
+    Access, Attachment, AttachmentId, BlobKey, Content, StoreId, TableId, Times,
+};
 use words::digest::Digest;
 use words::media_type::Format;
 use words::rule::Rules;

@@ -1,6 +1,7 @@
 //! Lists and dicts: fields that are directories (CONTRACT 1 and 3).
 
 mod moves;
+mod new_row;
 mod scale;
 mod tools;
 

@@ -153,7 +153,7 @@ fn a_refused_item_leaves_the_old_one_and_says_why() {
     assert_eq!(errno(fs::write(photos.join("a.png"), picture::png(40, 40, 2))), ERANGE);
     assert_eq!(read(&photos.join("a.png")), picture::good(1));
     let told = "user/42/photos/a.png: image is 40x40; photos takes images at least 64";
-    assert!(mount.last_error().starts_with(told), "{}", mount.last_error());
+    assert!(mount.last_message().starts_with(told), "{}", mount.last_error());
     for path in [&row, &photos, &photos.join("a.png")] {
         let error = attribute::text(path, "user.mediafs.error");
         assert!(error.starts_with(told), "{}: {error}", path.display());
