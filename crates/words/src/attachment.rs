@@ -70,7 +70,7 @@ pub struct VariantId(pub u64);
 pub struct ScratchId(pub u64);
 
 /// Owner, group and permission bits, as `stat` shows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
     pub uid: u32,
     pub gid: u32,

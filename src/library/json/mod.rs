@@ -1,6 +1,7 @@
 //! `row.json`: a row with all its attachments as one document. A document that is written to it is applied whole or not at all.
 
 mod describe;
+pub mod hidden;
 mod patch;
 pub mod row_json;
 

@@ -10,7 +10,9 @@ use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
 use crate::library::json::describe::describe;
+use crate::library::json::hidden::{May, outline};
 use crate::library::json::{FREE_FIELDS, NAME, ROW};
+use crate::library::limit::permission::{self, Act};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
 use crate::library::publish::metadata::ORIGIN;
@@ -45,6 +47,8 @@ pub(super) struct Present<'a> {
     pub store_names: &'a StoreNames,
     pub table: &'a Table,
     pub links: &'a [Link],
+    /// What the author of the document may do.
+    pub may: May<'a>,
 }
 
 /// A document that is being read.
@@ -99,8 +103,7 @@ impl<'a> Patch<'a> {
                     let fact = format!("a file was attached at `{name}` meanwhile");
                     return Err(wrong(&fact, "documents that were read since"));
                 }
-                self.revisions.extend(own.map(|link| Revision::Detach(link.place.clone())));
-                Ok(())
+                own.try_for_each(|link| self.detach(link))
             }
             (Collection::One, Value::Object(patch)) => {
                 self.attachment(self.link(field, None)?, patch)
@@ -155,14 +158,19 @@ impl<'a> Patch<'a> {
         match value {
             Value::Null => {
                 // An item that is not there needs no detaching.
-                if let Ok(link) = self.link(field, Some(item)) {
-                    self.revisions.push(Revision::Detach(link.place.clone()));
-                }
-                Ok(())
+                self.link(field, Some(item)).map_or(Ok(()), |link| self.detach(link))
             }
             Value::Object(patch) => self.attachment(self.link(field, Some(item))?, patch),
             _ => Err(wrong(&format!("`{item}` is no object"), "an object, or null to detach")),
         }
+    }
+
+    fn detach(&mut self, link: &Link) -> Result<(), Wrong> {
+        if !(self.present.may)(Act::Displace, link.attachment.access) {
+            return Err(Wrong::Document(permission::sticky()));
+        }
+        self.revisions.push(Revision::Detach(link.place.clone()));
+        Ok(())
     }
 
     fn link(&self, field: &Field, item: Option<&str>) -> Result<&'a Link, Wrong> {
@@ -177,11 +185,18 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let &Present { catalog, store_names, .. } = self.present;
-        let object = describe(catalog, store_names, &link.attachment)?;
+        let &Present { catalog, store_names, may, .. } = self.present;
+        let access = link.attachment.access;
+        // A fact that the author cannot read must not be found by trying values.
+        let object = if may(Act::Read, access) {
+            describe(catalog, store_names, &link.attachment)?
+        } else {
+            outline(&link.attachment)
+        };
         let (place, id) = (&link.place, link.attachment.id);
         // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
+        let before_all = self.revisions.len();
         for (key, value) in patch {
             let before = object.get(&key);
             if before == Some(&value) {
@@ -197,6 +212,9 @@ impl<'a> Patch<'a> {
                 | "version" | "source" | "original") => return Err(fixed(fact, before)),
                 _ => self.free(place, &key, before, value)?,
             }
+        }
+        if self.revisions.len() > before_all && !may(Act::Describe, access) {
+            return Err(Wrong::Document(not_writable(place)));
         }
         self.check_room(link)
     }
@@ -312,6 +330,17 @@ fn fixed(key: &str, before: Option<&Value>) -> Wrong {
     let fact =
         format!("`{key}` is {before} and cannot be set; the file may have changed meanwhile");
     wrong(&fact, "original_filename, attributes, and keys of your own")
+}
+
+fn not_writable(place: &Place) -> Violation {
+    Violation {
+        rule: Rule::Permission,
+        fact: format!("the file at `{}` may not be written by this user", place.name()),
+        measured: "no permission".into(),
+        allows: "takes metadata of files that one may write".into(),
+        allowed: "the permission to write the file".into(),
+        hint: "leave the file out, or ask its owner".into(),
+    }
 }
 
 fn wrong(fact: &str, takes: &str) -> Wrong {

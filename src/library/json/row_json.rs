@@ -9,6 +9,7 @@ use crate::catalog::{self, Catalog};
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
 use crate::library::json::describe::describe;
+use crate::library::json::hidden::{Hidden, May, outline};
 use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
 use crate::library::lookup::Lookup;
@@ -45,20 +46,24 @@ pub struct RowDocuments {
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
-    /// key. `drafts` are the places that are being written to, with their sizes so far.
-    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String> {
+    /// key. `drafts` are the places that are being written to, with their sizes so far. Of the reader the text depends on
+    /// [`Hidden`] alone.
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)], may: May<'_>) -> Result<String> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;
+        let hidden = Hidden::among(&links, may);
         let mut document = Map::new();
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
         let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
         let free = table.fields.iter().filter(single).filter(free);
-        let mut facts = self.facts(table, row, drafts);
+        let mut facts = self.facts(table, row, drafts, |place| {
+            links.iter().any(|link| link.place == *place && hidden.has(&link.attachment))
+        });
         facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
         document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
-            document.insert(field.name.to_string(), self.field(field, &own)?);
+            document.insert(field.name.to_string(), self.field(field, &own, &hidden)?);
         }
         Ok(format!("{:#}\n", Value::Object(document)))
     }
@@ -68,7 +73,14 @@ impl RowDocuments {
         describe(&*self.catalog, &self.store_names, attachment)
     }
 
-    fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
+    /// The last refusal of a file that `is_hidden` is left out: the reader may not read the attribute that has it either.
+    fn facts(
+        &self,
+        table: &Table,
+        row: &RowRecord,
+        drafts: &[(Place, u64)],
+        is_hidden: impl Fn(&Place) -> bool,
+    ) -> Value {
         let path = |place: &Place| match &place.item {
             Some(item) => format!("{}/{item}", place.field),
             None => place.field.to_string(),
@@ -76,6 +88,7 @@ impl RowDocuments {
         let writing: Map<_, _> =
             drafts.iter().map(|(place, size)| (path(place), json!(size))).collect();
         let refused = self.journal.of_places(row.id).into_iter();
+        let refused = refused.filter(|(place, _)| !is_hidden(place));
         let errors: Map<_, _> =
             refused.map(|(place, line)| (path(&place), json!(line.message))).collect();
         json!({
@@ -86,10 +99,13 @@ impl RowDocuments {
         })
     }
 
-    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value> {
+    fn field(&self, field: &Field, links: &[&Link], hidden: &Hidden) -> Result<Value> {
         // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
-        let described = |link: &&Link| self.describe(&link.attachment);
+        let described = |link: &&Link| match &link.attachment {
+            attachment if hidden.has(attachment) => Ok(outline(attachment)),
+            attachment => self.describe(attachment),
+        };
         match field.collection {
             Collection::One => Ok(links.first().map(described).transpose()?.into()),
             Collection::List => {
@@ -108,12 +124,18 @@ impl RowDocuments {
     }
 
     /// Applies a text that was written to `row.json`. A refused text is recorded, and changes nothing.
-    pub fn patch(&self, row: &RowRecord, text: &[u8], author: Author) -> Result<Revised> {
+    pub fn patch(
+        &self,
+        row: &RowRecord,
+        text: &[u8],
+        author: Author,
+        may: May<'_>,
+    ) -> Result<Revised> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
             let (catalog, store_names) = (&*self.catalog, &*self.store_names);
-            let present = Present { catalog, store_names, table, links: &links };
+            let present = Present { catalog, store_names, table, links: &links, may };
             let revisions = match patch::read(&present, text) {
                 Ok(revisions) => revisions,
                 Err(Wrong::Document(violation)) => {

@@ -10,7 +10,7 @@ use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::open::processes::Owner;
-use words::attachment::{Access, RowId, TableId, Times};
+use words::attachment::{Access, AttachmentId, RowId, TableId, Times};
 use words::author::Author;
 use words::refusal::Refusal;
 use words::shortcut;
@@ -87,6 +87,8 @@ pub struct Writing {
     pub target: Target,
     pub author: Author,
     pub access: Access,
+    /// The attachment that the field held when it was opened.
+    pub over: Option<AttachmentId>,
     pub times: Times,
     /// Guards the attachment that the writer unlinked before, until it is put back or replaced (CONTRACT 2.11).
     pub replaced: Mutex<Option<Arc<Promise>>>,

@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::library::draft::Start;
+use crate::library::limit::permission::Act;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
-use crate::tree::open::document::{Document, View};
+use crate::tree::open::document::{Document, View, Writing};
 use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::scratch_files::ScratchFiles;
@@ -18,7 +19,6 @@ use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, OpenFlags, made};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url_files::writing_attr;
-use words::author::Author;
 use words::link::Link;
 use words::refusal::Violation;
 use words::schema::OnRefuse;
@@ -67,7 +67,7 @@ impl Tree {
             Meaning::RowJson => {
                 let (table, row) = (parent.table.id, parent.row);
                 let opened = self.view.rows.open(who, table, row, flags)?;
-                Ok((Entry::fleeting(self.view.rows.stat(table, row)?), opened))
+                Ok((Entry::fleeting(self.view.rows.stat(who, table, row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Url(spot) => self.view.url_files.create(who, mode, &spot),
@@ -108,11 +108,20 @@ impl Tree {
         name: &Name,
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
-        let Creation { who, mode, .. } = creation;
+        let Creation { who, mode, flags } = creation;
+        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
+        if let Some(link) = &link {
+            // Attached since the program looked, or there under a name that is none of the program's: it is displaced then.
+            let acts = match visible(link) {
+                true if flags.reads() => &[Act::Write, Act::Read][..],
+                true => &[Act::Write],
+                false => &[Act::Displace],
+            };
+            acts.iter().try_for_each(|act| self.open.rights.check(who, *act, link))?;
+        }
         let full = if link.is_none() { self.check_room(who, spot, name)? } else { None };
         let target = self.places.target(spot, name)?;
         let over = link.as_ref().map(|link| link.attachment.id);
-        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
         let beginning = match link.filter(visible) {
             // Attached since the program looked: the draft starts from the stored bytes.
             Some(Link { attachment, .. }) => {
@@ -190,10 +199,10 @@ impl Tree {
     }
 
     /// The attributes of an open document: it has the size of its own text.
-    pub(super) fn stat_document(&self, document: &Document) -> Result<Entry> {
+    pub(super) fn stat_document(&self, who: Caller, document: &Document) -> Result<Entry> {
         let size = document.size();
         Ok(Entry::fleeting(match &document.view {
-            View::Row(table, id) => Attr { size, ..self.view.rows.stat(*table, *id)? },
+            View::Row(table, id) => Attr { size, ..self.view.rows.stat(who, *table, *id)? },
             View::Url(writing) => writing_attr(writing, size),
         }))
     }
@@ -202,13 +211,17 @@ impl Tree {
     pub(super) fn flush_document(&self, who: Caller, document: &Document) -> Result<()> {
         let processes = self.open.processes;
         let judges = processes.closes_for(who, &document.opener);
-        if judges { self.judge_document(document, processes.author(who)) } else { Ok(()) }
+        match &document.view {
+            _ if !judges => Ok(()),
+            View::Row(_, id) => judge(document, |text| self.view.rows.patch(who, *id, text)),
+            View::Url(writing) => self.judge_url(document, writing),
+        }
     }
 
     /// `fsync`. A URL is durable once its file is attached: it is judged now. Other documents are judged at their close.
     pub(super) fn sync_document(&self, document: &Document) -> Result<()> {
         match &document.view {
-            View::Url(writing) => self.judge_document(document, writing.author),
+            View::Url(writing) => self.judge_url(document, writing),
             View::Row(..) => Ok(()),
         }
     }
@@ -217,20 +230,21 @@ impl Tree {
     pub(super) fn release_document(&self, document: &Arc<Document>) {
         let View::Url(writing) = &document.view else { return };
         self.view.url_files.numbers.close(document);
-        if let Err(error) = self.judge_document(document, writing.author) {
+        if let Err(error) = self.judge_url(document, writing) {
             tracing::debug!(slot = %writing.target.slot, %error, "a URL was not attached");
         }
         self.view.url_files.release(writing);
     }
 
-    /// Judges the text that was written since the last verdict.
-    fn judge_document(&self, document: &Document, author: Author) -> Result<()> {
-        let Some(text) = document.take()? else { return Ok(()) };
-        let verdict = match &document.view {
-            View::Row(_, id) => self.view.rows.patch(author, *id, &text),
-            View::Url(writing) => self.view.url_files.attach(writing, &text),
-        };
-        document.judged(&verdict);
-        verdict
+    fn judge_url(&self, document: &Document, writing: &Writing) -> Result<()> {
+        judge(document, |text| self.view.url_files.attach(writing, text))
     }
+}
+
+/// Judges the text that was written since the last verdict.
+fn judge(document: &Document, verdict: impl FnOnce(&[u8]) -> Result<()>) -> Result<()> {
+    let Some(text) = document.take()? else { return Ok(()) };
+    let verdict = verdict(&text);
+    document.judged(&verdict);
+    verdict
 }

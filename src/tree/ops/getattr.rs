@@ -16,7 +16,7 @@ impl Tree {
     /// The attributes of an inode. One that has lost its name is [`Error::Stale`] unless a handle is open on it.
     pub fn getattr(&self, who: Caller, ino: Ino, fh: Option<Fh>) -> Result<Entry> {
         if let Some(fh) = fh
-            && let Some(shown) = self.stat_handle(fh)?
+            && let Some(shown) = self.stat_handle(who, fh)?
         {
             return Ok(shown);
         }
@@ -56,7 +56,7 @@ impl Tree {
             Node::Scratch(id) => self.open.scratch.stat(id)?,
             Node::Url(id) => view.url_files.stat(id)?,
             Node::Link(id) => view.url_links.stat(id)?,
-            Node::RowJson(table, id) => view.rows.stat(table, id)?,
+            Node::RowJson(table, id) => view.rows.stat(who, table, id)?,
             Node::DropBox(id) => self.show.drop_box(id)?,
             Node::Trash => view.trash.stat_trash(),
             Node::TrashDay(day) => view.trash.stat_day(day),
@@ -84,7 +84,7 @@ impl Tree {
     }
 
     /// The attributes of an open draft, promoted scratch file or document. The handle has them even if the name is gone.
-    fn stat_handle(&self, fh: Fh) -> Result<Option<Entry>> {
+    fn stat_handle(&self, who: Caller, fh: Fh) -> Result<Option<Entry>> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } | Handle::Nothing(open) => {
                 open.shown(&self.library).map(Some)
@@ -92,7 +92,7 @@ impl Tree {
             Handle::Scratch(scratch) => {
                 scratch.became.get().map(|open| open.shown(&self.library)).transpose()
             }
-            Handle::Document(document) => self.stat_document(document).map(Some),
+            Handle::Document(document) => self.stat_document(who, document).map(Some),
             Handle::Blob { .. } | Handle::Text(_) => Ok(None),
         }
     }

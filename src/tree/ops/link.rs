@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
@@ -110,6 +111,7 @@ impl Tree {
             |link: &Link| meaning::resolves(&side.show(link.clone()), field.collection, name);
         match self.library.lookup.link(place)? {
             Some(link) if leads(&link) => {
+                self.open.rights.check(who, Act::Displace, &link)?;
                 let lost = self.library.links.unlink(place)?.ok_or(Error::NotFound)?;
                 // Drafts of others go on, hidden.
                 self.open.drafts.of(place).iter().for_each(|open| open.unlink());

@@ -66,7 +66,9 @@ impl Tree {
                 let (original, keep) = (link.attachment, Entry::fleeting);
                 return self.view.variants.lookup(who, original, &spot.field, variant, keep);
             }
-            Meaning::RowJson => Entry::fleeting(self.view.rows.stat(parent.table.id, parent.row)?),
+            Meaning::RowJson => {
+                Entry::fleeting(self.view.rows.stat(who, parent.table.id, parent.row)?)
+            }
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
                 self.show.row(parent.side().collection(number, row.id), &row)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::library::names::backups::Destination;
 use crate::library::names::naming::Move;
@@ -14,9 +15,9 @@ use crate::tree::open::admission::outlives;
 use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, NameIn, RenameMode, made, sought};
-use words::attachment::{RowId, ScratchId, TableId};
+use words::attachment::{Access, RowId, ScratchId, TableId};
 use words::day::Day;
-use words::link::Link;
+use words::link::{Collision, Link};
 use words::place::Folder;
 use words::refusal::RefusalId;
 use words::schema::Field;
@@ -209,16 +210,21 @@ impl Tree {
             self.places.forget_first_name(id);
             return Ok(());
         }
+        let rights = &self.open.rights;
+        before.as_ref().map_or(Ok(()), |other| rights.check(who, Act::Displace, other))?;
+        let there = self.library.lookup.fixed(target).of(link.attachment.access);
+        rights.check_access(who, link, there)?;
+        let back = self.places.table(self.places.row(from.row)?.table)?.files(field);
         if mode == RenameMode::Exchange {
             let other = before.as_ref().ok_or(Error::NotFound)?;
             let spot = Spot { place: from.clone(), field: self.places.field_at(from)? };
-            let back = self.places.target(&spot, &link.written)?;
+            let origin = self.places.target(&spot, &link.written)?;
+            rights.check_access(who, other, back.of(other.attachment.access))?;
             let rules = &target.field.rules;
-            self.library.links.check_transfer(&other.attachment, rules, &back, author)?;
+            self.library.links.check_transfer(&other.attachment, rules, &origin, author)?;
         }
         self.open.admission.check_arrival(who, target, before.is_some(), Some(from))?;
         let before = before.filter(|link| outlives(link, target));
-        let back = self.places.table(self.places.row(from.row)?.table)?.files(field);
         let rules = &field.rules;
         let movement = Move { from: link, rules, back, target, collision: mode.into() };
         let displaced = self.library.links.rename(&movement, author)?;
@@ -236,15 +242,28 @@ impl Tree {
         if mode == RenameMode::Exchange {
             return Err(Error::Invalid("scratch and fields cannot be exchanged"));
         }
-        let (uid, gid, collision) = (who.uid, who.gid, mode.into());
-        let to = Destination { folder, name, uid, gid, collision };
-        let backup = self.library.backups.make(link, to)?;
+        let backup = self.back_up(who, link, (folder, name), mode.into())?;
         match self.library.links.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one is put back.
             Some(lost) => self.open.unlinked.note(who, link, &lost),
             None => self.kernel.tell(&Change::Names(link.place.row)),
         }
         Ok(backup)
+    }
+
+    /// Copies an attachment to scratch. The copy is the caller's to put back or remove; of a file that the caller may not read it
+    /// stays the owner's.
+    fn back_up(
+        &self,
+        who: Caller,
+        link: &Link,
+        (folder, name): (&Folder, &Name),
+        collision: Collision,
+    ) -> Result<ScratchId> {
+        let Access { uid, gid, .. } = link.attachment.access;
+        let uid = if self.open.rights.may(who, Act::Read, link)? { who.uid } else { uid };
+        let to = Destination { folder, name, uid, gid, collision };
+        Ok(self.library.backups.make(link, to)?)
     }
 
     fn rename_scratch(&self, record: &ScratchRecord, goal: Goal, how: Renaming<'_>) -> Result<()> {

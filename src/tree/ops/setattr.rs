@@ -14,7 +14,7 @@ use words::row::RowRecord;
 impl Tree {
     pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Entry> {
         if let Some(fh) = fh
-            && let Some(shown) = self.set_by_handle(fh, change)?
+            && let Some(shown) = self.set_by_handle(who, fh, change)?
         {
             return Ok(shown);
         }
@@ -30,7 +30,7 @@ impl Tree {
             // Accepted for vim and `cp -p`, and ignored: owner, mode and times are the row's.
             Node::RowJson(table, id) => match change.size {
                 Some(1..) => Err(Error::NotPermitted),
-                _ => Ok(Entry::fleeting(self.view.rows.stat(table, id)?)),
+                _ => Ok(Entry::fleeting(self.view.rows.stat(who, table, id)?)),
             },
             directory if change.size.is_none() => self.set_directory(directory, change.amendment),
             other => Err(other.refusal()),
@@ -78,13 +78,13 @@ impl Tree {
         Entry::lasting(self.show.fixed(node))
     }
 
-    fn set_by_handle(&self, fh: Fh, change: SetAttr) -> Result<Option<Entry>> {
+    fn set_by_handle(&self, who: Caller, fh: Fh, change: SetAttr) -> Result<Option<Entry>> {
         let handle = self.open.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
             Handle::Document(document) => {
                 change.size.map_or(Ok(()), |size| document.truncate(size))?;
-                return self.stat_document(document).map(Some);
+                return self.stat_document(who, document).map(Some);
             }
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,

@@ -16,7 +16,6 @@ use crate::tree::open::handles::{Caching, Handle, Opened};
 use crate::tree::request::{Caller, OpenFlags, RenameMode};
 use crate::tree::show::attr::Attr;
 use words::attachment::{RowId, ScratchId, TableId, Times};
-use words::author::Author;
 use words::place::Folder;
 use words::row::RowRecord;
 use words::scratch::ScratchRecord;
@@ -30,11 +29,12 @@ pub struct RowDocuments {
 }
 
 impl RowDocuments {
-    pub fn stat(&self, table: TableId, id: RowId) -> Result<Attr> {
+    /// The size is that of the text for this reader.
+    pub fn stat(&self, who: Caller, table: TableId, id: RowId) -> Result<Attr> {
         let row = self.places.row(id)?;
         let mut access = row.access;
         access.mode &= 0o666;
-        let size = self.text(&row)?.len() as u64;
+        let size = self.text(who, &row)?.len() as u64;
         Ok(Attr::file(Node::RowJson(table, id), size, access, self.times(&row)?))
     }
 
@@ -46,17 +46,19 @@ impl RowDocuments {
         Ok(Times::all(latest.unwrap_or(row.times.accessed)))
     }
 
-    fn text(&self, row: &RowRecord) -> Result<String> {
+    fn text(&self, who: Caller, row: &RowRecord) -> Result<String> {
         let drafts = self.open.drafts.all();
         let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
         let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
-        Ok(self.library.row_documents.read(row, &writing)?)
+        let person = self.open.rights.person(who);
+        let may = |act, file| person.may(act, file, row.access);
+        Ok(self.library.row_documents.read(row, &writing, &may)?)
     }
 
     /// Opens the document as it is now; later changes are in the next one.
     pub fn open(&self, who: Caller, table: TableId, id: RowId, flags: OpenFlags) -> Result<Opened> {
         let row = self.places.row(id)?;
-        let text = if flags.truncate { Vec::new() } else { self.text(&row)?.into_bytes() };
+        let text = if flags.truncate { Vec::new() } else { self.text(who, &row)?.into_bytes() };
         let opener = self.open.processes.owner(who.tid);
         let document =
             self.open.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
@@ -65,9 +67,12 @@ impl RowDocuments {
     }
 
     /// Changes the row by a text that was written to its document.
-    pub fn patch(&self, author: Author, id: RowId, text: &[u8]) -> Result<()> {
+    pub fn patch(&self, who: Caller, id: RowId, text: &[u8]) -> Result<()> {
         let row = &self.places.row(id)?;
-        let Revised { detached, changed } = &self.library.row_documents.patch(row, text, author)?;
+        let (author, person) = (self.open.processes.author(who), self.open.rights.person(who));
+        let may = |act, file| person.may(act, file, row.access);
+        let revised = self.library.row_documents.patch(row, text, author, &may)?;
+        let Revised { detached, changed } = &revised;
         self.kernel.tell(&Change::Patched { row, detached, changed });
         Ok(())
     }
@@ -75,8 +80,7 @@ impl RowDocuments {
     /// Scratch that is renamed onto `row.json` is the patch. It is removed unless the patch is refused.
     pub fn patch_by_rename(&self, who: Caller, record: &ScratchRecord, id: RowId) -> Result<()> {
         let text = self.library.scratch.read(record, MAX_BYTES)?;
-        let author = self.open.processes.author(who);
-        self.patch(author, id, &text.ok_or(Error::TooLarge)?)?;
+        self.patch(who, id, &text.ok_or(Error::TooLarge)?)?;
         Ok(self.library.scratch.remove(record.id)?)
     }
 
@@ -90,7 +94,7 @@ impl RowDocuments {
         mode: RenameMode,
     ) -> Result<ScratchId> {
         self.open.admission.check_displaced(who, folder, name)?;
-        let text = self.text(&self.places.row(id)?)?;
+        let text = self.text(who, &self.places.row(id)?)?;
         let (uid, gid, collision) = (who.uid, who.gid, mode.into());
         let to = Destination { folder, name, uid, gid, collision };
         Ok(self.library.backups.make_of_text(&text, to)?)

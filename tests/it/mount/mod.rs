@@ -15,6 +15,7 @@ pub mod control_files;
 mod copy;
 pub mod daemon;
 mod damage;
+mod detours;
 mod downloads;
 mod draft;
 mod draft_bytes;
