@@ -98,7 +98,7 @@ impl Admission {
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
             (RenameMode::Exchange, _) => {
-                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+                return Err(Error::Invalid("this file cannot be exchanged with a field's"));
             }
             (_, None) => self.check_items(who, &target.into(), &target.written)?,
             (RenameMode::Replace, Some(link)) => self.rights.check(who, Act::Displace, link)?,

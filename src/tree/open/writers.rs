@@ -91,13 +91,15 @@ impl Writers {
         // A write through an alias keeps the field's name.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         // A file that is written anew keeps its owner and mode.
-        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
+        let access = link.as_ref().map(|link| link.attachment.access);
         let start = match link {
             Some(_) if emptied => Start::Truncated,
             Some(link) => self.stored(link.attachment)?,
             None => Start::Empty,
         };
         let target = self.places.target(spot, &written)?;
+        let new = target.directory.of_file_inside(who.makes(FILE_MODE));
+        let access = access.unwrap_or(new);
         self.begin(who, target, Beginning { start, access, over })
     }
 

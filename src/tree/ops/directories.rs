@@ -27,11 +27,14 @@ impl Tree {
             Node::Row(..) if self.is_collection(parent, &name)? => return Err(Error::Exists),
             other => return Err(other.refusal()),
         };
-        if !self.places.table(table)?.rule.allows(&name) {
+        let declared = self.places.table(table)?;
+        if !declared.rule.allows(&name) {
             self.note_bad_id(who, table, &name)?;
             return Err(Error::Invalid("the row's id breaks the rule of its table"));
         }
-        let row = self.library.rows.make(table, &name, who.makes(mode))?;
+        let directory = declared.directory(self.show.daemon());
+        let access = directory.of_directory_inside(who.makes(mode));
+        let row = self.library.rows.make(table, &name, access)?;
         self.kernel.tell(&Change::Table { table, at: Timestamp::now() });
         Ok(self.show.row(Side::of(node).row(table, row.id), &row))
     }

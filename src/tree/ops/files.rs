@@ -16,7 +16,7 @@ use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, OpenFlags, made};
+use crate::tree::request::{Caller, FILE_BITS, OpenFlags, made};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url_files::writing_attr;
 use words::link::Link;
@@ -54,8 +54,9 @@ impl Tree {
                 self.create_draft(Creation { who, mode, flags }, parent.side(), &spot, &name)
             }
             Meaning::Scratch => {
-                let (record, file) =
-                    self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
+                let directory = self.show.directory(&parent)?;
+                let access = directory.of_file_inside(who.makes(mode & FILE_BITS));
+                let (record, file) = self.library.scratch.make(&parent.folder(), &name, access)?;
                 self.kernel.tell(&Change::Scratch(&parent));
                 let entry = Entry::fleeting(self.show.scratch(&record)?);
                 let opener = self.open.processes.owner(who.tid);
@@ -109,6 +110,7 @@ impl Tree {
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
         let Creation { who, mode, flags } = creation;
+        let mode = mode & FILE_BITS;
         let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
         if let Some(link) = &link {
             // Attached since the program looked, or there under a name that is none of the program's: it is displaced then.
@@ -122,14 +124,14 @@ impl Tree {
         let full = if link.is_none() { self.check_room(who, spot, name)? } else { None };
         let target = self.places.target(spot, name)?;
         let over = link.as_ref().map(|link| link.attachment.id);
-        let beginning = match link.filter(visible) {
-            // Attached since the program looked: the draft starts from the stored bytes.
-            Some(Link { attachment, .. }) => {
-                let access = attachment.access;
-                Beginning { start: self.open.writers.stored(attachment)?, access, over }
-            }
+        let beginning = if let Some(Link { attachment, .. }) = link.filter(visible) {
+            // The draft starts from the stored bytes.
+            let access = attachment.access;
+            Beginning { start: self.open.writers.stored(attachment)?, access, over }
+        } else {
             // The program was told that there is no such file: the draft starts empty.
-            None => Beginning { start: Start::Empty, access: who.makes(mode), over },
+            let access = target.directory.of_file_inside(who.makes(mode));
+            Beginning { start: Start::Empty, access, over }
         };
         let open = self.open.writers.begin(who, target, beginning)?;
         if let Some(violation) = full {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
-use crate::library::names::backups::Destination;
+use crate::library::names::backups::{Destination, temporary_name};
 use crate::library::names::naming::Move;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
@@ -183,6 +183,11 @@ impl Tree {
                 }
                 Ok(())
             }
+            Goal::Scratch(folder) if how.mode == RenameMode::Exchange => {
+                let scratch = self.library.scratch.find(&folder, to.name)?;
+                let scratch = scratch.ok_or(Error::NotFound)?;
+                self.exchange(how.who, &scratch, &side.show(link.clone()))
+            }
             Goal::Scratch(folder) => {
                 let backup = self.demote(&side.show(link.clone()), &folder, how)?;
                 self.open.boxes.renamed(backup)?;
@@ -239,9 +244,6 @@ impl Tree {
     fn demote(&self, link: &Link, folder: &Folder, how: Renaming<'_>) -> Result<ScratchId> {
         let Renaming { who, to: End { name, .. }, mode } = how;
         self.open.admission.check_displaced(who, folder, name)?;
-        if mode == RenameMode::Exchange {
-            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
-        }
         let backup = self.back_up(who, link, (folder, name), mode.into())?;
         match self.library.links.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one is put back.
@@ -266,6 +268,23 @@ impl Tree {
         Ok(self.library.backups.make(link, to)?)
     }
 
+    /// Exchanges scratch and the file of a field, as its side shows it: the scratch is attached, and a copy of the file gets its
+    /// name. A refusal leaves both as they were.
+    fn exchange(&self, who: Caller, record: &ScratchRecord, link: &Link) -> Result<()> {
+        who.check_owner(record.access.uid)?;
+        self.open.rights.check(who, Act::Displace, link)?;
+        let target = self.library.lookup.target_of(link.place.clone())?.ok_or(Error::NotFound)?;
+        let target = Target { written: link.written.clone(), ..target };
+        let (folder, aside) = (&record.folder, temporary_name());
+        let copy = self.back_up(who, link, (folder, &aside), Collision::Refuse)?;
+        if let Err(error) = self.promote(who, record, &target, Some(link)) {
+            self.library.scratch.remove(copy)?;
+            return Err(error);
+        }
+        self.library.scratch.rename(copy, folder, &record.name, Collision::Refuse)?;
+        self.open.boxes.renamed(copy)
+    }
+
     fn rename_scratch(&self, record: &ScratchRecord, goal: Goal, how: Renaming<'_>) -> Result<()> {
         let Renaming { who, to, mode } = how;
         match goal {
@@ -273,6 +292,10 @@ impl Tree {
                 self.open.admission.check_displaced(who, &folder, to.name)?;
                 self.library.scratch.rename(record.id, &folder, to.name, mode.into())?;
                 self.open.boxes.renamed(record.id)
+            }
+            Goal::File(spot) if mode == RenameMode::Exchange => {
+                let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
+                self.exchange(who, record, &to.parent.side().show(link))
             }
             Goal::File(spot) => {
                 let target = self.places.target(&spot, to.name)?;

@@ -13,13 +13,15 @@ use words::row::RowRecord;
 
 impl Tree {
     pub fn setattr(&self, who: Caller, ino: Ino, fh: Option<Fh>, change: SetAttr) -> Result<Entry> {
+        let node = Node::at(ino)?;
+        let change = if node.is_directory() { change } else { change.of_file() };
         if let Some(fh) = fh
             && let Some(shown) = self.set_by_handle(who, fh, change)?
         {
             return Ok(shown);
         }
-        match Node::at(ino)? {
-            node @ (Node::Attachment(id, _) | Node::Original(id, _)) => {
+        match node {
+            Node::Attachment(id, _) | Node::Original(id, _) => {
                 self.set_attachment(who, node, id, change)
             }
             Node::Draft(id) => self.set_draft(who, id, change),

@@ -45,7 +45,7 @@ impl Fetching {
     /// The destination of a symbolic link that its maker waits for. Its time runs from here on.
     pub fn link_to(&self, who: Caller, target: Target) -> Destination {
         let author = self.open.processes.author(who);
-        let access = who.makes(FILE_MODE);
+        let access = target.directory.of_file_inside(who.makes(FILE_MODE));
         let replaced = self.make_room(who, &target.place);
         let deadline = Instant::now() + self.library.settings.fetch.timeout.min(FETCHED);
         Destination { target, author, access, deadline, replaced }
