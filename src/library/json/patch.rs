@@ -11,7 +11,7 @@ use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
 use crate::library::json::describe::describe;
 use crate::library::json::hidden::{May, outline};
-use crate::library::json::{FREE_FIELDS, NAME, ROW};
+use crate::library::json::{DETACH, FACTS, FREE_FIELDS, NAME, ROW};
 use crate::library::limit::permission::{self, Act};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
@@ -57,11 +57,13 @@ struct Patch<'a> {
     revisions: Vec<Revision>,
     /// The fields that were empty when the document was read. None are known of a document that was written by hand.
     free: Vec<String>,
+    /// The collections that are to be emptied.
+    emptied: Vec<String>,
 }
 
 /// Reads the changes that the document asks for.
 pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
-    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new() };
+    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new(), emptied: Vec::new() };
     patch.document(text)?;
     Ok(patch.revisions)
 }
@@ -77,10 +79,12 @@ impl<'a> Patch<'a> {
         let Value::Object(mut fields) = document else {
             return Err(wrong("the document is no JSON object", "an object with the row's fields"));
         };
-        let own = fields.remove(ROW);
-        let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
-        let free = free.into_iter().flatten().filter_map(Value::as_str);
-        self.free = free.map(str::to_owned).collect();
+        if let Some(own) = fields.remove(ROW) {
+            self.free = free_fields(&own)?;
+        }
+        if let Some(emptied) = fields.remove(DETACH) {
+            self.emptied = emptied_fields(&emptied, &fields)?;
+        }
         let table = self.present.table;
         for (key, value) in fields {
             let Some(field) = table.field(&key) else {
@@ -102,6 +106,14 @@ impl<'a> Patch<'a> {
                 if own.peek().is_some() && self.free.iter().any(|free| free == name.as_str()) {
                     let fact = format!("a file was attached at `{name}` meanwhile");
                     return Err(wrong(&fact, "documents that were read since"));
+                }
+                let is_meant = self.emptied.iter().any(|emptied| emptied == name.as_str());
+                if field.collection != Collection::One && own.peek().is_some() && !is_meant {
+                    let fact = format!("null would detach all {} items of `{name}`", own.count());
+                    let takes = format!(
+                        "that only beside \"{DETACH}\": [\"{name}\"]; null by item otherwise"
+                    );
+                    return Err(wrong(&fact, &takes));
                 }
                 own.try_for_each(|link| self.detach(link))
             }
@@ -290,6 +302,30 @@ impl<'a> Patch<'a> {
         }
         Ok(())
     }
+}
+
+/// The fields that were empty, by the facts of the row that the document was read with.
+fn free_fields(own: &Value) -> Result<Vec<String>, Wrong> {
+    let facts = own.as_object().ok_or_else(|| {
+        wrong(&format!("`{ROW}` is no object"), "the facts of the row as they were read, or none")
+    })?;
+    if let Some(key) = facts.keys().find(|key| !FACTS.contains(&key.as_str())) {
+        let fact = format!("`{key}` is no fact of a row");
+        return Err(wrong(&fact, &format!("{} in `{ROW}`, and changes none", FACTS.join(", "))));
+    }
+    let free = facts.get(FREE_FIELDS).and_then(Value::as_array).into_iter().flatten();
+    Ok(free.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// The collections that `$detach` names, each of which the document sets to `null`.
+fn emptied_fields(emptied: &Value, fields: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
+    let is_null = |name: &&str| fields.get(*name).is_some_and(Value::is_null);
+    let names: Option<Vec<_>> = emptied.as_array().and_then(|names| {
+        names.iter().map(|name| name.as_str().filter(is_null).map(str::to_owned)).collect()
+    });
+    names.ok_or_else(|| {
+        wrong(&format!("`{DETACH}` is no array of fields that are null"), "such an array, or none")
+    })
 }
 
 fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {

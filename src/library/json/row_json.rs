@@ -14,14 +14,15 @@ use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
-use crate::library::refuse::Refusals;
-use crate::library::refuse::journal::Journal;
+use crate::library::refuse::journal::{Journal, Line};
 use words::attachment::Attachment;
 use words::author::Author;
 use words::link::Link;
 use words::place::Place;
+use words::refusal::Refusal;
 use words::row::RowRecord;
 use words::schema::{Collection, Field};
+use words::slot::Name;
 use words::timestamp::Timestamp;
 
 /// How often a patch is read again because an attachment came or went meanwhile.
@@ -40,7 +41,6 @@ pub struct RowDocuments {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
-    pub(in crate::library) refusals: Arc<Refusals>,
     pub(in crate::library) store_names: Arc<StoreNames>,
 }
 
@@ -56,9 +56,7 @@ impl RowDocuments {
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
         let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
         let free = table.fields.iter().filter(single).filter(free);
-        let mut facts = self.facts(table, row, drafts, |place| {
-            links.iter().any(|link| link.place == *place && hidden.has(&link.attachment))
-        });
+        let mut facts = self.facts(table, row, drafts);
         facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
         document.insert(ROW.into(), facts);
         for field in &table.fields {
@@ -73,14 +71,7 @@ impl RowDocuments {
         describe(&*self.catalog, &self.store_names, attachment)
     }
 
-    /// The last refusal of a file that `is_hidden` is left out: the reader may not read the attribute that has it either.
-    fn facts(
-        &self,
-        table: &Table,
-        row: &RowRecord,
-        drafts: &[(Place, u64)],
-        is_hidden: impl Fn(&Place) -> bool,
-    ) -> Value {
+    fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
         let path = |place: &Place| match &place.item {
             Some(item) => format!("{}/{item}", place.field),
             None => place.field.to_string(),
@@ -88,9 +79,7 @@ impl RowDocuments {
         let writing: Map<_, _> =
             drafts.iter().map(|(place, size)| (path(place), json!(size))).collect();
         let refused = self.journal.of_places(row.id).into_iter();
-        let refused = refused.filter(|(place, _)| !is_hidden(place));
-        let errors: Map<_, _> =
-            refused.map(|(place, line)| (path(&place), json!(line.message))).collect();
+        let errors: Map<_, _> = refused.map(|(place, line)| (path(&place), told(&line))).collect();
         json!({
             "table": table.name.as_str(),
             "id": row.name.as_str(),
@@ -136,23 +125,61 @@ impl RowDocuments {
             let links = self.lookup.links(row.id)?;
             let (catalog, store_names) = (&*self.catalog, &*self.store_names);
             let present = Present { catalog, store_names, table, links: &links, may };
-            let revisions = match patch::read(&present, text) {
-                Ok(revisions) => revisions,
-                Err(Wrong::Document(violation)) => {
-                    let folder = format!("{}/{}", table.name, row.name);
-                    let refusal = self.refusals.refuse_named(&folder, ROW_JSON, author, violation);
-                    return Err(refusal.into());
-                }
-                Err(Wrong::Library(error)) => return Err(error),
-            };
+            let read = patch::read(&present, text);
+            let revisions = read.map_err(|wrong| self.refuse(table, row, author, wrong))?;
             match self.catalog.revise(row.id, &revisions, Timestamp::now()) {
                 // An attachment came or went since the links were looked up: the document is read again.
                 Err(catalog::Error::Missing) => {}
-                lost => return Ok(revised(&links, &revisions, lost?)),
+                lost => {
+                    let revised = revised(&links, &revisions, lost?);
+                    self.journal.clear(&own_place(row));
+                    return Ok(revised);
+                }
             }
         }
         Err(Error::Missing)
     }
+
+    /// Judges a text as [`RowDocuments::patch`] does, and changes nothing.
+    pub fn check(&self, row: &RowRecord, text: &[u8], author: Author, may: May<'_>) -> Result<()> {
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        let links = self.lookup.links(row.id)?;
+        let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+        let present = Present { catalog, store_names, table, links: &links, may };
+        let read = patch::read(&present, text);
+        read.map(|_| ()).map_err(|wrong| self.refuse(table, row, author, wrong))
+    }
+
+    /// Records why a document is refused, as the last refusal of the row's `row.json`.
+    fn refuse(&self, table: &Table, row: &RowRecord, author: Author, wrong: Wrong) -> Error {
+        let violation = match wrong {
+            Wrong::Document(violation) => violation,
+            Wrong::Library(error) => return error,
+        };
+        let path = format!("{}/{}/{ROW_JSON}", table.name, row.name);
+        let (id, field) = (self.journal.next_id(), ROW_JSON.to_owned());
+        let refusal = Refusal { id, path, field, violation };
+        self.journal.record(&refusal, Some(&own_place(row)), author, None);
+        refusal.into()
+    }
+}
+
+/// The place of refused documents among the places of the row.
+fn own_place(row: &RowRecord) -> Place {
+    Place::one(row.id, Name::parse(ROW_JSON).expect("`row.json` is a name"))
+}
+
+/// A refusal as a program reads it.
+fn told(line: &Line) -> Value {
+    let Line { id, rule, measured, allowed, message, hint, .. } = line;
+    json!({
+        "message": message,
+        "hint": hint,
+        "rule": rule,
+        "measured": measured,
+        "allowed": allowed,
+        "id": id,
+    })
 }
 
 fn revised(links: &[Link], revisions: &[Revision], lost: Vec<Attachment>) -> Revised {

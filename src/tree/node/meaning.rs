@@ -17,6 +17,9 @@ use words::schema::{Collection, Field};
 use words::slot::Name;
 use words::variant::Variant;
 
+/// The name of the last refusal in a row, unless a field is called so.
+pub const ROW_ERROR: &str = "last-error";
+
 /// A row, a collection in it, or a drop box.
 #[derive(Debug, Clone, Copy)]
 pub struct Directory<'l> {
@@ -95,6 +98,8 @@ pub enum Meaning {
     Collection(FieldId),
     /// `row.json`
     RowJson,
+    /// `last-error`: the last refusal in the row, for reading.
+    RowError,
     /// `avatar.url`: a read returns the file's URL, a write names the URL to fetch the file from.
     Url(Spot),
     /// `front.jpg.REFUSED.txt`, in a drop box and in a collection that reports refusals there.
@@ -116,7 +121,9 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
             known.is_some_and(|(_, field)| side.has(field))
         }
         // `/originals` has neither variants nor views.
-        Meaning::Variant(..) | Meaning::RowJson | Meaning::Url(_) => side == Side::Models,
+        Meaning::Variant(..) | Meaning::RowJson | Meaning::RowError | Meaning::Url(_) => {
+            side == Side::Models
+        }
     };
     if is_there { meaning } else { Meaning::Nothing }
 }
@@ -154,6 +161,9 @@ fn in_row(directory: &Directory<'_>, name: &Name) -> Meaning {
     }
     if let Some((number, _)) = table.collections().find(|(_, field)| field.name == *name) {
         return Meaning::Collection(number);
+    }
+    if name.as_str() == ROW_ERROR {
+        return Meaning::RowError;
     }
     let (stem, extension) = name.split_extension();
     match (single(stem), extension) {

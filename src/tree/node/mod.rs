@@ -152,6 +152,8 @@ nodes! {
         Draft(id: u64) = 9 [File];
         /// `row.json`
         RowJson(table: TableId, row: RowId) = 40 [File];
+        /// `last-error` of a row
+        RowError(table: TableId, row: RowId) = 42 [File];
         /// `<field>.url`, by its number in this run of the daemon.
         Url(id: u64) = 90 [File];
         /// A symbolic link that waits to be renamed, or has attached; by its number in this run of the daemon.

@@ -42,8 +42,8 @@ impl Tree {
         mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
-        let parent = self.places.directory(parent)?;
         let name = made(name)?;
+        let parent = self.places.directory(parent)?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
         if meaning::is_journal(&parent, &name) {
             return Err(Error::NotPermitted);
@@ -63,7 +63,7 @@ impl Tree {
                 let scratch = self.open.scratch.scratch(&record, file, true, opener)?;
                 Ok((entry, self.open.scratch.hold(scratch, flags)))
             }
-            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Variant(..) | Meaning::RowError => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
             Meaning::RowJson => {
                 let (table, row) = (parent.table.id, parent.row);
@@ -217,6 +217,20 @@ impl Tree {
             _ if !judges => Ok(()),
             View::Row(_, id) => judge(document, |text| self.view.rows.patch(who, *id, text)),
             View::Url(writing) => self.judge_url(document, writing),
+        }
+    }
+
+    /// Judges a document in `write`, if no byte that may follow can mend it: programs that ignore the result of `close` hear of
+    /// the refusal then. Nothing is changed yet.
+    pub(super) fn judge_early(&self, who: Caller, document: &Document) -> Result<()> {
+        let View::Row(_, id) = document.view else { return Ok(()) };
+        let Some(text) = document.appended() else { return Ok(()) };
+        match self.view.rows.check(who, id, &text) {
+            Err(Error::Refused(refusal)) => {
+                document.refuse(&refusal);
+                Err(refusal.into())
+            }
+            _ => Ok(()),
         }
     }
 

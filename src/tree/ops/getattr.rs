@@ -57,6 +57,7 @@ impl Tree {
             Node::Url(id) => view.url_files.stat(id)?,
             Node::Link(id) => view.url_links.stat(id)?,
             Node::RowJson(table, id) => view.rows.stat(who, table, id)?,
+            Node::RowError(table, id) => view.rows.stat_error(table, id)?,
             Node::DropBox(id) => self.show.drop_box(id)?,
             Node::Trash => view.trash.stat_trash(),
             Node::TrashDay(day) => view.trash.stat_day(day),

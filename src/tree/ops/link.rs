@@ -93,7 +93,7 @@ impl Tree {
                 let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
                 self.view.variants.purge(link.attachment.blob, variant)
             }
-            Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::RowJson | Meaning::RowError => Err(Error::NotPermitted),
             Meaning::Variant(_, None) | Meaning::Url(_) | Meaning::Nothing => Err(Error::NotFound),
         }
     }

@@ -69,6 +69,9 @@ impl Tree {
             Meaning::RowJson => {
                 Entry::fleeting(self.view.rows.stat(who, parent.table.id, parent.row)?)
             }
+            Meaning::RowError => {
+                Entry::fleeting(self.view.rows.stat_error(parent.table.id, parent.row)?)
+            }
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
                 self.show.row(parent.side().collection(number, row.id), &row)

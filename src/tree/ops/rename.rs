@@ -327,7 +327,9 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report | Meaning::RowError => {
+                Err(Error::NotPermitted)
+            }
             Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::Url(_) | Meaning::Nothing => Err(Error::NotFound),
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use crate::library::Library;
 use crate::library::json::row_json::Revised;
 use crate::library::names::backups::Destination;
@@ -20,6 +22,7 @@ use words::place::Folder;
 use words::row::RowRecord;
 use words::scratch::ScratchRecord;
 use words::slot::Name;
+use words::timestamp::Timestamp;
 
 pub struct RowDocuments {
     pub(super) library: Arc<Library>,
@@ -55,6 +58,24 @@ impl RowDocuments {
         Ok(self.library.row_documents.read(row, &writing, &may)?)
     }
 
+    /// The last refusal in the row, whoever's: for servers that write for many people under one user (CONTRACT 4).
+    fn error_text(&self, id: RowId) -> String {
+        let line = self.library.journal.of_folder(&Folder::row(id));
+        line.map_or_else(String::new, |line| line.text())
+    }
+
+    pub fn stat_error(&self, table: TableId, id: RowId) -> Result<Attr> {
+        let mut access = self.places.row(id)?.access;
+        access.mode &= 0o444;
+        let (node, size) = (Node::RowError(table, id), self.error_text(id).len() as u64);
+        Ok(Attr::file(node, size, access, Times::all(Timestamp::now())))
+    }
+
+    pub fn open_error(&self, id: RowId) -> Result<Opened> {
+        let fh = self.open.handles.add(Handle::Text(self.error_text(id).into_bytes()));
+        Ok(Opened { fh, caching: Caching::Never })
+    }
+
     /// Opens the document as it is now; later changes are in the next one.
     pub fn open(&self, who: Caller, table: TableId, id: RowId, flags: OpenFlags) -> Result<Opened> {
         let row = self.places.row(id)?;
@@ -75,6 +96,17 @@ impl RowDocuments {
         let Revised { detached, changed } = &revised;
         self.kernel.tell(&Change::Patched { row, detached, changed });
         Ok(())
+    }
+
+    /// Judges the text so far of an open document. Changes nothing. Errors: a refusal, unless more text may complete it.
+    pub fn check(&self, who: Caller, id: RowId, text: &[u8]) -> Result<()> {
+        if is_incomplete(text) {
+            return Ok(());
+        }
+        let row = self.places.row(id)?;
+        let (author, person) = (self.open.processes.author(who), self.open.rights.person(who));
+        let may = |act, file| person.may(act, file, row.access);
+        Ok(self.library.row_documents.check(&row, text, author, &may)?)
     }
 
     /// Scratch that is renamed onto `row.json` is the patch. It is removed unless the patch is refused.
@@ -99,4 +131,9 @@ impl RowDocuments {
         let to = Destination { folder, name, uid, gid, collision };
         Ok(self.library.backups.make_of_text(&text, to)?)
     }
+}
+
+/// Whether a text is the beginning of JSON that ends too early.
+fn is_incomplete(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
 }

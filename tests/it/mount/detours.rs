@@ -14,7 +14,7 @@ use super::user::{
     Access, MEMBER, OWNER, ROOT, STRANGER, TEAM, User, access, is_denied, may_become_others,
     set_access,
 };
-use super::{listed, names, picture, read};
+use super::{EPERM, errno, listed, names, picture, read};
 use crate::config::Config;
 
 fn config() -> Config {
@@ -205,7 +205,7 @@ fn an_item_of_another_user_is_neither_detached_nor_described_by_row_json() {
     for refused in [
         json!({"photos": {"theirs": null}}),
         json!({"photos": {"mine": null, "theirs": null}}),
-        json!({"photos": null}),
+        json!({"photos": null, "$detach": ["photos"]}),
         json!({"photos": {"theirs": {"caption": "x"}}}),
         json!({"photos": {"theirs": {"original_filename": "x"}}}),
     ] {
@@ -299,4 +299,8 @@ fn a_move_into_a_table_with_other_modes_opens_no_file() {
     assert!(row.join("memo").exists() && !open.join("memo").exists());
     MEMBER.shell("mv -f $1/memo $2/memo", &[&row, &open]).succeeded();
     assert_eq!(access(&open.join("memo")), (OWNER.uid, TEAM, 0o644));
+    let scratch = open.join(".x");
+    fs::write(&scratch, "x").expect("scratch");
+    assert_eq!(errno(fs::rename(scratch, open.join("last-error"))), super::EROFS);
+    assert_eq!(errno(fs::remove_file(open.join("row.json"))), EPERM);
 }
