@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::library::Library;
 use crate::library::json::ROW_JSON;
+use crate::library::keep::expiry::BACKUP;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::library::scratch::report_name::{has_suffix, is_report_name};
@@ -265,7 +266,7 @@ fn has_temporary_extension(name: &Name) -> bool {
     const DIGITS: usize = 10;
     let extension = name.split_extension().1.unwrap_or_default();
     let counts = extension.len() == DIGITS && extension.bytes().all(|byte| byte.is_ascii_digit());
-    counts || extension.ends_with("_original")
+    counts || extension.ends_with(BACKUP)
 }
 
 /// Whether a name is that of the journal which `SQLite` keeps (<https://www.sqlite.org/tempfiles.html>) beside a database that

@@ -72,13 +72,15 @@ pub enum View {
     Row(TableId, RowId),
     /// `<field>.url`, to which a URL is written.
     Url(Box<Writing>),
+    /// A note in the trash of a desktop, which nobody reads.
+    TrashNote(u64),
 }
 
 impl View {
     fn max_bytes(&self) -> usize {
         match self {
             Self::Row(..) => MAX_BYTES,
-            Self::Url(_) => shortcut::MAX_BYTES,
+            Self::Url(_) | Self::TrashNote(..) => shortcut::MAX_BYTES,
         }
     }
 }

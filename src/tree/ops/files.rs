@@ -7,9 +7,9 @@ use crate::library::draft::Start;
 use crate::library::limit::permission::Act;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
-use crate::tree::node::Ino;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::document::{Document, View, Writing};
 use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
 use crate::tree::open::open_draft::OpenDraft;
@@ -43,6 +43,9 @@ impl Tree {
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
         let name = made(name)?;
+        if let Node::DesktopTrashInfo(uid) = Node::at(parent)? {
+            return self.view.desktop_trash.note(who, uid, &name);
+        }
         let parent = self.places.directory(parent)?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
         if meaning::is_journal(&parent, &name) {
@@ -206,6 +209,10 @@ impl Tree {
         Ok(Entry::fleeting(match &document.view {
             View::Row(table, id) => Attr { size, ..self.view.rows.stat(who, *table, *id)? },
             View::Url(writing) => writing_attr(writing, size),
+            View::TrashNote(uid) => {
+                let shown = self.view.desktop_trash.stat(Node::DesktopTrashNote(*uid))?;
+                Attr { size, ..shown }
+            }
         }))
     }
 
@@ -217,6 +224,7 @@ impl Tree {
             _ if !judges => Ok(()),
             View::Row(_, id) => judge(document, |text| self.view.rows.patch(who, *id, text)),
             View::Url(writing) => self.judge_url(document, writing),
+            View::TrashNote(..) => Ok(()),
         }
     }
 
@@ -238,7 +246,7 @@ impl Tree {
     pub(super) fn sync_document(&self, document: &Document) -> Result<()> {
         match &document.view {
             View::Url(writing) => self.judge_url(document, writing),
-            View::Row(..) => Ok(()),
+            View::Row(..) | View::TrashNote(..) => Ok(()),
         }
     }
 

@@ -58,6 +58,10 @@ impl Tree {
             Node::Link(id) => view.url_links.stat(id)?,
             Node::RowJson(table, id) => view.rows.stat(who, table, id)?,
             Node::RowError(table, id) => view.rows.stat_error(table, id)?,
+            Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)
+            | Node::DesktopTrashNote(_) => view.desktop_trash.stat(node)?,
             Node::DropBox(id) => self.show.drop_box(id)?,
             Node::Trash => view.trash.stat_trash(),
             Node::TrashDay(day) => view.trash.stat_day(day),

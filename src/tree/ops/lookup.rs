@@ -11,6 +11,7 @@ use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, sought};
 use crate::tree::show::attr::Entry;
 use crate::tree::show::listing::{DOTS, Listed, Page, dots, fixed};
+use crate::tree::view::desktop_trash::DesktopTrash;
 use crate::tree::view::rendering::Lookup;
 use words::place::Place;
 use words::slot::Name;
@@ -39,7 +40,13 @@ impl Tree {
             Node::Table(table) => view.tables.lookup_row(table, name, Node::Row)?,
             Node::OriginalTable(table) => view.tables.lookup_row(table, name, Node::OriginalRow)?,
             Node::ThumbTable(table) => view.tables.lookup_row(table, name, Node::ThumbRow)?,
-            Node::Root => view.tables.lookup_in_root(name)?,
+            Node::Root => match DesktopTrash::named(name) {
+                Some(trash) => Entry::fleeting(view.desktop_trash.stat(trash)?),
+                None => view.tables.lookup_in_root(name)?,
+            },
+            node @ (Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)) => view.desktop_trash.lookup(node, name)?,
             node @ (Node::Models | Node::Thumbs | Node::Originals) => {
                 view.tables.lookup(node, name)?
             }
@@ -173,6 +180,9 @@ impl Tree {
             node @ (Node::ThumbField(id, _) | Node::GuardedThumbs(id, _)) => {
                 view.thumbs.list_variants(node, id)?
             }
+            node @ (Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)) => fixed(DesktopTrash::list(node)),
             other => fixed(view.control.list(other)?),
         };
         let is_in_scope =

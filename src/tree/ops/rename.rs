@@ -8,9 +8,9 @@ use crate::library::names::backups::{Destination, temporary_name};
 use crate::library::names::naming::Move;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
-use crate::tree::node::Node;
 use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::admission::outlives;
 use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
@@ -92,13 +92,27 @@ impl Tree {
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
                 self.rename_trashed(day, &name, onto()?)
             }
+            (source, Node::DesktopTrashFiles(_))
+                if takes_files(source) && mode != RenameMode::Exchange =>
+            {
+                self.discard(who, parent, &name)
+            }
             // The configuration makes the directories in a row.
             (Node::Root | Node::Models, _)
-            | (_, Node::Root | Node::Models | Node::Table(_))
+            | (_, Node::Root | Node::Models | Node::Table(_) | Node::DesktopTrashFiles(_))
             | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
                 Err(Error::NotPermitted)
             }
             _ => Err(Error::ReadOnly),
+        }
+    }
+
+    /// Detaches a file that a desktop moves to its trash.
+    fn discard(&self, who: Caller, parent: Ino, name: &Name) -> Result<()> {
+        match self.open.paths.meaning(&self.places.directory(parent)?, name)? {
+            Meaning::File(_) => self.unlink(who, parent, name.as_str().as_ref()),
+            // Scratch, which would be deleted for good.
+            _ => Err(Error::NotPermitted),
         }
     }
 

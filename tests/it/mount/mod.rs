@@ -15,6 +15,7 @@ pub mod control_files;
 mod copy;
 pub mod daemon;
 mod damage;
+mod desktop;
 mod detours;
 mod downloads;
 mod draft;
