@@ -69,7 +69,9 @@ impl Fetching {
         let promised = replaced.as_ref().map(|promise| promise.id());
         let done = match url {
             Ok(url) => {
-                let order = Order { url, target, author, access, deadline, replaced: promised };
+                let over = before.map(|link| link.attachment.id);
+                let replaced = promised;
+                let order = Order { url, target, author, access, deadline, replaced, over };
                 self.fetch(&order, before)
             }
             Err(error) => Err(self.library.urls.refuse(&target, author, &error).into()),

@@ -14,6 +14,7 @@ use super::user::{
     Access, MEMBER, OWNER, ROOT, STRANGER, TEAM, User, access, is_denied, may_become_others,
     set_access,
 };
+use super::web_server::Server;
 use super::{EPERM, errno, listed, names, picture, read};
 use crate::config::Config;
 
@@ -239,6 +240,27 @@ fn a_commit_displaces_no_file_of_another_user_that_came_meanwhile_in_a_sticky_ro
     let said = MEMBER.shell("cat $1/.mediafs/last-error", &[&mount.mountpoint()]).stdout;
     assert!(said.contains("user/42/memo: the file there is another user's"), "{said}");
     assert_eq!(mount.kept().bytes(), b"mine\n", "what was sent is kept");
+}
+
+#[test]
+fn a_download_displaces_no_file_of_another_user_that_came_meanwhile_in_a_sticky_row() {
+    let server = Server::start();
+    let config = config().with(&format!("fetch.allow = ['{}']", server.address));
+    let Some(mount) = may_become_others().then(|| config.mount()).flatten() else { return };
+    let row = sticky_row(&mount);
+    let write = format!("printf %s {} > $1/avatar.url", server.url("/held"));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| MEMBER.shell(&write, &[&row]));
+        let downloads = || mount.status()["downloads"][0]["received"].as_u64();
+        crate::wait::until("half has come", || downloads().is_some_and(|bytes| bytes > 0));
+        fs::write(row.join(".a.png"), picture::good(9)).expect("scratch");
+        fs::rename(row.join(".a.png"), row.join("avatar.png")).expect("taken");
+        server.release();
+        writer.join().expect("ended");
+    });
+    assert_eq!(read(&row.join("avatar")), picture::good(9));
+    let said = MEMBER.shell("cat $1/.mediafs/last-error", &[&mount.mountpoint()]).stdout;
+    assert!(said.contains("user/42/avatar: the file there is another user's"), "{said}");
 }
 
 /// Two writers of a file that both may write replace it in turn, as on a local disk; and a writer's own commit is its own.
