@@ -78,7 +78,7 @@ pub struct Access {
     pub mode: u32,
 }
 
-/// What is made in a directory with this bit gets the directory's group, and a directory the bit too (`inode(7)`).
+/// A new file in a directory with this bit gets the directory's group, and a new directory the bit too (`inode(7)`).
 const SET_GROUP_ID: u32 = 0o2000;
 
 impl Access {

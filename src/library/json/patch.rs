@@ -47,7 +47,7 @@ pub(super) struct Present<'a> {
     pub store_names: &'a StoreNames,
     pub table: &'a Table,
     pub links: &'a [Link],
-    /// What the author of the document may do.
+    /// The permissions of the document's author.
     pub may: May<'a>,
 }
 

@@ -46,8 +46,8 @@ pub struct RowDocuments {
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
-    /// key. `drafts` are the places that are being written to, with their sizes so far. Of the reader the text depends on
-    /// [`Hidden`] alone.
+    /// key. `drafts` are the places that are being written to, with their sizes so far. The text depends on the
+    /// reader by [`Hidden`] alone.
     pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)], may: May<'_>) -> Result<String> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;

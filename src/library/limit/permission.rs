@@ -1,6 +1,6 @@
 //! Permission, where the kernel cannot check it. The kernel checks the inodes of a path by the attributes that `stat` shows. An
 //! attachment is also reached without its inode: by an alias that does not exist yet, by `row.json`, by a variant, or by a commit
-//! that displaces what came meanwhile. Each of those ways asks [`Person::may`], which answers as a local disk does.
+//! over a file that came meanwhile. Each of those ways asks [`Person::may`], which answers as a local disk does.
 
 use words::attachment::Access;
 use words::refusal::{Rule, Violation};

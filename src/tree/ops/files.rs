@@ -116,7 +116,7 @@ impl Tree {
         let mode = mode & FILE_BITS;
         let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
         if let Some(link) = &link {
-            // Attached since the program looked, or there under a name that is none of the program's: it is displaced then.
+            // Attached since the program looked the name up; or attached under another name of the slot, and displaced now.
             let acts = match visible(link) {
                 true if flags.reads() => &[Act::Write, Act::Read][..],
                 true => &[Act::Write],

@@ -267,8 +267,8 @@ impl Tree {
         Ok(backup)
     }
 
-    /// Copies an attachment to scratch. The copy is the caller's to put back or remove; of a file that the caller may not read it
-    /// stays the owner's.
+    /// Copies an attachment to scratch. The copy is the caller's to put back or remove, unless the caller may not read the file:
+    /// then it stays the owner's.
     fn back_up(
         &self,
         who: Caller,
