@@ -27,7 +27,7 @@ pub(super) fn of_table(section: &Section<'_>) -> Policy {
 fn modes(section: &Section<'_>) -> Policy {
     Policy {
         file_mode: section.key("file_mode", value::mode),
-        dir_mode: section.key("dir_mode", value::mode),
+        dir_mode: section.key("dir_mode", value::dir_mode),
         ..Policy::default()
     }
 }

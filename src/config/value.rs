@@ -135,11 +135,19 @@ pub(super) fn ratio(value: &DeValue<'_>) -> Read<f64> {
 
 /// Permission bits as a string of octal digits.
 pub(super) fn mode(value: &DeValue<'_>) -> Read<u32> {
-    let wanted = "permission bits such as \"0644\", in quotes";
+    mode_within(value, 0o777, "permission bits such as \"0644\", in quotes")
+}
+
+/// The mode of a directory, which may have the sticky and the set-group-ID bit.
+pub(super) fn dir_mode(value: &DeValue<'_>) -> Read<u32> {
+    mode_within(value, 0o3777, "permission bits such as \"0755\" or \"2775\", in quotes")
+}
+
+fn mode_within(value: &DeValue<'_>, most: u32, wanted: &str) -> Read<u32> {
     let written = string(value, wanted)?;
     let octal = (3..=4).contains(&written.len())
         && written.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-    let bits = u32::from_str_radix(written, 8).ok().filter(|bits| octal && *bits <= 0o777);
+    let bits = u32::from_str_radix(written, 8).ok().filter(|bits| octal && *bits & !most == 0);
     bits.ok_or_else(|| unreadable(written, wanted))
 }
 

@@ -195,8 +195,7 @@ impl Library {
             opener: part!(Opener: catalog, fence, lookup, reserve, blobs; cache: Cache::default()),
             variants: part!(Variants: catalog, pipeline, staging, reserve, blobs, reads, counts;
                 renderer: renderer, renders: Renders::default()),
-            row_documents: part!(RowDocuments:
-                catalog, lookup, journal, refusals, store_names, public_urls),
+            row_documents: part!(RowDocuments: catalog, lookup, journal, store_names, public_urls),
             boxes: part!(Boxes:
                 catalog, staging, lookup, quotas, scratch, journal, quarantine, reports, publisher;
                 states: boxes::states(&lookup)),

@@ -90,7 +90,17 @@ pub struct SetAttr {
     pub amendment: Amendment,
 }
 
+/// The mode bits that a file keeps. Set-user-ID and set-group-ID are not kept: the mount is `nosuid`, so they would mean nothing,
+/// and a filesystem that keeps them must clear them at every write.
+pub const FILE_BITS: u32 = 0o1777;
+
 impl SetAttr {
+    /// The change as a file takes it.
+    pub fn of_file(mut self) -> Self {
+        self.amendment.mode = self.amendment.mode.map(|mode| mode & FILE_BITS);
+        self
+    }
+
     /// Whether owner, mode or times are to be set.
     pub fn amends(&self) -> bool {
         self.amendment != Amendment::default()

@@ -70,12 +70,31 @@ pub struct VariantId(pub u64);
 pub struct ScratchId(pub u64);
 
 /// Owner, group and permission bits, as `stat` shows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Access {
     pub uid: u32,
     pub gid: u32,
     /// The lower twelve bits of `st_mode`.
     pub mode: u32,
+}
+
+/// A new file in a directory with this bit gets the directory's group, and a new directory the bit too (`inode(7)`).
+const SET_GROUP_ID: u32 = 0o2000;
+
+impl Access {
+    /// The access of a new file in a directory with this access.
+    #[must_use]
+    pub fn of_file_inside(self, asked: Self) -> Self {
+        let inherits = self.mode & SET_GROUP_ID != 0;
+        Self { gid: if inherits { self.gid } else { asked.gid }, ..asked }
+    }
+
+    /// The access of a new directory in a directory with this access.
+    #[must_use]
+    pub fn of_directory_inside(self, asked: Self) -> Self {
+        let mode = asked.mode | self.mode & SET_GROUP_ID;
+        Self { mode, ..self.of_file_inside(asked) }
+    }
 }
 
 /// `st_atime`, `st_mtime`, `st_ctime`.
@@ -163,6 +182,17 @@ mod tests {
         assert_eq!(BlobKey::parse(StoreId(0), &key.to_string()), Some(key));
         assert_eq!(BlobKey::parse(StoreId(0), &format!("{}.07", key.digest)), None);
         assert_eq!(BlobKey::parse(StoreId(0), "../x.1"), None);
+    }
+
+    #[test]
+    fn a_set_group_id_directory_gives_its_group_and_to_directories_the_bit() {
+        let asked = Access { uid: 1, gid: 2, mode: 0o640 };
+        let directory = |mode| Access { uid: 8, gid: 9, mode };
+        let shared = directory(0o2775);
+        assert_eq!(shared.of_file_inside(asked), Access { gid: 9, ..asked });
+        assert_eq!(shared.of_directory_inside(asked), Access { gid: 9, mode: 0o2640, ..asked });
+        let plain = directory(0o775);
+        assert_eq!((plain.of_file_inside(asked), plain.of_directory_inside(asked)), (asked, asked));
     }
 
     #[test]

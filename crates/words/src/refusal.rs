@@ -31,6 +31,10 @@ pub enum Rule {
     Bomb,
     /// The name, or the id of the row, breaks the rules for names.
     Name,
+    /// The file would displace another user's from a row with the sticky bit.
+    Sticky,
+    /// The patch changes metadata of a file that its writer may not write.
+    Permission,
     /// The row was removed while the file was written.
     RowGone,
     /// The daemon or the writer ended before the file was closed.

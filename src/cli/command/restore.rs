@@ -269,7 +269,8 @@ fn target(
     {
         return Err(Error::Refused(format!("{slot}: {} has {most} items (max_items)", field.name)));
     }
-    Ok((row, Target { place, slot, field, written }))
+    let directory = row.record.access;
+    Ok((row, Target { place, slot, field, written, directory }))
 }
 
 /// Finds the row, or makes it again for the attachment's owner.

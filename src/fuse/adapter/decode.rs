@@ -10,9 +10,8 @@ use crate::tree::{Caller, Error, Fh, Ino, Result};
 use words::attachment::Amendment;
 use words::timestamp::Timestamp;
 
-/// The permission bits that are kept. Set-user-ID and set-group-ID are not: the mount is `nosuid`, so they would mean nothing,
-/// and a filesystem that keeps them must clear them at every write.
-const PERMISSIONS: u32 = 0o1777;
+/// The permission bits of `st_mode`. The tree keeps the set-ID bits of directories alone.
+const PERMISSIONS: u32 = 0o7777;
 /// lseek(2); glibc and the kernel agree on them for every architecture.
 const SEEK_DATA: i32 = 3;
 const SEEK_HOLE: i32 = 4;
@@ -147,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_mode_never_carries_the_file_type_nor_set_id_bits() {
+    fn a_change_of_mode_never_carries_the_file_type() {
         let amendment = amendment(Some(0o106_640), (None, Some(5)), None, Some(TimeOrNow::Now));
-        assert_eq!((amendment.mode, amendment.uid, amendment.gid), (Some(0o640), None, Some(5)));
+        assert_eq!((amendment.mode, amendment.uid, amendment.gid), (Some(0o6640), None, Some(5)));
         assert!(amendment.modified.is_some() && amendment.accessed.is_none());
     }
 }

@@ -20,6 +20,7 @@ use crate::fuse::adapter::dispatch::{Timed, queue_full};
 use crate::fuse::adapter::{Adapter, decode, negotiate, transfer};
 use crate::tree::Tree;
 use crate::tree::activity::Operation;
+use crate::tree::ops::bytes::Position;
 use crate::tree::request::SetAttr;
 
 #[rustfmt::skip] // One parameter a line would double the file.
@@ -180,12 +181,12 @@ impl Filesystem for Adapter {
     }
 
     fn write(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, data: &[u8],
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, data: &[u8],
         _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
         self.dispatcher.inline(Operation::Write, reply, |tree| {
-            tree.write(decode::fh(fh), offset, data)
+            tree.write(decode::caller(request), decode::fh(fh), offset, data)
         });
     }
 
@@ -331,13 +332,15 @@ impl Filesystem for Adapter {
     }
 
     fn copy_file_range(
-        &self, _request: &Request, _ino_in: INodeNo, fh_in: FileHandle, offset_in: u64,
+        &self, request: &Request, _ino_in: INodeNo, fh_in: FileHandle, offset_in: u64,
         _ino_out: INodeNo, fh_out: FileHandle, offset_out: u64, length: u64,
         _flags: CopyFileRangeFlags, reply: ReplyWrite,
     ) {
-        let (from, to) = (decode::fh(fh_in), decode::fh(fh_out));
+        let who = decode::caller(request);
+        let from = Position { fh: decode::fh(fh_in), offset: offset_in };
+        let to = Position { fh: decode::fh(fh_out), offset: offset_out };
         self.dispatcher.publish(Operation::CopyFileRange, reply, move |tree| {
-            tree.copy_range(from, offset_in, to, offset_out, length)
+            tree.copy_range(who, from, to, length)
         });
     }
 

@@ -224,7 +224,8 @@ impl Boxes {
         };
         let place = Place { row: row.id, field: field.name.clone(), item };
         let slot = self.lookup.slot(row, &place).ok_or(Error::Missing)?;
-        Ok(Target { place, slot, field: Arc::clone(field), written })
+        let (field, directory) = (Arc::clone(field), row.access);
+        Ok(Target { place, slot, field, written, directory })
     }
 
     fn refuse(&self, arrived: &Arrived<'_>, violation: Violation) -> Refusal {

@@ -13,6 +13,7 @@ use crate::library::draft::{Draft, Drafts, Start};
 use crate::library::error::{Error, Result};
 use crate::library::keep::promises::Promises;
 use crate::library::limit::enforcement::Quotas;
+use crate::library::limit::permission::{Act, Person, sticky};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::target::Target;
 use crate::library::refuse::Refusals;
@@ -32,6 +33,8 @@ pub struct Order {
     pub deadline: Instant,
     /// The attachment that the writer unlinked before. It is put back after a crash (CONTRACT 2.11).
     pub replaced: Option<AttachmentId>,
+    /// The attachment that the slot held when the order was given.
+    pub over: Option<AttachmentId>,
 }
 
 pub struct Urls {
@@ -47,7 +50,7 @@ pub struct Urls {
 impl Urls {
     /// Fetches and attaches a file. Until the commit the slot keeps its own. A refusal is recorded, with bytes that came whole.
     pub fn attach(&self, order: &Order) -> Result<Verdict> {
-        let Order { url, target, author, access, deadline, replaced } = order;
+        let Order { url, target, author, access, deadline, replaced, .. } = order;
         let owner = self.lookup.fixed(target).of(*access).uid;
         let room = self.quotas.room(target, owner)?;
         if let Some(excess) = &room.full {
@@ -78,8 +81,24 @@ impl Urls {
             (Err(fetch::Error::Busy), None) => Err(Error::Busy),
             (Err(error), None) => Err(refuse(unfetched(&error, limit, target))),
             (Ok(fetched), None) if fetched.length == 0 => Err(refuse(empty(&fetched.url))),
-            (Ok(_), None) => draft.flush(&self.drafts),
+            (Ok(_), None) => {
+                self.protect(order, &draft)?;
+                draft.flush(&self.drafts)
+            }
         }
+    }
+
+    /// Refuses bytes that would displace another user's file, which came during the download, from a sticky row.
+    fn protect(&self, order: &Order, draft: &Draft) -> Result<()> {
+        let Order { target, author, over, .. } = order;
+        let Some(link) = self.lookup.link(&target.place)? else { return Ok(()) };
+        // Stickiness asks for no group.
+        let person = Person { uid: author.uid, gid: u32::MAX, is_member: |_| false };
+        let may = || person.may(Act::Displace, link.attachment.access, target.directory);
+        if *over != Some(link.attachment.id) && !may() {
+            draft.refuse_next(sticky());
+        }
+        Ok(())
     }
 
     /// Refuses a text that is no URL.

@@ -10,7 +10,9 @@ use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
 use crate::library::json::describe::describe;
-use crate::library::json::{FREE_FIELDS, NAME, PRESETS, ROW, URL};
+use crate::library::json::hidden::{May, outline};
+use crate::library::json::{DETACH, FACTS, FREE_FIELDS, NAME, PRESETS, ROW, URL};
+use crate::library::limit::permission::{self, Act};
 use crate::library::lookup::table::Table;
 use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
 use crate::library::publish::metadata::ORIGIN;
@@ -45,6 +47,8 @@ pub(super) struct Present<'a> {
     pub store_names: &'a StoreNames,
     pub table: &'a Table,
     pub links: &'a [Link],
+    /// The permissions of the document's author.
+    pub may: May<'a>,
 }
 
 /// A document that is being read.
@@ -53,11 +57,13 @@ struct Patch<'a> {
     revisions: Vec<Revision>,
     /// The fields that were empty when the document was read. None are known of a document that was written by hand.
     free: Vec<String>,
+    /// The collections that are to be emptied.
+    emptied: Vec<String>,
 }
 
 /// Reads the changes that the document asks for.
 pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
-    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new() };
+    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new(), emptied: Vec::new() };
     patch.document(text)?;
     Ok(patch.revisions)
 }
@@ -73,10 +79,12 @@ impl<'a> Patch<'a> {
         let Value::Object(mut fields) = document else {
             return Err(wrong("the document is no JSON object", "an object with the row's fields"));
         };
-        let own = fields.remove(ROW);
-        let free = own.as_ref().and_then(|own| own.get(FREE_FIELDS)).and_then(Value::as_array);
-        let free = free.into_iter().flatten().filter_map(Value::as_str);
-        self.free = free.map(str::to_owned).collect();
+        if let Some(own) = fields.remove(ROW) {
+            self.free = free_fields(&own)?;
+        }
+        if let Some(emptied) = fields.remove(DETACH) {
+            self.emptied = emptied_fields(&emptied, &fields)?;
+        }
         let table = self.present.table;
         for (key, value) in fields {
             let Some(field) = table.field(&key) else {
@@ -99,8 +107,15 @@ impl<'a> Patch<'a> {
                     let fact = format!("a file was attached at `{name}` meanwhile");
                     return Err(wrong(&fact, "documents that were read since"));
                 }
-                self.revisions.extend(own.map(|link| Revision::Detach(link.place.clone())));
-                Ok(())
+                let is_meant = self.emptied.iter().any(|emptied| emptied == name.as_str());
+                if field.collection != Collection::One && own.peek().is_some() && !is_meant {
+                    let fact = format!("null would detach all {} items of `{name}`", own.count());
+                    let takes = format!(
+                        "that only beside \"{DETACH}\": [\"{name}\"]; null by item otherwise"
+                    );
+                    return Err(wrong(&fact, &takes));
+                }
+                own.try_for_each(|link| self.detach(link))
             }
             (Collection::One, Value::Object(patch)) => {
                 self.attachment(self.link(field, None)?, patch)
@@ -155,14 +170,19 @@ impl<'a> Patch<'a> {
         match value {
             Value::Null => {
                 // An item that is not there needs no detaching.
-                if let Ok(link) = self.link(field, Some(item)) {
-                    self.revisions.push(Revision::Detach(link.place.clone()));
-                }
-                Ok(())
+                self.link(field, Some(item)).map_or(Ok(()), |link| self.detach(link))
             }
             Value::Object(patch) => self.attachment(self.link(field, Some(item))?, patch),
             _ => Err(wrong(&format!("`{item}` is no object"), "an object, or null to detach")),
         }
+    }
+
+    fn detach(&mut self, link: &Link) -> Result<(), Wrong> {
+        if !(self.present.may)(Act::Displace, link.attachment.access) {
+            return Err(Wrong::Document(permission::sticky()));
+        }
+        self.revisions.push(Revision::Detach(link.place.clone()));
+        Ok(())
     }
 
     fn link(&self, field: &Field, item: Option<&str>) -> Result<&'a Link, Wrong> {
@@ -177,11 +197,18 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let &Present { catalog, store_names, .. } = self.present;
-        let object = describe(catalog, store_names, &link.attachment)?;
+        let &Present { catalog, store_names, may, .. } = self.present;
+        let access = link.attachment.access;
+        // A fact that the author cannot read must not be found by trying values.
+        let object = if may(Act::Read, access) {
+            describe(catalog, store_names, &link.attachment)?
+        } else {
+            outline(&link.attachment)
+        };
         let (place, id) = (&link.place, link.attachment.id);
         // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
+        let before_all = self.revisions.len();
         for (key, value) in patch {
             let before = object.get(&key);
             if before == Some(&value) {
@@ -197,6 +224,9 @@ impl<'a> Patch<'a> {
                 | "version" | "source" | "original") => return Err(fixed(fact, before)),
                 _ => self.free(place, &key, before, value)?,
             }
+        }
+        if self.revisions.len() > before_all && !may(Act::Describe, access) {
+            return Err(Wrong::Document(not_writable(place)));
         }
         self.check_room(link)
     }
@@ -274,6 +304,30 @@ impl<'a> Patch<'a> {
     }
 }
 
+/// The fields that were empty, by the facts of the row that the document was read with.
+fn free_fields(own: &Value) -> Result<Vec<String>, Wrong> {
+    let facts = own.as_object().ok_or_else(|| {
+        wrong(&format!("`{ROW}` is no object"), "the facts of the row as they were read, or none")
+    })?;
+    if let Some(key) = facts.keys().find(|key| !FACTS.contains(&key.as_str())) {
+        let fact = format!("`{key}` is no fact of a row");
+        return Err(wrong(&fact, &format!("{} in `{ROW}`, and changes none", FACTS.join(", "))));
+    }
+    let free = facts.get(FREE_FIELDS).and_then(Value::as_array).into_iter().flatten();
+    Ok(free.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// The collections that `$detach` names, each of which the document sets to `null`.
+fn emptied_fields(emptied: &Value, fields: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
+    let is_null = |name: &&str| fields.get(*name).is_some_and(Value::is_null);
+    let names: Option<Vec<_>> = emptied.as_array().and_then(|names| {
+        names.iter().map(|name| name.as_str().filter(is_null).map(str::to_owned)).collect()
+    });
+    names.ok_or_else(|| {
+        wrong(&format!("`{DETACH}` is no array of fields that are null"), "such an array, or none")
+    })
+}
+
 fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {
     let is_name =
         |text: &&str| (1..=MAX_NAME).contains(&text.len()) && !text.contains(char::is_control);
@@ -312,6 +366,17 @@ fn fixed(key: &str, before: Option<&Value>) -> Wrong {
     let fact =
         format!("`{key}` is {before} and cannot be set; the file may have changed meanwhile");
     wrong(&fact, "original_filename, attributes, and keys of your own")
+}
+
+fn not_writable(place: &Place) -> Violation {
+    Violation {
+        rule: Rule::Permission,
+        fact: format!("the file at `{}` may not be written by this user", place.name()),
+        measured: "no permission".into(),
+        allows: "takes metadata of files that one may write".into(),
+        allowed: "the permission to write the file".into(),
+        hint: "leave the file out, or ask its owner".into(),
+    }
 }
 
 fn wrong(fact: &str, takes: &str) -> Wrong {

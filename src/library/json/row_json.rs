@@ -9,19 +9,21 @@ use crate::catalog::{self, Catalog};
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
 use crate::library::json::describe::describe;
+use crate::library::json::hidden::{Hidden, May, outline};
 use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, PRESETS, ROW, ROW_JSON, URL};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::read::public_urls::PublicUrls;
-use crate::library::refuse::Refusals;
-use crate::library::refuse::journal::Journal;
+use crate::library::refuse::journal::{Journal, Line};
 use words::attachment::Attachment;
 use words::author::Author;
 use words::link::Link;
 use words::place::Place;
+use words::refusal::Refusal;
 use words::row::RowRecord;
 use words::schema::{Collection, Field};
+use words::slot::Name;
 use words::timestamp::Timestamp;
 
 /// How often a patch is read again because an attachment came or went meanwhile.
@@ -40,17 +42,18 @@ pub struct RowDocuments {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
-    pub(in crate::library) refusals: Arc<Refusals>,
     pub(in crate::library) store_names: Arc<StoreNames>,
     pub(in crate::library) public_urls: Arc<PublicUrls>,
 }
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
-    /// key. `drafts` are the places that are being written to, with their sizes so far.
-    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String> {
+    /// key. `drafts` are the places that are being written to, with their sizes so far. The text depends on the
+    /// reader by [`Hidden`] alone.
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)], may: May<'_>) -> Result<String> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;
+        let hidden = Hidden::among(&links, may);
         let mut document = Map::new();
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
         let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
@@ -60,7 +63,7 @@ impl RowDocuments {
         document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
-            document.insert(field.name.to_string(), self.field(row, field, &own)?);
+            document.insert(field.name.to_string(), self.field(row, field, &own, &hidden)?);
         }
         Ok(format!("{:#}\n", Value::Object(document)))
     }
@@ -92,8 +95,7 @@ impl RowDocuments {
         let writing: Map<_, _> =
             drafts.iter().map(|(place, size)| (path(place), json!(size))).collect();
         let refused = self.journal.of_places(row.id).into_iter();
-        let errors: Map<_, _> =
-            refused.map(|(place, line)| (path(&place), json!(line.message))).collect();
+        let errors: Map<_, _> = refused.map(|(place, line)| (path(&place), told(&line))).collect();
         json!({
             "table": table.name.as_str(),
             "id": row.name.as_str(),
@@ -102,10 +104,19 @@ impl RowDocuments {
         })
     }
 
-    fn field(&self, row: &RowRecord, field: &Field, links: &[&Link]) -> Result<Value> {
+    fn field(
+        &self,
+        row: &RowRecord,
+        field: &Field,
+        links: &[&Link],
+        hidden: &Hidden,
+    ) -> Result<Value> {
         // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
-        let described = |link: &&Link| self.describe(row, link);
+        let described = |link: &&Link| match &link.attachment {
+            attachment if hidden.has(attachment) => Ok(outline(attachment)),
+            _ => self.describe(row, link),
+        };
         match field.collection {
             Collection::One => Ok(links.first().map(described).transpose()?.into()),
             Collection::List => {
@@ -124,29 +135,73 @@ impl RowDocuments {
     }
 
     /// Applies a text that was written to `row.json`. A refused text is recorded, and changes nothing.
-    pub fn patch(&self, row: &RowRecord, text: &[u8], author: Author) -> Result<Revised> {
+    pub fn patch(
+        &self,
+        row: &RowRecord,
+        text: &[u8],
+        author: Author,
+        may: May<'_>,
+    ) -> Result<Revised> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
             let (catalog, store_names) = (&*self.catalog, &*self.store_names);
-            let present = Present { catalog, store_names, table, links: &links };
-            let revisions = match patch::read(&present, text) {
-                Ok(revisions) => revisions,
-                Err(Wrong::Document(violation)) => {
-                    let folder = format!("{}/{}", table.name, row.name);
-                    let refusal = self.refusals.refuse_named(&folder, ROW_JSON, author, violation);
-                    return Err(refusal.into());
-                }
-                Err(Wrong::Library(error)) => return Err(error),
-            };
+            let present = Present { catalog, store_names, table, links: &links, may };
+            let read = patch::read(&present, text);
+            let revisions = read.map_err(|wrong| self.refuse(table, row, author, wrong))?;
             match self.catalog.revise(row.id, &revisions, Timestamp::now()) {
                 // An attachment came or went since the links were looked up: the document is read again.
                 Err(catalog::Error::Missing) => {}
-                lost => return Ok(revised(&links, &revisions, lost?)),
+                lost => {
+                    let revised = revised(&links, &revisions, lost?);
+                    self.journal.clear(&own_place(row));
+                    return Ok(revised);
+                }
             }
         }
         Err(Error::Missing)
     }
+
+    /// Judges a text as [`RowDocuments::patch`] does, and changes nothing.
+    pub fn check(&self, row: &RowRecord, text: &[u8], author: Author, may: May<'_>) -> Result<()> {
+        let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        let links = self.lookup.links(row.id)?;
+        let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+        let present = Present { catalog, store_names, table, links: &links, may };
+        let read = patch::read(&present, text);
+        read.map(|_| ()).map_err(|wrong| self.refuse(table, row, author, wrong))
+    }
+
+    /// Records why a document is refused, as the last refusal of the row's `row.json`.
+    fn refuse(&self, table: &Table, row: &RowRecord, author: Author, wrong: Wrong) -> Error {
+        let violation = match wrong {
+            Wrong::Document(violation) => violation,
+            Wrong::Library(error) => return error,
+        };
+        let path = format!("{}/{}/{ROW_JSON}", table.name, row.name);
+        let (id, field) = (self.journal.next_id(), ROW_JSON.to_owned());
+        let refusal = Refusal { id, path, field, violation };
+        self.journal.record(&refusal, Some(&own_place(row)), author, None);
+        refusal.into()
+    }
+}
+
+/// The place of refused documents among the places of the row.
+fn own_place(row: &RowRecord) -> Place {
+    Place::one(row.id, Name::parse(ROW_JSON).expect("`row.json` is a name"))
+}
+
+/// A refusal as a program reads it.
+fn told(line: &Line) -> Value {
+    let Line { id, rule, measured, allowed, message, hint, .. } = line;
+    json!({
+        "message": message,
+        "hint": hint,
+        "rule": rule,
+        "measured": measured,
+        "allowed": allowed,
+        "id": id,
+    })
 }
 
 fn revised(links: &[Link], revisions: &[Revision], lost: Vec<Attachment>) -> Revised {

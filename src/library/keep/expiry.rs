@@ -24,6 +24,9 @@ use words::refusal::{Refusal, Rule, Violation};
 use words::scratch::ScratchRecord;
 use words::timestamp::Timestamp;
 
+/// The end of the names that exiftool gives to the files that it has changed, as they were before.
+pub const BACKUP: &str = "_original";
+
 /// The most rows that a warning names.
 const NAMED_ROWS: usize = 5;
 
@@ -235,13 +238,25 @@ fn not_a_field(record: &ScratchRecord, fields: &str, life: Duration) -> Violatio
 }
 
 fn expired(record: &ScratchRecord) -> Violation {
+    let name = &record.name;
+    let (fact, hint) = match name.as_str().strip_suffix(BACKUP) {
+        Some(of) => (
+            format!("{name} is the backup that exiftool made of {of}"),
+            "run exiftool with -overwrite_original, which makes none; \
+             to undo its change, move this onto the field",
+        ),
+        None => (
+            format!("scratch {name} was moved onto no field in time"),
+            "move it onto a field from the quarantine",
+        ),
+    };
     Violation {
         rule: Rule::Expired,
-        fact: format!("scratch {} was moved onto no field in time", record.name),
+        fact,
         measured: record.created.as_rfc3339(),
         allows: "keeps scratch for a while only".into(),
         allowed: "[library] scratch".into(),
-        hint: "move it onto a field from the quarantine".into(),
+        hint: hint.into(),
     }
 }
 

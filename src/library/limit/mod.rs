@@ -1,4 +1,5 @@
-//! Limits: how much each user and each table may have, and how much scratch each has now.
+//! Limits: what each user may do, how much each user and each table may have, and how much scratch each has now.
 
 pub mod enforcement;
+pub mod permission;
 pub mod tally;

@@ -127,7 +127,7 @@ impl Lookup {
             return Ok(None);
         };
         let written = place.name().clone();
-        Ok(Some(Target { place, slot, field, written }))
+        Ok(Some(Target { place, slot, field, written, directory: row.access }))
     }
 
     pub fn link(&self, place: &Place) -> Result<Option<Link>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::slots::Destination;
+use words::attachment::Access;
 use words::link::Collision;
 use words::place::Place;
 use words::schema::Field;
@@ -15,6 +16,8 @@ pub struct Target {
     pub field: Arc<Field>,
     /// The name as the client wrote it: `avatar`, `avatar.JPG`.
     pub written: Name,
+    /// The access of the directory, which a new file inherits its group from if the set-group-ID bit is set.
+    pub directory: Access,
 }
 
 impl Target {

@@ -101,7 +101,8 @@ impl Backups {
     }
 }
 
-fn temporary_name() -> Name {
+/// A temporary name that no program looks up.
+pub fn temporary_name() -> Name {
     let name = format!(".{}.tmp", unique_name(Timestamp::now()));
     Name::parse(&name).expect("hexadecimal digits make a name")
 }

@@ -116,11 +116,12 @@ impl FieldMoves {
         }
         let slot_row = Row { table: table.name.clone(), id: row.name.clone() };
         let slot = Slot { row: slot_row, field: field.name.clone(), item };
-        let target = Target { place, slot, field: Arc::clone(field), written };
+        let (field, directory) = (Arc::clone(field), to.access);
+        let target = Target { place, slot, field, written, directory };
         let old = self.lookup.table_named(fields.from.table.as_str());
         let old = old.and_then(|table| table.field(fields.from.field.as_str()));
         // A field that is not declared any more had the rules of the one that has its name now.
-        let rules: &Rules = old.map_or(&field.rules, |old| &old.rules);
+        let rules: &Rules = old.map_or(&target.field.rules, |old| &old.rules);
         let (back, collision) = (Fixed::default(), Collision::Refuse);
         let way = Move { from: link, rules, back, target: &target, collision };
         self.links.rename(&way, fields.author)?;

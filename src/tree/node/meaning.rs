@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::library::Library;
 use crate::library::json::ROW_JSON;
+use crate::library::keep::expiry::BACKUP;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::library::scratch::report_name::{has_suffix, is_report_name};
@@ -16,6 +17,9 @@ use words::place::{Folder, Place};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 use words::variant::Variant;
+
+/// The name of the last refusal in a row, unless a field is called so.
+pub const ROW_ERROR: &str = "last-error";
 
 /// A row, a collection in it, or a drop box.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +99,8 @@ pub enum Meaning {
     Collection(FieldId),
     /// `row.json`
     RowJson,
+    /// `last-error`: the last refusal in the row, for reading.
+    RowError,
     /// `avatar.url`: a read returns the file's URL, a write names the URL to fetch the file from.
     Url(Spot),
     /// `front.jpg.REFUSED.txt`, in a drop box and in a collection that reports refusals there.
@@ -116,7 +122,9 @@ pub fn meaning(directory: &Directory<'_>, name: &Name) -> Meaning {
             known.is_some_and(|(_, field)| side.has(field))
         }
         // `/originals` has neither variants nor views.
-        Meaning::Variant(..) | Meaning::RowJson | Meaning::Url(_) => side == Side::Models,
+        Meaning::Variant(..) | Meaning::RowJson | Meaning::RowError | Meaning::Url(_) => {
+            side == Side::Models
+        }
     };
     if is_there { meaning } else { Meaning::Nothing }
 }
@@ -154,6 +162,9 @@ fn in_row(directory: &Directory<'_>, name: &Name) -> Meaning {
     }
     if let Some((number, _)) = table.collections().find(|(_, field)| field.name == *name) {
         return Meaning::Collection(number);
+    }
+    if name.as_str() == ROW_ERROR {
+        return Meaning::RowError;
     }
     let (stem, extension) = name.split_extension();
     match (single(stem), extension) {
@@ -258,7 +269,7 @@ fn has_temporary_extension(name: &Name) -> bool {
     const DIGITS: usize = 10;
     let extension = name.split_extension().1.unwrap_or_default();
     let counts = extension.len() == DIGITS && extension.bytes().all(|byte| byte.is_ascii_digit());
-    counts || extension.ends_with("_original")
+    counts || extension.ends_with(BACKUP)
 }
 
 /// Whether a name is that of the journal which `SQLite` keeps (<https://www.sqlite.org/tempfiles.html>) beside a database that

@@ -152,6 +152,8 @@ nodes! {
         Draft(id: u64) = 9 [File];
         /// `row.json`
         RowJson(table: TableId, row: RowId) = 40 [File];
+        /// `last-error` of a row
+        RowError(table: TableId, row: RowId) = 42 [File];
         /// `<field>.url`, by its number in this run of the daemon.
         Url(id: u64) = 90 [File];
         /// A symbolic link that waits to be renamed, or has attached; by its number in this run of the daemon.
@@ -179,6 +181,11 @@ nodes! {
         TrashDay(day: Day) = 20 [Directory];
         /// A detached attachment, as the trash shows it.
         Trashed(id: AttachmentId) = 21 [File];
+        /// `/.Trash-<uid>`, its `files` and `info`, and any note in that.
+        DesktopTrash(uid: u64) = 22 [Directory];
+        DesktopTrashFiles(uid: u64) = 23 [Directory];
+        DesktopTrashInfo(uid: u64) = 24 [Directory];
+        DesktopTrashNote(uid: u64) = 25 [File];
         QuarantineEntry(id: RefusalId) = 10 [Directory];
         QuarantineBytes(id: RefusalId) = 11 [File];
         QuarantineReason(id: RefusalId) = 12 [File];
@@ -215,7 +222,10 @@ impl Node {
             | Self::Row(..)
             | Self::Collection(..)
             | Self::Drop
-            | Self::DropBox(_) => Error::NotPermitted,
+            | Self::DropBox(_)
+            | Self::DesktopTrash(_)
+            | Self::DesktopTrashFiles(_)
+            | Self::DesktopTrashInfo(_) => Error::NotPermitted,
             _ => Error::ReadOnly,
         }
     }

@@ -98,6 +98,7 @@ impl Places {
             place: place.clone(),
             field: Arc::clone(field),
             written: written.clone(),
+            directory: row.access,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::library::Library;
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::meaning::{self, Spot};
@@ -11,6 +12,7 @@ use crate::tree::node::side::Side;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::pending::PendingLinks;
 use crate::tree::open::processes::Processes;
+use crate::tree::open::rights::Rights;
 use crate::tree::request::{Caller, RenameMode};
 use words::link::Link;
 use words::media_type::MediaType;
@@ -24,6 +26,7 @@ pub struct Admission {
     pub(super) places: Arc<Places>,
     pub(super) drafts: Arc<Drafts>,
     pub(super) links: Arc<PendingLinks>,
+    pub(super) rights: Arc<Rights>,
     pub(super) processes: Processes,
 }
 
@@ -95,10 +98,10 @@ impl Admission {
         match (mode, &before) {
             (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
             (RenameMode::Exchange, _) => {
-                return Err(Error::Invalid("scratch and fields cannot be exchanged"));
+                return Err(Error::Invalid("this file cannot be exchanged with a field's"));
             }
             (_, None) => self.check_items(who, &target.into(), &target.written)?,
-            (RenameMode::Replace, Some(_)) => {}
+            (RenameMode::Replace, Some(link)) => self.rights.check(who, Act::Displace, link)?,
         }
         // A name of `/originals` replaces none of `/models`.
         Ok(before.filter(|link| side == Side::Originals || outlives(link, target)))

@@ -10,7 +10,7 @@ use crate::library::keep::promises::Promise;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::open::processes::Owner;
-use words::attachment::{Access, RowId, TableId, Times};
+use words::attachment::{Access, AttachmentId, RowId, TableId, Times};
 use words::author::Author;
 use words::refusal::Refusal;
 use words::shortcut;
@@ -21,6 +21,9 @@ pub const MAX_BYTES: usize = 32 << 20;
 /// The most bytes of all open documents together. Beyond that an open or a write fails with `TooBusy`.
 const MAX_TOGETHER: usize = 256 << 20;
 
+/// The longest text that is judged in `write` already; a longer one is judged at the close alone.
+const MAX_EARLY: usize = 64 << 10;
+
 /// Counts the bytes of all open documents.
 #[derive(Debug, Default)]
 pub struct Documents(Arc<AtomicUsize>);
@@ -30,7 +33,7 @@ impl Documents {
     pub fn open(&self, view: View, writes: bool, opener: Owner, text: Vec<u8>) -> Result<Document> {
         let mut room = Room { together: Arc::clone(&self.0), taken: 0 };
         room.resize(text.len())?;
-        let text = Text { bytes: text, dirty: false, refusal: None, room };
+        let text = Text { bytes: text, appended: 0, dirty: false, refusal: None, room };
         Ok(Document { view, writes, opener, text: Mutex::new(text) })
     }
 }
@@ -69,13 +72,15 @@ pub enum View {
     Row(TableId, RowId),
     /// `<field>.url`, to which a URL is written.
     Url(Box<Writing>),
+    /// A note in the trash of a desktop, which nobody reads.
+    TrashNote(u64),
 }
 
 impl View {
     fn max_bytes(&self) -> usize {
         match self {
             Self::Row(..) => MAX_BYTES,
-            Self::Url(_) => shortcut::MAX_BYTES,
+            Self::Url(_) | Self::TrashNote(..) => shortcut::MAX_BYTES,
         }
     }
 }
@@ -87,6 +92,8 @@ pub struct Writing {
     pub target: Target,
     pub author: Author,
     pub access: Access,
+    /// The attachment that the field held when it was opened.
+    pub over: Option<AttachmentId>,
     pub times: Times,
     /// Guards the attachment that the writer unlinked before, until it is put back or replaced (CONTRACT 2.11).
     pub replaced: Mutex<Option<Arc<Promise>>>,
@@ -104,6 +111,8 @@ pub struct Document {
 #[derive(Debug)]
 struct Text {
     bytes: Vec<u8>,
+    /// How many bytes were written one after the other from the start.
+    appended: usize,
     /// Whether it was written to since the last verdict.
     dirty: bool,
     /// The last verdict, if it was a refusal.
@@ -143,6 +152,9 @@ impl Document {
             text.resize(end)?;
         }
         text.bytes[start..end].copy_from_slice(data);
+        if start == text.appended {
+            text.appended = end;
+        }
         text.dirty = true;
         Ok(data.len())
     }
@@ -154,6 +166,7 @@ impl Document {
         }
         let mut text = self.text.lock();
         text.dirty = text.dirty || text.bytes.len() != length;
+        text.appended = text.appended.min(length);
         text.resize(length)
     }
 
@@ -177,6 +190,19 @@ impl Document {
         text.dirty = false;
         text.refusal = None;
         Ok(Some(text.bytes.clone()))
+    }
+
+    /// The text so far, if it was written from its start to its end and is short enough to be judged in `write`.
+    pub fn appended(&self) -> Option<Vec<u8>> {
+        let text = self.text.lock();
+        let is_whole = text.appended == text.bytes.len() && text.appended <= MAX_EARLY;
+        is_whole.then(|| text.bytes.clone())
+    }
+
+    /// Notes a refusal of the text so far: the close repeats it.
+    pub fn refuse(&self, refusal: &Refusal) {
+        let mut text = self.text.lock();
+        (text.dirty, text.refusal) = (false, Some(refusal.clone()));
     }
 
     /// Notes the verdict on the text that was taken. After a failure that is no refusal the next close judges it again.

@@ -230,13 +230,14 @@ mod tests {
 
     fn draft() -> Draft {
         let name = Name::parse("memo").expect("a name");
+        let access = Access { uid: 0, gid: 0, mode: 0o644 };
         let target = Target {
             place: Place::one(RowId(1), name.clone()),
             slot: Slot::parse("user/42/memo").expect("a slot"),
             field: Arc::new(Field::new(name.clone(), Rules::file())),
             written: name,
+            directory: access,
         };
-        let access = Access { uid: 0, gid: 0, mode: 0o644 };
         Draft::new(target, Author { uid: 0, pid: 1 }, access, Start::Empty, None)
     }
 

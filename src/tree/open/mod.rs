@@ -11,6 +11,7 @@ pub mod paths;
 pub mod pending;
 pub mod processes;
 pub mod redirect;
+pub mod rights;
 pub mod scratch_files;
 mod system_call;
 pub mod unlinked;
@@ -35,6 +36,7 @@ use crate::tree::open::paths::Paths;
 use crate::tree::open::pending::PendingLinks;
 use crate::tree::open::processes::Processes;
 use crate::tree::open::redirect::Redirects;
+use crate::tree::open::rights::Rights;
 use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::unlinked::Unlinked;
 use crate::tree::open::unseen::Unseen;
@@ -50,6 +52,7 @@ pub struct Open {
     pub links: Arc<PendingLinks>,
     pub litter: Litter,
     pub redirects: Arc<Redirects>,
+    pub rights: Arc<Rights>,
     pub paths: Arc<Paths>,
     pub admission: Arc<Admission>,
     pub unlinked: Arc<Unlinked>,
@@ -71,14 +74,15 @@ impl Open {
         let drafts = Arc::<Drafts>::default();
         let links = Arc::<PendingLinks>::default();
         let redirects = Arc::<Redirects>::default();
+        let rights = part!(Rights: library, places, processes);
         let removed = Mutex::new(BoundedMap::lasting(library.settings.hold));
         let unlinked = part!(Unlinked: library, kernel, drafts, processes; removed: removed);
         let boxes = part!(DropBoxes: library, kernel, handles; files: BoxFiles::default());
         Self {
             paths: part!(Paths: library, places, handles, drafts, redirects),
-            admission: part!(Admission: library, places, drafts, links, processes),
+            admission: part!(Admission: library, places, drafts, links, rights, processes),
             writers: part!(Writers:
-                library, places, kernel, handles, drafts, unlinked, processes; emptied: Mutex::default()
+                library, places, kernel, handles, drafts, unlinked, rights, processes; emptied: Mutex::default()
             ),
             scratch: part!(ScratchFiles: library, show, handles, boxes, processes),
             documents: Documents::default(),
@@ -89,6 +93,7 @@ impl Open {
             drafts,
             links,
             redirects,
+            rights,
             unlinked,
             boxes,
         }

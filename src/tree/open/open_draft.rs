@@ -42,14 +42,23 @@ struct Hold {
     hidden: bool,
     /// Unlinked by another process, and not committed since.
     unlinked: bool,
+    /// The attachment that the last commit made.
+    committed: Option<AttachmentId>,
 }
 
 impl OpenDraft {
     /// A draft for which an `open` is expected.
     pub fn new(id: u64, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Self {
         let awaited = Some(Instant::now());
-        let hold =
-            Hold { owner, handles: 0, awaited, resting: None, hidden: false, unlinked: false };
+        let hold = Hold {
+            owner,
+            handles: 0,
+            awaited,
+            resting: None,
+            hidden: false,
+            unlinked: false,
+            committed: None,
+        };
         Self { id, draft, over, hold: Mutex::new(hold) }
     }
 
@@ -85,9 +94,14 @@ impl OpenDraft {
     }
 
     /// Hides the draft, whose bytes were committed: the attachment has the name.
-    pub fn commit(&self) {
+    pub fn commit(&self, id: AttachmentId) {
         let mut hold = self.hold.lock();
-        (hold.hidden, hold.unlinked) = (true, false);
+        (hold.hidden, hold.unlinked, hold.committed) = (true, false, Some(id));
+    }
+
+    /// Whether an attachment is the one that the draft began over, or was committed as.
+    pub fn replaces(&self, id: AttachmentId) -> bool {
+        self.over == Some(id) || self.hold.lock().committed == Some(id)
     }
 
     /// Hides the draft, whose name another process removed.

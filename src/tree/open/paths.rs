@@ -62,7 +62,7 @@ impl Paths {
         match self.meaning(parent, name)? {
             Meaning::File(spot) => Ok(Goal::File(spot)),
             Meaning::Scratch => Ok(Goal::Scratch(parent.folder())),
-            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Variant(..) | Meaning::RowError => Err(Error::ReadOnly),
             Meaning::RowJson => Ok(Goal::Json(parent.row)),
             Meaning::Url(spot) => Ok(Goal::Url(spot)),
             Meaning::Collection(_) => Err(Error::IsDirectory),

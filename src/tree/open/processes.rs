@@ -1,5 +1,6 @@
 //! Processes: which one a request comes from, whether it has ended, and the permissions of its groups.
 
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -8,13 +9,9 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::library::limit::permission::Person;
 use crate::tree::request::Caller;
-use words::attachment::Access;
 use words::author::Author;
-
-/// The bits of one class: `r` of a file, `x` of a directory.
-pub const READ: u32 = 4;
-pub const SEARCH: u32 = 1;
 
 /// How the process of a thread is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,18 +47,20 @@ impl Processes {
         }
     }
 
-    /// Whether a thread has a group among its supplementary ones.
-    fn is_in(self, tid: u32, gid: u32) -> bool {
+    /// The supplementary groups of a thread.
+    fn groups(self, tid: u32) -> Vec<u32> {
         match (self, tid) {
-            (_, 0) | (Self::Simulated, _) => false,
-            (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
+            (_, 0) | (Self::Simulated, _) => Vec::new(),
+            (Self::Kernel, tid) => groups(tid).unwrap_or_default(),
         }
     }
 
-    /// Whether an access permits this to a caller. The kernel checks the inodes of a path; but variants and the trash depend on
-    /// the permissions of other files. Supplementary groups, which no request carries, are read from the process if they matter.
-    pub fn permit(self, who: Caller, access: Access, bit: u32) -> bool {
-        permits(access, who, bit, || self.is_in(who.tid, access.gid))
+    /// The caller with its groups. No request carries the supplementary ones: they are read from the process once they matter.
+    pub fn person(self, who: Caller) -> Person<impl Fn(u32) -> bool> {
+        let Caller { uid, gid, tid } = who;
+        let groups = OnceCell::new();
+        let is_member = move |group| groups.get_or_init(|| self.groups(tid)).contains(&group);
+        Person { uid, gid, is_member }
     }
 
     /// The sender of a request, as a refusal names it.
@@ -159,20 +158,6 @@ fn groups(tid: u32) -> Option<Vec<u32>> {
     Some(line.split_whitespace().filter_map(|gid| gid.parse().ok()).collect())
 }
 
-/// The first class that the caller is in decides, as `path_resolution(7)` says.
-fn permits(access: Access, who: Caller, bit: u32, in_group: impl FnOnce() -> bool) -> bool {
-    let (group, others) = (access.mode >> 3 & bit, access.mode & bit);
-    let granted = match who {
-        Caller { uid: 0, .. } => return true,
-        Caller { uid, .. } if uid == access.uid => access.mode >> 6 & bit,
-        Caller { gid, .. } if gid == access.gid => group,
-        _ if group == others => others,
-        _ if in_group() => group,
-        _ => others,
-    };
-    granted != 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,35 +191,5 @@ mod tests {
     fn a_request_without_a_thread_has_no_process() {
         assert_eq!(Processes::Kernel.group(0), None);
         assert!(matches!(Processes::Kernel.owner(0), Owner::Handle));
-    }
-
-    fn may_read(mode: u32, (uid, gid): (u32, u32), member: bool) -> bool {
-        let access = Access { uid: 1000, gid: 100, mode };
-        permits(access, Caller { uid, gid, tid: 1 }, READ, || member)
-    }
-
-    #[test]
-    fn the_first_class_that_somebody_is_in_decides() {
-        assert!(may_read(0o600, (1000, 1), false));
-        assert!(may_read(0o000, (0, 0), false));
-        assert!(!may_read(0o600, (1001, 100), false));
-        assert!(may_read(0o640, (1001, 100), false));
-        assert!(!may_read(0o640, (1001, 101), false));
-        assert!(may_read(0o644, (1001, 101), false));
-        assert!(!may_read(0o044, (1000, 100), true), "the owner's bit is the owner's");
-    }
-
-    #[test]
-    fn a_supplementary_group_counts_as_the_first_does() {
-        assert!(may_read(0o640, (1001, 101), true));
-        assert!(!may_read(0o604, (1001, 101), true), "also where it takes away");
-        let asked = |mode| {
-            let access = Access { uid: 1000, gid: 100, mode };
-            let mut asked = false;
-            let who = Caller { uid: 1001, gid: 101, tid: 1 };
-            permits(access, who, READ, || std::mem::replace(&mut asked, true));
-            asked
-        };
-        assert!(!asked(0o644) && asked(0o640), "asked for only where it matters");
     }
 }

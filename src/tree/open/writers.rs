@@ -9,6 +9,7 @@ use crate::library::blob_files::unreadable;
 use crate::library::draft::close::{End, Verdict};
 use crate::library::draft::{Draft, Start};
 use crate::library::limit::enforcement::Room;
+use crate::library::limit::permission::{Act, sticky};
 use crate::library::lookup::target::Target;
 use crate::library::{self, Library};
 use crate::tree::bounded::BoundedMap;
@@ -22,6 +23,7 @@ use crate::tree::open::drafts::Drafts;
 use crate::tree::open::handles::{Caching, Handle, Handles, Opened};
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Processes;
+use crate::tree::open::rights::Rights;
 use crate::tree::open::unlinked::Unlinked;
 use crate::tree::request::Caller;
 use words::access::FILE_MODE;
@@ -46,6 +48,7 @@ pub struct Writers {
     pub(super) handles: Arc<Handles>,
     pub(super) drafts: Arc<Drafts>,
     pub(super) unlinked: Arc<Unlinked>,
+    pub(super) rights: Arc<Rights>,
     pub(super) processes: Processes,
     /// Guards the attachments that were emptied a moment ago, with the name that was used and the user: the user's next `open`
     /// starts empty (CONTRACT 2.6). Never held across I/O.
@@ -80,19 +83,23 @@ impl Writers {
             own.await_open();
             return Ok(own);
         }
+        // The kernel has checked the inode that the path led to before; another file may have come there since.
+        link.as_ref().map_or(Ok(()), |link| self.rights.check(who, Act::Write, link))?;
         let over = link.as_ref().map(|link| link.attachment.id);
         let emptied = over
             .is_some_and(|id| self.emptied.lock().remove(&(place.clone(), id, who.uid)).is_some());
         // A write through an alias keeps the field's name.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         // A file that is written anew keeps its owner and mode.
-        let access = link.as_ref().map_or(who.makes(FILE_MODE), |link| link.attachment.access);
+        let access = link.as_ref().map(|link| link.attachment.access);
         let start = match link {
             Some(_) if emptied => Start::Truncated,
             Some(link) => self.stored(link.attachment)?,
             None => Start::Empty,
         };
         let target = self.places.target(spot, &written)?;
+        let new = target.directory.of_file_inside(who.makes(FILE_MODE));
+        let access = access.unwrap_or(new);
         self.begin(who, target, Beginning { start, access, over })
     }
 
@@ -202,6 +209,7 @@ impl Writers {
     /// Judges a draft now. If it is not committed, the attachment that was unlinked for it is put back before this returns.
     pub fn judge(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
+        self.protect(open, before.as_ref())?;
         let verdict = open.draft.flush(&self.library.drafts);
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.unlinked.put_back(open);
@@ -216,6 +224,9 @@ impl Writers {
     /// The last handle of a draft is closed.
     pub fn end(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
+        if let Err(error) = self.protect(open, before.as_ref()) {
+            tracing::warn!(%error, "it is not known whose file a draft displaces");
+        }
         let was_shown = open.is_shown();
         let (end, verdict) = open.draft.finish(&self.library.drafts);
         if let Some(verdict) = verdict {
@@ -284,6 +295,7 @@ impl Writers {
     pub fn truncate(&self, who: Caller, side: Side, place: &Place, length: u64) -> Result<()> {
         let target = self.library.lookup.target_of(place.clone())?.ok_or(Error::NotFound)?;
         let link = self.library.lookup.link(place)?.ok_or(Error::Stale)?;
+        self.rights.check(who, Act::Write, &link)?;
         let target = Target { written: link.written.clone(), ..target };
         let attachment = side.show(link.clone()).attachment;
         let author = self.processes.author(who);
@@ -338,9 +350,21 @@ impl Writers {
         Ok(self.library.lookup.link(open.place())?)
     }
 
+    /// Refuses the bytes of a draft that would displace another user's file from a sticky row. The file that the draft began over,
+    /// or was committed as, is its writer's to replace: the kernel has checked that.
+    fn protect(&self, open: &OpenDraft, before: Option<&Link>) -> Result<()> {
+        let Some(link) = before.filter(|link| !open.replaces(link.attachment.id)) else {
+            return Ok(());
+        };
+        if !self.rights.may_overwrite(open.draft.author(), link)? {
+            open.draft.refuse_next(sticky());
+        }
+        Ok(())
+    }
+
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
         let Verdict::Committed { id, displaced } = verdict else { return };
-        open.commit();
+        open.commit(*id);
         let place = open.place();
         self.drafts.drop_placeholders(place, open.id);
         let displaced = displaced.as_deref().map(|lost| Displaced::by_handle(lost, before));

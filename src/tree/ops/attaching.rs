@@ -123,7 +123,8 @@ impl Tree {
         let sent = self.library.staging.snapshot(&kept, kept.metadata()?.len())?;
         let author = self.open.processes.author(who);
         let times = Times::all(Timestamp::now());
-        let metadata = Metadata::written(who.makes(FILE_MODE), times, Vec::new());
+        let access = target.directory.of_file_inside(who.makes(FILE_MODE));
+        let metadata = Metadata::written(access, times, Vec::new());
         let raw = Raw::quarantined(&sent, id, &entry.name)?;
         let published = self.library.publisher.publish(raw, target, author, &metadata)?;
         let lost = published.displaced.as_ref();

@@ -12,6 +12,7 @@ use crate::tree::error::{Error, Result};
 use crate::tree::open::document::read_text;
 use crate::tree::open::handles::{Fh, Handle};
 use crate::tree::ops::Tree;
+use crate::tree::request::Caller;
 
 /// Bytes that `copy_file_range` moves at a time.
 const COPY_CHUNK: usize = 1 << 20;
@@ -19,6 +20,13 @@ const COPY_CHUNK: usize = 1 << 20;
 /// The modes of fallocate(2) that FUSE sends (`fs/fuse/file.c`); the others move the bytes behind a range.
 const MODES: FallocateFlags =
     FallocateFlags::KEEP_SIZE.union(FallocateFlags::PUNCH_HOLE).union(FallocateFlags::ZERO_RANGE);
+
+/// An offset in an open file.
+#[derive(Debug, Clone, Copy)]
+pub struct Position {
+    pub fh: Fh,
+    pub offset: u64,
+}
 
 impl Tree {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
@@ -44,7 +52,13 @@ impl Tree {
         }
     }
 
-    pub(super) fn write_bytes(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
+    pub(super) fn write_bytes(
+        &self,
+        who: Caller,
+        fh: Fh,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<usize> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.write(open, offset, data),
             Handle::Scratch(scratch) if scratch.writes => {
@@ -54,7 +68,11 @@ impl Tree {
                     None => self.open.scratch.write(scratch, offset, data),
                 }
             }
-            Handle::Document(document) => document.write_at(offset, data),
+            Handle::Document(document) => {
+                let written = document.write_at(offset, data)?;
+                self.judge_early(who, document)?;
+                Ok(written)
+            }
             Handle::Litter(_) => Ok(data.len()),
             _ => Err(Error::BadHandle),
         }
@@ -111,10 +129,9 @@ impl Tree {
     /// `copy_file_range`: like reading and writing, the rules included.
     pub fn copy_range(
         &self,
-        from: Fh,
-        from_at: u64,
-        to: Fh,
-        to_at: u64,
+        who: Caller,
+        from: Position,
+        to: Position,
         length: u64,
     ) -> Result<usize> {
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
@@ -122,11 +139,11 @@ impl Tree {
         let mut copied = 0;
         while copied < wanted {
             let chunk = buffer.len().min(wanted - copied);
-            let read = self.read(from, from_at + copied as u64, &mut buffer[..chunk])?;
+            let read = self.read(from.fh, from.offset + copied as u64, &mut buffer[..chunk])?;
             if read == 0 {
                 break;
             }
-            self.write_bytes(to, to_at + copied as u64, &buffer[..read])?;
+            self.write_bytes(who, to.fh, to.offset + copied as u64, &buffer[..read])?;
             copied += read;
         }
         Ok(copied)

@@ -105,8 +105,9 @@ impl Tree {
         self.explained(asked, self.remove_attribute(who, ino, name))
     }
 
-    pub fn write(&self, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
-        self.write_bytes(fh, offset, data).inspect_err(|error| self.explain_by_handle(fh, error))
+    pub fn write(&self, who: Caller, fh: Fh, offset: u64, data: &[u8]) -> Result<usize> {
+        self.write_bytes(who, fh, offset, data)
+            .inspect_err(|error| self.explain_by_handle(fh, error))
     }
 
     /// `fallocate`, with the mode bits of `linux/falloc.h`.

@@ -70,6 +70,7 @@ impl Tree {
                 | Meaning::Variant(..)
                 | Meaning::Collection(_)
                 | Meaning::RowJson
+                | Meaning::RowError
                 | Meaning::Report
                 | Meaning::Nothing => false,
             })

@@ -35,12 +35,14 @@ impl Tree {
             Node::Row(..) => return self.make_collection(parent, &name),
             other => return Err(other.refusal()),
         };
-        if !self.places.table(table)?.rule.allows(&name) {
+        let declared = self.places.table(table)?;
+        if !declared.rule.allows(&name) {
             return Err(self.bad_id(who, table, &name)?.into());
         }
-        let row = self.library.rows.make(table, &name, who.makes(mode))?;
-        let collections = self.places.table(table)?.collections();
-        let nodes = collections.map(|(number, _)| Node::Collection(number, row.id));
+        let directory = declared.directory(self.show.daemon());
+        let access = directory.of_directory_inside(who.makes(mode));
+        let row = self.library.rows.make(table, &name, access)?;
+        let nodes = declared.collections().map(|(number, _)| Node::Collection(number, row.id));
         self.open.unseen.note(who, nodes);
         self.kernel.tell(&Change::Table { table, at: Timestamp::now() });
         Ok(self.show.row(Side::of(node).row(table, row.id), &row))

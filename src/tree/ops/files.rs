@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::library::draft::Start;
+use crate::library::limit::permission::Act;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Meaning, Spot};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
-use crate::tree::open::document::{Document, View};
+use crate::tree::open::document::{Document, View, Writing};
 use crate::tree::open::handles::{Caching, Fh, Handle, Opened};
 use crate::tree::open::litter;
 use crate::tree::open::open_draft::OpenDraft;
@@ -17,10 +18,9 @@ use crate::tree::open::scratch_files::ScratchFiles;
 use crate::tree::open::writers::Beginning;
 use crate::tree::ops::Tree;
 use crate::tree::ops::delayed::placed;
-use crate::tree::request::{Caller, OpenFlags};
+use crate::tree::request::{Caller, FILE_BITS, OpenFlags};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::url_files::writing_attr;
-use words::author::Author;
 use words::link::Link;
 use words::refusal::Violation;
 use words::schema::OnRefuse;
@@ -49,6 +49,9 @@ impl Tree {
             return Ok(self.make_litter(who, parent, &name, mode));
         }
         let name = self.made(parent, &name);
+        if let Node::DesktopTrashInfo(uid) = Node::at(parent)? {
+            return self.view.desktop_trash.note(who, uid, &name?);
+        }
         let parent = self.places.directory(parent)?;
         let name = name?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
@@ -61,20 +64,21 @@ impl Tree {
                 self.create_draft(Creation { who, mode, flags }, parent.side(), &spot, &name)
             }
             Meaning::Scratch => {
-                let (record, file) =
-                    self.library.scratch.make(&parent.folder(), &name, who.makes(mode))?;
+                let directory = self.show.directory(&parent)?;
+                let access = directory.of_file_inside(who.makes(mode & FILE_BITS));
+                let (record, file) = self.library.scratch.make(&parent.folder(), &name, access)?;
                 self.kernel.tell(&Change::Scratch(&parent));
                 let entry = Entry::fleeting(self.show.scratch(&record)?);
                 let opener = self.open.processes.owner(who.tid);
                 let scratch = self.open.scratch.scratch(&record, file, true, opener)?;
                 Ok((entry, self.open.scratch.hold(scratch, flags)))
             }
-            Meaning::Variant(..) => Err(Error::ReadOnly),
+            Meaning::Variant(..) | Meaning::RowError => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
             Meaning::RowJson => {
                 let (table, row) = (parent.table.id, parent.row);
                 let opened = self.view.rows.open(who, table, row, flags)?;
-                Ok((Entry::fleeting(self.view.rows.stat(table, row)?), opened))
+                Ok((Entry::fleeting(self.view.rows.stat(who, table, row)?), opened))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Url(spot) => self.view.url_files.create(who, mode, &spot),
@@ -115,19 +119,29 @@ impl Tree {
         name: &Name,
         link: Option<Link>,
     ) -> Result<Arc<OpenDraft>> {
-        let Creation { who, mode, .. } = creation;
+        let Creation { who, mode, flags } = creation;
+        let mode = mode & FILE_BITS;
+        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
+        if let Some(link) = &link {
+            // Attached since the program looked the name up; or attached under another name of the slot, and displaced now.
+            let acts = match visible(link) {
+                true if flags.reads() => &[Act::Write, Act::Read][..],
+                true => &[Act::Write],
+                false => &[Act::Displace],
+            };
+            acts.iter().try_for_each(|act| self.open.rights.check(who, *act, link))?;
+        }
         let full = if link.is_none() { self.check_room(who, spot, name)? } else { None };
         let target = self.places.target(spot, name)?;
         let over = link.as_ref().map(|link| link.attachment.id);
-        let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
-        let beginning = match link.filter(visible) {
-            // Attached since the program looked: the draft starts from the stored bytes.
-            Some(Link { attachment, .. }) => {
-                let access = attachment.access;
-                Beginning { start: self.open.writers.stored(attachment)?, access, over }
-            }
+        let beginning = if let Some(Link { attachment, .. }) = link.filter(visible) {
+            // The draft starts from the stored bytes.
+            let access = attachment.access;
+            Beginning { start: self.open.writers.stored(attachment)?, access, over }
+        } else {
             // The program was told that there is no such file: the draft starts empty.
-            None => Beginning { start: Start::Empty, access: who.makes(mode), over },
+            let access = target.directory.of_file_inside(who.makes(mode));
+            Beginning { start: Start::Empty, access, over }
         };
         let open = self.open.writers.begin(who, target, beginning)?;
         if let Some(violation) = full {
@@ -191,11 +205,15 @@ impl Tree {
     }
 
     /// The attributes of an open document: it has the size of its own text.
-    pub(super) fn stat_document(&self, document: &Document) -> Result<Entry> {
+    pub(super) fn stat_document(&self, who: Caller, document: &Document) -> Result<Entry> {
         let size = document.size();
         Ok(Entry::fleeting(match &document.view {
-            View::Row(table, id) => Attr { size, ..self.view.rows.stat(*table, *id)? },
+            View::Row(table, id) => Attr { size, ..self.view.rows.stat(who, *table, *id)? },
             View::Url(writing) => writing_attr(writing, size),
+            View::TrashNote(uid) => {
+                let shown = self.view.desktop_trash.stat(Node::DesktopTrashNote(*uid))?;
+                Attr { size, ..shown }
+            }
         }))
     }
 
@@ -203,14 +221,33 @@ impl Tree {
     pub(super) fn flush_document(&self, who: Caller, document: &Document) -> Result<()> {
         let processes = self.open.processes;
         let judges = processes.closes_for(who, &document.opener);
-        if judges { self.judge_document(document, processes.author(who)) } else { Ok(()) }
+        match &document.view {
+            _ if !judges => Ok(()),
+            View::Row(_, id) => judge(document, |text| self.view.rows.patch(who, *id, text)),
+            View::Url(writing) => self.judge_url(document, writing),
+            View::TrashNote(..) => Ok(()),
+        }
+    }
+
+    /// Judges a document in `write`, if no byte that may follow can mend it: programs that ignore the result of `close` hear of
+    /// the refusal then. Nothing is changed yet.
+    pub(super) fn judge_early(&self, who: Caller, document: &Document) -> Result<()> {
+        let View::Row(_, id) = document.view else { return Ok(()) };
+        let Some(text) = document.appended() else { return Ok(()) };
+        match self.view.rows.check(who, id, &text) {
+            Err(Error::Refused(refusal)) => {
+                document.refuse(&refusal);
+                Err(refusal.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `fsync`. A URL is durable once its file is attached: it is judged now. Other documents are judged at their close.
     pub(super) fn sync_document(&self, document: &Document) -> Result<()> {
         match &document.view {
-            View::Url(writing) => self.judge_document(document, writing.author),
-            View::Row(..) => Ok(()),
+            View::Url(writing) => self.judge_url(document, writing),
+            View::Row(..) | View::TrashNote(..) => Ok(()),
         }
     }
 
@@ -218,20 +255,21 @@ impl Tree {
     pub(super) fn release_document(&self, document: &Arc<Document>) {
         let View::Url(writing) = &document.view else { return };
         self.view.url_files.numbers.close(document);
-        if let Err(error) = self.judge_document(document, writing.author) {
+        if let Err(error) = self.judge_url(document, writing) {
             tracing::debug!(slot = %writing.target.slot, %error, "a URL was not attached");
         }
         self.view.url_files.release(writing);
     }
 
-    /// Judges the text that was written since the last verdict.
-    fn judge_document(&self, document: &Document, author: Author) -> Result<()> {
-        let Some(text) = document.take()? else { return Ok(()) };
-        let verdict = match &document.view {
-            View::Row(_, id) => self.view.rows.patch(author, *id, &text),
-            View::Url(writing) => self.view.url_files.attach(writing, &text),
-        };
-        document.judged(&verdict);
-        verdict
+    fn judge_url(&self, document: &Document, writing: &Writing) -> Result<()> {
+        judge(document, |text| self.view.url_files.attach(writing, text))
     }
+}
+
+/// Judges the text that was written since the last verdict.
+fn judge(document: &Document, verdict: impl FnOnce(&[u8]) -> Result<()>) -> Result<()> {
+    let Some(text) = document.take()? else { return Ok(()) };
+    let verdict = verdict(&text);
+    document.judged(&verdict);
+    verdict
 }

@@ -16,7 +16,7 @@ impl Tree {
     /// The attributes of an inode. One that has lost its name is [`Error::Stale`] unless a handle is open on it.
     pub fn getattr(&self, who: Caller, ino: Ino, fh: Option<Fh>) -> Result<Entry> {
         if let Some(fh) = fh
-            && let Some(shown) = self.stat_handle(fh)?
+            && let Some(shown) = self.stat_handle(who, fh)?
         {
             return Ok(shown);
         }
@@ -60,7 +60,12 @@ impl Tree {
             Node::Delayed(..) | Node::DelayedItems(..) | Node::DelayedRows(_) => {
                 return self.show_delayed(node);
             }
-            Node::RowJson(table, id) => view.rows.stat(table, id)?,
+            Node::RowJson(table, id) => view.rows.stat(who, table, id)?,
+            Node::RowError(table, id) => view.rows.stat_error(table, id)?,
+            Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)
+            | Node::DesktopTrashNote(_) => view.desktop_trash.stat(node)?,
             Node::DropBox(id) => self.show.drop_box(id)?,
             Node::Trash => view.trash.stat_trash(),
             Node::TrashDay(day) => view.trash.stat_day(day),
@@ -93,7 +98,7 @@ impl Tree {
     }
 
     /// The attributes of an open draft, promoted scratch file or document. The handle has them even if the name is gone.
-    fn stat_handle(&self, fh: Fh) -> Result<Option<Entry>> {
+    fn stat_handle(&self, who: Caller, fh: Fh) -> Result<Option<Entry>> {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, .. } | Handle::Nothing(open) => {
                 open.shown(&self.library).map(Some)
@@ -101,7 +106,7 @@ impl Tree {
             Handle::Scratch(scratch) => {
                 scratch.became.get().map(|open| open.shown(&self.library)).transpose()
             }
-            Handle::Document(document) => self.stat_document(document).map(Some),
+            Handle::Document(document) => self.stat_document(who, document).map(Some),
             Handle::Litter(file) => Ok(Some(Entry::fleeting(file.attr()))),
             Handle::Blob { .. } | Handle::Text(_) => Ok(None),
         }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
@@ -115,7 +116,7 @@ impl Tree {
                 let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
                 self.view.variants.purge(link.attachment.blob, variant)
             }
-            Meaning::RowJson => Err(Error::NotPermitted),
+            Meaning::RowJson | Meaning::RowError => Err(Error::NotPermitted),
             Meaning::Variant(_, None) | Meaning::Url(_) | Meaning::Nothing => Err(Error::NotFound),
         }
     }
@@ -133,6 +134,7 @@ impl Tree {
             |link: &Link| meaning::resolves(&side.show(link.clone()), field.collection, name);
         match self.library.lookup.link(place)? {
             Some(link) if leads(&link) => {
+                self.open.rights.check(who, Act::Displace, &link)?;
                 let lost = self.library.links.unlink(place)?.ok_or(Error::NotFound)?;
                 // Drafts of others go on, hidden.
                 self.open.drafts.of(place).iter().for_each(|open| open.unlink());

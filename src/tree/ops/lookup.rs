@@ -12,6 +12,7 @@ use crate::tree::ops::delayed::{self, placed};
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Entry, Lifetime};
 use crate::tree::show::listing::{DOTS, Listed, Page, dots, fixed};
+use crate::tree::view::desktop_trash::DesktopTrash;
 use crate::tree::view::rendering::Lookup;
 use words::place::Place;
 use words::slot::Name;
@@ -60,7 +61,13 @@ impl Tree {
             Node::Table(table) => view.tables.lookup_row(table, name, Node::Row)?,
             Node::OriginalTable(table) => view.tables.lookup_row(table, name, Node::OriginalRow)?,
             Node::ThumbTable(table) => view.tables.lookup_row(table, name, Node::ThumbRow)?,
-            Node::Root => view.tables.lookup_in_root(name)?,
+            Node::Root => match DesktopTrash::named(name) {
+                Some(trash) => Entry::fleeting(view.desktop_trash.stat(trash)?),
+                None => view.tables.lookup_in_root(name)?,
+            },
+            node @ (Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)) => view.desktop_trash.lookup(node, name)?,
             node @ (Node::Models | Node::Thumbs | Node::Originals) => {
                 view.tables.lookup(node, name)?
             }
@@ -87,7 +94,12 @@ impl Tree {
                 let (original, keep) = (link.attachment, Entry::fleeting);
                 return self.view.variants.lookup(who, original, &spot.field, variant, keep);
             }
-            Meaning::RowJson => Entry::fleeting(self.view.rows.stat(parent.table.id, parent.row)?),
+            Meaning::RowJson => {
+                Entry::fleeting(self.view.rows.stat(who, parent.table.id, parent.row)?)
+            }
+            Meaning::RowError => {
+                Entry::fleeting(self.view.rows.stat_error(parent.table.id, parent.row)?)
+            }
             Meaning::Collection(number) => {
                 let row = self.places.row(parent.row)?;
                 let node = parent.side().collection(number, row.id);
@@ -196,6 +208,9 @@ impl Tree {
             node @ (Node::ThumbField(id, _) | Node::GuardedThumbs(id, _)) => {
                 view.thumbs.list_variants(node, id)?
             }
+            node @ (Node::DesktopTrash(_)
+            | Node::DesktopTrashFiles(_)
+            | Node::DesktopTrashInfo(_)) => fixed(DesktopTrash::list(node)),
             other => fixed(view.control.list(other)?),
         };
         let is_in_scope =

@@ -58,9 +58,11 @@ impl Tree {
                 self.library.scratch.find(&folder, name)?.is_some()
                     || self.open.links.named(&folder, name).is_some()
             }
-            Meaning::Variant(..) | Meaning::Collection(_) | Meaning::RowJson | Meaning::Url(_) => {
-                true
-            }
+            Meaning::Variant(..)
+            | Meaning::Collection(_)
+            | Meaning::RowJson
+            | Meaning::RowError
+            | Meaning::Url(_) => true,
             Meaning::Nothing => false,
         })
     }

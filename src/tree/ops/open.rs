@@ -40,6 +40,7 @@ impl Tree {
             }
             Node::Variant(id) => self.open_variant(id),
             Node::Trashed(id) => self.view.trash.open(who, id),
+            Node::RowError(_, row) => self.view.rows.open_error(row),
             other => self.view.control.open(who, other),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
-use crate::library::names::backups::Destination;
+use crate::library::names::backups::{Destination, temporary_name};
 use crate::library::names::naming::Move;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
@@ -15,9 +16,9 @@ use crate::tree::open::paths::Goal;
 use crate::tree::ops::Tree;
 use crate::tree::ops::delayed::placed_name;
 use crate::tree::request::{Caller, NameIn, RenameMode};
-use words::attachment::{RowId, ScratchId, TableId};
+use words::attachment::{Access, RowId, ScratchId, TableId};
 use words::day::Day;
-use words::link::Link;
+use words::link::{Collision, Link};
 use words::place::Folder;
 use words::refusal::RefusalId;
 use words::schema::Field;
@@ -109,13 +110,27 @@ impl Tree {
             (Node::TrashDay(day), Node::Row(..) | Node::Collection(..)) => {
                 self.rename_trashed(day, name, onto()?)
             }
+            (source, Node::DesktopTrashFiles(_))
+                if takes_files(source) && mode != RenameMode::Exchange =>
+            {
+                self.discard(who, parent, &name)
+            }
             // The configuration makes the directories in a row.
             (Node::Root | Node::Models, _)
-            | (_, Node::Root | Node::Models | Node::Table(_))
+            | (_, Node::Root | Node::Models | Node::Table(_) | Node::DesktopTrashFiles(_))
             | (Node::Table(_), Node::Row(..) | Node::Collection(..) | Node::DropBox(_)) => {
                 Err(Error::NotPermitted)
             }
             _ => Err(Error::ReadOnly),
+        }
+    }
+
+    /// Detaches a file that a desktop moves to its trash.
+    fn discard(&self, who: Caller, parent: Ino, name: &Name) -> Result<()> {
+        match self.open.paths.meaning(&self.places.directory(parent)?, name)? {
+            Meaning::File(_) => self.unlink_any(who, parent, name.as_str().as_ref()),
+            // Scratch, which would be deleted for good.
+            _ => Err(Error::NotPermitted),
         }
     }
 
@@ -200,6 +215,11 @@ impl Tree {
                 }
                 Ok(())
             }
+            Goal::Scratch(folder) if how.mode == RenameMode::Exchange => {
+                let scratch = self.library.scratch.find(&folder, to.name)?;
+                let scratch = scratch.ok_or(Error::NotFound)?;
+                self.exchange(how.who, &scratch, &side.show(link.clone()))
+            }
             Goal::Scratch(folder) => {
                 let backup = self.demote(&side.show(link.clone()), &folder, how)?;
                 self.open.boxes.renamed(backup)?;
@@ -227,16 +247,21 @@ impl Tree {
             self.places.forget_first_name(id);
             return Ok(());
         }
+        let rights = &self.open.rights;
+        before.as_ref().map_or(Ok(()), |other| rights.check(who, Act::Displace, other))?;
+        let there = self.library.lookup.fixed(target).of(link.attachment.access);
+        rights.check_access(who, link, there)?;
+        let back = self.places.table(self.places.row(from.row)?.table)?.files(field);
         if mode == RenameMode::Exchange {
             let other = before.as_ref().ok_or(Error::NotFound)?;
             let spot = Spot { place: from.clone(), field: self.places.field_at(from)? };
-            let back = self.places.target(&spot, &link.written)?;
+            let origin = self.places.target(&spot, &link.written)?;
+            rights.check_access(who, other, back.of(other.attachment.access))?;
             let rules = &target.field.rules;
-            self.library.links.check_transfer(&other.attachment, rules, &back, author)?;
+            self.library.links.check_transfer(&other.attachment, rules, &origin, author)?;
         }
         self.open.admission.check_arrival(who, target, before.is_some(), Some(from))?;
         let before = before.filter(|link| outlives(link, target));
-        let back = self.places.table(self.places.row(from.row)?.table)?.files(field);
         let rules = &field.rules;
         let movement = Move { from: link, rules, back, target, collision: mode.into() };
         let displaced = self.library.links.rename(&movement, author)?;
@@ -251,18 +276,45 @@ impl Tree {
     fn demote(&self, link: &Link, folder: &Folder, how: Renaming<'_>) -> Result<ScratchId> {
         let Renaming { who, to: End { name, .. }, mode } = how;
         self.open.admission.check_displaced(who, folder, name)?;
-        if mode == RenameMode::Exchange {
-            return Err(Error::Invalid("scratch and fields cannot be exchanged"));
-        }
-        let (uid, gid, collision) = (who.uid, who.gid, mode.into());
-        let to = Destination { folder, name, uid, gid, collision };
-        let backup = self.library.backups.make(link, to)?;
+        let backup = self.back_up(who, link, (folder, name), mode.into())?;
         match self.library.links.unlink(&link.place)? {
             // Editors write the new file next; if that is refused, the old one is put back.
             Some(lost) => self.open.unlinked.note(who, link, &lost),
             None => self.kernel.tell(&Change::Names(link.place.row)),
         }
         Ok(backup)
+    }
+
+    /// Copies an attachment to scratch. The copy is the caller's to put back or remove, unless the caller may not read the file:
+    /// then it stays the owner's.
+    fn back_up(
+        &self,
+        who: Caller,
+        link: &Link,
+        (folder, name): (&Folder, &Name),
+        collision: Collision,
+    ) -> Result<ScratchId> {
+        let Access { uid, gid, .. } = link.attachment.access;
+        let uid = if self.open.rights.may(who, Act::Read, link)? { who.uid } else { uid };
+        let to = Destination { folder, name, uid, gid, collision };
+        Ok(self.library.backups.make(link, to)?)
+    }
+
+    /// Exchanges scratch and the file of a field, as its side shows it: the scratch is attached, and a copy of the file gets its
+    /// name. A refusal leaves both as they were.
+    fn exchange(&self, who: Caller, record: &ScratchRecord, link: &Link) -> Result<()> {
+        who.check_owner(record.access.uid)?;
+        self.open.rights.check(who, Act::Displace, link)?;
+        let target = self.library.lookup.target_of(link.place.clone())?.ok_or(Error::NotFound)?;
+        let target = Target { written: link.written.clone(), ..target };
+        let (folder, aside) = (&record.folder, temporary_name());
+        let copy = self.back_up(who, link, (folder, &aside), Collision::Refuse)?;
+        if let Err(error) = self.promote(who, record, &target, Some(link)) {
+            self.library.scratch.remove(copy)?;
+            return Err(error);
+        }
+        self.library.scratch.rename(copy, folder, &record.name, Collision::Refuse)?;
+        self.open.boxes.renamed(copy)
     }
 
     fn rename_scratch(&self, record: &ScratchRecord, goal: Goal, how: Renaming<'_>) -> Result<()> {
@@ -272,6 +324,10 @@ impl Tree {
                 self.open.admission.check_displaced(who, &folder, to.name)?;
                 self.library.scratch.rename(record.id, &folder, to.name, mode.into())?;
                 self.open.boxes.renamed(record.id)
+            }
+            Goal::File(spot) if mode == RenameMode::Exchange => {
+                let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
+                self.exchange(who, record, &to.parent.side().show(link))
             }
             Goal::File(spot) => {
                 let target = self.places.target(&spot, to.name)?;
@@ -303,7 +359,9 @@ impl Tree {
                 Ok(Source::Scratch(record))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
-            Meaning::Collection(_) | Meaning::Report => Err(Error::NotPermitted),
+            Meaning::Collection(_) | Meaning::Report | Meaning::RowError => {
+                Err(Error::NotPermitted)
+            }
             Meaning::RowJson => Ok(Source::Json(parent.row)),
             Meaning::Url(_) | Meaning::Nothing => Err(Error::NotFound),
         }

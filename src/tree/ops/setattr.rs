@@ -19,13 +19,15 @@ impl Tree {
         fh: Option<Fh>,
         change: SetAttr,
     ) -> Result<Entry> {
+        let node = Node::at(ino)?;
+        let change = if node.is_directory() { change } else { change.of_file() };
         if let Some(fh) = fh
-            && let Some(shown) = self.set_by_handle(fh, change)?
+            && let Some(shown) = self.set_by_handle(who, fh, change)?
         {
             return Ok(shown);
         }
-        match Node::at(ino)? {
-            node @ (Node::Attachment(id, _) | Node::Original(id, _)) => {
+        match node {
+            Node::Attachment(id, _) | Node::Original(id, _) => {
                 self.set_attachment(who, node, id, change)
             }
             Node::Draft(id) => self.set_draft(who, id, change),
@@ -37,7 +39,7 @@ impl Tree {
             // Accepted for vim and `cp -p`, and ignored: owner, mode and times are the row's.
             Node::RowJson(table, id) => match change.size {
                 Some(1..) => Err(Error::NotPermitted),
-                _ => Ok(Entry::fleeting(self.view.rows.stat(table, id)?)),
+                _ => Ok(Entry::fleeting(self.view.rows.stat(who, table, id)?)),
             },
             directory if change.size.is_none() => self.set_directory(directory, change.amendment),
             other => Err(other.refusal()),
@@ -85,13 +87,13 @@ impl Tree {
         Entry::lasting(self.show.fixed(node))
     }
 
-    fn set_by_handle(&self, fh: Fh, change: SetAttr) -> Result<Option<Entry>> {
+    fn set_by_handle(&self, who: Caller, fh: Fh, change: SetAttr) -> Result<Option<Entry>> {
         let handle = self.open.handles.find(fh)?;
         let open = match &*handle {
             Handle::Draft { open, .. } => open,
             Handle::Document(document) => {
                 change.size.map_or(Ok(()), |size| document.truncate(size))?;
-                return self.stat_document(document).map(Some);
+                return self.stat_document(who, document).map(Some);
             }
             Handle::Scratch(scratch) => match scratch.became.get() {
                 Some(open) => open,

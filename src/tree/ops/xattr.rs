@@ -57,9 +57,13 @@ impl Tree {
     }
 
     /// The names of the attributes that programs have set, each followed by a zero byte.
-    pub fn listxattr(&self, _: Caller, ino: Ino) -> Result<Vec<u8>> {
+    pub fn listxattr(&self, who: Caller, ino: Ino) -> Result<Vec<u8>> {
         let names = match Node::at(ino)?.as_model() {
-            Node::Attachment(id, _) | Node::Trashed(id) => self.library.attributes.names(id)?,
+            Node::Attachment(id, _) => self.library.attributes.names(id)?,
+            Node::Trashed(id) => {
+                self.view.trash.readable(who, id)?;
+                self.library.attributes.names(id)?
+            }
             Node::Draft(id) => {
                 self.open.drafts.find(id)?.draft.attribute_names(&self.library.attributes)?
             }

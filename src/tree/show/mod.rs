@@ -10,6 +10,7 @@ use crate::library::scratch::ScratchStat;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::mark::Mark;
+use crate::tree::node::meaning::Directory;
 use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
 use crate::tree::node::{Kind, Node};
@@ -87,6 +88,14 @@ impl Show {
         let table = rule.and_then(|rule| self.library.lookup.table_named(rule.table.as_str()));
         let access = table.ok_or(Error::NotFound)?.directory(self.daemon());
         Ok(Attr::directory(Node::DropBox(id), access, row.times))
+    }
+
+    /// The access of a directory that takes files.
+    pub fn directory(&self, directory: &Directory<'_>) -> Result<Access> {
+        match directory.node {
+            Node::DropBox(id) => Ok(self.drop_box(id)?.access),
+            _ => Ok(self.places.row(directory.row)?.access),
+        }
     }
 
     /// A directory that the configuration makes.

@@ -45,7 +45,7 @@ impl Fetching {
     /// The destination of a symbolic link that its maker waits for. Its time runs from here on.
     pub fn link_to(&self, who: Caller, target: Target) -> Destination {
         let author = self.open.processes.author(who);
-        let access = who.makes(FILE_MODE);
+        let access = target.directory.of_file_inside(who.makes(FILE_MODE));
         let replaced = self.make_room(who, &target.place);
         let deadline = Instant::now() + self.library.settings.fetch.timeout.min(FETCHED);
         Destination { target, author, access, deadline, replaced }
@@ -69,7 +69,9 @@ impl Fetching {
         let promised = replaced.as_ref().map(|promise| promise.id());
         let done = match url {
             Ok(url) => {
-                let order = Order { url, target, author, access, deadline, replaced: promised };
+                let over = before.map(|link| link.attachment.id);
+                let replaced = promised;
+                let order = Order { url, target, author, access, deadline, replaced, over };
                 self.fetch(&order, before)
             }
             Err(error) => Err(self.library.urls.refuse(&target, author, &error).into()),

@@ -1,6 +1,7 @@
 //! The views: directories and files that are composed on request, each with its own lookups, attributes and listings.
 
 pub mod control;
+pub mod desktop_trash;
 pub mod fetching;
 mod metrics;
 pub mod quarantine_entries;
@@ -24,6 +25,7 @@ use crate::tree::node::places::Places;
 use crate::tree::open::Open;
 use crate::tree::show::Show;
 use crate::tree::view::control::Control;
+use crate::tree::view::desktop_trash::DesktopTrash;
 use crate::tree::view::fetching::Fetching;
 use crate::tree::view::quarantine_entries::QuarantineEntries;
 use crate::tree::view::rendering::Variants;
@@ -41,6 +43,7 @@ pub struct Views {
     pub variants: Arc<Variants>,
     pub thumbs: Arc<Thumbs>,
     pub trash: Arc<TrashDays>,
+    pub desktop_trash: Arc<DesktopTrash>,
     pub rows: Arc<RowDocuments>,
     pub url_files: Arc<UrlFiles>,
     pub url_links: Arc<UrlLinks>,
@@ -64,6 +67,7 @@ impl Views {
             tables: part!(Tables: library, places, show, open),
             thumbs: part!(Thumbs: library, places, kernel, show, open, variants),
             trash: part!(TrashDays: library, kernel, show, open),
+            desktop_trash: part!(DesktopTrash: show, open),
             rows: part!(RowDocuments: library, places, kernel, open),
             url_files: part!(UrlFiles: library, places, open, fetching; numbers: UrlNumbers::default()),
             url_links: part!(UrlLinks: library, places, kernel, open, fetching),

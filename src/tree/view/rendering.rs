@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::library::Library;
+use crate::library::limit::permission::READ;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::Places;
 use crate::tree::open::Open;
-use crate::tree::open::processes::READ;
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry};
 use words::attachment::{Attachment, AttachmentId, BlobKey};
@@ -53,7 +53,7 @@ impl Variants {
         variant: Variant,
         keep: Keep,
     ) -> Result<Lookup> {
-        if !self.open.processes.permit(who, original.access, READ) {
+        if !self.open.rights.person(who).permits(original.access, READ) {
             return Err(Error::Denied);
         }
         if !field.allows(variant, size(&original)?) {

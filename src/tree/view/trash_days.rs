@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::library::Library;
 use crate::library::keep::trash::Position;
+use crate::library::limit::permission::{Act, SEARCH};
 use crate::library::lookup::target::Target;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced};
@@ -14,7 +15,6 @@ use crate::tree::node::side::Side;
 use crate::tree::open::Open;
 use crate::tree::open::admission::outlives;
 use crate::tree::open::handles::Opened;
-use crate::tree::open::processes::SEARCH;
 use crate::tree::request::{Caller, RenameMode};
 use crate::tree::show::Show;
 use crate::tree::show::attr::{Attr, Entry};
@@ -114,7 +114,7 @@ impl TrashDays {
             let table = self.library.lookup.table_named(slot.row.table.as_str());
             let row =
                 table.map(|table| self.library.lookup.row(table.id, &slot.row.id)).transpose()?;
-            let enters = |row: RowRecord| self.open.processes.permit(who, row.access, SEARCH);
+            let enters = |row: RowRecord| self.open.rights.person(who).permits(row.access, SEARCH);
             if !row.flatten().is_some_and(enters) {
                 return Err(denied);
             }
@@ -163,6 +163,9 @@ impl TrashDays {
         let author = self.restorer(who, &retired.attachment)?;
         let before = self.library.lookup.link(&target.place)?;
         self.open.admission.check_arrival(who, target, before.is_some(), None)?;
+        if let Some(link) = before.as_ref().filter(|_| mode == RenameMode::Replace) {
+            self.open.rights.check(who, Act::Displace, link)?;
+        }
         let before = before.filter(|link| outlives(link, target));
         let (collision, before) = (mode.into(), before.as_ref());
         self.hang(&retired, Restoring { target, collision, author, before })

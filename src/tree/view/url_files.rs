@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::library::Library;
 use crate::library::keep::promises::Promise;
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::tree::node::places::Places;
 use crate::tree::open::Open;
 use crate::tree::open::document::{Document, View, Writing};
 use crate::tree::open::handles::{Caching, Handle, Opened};
-use crate::tree::request::{Caller, OpenFlags};
+use crate::tree::request::{Caller, FILE_BITS, OpenFlags};
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::view::fetching::{Destination, Fetching};
 use words::access::FILE_MODE;
@@ -84,13 +85,16 @@ impl UrlFiles {
         let opener = self.open.processes.owner(who.tid);
         let author = opener.author(who.uid);
         let number = self.numbers.number(place);
-        let replaced = self.fetching.make_room(who, place);
         let link = self.library.lookup.link(place)?;
-        let access = link.as_ref().map_or(who.makes(mode), |link| link.attachment.access);
+        link.as_ref().map_or(Ok(()), |link| self.open.rights.check(who, Act::Write, link))?;
+        let replaced = self.fetching.make_room(who, place);
         let target = self.target(spot, link.as_ref())?;
+        let new = target.directory.of_file_inside(who.makes(mode & FILE_BITS));
+        let access = link.as_ref().map_or(new, |link| link.attachment.access);
         let times = Times::all(Timestamp::now());
+        let over = link.map(|link| link.attachment.id);
         let replaced = Mutex::new(replaced);
-        let writing = Writing { number, target, author, access, times, replaced };
+        let writing = Writing { number, target, author, access, over, times, replaced };
         let entry = Entry::fleeting(writing_attr(&writing, 0));
         let view = View::Url(Box::new(writing));
         let document = Arc::new(self.open.documents.open(view, true, opener, Vec::new())?);
@@ -108,6 +112,10 @@ impl UrlFiles {
     /// Fetches and attaches the URL that was written since the last verdict.
     pub fn attach(&self, writing: &Writing, text: &[u8]) -> Result<()> {
         let before = self.library.lookup.link(&writing.target.place)?;
+        if let Some(link) = before.as_ref().filter(|link| Some(link.attachment.id) != writing.over)
+        {
+            self.open.rights.check_overwrite(writing.author, link)?;
+        }
         let to = Destination {
             target: writing.target.clone(),
             author: writing.author,
@@ -137,6 +145,7 @@ impl UrlFiles {
     /// Attaches from a shortcut that was written under a scratch name and is renamed to `<field>.url`.
     pub fn attach_shortcut(&self, who: Caller, record: &ScratchRecord, spot: &Spot) -> Result<()> {
         let before = self.library.lookup.link(&spot.place)?;
+        before.as_ref().map_or(Ok(()), |link| self.open.rights.check(who, Act::Displace, link))?;
         let target = self.target(spot, before.as_ref())?;
         let text =
             self.library.scratch.read(record, shortcut::MAX_BYTES)?.ok_or(Error::TooLarge)?;

@@ -67,9 +67,11 @@ impl UrlLinks {
             Meaning::Scratch => self.make_scratch(&parent.folder(), name, symlink),
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::Collection(_) => Err(Error::Exists),
-            Meaning::Url(_) | Meaning::RowJson | Meaning::Report | Meaning::Nothing => {
-                Err(Error::NotPermitted)
-            }
+            Meaning::Url(_)
+            | Meaning::RowJson
+            | Meaning::RowError
+            | Meaning::Report
+            | Meaning::Nothing => Err(Error::NotPermitted),
         }
     }
 

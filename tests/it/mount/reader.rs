@@ -71,6 +71,20 @@ fn both() -> Option<(Mount, Reader)> {
     Some((mount, reader))
 }
 
+/// Programs ask each file whether it is a terminal (`ioctl(TCGETS)`): that is no reason for a line in the log.
+#[test]
+fn a_reader_that_asks_for_a_terminal_leaves_no_line_in_the_log() {
+    let Some((mount, reader)) = both() else { return };
+    mount.attach("memo", b"text");
+    soon("the file", || reader.path("models/user/42/memo").exists());
+    let before = reader.said();
+    let ask =
+        "[ -t 3 ] 3< \"$1\" || python3 -c 'import sys; print(open(sys.argv[1]).isatty())' \"$1\"";
+    let done = super::tool::shell(ask, &[&reader.path("models/user/42/memo")]);
+    assert_eq!(done.stdout, "False\n", "{done}");
+    assert_eq!(reader.said(), before);
+}
+
 /// Waits until readers see a change, and checks how long that took.
 fn soon(what: &str, seen: impl Fn() -> bool) {
     let begun = Instant::now();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
 use super::tool::{installed, run};
-use super::{EMEDIUMTYPE, ENOENT, EPERM, ERANGE, EROFS, errno, picture, read};
+use super::{EMEDIUMTYPE, ENOENT, EPERM, ERANGE, EROFS, errno, names, picture, read};
 
 /// Writes a picture of 40x40, which is refused, and returns the path of the avatar.
 fn refused(mount: &Mount) -> PathBuf {
@@ -37,6 +37,31 @@ fn errors_jsonl_has_a_line_for_each_refusal() {
     let keys: Vec<_> = line.as_object().expect("an object").keys().collect();
     let all = "allowed hint id measured message path pid quarantine rule time uid";
     assert_eq!(keys, all.split(' ').collect::<Vec<_>>());
+}
+
+/// A server that writes for many people has one uid, and so one `/.mediafs/last-error` for all of them.
+#[test]
+fn the_last_error_of_a_row_is_in_a_file_of_the_row_until_the_next_success() {
+    let Some(mount) = Mount::start() else { return };
+    let (row, other) = (mount.row(), mount.row_of("43"));
+    let said = |row: &Path| read(&row.join("last-error"));
+    assert_eq!(said(&row), b"");
+    let avatar = refused(&mount);
+    assert_eq!(said(&row), mount.last_error().as_bytes());
+    let later = errno(fs::write(other.join("avatar"), picture::png(50, 50, 1)));
+    assert_eq!(later, ERANGE);
+    assert!(String::from_utf8_lossy(&said(&row)).contains("image is 40x40"));
+    assert!(String::from_utf8_lossy(&said(&other)).contains("image is 50x50"));
+    assert_eq!(
+        fs::metadata(row.join("last-error")).expect("stat").len(),
+        said(&row).0.len() as u64
+    );
+    assert_eq!(names(&row), ["avatar"], "unlisted");
+    assert_eq!(errno(fs::write(row.join("last-error"), "x")), EROFS);
+    assert_eq!(errno(fs::remove_file(row.join("last-error"))), EPERM);
+    fs::write(&avatar, picture::good(2)).expect("taken");
+    assert_eq!(said(&row), b"");
+    fs::remove_dir(&other).expect("it keeps no row from being removed");
 }
 
 #[test]

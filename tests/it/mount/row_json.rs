@@ -77,8 +77,12 @@ fn row_json_has_the_errors_of_its_fields() {
     let bad = mount.outside("bad.png", &picture::cut_short(1));
     assert_ne!(run("cp", &[&bad, &mount.row().join("avatar")]).code, 0);
     let told = mount.row_json();
-    let error = told["$row"]["errors"]["avatar"].as_str().unwrap_or_default();
-    assert!(error.contains("truncated"), "{told:#}");
+    let (error, line) = (&told["$row"]["errors"]["avatar"], mount.last_refusal());
+    assert!(error["message"].as_str().is_some_and(|it| it.contains("truncated")), "{told:#}");
+    for key in ["message", "hint", "rule", "measured", "allowed", "id"] {
+        assert_eq!(error[key], line[key], "{key} is that of errors.jsonl");
+    }
+    assert_eq!(error["rule"], "truncated");
 }
 
 #[test]
@@ -115,12 +119,15 @@ fn keys_given_by_the_user_survive_replacement_of_metadata_but_not_of_the_attachm
     assert_eq!(mount.row_json()["avatar"].get("alt"), None);
 }
 
+/// Shells and PHP ignore the result of `close`.
 #[test]
-fn invalid_json_is_einval_at_close_with_the_reason_in_last_error() {
+fn an_invalid_document_is_einval_in_write_as_soon_as_that_is_certain() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));
+    let unfinished = "{\"avatar\": ";
     for (text, reason) in [
-        ("{\"avatar\": ", "line 1, column"),
+        (unfinished, "line 1, column"),
+        ("{\"avatar\": x", "line 1, column"),
         ("[]", "no JSON object"),
         ("{\"photo\": null}", "no field of user"),
         ("{\"avatar\": 7}", "no object"),
@@ -131,7 +138,8 @@ fn invalid_json_is_einval_at_close_with_the_reason_in_last_error() {
         ("{\"memo\": null, \"avatar\": null, \"no\": 1}", "no field"),
     ] {
         let Sent { stage, errno, .. } = write(&mount, text);
-        assert_eq!((stage.as_str(), errno), ("close", EINVAL), "{text}");
+        let certain = if text == unfinished { "close" } else { "write" };
+        assert_eq!((stage.as_str(), errno), (certain, EINVAL), "{text}");
         mount.last_error_has("user/42/row.json", reason);
         assert!(mount.row().join("avatar").exists(), "{text}: a refused document changes nothing");
     }
@@ -168,8 +176,59 @@ fn a_document_that_was_read_before_the_file_changed_is_refused() {
     let before = mount.row_json();
     patch(&mount, &before);
     mount.attach("avatar", &picture::good(2));
-    assert_eq!(write(&mount, &before.to_string()).stage, "close");
+    assert_eq!(write(&mount, &before.to_string()).stage, "write");
     mount.last_error_has("user/42/row.json", "may have changed meanwhile");
+}
+
+#[test]
+fn a_document_that_was_refused_in_write_is_refused_once_and_changes_nothing_at_close() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let mut file = File::create(mount.row().join("row.json")).expect("opened");
+    let refused = file.write_all(b"{\"avatar\": null, \"no\": 1}");
+    assert_eq!(errno(refused), EINVAL);
+    let again = shell("exec 3>\"$1\"; echo '{\"no\": 1}' >&3", &[&mount.row().join("row.json")]);
+    assert_ne!(again.code, 0, "a shell hears of it; {again}");
+    drop(file);
+    assert_eq!(mount.refusals().len(), 2);
+    assert!(mount.row().join("avatar").exists());
+    let error = &mount.row_json()["$row"]["errors"]["row.json"];
+    assert_eq!(error["rule"], "json");
+    patch(&mount, &json!({"avatar": {"alt": "me"}}));
+    assert_eq!(mount.row_json()["$row"]["errors"], json!({}), "until a document is taken");
+}
+
+#[test]
+fn file_put_contents_of_php_hears_of_a_refused_document() {
+    if !installed("php") {
+        return;
+    }
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let put = "error_reporting(0); var_dump(file_put_contents($argv[1], $argv[2]));";
+    let says = |text: &str| {
+        let path = mount.row().join("row.json").display().to_string();
+        run("php", &["-r", put, &path, text]).stdout
+    };
+    assert_eq!(says(r#"{"avatar": {"length": 1}}"#), "bool(false)\n");
+    assert_eq!(says(r#"{"avatar": {"alt": "me"}}"#), "int(25)\n");
+    assert_eq!(mount.row_json()["avatar"]["alt"], "me");
+}
+
+#[test]
+fn unknown_facts_of_the_row_are_refused() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    for (row, reason) in [
+        (json!({"detach": ["avatar"]}), "`detach` is no fact of a row"),
+        (json!({"free": [], "table": "user", "Id": "42"}), "`Id` is no fact of a row"),
+        (json!("42"), "`$row` is no object"),
+    ] {
+        assert_eq!(write(&mount, &json!({"$row": row}).to_string()).stage, "write", "{row}");
+        mount.last_error_has("user/42/row.json", reason);
+    }
+    let as_read = json!({"$row": mount.row_json()["$row"]});
+    assert_eq!(write(&mount, &as_read.to_string()).stage, "taken");
 }
 
 /// A document may take 32 MiB of the daemon's memory, and a program may have a thousand files open.
@@ -214,7 +273,7 @@ fn a_document_that_was_read_before_a_file_came_detaches_nothing() {
     assert_eq!(before["memo"], Value::Null);
     mount.attach("memo", b"came meanwhile");
     before["avatar"]["alt"] = json!("me");
-    assert_eq!(write(&before), "close");
+    assert_eq!(write(&before), "write");
     mount.last_error_has("user/42/row.json", "attached at `memo` meanwhile");
     assert_eq!(read(&mount.row().join("memo")), b"came meanwhile");
     assert_eq!(mount.row_json()["avatar"].get("alt"), None, "refused as a whole");

@@ -1,8 +1,10 @@
 //! Scratch: the files in a row that are no fields, and how they become fields and fields become them (CONTRACT 1 and 2.8).
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::daemon::Mount;
 use super::{EBADMSG, EEXIST, ENOENT, errno, names, picture, read};
@@ -97,4 +99,27 @@ fn scratch_of_a_removed_row_is_kept_with_the_reason_that_its_row_was_removed() {
     let reason = kept.reason();
     assert!(reason.contains("the directory of scratch upload.bin was removed"), "{reason}");
     assert!(reason.contains("row_gone") && !reason.contains("in time"), "{reason}");
+}
+
+#[test]
+fn an_exchange_attaches_the_scratch_and_makes_scratch_of_the_file() {
+    let Some(mount) = Mount::start() else { return };
+    let (row, flags) = (mount.row(), RenameFlags::EXCHANGE);
+    let (avatar, part) = (mount.attach("avatar", &picture::good(1)), row.join("new.part"));
+    fs::write(&part, picture::good(2)).expect("scratch");
+    renameat_with(CWD, &part, CWD, &avatar, flags).expect("exchanged");
+    assert_eq!((read(&avatar), read(&part)), (picture::good(2), picture::good(1)));
+    renameat_with(CWD, &avatar, CWD, &part, flags).expect("exchanged back");
+    assert_eq!((read(&avatar), read(&part)), (picture::good(1), picture::good(2)));
+    assert_eq!(names(&row), ["avatar", "new.part"]);
+
+    fs::write(&part, picture::cut_short(3)).expect("scratch");
+    for (from, to) in [(&part, &avatar), (&avatar, &part)] {
+        let refused = renameat_with(CWD, from, CWD, to, flags).map_err(io::Error::from);
+        assert_eq!(errno(refused), EBADMSG, "judged as by a rename");
+        assert_eq!((read(&avatar), read(&part)), (picture::good(1), picture::cut_short(3)));
+        assert_eq!(names(&row), ["avatar", "new.part"]);
+    }
+    let missing = renameat_with(CWD, &part, CWD, row.join("memo"), flags);
+    assert_eq!(errno(missing.map_err(io::Error::from)), ENOENT);
 }

@@ -42,7 +42,7 @@ fn a_row_that_was_listed_before_its_file_was_attached_is_listed_anew() {
     let inbox = kernel.walk(ROOT, &["drop", "inbox"]).expect("a box");
     let name = OsStr::new("scan.txt");
     let (_, file) = tree.create(ROOT, inbox, name, 0o644, How::New.flags()).expect("created");
-    tree.write(file.fh, 0, NEW).expect("written");
+    tree.write(ROOT, file.fh, 0, NEW).expect("written");
     tree.flush(ROOT, file.fh).expect("closed");
     tree.release(file.fh);
     let listings = Listings::default();

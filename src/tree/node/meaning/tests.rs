@@ -76,6 +76,7 @@ fn kind(text: &str) -> &'static str {
         Meaning::Variant(_, None) => "no variant",
         Meaning::Collection(_) => "collection",
         Meaning::RowJson => "row",
+        Meaning::RowError => "error",
         Meaning::Url(..) => "url",
         Meaning::Report => "report",
         Meaning::Nothing => "nothing",

@@ -9,10 +9,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::daemon::Mount;
 use super::{
-    EDQUOT, EEXIST, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, listed, names, picture,
-    read,
+    EDQUOT, EEXIST, EINVAL, EMEDIUMTYPE, ENOENT, ENOTEMPTY, EPERM, EROFS, errno, listed, names,
+    picture, read,
 };
 use crate::config::Config;
 
@@ -37,6 +39,49 @@ fn started() -> Option<Mount> {
 
 fn put(path: &Path, seed: u32) {
     fs::write(path, picture::good(seed)).expect("the picture is taken");
+}
+
+/// Writes a document to row.json. Returns the errno of a refusal in `write`.
+fn patch(mount: &Mount, document: &Value) -> Option<i32> {
+    let written = fs::write(mount.row().join("row.json"), document.to_string());
+    written.err().and_then(|error| error.raw_os_error())
+}
+
+#[test]
+fn null_detaches_all_items_only_where_detach_names_the_collection_too() {
+    let Some(mount) = started() else { return };
+    let row = mount.row();
+    put(&row.join("photos/one.png"), 1);
+    put(&row.join("photos/two.png"), 2);
+    put(&row.join("sides/front.png"), 3);
+    let refused = json!({"photos": null, "avatar": null});
+    assert_eq!(patch(&mount, &refused), Some(EINVAL));
+    mount.last_error_has("user/42/row.json", "null would detach all 2 items of `photos`");
+    mount.last_error_has("user/42/row.json", r#""$detach": ["photos"]"#);
+    assert_eq!(patch(&mount, &json!({"sides": null, "$detach": ["photos"]})), Some(EINVAL));
+    assert_eq!(patch(&mount, &json!({"$detach": "photos", "photos": null})), Some(EINVAL));
+    assert_eq!((names(&row.join("photos")).len(), names(&row.join("sides")).len()), (2, 1));
+    assert_eq!(patch(&mount, &json!({"papers": null})), None, "nothing is lost");
+    assert_eq!(patch(&mount, &json!({"photos": {"one.png": null}})), None, "one item");
+    assert_eq!(names(&row.join("photos")), ["two.png"]);
+    let both = json!({"photos": null, "sides": null, "$detach": ["photos", "sides"]});
+    assert_eq!(patch(&mount, &both), None);
+    assert_eq!((names(&row.join("photos")).len(), names(&row.join("sides")).len()), (0, 0));
+}
+
+#[test]
+fn items_have_captions_by_an_array_in_their_order_or_by_name() {
+    let Some(mount) = started() else { return };
+    put(&mount.row().join("photos/one.png"), 1);
+    put(&mount.row().join("photos/two.png"), 2);
+    let array = json!({"photos": [{"name": "two.png", "caption": "At sea"}, "one.png"]});
+    assert_eq!(patch(&mount, &array), None);
+    assert_eq!(listed(&mount.row().join("photos")), ["two.png", "one.png"]);
+    assert_eq!(patch(&mount, &json!({"photos": {"one.png": {"caption": "Ashore"}}})), None);
+    let told = mount.row_json();
+    let captions = [0, 1].map(|at| told["photos"][at]["caption"].clone());
+    assert_eq!(captions, ["At sea", "Ashore"]);
+    assert_eq!(listed(&mount.row().join("photos")), ["two.png", "one.png"]);
 }
 
 fn ino(path: &Path) -> u64 {
