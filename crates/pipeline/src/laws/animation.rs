@@ -94,8 +94,14 @@ fn an_animation_that_needs_nothing_is_untouched() {
         let outcome = refine(format, &bytes, &Normal::default()).0;
         assert_eq!(outcome, Outcome::Untouched { dimensions: size(40, 30) }, "{format:?}");
         for end in (0..bytes.len()).step_by(7) {
-            let outcome = refine(format, &bytes[..end], &Normal::default()).0;
-            assert!(matches!(outcome, Outcome::Fault(_)), "{format:?} of {end} bytes");
+            match refine(format, &bytes[..end], &Normal::default()) {
+                (Outcome::Fault(_), _) => {}
+                // A GIF that ends between two frames lacks its trailer only.
+                (outcome, output) => {
+                    let gif = output.strip_suffix(b";").is_some_and(|gif| gif == &bytes[..end]);
+                    assert!(gif, "{format:?} of {end} bytes: {outcome:?}");
+                }
+            }
         }
     }
 }
