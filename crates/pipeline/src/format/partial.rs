@@ -25,6 +25,8 @@ pub enum Stop {
     NeedMore,
     Truncated,
     Corrupt,
+    /// A side is zero.
+    NoSize,
     Io(io::Error),
 }
 
@@ -44,11 +46,11 @@ impl Found {
         self.stored.map(|stored| self.orientation.unwrap_or_default().applied_to(stored))
     }
 
-    /// Notes the size of the stored pixels; the first one counts. Errors: `Corrupt` if a side is zero.
+    /// Notes the size of the stored pixels; the first one counts. Errors: `NoSize` if a side is zero.
     pub fn size(&mut self, width: impl Into<u32>, height: impl Into<u32>) -> Result<(), Stop> {
         let size = Dimensions::new(width.into(), height.into());
         if size.pixels() == 0 {
-            return Err(Stop::Corrupt);
+            return Err(Stop::NoSize);
         }
         self.stored.get_or_insert(size);
         Ok(())

@@ -313,3 +313,31 @@ fn a_png_needs_no_end_but_all_of_its_pixels() {
     assert_refused(Format::Png, &other, "half a chunk");
     assert_refused(Format::Png, &bytes[..end - 1], "half a checksum");
 }
+
+#[test]
+fn a_jpeg_without_a_scan_of_a_component_is_refused() {
+    for (name, bytes) in jpegs().into_iter().filter(|(name, _)| name.contains("Rgb")) {
+        // The last component has another number than the scans know.
+        let frame = [0xC0, 0xC2].into_iter().find_map(|code| places(&bytes, code).first().copied());
+        let mut other = bytes.clone();
+        other[frame.unwrap() + 16] = 77;
+        assert_refused(Format::Jpeg, &other, &name);
+    }
+}
+
+#[test]
+fn a_png_loses_chunks_of_its_looks_that_libpng_would_not_take() {
+    let bytes = encoded(Format::Png, size(40, 30));
+    let pixels = bytes.windows(4).position(|it| it == b"IDAT").unwrap() - 4;
+    for (kind, payload) in [
+        (b"sRGB", &b"\0"[..]),
+        (b"gAMA", &[0; 4]),
+        (b"pHYs", b"123"),
+        (b"cICP", &[12, 13, 1, 1]),
+        (b"iCCP", b"name\0\0garbage"),
+    ] {
+        let longer = inserted(&bytes, pixels, &container::written(kind, payload));
+        let (output, _) = written(refine(Format::Png, &longer, &Normal::default()));
+        assert!(output == bytes, "{kind:?}");
+    }
+}

@@ -160,6 +160,9 @@ impl<'a> Findings<'a> {
             SOS => {
                 self.scans += 1;
                 at_most("scans", self.scans, limits.max_scans.into())?;
+                if let Some(frame) = &mut self.frame {
+                    frame.note(segment.payload);
+                }
             }
             // A profile behind the first scan is not looked for.
             APP2 if self.scans == 0 => {
@@ -177,8 +180,8 @@ impl<'a> Findings<'a> {
 
     fn survey(self) -> Result<Survey, Fault> {
         let frame = self.frame.ok_or_else(|| corrupt("there is no frame header"))?;
-        if self.scans == 0 {
-            return Err(corrupt("there is no scan"));
+        if !frame.unsent.is_empty() {
+            return Err(corrupt("a component of the picture has no scan"));
         }
         let profile = match self.profile.joined(frame.components) {
             None if !self.profile.0.is_empty() => {
@@ -219,6 +222,8 @@ impl<'a> IccParts<'a> {
 struct Frame {
     size: Dimensions,
     components: u8,
+    /// The components of which no scan has sent anything.
+    unsent: Vec<u8>,
     progressive: bool,
 }
 
@@ -238,7 +243,18 @@ impl Frame {
         }
         let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
         let progressive = segment.marker == 0xC2;
-        Ok(Self { size: Dimensions::new(side(w1, w0), side(h1, h0)), components, progressive })
+        let size = Dimensions::new(side(w1, w0), side(h1, h0));
+        let entries = segment.payload[6..].as_chunks::<3>().0;
+        let unsent = entries.iter().map(|[id, ..]| *id).collect();
+        Ok(Self { size, components, unsent, progressive })
+    }
+
+    /// Notes the components of a scan.
+    fn note(&mut self, header: &[u8]) {
+        let count = header.first().copied().unwrap_or_default();
+        let selectors = header.get(1..).unwrap_or_default().as_chunks::<2>().0;
+        let sent = selectors.iter().take(count.into());
+        sent.for_each(|[sent, _]| self.unsent.retain(|id| id != sent));
     }
 }
 

@@ -65,7 +65,7 @@ fn of_points(points: CicpProfile, gray: bool) -> Option<Vec<u8>> {
         return None;
     }
     let mut profile = ColorProfile::new_srgb();
-    profile.update_rgb_colorimetry_from_cicp(points).then_some(())?;
+    profile.update_rgb_colorimetry_from_cicp(points);
     let curve = ToneReprCurve::try_from(points.transfer_characteristics).ok()?;
     encoded(profile, curve, gray)
 }

@@ -1,7 +1,7 @@
 //! The chunks of a PNG (W3C Portable Network Graphics, third edition, with animation). Checksums are left to the decoder, but for
 //! a repair.
 
-use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
+use crate::format::partial::{Found, Partial, Stop};
 use crate::format::survey::{Profile, Survey, array, corrupt, slice};
 use crate::job::{Fault, Limits, at_most};
 use crate::raster::index;
@@ -9,15 +9,27 @@ use words::dimensions::Dimensions;
 
 pub const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const EXIF: &[u8; 4] = b"eXIf";
-/// Chunks that say how the pixels look.
-const KEPT: [&[u8; 4]; 21] = [
-    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
-    b"bKGD", b"pHYs", b"hIST", b"cICP", b"mDCV", b"cLLI", b"acTL", b"fcTL", b"fdAT", b"mDCv",
-    b"cLLi",
+/// Chunks that hold the pixels.
+const PIXELS: [&[u8; 4]; 8] =
+    [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"];
+/// Chunks that say how the pixels look, each once and before them, with the least and the greatest length that they may have.
+const LOOKS: [(&[u8; 4], usize, usize); 13] = [
+    (b"gAMA", 4, 4),
+    (b"cHRM", 32, 32),
+    (b"sRGB", 1, 1),
+    (b"iCCP", 1, usize::MAX),
+    (b"cICP", 4, 4),
+    (b"sBIT", 1, 4),
+    (b"bKGD", 1, 6),
+    (b"pHYs", 9, 9),
+    (b"hIST", 2, 512),
+    (b"mDCV", 24, 24),
+    (b"cLLI", 8, 8),
+    (b"mDCv", 24, 24),
+    (b"cLLi", 8, 8),
 ];
-
-/// Chunks whose loss changes the pixels, beside the critical ones.
-const PIXELS: [&[u8; 4]; 4] = [b"tRNS", b"acTL", b"fcTL", b"fdAT"];
+/// Chunks that are looked at before the orientation counts as upright. A large picture has thousands of chunks of pixels.
+const CHUNKS_MAX: u32 = 1 << 16;
 const END: [u8; 12] = *b"\0\0\0\0IEND\xAE\x42\x60\x82";
 
 /// Reads the size, and the orientation, which may stand before or behind the pixels.
@@ -27,7 +39,7 @@ pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
     }
     found.size(u32::from_be_bytes(source.bytes(16)?), u32::from_be_bytes(source.bytes(20)?))?;
     let mut at = 33;
-    for _ in 0..PARTS_MAX {
+    for _ in 0..CHUNKS_MAX {
         let [l3, l2, l1, l0, kind @ ..] = source.bytes::<8>(at)?;
         let length = u64::from(u32::from_be_bytes([l3, l2, l1, l0]));
         match &kind {
@@ -44,6 +56,28 @@ pub struct Chunk<'a> {
     pub payload: &'a [u8],
     /// With length and checksum.
     pub whole: &'a [u8],
+}
+
+impl Chunk<'_> {
+    fn says_looks(&self) -> bool {
+        LOOKS.iter().any(|(kind, ..)| *kind == self.kind)
+    }
+
+    /// Whether the chunk says how the pixels look and stands behind these as it may. libpng drops others.
+    fn is_sound(&self, before: &[&[u8; 4]]) -> bool {
+        let fits = |(kind, least, most): &(&[u8; 4], usize, usize)| {
+            *kind == self.kind && (*least..=*most).contains(&self.payload.len())
+        };
+        let sense = match (self.kind, self.payload) {
+            (b"gAMA", payload) => payload != [0; 4],
+            (b"sRGB", payload) => payload < &[4],
+            // The coefficients are those of RGB, and so is the range.
+            (b"cICP", payload) => payload.ends_with(&[0, 1]) || payload.ends_with(&[0, 0]),
+            _ => true,
+        };
+        let early = !before.contains(&self.kind) && !before.contains(&b"IDAT");
+        LOOKS.iter().any(fits) && sense && early
+    }
 }
 
 /// The chunks up to and including IEND.
@@ -99,21 +133,21 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     Ok(Survey { frames, ..Survey::of_size(Dimensions::new(width, height)) })
 }
 
-/// The same pixels with right checksums and an end. Of the chunks with a wrong checksum, those that say how the pixels look are
-/// dropped, as every reader does it, and metadata stays. `None` if a chunk of the pixels is broken.
+/// The same pixels with right checksums and an end. Chunks that say how the pixels look are dropped if they are wrong, as by
+/// every reader, and metadata stays. `None` if a chunk of the pixels has a wrong checksum.
 pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = bytes.get(..SIGNATURE.len())?.to_vec();
-    let mut at = out.len();
+    let (mut at, mut seen) = (out.len(), Vec::new());
     while let Ok(chunk) = chunk(bytes, at) {
         let (named, written) = chunk.whole[4..].split_last_chunk::<4>()?;
-        let right = checksum(named).to_be_bytes();
-        if right == *written {
-            out.extend(chunk.whole);
-        } else if chunk.kind[0].is_ascii_uppercase() || PIXELS.contains(&chunk.kind) {
+        let right = checksum(named).to_be_bytes() == *written;
+        let pixels = chunk.kind[0].is_ascii_uppercase() || PIXELS.contains(&chunk.kind);
+        if pixels && !right {
             return None;
-        } else if !KEPT.contains(&chunk.kind) {
-            out.extend([&chunk.whole[..4], named, &right].concat());
+        } else if pixels || !chunk.says_looks() || right && chunk.is_sound(&seen) {
+            out.extend(self::written(chunk.kind, chunk.payload));
         }
+        seen.push(chunk.kind);
         at += chunk.whole.len();
         if chunk.kind == b"IEND" {
             return (out != bytes).then_some(out);
@@ -127,11 +161,14 @@ pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
 pub fn strip(bytes: &[u8], profile: Profile) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::with_capacity(bytes.len());
     out.extend(SIGNATURE);
+    let mut seen = Vec::new();
     for chunk in chunks(bytes)? {
         let dropped = chunk.kind == b"iCCP" && profile == Profile::Dropped;
-        if KEPT.contains(&chunk.kind) && !dropped {
+        let kept = PIXELS.contains(&chunk.kind) || chunk.is_sound(&seen) && !dropped;
+        if kept {
             out.extend(chunk.whole);
         }
+        seen.push(chunk.kind);
     }
     Ok(out)
 }
