@@ -2,7 +2,7 @@
 
 use png::{BlendOp, DisposeOp};
 
-use super::{SCENES, animated, animated_gif, decoded, refine, render, size, survey};
+use super::{SCENES, animated, animated_gif, decoded, refine, render, size, survey, written};
 use crate::format::codec;
 use crate::format::codec::{Frame, Repeat, Source};
 use crate::format::png::container;
@@ -215,4 +215,19 @@ fn a_png_with_fewer_frames_than_it_says_is_refused() {
     let bytes = [&bytes[..control - 4], &other, &bytes[control + 16..]].concat();
     let outcome = refine(Format::Png, &bytes, &Normal::default()).0;
     assert!(matches!(outcome, Outcome::Fault(_)), "{outcome:?}");
+}
+
+#[test]
+fn an_animation_keeps_its_frames_in_its_normal_form() {
+    let formats = [Format::Gif, Format::Webp, Format::Png];
+    for (from, to) in formats.into_iter().flat_map(|from| formats.map(|to| (from, to))) {
+        let bytes = animated(from, Repeat::Times(4));
+        let normal = Normal { fit: Some(size(20, 15)), format: Some(to), ..Normal::default() };
+        let (output, dimensions) = written(refine(from, &bytes, &normal));
+        assert_eq!(dimensions, size(20, 15));
+        let recording = recorded(to, &output);
+        assert_eq!(recording.repeat, Some(Repeat::Times(4)), "{from:?} to {to:?}");
+        assert_scenes(&recording, &format!("{from:?} to {to:?}"));
+        assert_eq!(refine(to, &output, &normal).0, Outcome::Untouched { dimensions });
+    }
 }

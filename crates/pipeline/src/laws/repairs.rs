@@ -10,7 +10,7 @@ use crate::format::codec;
 use crate::format::codec::{Chroma, Repeat, Target};
 use crate::format::png::container;
 use crate::image_header::Header;
-use crate::job::Outcome;
+use crate::job::{Fault, Outcome};
 use crate::raster::Channels;
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
@@ -340,4 +340,13 @@ fn a_png_loses_chunks_of_its_looks_that_libpng_would_not_take() {
         let (output, _) = written(refine(Format::Png, &longer, &Normal::default()));
         assert!(output == bytes, "{kind:?}");
     }
+}
+
+#[test]
+fn a_jpeg_of_more_than_eight_bits_is_refused_with_a_hint() {
+    let (_, mut bytes) = jpegs().pop().unwrap();
+    let frame = places(&bytes, 0xC0)[0];
+    (bytes[frame + 1], bytes[frame + 4]) = (0xC1, 12);
+    let outcome = refine(Format::Jpeg, &bytes, &Normal::default()).0;
+    assert!(matches!(outcome, Outcome::Fault(Fault::Unsupported(_))), "{outcome:?}");
 }

@@ -1,13 +1,13 @@
 //! JPEG, by libjpeg-turbo.
 
 mod baseline;
+mod coefficients;
 mod container;
 pub mod decoder;
 mod encoder;
 mod huffman;
 mod reduced_idct;
 mod repair;
-mod scan;
 mod transform;
 
 use super::codec::{Codec, Encoder, Planar, PlaneInput, Qualities};

@@ -3,17 +3,17 @@
 
 use std::ops::Range;
 
-use turbojpeg::{Image, PixelFormat, Subsamp, Transform, Transformer};
+use turbojpeg::{Colorspace, Image, PixelFormat, Subsamp, Transform, Transformer};
 
+use super::coefficients::{Frame, Tables, next_marker};
 use super::container::{
-    ADOBE, APP0, APP2, APP14, EOI, ICC, IccParts, JFIF, SOI, SOS, walk, with_exif,
+    ADOBE, APP0, APP2, APP14, EOI, ICC, IccParts, JFIF, SOI, SOS, header, walk, with_exif,
 };
-use super::scan::{Frame, Tables, next_marker};
-use super::{CODEC, decoder, encoder};
-use crate::format::codec::{Chroma, Source, Target};
+use super::encoder;
+use crate::format::codec::{Chroma, Target};
 use crate::format::partial::{Found, Partial};
-use crate::format::survey::Survey;
 use crate::job::Limits;
+use crate::raster::{Channels, Raster, dimensions};
 use crate::step::colour::to_srgb;
 
 const DHT: u8 = 0xC4;
@@ -95,6 +95,8 @@ impl<'a> Repair<'a> {
                 _ => self.segment(marker, payload, limits)?,
             }
         }
+        // A file that ends within its end marker was cut short by whoever sent it.
+        bytes.get(segments.at..).filter(|rest| *rest != [0xFF])?;
         let (_, components) = self.frame?;
         if self.profile.joined(components).is_none() {
             for part in self.parts.into_iter().rev() {
@@ -188,14 +190,7 @@ fn usual_tables() -> Option<Vec<Vec<u8>>> {
 
 /// The same coefficients in Huffman codes.
 fn with_huffman_codes(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
-    header(bytes, limits)?;
-    let mut scans = 0;
-    walk(bytes, &mut |segment| {
-        scans += u32::from(segment.marker == SOS);
-        Ok(())
-    })
-    .ok()?;
-    (scans <= limits.max_scans).then_some(())?;
+    findings(bytes, limits)?;
     let mut transform = Transform::default();
     transform.optimize = true;
     Transformer::new().ok()?.transform_to_vec(&transform, bytes).ok()
@@ -203,15 +198,18 @@ fn with_huffman_codes(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
 
 /// The pixels of a lossless JPEG, in sRGB, with its EXIF.
 fn with_losses(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
-    let found = header(bytes, limits)?;
+    let found = findings(bytes, limits)?;
     let mut profile = IccParts::default();
     let segments = Segments::of(bytes)?.take_while(|(marker, ..)| *marker != SOS);
     let parts = segments.filter(|(marker, ..)| *marker == APP2);
     parts.filter_map(|(_, it, _)| it.strip_prefix(ICC)).for_each(|part| profile.add(part));
-    let survey = Survey::of_size(found.shown()?);
-    let source = Source { codec: &CODEC, bytes, survey: &survey, limits };
-    let raster = decoder::picture(&source, survey.size).ok()?.raster;
-    let components = u8::try_from(raster.channels().count()).ok()?;
+    let gray = turbojpeg::read_header(bytes).ok()?.colorspace == Colorspace::Gray;
+    let (format, channels) =
+        if gray { (PixelFormat::GRAY, Channels::Gray) } else { (PixelFormat::RGB, Channels::Rgb) };
+    let image = turbojpeg::decompress(bytes, format).ok()?;
+    let size = dimensions((image.width, image.height));
+    let raster = Raster::new(size, channels, image.pixels).ok()?;
+    let components = u8::try_from(channels.count()).ok()?;
     let raster = to_srgb(raster, profile.joined(components).as_deref()).ok()?;
     let target = Target { chroma: Chroma::Full, ..Target::of(QUALITY) };
     let coded = encoder::picture(raster, target).ok()?;
@@ -221,9 +219,15 @@ fn with_losses(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     })
 }
 
-/// The findings in the header of a picture that is not too large.
-fn header(bytes: &[u8], limits: &Limits) -> Option<Found> {
+/// The findings in the header of a picture that has neither too many pixels nor too many scans.
+fn findings(bytes: &[u8], limits: &Limits) -> Option<Found> {
+    let mut scans = 0;
+    let counted = walk(bytes, &mut |segment| {
+        scans += u32::from(segment.marker == SOS);
+        Ok(())
+    });
     let mut found = Found::default();
-    let _ = (CODEC.header)(&Partial { head: bytes, file: None }, &mut found);
-    (found.shown()?.pixels() <= limits.max_pixels).then_some(found)
+    let _ = header(&Partial { head: bytes, file: None }, &mut found);
+    let small = found.shown()?.pixels() <= limits.max_pixels && scans <= limits.max_scans;
+    (counted.is_ok() && small).then_some(found)
 }

@@ -12,6 +12,9 @@ const DC_MAX: i32 = 2047;
 /// The bytes behind the data of a progressive scan from which on they may be more codes: fewer look like codes by chance.
 const CODES_MIN: usize = 16;
 
+/// MCUs that are looked for there. So many are more than chance makes.
+const MORE_MAX: u32 = 1 << 16;
+
 /// The frame and its coefficients as far as they were sent.
 pub struct Frame {
     progressive: bool,
@@ -332,12 +335,15 @@ impl Walk<'_> {
         let long = rest.len() >= least && rest.iter().any(|byte| *byte != 0);
         let mut more = Walk { bits: self.bits.clone(), ..*self };
         // Later bits cannot be read without the blocks that they belong to.
-        let readable = long && self.scan.high == 0;
-        while readable && more.mcu(frame, None).is_some() && more.bits.were_there().is_some() {
+        let tries = if long && self.scan.high == 0 { MORE_MAX } else { 0 };
+        for _ in 0..tries {
+            if more.mcu(frame, None).is_none() || more.bits.were_there().is_none() {
+                return Some(end);
+            }
             if more.bits.are_ones() {
                 return None;
             }
         }
-        Some(end)
+        (tries == 0).then_some(end)
     }
 }
