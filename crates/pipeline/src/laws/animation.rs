@@ -211,7 +211,7 @@ fn a_png_with_fewer_frames_than_it_says_is_refused() {
     let bytes = animated(Format::Png, Repeat::Forever);
     let control = bytes.windows(4).position(|kind| kind == b"acTL").unwrap();
     let count = [&[0, 0, 0, 4], &bytes[control + 8..control + 12]].concat();
-    let other = container::written(b"acTL", &count);
+    let other = container::written(*b"acTL", &count);
     let bytes = [&bytes[..control - 4], &other, &bytes[control + 16..]].concat();
     let outcome = refine(Format::Png, &bytes, &Normal::default()).0;
     assert!(matches!(outcome, Outcome::Fault(_)), "{outcome:?}");

@@ -171,7 +171,8 @@ fn shown(chunks: &[(&[u8; 4], &[u8])]) -> [u8; 3] {
     let bytes =
         encode(Format::Png, Raster::new(size(1, 1), Channels::Rgb, vec![200, 100, 50]).unwrap());
     // The encoder says sRGB, in 13 bytes behind IHDR.
-    let more: Vec<u8> = chunks.iter().flat_map(|(kind, it)| container::written(kind, it)).collect();
+    let more: Vec<u8> =
+        chunks.iter().flat_map(|(kind, it)| container::written(**kind, it)).collect();
     let bytes = [&bytes[..33], &more, &bytes[46..]].concat();
     let (output, _) = render(Format::Png, &bytes, "full.png");
     decoded(Format::Png, &output).pixels().try_into().unwrap()

@@ -178,7 +178,10 @@ fn a_jpeg_whose_frame_is_not_that_of_its_data_is_refused() {
     }
 }
 
-fn with_icc(bytes: &[u8], parts: &[(u8, u8, &[u8])]) -> Vec<u8> {
+/// A part of a profile behind its number and the count of all.
+type Part<'a> = (u8, u8, &'a [u8]);
+
+fn with_icc(bytes: &[u8], parts: &[Part<'_>]) -> Vec<u8> {
     let mut segments = Vec::new();
     for (number, count, part) in parts {
         segments.extend([0xFF, 0xE2]);
@@ -198,7 +201,7 @@ fn a_profile_stays_only_where_it_is_whole_and_one_of_such_pixels() {
     let (one, two) = profile.split_at(200);
     let mut broken = profile.clone();
     broken[140..144].copy_from_slice(&[0xFF; 4]);
-    let cases: [(&str, &[(u8, u8, &[u8])]); 8] = [
+    let cases: [(&str, &[Part<'_>]); 8] = [
         ("twice", &[(1, 1, &profile), (1, 1, &profile)]),
         ("one of two", &[(1, 2, one)]),
         ("a count of none", &[(1, 0, &profile)]),
@@ -272,7 +275,7 @@ fn a_gif_is_at_least_as_large_as_its_first_frame() {
 }
 
 /// A chunk with a wrong checksum.
-fn wrong(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+fn wrong(kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let mut chunk = container::written(kind, payload);
     *chunk.last_mut().unwrap() ^= 1;
     chunk
@@ -291,7 +294,7 @@ fn a_png_may_have_wrong_checksums_only_beside_its_pixels() {
         (b"prVt", b"private"),
     ] {
         for place in [pixels, end] {
-            let longer = inserted(&bytes, place, &wrong(kind, payload));
+            let longer = inserted(&bytes, place, &wrong(*kind, payload));
             assert_repaired(Format::Png, &longer, &bytes, &format!("{kind:?} at {place}"));
         }
     }
@@ -336,7 +339,7 @@ fn a_png_loses_chunks_of_its_looks_that_libpng_would_not_take() {
         (b"cICP", &[12, 13, 1, 1]),
         (b"iCCP", b"name\0\0garbage"),
     ] {
-        let longer = inserted(&bytes, pixels, &container::written(kind, payload));
+        let longer = inserted(&bytes, pixels, &container::written(*kind, payload));
         let (output, _) = written(refine(Format::Png, &longer, &Normal::default()));
         assert!(output == bytes, "{kind:?}");
     }

@@ -74,8 +74,8 @@ impl Frame {
     /// Reads a frame header of 8 bits a sample.
     pub fn read(progressive: bool, payload: &[u8], limits: &Limits) -> Option<Self> {
         let (&[8, h1, h0, w1, w0, count], rest) = payload.split_first_chunk()? else { return None };
-        let side = |high, low| usize::from(u16::from_be_bytes([high, low]));
-        let (width, height) = (side(w1, w0), side(h1, h0));
+        let number = |high, low| usize::from(u16::from_be_bytes([high, low]));
+        let (width, height) = (number(w1, w0), number(h1, h0));
         let size = Dimensions::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
         let (entries, []) = rest.as_chunks::<3>() else { return None };
         let right = size.pixels() > 0 && size.pixels() <= limits.max_pixels;

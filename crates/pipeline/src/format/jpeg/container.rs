@@ -241,9 +241,9 @@ impl Frame {
         if let Some(kind) = kind {
             return Err(Fault::Unsupported(format!("{kind}, which browsers do not show")));
         }
-        let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
+        let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
         let progressive = segment.marker == 0xC2;
-        let size = Dimensions::new(side(w1, w0), side(h1, h0));
+        let size = Dimensions::new(number(w1, w0), number(h1, h0));
         let entries = segment.payload[6..].as_chunks::<3>().0;
         let unsent = entries.iter().map(|[id, ..]| *id).collect();
         Ok(Self { size, components, unsent, progressive })

@@ -144,7 +144,7 @@ pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
         if pixels && !right {
             return None;
         } else if pixels || !chunk.says_looks() || right && chunk.is_sound(&seen) {
-            out.extend(self::written(chunk.kind, chunk.payload));
+            out.extend(self::written(*chunk.kind, chunk.payload));
         }
         seen.push(chunk.kind);
         at += chunk.whole.len();
@@ -153,7 +153,7 @@ pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
         }
     }
     // Nothing but the end may be missing. A file that ends within a chunk was cut short by whoever sent it.
-    out.extend(written(b"IEND", &[]));
+    out.extend(written(*b"IEND", &[]));
     (at == bytes.len()).then_some(out)
 }
 
@@ -178,14 +178,14 @@ pub fn with_exif(bytes: &[u8], structure: &[u8]) -> Result<Vec<u8>, Fault> {
     let before = chunks(bytes)?.into_iter().take_while(|chunk| !is_pixels(chunk));
     let at = SIGNATURE.len() + before.map(|chunk| chunk.whole.len()).sum::<usize>();
     let (head, tail) = bytes.split_at(at);
-    Ok([head, &written(EXIF, structure), tail].concat())
+    Ok([head, &written(*EXIF, structure), tail].concat())
 }
 
 /// A chunk of this kind.
-pub fn written(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+pub fn written(kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
     // An input has at most 512 MiB.
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let named = [kind, payload].concat();
+    let named = [&kind, payload].concat();
     [&length, named.as_slice(), &checksum(&named).to_be_bytes()].concat()
 }
 

@@ -23,11 +23,11 @@ pub fn verify(source: &Source<'_>) -> Result<Profile, Fault> {
     let mut reader = open(source)?;
     for frame in 0..pictures(&reader) {
         if frame > 0 {
-            reader.next_frame_info().map_err(fault)?;
+            reader.next_frame_info().map_err(|error| fault(&error))?;
         }
-        while reader.next_row().map_err(fault)?.is_some() {}
+        while reader.next_row().map_err(|error| fault(&error))?.is_some() {}
     }
-    reader.finish().map_err(fault)?;
+    reader.finish().map_err(|error| fault(&error))?;
     // A profile that cannot be used, or that stands behind the pixels, is none to every reader.
     let there = chunks(source.bytes)?.iter().any(|chunk| chunk.kind == b"iCCP");
     let dropped = there && icc(&reader, source).is_none();
@@ -38,7 +38,7 @@ pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
     let mut reader = open(source)?;
     let raster = next(&mut reader, source)?;
     if source.survey.frames == 1 {
-        reader.finish().map_err(fault)?;
+        reader.finish().map_err(|error| fault(&error))?;
     }
     let profile = profile(reader.info(), raster.channels(), icc(&reader, source));
     Ok(Picture { raster, profile })
@@ -61,14 +61,15 @@ pub fn frames(source: &Source<'_>, sink: &mut FrameSink<'_>) -> Result<(), Fault
             top: index(control.y_offset),
             size: frame.size(),
         };
-        let saved = canvas.clone();
+        // There is nothing before the first frame.
+        let back = control.dispose_op == DisposeOp::Previous && number > 0;
+        let saved = back.then(|| canvas.clone());
         part.draw(&with_alpha(to_srgb(frame, profile.as_deref())?), control.blend_op, &mut canvas);
         sink(Frame { raster: canvas.clone(), duration: millis(&control) }, repeat(reader.info()))?;
-        match control.dispose_op {
-            DisposeOp::None => {}
-            // There is nothing before the first frame.
-            DisposeOp::Previous if number > 0 => canvas = saved,
-            DisposeOp::Previous | DisposeOp::Background => part.clear(&mut canvas),
+        match (control.dispose_op, saved) {
+            (DisposeOp::None, _) => {}
+            (_, Some(saved)) => canvas = saved,
+            (_, None) => part.clear(&mut canvas),
         }
     }
     Ok(())
@@ -84,7 +85,7 @@ fn next(reader: &mut Reader<Cursor<&[u8]>>, source: &Source<'_>) -> Result<Raste
         ColorType::Indexed => return Err(Fault::Corrupt("the palette is missing".into())),
     };
     let mut pixels = vec![0; length(source.survey.size, channels)];
-    let found = reader.next_frame(&mut pixels).map_err(fault)?;
+    let found = reader.next_frame(&mut pixels).map_err(|error| fault(&error))?;
     pixels.truncate(found.buffer_size());
     Raster::new(Dimensions::new(found.width, found.height), channels, pixels)
 }
@@ -152,7 +153,7 @@ fn open<'a>(source: &Source<'a>) -> Result<Reader<Cursor<&'a [u8]>>, Fault> {
     let mut decoder = Decoder::new_with_options(Cursor::new(source.bytes), options);
     decoder.set_limits(png::Limits { bytes: allowance(source) });
     decoder.set_transformations(Transformations::normalize_to_color8());
-    decoder.read_info().map_err(fault)
+    decoder.read_info().map_err(|error| fault(&error))
 }
 
 /// How many bytes the decoder may allocate beside the pixels: for an ICC profile, and for a row of each frame.
@@ -184,6 +185,6 @@ fn icc(reader: &Reader<Cursor<&[u8]>>, source: &Source<'_>) -> Option<Vec<u8>> {
 }
 
 /// The fault in an error. The chunks up to the end were there: a file that was cut short does not come so far.
-fn fault(error: DecodingError) -> Fault {
+fn fault(error: &DecodingError) -> Fault {
     Fault::Corrupt(error.to_string())
 }

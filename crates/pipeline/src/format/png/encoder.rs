@@ -79,14 +79,14 @@ impl AnimationEncoder for Animation {
             &1000_u16.to_be_bytes(),
             &[0; 2],
         ];
-        self.body.extend(written(b"fcTL", &control.concat()));
+        self.body.extend(written(*b"fcTL", &control.concat()));
         for chunk in chunks(&coded)? {
             match (chunk.kind, self.frames) {
                 (b"IEND", _) => {}
                 (b"IDAT", 0) => self.body.extend(chunk.whole),
                 (b"IDAT", _) => {
                     let numbered = [&self.number(), chunk.payload].concat();
-                    self.body.extend(written(b"fdAT", &numbered));
+                    self.body.extend(written(*b"fdAT", &numbered));
                 }
                 (_, 0) => self.head.extend(chunk.whole),
                 _ => {}
@@ -102,6 +102,6 @@ impl AnimationEncoder for Animation {
             Repeat::Times(times) => u32::from(times),
         };
         let control = [self.frames.to_be_bytes(), times.to_be_bytes()].concat();
-        Ok([self.head, written(b"acTL", &control), self.body, written(b"IEND", &[])].concat())
+        Ok([self.head, written(*b"acTL", &control), self.body, written(*b"IEND", &[])].concat())
     }
 }
