@@ -48,14 +48,13 @@ impl Orientation {
 }
 
 const ORIENTATION_TAG: usize = 0x0112;
-const SHORT: usize = 3;
 /// The bytes that a JPEG puts before the structure.
-const PREFIX: &[u8] = b"Exif\0\0";
+pub const PREFIX: &[u8] = b"Exif\0\0";
 
 /// The orientation in a TIFF structure, with or without the prefix. A malformed structure is upright.
 pub fn orientation(structure: &[u8]) -> Orientation {
     let tiff = structure.strip_prefix(PREFIX).unwrap_or(structure);
-    let value = find(tiff).and_then(|at| u16::try_from(number(tiff, at, 2)?).ok());
+    let value = find(tiff).and_then(|(at, size)| u16::try_from(number(tiff, at, size)?).ok());
     value.and_then(Orientation::from_tag).unwrap_or_default()
 }
 
@@ -64,9 +63,10 @@ pub fn upright(structure: &[u8]) -> Vec<u8> {
     let mut turned = structure.to_vec();
     let prefix = if structure.starts_with(PREFIX) { PREFIX.len() } else { 0 };
     let tiff = &structure[prefix..];
-    if let Some(at) = find(tiff) {
-        let upright = if tiff.starts_with(b"II") { [1, 0] } else { [0, 1] };
-        turned[prefix + at..][..2].copy_from_slice(&upright);
+    if let Some((at, size)) = find(tiff) {
+        let value = &mut turned[prefix + at..][..size];
+        value.fill(0);
+        value[if tiff.starts_with(b"II") { 0 } else { size - 1 }] = 1;
     }
     turned
 }
@@ -78,21 +78,28 @@ pub fn minimal(orientation: Orientation) -> [u8; 26] {
     structure
 }
 
-/// The offset of the orientation in the first directory.
-fn find(tiff: &[u8]) -> Option<usize> {
+/// The offset of the orientation in the first directory, and its length. The standard has a SHORT; some programs write another
+/// whole number.
+fn find(tiff: &[u8]) -> Option<(usize, usize)> {
     if !tiff.starts_with(b"II*\0") && !tiff.starts_with(b"MM\0*") {
         return None;
     }
     let directory = number(tiff, 4, 4)?;
-    let is_orientation = |at: &usize| {
-        number(tiff, *at, 2) == Some(ORIENTATION_TAG) && number(tiff, at + 2, 2) == Some(SHORT)
-    };
     let mut entries =
         (0..number(tiff, directory, 2)?).map_while(|entry| directory.checked_add(2 + entry * 12));
-    entries.find(is_orientation).map(|at| at + 8).filter(|at| number(tiff, *at, 2).is_some())
+    entries.find_map(|at| {
+        let size = match (number(tiff, at, 2)?, number(tiff, at + 2, 2)?) {
+            // BYTE and SBYTE, SHORT and SSHORT, LONG and SLONG.
+            (ORIENTATION_TAG, 1 | 6) => 1,
+            (ORIENTATION_TAG, 3 | 8) => 2,
+            (ORIENTATION_TAG, 4 | 9) => 4,
+            _ => return None,
+        };
+        number(tiff, at + 8, size).map(|_| (at + 8, size))
+    })
 }
 
-/// A number of two or four bytes, in the byte order of the structure.
+/// A number of one, two or four bytes, in the byte order of the structure.
 fn number(tiff: &[u8], at: usize, size: usize) -> Option<usize> {
     let bytes = tiff.get(at..at.checked_add(size)?)?.iter();
     let append = |number: usize, byte: &u8| number << 8 | usize::from(*byte);

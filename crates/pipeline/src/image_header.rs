@@ -25,7 +25,7 @@ pub enum Header {
     },
     /// No image, or one of a format that is not read.
     NotAnImage(MediaType),
-    /// The signature of an image, but no size.
+    /// The signature of an image, but no size that can be read.
     Broken(Flaw),
 }
 
@@ -51,6 +51,8 @@ pub enum Sides {
 pub enum Flaw {
     Truncated,
     Corrupt,
+    /// A side is zero, or no part of the file says how long the sides are.
+    NoSize,
 }
 
 /// Reads the header of a file of which these bytes have arrived. More may follow.
@@ -82,7 +84,8 @@ fn read(source: &Partial<'_>) -> io::Result<Header> {
         (_, Some(dimensions)) => Header::Image { format, dimensions, sides: Sides::Final },
         (Err(Stop::NeedMore), None) => Header::NeedMore,
         (Err(Stop::Truncated), None) => Header::Broken(Flaw::Truncated),
-        (_, None) => Header::Broken(Flaw::Corrupt),
+        (Err(Stop::Corrupt), None) => Header::Broken(Flaw::Corrupt),
+        (Err(Stop::NoSize) | Ok(()), None) => Header::Broken(Flaw::NoSize),
     })
 }
 

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | bytes read to identify | [`identify::IDENTIFY_MAX`] | the rest changes nothing |
 //! | bytes judged while they arrive | [`policy::PREFIX_MAX`] | what is open is judged at close |
-//! | parts of a header | 4,096 segments, chunks or entries | the header counts as corrupt, or its orientation as upright |
+//! | parts of a header | 4,096 segments, blocks or entries, 65,536 chunks of a PNG | the header counts as corrupt, or its orientation as upright |
 //! | pixels, frames, scans, metadata | [`job::Limits`] | a bomb |
 //! | workers, queue, time, memory | [`worker`] has the table | |
 

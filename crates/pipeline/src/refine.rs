@@ -10,8 +10,21 @@ use crate::transcode::{Product, animated, transcoded};
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
-/// Returns the normal form of an image, or [`Product::Same`] if it already has it.
+/// Returns the normal form of an image, or [`Product::Same`] if it already has it, which a file that was repaired has not.
 pub fn refine(
+    format: Format,
+    bytes: &[u8],
+    normal: &Normal,
+    limits: &Limits,
+) -> Result<Product, Fault> {
+    let work = |bytes: &[u8]| refined(format, bytes, normal, limits);
+    Ok(match codec(format).repairing(bytes, limits, work)? {
+        (Product::Same(dimensions), Some(bytes)) => Product::New { format, dimensions, bytes },
+        (product, _) => product,
+    })
+}
+
+fn refined(
     format: Format,
     bytes: &[u8],
     normal: &Normal,
@@ -24,7 +37,7 @@ pub fn refine(
     // Without EXIF in the result, viewers are not told how to turn it.
     let must_orient = to.encode.is_some() && to.place_exif.is_none();
     let normal = &Normal { orient: normal.orient || must_orient, ..normal.clone() };
-    let transformation = Transformation::normal(survey.size, survey.orientation(), normal)?;
+    let transformation = Transformation::normal(survey.size, survey.orientation, normal)?;
     transformation.check(survey.frames, limits)?;
     let work = Work { source, to, normal, transformation };
     if to.format != format || !transformation.only_turns() {
@@ -49,7 +62,7 @@ pub fn refine(
 /// be shown on its side.
 fn stripped(source: &Source<'_>, profile: Profile) -> Result<Product, Fault> {
     let mut bytes = (source.codec.strip)(source.bytes, profile)?;
-    let orientation = source.survey.orientation();
+    let orientation = source.survey.orientation;
     if orientation != Orientation::Upright {
         bytes = source.codec.with_exif(bytes, &exif::minimal(orientation))?;
     }
@@ -101,7 +114,7 @@ impl Work<'_> {
     /// Puts back EXIF: all of it where metadata is kept, else an orientation that was not applied.
     fn finished(&self, bytes: Vec<u8>) -> Result<Product, Fault> {
         let Self { source, to, normal, transformation } = self;
-        let orientation = source.survey.orientation();
+        let orientation = source.survey.orientation;
         let left = if normal.orient { Orientation::Upright } else { orientation };
         let exif = match (&source.survey.exif, normal.metadata) {
             (Some(exif), Metadata::Keep) if normal.orient => Some(exif::upright(exif)),

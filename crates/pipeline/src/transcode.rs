@@ -30,13 +30,20 @@ pub fn render(
     limits: &Limits,
 ) -> Result<Product, Fault> {
     let decoder = codec(format);
-    let survey = decoder.survey(bytes, limits)?;
-    let source = Source { codec: decoder, bytes, survey: &survey, limits };
-    let transformation = Transformation::variant(survey.size, survey.orientation(), variant.spec);
     let encoder = codec(variant.format).encoder()?;
+    // Many readers show no more of an APNG than its first frame, for all its length.
+    let animation = encoder.animation.filter(|_| variant.format != Format::Png);
+    let encoder = &Encoder { animation, ..*encoder };
     let target = Target::of(quality.unwrap_or(encoder.qualities.variant));
-    let bytes = transcoded(&source, &transformation, encoder, target)?;
-    Ok(Product::New { format: variant.format, dimensions: transformation.result(), bytes })
+    let work = |bytes: &[u8]| {
+        let survey = decoder.survey(bytes, limits)?;
+        let source = Source { codec: decoder, bytes, survey: &survey, limits };
+        let transformation = Transformation::variant(survey.size, survey.orientation, variant.spec);
+        let bytes = transcoded(&source, &transformation, encoder, target)?;
+        Ok(Product::New { format: variant.format, dimensions: transformation.result(), bytes })
+    };
+    // An original that an older version stored may have to be repaired.
+    decoder.repairing(bytes, limits, work).map(|(product, _)| product)
 }
 
 /// The transformed image. An animation becomes its first frame if not both formats are animated.

@@ -53,11 +53,12 @@ pub fn of_false_report() -> Violation {
     corrupt("image makes its decoder report what is not so".into())
 }
 
-/// The violation of an image whose header has no size.
+/// The violation of an image whose header has no size that can be read.
 pub fn in_header(flaw: Flaw) -> Violation {
     match flaw {
         Flaw::Truncated => truncated("image ends within its header".into()),
-        Flaw::Corrupt => corrupt("image has a header without a valid size".into()),
+        Flaw::Corrupt => corrupt("image has a damaged header".into()),
+        Flaw::NoSize => corrupt("image has a header without a valid size".into()),
     }
 }
 

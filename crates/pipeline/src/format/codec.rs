@@ -22,6 +22,9 @@ pub struct Codec {
     /// Removes metadata, unknown parts and what follows the image; the pixels stay bit for bit. Stripping twice is
     /// stripping once. Only for bytes that were surveyed.
     pub strip: fn(&[u8], Profile) -> Result<Vec<u8>, Fault>,
+    /// The same picture in a container without faults, for a file that was refused: with the same coefficients, or pixels. `None`
+    /// if some are missing, if parts contradict one another, and for formats that are never repaired.
+    pub repaired: fn(&[u8], &Limits) -> Option<Vec<u8>>,
     /// Puts an EXIF structure into a file that has none. `None` for a format without a place for it.
     pub place_exif: Option<PlaceExif>,
     /// Decodes every frame to its last byte and keeps none.
@@ -57,6 +60,7 @@ pub type Turn = fn(&Source<'_>, Orientation, u8) -> Result<Option<Vec<u8>>, Faul
 
 /// Encoding of sRGB pixels, without metadata. A JPEG loses its alpha, which is mixed with white; a GIF loses half-transparent
 /// pixels and all but 256 colours.
+#[derive(Clone, Copy)]
 pub struct Encoder {
     pub picture: fn(Raster, Target) -> Result<Vec<u8>, Fault>,
     pub planes: PlaneInput,
@@ -79,6 +83,7 @@ pub enum PlaneInput {
 }
 
 /// The qualities where none is asked for. A JPEG stored at 90 is hard to tell from its source, and half its size.
+#[derive(Clone, Copy)]
 pub struct Qualities {
     /// The quality of a stored picture, the source of all variants.
     pub stored: u8,
@@ -159,9 +164,36 @@ pub trait AnimationEncoder {
 }
 
 impl Codec {
-    /// The survey of a file. Every limit that can be checked without decoding was checked.
+    /// The survey of a file. Every limit that can be checked without decoding was checked. The orientation, and the EXIF that
+    /// holds it, are those by which the header was judged.
     pub fn survey(&self, bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
-        (self.walk)(bytes, limits)?.checked(limits)
+        let survey = (self.walk)(bytes, limits)?.checked(limits)?;
+        let mut found = Found::default();
+        // A header that ends too early, or with a fault, was judged by what had been found in it.
+        let _ = (self.header)(&Partial { head: bytes, file: None }, &mut found);
+        let exif = found.exif_of(bytes).map(<[u8]>::to_vec).or(survey.exif);
+        Ok(Survey { exif, orientation: found.orientation.unwrap_or_default(), ..survey })
+    }
+
+    /// Does work on a file; if the file is refused, on the repaired file, which is returned, too.
+    pub fn repairing<T>(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+        work: impl Fn(&[u8]) -> Result<T, Fault>,
+    ) -> Result<(T, Option<Vec<u8>>), Fault> {
+        let refused = match work(bytes) {
+            Ok(done) => return Ok((done, None)),
+            Err(fault) => fault,
+        };
+        let faulty = |fault: &Fault| matches!(fault, Fault::Truncated(_) | Fault::Corrupt(_));
+        let repairable = faulty(&refused) || matches!(refused, Fault::Unsupported(_));
+        let repaired = repairable.then(|| (self.repaired)(bytes, limits)).flatten();
+        let Some(repaired) = repaired else { return Err(refused) };
+        match work(&repaired) {
+            Err(fault) if faulty(&fault) => Err(refused),
+            done => done.map(|done| (done, Some(repaired))),
+        }
     }
 
     /// The file with this EXIF structure; unchanged if the format has no place for it.

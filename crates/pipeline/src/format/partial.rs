@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use crate::exif::{self, Orientation};
@@ -24,6 +25,8 @@ pub enum Stop {
     NeedMore,
     Truncated,
     Corrupt,
+    /// A side is zero.
+    NoSize,
     Io(io::Error),
 }
 
@@ -33,6 +36,8 @@ pub struct Found {
     stored: Option<Dimensions>,
     /// `None` while the bytes that were read do not tell.
     pub orientation: Option<Orientation>,
+    /// The place of the EXIF structure, which may be longer than the file.
+    exif: Option<Range<usize>>,
 }
 
 impl Found {
@@ -41,11 +46,11 @@ impl Found {
         self.stored.map(|stored| self.orientation.unwrap_or_default().applied_to(stored))
     }
 
-    /// Notes the size of the stored pixels; the first one counts. Errors: `Corrupt` if a side is zero.
+    /// Notes the size of the stored pixels; the first one counts. Errors: `NoSize` if a side is zero.
     pub fn size(&mut self, width: impl Into<u32>, height: impl Into<u32>) -> Result<(), Stop> {
         let size = Dimensions::new(width.into(), height.into());
         if size.pixels() == 0 {
-            return Err(Stop::Corrupt);
+            return Err(Stop::NoSize);
         }
         self.stored.get_or_insert(size);
         Ok(())
@@ -53,11 +58,19 @@ impl Found {
 
     /// Notes the orientation in an EXIF structure, of which only the beginning is read; the first one counts.
     pub fn exif(&mut self, source: &Partial<'_>, at: u64, length: u64) -> Result<(), Stop> {
-        let length = usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?;
-        let mut structure = vec![0; length];
+        let read = usize::try_from(length.min(EXIF_MAX)).map_err(|_| Stop::Corrupt)?;
+        let mut structure = vec![0; read];
         source.fill(at, &mut structure)?;
         self.orientation.get_or_insert(exif::orientation(&structure));
+        let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        self.exif.get_or_insert(offset(at)..offset(at.saturating_add(length)));
         Ok(())
+    }
+
+    /// The EXIF structure in the whole file, without the prefix of a JPEG.
+    pub fn exif_of<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let structure = bytes.get(self.exif.clone()?)?;
+        Some(structure.strip_prefix(exif::PREFIX).unwrap_or(structure))
     }
 }
 

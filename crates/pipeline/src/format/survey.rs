@@ -1,6 +1,6 @@
 //! The survey: the findings of a walk through a container, which decodes no pixels, and the reads of such a walk.
 
-use crate::exif::{self, Orientation};
+use crate::exif::Orientation;
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
 
@@ -12,6 +12,8 @@ pub struct Survey {
     pub frames: u32,
     /// A TIFF structure, without the prefix that a JPEG puts before it.
     pub exif: Option<Vec<u8>>,
+    /// As the header says it, by which the rules are judged.
+    pub orientation: Orientation,
     /// The ICC profile, where the container holds it uncompressed.
     pub profile: Option<Vec<u8>>,
     pub coding: Coding,
@@ -23,8 +25,6 @@ pub enum Coding {
     Plain,
     /// A JPEG in several scans of growing detail.
     Progressive,
-    /// A CMYK JPEG whose values count light instead of ink, as Adobe's programs write it.
-    Inverted,
 }
 
 /// Whether the ICC profile of a stripped file stays.
@@ -38,16 +38,13 @@ pub enum Profile {
 impl Survey {
     /// A still image of which nothing but the size was found.
     pub fn of_size(size: Dimensions) -> Self {
-        Self { size, frames: 1, exif: None, profile: None, coding: Coding::Plain }
-    }
-
-    pub fn orientation(&self) -> Orientation {
-        self.exif.as_deref().map(exif::orientation).unwrap_or_default()
+        let orientation = Orientation::Upright;
+        Self { size, frames: 1, exif: None, orientation, profile: None, coding: Coding::Plain }
     }
 
     /// The size as a viewer shows it that obeys the orientation.
     pub fn shown(&self) -> Dimensions {
-        self.orientation().applied_to(self.size)
+        self.orientation.applied_to(self.size)
     }
 
     /// Passes a survey whose frames are not empty and within the limits.

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::{
-    STILL, WITH_EXIF, decoded, encoded, orientation, oriented, perform, picture, refine, render,
-    size, survey, written,
+    STILL, WITH_EXIF, decoded, encoded, header, orientation, oriented, perform, picture, refine,
+    render, size, survey, written,
 };
 use crate::exif::{self, Orientation};
+use crate::format::codec;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::Channels;
 use words::media_type::Format;
@@ -27,7 +28,8 @@ fn what_follows_the_end_of_an_image_is_dropped() {
 
 #[test]
 fn a_profile_larger_than_metadata_may_be_does_not_stay() {
-    let profile = vec![0; 100_000];
+    let mut profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    profile.resize(100_000, 0);
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(8, 8);
     info.color_type = png::ColorType::Rgb;
@@ -148,4 +150,70 @@ fn an_orientation_is_applied_where_the_format_cannot_say_it() {
     let normal = Normal { orient: false, format, ..Normal::default() };
     let (output, _) = written(refine(Format::Jpeg, &bytes, &normal));
     assert_eq!(decoded(Format::Gif, &output).size(), size(30, 40));
+}
+
+/// A structure whose orientation is a whole number of this type.
+fn turned(kind: u8, little: bool) -> Vec<u8> {
+    let short = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+    let long = |value: u32| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+    let value = match kind {
+        1 | 6 => vec![6, 0, 0, 0],
+        3 | 8 => [short(6), [0; 2]].concat(),
+        _ => long(6).to_vec(),
+    };
+    let order = if little { b"II" } else { b"MM" };
+    let entry = [&short(0x0112)[..], &short(kind.into()), &long(1), &value].concat();
+    [&order[..], &short(42), &long(8), &short(1), &entry, &long(0)].concat()
+}
+
+#[test]
+fn the_rules_judge_the_orientation_that_is_stored() {
+    for format in WITH_EXIF {
+        for (kind, little) in
+            [1, 3, 4, 6, 8, 9].into_iter().flat_map(|kind| [(kind, true), (kind, false)])
+        {
+            let bytes = codec(format)
+                .with_exif(encoded(format, size(40, 30)), &turned(kind, little))
+                .unwrap();
+            let what = format!("{format:?} {kind} {little}");
+            assert_eq!(header(&bytes).dimensions(), Some(size(30, 40)), "{what}");
+            let (output, dimensions) = written(refine(format, &bytes, &Normal::default()));
+            assert_eq!(
+                (dimensions, decoded(format, &output).size()),
+                (size(30, 40), size(30, 40)),
+                "{what}"
+            );
+            let fit = Some(size(20, 20));
+            let normal = Normal { metadata: Metadata::Keep, fit, ..Normal::default() };
+            let (output, dimensions) = written(refine(format, &bytes, &normal));
+            assert_eq!(
+                (header(&output).dimensions(), dimensions),
+                (Some(size(15, 20)), size(15, 20)),
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_orientation_that_no_reader_looks_for_counts_for_nobody() {
+    // Behind the first scan of a JPEG; in a WebP whose flags do not announce it.
+    let plain = encoded(Format::Jpeg, size(40, 30));
+    let lying = oriented(Format::Jpeg, plain.clone(), Orientation::Rotated90);
+    let exif = lying.len() - plain.len();
+    let start = lying.windows(2).position(|two| two == [0xFF, 0xE1]).unwrap();
+    let end = plain.len() - 2;
+    let late = [&plain[..end], &lying[start..start + exif], &plain[end..]].concat();
+    let mut silent =
+        oriented(Format::Webp, encoded(Format::Webp, size(40, 30)), Orientation::Rotated90);
+    silent[20] &= !8;
+    for (format, bytes) in [(Format::Jpeg, late), (Format::Webp, silent)] {
+        assert_eq!(header(&bytes).dimensions(), Some(size(40, 30)));
+        let (output, dimensions) = written(refine(format, &bytes, &Normal::default()));
+        assert_eq!((dimensions, decoded(format, &output).size()), (size(40, 30), size(40, 30)));
+        let fit = Some(size(20, 20));
+        let normal = Normal { metadata: Metadata::Keep, fit, ..Normal::default() };
+        let (output, _) = written(refine(format, &bytes, &normal));
+        assert_eq!(header(&output).dimensions(), Some(size(20, 15)));
+    }
 }

@@ -8,6 +8,8 @@ mod formats;
 mod metadata;
 mod pixels;
 mod quality;
+mod repairs;
+mod reports;
 
 use std::io::{Cursor, Read, Seek, Write};
 
@@ -106,7 +108,7 @@ fn survey(format: Format, bytes: &[u8]) -> Survey {
 }
 
 fn orientation(format: Format, bytes: &[u8]) -> Orientation {
-    survey(format, bytes).orientation()
+    survey(format, bytes).orientation
 }
 
 fn oriented(format: Format, bytes: Vec<u8>, turn: Orientation) -> Vec<u8> {

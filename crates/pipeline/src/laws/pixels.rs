@@ -8,6 +8,7 @@ use super::{
 };
 use crate::exif::Orientation;
 use crate::format::jpeg::decoder::JPEG_DECODES;
+use crate::format::png::container;
 use crate::job::{Fault, Job, Limits, Outcome};
 use crate::raster::{Channels, Raster};
 use crate::worker::serve::run;
@@ -163,4 +164,50 @@ fn descriptors_are_used_from_their_start_wherever_their_cursors_are() {
     let mut written = vec![0; usize::try_from(length).unwrap()];
     output.read_exact_at(&mut written, 0).unwrap();
     assert_eq!(decoded(Format::Png, &written).size(), size(8, 6));
+}
+
+/// The first pixel of a PNG with these chunks before its pixels, as a variant shows it.
+fn shown(chunks: &[(&[u8; 4], &[u8])]) -> [u8; 3] {
+    let bytes =
+        encode(Format::Png, Raster::new(size(1, 1), Channels::Rgb, vec![200, 100, 50]).unwrap());
+    // The encoder says sRGB, in 13 bytes behind IHDR.
+    let more: Vec<u8> =
+        chunks.iter().flat_map(|(kind, it)| container::written(**kind, it)).collect();
+    let bytes = [&bytes[..33], &more, &bytes[46..]].concat();
+    let (output, _) = render(Format::Png, &bytes, "full.png");
+    decoded(Format::Png, &output).pixels().try_into().unwrap()
+}
+
+#[test]
+fn the_colours_of_a_png_are_those_of_its_first_valid_chunk_of_four() {
+    const LINEAR: (&[u8; 4], &[u8]) = (b"gAMA", &[0, 1, 0x86, 0xA0]);
+    const SRGB: (&[u8; 4], &[u8]) = (b"sRGB", &[0]);
+    const P3: (&[u8; 4], &[u8]) = (b"cICP", &[12, 13, 0, 1]);
+    let plain = [200, 100, 50];
+    assert_eq!(shown(&[]), plain);
+    assert_eq!(shown(&[SRGB]), plain);
+    assert_eq!(shown(&[(b"cICP", &[1, 13, 0, 1])]), plain);
+    // Half the light is far more than half the number.
+    let [r, g, b] = shown(&[LINEAR]);
+    assert!((226..=229).contains(&r) && (166..=170).contains(&g) && (120..=124).contains(&b));
+    assert_eq!(shown(&[SRGB, LINEAR]), plain);
+    let [r, g, b] = shown(&[P3]);
+    assert!(r > 205 && g < 100 && b < 45, "{r} {g} {b}");
+    assert_eq!(shown(&[P3, SRGB, LINEAR]), [r, g, b]);
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let mut stored = Vec::new();
+    let mut info = png::Info::with_size(1, 1);
+    info.icc_profile = Some(profile.into());
+    drop(png::Encoder::with_info(&mut stored, info).unwrap().write_header().unwrap());
+    let at = stored.windows(4).position(|kind| kind == b"iCCP").unwrap();
+    let length =
+        usize::try_from(u32::from_be_bytes(*stored[at - 4..].first_chunk().unwrap())).unwrap();
+    let icc = (b"iCCP", &stored[at + 4..at + 4 + length]);
+    assert_eq!(shown(&[icc, LINEAR]), [r, g, b]);
+    assert_eq!(shown(&[(b"cICP", &[1, 13, 0, 1]), icc]), plain);
+    // A gamma and primaries of Adobe RGB.
+    let side = |value: u32| value.to_be_bytes();
+    let adobe = [31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000].map(side).concat();
+    let [r, g, b] = shown(&[(b"gAMA", &side(45_455)), (b"cHRM", &adobe)]);
+    assert!(r > 225 && g < 103 && b < 50, "{r} {g} {b}");
 }

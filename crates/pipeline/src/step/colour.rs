@@ -24,6 +24,27 @@ pub fn to_srgb(raster: Raster, profile: Option<&[u8]>) -> Result<Raster, Fault> 
     }
 }
 
+/// Whether the bytes are an ICC profile for such pixels, as far as its header and its table of tags tell (ICC.1, 7.2 and 7.3).
+pub fn is_profile_of(bytes: &[u8], channels: Channels) -> bool {
+    let number = |at: usize| {
+        let number = bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four))?;
+        usize::try_from(number).ok()
+    };
+    let space: &[u8] = match channels {
+        Channels::Gray | Channels::GrayAlpha => b"GRAY",
+        Channels::Rgb | Channels::Rgba => b"RGB ",
+        Channels::Cmyk => b"CMYK",
+    };
+    let lies_inside = |tag: usize| {
+        let (start, length) = number(136 + 12 * tag).zip(number(140 + 12 * tag))?;
+        start.checked_add(length).filter(|end| *end <= bytes.len())
+    };
+    number(0).is_some_and(|length| length <= bytes.len())
+        && bytes.get(16..20) == Some(space)
+        && bytes.get(36..40) == Some(b"acsp")
+        && number(128).is_some_and(|tags| (0..tags).all(|tag| lies_inside(tag).is_some()))
+}
+
 type Transform = Arc<Transform8BitExecutor>;
 
 fn transform(profile: &ColorProfile, from: Layout, to: Layout) -> Option<Transform> {

@@ -30,21 +30,19 @@ pub fn gray_to_rgb(raster: Raster) -> Raster {
     }
 }
 
-/// In RGBA with an alpha of either 0 or 255.
-pub fn with_binary_alpha(raster: Raster) -> Raster {
+/// In RGBA.
+pub fn with_alpha(raster: Raster) -> Raster {
     let raster = gray_to_rgb(raster);
     match raster.channels() {
         Channels::Rgb => raster.map(Channels::Rgba, |[r, g, b]| [r, g, b, 255]),
-        Channels::Rgba => {
-            raster.map(
-                Channels::Rgba,
-                |[r, g, b, alpha]| {
-                    if alpha < 128 { [0; 4] } else { [r, g, b, 255] }
-                },
-            )
-        }
         _ => raster,
     }
+}
+
+/// In RGBA with an alpha of either 0 or 255.
+pub fn with_binary_alpha(raster: Raster) -> Raster {
+    let binary = |[r, g, b, alpha]: [u8; 4]| if alpha < 128 { [0; 4] } else { [r, g, b, 255] };
+    with_alpha(raster).map(Channels::Rgba, binary)
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ fn cpu_secs_used() -> io::Result<u64> {
 /// - BMP and TIFF are kept as they are unless the job names a format: they are not stripped, so that metadata in them stays.
 ///   One that would have to be resized or cropped without a format is `Unsupported`.
 /// - An animated AVIF is `Unsupported`.
-/// - A 16-bit image that is encoded again has 8 bits a channel afterwards; an APNG becomes its default image.
+/// - A 16-bit image that is encoded again has 8 bits a channel afterwards.
+/// - A file whose container has faults is repaired first; the result of such a job is never the input.
 /// - `metadata = keep` carries EXIF over to an image that is encoded again, set upright if the pixels were turned (JPEG, PNG,
 ///   WebP); XMP and comments are lost. Colours are converted to sRGB and the ICC profile is dropped.
 pub fn run(job: &Job, input: &File, output: &File) -> Outcome {

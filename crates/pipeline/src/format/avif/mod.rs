@@ -26,6 +26,7 @@ pub static CODEC: Codec = Codec {
     header: container::header,
     walk: container::survey,
     strip: |bytes, _| container::strip(bytes),
+    repaired: |_, _| None,
     place_exif: None,
     verify: |source| decoder::picture(source).map(|_| Profile::Kept),
     picture: |source, _| decoder::picture(source),

@@ -1,6 +1,6 @@
 //! The blocks of a GIF (`GIF89a`, with the looping extension that every browser knows).
 
-use crate::format::partial::{Found, Partial, Stop};
+use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
 use crate::format::survey::{Survey, array, corrupt, slice};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
@@ -11,9 +11,51 @@ const TRAILER: u8 = 0x3B;
 const CONTROL: u8 = 0xF9;
 const APPLICATION: u8 = 0xFF;
 
-/// Reads the size. A GIF has no orientation.
+/// Reads the size: that of the screen, or of the first frame if the screen is smaller. A GIF has no orientation.
 pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
-    found.size(u16::from_le_bytes(source.bytes(6)?), u16::from_le_bytes(source.bytes(8)?))
+    let [w0, w1, h0, h1, packed] = source.bytes(6)?;
+    let screen = sides([w0, w1, h0, h1]);
+    let shown = match first_frame(source, 13 + colours(packed) as u64) {
+        Ok(first) => canvas(screen, first),
+        Err(Stop::NeedMore) => return Err(Stop::NeedMore),
+        // There is no picture: the decoder will say why.
+        Err(_) => screen,
+    };
+    found.size(shown.width, shown.height)
+}
+
+/// The size of the first frame behind the blocks from `at` on.
+fn first_frame(source: &Partial<'_>, mut at: u64) -> Result<Dimensions, Stop> {
+    let mut inside = false;
+    for _ in 0..PARTS_MAX {
+        at += match source.bytes(at)? {
+            [length] if inside => {
+                inside = length > 0;
+                1 + u64::from(length)
+            }
+            // Zeroes may fill the space between two blocks.
+            [0] => 1,
+            [EXTENSION] => {
+                inside = true;
+                2
+            }
+            [IMAGE] => return Ok(sides(source.bytes(at + 5)?)),
+            _ => break,
+        }
+    }
+    Err(Stop::Corrupt)
+}
+
+/// Two numbers of 16 bits.
+fn sides([w0, w1, h0, h1]: [u8; 4]) -> Dimensions {
+    let side = |low, high| u32::from(u16::from_le_bytes([low, high]));
+    Dimensions::new(side(w0, w1), side(h0, h1))
+}
+
+/// The size of the picture. Browsers take that of the first frame where it does not fit on the screen.
+fn canvas(screen: Dimensions, first: Dimensions) -> Dimensions {
+    let fits = first.width <= screen.width && first.height <= screen.height;
+    if fits { screen } else { first }
 }
 
 enum Block<'a> {
@@ -36,28 +78,32 @@ fn walk<'a>(
     }
     let mut at = 13 + colours(header[10]);
     visit(Block::Header(slice(bytes, 0, at, "the global colours")?))?;
-    loop {
-        let start = at;
-        let [introducer] = array(bytes, at, "the blocks, before the trailer")?;
-        let block = match introducer {
-            TRAILER => return Ok(()),
-            EXTENSION => {
-                let [label, first] = array(bytes, at + 1, "an extension")?;
-                let name = slice(bytes, at + 3, first.into(), "an extension")?;
-                at = sub_blocks_end(bytes, at + 2)?;
-                Block::Extension(label, name, &bytes[start..at])
-            }
-            IMAGE => {
-                let [w0, w1, h0, h1, packed] = array(bytes, at + 5, "an image descriptor")?;
-                let side = |low, high| u32::from(u16::from_le_bytes([low, high]));
-                // One byte more: the code size that begins the image's data.
-                at = sub_blocks_end(bytes, at + 10 + colours(packed) + 1)?;
-                Block::Image(Dimensions::new(side(w0, w1), side(h0, h1)), &bytes[start..at])
-            }
-            _ => return Err(corrupt("there is a block of an unknown kind")),
-        };
+    while let Some((block, end)) = block(bytes, at)? {
         visit(block)?;
+        at = end;
     }
+    Ok(())
+}
+
+/// The block at this place and its end. `None` for the trailer.
+fn block(bytes: &[u8], at: usize) -> Result<Option<(Block<'_>, usize)>, Fault> {
+    let [introducer] = array(bytes, at, "the blocks, before the trailer")?;
+    Ok(Some(match introducer {
+        TRAILER => return Ok(None),
+        EXTENSION => {
+            let [label, first] = array(bytes, at + 1, "an extension")?;
+            let name = slice(bytes, at + 3, first.into(), "an extension")?;
+            let end = sub_blocks_end(bytes, at + 2)?;
+            (Block::Extension(label, name, &bytes[at..end]), end)
+        }
+        IMAGE => {
+            let [w0, w1, h0, h1, packed] = array(bytes, at + 5, "an image descriptor")?;
+            // One byte more: the code size that begins the image's data.
+            let end = sub_blocks_end(bytes, at + 10 + colours(packed) + 1)?;
+            (Block::Image(sides([w0, w1, h0, h1]), &bytes[at..end]), end)
+        }
+        _ => return Err(corrupt("there is a block of an unknown kind")),
+    }))
 }
 
 /// The length in bytes of the colour table that a packed field announces.
@@ -89,6 +135,9 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
             }
             Block::Image(frame, _) => {
                 frames += 1;
+                if frames == 1 && canvas(size, frame) != size {
+                    return Err(corrupt("the screen is smaller than the first frame"));
+                }
                 at_most("frames", frames.into(), limits.max_frames.into())?;
                 at_most("pixels", frame.pixels(), limits.max_pixels)?;
                 // Frames may be larger than the canvas.
@@ -121,4 +170,38 @@ pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     })?;
     out.push(TRAILER);
     Ok(out)
+}
+
+/// The same frames on a screen that holds the first one, without zeroes between the blocks, and with a trailer. `None` unless each
+/// block is whole: a control block without its frame says that a frame is missing.
+pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
+    let header = bytes.get(..13)?;
+    let mut at = 13 + colours(header[10]);
+    let mut out = bytes.get(..at)?.to_vec();
+    let (mut frames, mut controlled) = (0_u32, false);
+    while let Some(introducer) = bytes.get(at) {
+        if *introducer == 0 {
+            at += 1;
+            continue;
+        }
+        let Some((block, end)) = block(bytes, at).ok()? else {
+            controlled = false;
+            break;
+        };
+        let start = out.len();
+        out.extend(&bytes[at..end]);
+        at = end;
+        controlled = matches!(block, Block::Extension(CONTROL, ..));
+        if let Block::Image(frame, _) = block {
+            frames += 1;
+            let screen = sides(*header[6..].first_chunk()?);
+            if frames == 1 && canvas(screen, frame) != screen {
+                // The frame lies at the origin of its new screen.
+                out.copy_within(start + 5..start + 9, 6);
+                out[start + 1..start + 5].fill(0);
+            }
+        }
+    }
+    out.push(TRAILER);
+    (frames > 0 && !controlled && out != bytes).then_some(out)
 }

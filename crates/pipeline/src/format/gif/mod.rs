@@ -14,6 +14,7 @@ pub static CODEC: Codec = Codec {
     header: container::header,
     walk: container::survey,
     strip: |bytes, _| container::strip(bytes),
+    repaired: |bytes, _| container::repaired(bytes),
     place_exif: None,
     verify: decoder::verify,
     picture: |source, _| decoder::picture(source),

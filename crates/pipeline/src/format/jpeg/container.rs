@@ -3,35 +3,39 @@
 use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
 use crate::format::survey::{Coding, Survey, array, corrupt, slice, truncated};
 use crate::job::{Fault, Limits, at_most};
+use crate::raster::Channels;
+use crate::step::colour::is_profile_of;
 use words::dimensions::Dimensions;
 
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
-const APP0: u8 = 0xE0;
+pub const SOI: u8 = 0xD8;
+pub const EOI: u8 = 0xD9;
+pub const SOS: u8 = 0xDA;
+pub const APP0: u8 = 0xE0;
 const APP1: u8 = 0xE1;
-const APP2: u8 = 0xE2;
-const APP14: u8 = 0xEE;
+pub const APP2: u8 = 0xE2;
+pub const APP14: u8 = 0xEE;
 const APP15: u8 = 0xEF;
 const COM: u8 = 0xFE;
 const EXIF: &[u8; 6] = b"Exif\0\0";
-const ICC: &[u8] = b"ICC_PROFILE\0";
-const JFIF: &[u8] = b"JFIF\0";
-const ADOBE: &[u8] = b"Adobe";
+pub const ICC: &[u8] = b"ICC_PROFILE\0";
+pub const JFIF: &[u8] = b"JFIF\0";
+pub const ADOBE: &[u8] = b"Adobe";
 /// A JFIF header without its thumbnail: name, version, density, and a thumbnail of 0x0.
 const JFIF_LENGTH: usize = 14;
 
 /// The parts of an ICC profile are numbered by one byte, from 1.
 const MAX_PARTS: u64 = 255;
 
-/// Reads the size and the orientation, up to the first scan: EXIF may follow the frame header (B.1).
+/// Reads the size and the orientation, up to the first scan: EXIF may follow the frame header (B.1), and behind the first scan
+/// no viewer looks for it. Bytes between two segments are stepped over, as by libjpeg.
 pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
     let mut at = 2;
     for _ in 0..PARTS_MAX {
-        let [0xFF, code] = source.bytes(at)? else { return Err(Stop::Corrupt) };
+        let [first, code] = source.bytes(at)?;
         let next = match code {
+            _ if first != 0xFF => at + 1,
             0xFF => at + 1,
-            0x01 | 0xD0..=SOI => at + 2,
+            0x00..=0x01 | 0xD0..=SOI => at + 2,
             EOI | SOS => return Ok(()),
             _ => match u16::from_be_bytes(source.bytes(at + 2)?) {
                 0 | 1 => return Err(Stop::Corrupt),
@@ -39,6 +43,7 @@ pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
             },
         };
         match code {
+            _ if first != 0xFF => {}
             // Tables, not frames.
             0xC4 | 0xC8 | 0xCC => {}
             0xC0..=0xCF => {
@@ -141,10 +146,7 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
 struct Findings<'a> {
     frame: Option<Frame>,
     scans: u64,
-    adobe: bool,
-    exif: Option<&'a [u8]>,
-    /// The parts of the ICC profile with their numbers.
-    profile: Vec<(u8, &'a [u8])>,
+    profile: IccParts<'a>,
 }
 
 impl<'a> Findings<'a> {
@@ -158,14 +160,16 @@ impl<'a> Findings<'a> {
             SOS => {
                 self.scans += 1;
                 at_most("scans", self.scans, limits.max_scans.into())?;
+                if let Some(frame) = &mut self.frame {
+                    frame.note(segment.payload);
+                }
             }
-            APP14 if segment.payload.starts_with(ADOBE) => self.adobe = true,
-            APP1 if self.exif.is_none() => self.exif = segment.payload.strip_prefix(EXIF),
-            APP2 => {
-                if let Some([number, _, part @ ..]) = segment.payload.strip_prefix(ICC) {
-                    self.profile.push((*number, part));
-                    at_most("parts of colour profile", self.profile.len() as u64, MAX_PARTS)?;
-                    let length: usize = self.profile.iter().map(|(_, part)| part.len()).sum();
+            // A profile behind the first scan is not looked for.
+            APP2 if self.scans == 0 => {
+                if let Some(part) = segment.payload.strip_prefix(ICC) {
+                    self.profile.add(part);
+                    at_most("parts of colour profile", self.profile.0.len() as u64, MAX_PARTS)?;
+                    let length = self.profile.0.iter().map(|part| part.len()).sum::<usize>();
                     at_most("bytes of colour profile", length as u64, limits.max_metadata)?;
                 }
             }
@@ -174,39 +178,83 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    fn survey(mut self) -> Result<Survey, Fault> {
+    fn survey(self) -> Result<Survey, Fault> {
         let frame = self.frame.ok_or_else(|| corrupt("there is no frame header"))?;
-        if self.scans == 0 {
-            return Err(corrupt("there is no scan"));
+        if !frame.unsent.is_empty() {
+            return Err(corrupt("a component of the picture has no scan"));
         }
-        self.profile.sort_by_key(|(number, _)| *number);
-        let parts: Vec<_> = self.profile.into_iter().map(|(_, part)| part).collect();
-        let profile = parts.concat();
-        Ok(Survey {
-            exif: self.exif.map(<[u8]>::to_vec),
-            profile: (!profile.is_empty()).then_some(profile),
-            coding: match (frame.components, self.adobe, frame.progressive) {
-                (4, true, _) => Coding::Inverted,
-                (_, _, true) => Coding::Progressive,
-                _ => Coding::Plain,
-            },
-            ..Survey::of_size(frame.size)
-        })
+        let profile = match self.profile.joined(frame.components) {
+            None if !self.profile.0.is_empty() => {
+                return Err(corrupt("the colour profile is broken, or not one of such pixels"));
+            }
+            profile => profile,
+        };
+        let coding = if frame.progressive { Coding::Progressive } else { Coding::Plain };
+        Ok(Survey { profile, coding, ..Survey::of_size(frame.size) })
+    }
+}
+
+/// The parts of an ICC profile (ICC.1, annex B.4), each with its number, from 1, and their count before it.
+#[derive(Default)]
+pub struct IccParts<'a>(Vec<&'a [u8]>);
+
+impl<'a> IccParts<'a> {
+    /// Adds the part behind the name of the segment.
+    pub fn add(&mut self, part: &'a [u8]) {
+        self.0.push(part);
+    }
+
+    /// The profile. `None` unless each part is there once, and the profile is one for pixels of so many components.
+    pub fn joined(&self, components: u8) -> Option<Vec<u8>> {
+        let count = u8::try_from(self.0.len()).ok()?;
+        let part = |number| self.0.iter().find_map(|part| part.strip_prefix(&[number, count]));
+        let parts: Option<Vec<_>> = (1..=count).map(part).collect();
+        let profile = parts?.concat();
+        let channels = match components {
+            1 => Channels::Gray,
+            4 => Channels::Cmyk,
+            _ => Channels::Rgb,
+        };
+        is_profile_of(&profile, channels).then_some(profile)
     }
 }
 
 struct Frame {
     size: Dimensions,
     components: u8,
+    /// The components of which no scan has sent anything.
+    unsent: Vec<u8>,
     progressive: bool,
 }
 
 impl Frame {
+    /// Errors: `Unsupported` for a JPEG that browsers do not show.
     fn read(segment: &Segment<'_>) -> Result<Self, Fault> {
-        let [_, h1, h0, w1, w0, components] = array(segment.payload, 0, "the frame header")?;
-        let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
-        let progressive = matches!(segment.marker, 0xC2 | 0xC6 | 0xCA | 0xCE);
-        Ok(Self { size: Dimensions::new(side(w1, w0), side(h1, h0)), components, progressive })
+        let [bits, h1, h0, w1, w0, components] = array(segment.payload, 0, "the frame header")?;
+        let kind = match segment.marker {
+            _ if bits != 8 => Some("a JPEG of more than 8 bits a sample"),
+            0xC3 => Some("a lossless JPEG"),
+            0xC9 | 0xCA => Some("a JPEG with arithmetic coding"),
+            0xC0..=0xC2 => None,
+            _ => Some("a hierarchical JPEG"),
+        };
+        if let Some(kind) = kind {
+            return Err(Fault::Unsupported(format!("{kind}, which browsers do not show")));
+        }
+        let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
+        let progressive = segment.marker == 0xC2;
+        let size = Dimensions::new(number(w1, w0), number(h1, h0));
+        let entries = segment.payload[6..].as_chunks::<3>().0;
+        let unsent = entries.iter().map(|[id, ..]| *id).collect();
+        Ok(Self { size, components, unsent, progressive })
+    }
+
+    /// Notes the components of a scan.
+    fn note(&mut self, header: &[u8]) {
+        let count = header.first().copied().unwrap_or_default();
+        let selectors = header.get(1..).unwrap_or_default().as_chunks::<2>().0;
+        let sent = selectors.iter().take(count.into());
+        sent.for_each(|[sent, _]| self.unsent.retain(|id| id != sent));
     }
 }
 

@@ -8,7 +8,7 @@ use turbojpeg::{
 
 use super::baseline::Baseline;
 use crate::format::codec::{Chroma, Picture, Source};
-use crate::format::survey::{Coding, Profile};
+use crate::format::survey::Profile;
 use crate::job::Fault;
 use crate::planes::{Reduction, SubsampledPlanes};
 use crate::raster::{Channels, Raster, dimensions, index, length};
@@ -40,7 +40,8 @@ fn is_complete(bytes: &[u8]) -> bool {
 
 pub fn picture(source: &Source<'_>, needed: Dimensions) -> Result<Picture, Fault> {
     let mut raster = decompress(source, needed)?;
-    if source.survey.coding == Coding::Inverted {
+    // A CMYK JPEG counts light instead of ink: every reader takes it for one by Adobe, also without Adobe's marker.
+    if raster.channels() == Channels::Cmyk {
         raster.pixels_mut().iter_mut().for_each(|value| *value = 255 - *value);
     }
     Ok(Picture { raster, profile: source.survey.profile.clone() })

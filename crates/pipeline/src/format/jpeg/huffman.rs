@@ -58,7 +58,7 @@ impl Table {
     }
 
     /// The next symbol. 31 bits must be held: the longest code and the bits that may follow it.
-    fn next(&self, bits: &mut Bits<'_>) -> Option<u8> {
+    pub fn next(&self, bits: &mut Bits<'_>) -> Option<u8> {
         let [length, symbol] = self.short[bits.window_value()].to_be_bytes();
         let (symbol, length) =
             if length > 0 { (symbol, length) } else { self.search(bits.window, 16)? };
@@ -227,6 +227,7 @@ impl AcTable {
 }
 
 /// Reads entropy-coded data bit by bit, without its stuffed zeroes.
+#[derive(Clone)]
 pub struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -240,12 +241,17 @@ pub struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, window: 0, held: 0, padding: 0 }
+        Self::from(bytes, 0)
+    }
+
+    /// The data from this place on, which ends at the next marker.
+    pub fn from(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at, window: 0, held: 0, padding: 0 }
     }
 
     /// Fills the window: it then holds from 56 to 63 bits.
     #[inline]
-    fn fill(&mut self) {
+    pub fn fill(&mut self) {
         if let Some(&next) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
             let next = u64::from_be_bytes(next);
             if !has_ff(next) {
@@ -290,14 +296,14 @@ impl<'a> Bits<'a> {
     }
 
     #[inline]
-    fn skip(&mut self, bits: u32) {
+    pub fn skip(&mut self, bits: u32) {
         self.window <<= bits;
         self.held -= bits;
     }
 
     /// Takes `size` bits, at most 15, as a signed number (T.81, F.12): one that begins with a zero is negative.
     #[inline]
-    fn value(&mut self, size: u32) -> i32 {
+    pub fn value(&mut self, size: u32) -> i32 {
         let taken = i32::try_from(self.window >> 1 >> (63 - size)).unwrap_or_default();
         let negative = self.window >> 63 == 0;
         self.skip(size);
@@ -323,8 +329,33 @@ impl<'a> Bits<'a> {
         self.are_used_up()?;
         let marker = self.bytes.get(self.at..)?.first_chunk()?;
         (*marker == [0xFF, 0xD0 | number & 7]).then_some(())?;
-        *self = Self { at: self.at + 2, ..Self::of(self.bytes) };
+        *self = Self::from(self.bytes, self.at + 2);
         Some(())
+    }
+
+    /// Takes `size` bits, at most 15, as a number.
+    pub fn number(&mut self, size: u32) -> u32 {
+        let taken = u32::try_from(self.window >> 1 >> (63 - size)).unwrap_or_default();
+        self.skip(size);
+        taken
+    }
+
+    /// Whether all data was taken but for the ones that fill its last byte.
+    pub fn are_ones(&self) -> bool {
+        let left = self.held.saturating_sub(self.padding);
+        self.are_used_up().is_some() && self.window.leading_ones() >= left
+    }
+
+    /// The place of the first byte of which no bit was taken.
+    pub fn place(&self) -> Option<usize> {
+        let left = self.held.checked_sub(self.padding)? / 8;
+        (0..left).try_fold(self.at, |at, _| {
+            Some(if self.bytes.get(..at)?.ends_with(&[0xFF, 0]) {
+                at - 2
+            } else {
+                at.checked_sub(1)?
+            })
+        })
     }
 
     /// Passes if this is the end of the data.

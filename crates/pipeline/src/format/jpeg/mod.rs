@@ -1,11 +1,13 @@
 //! JPEG, by libjpeg-turbo.
 
 mod baseline;
+mod coefficients;
 mod container;
 pub mod decoder;
 mod encoder;
 mod huffman;
 mod reduced_idct;
+mod repair;
 mod transform;
 
 use super::codec::{Codec, Encoder, Planar, PlaneInput, Qualities};
@@ -20,6 +22,7 @@ pub static CODEC: Codec = Codec {
     header: container::header,
     walk: container::survey,
     strip: |bytes, _| container::strip(bytes),
+    repaired: repair::repaired,
     place_exif: Some(|bytes, structure| Ok(container::with_exif(bytes, structure))),
     verify: decoder::verify,
     picture: decoder::picture,

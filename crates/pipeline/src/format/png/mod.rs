@@ -1,13 +1,11 @@
 //! PNG, by the `png` crate.
 
-mod container;
+mod chromaticity;
+pub mod container;
 mod decoder;
-
-use png::{BitDepth, ColorType, EncodingError, SrgbRenderingIntent};
+mod encoder;
 
 use super::codec::{Codec, Encoder, PlaneInput, Qualities};
-use crate::job::Fault;
-use crate::raster::{Channels, Raster};
 use words::media_type::Format;
 
 pub static CODEC: Codec = Codec {
@@ -17,39 +15,16 @@ pub static CODEC: Codec = Codec {
     header: container::header,
     walk: container::survey,
     strip: container::strip,
+    repaired: |bytes, _| container::repaired(bytes),
     place_exif: Some(container::with_exif),
     verify: decoder::verify,
     picture: |source, _| decoder::picture(source),
-    frames: None,
+    frames: Some(decoder::frames),
     planar: None,
     encode: Some(Encoder {
-        picture: |raster, _| encode(&raster),
+        picture: |raster, _| encoder::picture(&raster),
         planes: PlaneInput::Never,
         qualities: Qualities::LOSSLESS,
-        animation: None,
+        animation: Some(|size, repeat, _| Ok(Box::new(encoder::Animation::new(size, repeat)))),
     }),
 };
-
-/// Encodes eight bits a channel, in the channels of the raster, never with a palette.
-fn encode(raster: &Raster) -> Result<Vec<u8>, Fault> {
-    let color = match raster.channels() {
-        Channels::Gray => ColorType::Grayscale,
-        Channels::GrayAlpha => ColorType::GrayscaleAlpha,
-        Channels::Rgb => ColorType::Rgb,
-        Channels::Rgba => ColorType::Rgba,
-        Channels::Cmyk => return Err(Fault::Unsupported("a PNG holds no inks".into())),
-    };
-    write(raster, color).map_err(|error| Fault::Unsupported(format!("PNG: {error}")))
-}
-
-fn write(raster: &Raster, color: ColorType) -> Result<Vec<u8>, EncodingError> {
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, raster.size().width, raster.size().height);
-    encoder.set_color(color);
-    encoder.set_depth(BitDepth::Eight);
-    encoder.set_source_srgb(SrgbRenderingIntent::Perceptual);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(raster.pixels())?;
-    writer.finish()?;
-    Ok(out)
-}

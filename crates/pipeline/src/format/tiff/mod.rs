@@ -23,6 +23,7 @@ pub static CODEC: Codec = Codec {
     header,
     walk: |bytes, limits| image_crate::survey(open(bytes)?, limits),
     strip: |bytes, _| Ok(bytes.to_vec()),
+    repaired: |_, _| None,
     place_exif: None,
     verify: |source| image_crate::picture(open(source.bytes)?, source).map(|_| Profile::Kept),
     picture: |source, _| image_crate::picture(open(source.bytes)?, source),

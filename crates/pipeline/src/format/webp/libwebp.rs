@@ -234,8 +234,9 @@ fn check(status: c::VP8StatusCode) -> Result<(), Fault> {
     use c::VP8StatusCode as Status;
     match status {
         Status::VP8_STATUS_OK => Ok(()),
+        // The chunk is whole: a file that was cut short does not come so far.
         Status::VP8_STATUS_NOT_ENOUGH_DATA | Status::VP8_STATUS_SUSPENDED => {
-            Err(Fault::Truncated("the picture's data ends too early".into()))
+            Err(Fault::Corrupt("the picture's data ends too early".into()))
         }
         Status::VP8_STATUS_UNSUPPORTED_FEATURE => {
             Err(Fault::Unsupported("a WebP of an unknown kind".into()))

@@ -18,6 +18,7 @@ pub static CODEC: Codec = Codec {
     header: container::header,
     walk: container::survey,
     strip: |bytes, _| container::strip(bytes),
+    repaired: |_, _| None,
     place_exif: Some(container::with_exif),
     verify,
     picture: |source, _| picture(source),
