@@ -95,13 +95,16 @@ impl BlobStore for Memory {
         own.map(Arc::new).map_err(|source| Error::Io { key, action: "open it", source })
     }
 
-    fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        let mut held = self.held("delete");
-        held.pending.remove(&key);
-        if let Some((_, length)) = held.files.remove(&key) {
-            held.bytes -= length;
-        }
-        Ok(())
+    fn delete_all(&self, keys: &[BlobKey]) -> Vec<Result<(), Error>> {
+        let delete = |key| {
+            let mut held = self.held("delete");
+            held.pending.remove(key);
+            if let Some((_, length)) = held.files.remove(key) {
+                held.bytes -= length;
+            }
+            Ok(())
+        };
+        keys.iter().map(delete).collect()
     }
 
     fn space(&self, _: StoreId) -> Result<Space, Error> {

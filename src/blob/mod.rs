@@ -37,9 +37,14 @@ pub trait BlobStore: Send + Sync {
     /// The bytes of a blob, for reading only. The file stays readable after a `delete`. Errors: [`Error::Missing`].
     fn open(&self, key: BlobKey) -> Result<Arc<File>, Error>;
 
-    /// Deletes a blob, durable when it returns. After a crash a deleted blob may be pending again. Deleting a blob that does not
-    /// exist is no error.
-    fn delete(&self, key: BlobKey) -> Result<(), Error>;
+    /// Deletes blobs, durable when it returns, and returns the outcome of each in their order. A directory of many blobs is synced
+    /// once. After a crash a deleted blob may be pending again. Deleting a blob that does not exist is no error.
+    fn delete_all(&self, keys: &[BlobKey]) -> Vec<Result<(), Error>>;
+
+    /// Deletes one blob, as [`BlobStore::delete_all`] does.
+    fn delete(&self, key: BlobKey) -> Result<(), Error> {
+        self.delete_all(&[key]).into_iter().collect()
+    }
 
     /// The space where a store keeps its blobs. Only a router looks at `store`.
     fn space(&self, store: StoreId) -> Result<Space, Error>;

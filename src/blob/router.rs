@@ -1,6 +1,6 @@
 //! Several stores as one: a blob is in the store that its key names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -69,8 +69,18 @@ impl BlobStore for Router {
         self.route(key.store)?.open(key)
     }
 
-    fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        self.route(key.store)?.delete(key)
+    fn delete_all(&self, keys: &[BlobKey]) -> Vec<Result<(), Error>> {
+        let mut outcomes = BTreeMap::new();
+        for store in keys.iter().map(|key| key.store).collect::<BTreeSet<_>>() {
+            let own: Vec<_> = keys.iter().copied().filter(|key| key.store == store).collect();
+            match self.route(store) {
+                Ok(there) => outcomes.extend(own.iter().copied().zip(there.delete_all(&own))),
+                Err(_) => {
+                    outcomes.extend(own.iter().map(|key| (*key, self.route(store).map(drop))));
+                }
+            }
+        }
+        keys.iter().map(|key| outcomes.remove(key).unwrap_or(Ok(()))).collect()
     }
 
     fn space(&self, store: StoreId) -> Result<Space, Error> {
@@ -102,6 +112,9 @@ mod tests {
         router.put(there, &file(b"there")).unwrap();
         assert_eq!((read(&router, here), read(&router, there)), (b"here".into(), b"there".into()));
         assert!(own.open(there).is_err() && cold.open(here).is_err());
+        let elsewhere = [1, 2, 0].map(|store| BlobKey { store: StoreId(store), ..key(b"x") });
+        let deleted = router.delete_all(&elsewhere);
+        assert!(matches!(deleted[..], [Ok(()), Err(Error::Closed(_)), Ok(())]), "{deleted:?}");
         router.delete(BlobKey { store: StoreId(1), ..here }).unwrap();
         assert_eq!(read(&router, here), b"here");
         let blocks = |store| router.space(StoreId(store)).unwrap().blocks;

@@ -24,8 +24,8 @@ pub trait Blobs {
     /// its number is never given out again.
     fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation>;
 
-    /// Reserves unknown keys that a crash left pending again, and returns those whose blobs count as stored. Idempotent.
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>>;
+    /// Those of these blobs that count as stored and are not doomed.
+    fn stored(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>>;
 
     /// The number of bytes of each of these blobs; 0 for a blob that does not count as stored.
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>>;
@@ -40,11 +40,15 @@ pub trait Blobs {
     /// - Removes the variants of a blob that has lost its last attachment. Their blobs are doomed too if nothing else uses them;
     ///   these may exceed the limit.
     ///
-    /// No reservation finds a doomed blob. A repeated call also returns blobs doomed before that were not forgotten yet.
+    /// No reservation finds a doomed blob.
     fn doom(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed>;
 
-    /// Returns what [`Blobs::doom`] would, and changes nothing.
-    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed>;
+    /// Up to `limit` blobs that are doomed and not forgotten yet, by generation from above `after`.
+    fn doomed(&self, after: u64, limit: usize) -> Result<Vec<BlobKey>>;
+
+    /// Counts what steps of a sweep would forget and doom until nothing is left to do, and what is doomed already. Counts up to a
+    /// million blobs, changes nothing, and holds no writer up.
+    fn due(&self, retired: Timestamp, reserved: Timestamp) -> Result<Due>;
 
     /// Removes the records of doomed blobs, after their bytes were deleted. Idempotent; blobs that are not doomed stay.
     fn forget(&self, keys: &[BlobKey]) -> Result<()>;
@@ -74,6 +78,15 @@ pub struct StoreRecord {
     /// None for the library's own.
     pub name: Option<Name>,
     pub blobs: u64,
+    pub bytes: u64,
+}
+
+/// The figures of a whole sweep before it is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Due {
+    pub attachments: usize,
+    pub blobs: usize,
+    /// The bytes of these blobs.
     pub bytes: u64,
 }
 

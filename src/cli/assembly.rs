@@ -1,10 +1,13 @@
 //! Assembles the library that a configuration describes: a catalogue in `SQLite`, and a directory for each store.
 
 use std::sync::Arc;
+use std::{fs, io};
 
 use crate::blob::dir;
+use crate::catalog::Catalog;
 use crate::catalog::sql::SqlCatalog;
 use crate::catalog::sqlite::{self, Loss, Sqlite};
+use crate::catalog::summary::Summary;
 use crate::cli::error::Error;
 use crate::cli::store_folders::{self, Find};
 use crate::cli::workers;
@@ -13,6 +16,7 @@ use crate::fence::Fence;
 use crate::library::home::settings::{Settings, Store};
 use crate::library::home::store_dir::StoreDir;
 use crate::library::home::{self, Home};
+use crate::library::lookup::hidden::{HiddenPlace, compare};
 use crate::library::read::variant_files::Renderer;
 use crate::library::{Library, Parts};
 use words::attachment::BlobKey;
@@ -45,10 +49,24 @@ fn assemble(config: &Config, mut home: Home, loss: Loss, find: Find) -> Result<L
         engine.skip_blob_numbers(key.generation)?;
     }
     let catalog = Arc::new(SqlCatalog::new(engine));
+    if loss == Loss::Refused {
+        check_blobs(&home, &*catalog)?;
+    }
     let blobs = Arc::new(store_folders::open(config, &mut home, &*catalog, (&fence, find))?);
     let pipeline = Arc::new(workers::pipeline()?);
     let (schema, settings) = (config.schema.clone(), settings(config));
     Ok(Library::open(Parts { fence, home, catalog, blobs, pipeline, schema, settings })?)
+}
+
+/// What the library holds in places that the configuration does not have. Nothing, if there is no library. Takes no lock.
+pub fn hidden(config: &Config) -> Result<Vec<HiddenPlace>, Error> {
+    let home = match Home::open_to_read(&config.library.path) {
+        Err(home::Error::Absent { .. }) => return Ok(Vec::new()),
+        found => found?,
+    };
+    sqlite::check(&home.catalog(), Loss::Refused)?;
+    let catalog = SqlCatalog::new(Sqlite::open_to_read(&home.catalog())?);
+    Ok(compare(&config.schema, &catalog.census()?))
 }
 
 /// Opens an existing library for reading, without a lock. A damaged library is logged, and shown as far as it can be read.
@@ -61,6 +79,7 @@ pub fn open_to_read(config: &Config, renderer: Renderer) -> Result<Library, Erro
     let catalog = Sqlite::open_to_read(&home.catalog());
     let engine = catalog.map_err(|error| unsound.unwrap_or_else(|| error.into()))?;
     let catalog = Arc::new(SqlCatalog::new(engine));
+    check_blobs(&home, &*catalog)?;
     let blobs = Arc::new(store_folders::open_to_read(config, &mut home, &*catalog)?);
     let pipeline = Arc::new(workers::pipeline()?);
     // Drop boxes are not shown, because their files are not stored yet.
@@ -91,6 +110,20 @@ fn check(config: &Config, home: &Home, loss: Loss) -> Result<Option<BlobKey>, Er
         }
         beyond => Ok(beyond),
     }
+}
+
+/// Checks that the folder of the library's own blobs is not empty if the catalogue knows of any: its disk may not be mounted.
+fn check_blobs(home: &Home, catalog: &dyn Catalog) -> Result<(), Error> {
+    let own = catalog.stores()?.into_iter().find(|store| store.name.is_none());
+    let blobs = own.map_or(0, |own| own.blobs);
+    let is_empty = match fs::read_dir(home.blobs()) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if blobs > 0 && is_empty {
+        return Err(home::Error::BlobsGone { path: home.blobs(), blobs }.into());
+    }
+    Ok(())
 }
 
 fn settings(config: &Config) -> Settings {

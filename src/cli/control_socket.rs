@@ -42,6 +42,8 @@ pub enum Request {
     Orphans { after: u64 },
     /// Attach a removed file again: `{"restore":{"what":"17"}}`, also `"target":"user/42/avatar"` and `"replace":true`.
     Restore(Wish),
+    /// List what was removed at a path of the tree or below it: `{"lost":{"path":"user/42"}}`.
+    Lost { path: String },
     /// Describe an attachment by its path in the tree: `{"show":{"path":"user/42/avatar"}}`.
     Show { path: String },
     /// Return the content of `status.json`: `{"status":{}}`.
@@ -52,6 +54,9 @@ pub enum Request {
     Retry { id: String },
     /// Delete an entry of the quarantine.
     Drop { id: String },
+    /// Move the files of a page of rows to another field: `{"move_field":{"from":"user.photo","to":"user.avatar","after":0}}`.
+    #[serde(rename = "move_field")]
+    MoveField { from: String, to: String, after: u64 },
     /// Render a variant for a read-only mount: `{"render":{"attachment":17,"variant":"w200.jpg"}}`.
     Render { attachment: u64, variant: String },
 }
@@ -76,7 +81,7 @@ pub struct Server {
 /// Binds the socket in a library's directory, and replaces one that no process listens on.
 /// Errors: [`Error::ControlTaken`] if a process listens.
 pub fn bind(library: &Path) -> Result<UnixListener, Error> {
-    let failed = |source| Error::Control { action: "bind", source };
+    let failed = |source| Error::Control { action: "bind", path: library.join(NAME), source };
     let (_directory, path) = door(library).map_err(failed)?;
     match UnixStream::connect(&path) {
         Ok(_) => return Err(Error::ControlTaken(library.join(NAME))),
@@ -110,7 +115,7 @@ pub fn serve(
                 }
             }
         })
-        .map_err(|source| Error::Control { action: "serve", source })?;
+        .map_err(Error::Thread)?;
     Ok(Server { dir: library.to_owned(), ending, thread })
 }
 
@@ -130,7 +135,7 @@ impl Server {
 
 /// Asks the daemon that holds a library. `None`: none is running. Errors: [`Error::Refused`] if the request failed there.
 pub fn ask<A: DeserializeOwned>(library: &Path, request: &Request) -> Result<Option<A>, Error> {
-    let failed = |source| Error::Control { action: "use", source };
+    let failed = |source| Error::Control { action: "use", path: library.join(NAME), source };
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
     let connected = door(library).and_then(|(_directory, path)| UnixStream::connect(path));
     let stream = match connected {

@@ -43,9 +43,10 @@ pub enum Error {
     Signals(#[source] io::Error),
     #[error("{} is the socket of a mediafs that is running", .0.display())]
     ControlTaken(PathBuf),
-    #[error("cannot {action} the control socket")]
+    #[error("cannot {action} the control socket {}; run this as the daemon's user, or as root", path.display())]
     Control {
         action: &'static str,
+        path: PathBuf,
         #[source]
         source: io::Error,
     },

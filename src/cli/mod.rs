@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::command::{
-    attach, check_config, gc, guard, init, mount, orphans, refused, restore, show, status,
-    try_files, unmount,
+    attach, check_config, gc, guard, init, mount, move_field, orphans, refused, restore, show,
+    status, try_files, unmount,
 };
 use crate::cli::error::Error;
 use crate::cli::print::complain;
@@ -73,6 +73,7 @@ enum Command {
     Orphans(orphans::Orphans),
     Restore(restore::Restore),
     Refused(refused::Refused),
+    MoveField(move_field::MoveField),
     /// Watch over a daemon; started by it, not by people
     #[command(hide = true)]
     Guard {
@@ -128,6 +129,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Orphans(orphans) => orphans.run(&config()?.1),
         Command::Restore(restore) => restore.run(&config()?.1),
         Command::Refused(refused) => refused.run(&config()?.1),
+        Command::MoveField(fields) => fields.run(&config()?.1),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,6 +40,11 @@ pub fn complain(error: &Error) {
     offer(io::stderr(), format!("{text}\n").as_bytes(), STDERR_PATIENCE);
 }
 
+/// Prints a remark beside the results to stderr.
+pub fn warn(text: &str) {
+    offer(io::stderr(), format!("mediafs: {text}\n").as_bytes(), STDERR_PATIENCE);
+}
+
 /// `1 file`, `2 files`.
 pub fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -1,11 +1,14 @@
 //! Signals: waits for those that ask the daemon to stop, and ignores all others that would end it without an unmount.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
     SIGXCPU, SIGXFSZ,
 };
+use signal_hook::flag::register_conditional_shutdown;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::signal_name;
 
@@ -25,6 +28,8 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 /// The process's signals, which no longer end it.
 pub struct Stop {
     signals: Signals,
+    /// Read by the signals' handlers.
+    is_starting: Arc<AtomicBool>,
 }
 
 /// Why a wait ended.
@@ -37,13 +42,25 @@ pub enum Reason {
 }
 
 impl Stop {
-    /// Takes over the signals. Must be called before the mount, so that no signal interrupts it.
+    /// Takes over the signals, so that none interrupts the mount. Until [`Stop::begin_wait`] one of [`STOP`] ends the process at
+    /// once with 0, however long the start takes: nothing is mounted, and a library survives that as it survives a crash.
     pub fn listen() -> Result<Self, Error> {
         let taken = STOP.into_iter().chain(OTHER).chain(UNNAMED).chain(REAL_TIME);
         // Under nohup(1) the end of the terminal is no reason to stop.
         let taken = taken.filter(|signal| *signal != SIGHUP || !is_ignored(SIGHUP));
+        let taken: Vec<_> = taken.collect();
+        let is_starting = Arc::new(AtomicBool::new(true));
+        for signal in taken.iter().filter(|signal| STOP.contains(signal)) {
+            register_conditional_shutdown(*signal, 0, Arc::clone(&is_starting))
+                .map_err(Error::Signals)?;
+        }
         let signals = Signals::new(taken).map_err(Error::Signals)?;
-        Ok(Self { signals })
+        Ok(Self { signals, is_starting })
+    }
+
+    /// From here on a signal waits for [`Stop::wait`]. Must be called before the mount.
+    pub fn begin_wait(&self) {
+        self.is_starting.store(false, Ordering::SeqCst);
     }
 
     /// A handle whose `close` ends the wait, from any thread. Idempotent.
@@ -80,6 +97,7 @@ mod tests {
     #[test]
     fn a_signal_ends_the_wait_and_so_does_the_end_of_the_mount() {
         let mut stop = Stop::listen().expect("signals");
+        stop.begin_wait();
         // Under nohup(1) the test is not told of SIGHUP either.
         for signal in STOP.into_iter().filter(|signal| !is_ignored(*signal)) {
             signal_hook::low_level::raise(SIGUSR1).expect("a signal");

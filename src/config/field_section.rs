@@ -60,6 +60,7 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
         ..Field::new(name, rules)
     };
     quota_section::elsewhere(section);
+    of_the_table(section);
     section.finish();
     match kind? {
         Kind::File => refuse_image_keys(section),
@@ -70,6 +71,16 @@ pub(super) fn read(name: Name, section: &Section<'_>, stores: &[Name]) -> Option
     }
     sizes(section, &field.rules);
     Some(field)
+}
+
+/// Complains of keys of the table. What follows a header belongs to it, so that they stand above the table's first field.
+fn of_the_table(section: &Section<'_>) {
+    for key in ["id", "owner", "group", "file_mode", "dir_mode"] {
+        section.refuse(
+            key,
+            "this is a key of the table; write it right below [tables.NAME], above the table's first field",
+        );
+    }
 }
 
 fn on_refuse(section: &Section<'_>) -> OnRefuse {

@@ -14,6 +14,7 @@ mod quarantine_section;
 mod quota_section;
 mod section;
 pub mod store_section;
+mod syntax;
 mod table_section;
 mod users;
 mod value;
@@ -84,7 +85,8 @@ fn read(text: &str, file_name: &str, base: &Path) -> Result<Config, Error> {
     let (document, faults) = DeTable::parse_recoverable(text);
     for fault in &faults {
         let at = fault.span().map_or(0, |span| span.start);
-        problems.add(at, fault.message().replace('\n', ", "));
+        let (at, message) = syntax::explain(text, at, fault.message());
+        problems.add(at, message);
     }
     // After a syntax error the document may lack sections that stand in the file.
     let config = if faults.is_empty() {

@@ -65,6 +65,7 @@ fn of_rule(rule: Rule) -> Errno {
         Rule::UrlTimeout => Errno::ETIMEDOUT,
         Rule::UrlBusy | Rule::Busy => Errno::EAGAIN,
         Rule::UrlAnswer => remote_io(),
+        Rule::Hidden => Errno::ENOTEMPTY,
         // The first four are notices about files that are not being written any more: no request is answered with them.
         Rule::Interrupted | Rule::Expired | Rule::Unreadable | Rule::NotAField | Rule::Failed => {
             Errno::EIO

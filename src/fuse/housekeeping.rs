@@ -84,13 +84,13 @@ impl Housekeeper {
     }
 }
 
-/// Sweeps every few seconds. Has a thread of its own, because a sweep may delete a million files.
+/// Sweeps at the start, for what became due before, and every few seconds. Has a thread of its own, because a sweep may delete a
+/// million files.
 pub fn sweep(tree: &Tree, lifecycle: &Lifecycle) {
+    tree.look_for_hidden();
     while !lifecycle.has_ended() {
+        tree.sweep();
         lifecycle.wait_while(|phase| !matches!(phase, Phase::Ended(_)), Some(SWEEP));
-        if !lifecycle.has_ended() {
-            tree.sweep();
-        }
     }
 }
 

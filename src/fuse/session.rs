@@ -76,8 +76,9 @@ impl Mounted {
         }
     }
 
-    /// Unmounts lazily: the names vanish, open files go on until they are closed. Idempotent.
+    /// Unmounts lazily: the names vanish, open files go on until they are closed, and a sweep ends. Idempotent.
     pub fn unmount(&self) -> Result<(), Error> {
+        self.tree.library.sweeper.end();
         self.attached.detach()?;
         self.lifecycle.detached();
         Ok(())

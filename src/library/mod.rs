@@ -21,6 +21,7 @@ pub mod refuse;
 pub mod scratch;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 
@@ -50,8 +51,10 @@ use crate::library::keep::variant_reads::VariantReads;
 use crate::library::limit::enforcement::Quotas;
 use crate::library::limit::tally::Tally;
 use crate::library::lookup::Lookup;
+use crate::library::lookup::hidden::Hidden;
 use crate::library::names::attributes::Attributes;
 use crate::library::names::backups::Backups;
+use crate::library::names::field_moves::FieldMoves;
 use crate::library::names::naming::Links;
 use crate::library::names::rows::Rows;
 use crate::library::publish::Publisher;
@@ -91,6 +94,7 @@ pub struct Library {
     pub counts: Arc<Counts>,
     pub staging: Arc<Staging>,
     pub lookup: Arc<Lookup>,
+    pub hidden: Arc<Hidden>,
     pub quotas: Arc<Quotas>,
     pub scratch: Arc<Scratch>,
     pub journal: Arc<Journal>,
@@ -117,7 +121,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// Declares the tables, and recovers the files that a crash left.
+    /// Declares the tables, and recovers the files that a crash left. Deletes nothing that is due: a sweep does that later.
     pub fn open(parts: Parts) -> Result<Self> {
         let io = |action| move |source| Error::Io { action, source };
         let Parts { home, settings, fence, catalog, .. } = &parts;
@@ -127,12 +131,18 @@ impl Library {
         let quarantine = quarantine.map_err(io("read the quarantine"))?;
         let library = Self::wire(parts, Arc::new(journal), Arc::new(quarantine), Renderer::Own)?;
         let Self { home, staging, lookup, scratch, journal, quarantine, .. } = &library;
-        let Self { promises, sweeper, links, counts, .. } = &library;
+        let Self { sweeper, links, counts, .. } = &library;
         part!(Recovery:
-            catalog, staging, lookup, scratch, journal, quarantine, promises, sweeper, links, counts)
+            catalog, staging, lookup, scratch, journal, quarantine, sweeper, links, counts)
         .run()?;
         Reserve::new(home.reserve()).fill();
         Ok(library)
+    }
+
+    /// Moves of all files of a field.
+    pub fn field_moves(&self) -> Arc<FieldMoves> {
+        let Self { lookup, links, rows, .. } = self;
+        part!(FieldMoves: lookup, links, rows)
     }
 
     /// Opens a library for reading alone, while a daemon may write to it. Nothing may be called that writes.
@@ -163,12 +173,14 @@ impl Library {
         let refusals = part!(Refusals: lookup, quotas, scratch, journal, quarantine, reports);
         let promises = Arc::<Promises>::default();
         let reads = Arc::<VariantReads>::default();
-        let sweeper = part!(Sweeper: catalog, stores, settings, reserve, promises, reads);
+        let sweeper = part!(Sweeper: catalog, stores, settings, reserve, promises, reads;
+            is_ending: AtomicBool::default());
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);
         let public_urls = part!(PublicUrls: lookup, store_names);
-        let blobs = part!(Blobs: catalog, stores, lookup, counts; damaged: Mutex::default());
+        let blobs = part!(Blobs: catalog, stores, lookup, counts;
+            damaged: Mutex::default(), mending: Mutex::default());
         let publisher = part!(Publisher: fence, catalog, pipeline, staging, lookup, quotas, scratch,
             refusals, blobs, store_names, counts);
         let attributes = part!(Attributes: catalog, lookup, journal);
@@ -176,6 +188,7 @@ impl Library {
             fence, staging, quotas, journal, quarantine, refusals, publisher, attributes, counts);
         Ok(Self {
             trash: part!(Trash: catalog),
+            hidden: part!(Hidden: catalog, lookup; known: Mutex::default()),
             rows: part!(Rows: catalog, lookup, reserve, expiry),
             links: part!(Links: catalog, lookup, reserve, refusals, blobs, store_names),
             backups: part!(Backups: fence, lookup, quotas, scratch, refusals, blobs, attributes),

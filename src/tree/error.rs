@@ -70,6 +70,27 @@ pub enum Error {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// A failure with the path of the file that it hit.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}")]
+struct Located {
+    path: String,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Error {
+    /// Adds a path to a failure, for the log. Other errors are told to the client, who knows it.
+    pub fn at(self, path: &impl ToString) -> Self {
+        match self {
+            Self::Failed(source) => {
+                Self::Failed(Box::new(Located { path: path.to_string(), source }))
+            }
+            other => other,
+        }
+    }
+}
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<library::Error> for Error {

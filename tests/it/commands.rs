@@ -224,3 +224,18 @@ fn status_prints_the_same_with_the_daemon_and_without_it() {
         |text: &str| text.lines().find(|line| line.starts_with("library ")).map(str::to_owned);
     assert_eq!(library(&alone), library(&served));
 }
+
+#[test]
+fn an_empty_list_says_so_and_a_program_reads_nothing() {
+    let Some(mut mount) = Mount::start() else { return };
+    for running in [true, false] {
+        for (command, told) in [("orphans", "has lost a file"), ("refused", "nothing")] {
+            let done = mount.command(&[command]);
+            assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{done}");
+            assert!(done.stderr.contains(told), "{done}");
+        }
+        if running {
+            mount.stop();
+        }
+    }
+}

@@ -161,3 +161,20 @@ fn a_write_beyond_ulimit_f_of_the_daemon_fails_and_the_mount_survives() {
     serves(&mount, 0);
     terminate(&mount, &pid);
 }
+
+#[test]
+fn misses_and_every_step_are_logged_by_vv_alone() {
+    let Some(mut mount) = config().mount() else { return };
+    let memo = mount.row().join("memo");
+    fs::read(&memo).expect_err("a miss");
+    let log = mount.log();
+    assert!(!log.contains("found nothing") && !log.contains("there is no such file"), "{log}");
+    mount.stop();
+    let steps = mount.beside("steps");
+    let mut daemon = mount_with(&mount, fs::File::create(&steps).expect("a log").into());
+    fs::read(&memo).expect_err("a miss");
+    run("umount", &[mount.mountpoint()]).succeeded();
+    daemon.wait().expect("a child");
+    let log = fs::read_to_string(&steps).expect("the log");
+    assert!(log.contains("an operation found nothing") && log.contains("has ended"), "{log}");
+}

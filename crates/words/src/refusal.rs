@@ -41,6 +41,8 @@ pub enum Rule {
     Unreadable,
     /// A file was closed under a name that no field has. A notice: nothing is refused.
     NotAField,
+    /// The row has files that no name shows, since the configuration has no such place: it cannot be removed.
+    Hidden,
     /// The text that was written to `row.json` is no patch of the row's metadata.
     Json,
     /// The collection is full.

@@ -25,10 +25,11 @@ mod segment;
 
 pub use folders::last_blob;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -157,6 +158,15 @@ impl Store {
         open_to_read(&self.folders.path(key))
     }
 
+    /// Removes the names of a blob. Their directory is not synced.
+    fn remove(&self, key: BlobKey) -> Result<(), Error> {
+        self.folders.disk.fence.check()?;
+        let removed = if_exists(fs::remove_file(self.folders.path(key)));
+        removed.map_err(|source| failure(key, "delete it", source))?;
+        self.confirm(key);
+        Ok(())
+    }
+
     /// Removes a blob whose put fails. If its name cannot be removed it stays pending, and a sweep removes it.
     fn withdraw(&self, key: BlobKey) {
         if fs::remove_file(self.folders.path(key)).is_ok() {
@@ -224,15 +234,25 @@ impl BlobStore for Store {
         }
     }
 
-    fn delete(&self, key: BlobKey) -> Result<(), Error> {
-        self.folders.disk.fence.check()?;
-        let failed = |action| move |source| failure(key, action, source);
-        if_exists(fs::remove_file(self.folders.path(key))).map_err(failed("delete it"))?;
-        self.confirm(key);
+    fn delete_all(&self, keys: &[BlobKey]) -> Vec<Result<(), Error>> {
+        let removed: Vec<_> = keys.iter().map(|key| self.remove(*key)).collect();
         // Also after a missing file: the delete that removed it may have crashed before its own sync.
-        let synced = self.folders.sync_path(&self.folders.directory(key));
-        if_exists(synced).map_err(failed("sync its directory"))?;
-        Ok(self.folders.disk.fence.check()?)
+        let directories: BTreeSet<_> =
+            keys.iter().map(|key| self.folders.directory(*key)).collect();
+        let sync = |directory: PathBuf| {
+            let error = if_exists(self.folders.sync_path(&directory)).err()?;
+            Some((directory, error))
+        };
+        let unsynced: BTreeMap<_, _> = directories.into_iter().filter_map(sync).collect();
+        let conclude = |(removed, key): (Result<(), Error>, &BlobKey)| {
+            removed?;
+            if let Some(error) = unsynced.get(&self.folders.directory(*key)) {
+                let error = io::Error::new(error.kind(), error.to_string());
+                return Err(failure(*key, "sync its directory", error));
+            }
+            Ok(self.folders.disk.fence.check()?)
+        };
+        removed.into_iter().zip(keys).map(conclude).collect()
     }
 
     fn space(&self, _: StoreId) -> Result<Space, Error> {

@@ -138,6 +138,32 @@ fn the_bytes_of_a_large_blob_are_synced_then_their_directory_and_fresh_directori
 }
 
 #[test]
+fn many_deletes_sync_each_directory_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);
+    let keys: Vec<_> = (0_u32..600).map(|n| put(&store, &n.to_le_bytes())).collect();
+    let directories = keys.iter().map(|key| store.folders.directory(*key));
+    let directories = directories.collect::<std::collections::BTreeSet<_>>().len();
+    take(&noted);
+    assert!(store.delete_all(&keys).iter().all(Result::is_ok));
+    let noted = take(&noted);
+    assert!(directories <= 256 && noted == "D".repeat(directories), "{noted}");
+    assert!(keys.iter().all(|key| matches!(store.open(*key), Err(Error::Missing(_)))));
+}
+
+#[test]
+fn a_blob_whose_directory_cannot_be_synced_is_not_deleted_for_sure() {
+    let folder = tempfile::tempdir().unwrap();
+    // The syncs of the opening, and of the log's segment and its bytes for two blobs.
+    let (store, noted) = failing_at(folder.path(), 5, NEVER);
+    let keys = [put(&store, b"one"), put(&store, b"two")];
+    assert_eq!(take(&noted), "DDDLL");
+    let deleted = store.delete_all(&keys);
+    assert!(deleted.iter().all(Result::is_err), "{deleted:?}");
+    assert!(deleted.iter().any(|it| matches!(it, Err(Error::Io { .. }))), "{deleted:?}");
+}
+
+#[test]
 fn a_small_blob_is_durable_after_one_sync_of_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);

@@ -7,7 +7,7 @@ use super::{
     FOREVER, at, destination, is_new, laws, name, picture, place, publication, publish, reserve,
     row,
 };
-use crate::catalog::blobs::Reservation;
+use crate::catalog::blobs::{Due, Reservation};
 use crate::catalog::{Catalog, Error};
 use words::access::Fixed;
 use words::attachment::{BlobKey, StoreId};
@@ -18,15 +18,15 @@ laws! {
     stored_bytes_are_reserved_once
     bytes_that_are_only_reserved_get_a_second_key
     a_doomed_blob_is_gone_for_publications_and_variants
-    a_blob_is_doomed_again_until_it_is_forgotten
+    a_doomed_blob_is_listed_until_it_is_forgotten
     a_forgotten_blob_comes_back_with_a_new_generation
     forgetting_a_live_blob_changes_nothing
     a_blob_lives_as_long_as_one_of_its_attachments
     a_retired_attachment_keeps_its_blob_until_its_time
     a_fresh_reservation_is_work_in_progress
-    a_reservation_that_a_crash_forgot_is_recalled_and_doomed
-    recalling_a_known_blob_changes_nothing
-    doomable_blobs_are_listed_and_not_doomed
+    a_blob_counts_as_stored_from_its_link_until_it_is_doomed
+    what_is_due_is_counted_and_not_doomed
+    a_variant_is_due_once_each_original_is
     dooming_keeps_to_its_limit_and_the_rest_comes_later
     a_retired_attachment_goes_though_its_blob_is_still_used
     many_attachments_of_one_blob_go_a_few_at_a_time
@@ -86,16 +86,19 @@ fn a_doomed_blob_is_gone_for_publications_and_variants(catalog: &dyn Catalog) {
     assert!(matches!(gone, Err(Error::Missing)), "{gone:?}");
 }
 
-fn a_blob_is_doomed_again_until_it_is_forgotten(catalog: &dyn Catalog) {
+fn a_doomed_blob_is_listed_until_it_is_forgotten(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
-    let key = publish(catalog, &avatar, "a", 2).blob;
+    let keys = ["a", "b"].map(|bytes| publish(catalog, &avatar, bytes, 2).blob);
     catalog.unlink(&avatar, at(3)).unwrap();
+    assert_eq!(catalog.doom(at(3), at(0), 9).unwrap().blobs, keys);
+    assert_eq!(catalog.doom(at(3), at(0), 9).unwrap().blobs, [], "each is doomed once");
+    assert_eq!(catalog.doomed(0, 9).unwrap(), keys);
+    assert_eq!(catalog.doomed(0, 1).unwrap(), keys[..1]);
+    assert_eq!(catalog.doomed(keys[0].generation, 9).unwrap(), keys[1..]);
     for _ in 0..2 {
-        assert_eq!(catalog.doom(at(3), at(0), 9).unwrap().blobs, [key]);
+        catalog.forget(&keys).unwrap();
+        assert_eq!(catalog.doomed(0, 9).unwrap(), []);
     }
-    catalog.forget(&[key]).unwrap();
-    catalog.forget(&[key]).unwrap();
-    assert_eq!(catalog.doom(FOREVER, FOREVER, 9).unwrap().blobs, []);
 }
 
 fn a_forgotten_blob_comes_back_with_a_new_generation(catalog: &dyn Catalog) {
@@ -143,40 +146,48 @@ fn a_fresh_reservation_is_work_in_progress(catalog: &dyn Catalog) {
     assert_eq!(catalog.doom(at(0), at(10), 9).unwrap().blobs, [key]);
 }
 
-fn a_reservation_that_a_crash_forgot_is_recalled_and_doomed(catalog: &dyn Catalog) {
-    let known = reserve(catalog, "a", 1);
-    let forgotten = BlobKey { generation: known.generation + 7000, ..known };
-    assert_eq!(catalog.recall(&[forgotten], at(5)).unwrap(), []);
-    assert_eq!(catalog.doom(at(0), at(4), 9).unwrap().blobs, [known]);
-    assert_eq!(catalog.doom(at(0), at(5), 9).unwrap().blobs, [known, forgotten]);
-    catalog.forget(&[known, forgotten]).unwrap();
-    let next = reserve(catalog, "a", 6);
-    assert!(![known, forgotten].contains(&next), "no number comes twice");
-}
-
-fn recalling_a_known_blob_changes_nothing(catalog: &dyn Catalog) {
+fn a_blob_counts_as_stored_from_its_link_until_it_is_doomed(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
-    let (stored, other) = (publish(catalog, &avatar, "a", 2).blob, reserve(catalog, "b", 3));
-    assert_eq!(catalog.recall(&[other, stored], at(9)).unwrap(), [stored]);
-    assert_eq!(catalog.find(&avatar).unwrap().unwrap().attachment.blob, stored);
-    let doomed = catalog.doom(at(0), at(9), 9).unwrap().blobs;
-    assert_eq!(doomed, [other]);
-    assert_eq!(catalog.recall(&[other], at(10)).unwrap(), [], "it is doomed");
-    let gone = catalog.publish(&publication(&avatar, other, 10));
-    assert!(matches!(gone, Err(Error::BlobGone(key)) if key == other), "{gone:?}");
+    let (linked, reserved) = (publish(catalog, &avatar, "a", 2).blob, reserve(catalog, "b", 3));
+    let unknown = BlobKey { generation: reserved.generation + 7000, ..reserved };
+    let all = [unknown, linked, reserved];
+    assert_eq!(catalog.stored(&all).unwrap(), [linked]);
+    catalog.unlink(&avatar, at(4)).unwrap();
+    assert_eq!(catalog.stored(&all).unwrap(), [linked], "it is retired");
+    assert_eq!(catalog.doom(at(4), at(4), 9).unwrap().blobs, [linked, reserved]);
+    assert_eq!(catalog.stored(&all).unwrap(), []);
+    let gone = catalog.publish(&publication(&avatar, reserved, 10));
+    assert!(matches!(gone, Err(Error::BlobGone(key)) if key == reserved), "{gone:?}");
 }
 
-fn doomable_blobs_are_listed_and_not_doomed(catalog: &dyn Catalog) {
+fn what_is_due_is_counted_and_not_doomed(catalog: &dyn Catalog) {
     let avatar = place(row(catalog, "1"), "avatar");
     let attachment = publish(catalog, &avatar, "a", 2);
     render(catalog, attachment.blob, "w200.webp", "t", 2);
+    reserve(catalog, "r", 2);
     catalog.unlink(&avatar, at(3)).unwrap();
-    let told = catalog.doomable(at(3), at(3), 9).unwrap();
-    assert_eq!(told.blobs.len(), 2);
+    let due = Due { attachments: 1, blobs: 3, bytes: 110 };
+    for _ in 0..2 {
+        assert_eq!(catalog.due(at(3), at(3)).unwrap(), due);
+    }
+    assert_eq!(catalog.due(at(2), at(1)).unwrap(), Due::default());
     assert_eq!(catalog.attachment(attachment.id).unwrap().map(|a| a.links), Some(0));
     assert_eq!(catalog.variants(attachment.blob).unwrap().len(), 1);
-    assert_eq!(catalog.doomable(at(3), at(3), 9).unwrap(), told);
-    assert_eq!(catalog.doom(at(3), at(3), 9).unwrap(), told);
+    assert_eq!(catalog.doom(at(3), at(3), 9).unwrap().blobs.len(), 3);
+    assert_eq!(catalog.due(at(3), at(3)).unwrap(), Due { attachments: 0, ..due });
+}
+
+fn a_variant_is_due_once_each_original_is(catalog: &dyn Catalog) {
+    let user = row(catalog, "1");
+    let (avatar, cover) = (place(user, "avatar"), place(user, "cover"));
+    for (place, bytes) in [(&avatar, "a"), (&cover, "c")] {
+        let original = publish(catalog, place, bytes, 2).blob;
+        render(catalog, original, "w200.webp", "t", 2);
+    }
+    catalog.unlink(&avatar, at(3)).unwrap();
+    assert_eq!(catalog.due(at(9), at(0)).unwrap().blobs, 1, "the variant is the cover's too");
+    catalog.unlink(&cover, at(4)).unwrap();
+    assert_eq!(catalog.due(at(9), at(0)).unwrap().blobs, 3);
 }
 
 fn dooming_keeps_to_its_limit_and_the_rest_comes_later(catalog: &dyn Catalog) {
@@ -250,6 +261,6 @@ fn blobs_have_the_lengths_of_their_content(catalog: &dyn Catalog) {
     let reserved = reserve(catalog, "b", 2);
     assert_eq!(catalog.lengths(&[reserved, made.blob]).unwrap(), [0, 100]);
     catalog.unlink(&avatar, at(3)).unwrap();
-    assert_eq!(catalog.doomable(at(3), at(0), 9).unwrap().blobs, [made.blob]);
+    assert_eq!(catalog.due(at(3), at(0)).unwrap().bytes, 100);
     assert_eq!(catalog.lengths(&[made.blob]).unwrap(), [100]);
 }

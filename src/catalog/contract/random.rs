@@ -7,8 +7,11 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-use super::{ACCESS, at, destination, item, name, open, picture, place, publication, usages};
+use super::{
+    ACCESS, FOREVER, at, destination, item, name, open, picture, place, publication, usages,
+};
 use crate::catalog::Catalog;
+use crate::catalog::blobs::Due;
 use crate::catalog::memory::Memory;
 use crate::catalog::slots::{Rehoming, Revision};
 use words::access::{Fixed, Terms};
@@ -54,7 +57,7 @@ enum Verb {
     RenameScratch(u64, u64, u64, Collision),
     RemoveScratch(u64),
     Doom(i64, i64, usize),
-    Doomable(i64, i64, usize),
+    Due(i64, i64),
     Forget(u64),
     Renew(u64),
 }
@@ -65,7 +68,7 @@ fn collision() -> impl Strategy<Value = Collision> {
 
 fn verb() -> impl Strategy<Value = Verb> {
     use Verb::{
-        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Doomable, Forget, Give, Limit, Move,
+        AddRow, AddScratch, AddVariant, Amend, Declare, Doom, Due, Forget, Give, Limit, Move,
         Publish, PublishBoth, PublishBytes, Rehome, RemoveRow, RemoveScratch, RemoveVariant,
         RenameRow, RenameScratch, Renew, Reserve, Revise, SetAttribute, Share, TouchVariant, Trim,
         Unlink,
@@ -104,7 +107,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         1 => (1..5u64, row(), field(), collision()).prop_map(|(i, r, n, how)| RenameScratch(i, r, n, how)),
         1 => (1..5u64).prop_map(RemoveScratch),
         2 => times().prop_map(|(a, b, limit)| Doom(a, b, limit)),
-        1 => times().prop_map(|(a, b, limit)| Doomable(a, b, limit)),
+        1 => times().prop_map(|(a, b, _)| Due(a, b)),
         1 => (1..9u64).prop_map(Renew),
         2 => blob().prop_map(Forget),
     ]
@@ -253,8 +256,8 @@ fn play_sweep(catalog: &dyn Catalog, verb: &Verb, now: i64, seen: &[BlobKey]) ->
         Verb::Doom(retired, reserved, limit) => {
             format!("{:?}", catalog.doom(at(retired), at(reserved), limit))
         }
-        Verb::Doomable(retired, reserved, limit) => {
-            format!("{:?}", catalog.doomable(at(retired), at(reserved), limit))
+        Verb::Due(retired, reserved) => {
+            format!("{:?}", catalog.due(at(retired), at(reserved)))
         }
         Verb::Renew(id) => format!("{:?}", catalog.renew(AttachmentId(id), at(now))),
         Verb::Forget(generation) => format!("{:?}", catalog.forget(&[key(seen, generation)])),
@@ -298,7 +301,7 @@ fn rehome(
 /// Every answer to a question, as text.
 fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     let table = catalog.table(&name("user")).unwrap();
-    let mut text = format!("{:?}\n", catalog.totals().unwrap());
+    let mut text = format!("{:?} {:?}\n", catalog.totals().unwrap(), catalog.census().unwrap());
     for row in catalog.rows(table, RowId(0), 99).unwrap() {
         let (links, scratch) =
             (catalog.links(row.id).unwrap(), catalog.scratches(&Folder::row(row.id)).unwrap());
@@ -320,13 +323,23 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
     for slot in ["user-1-avatar", "user-1-cover", "user-2-photos-1"] {
         writeln!(text, "{:?}", catalog.first_retired(slot, at(9)).unwrap()).unwrap();
     }
-    writeln!(text, "{:?}", catalog.lengths(seen).unwrap()).unwrap();
+    let doomed = catalog.doomed(0, 99).unwrap();
+    writeln!(text, "{doomed:?} {:?}", catalog.lengths(seen).unwrap()).unwrap();
     for key in seen {
         writeln!(text, "{:?}", catalog.variants(*key).unwrap()).unwrap();
     }
     // In memory they are counted anew: the counts that the database keeps equal a recount.
     write!(text, "{:?}", usages(catalog)).unwrap();
     text
+}
+
+/// The figures of a whole sweep, made in small steps that are not forgotten.
+fn swept(catalog: &dyn Catalog, steps: usize) -> Due {
+    let step = |_| catalog.doom(FOREVER, FOREVER, 3).unwrap().attachments.len();
+    let attachments = (0..steps + 60).map(step).sum();
+    let doomed = catalog.doomed(0, 999).unwrap();
+    let bytes = catalog.lengths(&doomed).unwrap().into_iter().sum();
+    Due { attachments, blobs: doomed.len(), bytes }
 }
 
 proptest! {
@@ -345,5 +358,8 @@ proptest! {
             seen = memory.keys();
         }
         prop_assert_eq!(everything(&memory, &seen), everything(&sqlite, &seen));
+        let sqlite: &dyn Catalog = &sqlite;
+        let due = sqlite.due(FOREVER, FOREVER).unwrap();
+        prop_assert_eq!(due, swept(sqlite, due.attachments), "a sweep does what was counted");
     }
 }

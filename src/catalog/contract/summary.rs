@@ -1,10 +1,11 @@
 //! Laws of the totals, and of the number of commits.
 
 use super::{
-    ACCESS, at, destination, laws, name, picture, place, publish, reserve, row, share, sweep,
+    ACCESS, at, destination, item, laws, name, picture, place, publish, publish_with_original,
+    reserve, row, share, sweep,
 };
 use crate::catalog::Catalog;
-use crate::catalog::summary::Totals;
+use crate::catalog::summary::{Census, Occupied, Totals};
 use words::access::Terms;
 use words::attachment::Amendment;
 use words::link::Collision;
@@ -14,6 +15,7 @@ use words::variant::Variant;
 laws! {
     totals_count_what_there_is
     retired_attachments_are_counted
+    a_census_counts_rows_and_files_by_place
     each_change_counts_as_a_commit
 }
 
@@ -31,6 +33,25 @@ fn totals_count_what_there_is(catalog: &dyn Catalog) {
     let totals = catalog.totals().unwrap();
     assert_eq!((totals.rows, totals.attachments, totals.blobs), (1, 2, 2));
     assert_eq!((totals.variants, totals.scratch, totals.bytes), (1, 1, 111));
+}
+
+fn a_census_counts_rows_and_files_by_place(catalog: &dyn Catalog) {
+    assert_eq!(catalog.census().unwrap(), Census::default());
+    let page = catalog.table(&name("page")).unwrap();
+    catalog.add_row(page, &name("home"), ACCESS, at(1)).unwrap();
+    let (one, two) = (row(catalog, "1"), row(catalog, "2"));
+    publish_with_original(catalog, &place(one, "photos"), "a", "sent");
+    publish(catalog, &item(one, "photos", "b.jpg"), "b", 2);
+    publish(catalog, &item(two, "photos", "c.jpg"), "c", 2);
+    let occupied = |in_items, files, originals| {
+        let (table, field) = (name("user"), name("photos"));
+        Occupied { table, field, in_items, files, originals }
+    };
+    let census = Census {
+        rows: vec![(name("page"), 1), (name("user"), 2)],
+        places: vec![occupied(false, 1, 1), occupied(true, 2, 0)],
+    };
+    assert_eq!(catalog.census().unwrap(), census);
 }
 
 fn retired_attachments_are_counted(catalog: &dyn Catalog) {

@@ -1,7 +1,7 @@
 //! Blobs and stores in memory: keys are reserved, blobs are stored, doomed and forgotten.
 
 use super::{Blob, Entry, Memory, Retirement, State, next};
-use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
+use crate::catalog::blobs::{Blobs, Doomed, Due, Reservation, StoreRecord};
 use crate::catalog::error::{Error, Result};
 use words::attachment::{BlobKey, Content, StoreId};
 use words::digest::Digest;
@@ -37,14 +37,10 @@ impl Blobs for Memory {
         Ok(Reservation::New(key))
     }
 
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>> {
-        let state = &mut *self.state("recall");
-        for &key in pending {
-            state.blobs.entry(key.generation).or_insert(Blob::reserved(key, now));
-            state.last.blob = state.last.blob.max(key.generation);
-        }
+    fn stored(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
+        let state = self.state("stored");
         let is_stored = |key: &&BlobKey| state.blob(**key).is_some_and(Blob::is_live);
-        Ok(pending.iter().filter(is_stored).copied().collect())
+        Ok(keys.iter().filter(is_stored).copied().collect())
     }
 
     fn lengths(&self, keys: &[BlobKey]) -> Result<Vec<u64>> {
@@ -56,8 +52,18 @@ impl Blobs for Memory {
         Ok(self.state("doom").doom(retired, reserved, limit))
     }
 
-    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
-        Ok(self.state("doomable").clone().doom(retired, reserved, limit))
+    fn doomed(&self, after: u64, limit: usize) -> Result<Vec<BlobKey>> {
+        let mut doomed = self.state("doomed").keys(|it| it.doomed && it.key.generation > after);
+        doomed.truncate(limit);
+        Ok(doomed)
+    }
+
+    fn due(&self, retired: Timestamp, reserved: Timestamp) -> Result<Due> {
+        let mut state = self.state("due").clone();
+        let attachments = state.doom(retired, reserved, usize::MAX).attachments.len();
+        let doomed = state.keys(|blob| blob.doomed);
+        let bytes = doomed.iter().map(|key| state.length(*key)).sum();
+        Ok(Due { attachments, blobs: doomed.len(), bytes })
     }
 
     fn forget(&self, keys: &[BlobKey]) -> Result<()> {
@@ -145,9 +151,8 @@ impl State {
     }
 
     fn doom(&mut self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Doomed {
-        let mut doomed = Doomed { blobs: self.keys(|blob| blob.doomed), ..Doomed::default() };
-        doomed.blobs.truncate(limit);
-        for idle in self.idle(reserved, limit.saturating_sub(doomed.blobs.len())) {
+        let mut doomed = Doomed::default();
+        for idle in self.idle(reserved, limit) {
             self.doom_unused(vec![idle], &mut doomed);
         }
         for entry in self.expired(retired, limit) {

@@ -1,8 +1,10 @@
 //! The totals in memory, counted anew for each question.
 
+use std::collections::BTreeMap;
+
 use super::Memory;
 use crate::catalog::error::Result;
-use crate::catalog::summary::{Summary, Totals};
+use crate::catalog::summary::{Census, Occupied, Summary, Totals};
 
 impl Summary for Memory {
     fn totals(&self) -> Result<Totals> {
@@ -22,6 +24,29 @@ impl Summary for Memory {
             retired: count(retired.len()),
             retired_bytes: retired.iter().map(|it| it.content.length).sum(),
         })
+    }
+
+    fn census(&self) -> Result<Census> {
+        let state = self.state("census");
+        let named = |id| state.tables.iter().find(|(_, known)| **known == id).map(|(name, _)| name);
+        let mut rows = BTreeMap::new();
+        for table in state.rows.values().filter_map(|row| named(row.table)) {
+            *rows.entry(table.clone()).or_default() += 1;
+        }
+        let mut places = BTreeMap::<_, (u64, u64)>::new();
+        for (place, link) in &state.links {
+            let table = state.rows.get(&place.row).and_then(|row| named(row.table));
+            let key = (table, place.field.clone(), place.item.is_some());
+            let (files, originals) = places.entry(key).or_default();
+            let entry = state.attachments.get(&link.attachment);
+            *files += 1;
+            *originals += u64::from(entry.is_some_and(|it| it.attachment.original.is_some()));
+        }
+        let occupied = |((table, field, in_items), (files, originals)): ((Option<&_>, _, _), _)| {
+            Some(Occupied { table: Clone::clone(table?), field, in_items, files, originals })
+        };
+        let places = places.into_iter().filter_map(occupied).collect();
+        Ok(Census { rows: rows.into_iter().collect(), places })
     }
 
     fn commits(&self) -> Option<u64> {

@@ -4,7 +4,7 @@ use super::columns::{content_values, key, name, number};
 use super::linking::note;
 use super::reservations::Reserved;
 use super::{Db, Error, Result, SqlCatalog, sweep, values};
-use crate::catalog::blobs::{Blobs, Doomed, Reservation, StoreRecord};
+use crate::catalog::blobs::{Blobs, Doomed, Due, Reservation, StoreRecord};
 use words::attachment::{BlobKey, Content, StoreId};
 use words::digest::Digest;
 use words::slot::Name;
@@ -50,14 +50,12 @@ impl Blobs for SqlCatalog {
         Ok(Reservation::New(key))
     }
 
-    fn recall(&self, pending: &[BlobKey], now: Timestamp) -> Result<Vec<BlobKey>> {
+    fn stored(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
         let sql =
             "SELECT 1 FROM blobs WHERE id = ? AND digest = ? AND stored IS NOT NULL AND doomed = 0";
-        self.engine.write(|db| {
-            let reserved: Vec<_> = pending.iter().map(|&key| Reserved { key, at: now }).collect();
-            note(db, &reserved)?;
+        self.engine.read(|db| {
             let mut stored = Vec::new();
-            for key in pending {
+            for key in keys {
                 if db.exists(sql, values![key.generation, &key.digest])? {
                     stored.push(*key);
                 }
@@ -84,9 +82,16 @@ impl Blobs for SqlCatalog {
         Ok(doomed)
     }
 
-    fn doomable(&self, retired: Timestamp, reserved: Timestamp, limit: usize) -> Result<Doomed> {
-        let old = self.reservations.until(reserved, limit);
-        self.engine.dry_run(|db| sweep::doom(db, &old, retired, reserved, limit))
+    fn doomed(&self, after: u64, limit: usize) -> Result<Vec<BlobKey>> {
+        let sql =
+            "SELECT id, digest, store FROM blobs WHERE doomed = 1 AND id > ? ORDER BY id LIMIT ?";
+        self.engine.read(|db| db.all(sql, values![after, limit], |row| key(row, 0)))
+    }
+
+    fn due(&self, retired: Timestamp, reserved: Timestamp) -> Result<Due> {
+        let unwritten = self.reservations.until(reserved, usize::MAX).len();
+        let due = self.engine.read(|db| sweep::due(db, retired, reserved))?;
+        Ok(Due { blobs: due.blobs + unwritten, ..due })
     }
 
     fn forget(&self, keys: &[BlobKey]) -> Result<()> {

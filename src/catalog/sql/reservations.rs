@@ -1,6 +1,6 @@
 //! Reservations in memory: keys that were given out and are not linked yet, and the numbers that are next.
 //!
-//! A crash forgets them: the stores remember which blobs they have stored ([`recall`](crate::catalog::blobs::Blobs::recall)).
+//! A crash forgets them: the stores remember which blobs are pending.
 //! Numbers are taken from the database a block at a time, so that no crash makes one come twice and most reservations cost no
 //! transaction.
 

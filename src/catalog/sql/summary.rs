@@ -1,8 +1,8 @@
 //! The totals in SQL: counted again only after a change.
 
-use super::columns::number;
-use super::{Db, Result, SqlCatalog};
-use crate::catalog::summary::{Summary, Totals};
+use super::columns::{name, number};
+use super::{Db, Result, Row, SqlCatalog};
+use crate::catalog::summary::{Census, Occupied, Summary, Totals};
 
 impl Summary for SqlCatalog {
     fn totals(&self) -> Result<Totals> {
@@ -17,9 +17,43 @@ impl Summary for SqlCatalog {
         Ok(totals)
     }
 
+    fn census(&self) -> Result<Census> {
+        let rows = "SELECT t.name, count(*) FROM rows r JOIN tables t ON t.id = r.tab \
+                    GROUP BY t.name ORDER BY t.name";
+        self.engine.read(|db| {
+            let rows = db.all(rows, &[], |row| Ok((name(row, 0)?, number(row, 1)?)))?;
+            let mut places = db.all(FILES, &[], occupied)?;
+            for kept in db.all(ORIGINALS, &[], occupied)? {
+                let same = |it: &&mut Occupied| {
+                    (&it.table, &it.field, it.in_items) == (&kept.table, &kept.field, kept.in_items)
+                };
+                places.iter_mut().filter(same).for_each(|it| it.originals = kept.files);
+            }
+            Ok(Census { rows, places })
+        })
+    }
+
     fn commits(&self) -> Option<u64> {
         self.engine.commits()
     }
+}
+
+/// The files by table, field and shape.
+const FILES: &str = "\
+    SELECT t.name, l.field, l.item <> '', count(*) \
+    FROM links l JOIN rows r ON r.id = l.row_id JOIN tables t ON t.id = r.tab \
+    GROUP BY t.name, l.field, l.item <> '' ORDER BY 1, 2, 3";
+
+/// Those that have their original, which an index lists.
+const ORIGINALS: &str = "\
+    SELECT t.name, l.field, l.item <> '', count(*) \
+    FROM attachments a JOIN links l ON l.attachment = a.id \
+    JOIN rows r ON r.id = l.row_id JOIN tables t ON t.id = r.tab \
+    WHERE a.original IS NOT NULL GROUP BY t.name, l.field, l.item <> ''";
+
+fn occupied(row: &Row) -> Result<Occupied> {
+    let (table, field) = (name(row, 0)?, name(row, 1)?);
+    Ok(Occupied { table, field, in_items: row.int(2)? != 0, files: number(row, 3)?, originals: 0 })
 }
 
 /// Counts whole tables, which `SQLite` reads off their smallest index, page by page. A condition would make it look at each entry.

@@ -1,16 +1,21 @@
-//! One step of a sweep in SQL: finds blobs that nothing uses, and dooms them.
+//! One step of a sweep in SQL: finds blobs that nothing uses, and dooms them. And a count of all that such steps would find.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{key, number, optional};
 use super::linking::note;
 use super::reservations::Reserved;
 use super::{Db, Result, Row, values};
-use crate::catalog::blobs::Doomed;
+use crate::catalog::blobs::{Doomed, Due};
 use words::attachment::{AttachmentId, BlobKey};
 use words::timestamp::Timestamp;
 
+/// The most blobs of each kind that a count looks at.
+const MOST_COUNTED: usize = 1_000_000;
+
 /// Blobs that were never linked, or that have lost their last use as a variant or an original.
 const IDLE: &str = "\
-    SELECT id, digest, store FROM blobs WHERE idle = 1 AND doomed = 0 AND reserved <= ? \
+    SELECT id, digest, store, coalesce(length, 0) FROM blobs WHERE idle = 1 AND doomed = 0 AND reserved <= ? \
     ORDER BY reserved, id LIMIT ?";
 
 /// Retired attachments whose time is over: their blobs, and the blobs of their originals.
@@ -30,7 +35,7 @@ const SENT: &str = "SELECT 1 FROM attachments WHERE original = ? LIMIT 1";
 const RENDERED: &str = "SELECT 1 FROM variants WHERE blob = ?1 AND original <> ?1 LIMIT 1";
 
 const VARIANTS: &str = "\
-    SELECT DISTINCT b.id, b.digest, b.store FROM variants v JOIN blobs b ON b.id = v.blob \
+    SELECT DISTINCT b.id, b.digest, b.store, coalesce(b.length, 0) FROM variants v JOIN blobs b ON b.id = v.blob \
     WHERE v.original = ?1 AND b.doomed = 0";
 
 /// Writes `old` reservations to the database. Then reads up to `limit` idle blobs and up to `limit` expired attachments. All that
@@ -43,11 +48,8 @@ pub(super) fn doom(
     limit: usize,
 ) -> Result<Doomed> {
     note(db, old)?;
-    let sql = "SELECT id, digest, store FROM blobs WHERE doomed = 1 ORDER BY id LIMIT ?";
-    let blobs = db.all(sql, values![limit], |row| key(row, 0))?;
-    let mut doomed = Doomed { blobs, ..Doomed::default() };
-    let room = limit.saturating_sub(doomed.blobs.len());
-    for idle in db.all(IDLE, values![reserved, room], |row| key(row, 0))? {
+    let mut doomed = Doomed::default();
+    for idle in db.all(IDLE, values![reserved, limit], |row| key(row, 0))? {
         doom_unused(db, vec![idle], &mut doomed)?;
     }
     for expired in db.all(EXPIRED, values![retired, limit], expired)? {
@@ -110,18 +112,97 @@ fn remove_variants(db: &Db, original: BlobKey) -> Result<Vec<BlobKey>> {
     Ok(blobs)
 }
 
+/// What is doomed already, and what expires.
+const SURE: &str = "\
+    SELECT (SELECT count(*) FROM attachments WHERE retired IS NOT NULL AND keep = 0 AND retired <= ?1), \
+    count(*), coalesce(sum(length), 0) FROM blobs WHERE doomed = 1";
+
+/// The blobs of expired attachments and of their originals that no other attachment has.
+const UNATTACHED: &str = "\
+    WITH losing (id) AS ( \
+        SELECT blob FROM attachments WHERE retired IS NOT NULL AND keep = 0 AND retired <= ?1 UNION \
+        SELECT original FROM attachments WHERE retired IS NOT NULL AND keep = 0 AND retired <= ?1 \
+        AND original IS NOT NULL \
+    ) SELECT b.id, coalesce(b.length, 0) FROM losing JOIN blobs b ON b.id = losing.id \
+    WHERE NOT EXISTS (SELECT 1 FROM attachments a WHERE a.blob = losing.id \
+                      AND (a.retired IS NULL OR a.keep = 1 OR a.retired > ?1)) \
+    AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.original = losing.id \
+                    AND (a.retired IS NULL OR a.keep = 1 OR a.retired > ?1)) \
+    LIMIT ?2";
+
+/// Finds an attachment of the blob that does not expire.
+const STAYS: &str = "\
+    SELECT 1 FROM attachments WHERE blob = ?1 AND (retired IS NULL OR keep = 1 OR retired > ?2) \
+    UNION ALL \
+    SELECT 1 FROM attachments WHERE original = ?1 AND (retired IS NULL OR keep = 1 OR retired > ?2) \
+    LIMIT 1";
+
+/// The other blobs whose variant the blob is.
+const RENDERED_FROM: &str = "SELECT original FROM variants WHERE blob = ?1 AND original <> ?1";
+
+/// Counts what [`doom`] would find, call after call, until nothing is left. Makes queries alone.
+pub(super) fn due(db: &Db, retired: Timestamp, reserved: Timestamp) -> Result<Due> {
+    let sure = |row: &Row| {
+        Ok(Due { attachments: number(row, 0)?, blobs: number(row, 1)?, bytes: number(row, 2)? })
+    };
+    let mut due = db.first(SURE, values![retired], sure)?.unwrap_or_default();
+    let measured = |row: &Row| Ok((number(row, 0)?, number(row, 3)?));
+    let variants = |blob: u64| db.all(VARIANTS, values![blob], measured);
+    let unattached = db.all(UNATTACHED, values![retired, MOST_COUNTED], |row| {
+        Ok((number(row, 0)?, number(row, 1)?))
+    })?;
+    // The blobs whose variants go.
+    let mut bare: BTreeSet<u64> = unattached.iter().map(|(blob, _)| *blob).collect();
+    let mut suspects: BTreeMap<u64, u64> =
+        db.all(IDLE, values![reserved, MOST_COUNTED], measured)?.into_iter().collect();
+    for (blob, length) in unattached {
+        suspects.insert(blob, length);
+        suspects.extend(variants(blob)?);
+    }
+    let mut gone = BTreeSet::new();
+    while let Some((blob, length)) = suspects.pop_last() {
+        let from = db.all(RENDERED_FROM, values![blob], |row| number(row, 0))?;
+        let is_used = from.iter().any(|original| !bare.contains(original))
+            || (!bare.contains(&blob) && db.exists(STAYS, values![blob, retired])?);
+        if !is_used && gone.insert(blob) {
+            (due.blobs, due.bytes) = (due.blobs + 1, due.bytes + length);
+            if bare.insert(blob) {
+                suspects.extend(variants(blob)?);
+            }
+        }
+    }
+    Ok(due)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::contract::open;
+    use crate::catalog::blobs::Blobs;
+    use crate::catalog::contract::{at, open, place, publish, row};
+    use crate::catalog::slots::Slots;
     use crate::catalog::sqlite::Value;
 
     /// The steps of a plan.
     fn plan(db: &Db, sql: &str) -> Vec<String> {
-        let values =
-            vec![Value::Int(1); if sql.contains("?1") { 1 } else { sql.matches('?').count() }];
+        let numbered = ["?1", "?2"].iter().filter(|parameter| sql.contains(**parameter)).count();
+        let count = if numbered > 0 { numbered } else { sql.matches('?').count() };
+        let values = vec![Value::Int(1); count];
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
         db.all(&sql, &values, |row| Ok(row.text(3)?.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn what_is_due_is_counted_while_a_change_is_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = open(&folder.path().join("catalog.sqlite"));
+        let avatar = place(row(&catalog, "1"), "avatar");
+        publish(&catalog, &avatar, "a", 2);
+        catalog.unlink(&avatar, at(3)).unwrap();
+        let counted = catalog.engine.write(|db| {
+            db.execute("DELETE FROM attributes", &[])?;
+            catalog.due(at(3), at(3))
+        });
+        assert_eq!(counted.unwrap(), Due { attachments: 1, blobs: 1, bytes: 100 });
     }
 
     #[test]
@@ -131,7 +212,7 @@ mod tests {
         let (steps, variants) = catalog
             .engine
             .read(|db| {
-                let all = [IDLE, EXPIRED, ATTACHED, SENT, RENDERED];
+                let all = [IDLE, EXPIRED, ATTACHED, SENT, RENDERED, STAYS, RENDERED_FROM];
                 Ok((all.map(|sql| plan(db, sql)).concat(), plan(db, VARIANTS)))
             })
             .unwrap();

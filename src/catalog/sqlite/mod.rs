@@ -117,11 +117,6 @@ impl Sqlite {
         answer
     }
 
-    /// Makes a change and undoes it: tells what it would do.
-    pub(super) fn dry_run<T>(&self, work: impl Fn(&Db) -> Result<T>) -> Result<T> {
-        self.writer.dry_run(work)
-    }
-
     /// The number of transactions that were committed, or may have been. None where another process writes.
     pub(super) fn commits(&self) -> Option<u64> {
         self.checkpoints.is_some().then(|| self.writer.commits())

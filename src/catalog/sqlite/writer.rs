@@ -71,13 +71,6 @@ enum Outcome {
     Failed(Arc<Error>),
 }
 
-/// Whether a change that succeeds stays.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Keep,
-    Undo,
-}
-
 /// A change was made, and lost with the transaction that it shared.
 #[derive(Debug, thiserror::Error)]
 #[error("the transaction that this change was part of failed")]
@@ -112,7 +105,7 @@ impl Writer {
     pub fn write<T>(&self, work: impl Fn(&Db) -> Result<T>) -> Result<T> {
         self.fence.check()?;
         let mut session = self.session();
-        let (answer, group) = session.make(&work, Fate::Keep);
+        let (answer, group) = session.make(&work);
         let others_wait = self.waiting.load(Ordering::SeqCst) > 0;
         if !others_wait || session.is_long(self.span) {
             session.commit();
@@ -130,7 +123,7 @@ impl Writer {
     fn write_alone<T>(&self, work: &impl Fn(&Db) -> Result<T>) -> Result<T> {
         let mut session = self.session();
         session.commit();
-        let (answer, group) = session.make(work, Fate::Keep);
+        let (answer, group) = session.make(work);
         session.commit();
         drop(session);
         self.acknowledge(answer?, group.wait())
@@ -144,14 +137,6 @@ impl Writer {
             Outcome::Full { .. } => Err(Error::Full),
             Outcome::Failed(error) => Err(Error::engine(Lost(error))),
         }
-    }
-
-    /// Makes a change and undoes it.
-    pub fn dry_run<T>(&self, work: impl Fn(&Db) -> Result<T>) -> Result<T> {
-        let mut session = self.session();
-        let (answer, _) = session.make(&work, Fate::Undo);
-        session.commit();
-        answer
     }
 
     /// The connection without an open transaction; no other thread writes while the guard lives.
@@ -171,7 +156,7 @@ impl Writer {
 
 impl Session {
     /// Makes one change in the open transaction, or in a new one. A change that fails is undone.
-    fn make<T>(&mut self, work: &impl Fn(&Db) -> Result<T>, fate: Fate) -> (Result<T>, Arc<Group>) {
+    fn make<T>(&mut self, work: &impl Fn(&Db) -> Result<T>) -> (Result<T>, Arc<Group>) {
         let begun = match &mut self.open {
             Some(transaction) => {
                 transaction.members += 1;
@@ -189,7 +174,7 @@ impl Session {
         }
         let change = Change { session: self, ended: false };
         let answer = work(&change.session.db);
-        (change.end(answer, fate), group)
+        (change.end(answer), group)
     }
 
     fn is_long(&self, span: Duration) -> bool {
@@ -272,8 +257,8 @@ struct Change<'s> {
 }
 
 impl Change<'_> {
-    /// Keeps or undoes the change. Passes the answer on unless that fails.
-    fn end<T>(mut self, answer: Result<T>, fate: Fate) -> Result<T> {
+    /// Keeps the change, or undoes one that failed. Passes the answer on unless that fails.
+    fn end<T>(mut self, answer: Result<T>) -> Result<T> {
         self.ended = true;
         let session = &mut *self.session;
         let _ = answer.as_ref().inspect_err(|error| disk_failure::watch(&session.fence, error));
@@ -286,9 +271,8 @@ impl Change<'_> {
             return answer;
         }
         let alone = session.open.as_ref().is_some_and(|open| open.members == 1);
-        let kept = answer.is_ok() && fate == Fate::Keep;
         let db = &session.db;
-        let ended = match (alone, kept) {
+        let ended = match (alone, answer.is_ok()) {
             (true, true) => Ok(0),
             (true, false) => db.execute("ROLLBACK", &[]).inspect(|_| session.open = None),
             (false, true) => db.execute("RELEASE change", &[]),

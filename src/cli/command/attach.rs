@@ -25,7 +25,7 @@ pub struct Attach {
     /// http:// or https://
     url: String,
 
-    /// A field in a mounted tree, or an item of one
+    /// A field in a mounted tree, or an item of one; `user/42/avatar` if one tree is mounted
     path: PathBuf,
 }
 
@@ -46,8 +46,7 @@ enum Kind {
 
 impl Attach {
     pub fn run(&self) -> Result<(), Error> {
-        let path = std::path::absolute(&self.path).map_err(|source| self.failed(source))?;
-        let place = find(&path)?;
+        let place = find(&self.in_mount()?)?;
         let said = place.last_error();
         let attached = match place.kind {
             Kind::Field => place.write_url(&self.url),
@@ -61,6 +60,20 @@ impl Attach {
                 told if told.is_empty() || told == said => Err(self.failed(source)),
                 told => Err(Error::Refused(told.trim_end().to_owned())),
             },
+        }
+    }
+
+    /// The path, or the one in the only mounted tree that `user/42/avatar` or `/models/user/42/avatar` stands for.
+    fn in_mount(&self) -> Result<PathBuf, Error> {
+        let path = std::path::absolute(&self.path).map_err(|source| self.failed(source))?;
+        let inside = self.path.strip_prefix("/").unwrap_or(&self.path);
+        let inside = inside.strip_prefix("models").unwrap_or(inside);
+        let mounted = mounts::all().map_err(|source| self.failed(source))?;
+        match mounted.as_slice() {
+            [(root, _)] if !path.parent().is_some_and(Path::exists) => {
+                Ok(root.join("models").join(inside))
+            }
+            _ => Ok(path),
         }
     }
 

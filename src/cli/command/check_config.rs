@@ -1,13 +1,15 @@
-//! `mediafs check-config`: checks a configuration, and prints what it declares. The library is not read.
+//! `mediafs check-config`: checks a configuration, and prints what it declares, and what it would hide of the library.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use clap::Args;
 
+use crate::cli::assembly;
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{say, warn};
 use crate::config::Config;
+use crate::fence::chain;
 use words::rule::Kind;
 use words::schema::Field;
 
@@ -17,14 +19,23 @@ use words::schema::Field;
   mediafs check-config
   mediafs --config /etc/mediafs/site.toml check-config
 
-Every mistake is printed as FILE:LINE:COLUMN, the key, and a hint; the exit code is then 2.")]
+Every mistake is printed as FILE:LINE:COLUMN, the key, and a hint; the exit code is then 2.
+Of a library that exists, files are named that the configuration would not show.")]
 pub struct CheckConfig {}
 
 impl CheckConfig {
     // Every command runs as a method.
     #[allow(clippy::unused_self)]
     pub fn run(&self, path: &Path, config: &Config) -> Result<(), Error> {
-        say(summary(path, config))
+        say(summary(path, config))?;
+        match assembly::hidden(config) {
+            Ok(found) => found.iter().try_for_each(say),
+            // Another user's library, perhaps: the configuration is valid all the same.
+            Err(error) => {
+                warn(&format!("what the library holds was not compared: {}", chain(&error)));
+                Ok(())
+            }
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub fn patience(now: bool, empty_trash: bool) -> Patience {
 /// Sweeps, or counts what a sweep would delete.
 pub fn sweep(library: &Library, patience: Patience, dry_run: bool) -> Result<Swept, Error> {
     let sweeper = &library.sweeper;
-    Ok(if dry_run { sweeper.sweepable(patience)? } else { sweeper.sweep(patience)? })
+    Ok(if dry_run { sweeper.due(patience)? } else { sweeper.sweep(patience)? })
 }
 
 /// `deleted 3 blobs of 2 attachments, 57712 bytes`. Counts one blob for each unshared original and one for each variant.

@@ -6,6 +6,7 @@ pub mod gc;
 pub mod guard;
 pub mod init;
 pub mod mount;
+pub mod move_field;
 pub mod orphans;
 pub mod refused;
 pub mod restore;

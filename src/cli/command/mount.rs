@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signal_hook::iterator::Handle;
 
 use crate::catalog::sqlite::{Loss, Watch};
-use crate::cli::command::{gc, orphans, refused, restore, show};
+use crate::cli::command::{gc, move_field, orphans, refused, restore, show};
 use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
 use crate::cli::signal::{Reason, Stop};
@@ -73,7 +73,7 @@ impl Mount {
         let settings = self.prepare(config)?;
         let stop = Stop::listen()?;
         if settings.read_only {
-            let mounted = mount_to_read(config, &settings)?;
+            let mounted = mount_to_read(config, &settings, &stop)?;
             return serve(&settings, &Arc::new(mounted), &Fence::default(), stop);
         }
         let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
@@ -88,6 +88,7 @@ impl Mount {
         let tree = Arc::new(tree);
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control_socket::serve(&root, socket, answers)?;
+        stop.begin_wait();
         let mounted = Arc::new(fuse::mount(tree, &settings, None)?);
         let outcome = serve(&settings, &mounted, &fence, stop);
         server.stop();
@@ -148,7 +149,7 @@ impl Options {
 
 /// Mounts a library that exists for reading alone, beside the daemon that writes or without one. A variant that is not rendered
 /// yet is requested from that daemon.
-fn mount_to_read(config: &Config, settings: &Settings) -> Result<Mounted, Error> {
+fn mount_to_read(config: &Config, settings: &Settings, stop: &Stop) -> Result<Mounted, Error> {
     let root = config.library.path.clone();
     let ask = move |id: AttachmentId, variant: Variant| {
         let request = Request::Render { attachment: id.0, variant: variant.to_string() };
@@ -160,6 +161,7 @@ fn mount_to_read(config: &Config, settings: &Settings) -> Result<Mounted, Error>
     tree.names = config.mount.names;
     let tree = Arc::new(tree);
     let descriptors = raise_descriptors();
+    stop.begin_wait();
     let reading = Reading { descriptors, changed: Box::new(move || Ok(watch.look()?)) };
     Ok(fuse::mount(tree, settings, Some(reading))?)
 }
@@ -243,6 +245,12 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Result<Value
                 tree.kernel.tell(&Change::Table { table: it.table, at: Timestamp::now() });
                 Ok(tree.view.trash.restore(&it.retired, &it.target, it.collision, it.author)?)
             })?),
+            Request::MoveField { from, to, after } => {
+                move_field::page(library, (&from, &to), after, |id, from, to| {
+                    tree.kernel.tell(&Change::Moved { id, from, to, displaced: None });
+                })?
+            }
+            Request::Lost { path } => json!(restore::lost(library, &schema, &path)?),
             Request::Render { attachment, variant } => render(&tree, attachment, &variant)?,
             Request::Refused { .. } | Request::Retry { .. } | Request::Drop { .. } => {
                 refused::answer(&tree, &request)?

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::assembly;
 use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{say, warn};
 use crate::config::Config;
 use crate::library::Library;
 use words::attachment::AttachmentId;
@@ -20,7 +20,7 @@ const PAGE: usize = 200;
 #[derive(Debug, Args)]
 #[command(
     after_help = "One line each: number, time of the removal, bytes, key, and the path that it had.
-`mediafs restore NUMBER` puts it back.
+`mediafs restore NUMBER` puts it back. What the configuration hides is named on standard error.
 
 Examples:
   mediafs orphans
@@ -55,7 +55,7 @@ struct Orphaned {
 impl Orphans {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
         let (mut alone, mut after) = (None, 0);
-        loop {
+        let last = loop {
             let asked = Request::Orphans { after };
             let Page { orphans } = match &alone {
                 Some(library) => page(library, after)?,
@@ -64,10 +64,21 @@ impl Orphans {
                     None => page(alone.insert(assembly::open(config)?), after)?,
                 },
             };
-            let Some(last) = orphans.last() else { return Ok(()) };
+            let Some(last) = orphans.last() else { break after };
             after = last.id;
             orphans.iter().try_for_each(|orphan| self.print(orphan))?;
+        };
+        if last == 0 {
+            warn("no field with `delete_orphan = false` has lost a file");
         }
+        let hidden = match &alone {
+            Some(library) => library.hidden.count()?.to_vec(),
+            None => assembly::hidden(config)?,
+        };
+        for place in &hidden {
+            warn(&place.to_string());
+        }
+        Ok(())
     }
 
     fn print(&self, orphan: &Orphaned) -> Result<(), Error> {

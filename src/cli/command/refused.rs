@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::command;
 use crate::cli::control_socket::Request;
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{say, warn};
 use crate::config::Config;
 use crate::library::Library;
 use crate::library::refuse::kept::Kept;
@@ -53,14 +53,18 @@ impl Refused {
     }
 
     fn list(&self, config: &Config) -> Result<(), Error> {
-        let mut after = None;
+        let (mut after, mut is_empty) = (None, true);
         loop {
             let page = ask(config, &Request::Refused { after: after.take() })?;
             for entry in page["refused"].as_array().into_iter().flatten() {
                 after = entry["id"].as_str().map(str::to_owned);
+                is_empty = false;
                 if self.json { say(entry)? } else { say(describe(entry))? }
             }
             if after.is_none() {
+                if is_empty {
+                    warn("nothing that was refused is kept");
+                }
                 return Ok(());
             }
         }

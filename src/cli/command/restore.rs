@@ -1,4 +1,6 @@
-//! `mediafs restore`: attaches a removed file again. The rules of the field decide, as for `mv` out of the trash.
+//! `mediafs restore`: attaches a removed file again, or all that a row has lost. The rules of the field decide, as for `mv` out of the trash.
+
+use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -6,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::command::{ask, show};
 use crate::cli::control_socket::{Request, Wish};
 use crate::cli::error::Error;
-use crate::cli::print::say;
+use crate::cli::print::{complain, say};
 use crate::config::Config;
 use crate::library::keep::trash::Position;
 use crate::library::lookup::target::Target;
@@ -25,15 +27,20 @@ use words::slot::{Name, Slot};
 /// How many entries of the trash one query reads in the search for a key.
 const PAGE: usize = 512;
 
+/// The most files that are put back together. Their numbers fit into a line of the control socket.
+const MOST: usize = 20_000;
+
 /// Put back what was removed
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mediafs restore /trash/2026-11-24/user-42-avatar.png
+  mediafs restore user/42                    all that was removed from the row, and the row
+  mediafs restore user/42/avatar             what was removed there last
   mediafs restore 17                         the number, as `mediafs orphans` lists it
   mediafs restore 17 user/43/avatar          somewhere else than where it was
   mediafs restore --replace 17               although there is something else by now")]
 pub struct Restore {
-    /// A path in the trash, the key of a blob, or a number
+    /// A path in the trash, a path in the tree, the key of a blob, or a number
     #[arg(value_name = "WHAT")]
     what: String,
 
@@ -52,6 +59,12 @@ pub struct Restored {
     restored: String,
 }
 
+/// The numbers of removed files.
+#[derive(Serialize, Deserialize)]
+pub struct Lost {
+    lost: Vec<u64>,
+}
+
 /// A restore whose file and target were found. Nothing has changed yet, except that a missing row was made.
 pub struct Restoration {
     pub retired: Retired,
@@ -63,8 +76,32 @@ pub struct Restoration {
 
 impl Restore {
     pub fn run(&self, config: &Config) -> Result<(), Error> {
-        let Self { what, target, replace } = self;
-        let wish = Wish { what: what.clone(), target: target.clone(), replace: *replace };
+        if !self.what.contains('/') || trash_path(&self.what).is_some() {
+            return self.one(config, &self.what);
+        }
+        let request = Request::Lost { path: self.what.clone() };
+        let alone = |library: Library| lost(&library, &config.schema, &self.what);
+        let Lost { lost } = ask(config, &request, alone)?;
+        if lost.is_empty() {
+            return Err(gone(&self.what));
+        }
+        if self.target.is_some() && lost.len() > 1 {
+            let many = format!("{}: {} files were removed there; name one", self.what, lost.len());
+            return Err(Error::Usage(many));
+        }
+        let mut failed = None;
+        for id in lost {
+            // One that cannot be put back does not keep the others from it.
+            if let Err(error) = self.one(config, &id.to_string()) {
+                failed.replace(error).iter().for_each(complain);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn one(&self, config: &Config, what: &str) -> Result<(), Error> {
+        let (target, replace) = (self.target.clone(), self.replace);
+        let wish = Wish { what: what.to_owned(), target, replace };
         // Without a daemon no kernel holds names of this library.
         let alone = |library: Library| {
             restore(&library, &config.schema, &wish, |it| {
@@ -153,6 +190,34 @@ fn trash_path(path: &str) -> Option<(Day, Name)> {
 /// Finds an attachment by its blob. Reads the whole trash if need be. Of several the one that was removed last.
 fn find_by_key(library: &Library, key: &str) -> Result<Option<Retired>, Error> {
     let mut found = None;
+    each(library, |it| {
+        if it.attachment.blob.to_string() == key {
+            found = Some(it);
+        }
+    })?;
+    Ok(found)
+}
+
+/// What was removed at a path of the tree or below it. Of several files of one place the one that was removed last.
+pub fn lost(library: &Library, schema: &Schema, path: &str) -> Result<Lost, Error> {
+    // An alias of a field is one name of it.
+    let slot = show::parse(path, schema).map(|slot| slot.to_string());
+    let place = slot.unwrap_or_else(|_| show::inside(path, schema).to_owned());
+    let below = format!("{place}/");
+    let mut last = BTreeMap::new();
+    each(library, |it| {
+        let slot = it.slot.to_string();
+        if (slot == place || slot.starts_with(&below))
+            && (last.len() < MOST || last.contains_key(&slot))
+        {
+            last.insert(slot, it.attachment.id.0);
+        }
+    })?;
+    Ok(Lost { lost: last.into_values().collect() })
+}
+
+/// Visits the whole trash, in the order of removal.
+fn each(library: &Library, mut visit: impl FnMut(Retired)) -> Result<(), Error> {
     let mut from = Day(0);
     while let Some(day) = library.trash.first_day(from)? {
         let mut position = Position { at: day.start(), skip: 0 };
@@ -160,12 +225,13 @@ fn find_by_key(library: &Library, key: &str) -> Result<Option<Retired>, Error> {
             let page = library.trash.list(day, position, PAGE)?;
             let Some(last) = page.last() else { break };
             position = last.next;
-            let same = |it: &Retired| it.attachment.blob.to_string() == key;
-            found = page.into_iter().map(|it| it.retired).rfind(same).or(found);
+            for it in page {
+                visit(it.retired);
+            }
         }
         from = day.next();
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The target's slot and its written name.

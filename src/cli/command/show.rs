@@ -20,7 +20,7 @@ use words::slot::{Name, Row, Slot};
   mediafs show user/42/avatar
   mediafs show /models/user/42/avatar.jpg | jq .width")]
 pub struct Show {
-    /// user/42/avatar or user/42/photos/front.jpg, also with /models/ before it
+    /// user/42/avatar or user/42/photos/front.jpg, or the path in the mount
     #[arg(value_name = "PATH-IN-TREE")]
     path: String,
 }
@@ -55,11 +55,18 @@ pub fn find(library: &Library, schema: &Schema, path: &str) -> Result<Value, Err
     Ok(told)
 }
 
-/// Parses `user/42/avatar`, `/models/user/42/avatar` or an alias of it. Table and field must be declared.
+/// `user/42` of that, of `/models/user/42`, and of the path in a mount, `/srv/media/models/user/42`.
+pub fn inside<'p>(path: &'p str, schema: &Schema) -> &'p str {
+    let plain = path.trim_start_matches("./").trim_matches('/');
+    let after = plain.strip_prefix("models/").or_else(|| Some(plain.rsplit_once("/models/")?.1));
+    let is_place = |it: &&str| it.split('/').next().is_some_and(|it| schema.table(it).is_some());
+    after.filter(is_place).unwrap_or(plain)
+}
+
+/// Parses `user/42/avatar` or an alias of it, as [`inside`] reads paths. Table and field must be declared.
 pub fn parse(path: &str, schema: &Schema) -> Result<Slot, Error> {
     let usage = |reason: String| Error::Usage(format!("{path}: {reason}"));
-    let inside = path.trim_start_matches('/');
-    let inside = inside.strip_prefix("models/").unwrap_or(inside);
+    let inside = inside(path, schema);
     let (table, id, field, item) = match *inside.split('/').collect::<Vec<_>>().as_slice() {
         [table, id, field] => (table, id, field, None),
         [table, id, field, item] => (table, id, field, Some(item)),
@@ -102,7 +109,13 @@ mod tests {
 
     #[test]
     fn a_path_in_the_tree_has_several_spellings() {
-        for path in ["user/42/avatar", "/models/user/42/avatar", "models/user/42/avatar.jpg"] {
+        for path in [
+            "user/42/avatar",
+            "/models/user/42/avatar",
+            "models/user/42/avatar.jpg",
+            "./media/models/user/42/avatar",
+            "/srv/models/models/user/42/avatar.png",
+        ] {
             assert_eq!(slot(path), Ok("user/42/avatar".into()), "{path}");
         }
         assert_eq!(slot("/models/user/42/photos/a.jpg"), Ok("user/42/photos/a.jpg".into()));

@@ -11,6 +11,7 @@ use crate::cli::control_socket::{self, Request};
 use crate::cli::error::Error;
 use crate::cli::print::{counted, say};
 use crate::config::Config;
+use crate::library::lookup::hidden::HiddenPlace;
 use crate::tree::Tree;
 use crate::tree::open::processes::Processes;
 use words::byte_count::ByteCount;
@@ -36,6 +37,7 @@ impl Status {
             status
         } else {
             let tree = Tree::new(Arc::new(assembly::open(config)?), Processes::Kernel);
+            tree.library.hidden.count()?;
             tree.view.control.status.value()?
         };
         if self.json { say(format_args!("{status:#}")) } else { say(told(&status, serving)) }
@@ -82,6 +84,10 @@ fn told(status: &Value, serving: bool) -> String {
         let size = bytes("/awaiting_quarantine/bytes");
         let why = "that the quarantine cannot take; the next start tries again";
         line("waiting", format!("{waiting} of {size} {why}"));
+    }
+    for place in status["hidden"].as_array().into_iter().flatten() {
+        let place = serde_json::from_value::<HiddenPlace>(place.clone());
+        line("hidden", place.map_or_else(|error| error.to_string(), |place| place.to_string()));
     }
     for (table, used) in members(status, "tables") {
         line("table", format!("{table}: {}", usage(used)));
@@ -151,6 +157,7 @@ mod tests {
             "scratch": { "files": 12, "bytes": 35_651_584, "next_expiry": "2026-11-30T19:10:07.123Z" },
             "awaiting_quarantine": { "files": 1, "bytes": 1024 },
             "quarantine": 1,
+            "hidden": [{ "table": "user", "field": "memo", "in_items": false, "files": 3, "why": "no_field" }],
             "tables": { "user": { "files": 1, "bytes": 1024, "quota": { "bytes": 1_048_576 } } },
             "stores": { "archive": { "bytes": 0, "free": null }, "default": { "bytes": 2048, "free": 4096 } },
             "open": { "handles": 4, "drafts": 1 },
@@ -164,6 +171,7 @@ trash       0 files of 0 B
 scratch     12 files, 34 MiB, first expires 2026-11-30 19:10 UTC
 quarantine  1 file
 waiting     1 interrupted file of 1 KiB that the quarantine cannot take; the next start tries again
+hidden      user.memo: 3 files, kept and not shown: the configuration has no such field; put it back, or move the files with `mediafs move-field user.memo user.FIELD`
 table       user: 1 file, 1 KiB of 1 MiB
 store       archive: 0 B, closed
 store       default: 2 KiB, 4 KiB free

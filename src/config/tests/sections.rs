@@ -145,3 +145,38 @@ fn a_path_that_only_a_shell_or_another_host_knows_is_refused() {
         "mediafs.toml:2:8: `path` in [library]: \"s3://bucket/lib\" is a URL; blobs are kept in directories of this host only"
     );
 }
+
+#[test]
+fn a_text_without_quotes_is_told_with_its_quotes() {
+    for (key, value) in [("max_size", "5 MiB"), ("type", "image"), ("fit", "800x600")] {
+        let line = format!("{key} = {value}");
+        let told = bad(&image("").replace("type = \"image\"", &line));
+        assert!(
+            told.contains(&format!("`{key}`: a text stands in quotes: {key} = \"{value}\"")),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    let told = bad("[library]\npath = \"/x\"\nhold = 30s  # seconds\n");
+    assert_eq!(told, "mediafs.toml:3:8: `hold`: a text stands in quotes: hold = \"30s\"");
+}
+
+#[test]
+fn a_key_or_section_that_comes_twice_is_told_with_its_first_place() {
+    let told = bad("[library]\npath = \"/x\"\nhold = \"1s\"\npath = \"/y\"\n");
+    assert_eq!(told, "mediafs.toml:4:1: `path` is set twice, first in line 2; keep one of them");
+    let told = bad("[library]\npath = \"/x\"\n[mount]\n[library]\nhold = \"1s\"\n");
+    let wanted = "[library] is there already in line 1; write its keys below that one";
+    assert!(told.contains(wanted), "{told}");
+}
+
+#[test]
+fn a_key_of_a_table_below_a_field_is_told_where_it_belongs() {
+    let text = image("").replace("id = \"integer\"\n", "") + "id = \"integer\"\n";
+    let told = bad(&text);
+    assert!(
+        told.contains("`id` in [tables.user.fields.avatar]: this is a key of the table"),
+        "{told}"
+    );
+    assert!(!told.contains("unknown key"), "{told}");
+}

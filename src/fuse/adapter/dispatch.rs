@@ -205,7 +205,9 @@ impl Timed {
         work: impl FnOnce(&Tree) -> Result<T>,
     ) -> std::result::Result<T, Errno> {
         let outcome = caught(self.operation, || tree.behind_the_fence(self.operation, work));
-        tree.activity.note(self.operation, self.at.elapsed(), outcome.is_err());
+        let (took, failed) = (self.at.elapsed(), outcome.is_err());
+        tree.activity.note(self.operation, took, failed);
+        tracing::trace!(operation = self.operation.name(), ?took, failed, "an operation has ended");
         outcome
     }
 }
@@ -247,14 +249,18 @@ fn caught<T>(
     }
 }
 
-/// Logs an error and returns its errno. Failures, which only an operator can mend, are logged as errors, and refusals for
-/// debugging.
+/// Logs an error and returns its errno. Failures, which only an operator can mend, are logged as errors, refusals for debugging,
+/// and misses, which programs expect, as steps.
 pub fn refuse(operation: Operation, error: &Error) -> Errno {
     let name = operation.name();
-    if let Error::Failed(_) = error {
-        tracing::error!(operation = name, error = chain(error), "an operation failed");
-    } else {
-        tracing::debug!(operation = name, %error, "an operation was refused");
+    match error {
+        Error::Failed(_) => {
+            tracing::error!(operation = name, error = chain(error), "an operation failed");
+        }
+        Error::NotFound | Error::NoAttribute | Error::Stale => {
+            tracing::trace!(operation = name, %error, "an operation found nothing");
+        }
+        _ => tracing::debug!(operation = name, %error, "an operation was refused"),
     }
     errno(error)
 }

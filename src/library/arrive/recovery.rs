@@ -14,7 +14,6 @@ use crate::library::counts::Counts;
 use crate::library::draft::close::interrupted;
 use crate::library::error::{Error, Result};
 use crate::library::home::staging::{Leftover, Note, Staging};
-use crate::library::keep::promises::Promises;
 use crate::library::keep::sweeper::Sweeper;
 use crate::library::lookup::Lookup;
 use crate::library::names::naming::Links;
@@ -38,24 +37,19 @@ pub(in crate::library) struct Recovery {
     pub scratch: Arc<Scratch>,
     pub journal: Arc<Journal>,
     pub quarantine: Arc<Quarantine>,
-    pub promises: Arc<Promises>,
     pub sweeper: Arc<Sweeper>,
     pub links: Arc<Links>,
     pub counts: Arc<Counts>,
 }
 
 impl Recovery {
-    /// Moves interrupted drafts to the quarantine, puts back what their writers unlinked, sweeps reservations that came to nothing,
-    /// and removes scratch files without a record. Bytes that the quarantine cannot take stay where they are.
+    /// Settles the pending blobs, moves interrupted drafts to the quarantine, puts back what their writers unlinked, and
+    /// removes scratch files without a record. Bytes that the quarantine cannot take stay where they are.
     pub fn run(&self) -> Result<()> {
-        let leftovers = self.staging.leftovers().map_err(Error::io("read the staging folder"))?;
-        let replaced = leftovers.iter().filter_map(|leftover| leftover.note.as_ref()?.replaced);
-        let promises: Vec<_> = replaced.map(|id| self.promises.make(id)).collect();
-        self.sweeper.sweep_leftovers()?;
-        for leftover in leftovers {
+        self.sweeper.settle()?;
+        for leftover in self.staging.leftovers().map_err(Error::io("read the staging folder"))? {
             self.recover_draft(leftover)?;
         }
-        drop(promises);
         self.recover_scratch()?;
         let (files, bytes) = self.counts.awaiting_quarantine();
         if files > 0 {

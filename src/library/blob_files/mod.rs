@@ -36,6 +36,9 @@ pub struct Blobs {
     /// Guards the keys of damaged files that were found since the start: missing ones, and those of another length than in the
     /// catalogue. Held only to add a key or to count them. Changed bytes of the same length are not noticed.
     pub(super) damaged: Mutex<BTreeSet<BlobKey>>,
+    /// Guards the repair of damaged files. Held across its I/O on purpose: of two writers that send the same bytes, the second
+    /// would delete what the first has put and acknowledged.
+    pub(super) mending: Mutex<()>,
 }
 
 impl Blobs {
@@ -93,20 +96,33 @@ impl Blobs {
     ) -> Result<Reservation> {
         let length = bytes.metadata().map_err(Error::io("stat what is to be stored"))?.len();
         let reservation = match self.catalog.reserve(store, digest, now)? {
-            // A damaged blob is put anew under its key, which repairs every attachment that shares it.
-            Reservation::Stored(key) if !self.has_whole(key, length)? => {
-                self.stores.delete(key)?;
-                Reservation::New(key)
+            Reservation::Stored(key) => self.share(key, length, bytes)?,
+            new @ Reservation::New(key) => {
+                self.stores.put(key, bytes)?;
+                new
             }
-            reservation => reservation,
         };
-        if let Reservation::New(key) = reservation {
-            self.stores.put(key, bytes)?;
-            self.counts.stored_bytes.add(length);
-        } else {
-            self.counts.shared_bytes.add(length);
-        }
+        let count = match reservation {
+            Reservation::New(_) => &self.counts.stored_bytes,
+            Reservation::Stored(_) => &self.counts.shared_bytes,
+        };
+        count.add(length);
         Ok(reservation)
+    }
+
+    /// Shares a stored blob, whose file must be there and whole. A damaged one is put anew under its key, which repairs every
+    /// attachment that shares it.
+    fn share(&self, key: BlobKey, length: u64, bytes: &File) -> Result<Reservation> {
+        if self.has_whole(key, length)? {
+            return Ok(Reservation::Stored(key));
+        }
+        let _alone = self.mending.lock();
+        if self.has_whole(key, length)? {
+            return Ok(Reservation::Stored(key));
+        }
+        self.stores.delete(key)?;
+        self.stores.put(key, bytes)?;
+        Ok(Reservation::New(key))
     }
 
     /// Tells the store that the catalogue has linked a blob: it is no longer pending.

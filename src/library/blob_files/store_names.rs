@@ -43,7 +43,7 @@ impl StoreNames {
         for StoreRecord { id, name, blobs, .. } in catalog.stores()? {
             let known = configured.iter().any(|(known, _)| *known == id);
             if let Some(name) = name.filter(|_| !known && blobs > 0) {
-                tracing::warn!(store = %name, files = blobs, "a store is not configured any more; its files cannot be read, and wait to be deleted");
+                tracing::warn!(store = %name, files = blobs, "a store is not configured any more: its files are kept, and cannot be read until [stores.{name}] is back");
             }
         }
         Ok(Self { catalog, stores, base_url: settings.base_url.clone(), configured })

@@ -20,6 +20,8 @@ pub enum Error {
     CatalogGone { path: PathBuf },
     #[error("the catalogue of the library {} is an older copy: it does not know {}, nor any blob as new; put the library's directory back from one backup, or see what it knows with `mediafs mount --read-only`, or go on with that by `mediafs mount --accept-loss`", path.display(), key.path())]
     CatalogOlder { path: PathBuf, key: BlobKey },
+    #[error("the library's blobs are not in {}, though its catalogue knows of {blobs}; mount the disk that has them, or put the library's directory back from one backup, or go on without them by `mediafs mount --accept-loss`: a file that is sent again is stored again", path.display())]
+    BlobsGone { path: PathBuf, blobs: u64 },
     #[error("there is no store `{name}` in {}; `mediafs mount` without --read-only makes one", path.display())]
     NoStore { name: Name, path: PathBuf },
     #[error("the {what} {} is in use by another mediafs; unmount that one first, or choose another path", path.display())]

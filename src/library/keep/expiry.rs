@@ -116,7 +116,7 @@ impl Expiry {
         let mut stuck = Vec::new();
         for record in &old {
             let path = self.lookup.folder_path(&record.folder)?;
-            match self.quarantine(record, &path) {
+            match self.quarantine(record, &path, expired(record)) {
                 Ok(moved) => self.forget(record, moved)?,
                 Err(error) => stuck.push((path, &record.name, error)),
             }
@@ -151,7 +151,7 @@ impl Expiry {
     pub(in crate::library) fn retire(&self, record: &ScratchRecord, row_path: &str) {
         let length = self.scratch.size(record);
         self.scratch.tally.remove(record.id);
-        match self.quarantine(record, row_path) {
+        match self.quarantine(record, row_path, row_gone(record, row_path)) {
             Ok(moved) => {
                 self.record(moved);
                 self.scratch.remove_file(record);
@@ -164,7 +164,12 @@ impl Expiry {
     }
 
     /// Keeps the bytes of scratch in the quarantine. None if they are empty, a report, or attached or kept already.
-    fn quarantine(&self, record: &ScratchRecord, row_path: &str) -> io::Result<Option<Moved>> {
+    fn quarantine(
+        &self,
+        record: &ScratchRecord,
+        row_path: &str,
+        violation: Violation,
+    ) -> io::Result<Option<Moved>> {
         let file = match File::open(self.scratch.path(record)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
@@ -173,7 +178,7 @@ impl Expiry {
         if length == 0 || is_report(record) || self.is_spent(record, &file, length)? {
             return Ok(None);
         }
-        let refusal = self.refusal(record, row_path, expired(record));
+        let refusal = self.refusal(record, row_path, violation);
         let author = Author { uid: record.access.uid, pid: 0 };
         let kept = self.quarantine.try_keep(&refusal, record.name.as_str(), author, &file)?;
         Ok(Some(Moved { refusal, author, kept }))
@@ -237,5 +242,17 @@ fn expired(record: &ScratchRecord) -> Violation {
         allows: "keeps scratch for a while only".into(),
         allowed: "[library] scratch".into(),
         hint: "move it onto a field from the quarantine".into(),
+    }
+}
+
+fn row_gone(record: &ScratchRecord, row_path: &str) -> Violation {
+    Violation {
+        rule: Rule::RowGone,
+        fact: format!("the directory of scratch {} was removed", record.name),
+        measured: "removed".into(),
+        allows: "keeps scratch as long as its directory is there".into(),
+        allowed: row_path.to_owned(),
+        hint: "make the row again with mkdir, and move the file onto a field from the quarantine"
+            .into(),
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! The catalogue dooms the blobs that nothing needs, the sweep deletes their bytes, and the catalogue forgets them.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blob::{self, BlobStore};
 use crate::catalog::Catalog;
-use crate::catalog::blobs::{Doomed, RESERVATION_SPAN};
+use crate::catalog::blobs::{Doomed, Due, RESERVATION_SPAN};
 use crate::library::error::Result;
 use crate::library::home::reserve::Reserve;
 use crate::library::home::settings::Settings;
@@ -21,7 +23,10 @@ use words::retired::{Orphan, Retired};
 use words::timestamp::Timestamp;
 
 /// The most blobs doomed, variants dropped or reads noted in one transaction, for which other commits wait.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
+
+/// About how many blobs are deleted together. A store has 256 directories, and each is synced once for all of them.
+const DELETIONS: usize = 4_096;
 
 /// The attachments without a name that a sweep takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Sweeper {
     pub(in crate::library) reserve: Arc<Reserve>,
     pub(in crate::library) promises: Arc<Promises>,
     pub(in crate::library) reads: Arc<VariantReads>,
+    /// Set once, when the daemon stops.
+    pub(in crate::library) is_ending: AtomicBool,
 }
 
 impl Sweeper {
@@ -64,53 +71,11 @@ impl Sweeper {
     pub fn sweep(&self, patience: Patience) -> Result<Swept> {
         self.note_reads();
         let trim = || Ok(self.catalog.trim_variants(self.settings.cache_bytes, BATCH)?);
-        while self.reserve.even_when_full(trim)? == BATCH {}
-        let swept = self.sweep_until(|| self.horizons(patience))?;
-        self.reserve.fill();
-        Ok(swept)
-    }
-
-    /// Sweeps at the start, when every reservation without a link is left by a crash. The cache of variants stays as it is.
-    pub(in crate::library) fn sweep_leftovers(&self) -> Result<()> {
-        let now = Timestamp::now();
-        let retired = now.minus(self.time_of(Patience::Hold));
-        self.keep_promises(retired, now)?;
-        self.recall(now)?;
-        self.sweep_until(|| Ok(Horizons { retired, reserved: now }))?;
-        Ok(())
-    }
-
-    /// Confirms blobs that were put and linked. Other pending ones become reservations without a link.
-    fn recall(&self, now: Timestamp) -> Result<()> {
-        for keys in self.stores.pending()?.chunks(BATCH) {
-            let stored = self.reserve.even_when_full(|| Ok(self.catalog.recall(keys, now)?))?;
-            for key in stored {
-                self.stores.confirm(key);
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes expired attachments and blobs, batch by batch. Asks for the horizons before each batch.
-    fn sweep_until(&self, horizons: impl Fn() -> Result<Horizons>) -> Result<Swept> {
+        while self.reserve.even_when_full(trim)? == BATCH && !self.is_ending() {}
         let mut swept = Swept::default();
-        let mut limit = BATCH;
-        loop {
-            let Horizons { retired, reserved } = horizons()?;
-            let doom = || Ok(self.catalog.doom(retired, reserved, limit)?);
-            let Doomed { blobs, attachments } = self.reserve.even_when_full(doom)?;
-            swept.attachments += attachments.len();
-            let before = swept.blobs;
-            let postponed = self.delete(&blobs, &mut swept)?;
-            let is_full = blobs.len() >= limit || attachments.len() >= limit;
-            // Blobs of a closed store may come first every time: the batch grows by their number, so that it reaches others.
-            let next = BATCH + postponed;
-            // A batch without progress ends the sweep: the rest cannot be deleted now.
-            if !is_full || (swept.blobs == before && attachments.is_empty() && next <= limit) {
-                break;
-            }
-            limit = next;
-        }
+        self.delete_left(&mut swept)?;
+        while self.step(patience, &mut swept)? {}
+        self.reserve.fill();
         if swept.attachments > 0 {
             let Swept { attachments, blobs, bytes } = swept;
             tracing::info!(
@@ -123,30 +88,86 @@ impl Sweeper {
         Ok(swept)
     }
 
-    /// Deletes doomed blobs and their records, and counts them. A blob that cannot be deleted stays doomed. Returns how many are
-    /// in a store that is no longer configured: they wait until it is.
-    fn delete(&self, keys: &[BlobKey], swept: &mut Swept) -> Result<usize> {
-        let mut postponed = 0;
+    /// Ends every sweep after its present batch, for good: the daemon stops.
+    pub fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Confirms pending blobs that were linked, and deletes the others: a crash came before their link. Must come before staged
+    /// files are looked at, which may be the same files.
+    pub(in crate::library) fn settle(&self) -> Result<()> {
+        for keys in self.stores.pending()?.chunks(DELETIONS) {
+            let stored: BTreeSet<_> = self.catalog.stored(keys)?.into_iter().collect();
+            for key in &stored {
+                self.stores.confirm(*key);
+            }
+            let left: Vec<_> = keys.iter().copied().filter(|key| !stored.contains(key)).collect();
+            self.delete_bytes(&left)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what earlier sweeps have doomed and left: they ended before, or its store was not there.
+    fn delete_left(&self, swept: &mut Swept) -> Result<()> {
+        let mut after = 0;
+        while !self.is_ending() {
+            let left = self.catalog.doomed(after, DELETIONS)?;
+            let Some(last) = left.last() else { break };
+            after = last.generation;
+            self.delete(&left, swept)?;
+        }
+        Ok(())
+    }
+
+    /// Dooms blobs in short transactions until there are enough, then deletes their bytes. Returns whether more is to be done.
+    fn step(&self, patience: Patience, swept: &mut Swept) -> Result<bool> {
+        let (mut doomed, mut more) = (Vec::new(), true);
+        while more && doomed.len() < DELETIONS {
+            let Horizons { retired, reserved } = self.horizons(patience)?;
+            let doom = || Ok(self.catalog.doom(retired, reserved, BATCH)?);
+            let Doomed { blobs, attachments } = self.reserve.even_when_full(doom)?;
+            let is_full = blobs.len() >= BATCH || attachments.len() >= BATCH;
+            more = is_full && !self.is_ending();
+            swept.attachments += attachments.len();
+            doomed.extend(blobs);
+        }
+        self.delete(&doomed, swept)?;
+        Ok(more)
+    }
+
+    /// Deletes doomed blobs and their records, and counts them.
+    fn delete(&self, keys: &[BlobKey], swept: &mut Swept) -> Result<()> {
+        let gone = self.delete_bytes(keys)?;
+        swept.blobs += gone.len();
+        swept.bytes += self.catalog.lengths(&gone)?.into_iter().sum::<u64>();
+        for batch in gone.chunks(BATCH) {
+            self.reserve.even_when_full(|| Ok(self.catalog.forget(batch)?))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the blobs that have no bytes any more. Others stay as they are.
+    fn delete_bytes(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>> {
         let mut gone = Vec::with_capacity(keys.len());
-        for (key, length) in keys.iter().zip(self.catalog.lengths(keys)?) {
-            match self.stores.delete(*key) {
+        for (key, deleted) in keys.iter().zip(self.stores.delete_all(keys)) {
+            match deleted {
                 Ok(()) => {
+                    tracing::trace!(%key, "deleted a blob");
                     gone.push(*key);
-                    swept.bytes += length;
                 }
                 Err(blob::Error::Fenced(fenced)) => return Err(fenced.into()),
-                // Its store is not configured, of which the start has warned.
-                Err(blob::Error::Closed(_)) => postponed += 1,
+                // Its store is not configured, of which the start has warned. It waits until it is.
+                Err(blob::Error::Closed(_)) => {}
                 Err(error) => {
                     tracing::error!(%key, error = &error as &dyn StdError, "a blob cannot be deleted");
                 }
             }
         }
-        if !gone.is_empty() {
-            self.reserve.even_when_full(|| Ok(self.catalog.forget(&gone)?))?;
-        }
-        swept.blobs += gone.len();
-        Ok(postponed)
+        Ok(gone)
     }
 
     /// Tells the catalogue which variants were read. Only the order in which variants are dropped depends on it.
@@ -159,12 +180,11 @@ impl Sweeper {
         }
     }
 
-    /// What [`Sweeper::sweep`] would delete now, up to a million blobs.
-    pub fn sweepable(&self, patience: Patience) -> Result<Swept> {
+    /// What [`Sweeper::sweep`] would delete now, except for variants beyond the limit of their cache. Holds no writer up.
+    pub fn due(&self, patience: Patience) -> Result<Swept> {
         let Horizons { retired, reserved } = self.horizons(patience)?;
-        let Doomed { blobs, attachments } = self.catalog.doomable(retired, reserved, 1_000_000)?;
-        let bytes = self.catalog.lengths(&blobs)?.into_iter().sum();
-        Ok(Swept { attachments: attachments.len(), blobs: blobs.len(), bytes })
+        let Due { attachments, blobs, bytes } = self.catalog.due(retired, reserved)?;
+        Ok(Swept { attachments, blobs, bytes })
     }
 
     fn horizons(&self, patience: Patience) -> Result<Horizons> {

@@ -2,6 +2,7 @@
 //!
 //! Lookups change nothing. Declared tables are in memory; each lookup of a row, link or attachment is one query.
 
+pub mod hidden;
 pub mod table;
 pub mod target;
 
@@ -22,6 +23,7 @@ use words::slot::{Name, Row, Slot};
 
 pub struct Lookup {
     catalog: Arc<dyn Catalog>,
+    schema: Schema,
     tables: Vec<Table>,
     box_table: Table,
     boxes: Vec<DropBox>,
@@ -30,10 +32,20 @@ pub struct Lookup {
 impl Lookup {
     /// Declares a configuration's tables, fields and boxes to the catalogue. `mount` fixes the access that a table leaves open.
     pub fn declare(catalog: Arc<dyn Catalog>, schema: Schema, mount: Policy) -> Result<Self> {
-        let (box_table, boxes) = table::declare_boxes(&*catalog, schema.boxes)?;
+        let (box_table, boxes) = table::declare_boxes(&*catalog, schema.boxes.clone())?;
         let declare = |table| Table::declare(&*catalog, table, mount);
-        let tables = schema.tables.into_iter().map(declare).collect::<Result<_, _>>()?;
-        Ok(Self { catalog, tables, box_table, boxes })
+        let tables = schema.tables.iter().cloned().map(declare).collect::<Result<_, _>>()?;
+        Ok(Self { catalog, schema, tables, box_table, boxes })
+    }
+
+    /// What the configuration declares.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The number of a table that need not be declared.
+    pub fn any_table(&self, name: &Name) -> Result<TableId> {
+        Ok(self.catalog.table(name)?)
     }
 
     pub fn tables(&self) -> &[Table] {

@@ -3,5 +3,6 @@
 mod as_is;
 pub mod attributes;
 pub mod backups;
+pub mod field_moves;
 pub mod naming;
 pub mod rows;

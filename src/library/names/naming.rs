@@ -189,7 +189,7 @@ impl Links {
     }
 
     /// Gives an attachment of the trash a name again. It keeps its number and metadata, and is judged like a move. Returns the
-    /// displaced attachment. Errors: [`Error::Missing`] if it was swept meanwhile.
+    /// displaced attachment. Errors: [`Error::Missing`] if it was swept meanwhile, [`Error::Damaged`] if its bytes are lost.
     pub fn restore(
         &self,
         retired: &Retired,
@@ -203,6 +203,7 @@ impl Links {
         let field = table.and_then(|table| table.field(retired.slot.field.as_str()));
         let source = field.map_or(&unknown, |field| &field.rules);
         self.check_transfer(&retired.attachment, source, target, author)?;
+        self.blobs.open(&retired.attachment)?;
         let (id, to) = (retired.attachment.id, target.destination(collision));
         let fixed = self.lookup.fixed(target);
         let share = || Ok(self.catalog.share(id, to, fixed, Timestamp::now())?);

@@ -107,11 +107,12 @@ impl Writers {
         drafts
     }
 
-    /// A start from the stored bytes. A damaged file can be emptied and written anew, but not be read.
+    /// A start from the stored bytes. A file that cannot be opened, since it is damaged or its store is not there, can be emptied
+    /// and written anew, but not be read.
     pub fn stored(&self, attachment: Attachment) -> Result<Start> {
         let bytes = match self.library.blobs.open(&attachment) {
-            Err(library::Error::Damaged { .. }) => Arc::new(unreadable()?),
-            opened => opened?,
+            Ok(bytes) => bytes,
+            Err(_) => Arc::new(unreadable()?),
         };
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
@@ -177,7 +178,7 @@ impl Writers {
         let written = open.draft.write_at(&self.library.drafts, offset, data);
         // A first draft that is refused while it is written has no name from here on.
         self.relist(open, written.is_err() && open.over.is_none());
-        Ok(written?)
+        written.map_err(|error| Error::from(error).at(&open.draft.target().slot))
     }
 
     /// Changes the size of a draft. That may refuse it, or make a refused one begin anew: either changes the listing.
@@ -207,7 +208,8 @@ impl Writers {
             self.reported(open);
             self.relist(open, was_shown);
         }
-        self.committed(open, before.as_ref(), &verdict?);
+        let verdict = verdict.map_err(|error| Error::from(error).at(&open.draft.target().slot))?;
+        self.committed(open, before.as_ref(), &verdict);
         Ok(())
     }
 

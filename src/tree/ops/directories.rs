@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use crate::library;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Directory, Meaning};
@@ -14,6 +15,7 @@ use crate::tree::request::Caller;
 use crate::tree::show::attr::Entry;
 use words::attachment::TableId;
 use words::refusal::{Refusal, Rule, Violation};
+use words::row::RowRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -87,7 +89,7 @@ impl Tree {
         let name = self.sought(parent, name)?;
         let node = Node::at(parent)?;
         match node.as_model() {
-            Node::Table(table) => self.remove_row(table, Side::of(node), &name),
+            Node::Table(table) => self.remove_row(who, table, Side::of(node), &name),
             Node::Root | Node::Models | Node::Drop => Err(Error::NotPermitted),
             Node::Row(..) => self.clear_collection(who, &self.places.directory(parent)?, &name),
             Node::Collection(..) | Node::DropBox(_) => Err(Error::NotDirectory),
@@ -96,9 +98,14 @@ impl Tree {
         }
     }
 
-    fn remove_row(&self, table: TableId, side: Side, name: &Name) -> Result<()> {
+    fn remove_row(&self, who: Caller, table: TableId, side: Side, name: &Name) -> Result<()> {
         let record = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
-        self.library.rows.remove(&record)?;
+        if let Err(error) = self.library.rows.remove(&record) {
+            return Err(match (error, self.refuse_hidden(who, &record)?) {
+                (library::Error::NotEmpty, Some(refusal)) => refusal.into(),
+                (error, _) => error.into(),
+            });
+        }
         let (row, drafts) = (record.id, &self.open.drafts);
         drafts.drop_placeholders_where(|place| place.row == row);
         drafts.of_row(row).iter().for_each(|open| open.unlink());
@@ -108,6 +115,29 @@ impl Tree {
             self.kernel.tell(&Change::RowByOriginal { table, row, name });
         }
         Ok(())
+    }
+
+    /// The refusal to remove a row that looks empty, and holds files in places that the configuration does not have.
+    fn refuse_hidden(&self, who: Caller, row: &RowRecord) -> Result<Option<Refusal>> {
+        let table = self.places.table(row.table)?;
+        let hidden = self.library.hidden.in_row(row, &table.name)?;
+        let Some(first) = hidden.first() else { return Ok(None) };
+        let refusal = Refusal {
+            id: self.library.journal.next_id(),
+            path: format!("{}/{}", table.name, row.name),
+            field: "the row".to_owned(),
+            violation: Violation {
+                rule: Rule::Hidden,
+                fact: first.to_string(),
+                measured: hidden.iter().map(|it| it.files).sum::<u64>().to_string(),
+                allows: "is removed once it has no files".into(),
+                allowed: "0".into(),
+                hint: "see `mediafs status`".into(),
+            },
+        };
+        let author = self.open.processes.author(who);
+        self.library.journal.note(&refusal, author);
+        Ok(Some(refusal))
     }
 
     fn clear_collection(&self, who: Caller, row: &Directory<'_>, name: &Name) -> Result<()> {

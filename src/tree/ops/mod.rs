@@ -105,6 +105,17 @@ impl Tree {
         self.library.opener.close_old();
     }
 
+    /// Logs the files in places that the configuration does not have. Walks the catalogue. Called once by a thread of its own.
+    pub fn look_for_hidden(&self) {
+        match self.library.hidden.count() {
+            Ok(found) => found.iter().for_each(|place| tracing::warn!("{place}")),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "whether the configuration hides files is not known"
+            ),
+        }
+    }
+
     /// Deletes expired blobs and scratch files, which may take long. Called every few seconds by a thread of its own.
     pub fn sweep(&self) {
         if self.library.fence.is_raised() {

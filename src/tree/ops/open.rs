@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::library;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::mark::Edition;
 use crate::tree::node::meaning::Spot;
@@ -45,7 +46,8 @@ impl Tree {
 
     /// Opens an attachment to read: by a cached descriptor, or by its key from the catalogue and its file from the store.
     fn open_attachment(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Opened> {
-        if let Some(stored) = self.library.opener.attachment(id)? {
+        let stored = self.library.opener.attachment(id);
+        if let Some(stored) = stored.map_err(|error| self.located(node, error))? {
             self.open.redirects.end(who.tid);
             let (record, file) = (&stored.record, Arc::clone(&stored.file));
             return Ok(self.open.handles.add_attachment(record, record, file));
@@ -54,6 +56,16 @@ impl Tree {
         self.open.redirects.end(who.tid);
         let file = self.library.blobs.open(&attachment)?;
         Ok(self.open.handles.add_attachment(&attachment, &attachment, file))
+    }
+
+    /// Names the path of a file that cannot be opened.
+    fn located(&self, node: Node, error: library::Error) -> Error {
+        let place = self.place_of(node).ok();
+        let slot = place.and_then(|place| self.library.lookup.slot_of(&place).ok().flatten());
+        match slot {
+            Some(slot) => Error::from(error).at(&slot),
+            None => error.into(),
+        }
     }
 
     fn open_original(&self, who: Caller, id: AttachmentId, edition: Edition) -> Result<Opened> {

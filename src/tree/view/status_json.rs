@@ -67,6 +67,7 @@ impl Status {
             "stores": stores,
             "scratch": self.scratch(),
             "awaiting_quarantine": { "files": awaiting.0, "bytes": awaiting.1 },
+            "hidden": self.library.hidden.known().as_deref(),
             "trash": { "files": totals.retired, "bytes": totals.retired_bytes },
             "passthrough": self.passthrough_status(),
             "open": {

@@ -101,3 +101,16 @@ fn a_damaged_variant_is_rendered_again() {
     }
     assert_eq!(mount.status()["library"]["damaged"], 0, "a damaged variant is not reported");
 }
+
+#[test]
+fn restoring_a_file_whose_bytes_are_lost_is_eio_and_it_stays_in_the_trash() {
+    let Some(mount) = super::trash::keeping() else { return };
+    let memo = mount.attach("memo", b"a memo");
+    fs::remove_file(blob(&mount, b"a memo")).expect("lost");
+    fs::remove_file(&memo).expect("removed");
+    let lost = mount.lost();
+    assert_eq!(errno(fs::rename(&lost, &memo)), EIO);
+    assert_eq!(mount.trash().len(), 1);
+    fs::write(&memo, b"a memo").expect("sent anew");
+    assert_eq!(read(&lost), b"a memo", "both are whole again");
+}

@@ -23,6 +23,7 @@ mod expiry;
 mod extension;
 mod fetch_policy;
 mod fixed_access;
+mod hidden_places;
 mod hostile;
 mod kernel_cache;
 pub mod library_files;

@@ -102,3 +102,37 @@ fn a_file_beyond_the_quota_stays_in_the_trash() {
     fs::rename(&lost, &memo).expect("there is room again");
     assert_eq!(read(&memo), b"a memo");
 }
+
+#[test]
+fn a_row_is_restored_with_all_that_it_had_by_any_of_its_paths() {
+    let Some(mut mount) = keeping() else { return };
+    let row = mount.row();
+    let lose = |mount: &Mount| {
+        mount.attach("avatar", &picture::good(1));
+        mount.attach("memo", b"an old memo");
+        mount.attach("memo", b"a memo");
+        run("rm", &[Path::new("-r"), &row]).succeeded();
+    };
+    let in_mount = row.display().to_string();
+    for path in ["user/42", "/models/user/42", &in_mount] {
+        lose(&mount);
+        let done = restore(&mount, &[path]);
+        assert_eq!(done.stdout, "restored user/42/avatar\nrestored user/42/memo\n", "{done}");
+        assert_eq!(
+            (read(&row.join("avatar")), read(&row.join("memo"))),
+            (picture::good(1), super::picture::Bytes(b"a memo".to_vec()))
+        );
+    }
+    fs::remove_file(row.join("memo")).expect("removed");
+    let done = restore(&mount, &["user/42/memo"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "restored user/42/memo\n"), "{done}");
+    let taken = restore(&mount, &["user/42"]);
+    assert!(taken.code == 1 && taken.stderr.contains("user/42/memo is taken"), "{taken}");
+    let nothing = restore(&mount, &["user/43"]);
+    assert!(
+        nothing.stderr.contains("user/43: there is nothing like this in the trash"),
+        "{nothing}"
+    );
+    mount.stop();
+    assert_eq!(mount.command(&["show", &in_mount.replace("/42", "/42/memo")]).code, 0);
+}

@@ -86,3 +86,15 @@ fn a_field_renamed_to_another_name_becomes_scratch() {
     assert_eq!(names(&mount.row()), ["note~"]);
     assert_eq!(read(&mount.row().join("note~")), b"some text\n");
 }
+
+#[test]
+fn scratch_of_a_removed_row_is_kept_with_the_reason_that_its_row_was_removed() {
+    let Some(mount) = Mount::start() else { return };
+    fs::write(mount.row().join("upload.bin"), b"some bytes").expect("scratch");
+    fs::remove_dir(mount.row()).expect("scratch never fails rmdir");
+    let kept = mount.kept();
+    assert_eq!(kept.bytes(), b"some bytes");
+    let reason = kept.reason();
+    assert!(reason.contains("the directory of scratch upload.bin was removed"), "{reason}");
+    assert!(reason.contains("row_gone") && !reason.contains("in time"), "{reason}");
+}

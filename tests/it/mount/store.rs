@@ -208,3 +208,21 @@ fn a_store_inside_the_mountpoint_is_refused() {
     assert!(done.stderr.contains("the store `cold`"), "{done}");
     assert!(!mount.cold().exists() && !mount.library().exists(), "nothing was made");
 }
+
+#[test]
+fn a_file_whose_store_is_gone_is_not_read_and_can_be_written_anew() {
+    let Some(mut mount) = config().mount() else { return };
+    let deed = mount.attach("deed", b"a deed");
+    mount.restart_as(&all_in_the_library());
+    assert_eq!(errno(fs::read(&deed)), EIO);
+    assert_eq!(blobs(&mount.cold()), 1);
+    fs::write(&deed, b"a deed").expect("the same bytes are taken");
+    assert_eq!(read(&deed), b"a deed");
+    assert_eq!(blobs(&mount.library()), 1);
+    let log = mount.log();
+    assert!(
+        log.contains("its files are kept, and cannot be read until [stores.cold] is back"),
+        "{log}"
+    );
+    assert!(log.contains("user/42/deed: the blob store failed: the store `cold` is"), "{log}");
+}

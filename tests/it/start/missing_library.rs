@@ -130,3 +130,26 @@ fn a_stopped_library_of_another_user_stays_unchanged() {
         assert_eq!(seen(&library), before, "{command:?}");
     }
 }
+
+#[test]
+fn a_library_whose_blobs_are_not_there_takes_no_upload_for_stored() {
+    let Some(mut mount) = Mount::start() else { return };
+    let memo = mount.attach("memo", b"a memo");
+    mount.stop();
+    let blobs = mount.library().join("blobs");
+    let away = mount.beside("away");
+    fs::rename(&blobs, &away).expect("not mounted");
+    // The first command leaves an empty folder, such as the mountpoint of a missing disk.
+    for command in
+        [&["mount", "MOUNTPOINT"][..], &["status"], &["mount", "--read-only", "MOUNTPOINT"]]
+    {
+        let message = refused(&mount, command);
+        assert!(message.contains("though its catalogue knows of 1; mount the disk"), "{message}");
+    }
+    assert_eq!(fs::read_dir(&blobs).expect("a folder").count(), 0);
+    mount.restart_with(&["--accept-loss"]);
+    fs::write(&memo, b"a memo").expect("sent again");
+    assert_eq!(fs::read(&memo).expect("read"), b"a memo");
+    mount.stop_and_restart();
+    assert_eq!(fs::read(&memo).expect("read"), b"a memo");
+}

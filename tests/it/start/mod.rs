@@ -14,7 +14,9 @@ use tempfile::TempDir;
 
 use crate::mount::daemon::{Mount, PROGRAM};
 use crate::mount::mounted::Mounted;
+use crate::mount::peer::Peer;
 use crate::mount::tool::{Done, installed, is_root, run, shell};
+use crate::wait::until;
 
 const ON_FUSE: &str = "lies on a FUSE filesystem, which cannot promise that a file is on disk; choose a path on a local disk";
 
@@ -219,4 +221,24 @@ fn a_missing_device_is_reported_with_the_way_out() {
         assert_eq!(done.code, 1, "{done}");
         assert_eq!(done.stderr, format!("mediafs: /dev/fuse {what} {way_out}\n"));
     }
+}
+
+#[test]
+fn sigterm_ends_a_start_that_takes_long() {
+    let (Some(mut mount), Some(mut peer)) = (Mount::start(), Peer::start()) else { return };
+    mount.stop();
+    // The start waits up to 10 s for a process that writes to the catalogue, and then fails.
+    let catalog = mount.library().join("catalog.sqlite");
+    let connect = format!("__import__('sqlite3').connect({catalog:?}, isolation_level=None)");
+    peer.tell(&format!("globals().update(db={connect})"));
+    peer.tell("db.execute('BEGIN IMMEDIATE') and None");
+    let mut command = mount.mount_command(&["mount"]);
+    let mut daemon = command.arg(mount.mountpoint()).spawn().expect("mediafs starts");
+    let descriptors = PathBuf::from(format!("/proc/{}/fd", daemon.id()));
+    until("the start waits", || {
+        let open = fs::read_dir(&descriptors).into_iter().flatten().flatten();
+        open.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|path| path == catalog)
+    });
+    run("kill", &["-s", "TERM", &daemon.id().to_string()]).succeeded();
+    assert_eq!(daemon.wait().expect("a child").code(), Some(0));
 }

@@ -25,8 +25,12 @@ fn name(text: &str) -> Name {
 }
 
 /// Attaches and detaches a file, and returns the key of its blob.
-fn detached(catalog: &dyn Catalog, row: RowId, store: StoreId, number: u32) -> BlobKey {
-    let now = Timestamp::now();
+pub fn detached(
+    catalog: &dyn Catalog,
+    row: RowId,
+    store: StoreId,
+    (number, now): (u32, Timestamp),
+) -> BlobKey {
     let digest = Digest::of(&number.to_le_bytes());
     let blob = catalog.reserve(store, digest, now).expect("reserved").key();
     let place = Place::one(row, name("doc"));
@@ -56,9 +60,9 @@ fn blobs_that_wait_for_a_closed_store_do_not_hold_up_the_sweep_of_another() {
     let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;
     let closed = catalog.store(&name("old")).expect("a store");
     for number in 0..MANY {
-        detached(&*catalog, row, closed, number);
+        detached(&*catalog, row, closed, (number, Timestamp::now()));
     }
-    let last = detached(&*catalog, row, StoreId::default(), MANY);
+    let last = detached(&*catalog, row, StoreId::default(), (MANY, Timestamp::now()));
     own.put(last, &tempfile::tempfile().expect("a file")).expect("put");
     let router = Router::new(Arc::clone(&own) as _, [(closed, Route::Closed("old".into()))]);
     let instance = Instance::of(Arc::clone(&catalog) as _, Arc::new(router));
@@ -66,6 +70,27 @@ fn blobs_that_wait_for_a_closed_store_do_not_hold_up_the_sweep_of_another() {
     assert_eq!(swept.blobs, 1);
     assert!(own.open(last).is_err(), "deleted");
     assert_eq!(instance.library().sweeper.sweep(Patience::None).expect("swept").blobs, 0);
-    let waiting = catalog.doom(Timestamp::now(), Timestamp::now(), usize::MAX >> 1);
-    assert_eq!(waiting.expect("doomed").blobs.len(), MANY as usize);
+    let waiting = catalog.doomed(0, usize::MAX).expect("what is doomed");
+    assert_eq!(waiting.len(), MANY as usize);
+}
+
+#[test]
+fn a_sweep_that_is_ended_leaves_the_rest_to_the_next_start() {
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog::memory::Memory::new());
+    let own: Arc<dyn BlobStore> = Arc::new(blob::memory::Memory::new());
+    let table = catalog.table(&name("user")).expect("a table");
+    let row = catalog.add_row(table, &name("1"), ACCESS, Timestamp::now()).expect("a row").id;
+    for number in 0..MANY {
+        detached(&*catalog, row, StoreId::default(), (number, Timestamp::now()));
+    }
+    let sweep = |ended| {
+        let instance = Instance::of(Arc::clone(&catalog), Arc::clone(&own));
+        if ended {
+            instance.library().sweeper.end();
+        }
+        instance.library().sweeper.sweep(Patience::None).expect("swept").attachments
+    };
+    let first = sweep(true);
+    assert!(first < MANY as usize / 2, "{first}");
+    assert_eq!(sweep(false), MANY as usize - first);
 }

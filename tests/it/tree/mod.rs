@@ -3,6 +3,7 @@
 mod box_row;
 mod closed_store;
 mod commit;
+pub mod held_sweep;
 pub mod instance;
 mod lost;
 mod put_back;

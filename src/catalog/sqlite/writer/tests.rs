@@ -173,15 +173,6 @@ fn changes_that_do_not_fit_together_are_made_one_by_one() {
 }
 
 #[test]
-fn a_dry_run_leaves_nothing_and_undoes_no_other_change() {
-    let folder = tempfile::tempdir().unwrap();
-    let writer = writer(&folder);
-    let answers = beside_a_put(&writer, || writer.dry_run(|db| put(db, 2)));
-    assert!(matches!(answers, (Ok(1), Ok(Ok(2)))));
-    assert_eq!(committed(&folder), [1]);
-}
-
-#[test]
 fn after_the_fence_is_raised_nothing_is_committed_not_even_what_was_under_way() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(&folder);

@@ -1,0 +1,119 @@
+//! A configuration that was changed and hides files: every channel names them, and `mediafs move-field` gives them names again.
+
+use std::fs;
+
+use super::daemon::Mount;
+use super::{ENOENT, ENOTEMPTY, errno, names, read};
+use crate::config::Config;
+use crate::wait::until;
+
+fn before() -> Config {
+    Config::new().table("user", "integer").field("memo", "file").field("deed", "file")
+}
+
+/// The field `memo` is gone, and `deed` is a list.
+fn after() -> Config {
+    Config::new()
+        .table("user", "integer")
+        .field("deed", "file, collection = 'list'")
+        .field("note", "file, max_size = '8 B'")
+}
+
+/// Two rows with a memo each, and one with a deed, as the later configuration sees them.
+fn changed() -> Option<Mount> {
+    let mut mount = before().mount()?;
+    mount.attach("memo", b"a memo");
+    mount.attach("deed", b"a deed");
+    fs::write(mount.row_of("43").join("memo"), b"a long memo").expect("taken");
+    mount.configure(after());
+    mount.stop_and_restart();
+    until("the daemon has looked", || !mount.status()["hidden"].is_null());
+    Some(mount)
+}
+
+const MEMO: &str = "user.memo: 2 files, kept and not shown: the configuration has no such field; \
+    put it back, or move the files with `mediafs move-field user.memo user.FIELD`";
+const DEED: &str =
+    "user.deed: 1 file, kept and not shown: the field was no collection when they came";
+
+#[test]
+fn every_channel_names_the_files_that_a_changed_configuration_hides() {
+    let Some(mut mount) = changed() else { return };
+    assert_eq!(names(&mount.row()), ["deed"]);
+    assert_eq!(names(&mount.row().join("deed")), [""; 0]);
+    let hidden = mount.status()["hidden"].clone();
+    let told = |at: usize| (hidden[at]["field"].clone(), hidden[at]["files"].clone());
+    assert_eq!((told(0), told(1)), (("deed".into(), 1.into()), ("memo".into(), 2.into())));
+    let log = mount.log();
+    assert!(log.contains(MEMO) && log.contains(DEED), "{log}");
+    for command in [&["status"][..], &["check-config"], &["orphans"]] {
+        for running in [true, false] {
+            if !running {
+                mount.stop();
+            }
+            let done = mount.command(command);
+            let said = format!("{}{}", done.stdout, done.stderr);
+            assert!(done.code == 0 && said.contains(MEMO) && said.contains(DEED), "{done}");
+            if !running {
+                mount.restart();
+            }
+        }
+    }
+    mount.configure(before());
+    mount.stop_and_restart();
+    assert_eq!(read(&mount.row().join("memo")), b"a memo", "nothing was lost");
+    until("the daemon has looked", || mount.status()["hidden"] == serde_json::json!([]));
+    assert!(!mount.command(&["check-config"]).stdout.contains("not shown"));
+}
+
+#[test]
+fn a_row_that_looks_empty_and_cannot_be_removed_says_why() {
+    let Some(mount) = changed() else { return };
+    let row = mount.row_of("43");
+    assert_eq!(names(&row), ["deed"]);
+    assert_eq!(errno(fs::remove_dir(&row)), ENOTEMPTY);
+    mount.last_error_has("user/43", "user.memo: 1 file, kept and not shown");
+    mount.last_error_has("move-field", "(hidden)");
+    fs::write(row.join("note"), b"a note").expect("taken");
+    fs::remove_file(row.join("note")).expect("removed");
+}
+
+#[test]
+fn move_field_gives_hidden_files_names_again_and_tells_of_those_that_stay() {
+    let Some(mut mount) = changed() else { return };
+    let note = mount.row().join("note");
+    assert_eq!(errno(fs::read(&note)), ENOENT, "the kernel knows that there is none");
+    let done = mount.command(&["move-field", "user.memo", "user.note"]);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (1, "moved 1 file from user.memo to user.note\n")
+    );
+    assert!(done.stderr.contains("user/43/memo stays: ") && done.stderr.contains("(max_size)"));
+    assert_eq!(read(&note), b"a memo");
+    let done = mount.command(&["move-field", "user.deed", "user.deed"]);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (0, "moved 1 file from user.deed to user.deed\n")
+    );
+    assert_eq!(read(&mount.row().join("deed/deed")), b"a deed");
+    assert_eq!(mount.status()["hidden"].as_array().expect("a list").len(), 1);
+    mount.stop();
+    let unknown = mount.command(&["move-field", "user.memo", "user.nothing"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("no field `user.nothing`"), "{unknown}");
+    mount.restart();
+    assert_eq!(read(&note), b"a memo");
+}
+
+#[test]
+fn move_field_moves_the_files_of_a_renamed_table() {
+    let Some(mut mount) = before().mount() else { return };
+    mount.attach("memo", b"a memo");
+    mount.stop();
+    mount.configure(Config::new().table("person", "integer").field("memo", "file"));
+    let told = mount.command(&["check-config"]).stdout;
+    assert!(told.contains("user: 1 row, kept and not shown: the configuration has no such table"));
+    let done = mount.command(&["move-field", "user.memo", "person.memo"]);
+    assert_eq!(done.stdout, "moved 1 file from user.memo to person.memo\n", "{done}");
+    mount.restart();
+    assert_eq!(read(&mount.path("models/person/42/memo")), b"a memo");
+}
