@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::slots::Revision;
 use crate::catalog::{self, Catalog};
-use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
 use crate::library::json::describe::describe;
 use crate::library::json::patch::{self, Present, Wrong};
@@ -41,8 +40,7 @@ pub struct RowDocuments {
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
     pub(in crate::library) refusals: Arc<Refusals>,
-    pub(in crate::library) store_names: Arc<StoreNames>,
-    pub(in crate::library) public_urls: Arc<PublicUrls>,
+    pub urls: Arc<PublicUrls>,
 }
 
 impl RowDocuments {
@@ -67,10 +65,10 @@ impl RowDocuments {
 
     /// An attachment as JSON (CONTRACT 6), with the public URLs of this name.
     pub fn describe(&self, row: &RowRecord, link: &Link) -> Result<Map<String, Value>> {
-        let mut object = describe(&*self.catalog, &self.store_names, &link.attachment)?;
-        let Some(url) = self.public_urls.of(row, link) else { return Ok(object) };
+        let mut object = describe(&*self.catalog, &self.urls.store_names, &link.attachment)?;
+        let Some(url) = self.urls.of(row, link) else { return Ok(object) };
         object.insert(URL.into(), json!(url));
-        let presets = self.public_urls.of_presets(row, link);
+        let presets = self.urls.of_presets(row, link);
         if !presets.is_empty() {
             let presets = presets.into_iter().map(|(name, url)| (name, json!(url)));
             object.insert(PRESETS.into(), Value::Object(presets.collect()));
@@ -79,7 +77,7 @@ impl RowDocuments {
             object.get_mut("thumbnails").and_then(Value::as_array_mut).into_iter().flatten()
         {
             let name = thumbnail[3]["name"].as_str().unwrap_or_default();
-            thumbnail[3][URL] = json!(self.public_urls.of_variant(row, link, name));
+            thumbnail[3][URL] = json!(self.urls.of_variant(row, link, name));
         }
         Ok(object)
     }
@@ -128,7 +126,7 @@ impl RowDocuments {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
-            let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+            let (catalog, store_names) = (&*self.catalog, &*self.urls.store_names);
             let present = Present { catalog, store_names, table, links: &links };
             let revisions = match patch::read(&present, text) {
                 Ok(revisions) => revisions,
