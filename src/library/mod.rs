@@ -117,7 +117,6 @@ pub struct Library {
     pub row_documents: Arc<RowDocuments>,
     pub boxes: Arc<Boxes>,
     pub urls: Arc<Urls>,
-    pub public_urls: Arc<PublicUrls>,
 }
 
 impl Library {
@@ -178,7 +177,6 @@ impl Library {
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;
             life: settings.scratch, told: Mutex::default());
         let store_names = Arc::new(StoreNames::open(catalog.clone(), stores.clone(), &settings)?);
-        let public_urls = part!(PublicUrls: lookup, store_names);
         let blobs = part!(Blobs: catalog, stores, lookup, counts;
             damaged: Mutex::default(), mending: Mutex::default());
         let publisher = part!(Publisher: fence, catalog, pipeline, staging, lookup, quotas, scratch,
@@ -195,7 +193,8 @@ impl Library {
             opener: part!(Opener: catalog, fence, lookup, reserve, blobs; cache: Cache::default()),
             variants: part!(Variants: catalog, pipeline, staging, reserve, blobs, reads, counts;
                 renderer: renderer, renders: Renders::default()),
-            row_documents: part!(RowDocuments: catalog, lookup, journal, store_names, public_urls),
+            row_documents: part!(RowDocuments: catalog, lookup, journal;
+                urls: part!(PublicUrls: lookup, store_names)),
             boxes: part!(Boxes:
                 catalog, staging, lookup, quotas, scratch, journal, quarantine, reports, publisher;
                 states: boxes::states(&lookup)),
@@ -218,7 +217,6 @@ impl Library {
             expiry,
             blobs,
             store_names,
-            public_urls,
             publisher,
             attributes,
             drafts,

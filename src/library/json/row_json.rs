@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::slots::Revision;
 use crate::catalog::{self, Catalog};
-use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
 use crate::library::json::describe::describe;
 use crate::library::json::hidden::{Hidden, May, outline};
@@ -42,8 +41,7 @@ pub struct RowDocuments {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
-    pub(in crate::library) store_names: Arc<StoreNames>,
-    pub(in crate::library) public_urls: Arc<PublicUrls>,
+    pub urls: Arc<PublicUrls>,
 }
 
 impl RowDocuments {
@@ -70,10 +68,10 @@ impl RowDocuments {
 
     /// An attachment as JSON (CONTRACT 6), with the public URLs of this name.
     pub fn describe(&self, row: &RowRecord, link: &Link) -> Result<Map<String, Value>> {
-        let mut object = describe(&*self.catalog, &self.store_names, &link.attachment)?;
-        let Some(url) = self.public_urls.of(row, link) else { return Ok(object) };
+        let mut object = describe(&*self.catalog, &self.urls.store_names, &link.attachment)?;
+        let Some(url) = self.urls.of(row, link) else { return Ok(object) };
         object.insert(URL.into(), json!(url));
-        let presets = self.public_urls.of_presets(row, link);
+        let presets = self.urls.of_presets(row, link);
         if !presets.is_empty() {
             let presets = presets.into_iter().map(|(name, url)| (name, json!(url)));
             object.insert(PRESETS.into(), Value::Object(presets.collect()));
@@ -82,7 +80,7 @@ impl RowDocuments {
             object.get_mut("thumbnails").and_then(Value::as_array_mut).into_iter().flatten()
         {
             let name = thumbnail[3]["name"].as_str().unwrap_or_default();
-            thumbnail[3][URL] = json!(self.public_urls.of_variant(row, link, name));
+            thumbnail[3][URL] = json!(self.urls.of_variant(row, link, name));
         }
         Ok(object)
     }
@@ -145,7 +143,7 @@ impl RowDocuments {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
-            let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+            let (catalog, store_names) = (&*self.catalog, &*self.urls.store_names);
             let present = Present { catalog, store_names, table, links: &links, may };
             let read = patch::read(&present, text);
             let revisions = read.map_err(|wrong| self.refuse(table, row, author, wrong))?;

@@ -86,7 +86,7 @@ impl Tree {
             Handle::Scratch(scratch) => {
                 (scratch.opener.author(scratch.access.uid), Node::Scratch(scratch.id).ino())
             }
-            // Their refusals have words of their own.
+            // A document is refused as a whole, in words of its own; the others are not written to.
             Handle::Document(_)
             | Handle::Blob { .. }
             | Handle::Text(_)

@@ -206,7 +206,7 @@ impl Tree {
 
     fn url_of(&self, node: Node, place: &Place) -> Result<Option<Vec<u8>>> {
         let Some(link) = self.library.lookup.link(place)? else { return Ok(None) };
-        let (row, urls) = (self.places.row(place.row)?, &self.library.public_urls);
+        let (row, urls) = (self.places.row(place.row)?, &self.library.row_documents.urls);
         let url = match Side::of(node) {
             Side::Models => urls.of(&row, &link),
             Side::Originals => urls.of_original(&row, &Side::Originals.show(link)),

@@ -64,7 +64,7 @@ impl UrlFiles {
 
     /// The public address of an attachment, as a line.
     fn line(&self, link: &Link) -> Result<String> {
-        let url = self.library.public_urls.of(&self.places.row(link.place.row)?, link);
+        let url = self.library.row_documents.urls.of(&self.places.row(link.place.row)?, link);
         Ok(format!("{}\n", url.ok_or(Error::Stale)?))
     }
 
