@@ -5,7 +5,8 @@ use std::io;
 
 use crate::format;
 use crate::format::partial::{Found, Partial, Stop};
-use crate::identify::identify;
+use crate::identify;
+use crate::job::Fault;
 use words::dimensions::Dimensions;
 use words::media_type::{Format, MediaType};
 
@@ -47,10 +48,14 @@ pub enum Sides {
     MaySwap,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
     Truncated,
     Corrupt,
+    /// A side has no pixels.
+    NoSize,
+    /// A finding that a decoder would make, too.
+    Fault(Fault),
 }
 
 /// Reads the header of a file of which these bytes have arrived. More may follow.
@@ -65,7 +70,11 @@ pub fn of_file(head: &[u8], file: &File) -> io::Result<Header> {
 }
 
 fn read(source: &Partial<'_>) -> io::Result<Header> {
-    let media_type = identify(source.head);
+    let media_type = match identify::of(source) {
+        Ok(media_type) => media_type,
+        Err(Stop::Io(error)) => return Err(error),
+        Err(_) => return Ok(Header::NeedMore),
+    };
     let Some(format) = media_type.format() else {
         // Fewer bytes than the longest signature may still become an image that begins like them.
         let more = source.file.is_none() && source.head.len() < SIGNATURE_MAX;
@@ -82,6 +91,8 @@ fn read(source: &Partial<'_>) -> io::Result<Header> {
         (_, Some(dimensions)) => Header::Image { format, dimensions, sides: Sides::Final },
         (Err(Stop::NeedMore), None) => Header::NeedMore,
         (Err(Stop::Truncated), None) => Header::Broken(Flaw::Truncated),
+        (Err(Stop::NoSize), None) => Header::Broken(Flaw::NoSize),
+        (Err(Stop::Fault(fault)), None) => Header::Broken(Flaw::Fault(fault)),
         (_, None) => Header::Broken(Flaw::Corrupt),
     })
 }
