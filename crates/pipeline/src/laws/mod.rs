@@ -2,6 +2,7 @@
 
 mod animation;
 mod avif;
+mod avif_parts;
 mod corpus;
 mod faults;
 mod formats;
