@@ -65,10 +65,14 @@ fn run(pool: &Pool) -> Result<(), pool::Error> {
 }
 
 fn refine(settings: Settings) -> Error {
+    refine_bytes(settings, PNG)
+}
+
+fn refine_bytes(settings: Settings, bytes: &[u8]) -> Error {
     let pipeline = Pipeline::start(settings).unwrap();
-    let length = u64::try_from(PNG.len()).unwrap();
+    let length = u64::try_from(bytes.len()).unwrap();
     let rules = Rules::image();
-    let candidate = Candidate::identify(file_of(PNG), length, None).unwrap();
+    let candidate = Candidate::identify(file_of(bytes), length, None).unwrap();
     let admitted = candidate.admit(&rules).unwrap();
     pipeline.refine(admitted, &rules, tempfile::tempfile).unwrap_err()
 }
@@ -122,6 +126,14 @@ fn many_callers_share_few_workers() {
     let status = pool.status();
     assert!(status.spawned <= 2 && status.live <= 2, "{status:?}");
     assert_eq!((status.busy, status.waiting, status.killed), (0, 0, 0));
+}
+
+/// rav1d 1.1 panics in functions of C's kind where AV1 is damaged, which would abort as an allocation that fails does.
+#[test]
+fn a_decoder_that_panics_makes_its_file_corrupt_and_no_bomb() {
+    let mut bytes = fs::read(samples::path("photos/still.avif")).unwrap();
+    bytes[20_610] = 181;
+    assert_eq!(rule(&refine_bytes(settings(mediafs()), &bytes)), Some(Rule::Corrupt));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fs::File;
 
 use crate::error::Error;
+use crate::format::partial::{Partial, Stop};
 use crate::identify;
 use crate::image_header::{self, Header};
 use crate::running_digest::{self, RunningDigest};
@@ -53,7 +54,10 @@ impl Candidate {
     /// Identifies a file of this length by its bytes; the extension may only refine text and archives. Does not use the cursor.
     pub fn identify(file: File, length: u64, extension: Option<&str>) -> Result<Self, Error> {
         let head = identify::beginning(&file, length).map_err(Error::Input)?;
-        let found = identify::identify(&head);
+        let found = match identify::of(&Partial { head: &head, file: Some(&file) }) {
+            Err(Stop::Io(error)) => return Err(Error::Input(error)),
+            found => found.unwrap_or_else(|_| identify::identify(&head)),
+        };
         let header = image_header::of_file(&head, &file).map_err(Error::Input)?;
         let media_type = match extension {
             Some(extension) => identify::refine_by_extension(found, extension),
@@ -72,7 +76,7 @@ impl Candidate {
         let dimensions = self.header.dimensions();
         policy::judge_final(rules, self.length, &self.media_type, dimensions)?;
         if rules.kind == Kind::Image
-            && let Header::Broken(flaw) = self.header
+            && let Header::Broken(flaw) = &self.header
         {
             return Err(Error::Refused(violation::in_header(flaw)));
         }

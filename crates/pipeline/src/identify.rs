@@ -2,41 +2,22 @@
 //!
 //! The rules for markup and text follow the WHATWG's MIME sniffing standard; the rest are the formats' own signatures.
 
+mod signature;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use serde::de::IgnoredAny;
 
-use crate::format;
-use crate::format::heif;
-use words::media_type::MediaType;
+use self::signature::{OLE, SIGNATURES, ZIP};
+use crate::format::partial::{Partial, Stop};
+use crate::format::{self, heif, tiff};
+use words::media_type::{Format, MediaType};
 
 /// The longest beginning by which a file is identified, in bytes.
 pub const IDENTIFY_MAX: usize = 64 << 10;
 
-/// Signatures of other formats than those of the table of images: the offset, the signature, and the type.
-const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    (0, b"\0\0\0\x0CJXL \r\n\x87\n", "image/jxl"),
-    (0, b"\xFF\x0A", "image/jxl"),
-    (0, b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
-    (0, b"8BPS\0\x02", "image/vnd.adobe.photoshop"),
-    (0, b"%PDF-", "application/pdf"),
-    (0, b"{\\rtf", "application/rtf"),
-    (0, b"\x1F\x8B\x08", "application/gzip"),
-    (0, b"7z\xBC\xAF\x27\x1C", "application/x-7z-compressed"),
-    (0, b"Rar!\x1A\x07", "application/vnd.rar"),
-    (0, b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", OLE),
-    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
-    (0, b"PK\x05\x06", ZIP),
-    (0, b"OggS\0", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", "audio/mpeg"),
-    (257, b"ustar", "application/x-tar"),
-];
-
-const ZIP: &str = "application/zip";
-const OLE: &str = "application/x-ole-storage";
 const HTML: &str = "text/html";
 const JSON: &str = "application/json";
 const SVG: &str = "image/svg+xml";
@@ -49,18 +30,32 @@ const OFFICE: [(&str, &str); 3] = [
 ];
 
 /// Types that the first entry of an archive, an uncompressed file called `mimetype`, may declare (OCF 4.3, ODF part 3).
-const DECLARED: [&str; 3] = [
+const DECLARED: [&str; 5] = [
     "application/epub+zip",
     "application/vnd.oasis.opendocument.text",
     "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.graphics",
 ];
 
-/// Types to which an extension may refine text, a zip archive or an OLE file.
+/// Types to which an extension may refine text, a zip archive, an OLE file, or camera RAW of a maker with several.
 const TEXT_REFINEMENTS: [&str; 5] = ["text/csv", "text/markdown", "text/css", HTML, JSON];
-const ZIP_REFINEMENTS: [&str; 6] =
-    [OFFICE[0].1, OFFICE[1].1, OFFICE[2].1, DECLARED[0], DECLARED[1], DECLARED[2]];
+const ZIP_REFINEMENTS: [&str; 8] = [
+    OFFICE[0].1,
+    OFFICE[1].1,
+    OFFICE[2].1,
+    DECLARED[0],
+    DECLARED[1],
+    DECLARED[2],
+    DECLARED[3],
+    DECLARED[4],
+];
 const OLE_REFINEMENTS: [&str; 3] =
     ["application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
+
+const NIKON: &str = "image/x-nikon-nef";
+const SONY: &str = "image/x-sony-arw";
+const KODAK: &str = "image/x-kodak-dcr";
 
 /// Text that begins with one of these tags, a comment or a document type is HTML (WHATWG MIME sniffing, 7.1).
 const HTML_TAGS: [&str; 15] = [
@@ -76,17 +71,25 @@ pub fn beginning(file: &File, length: u64) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The type of a file by its beginning; `application/octet-stream` if that is not known.
+/// The type of a file by its beginning; `application/octet-stream` if that is not known. Camera RAW counts as TIFF as long as the
+/// directories that tell them apart have not arrived.
 pub fn identify(prefix: &[u8]) -> MediaType {
-    let prefix = prefix.get(..IDENTIFY_MAX).unwrap_or(prefix);
+    of(&Partial { head: prefix, file: None }).unwrap_or_else(|_| Format::Tiff.media_type())
+}
+
+/// The type of a file by its beginning, and by the directories of a TIFF wherever they lie. Errors: `NeedMore` if they have not
+/// arrived, and `Io`.
+pub(crate) fn of(source: &Partial<'_>) -> Result<MediaType, Stop> {
+    let prefix = source.head.get(..IDENTIFY_MAX).unwrap_or(source.head);
     if let Some(format) = format::sniff(prefix) {
-        return format.media_type();
+        let raw = if format == Format::Tiff { tiff::raw::kind(source)? } else { None };
+        return Ok(raw.map_or_else(|| format.media_type(), MediaType::from_static));
     }
     let name = signature(prefix)
         .or_else(|| container(prefix))
         .or_else(|| text(prefix))
         .unwrap_or("application/octet-stream");
-    MediaType::from_static(name)
+    Ok(MediaType::from_static(name))
 }
 
 /// The type refined by the extension of the file's name: text may be `text/csv`, a zip archive a document. No extension makes
@@ -101,6 +104,9 @@ fn refinements(found: &MediaType) -> &'static [&'static str] {
         "text/plain" => &TEXT_REFINEMENTS,
         ZIP => &ZIP_REFINEMENTS,
         OLE => &OLE_REFINEMENTS,
+        NIKON => &["image/x-nikon-nrw"],
+        SONY => &["image/x-sony-sr2", "image/x-sony-srf"],
+        KODAK => &["image/x-kodak-kdc"],
         _ => &[],
     }
 }
@@ -112,8 +118,9 @@ pub fn may_become(found: &MediaType) -> Vec<MediaType> {
         _ => &[],
     };
     let binary = (!open.is_empty()).then_some(MediaType::OCTET_STREAM);
-    let refined = refinements(found).iter().chain(open).copied().map(MediaType::from_static);
-    refined.chain(binary).collect()
+    let raw = MediaType::camera_raw().filter(|_| found.format() == Some(Format::Tiff));
+    let refined = refinements(found).iter().chain(open).copied().chain(raw);
+    refined.map(MediaType::from_static).chain(binary).collect()
 }
 
 fn signature(bytes: &[u8]) -> Option<&'static str> {
@@ -125,6 +132,10 @@ fn container(bytes: &[u8]) -> Option<&'static str> {
     match bytes.get(..4)? {
         b"RIFF" if bytes.get(8..12)? == b"WAVE" => Some("audio/wav"),
         b"RIFF" if bytes.get(8..12)? == b"AVI " => Some("video/x-msvideo"),
+        b"FORM" if bytes.get(8..11)? == b"AIF" => Some("audio/aiff"),
+        b"OggS" => Some(ogg(bytes)),
+        b"\0\0\0\x0C" if bytes.get(4..8)? == b"jP  " => Some(jpeg_2000(bytes)),
+        [b'M', b'Z', ..] => program(bytes),
         b"PK\x03\x04" => Some(zip(bytes)),
         b"\x1A\x45\xDF\xA3" => Some(matroska(bytes)),
         b"\0\0\x01\0" => icon(bytes),
@@ -136,12 +147,41 @@ fn container(bytes: &[u8]) -> Option<&'static str> {
 /// An ISO base media file, by its major brand.
 fn media(bytes: &[u8]) -> Option<&'static str> {
     Some(match heif::major(bytes)? {
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => "image/heic",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => {
+            "image/heic"
+        }
+        b"avci" | b"avcs" => "image/avci",
         generic if heif::is_generic(generic) => "image/heic",
+        b"crx " => "image/x-canon-cr3",
+        [b'3', b'g', _, _] => "video/3gpp",
         b"qt  " => "video/quicktime",
         b"M4A " | b"M4B " => "audio/mp4",
         _ => "video/mp4",
     })
+}
+
+/// Theora, Dirac or OGM among the first pages is video; all else in Ogg is sound.
+fn ogg(bytes: &[u8]) -> &'static str {
+    let head = &bytes[..bytes.len().min(4096)];
+    let video: [&[u8]; 3] = [b"\x80theora", b"BBCD\0", b"\x01video\0\0\0"];
+    if video.iter().any(|mark| after(head, mark).is_some()) { "video/ogg" } else { "audio/ogg" }
+}
+
+/// A file of JPEG 2000, by its brand (ISO/IEC 15444-1, I.5.2).
+fn jpeg_2000(bytes: &[u8]) -> &'static str {
+    match bytes.get(20..24) {
+        Some(b"jpx ") => "image/jpx",
+        Some(b"jpm ") => "image/jpm",
+        Some(b"mjp2") => "video/mj2",
+        _ => "image/jp2",
+    }
+}
+
+/// A program for Windows, whose header lies where the one for DOS says.
+fn program(bytes: &[u8]) -> Option<&'static str> {
+    let at = u32::from_le_bytes(bytes.get(0x3C..0x40)?.try_into().ok()?);
+    let signature = bytes.get(usize::try_from(at).ok()?..)?;
+    signature.starts_with(b"PE\0\0").then_some("application/vnd.microsoft.portable-executable")
 }
 
 fn matroska(bytes: &[u8]) -> &'static str {

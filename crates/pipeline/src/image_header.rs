@@ -5,7 +5,8 @@ use std::io;
 
 use crate::format;
 use crate::format::partial::{Found, Partial, Stop};
-use crate::identify::identify;
+use crate::identify;
+use crate::job::Fault;
 use words::dimensions::Dimensions;
 use words::media_type::{Format, MediaType};
 
@@ -47,12 +48,14 @@ pub enum Sides {
     MaySwap,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
     Truncated,
     Corrupt,
     /// A side is zero, or no part of the file says how long the sides are.
     NoSize,
+    /// A finding that a decoder would make, too.
+    Fault(Fault),
 }
 
 /// Reads the header of a file of which these bytes have arrived. More may follow.
@@ -67,7 +70,11 @@ pub fn of_file(head: &[u8], file: &File) -> io::Result<Header> {
 }
 
 fn read(source: &Partial<'_>) -> io::Result<Header> {
-    let media_type = identify(source.head);
+    let media_type = match identify::of(source) {
+        Ok(media_type) => media_type,
+        Err(Stop::Io(error)) => return Err(error),
+        Err(_) => return Ok(Header::NeedMore),
+    };
     let Some(format) = media_type.format() else {
         // Fewer bytes than the longest signature may still become an image that begins like them.
         let more = source.file.is_none() && source.head.len() < SIGNATURE_MAX;
@@ -85,6 +92,7 @@ fn read(source: &Partial<'_>) -> io::Result<Header> {
         (Err(Stop::NeedMore), None) => Header::NeedMore,
         (Err(Stop::Truncated), None) => Header::Broken(Flaw::Truncated),
         (Err(Stop::Corrupt), None) => Header::Broken(Flaw::Corrupt),
+        (Err(Stop::Fault(fault)), None) => Header::Broken(Flaw::Fault(fault)),
         (Err(Stop::NoSize) | Ok(()), None) => Header::Broken(Flaw::NoSize),
     })
 }

@@ -52,8 +52,10 @@ pub fn judge_prefix(rules: &Rules, prefix: &[u8]) -> Prefix {
 fn image_prefix(rules: &Rules, prefix: &[u8]) -> Result<Prefix, Violation> {
     match image_header::of_prefix(prefix) {
         Header::NeedMore => {
-            if let Some(format) = identify(prefix).format() {
-                judge_type(rules, &format.media_type())?;
+            let found = identify(prefix);
+            // Camera RAW begins like a TIFF, and is refused in words of its own.
+            if found.format().is_some_and(|format| format != Format::Tiff) {
+                judge_type(rules, &found)?;
             }
         }
         Header::Image { format, dimensions, sides } => {
@@ -70,7 +72,7 @@ fn image_prefix(rules: &Rules, prefix: &[u8]) -> Result<Prefix, Violation> {
         }
         // No image begins like this: the type that was found decides.
         Header::NotAnImage(found) => judge_type(rules, &found)?,
-        Header::Broken(flaw) => return Err(violation::in_header(flaw)),
+        Header::Broken(flaw) => return Err(violation::in_header(&flaw)),
     }
     Ok(Prefix::Undecided)
 }
@@ -162,12 +164,15 @@ fn judge_type(rules: &Rules, found: &MediaType) -> Result<(), Violation> {
         format!(
             "convert it first, or set `format` on the field; {found} is only read to be converted"
         )
+    } else if let Some(way_out) = found.way_out().filter(|_| rules.kind == Kind::Image) {
+        way_out.into()
     } else {
         format!("send {allowed}; the name of a file does not change what it is")
     };
+    let kind = if found.is_camera_raw() { ", camera RAW" } else { "" };
     Err(Violation {
         rule: Rule::ContentTypes,
-        fact: format!("content is {found}"),
+        fact: format!("content is {found}{kind}"),
         measured: found.to_string(),
         allows: format!("takes {allowed}"),
         allowed,

@@ -16,7 +16,16 @@ use words::refusal::{Rule, Violation};
 
 /// The error of a fault that a worker reported: a violation, unless the fault is that of the input or output.
 pub fn of_fault(fault: &Fault) -> Error {
-    Error::Refused(match fault {
+    match fault {
+        Fault::Input(number) => Error::Input(io::Error::from_raw_os_error(*number)),
+        Fault::Output(number) => Error::Output(io::Error::from_raw_os_error(*number)),
+        fault => Error::Refused(of_image(fault)),
+    }
+}
+
+/// The violation of a fault of the image.
+fn of_image(fault: &Fault) -> Violation {
+    match fault {
         Fault::Truncated(words) => truncated(joined("image ends before it is complete", words)),
         Fault::Corrupt(words) => corrupt(joined("image cannot be decoded", words)),
         Fault::Bomb { what, measured, allowed } => bomb(
@@ -26,9 +35,8 @@ pub fn of_fault(fault: &Fault) -> Error {
             allowed.to_string(),
         ),
         Fault::Unsupported(words) => unsupported(words),
-        Fault::Input(number) => return Error::Input(io::Error::from_raw_os_error(*number)),
-        Fault::Output(number) => return Error::Output(io::Error::from_raw_os_error(*number)),
-    })
+        Fault::Input(_) | Fault::Output(_) => corrupt("image cannot be read".into()),
+    }
 }
 
 /// The violation of an image whose worker died, hung or answered nonsense.
@@ -53,12 +61,13 @@ pub fn of_false_report() -> Violation {
     corrupt("image makes its decoder report what is not so".into())
 }
 
-/// The violation of an image whose header has no size that can be read.
-pub fn in_header(flaw: Flaw) -> Violation {
+/// The violation of an image whose header cannot be read.
+pub fn in_header(flaw: &Flaw) -> Violation {
     match flaw {
         Flaw::Truncated => truncated("image ends within its header".into()),
         Flaw::Corrupt => corrupt("image has a damaged header".into()),
         Flaw::NoSize => corrupt("image has a header without a valid size".into()),
+        Flaw::Fault(fault) => of_image(fault),
     }
 }
 
@@ -140,6 +149,7 @@ fn joined(fact: &str, words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::ExitStatus;
     use std::time::Duration;
 
     use super::*;
@@ -165,6 +175,29 @@ mod tests {
         );
         assert!(matches!(of_fault(&Fault::Output(28)), Error::Output(_)));
         assert!(matches!(of_fault(&Fault::Input(5)), Error::Input(_)));
+    }
+
+    #[test]
+    fn only_an_abort_without_a_panic_is_a_lack_of_memory() {
+        let settings = Settings {
+            program: "mediafs".into(),
+            workers: 1,
+            job_timeout: Duration::from_secs(30),
+            memory: 1 << 30,
+            jobs_per_worker: 1,
+        };
+        let told =
+            |status| words(&of_failure(&Failure::Died(ExitStatus::from_raw(status)), &settings));
+        // The worker exits with 101 where a decoder panics, in functions of C's kind, too.
+        assert_eq!(
+            told(101 << 8),
+            "image makes its decoder crash; takes images that decode without an error (corrupt)"
+        );
+        assert_eq!(
+            told(Signal::ABORT.as_raw()),
+            "image takes more than 1 GiB of memory; \
+             takes images that are done within 1 GiB of memory (bomb)"
+        );
     }
 
     #[test]

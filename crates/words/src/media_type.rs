@@ -35,16 +35,28 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("image/bmp", &["bmp", "dib"]),
     ("image/tiff", &["tiff", "tif"]),
     ("image/svg+xml", &["svg", "svgz"]),
-    ("image/heic", &["heic", "heif"]),
+    ("image/heic", &["heic", "heif", "hif"]),
+    ("image/avci", &["avci"]),
     ("image/jxl", &["jxl"]),
+    ("image/jp2", &["jp2"]),
+    ("image/jpx", &["jpx", "jpf"]),
+    ("image/x-jp2-codestream", &["j2c", "j2k", "jpc"]),
     ("image/x-icon", &["ico"]),
-    ("image/vnd.adobe.photoshop", &["psd"]),
+    ("image/x-exr", &["exr"]),
+    ("image/x-qoi", &["qoi"]),
+    ("image/vnd.adobe.photoshop", &["psd", "psb"]),
     ("application/pdf", &["pdf"]),
     ("application/zip", &["zip"]),
     ("application/gzip", &["gz", "tgz"]),
     ("application/x-tar", &["tar"]),
     ("application/x-7z-compressed", &["7z"]),
     ("application/vnd.rar", &["rar"]),
+    ("application/x-bzip2", &["bz2"]),
+    ("application/x-xz", &["xz"]),
+    ("application/zstd", &["zst"]),
+    ("application/vnd.microsoft.portable-executable", &["exe", "dll"]),
+    ("application/wasm", &["wasm"]),
+    ("application/postscript", &["ps", "eps"]),
     ("application/json", &["json"]),
     ("application/xml", &["xml"]),
     ("application/rtf", &["rtf"]),
@@ -56,6 +68,8 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("application/vnd.openxmlformats-officedocument.presentationml.presentation", &["pptx"]),
     ("application/vnd.oasis.opendocument.text", &["odt"]),
     ("application/vnd.oasis.opendocument.spreadsheet", &["ods"]),
+    ("application/vnd.oasis.opendocument.presentation", &["odp"]),
+    ("application/vnd.oasis.opendocument.graphics", &["odg"]),
     ("application/epub+zip", &["epub"]),
     ("application/vnd.sqlite3", &["sqlite", "sqlite3"]),
     ("audio/mpeg", &["mp3"]),
@@ -63,7 +77,15 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("audio/flac", &["flac"]),
     ("audio/wav", &["wav"]),
     ("audio/mp4", &["m4a"]),
+    ("audio/aac", &["aac"]),
+    ("audio/aiff", &["aiff", "aif"]),
+    ("audio/midi", &["mid", "midi"]),
     ("video/mp4", &["mp4", "m4v"]),
+    ("video/ogg", &["ogv"]),
+    ("video/3gpp", &["3gp"]),
+    ("video/mpeg", &["mpg", "mpeg"]),
+    ("video/x-flv", &["flv"]),
+    ("video/x-ms-asf", &["wmv", "asf", "wma"]),
     ("video/webm", &["webm"]),
     ("video/x-matroska", &["mkv"]),
     ("video/quicktime", &["mov"]),
@@ -73,7 +95,46 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("text/css", &["css"]),
     ("text/csv", &["csv"]),
     ("text/markdown", &["md"]),
+    ("font/ttf", &["ttf"]),
+    ("font/otf", &["otf"]),
+    ("font/woff", &["woff"]),
+    ("font/woff2", &["woff2"]),
 ];
+
+/// Media types of camera RAW: the data of a sensor, which a program has to develop. The names are those of the shared MIME-info
+/// database where it has one.
+const CAMERA_RAW: &[(&str, &[&str])] = &[
+    ("image/x-adobe-dng", &["dng"]),
+    ("image/x-canon-cr2", &["cr2"]),
+    ("image/x-canon-cr3", &["cr3"]),
+    ("image/x-canon-crw", &["crw"]),
+    ("image/x-nikon-nef", &["nef"]),
+    ("image/x-nikon-nrw", &["nrw"]),
+    ("image/x-sony-arw", &["arw"]),
+    ("image/x-sony-sr2", &["sr2"]),
+    ("image/x-sony-srf", &["srf"]),
+    ("image/x-olympus-orf", &["orf"]),
+    ("image/x-panasonic-rw", &["raw"]),
+    ("image/x-panasonic-rw2", &["rw2"]),
+    ("image/x-pentax-pef", &["pef"]),
+    ("image/x-fuji-raf", &["raf"]),
+    ("image/x-hasselblad-3fr", &["3fr"]),
+    ("image/x-phaseone-iiq", &["iiq"]),
+    ("image/x-leaf-mos", &["mos"]),
+    ("image/x-samsung-srw", &["srw"]),
+    ("image/x-epson-erf", &["erf"]),
+    ("image/x-kodak-dcr", &["dcr"]),
+    ("image/x-kodak-kdc", &["kdc"]),
+    ("image/x-mamiya-mef", &["mef"]),
+    ("image/x-minolta-mrw", &["mrw"]),
+    ("image/x-sigma-x3f", &["x3f"]),
+    // Of a maker that is not known.
+    ("image/x-dcraw", &[]),
+];
+
+fn rows() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
+    EXTENSIONS.iter().chain(CAMERA_RAW)
+}
 
 /// A name split from an extension that stands for a media type. `v1.2` has none.
 pub fn split(name: &Name) -> (&str, Option<&str>) {
@@ -106,7 +167,7 @@ impl MediaType {
     /// The type that an extension stands for, in any case: `JPG` is `image/jpeg`. `None` if it is unknown.
     pub fn of_extension(extension: &str) -> Option<Self> {
         let lower = extension.to_ascii_lowercase();
-        let row = EXTENSIONS.iter().find(|(_, names)| names.contains(&lower.as_str()));
+        let row = rows().find(|(_, names)| names.contains(&lower.as_str()));
         row.map(|(name, _)| Self::from_static(name))
     }
 
@@ -118,9 +179,35 @@ impl MediaType {
         self.0.starts_with("image/")
     }
 
+    pub fn is_camera_raw(&self) -> bool {
+        CAMERA_RAW.iter().any(|(name, _)| *name == self.0)
+    }
+
+    /// All types of camera RAW.
+    pub fn camera_raw() -> impl Iterator<Item = &'static str> {
+        CAMERA_RAW.iter().map(|(name, _)| *name)
+    }
+
+    /// What a person can do with an image that is not read. `None` for a type that is read, or is no image.
+    pub fn way_out(&self) -> Option<&'static str> {
+        match self.as_str() {
+            _ if self.is_camera_raw() => Some(
+                "develop it and export it as JPEG; a field with type = \"file\" keeps camera RAW as it is",
+            ),
+            "image/heic" | "image/avci" => Some(
+                "export it as JPEG; an iPhone sends JPEG with Settings > Camera > Formats > Most Compatible",
+            ),
+            "image/jxl" => {
+                Some("export it as JPEG or PNG; djxl restores the JPEG of which it was made")
+            }
+            _ if self.is_image() && self.format().is_none() => Some("export it as JPEG or PNG"),
+            _ => None,
+        }
+    }
+
     /// The extension that the tree lists for this type, without a dot.
     pub fn extension(&self) -> Option<&'static str> {
-        let row = EXTENSIONS.iter().find(|(name, _)| *name == self.0);
+        let row = rows().find(|(name, _)| *name == self.0);
         row.and_then(|(_, names)| names.first().copied())
     }
 
@@ -222,6 +309,25 @@ mod tests {
             assert_eq!(format.media_type().extension(), Some(format.extension()));
             assert_eq!(format.media_type().format(), Some(format));
         }
+    }
+
+    #[test]
+    fn an_image_that_is_not_read_has_a_way_out() {
+        let out = |name| MediaType::from_static(name).way_out();
+        assert!(out("image/heic").is_some_and(|words| words.contains("Most Compatible")));
+        assert!(out("image/x-nikon-nef").is_some_and(|words| words.contains("camera RAW")));
+        assert!(out("image/jxl").is_some_and(|words| words.contains("djxl")));
+        assert_eq!(out("image/jp2"), Some("export it as JPEG or PNG"));
+        assert_eq!((out("image/png"), out("text/plain")), (None, None));
+    }
+
+    #[test]
+    fn no_extension_stands_for_two_types() {
+        let mut all: Vec<_> = rows().flat_map(|(_, names)| names.iter()).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl RowDocuments {
     pub fn check(&self, row: &RowRecord, text: &[u8], author: Author, may: May<'_>) -> Result<()> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;
-        let (catalog, store_names) = (&*self.catalog, &*self.store_names);
+        let (catalog, store_names) = (&*self.catalog, &*self.urls.store_names);
         let present = Present { catalog, store_names, table, links: &links, may };
         let read = patch::read(&present, text);
         read.map(|_| ()).map_err(|wrong| self.refuse(table, row, author, wrong))

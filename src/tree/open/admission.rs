@@ -18,6 +18,7 @@ use words::link::Link;
 use words::media_type::MediaType;
 use words::place::{Folder, Place};
 use words::refusal::{Rule, Violation};
+use words::rule::Kind;
 use words::schema::{Collection, Field, OnRefuse};
 use words::slot::Name;
 
@@ -133,7 +134,10 @@ fn wrong_extension(field: &Field, extension: &str) -> Violation {
         measured: named.to_string(),
         allows: format!("takes {allowed}"),
         allowed,
-        hint: "send a file of an accepted type, or drop the extension if it is wrong".into(),
+        hint: named.way_out().filter(|_| field.rules.kind == Kind::Image).map_or_else(
+            || "send a file of an accepted type, or drop the extension if it is wrong".into(),
+            |way_out| format!("{way_out}; drop the extension if it is wrong"),
+        ),
     }
 }
 

@@ -39,9 +39,12 @@ pub const PARTS: [Parts; 3] = [
 ];
 
 /// Outside crates, and where in the house they may be named.
-pub const DOORS: [(&str, &str); 23] = [
+pub const DOORS: [(&str, &str); 28] = [
     ("clap", "cli/"),
     ("fast_image_resize", "pipeline/"),
+    ("fax", "pipeline/"),
+    ("file_format", "pipeline/"),
+    ("flate2", "pipeline/"),
     ("fuser", "fuse/"),
     ("gif", "pipeline/"),
     ("image", "pipeline/"),
@@ -55,6 +58,7 @@ pub const DOORS: [(&str, &str); 23] = [
     ("ravif", "pipeline/"),
     ("rusqlite", "catalog/sqlite"),
     ("rustls", "fetch/"),
+    ("ruzstd", "pipeline/"),
     ("sd_notify", "cli/"),
     ("signal_hook", "cli/"),
     ("toml", "config/"),
@@ -63,6 +67,7 @@ pub const DOORS: [(&str, &str); 23] = [
     ("unicode_normalization", "words/normal_form.rs"),
     ("ureq", "fetch/"),
     ("url", "words/locator.rs"),
+    ("weezl", "pipeline/"),
 ];
 
 pub fn floor(room: &str) -> Option<Floor> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use crate::exif::{self, Orientation};
+use crate::job::Fault;
 use words::dimensions::Dimensions;
 
 /// Segments, chunks or entries that are looked at before a header counts as corrupt.
@@ -27,6 +28,8 @@ pub enum Stop {
     Corrupt,
     /// A side is zero.
     NoSize,
+    /// A finding that a decoder would make, too.
+    Fault(Fault),
     Io(io::Error),
 }
 
@@ -78,6 +81,23 @@ impl Partial<'_> {
     pub fn bytes<const N: usize>(&self, at: u64) -> Result<[u8; N], Stop> {
         let mut buffer = [0; N];
         self.fill(at, &mut buffer).map(|()| buffer)
+    }
+
+    /// As many bytes as the file has to have there. Errors: `Truncated` where it has fewer, before memory is taken for them.
+    pub fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, Stop> {
+        if at.saturating_add(length) > self.length()?.unwrap_or(self.head.len() as u64) {
+            return Err(if self.file.is_some() { Stop::Truncated } else { Stop::NeedMore });
+        }
+        let mut buffer = vec![0; usize::try_from(length).map_err(|_| Stop::Truncated)?];
+        self.fill(at, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    /// The length of the file. `None` while more bytes may follow.
+    pub fn length(&self) -> Result<Option<u64>, Stop> {
+        let Some(file) = self.file else { return Ok(None) };
+        let length = file.metadata().map_err(Stop::Io)?.len();
+        Ok(Some(length.max(self.head.len() as u64)))
     }
 
     fn fill(&self, at: u64, buffer: &mut [u8]) -> Result<(), Stop> {

@@ -2,7 +2,7 @@
 
 use super::{decoded, encoded, header, picture, refine, render, size};
 use crate::exif::Orientation;
-use crate::format::avif::container::{shown_size, strip};
+use crate::format::avif::container::strip;
 use crate::format::avif::plan::{Plan, plan};
 use crate::format::codec;
 use crate::format::codec::Target;
@@ -13,7 +13,7 @@ use crate::step::turn::turned;
 use words::media_type::Format;
 use words::rule::{Metadata, Normal};
 
-fn boxed(kind: [u8; 4], parts: &[&[u8]]) -> Vec<u8> {
+pub fn boxed(kind: [u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let body = parts.concat();
     let size = u32::try_from(body.len() + 8).unwrap().to_be_bytes();
     [&size[..], &kind, &body].concat()
@@ -29,17 +29,17 @@ fn long(number: usize) -> [u8; 4] {
 
 /// An item of a file that a test assembles.
 #[derive(Default)]
-struct Part {
-    kind: [u8; 4],
-    bytes: Vec<u8>,
+pub struct Part {
+    pub kind: [u8; 4],
+    pub bytes: Vec<u8>,
     /// Boxes, each essential.
-    properties: Vec<Vec<u8>>,
+    pub properties: Vec<Vec<u8>>,
     /// Kinds of references, and the numbers, from 1, of the items referred to.
-    references: Vec<([u8; 4], Vec<usize>)>,
+    pub references: Vec<([u8; 4], Vec<usize>)>,
 }
 
 /// A file with these items, of which the first is the picture. `more` ends the `meta` box, `tail` the file.
-fn file(items: &[Part], more: &[u8], tail: &[u8]) -> Vec<u8> {
+pub fn file(items: &[Part], more: &[u8], tail: &[u8]) -> Vec<u8> {
     let brands = boxed(*b"ftyp", &[b"avif\0\0\0\0avifmif1miaf"]);
     let head = |data: usize| {
         let (mut places, mut infos) = (Vec::new(), Vec::new());
@@ -91,24 +91,24 @@ fn file(items: &[Part], more: &[u8], tail: &[u8]) -> Vec<u8> {
     [brands, head(before), boxed(*b"mdat", &[&data]), tail.to_vec()].concat()
 }
 
-fn extent(width: u32, height: u32) -> Vec<u8> {
+pub fn extent(width: u32, height: u32) -> Vec<u8> {
     boxed(*b"ispe", &[&[0; 4], &width.to_be_bytes(), &height.to_be_bytes()])
 }
 
 /// The coded pictures of a file of our encoder: colour, and alpha if there is one.
-fn coded(bytes: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+pub fn coded(bytes: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
     let Plan { picture, alpha, .. } = plan(bytes).unwrap();
     let of = |tiles: &[Vec<std::ops::Range<usize>>]| bytes[tiles[0][0].clone()].to_vec();
     (of(&picture.tiles), alpha.map(|alpha| of(&alpha.tiles)))
 }
 
-fn still(raster: Raster) -> Vec<u8> {
+pub fn still(raster: Raster) -> Vec<u8> {
     let encoder = codec(Format::Avif).encoder().unwrap();
     (encoder.picture)(raster, Target::of(100)).unwrap()
 }
 
 /// A picture of 64x48 as an item with further properties.
-fn item(more: &[&[u8]]) -> Part {
+pub fn item(more: &[&[u8]]) -> Part {
     let (bytes, _) = coded(&encoded(Format::Avif, size(64, 48)));
     let mut properties = vec![extent(64, 48)];
     properties.extend(more.iter().map(|property| property.to_vec()));
@@ -233,7 +233,6 @@ fn turns_and_mirrors_of_the_container_are_applied_in_their_order() {
         let bytes = file(&[item(&steps)], &[], &[]);
         let shown = turned(upright.clone(), orientation);
         assert_eq!(decoded(Format::Avif, &bytes), shown, "{orientation:?}");
-        assert_eq!(shown_size(&bytes).unwrap(), Some(shown.size()));
         let told = header(&bytes);
         assert!(matches!(told, Header::Image { dimensions, .. } if dimensions == shown.size()));
         // A turn is no metadata: it stays, and is applied once.
@@ -304,18 +303,16 @@ fn a_damaged_container_is_answered_whatever_a_byte_is_changed_to() {
             let mut damaged = bytes.clone();
             damaged[at] = value;
             let _ = (plan(&damaged).is_ok(), strip(&damaged).is_ok());
-            let _ = (shown_size(&damaged).is_ok(), header(&damaged));
+            let _ = header(&damaged);
         }
     }
 }
 
 #[test]
 fn an_unknown_essential_property_is_refused() {
-    for property in [boxed(*b"clap", &[&[0; 32]]), boxed(*b"xyzw", &[])] {
-        let outcome =
-            refine(Format::Avif, &file(&[item(&[&property])], &[], &[]), &Normal::default()).0;
-        assert!(matches!(outcome, Outcome::Fault(Fault::Unsupported(_))), "{outcome:?}");
-    }
+    let unknown = file(&[item(&[&boxed(*b"xyzw", &[])])], &[], &[]);
+    let outcome = refine(Format::Avif, &unknown, &Normal::default()).0;
+    assert!(matches!(outcome, Outcome::Fault(Fault::Unsupported(_))), "{outcome:?}");
     let moving = [file(&[item(&[])], &[], &[]), boxed(*b"moov", &[])].concat();
     let outcome = refine(Format::Avif, &moving, &Normal::default()).0;
     assert!(matches!(outcome, Outcome::Fault(Fault::Unsupported(_))), "{outcome:?}");

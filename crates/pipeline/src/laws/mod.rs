@@ -2,14 +2,19 @@
 
 mod animation;
 mod avif;
+mod avif_parts;
 mod corpus;
 mod faults;
 mod formats;
+mod kinds;
 mod metadata;
 mod pixels;
 mod quality;
 mod repairs;
 mod reports;
+mod tiff;
+mod tiff_file;
+mod tiff_kinds;
 
 use std::io::{Cursor, Read, Seek, Write};
 
@@ -141,10 +146,11 @@ fn animated_gif(repeat: Repeat) -> Vec<u8> {
 
 fn bmp_or_tiff(format: Format) -> Vec<u8> {
     let raster = picture(size(40, 30), Channels::Rgb);
+    if format == Format::Tiff {
+        return tiff_file::Page::of(&raster).file();
+    }
     let image = image::RgbImage::from_raw(40, 30, raster.into_pixels()).unwrap();
-    let kind =
-        if format == Format::Bmp { image::ImageFormat::Bmp } else { image::ImageFormat::Tiff };
     let mut out = Cursor::new(Vec::new());
-    image.write_to(&mut out, kind).unwrap();
+    image.write_to(&mut out, image::ImageFormat::Bmp).unwrap();
     out.into_inner()
 }

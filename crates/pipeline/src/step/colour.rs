@@ -106,6 +106,36 @@ fn cmyk(raster: &Raster) -> Raster {
     raster.map(Channels::Rgb, |[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
 }
 
+/// The sRGB of a colour in CIE L*a*b* under D50, L* from 0 to 100. Adapted to D65 by Bradford's matrix, which is folded into
+/// that of sRGB (IEC 61966-2-1).
+pub fn lab_to_srgb([lightness, a, b]: [f32; 3]) -> [u8; 3] {
+    const WHITE: [f32; 3] = [0.96422, 1.0, 0.82521];
+    const TO_SRGB: [[f32; 3]; 3] = [
+        [3.133_856, -1.616_867, -0.490_615],
+        [-0.978_768, 1.916_142, 0.033_454],
+        [0.071_945, -0.228_991, 1.405_243],
+    ];
+    let y = (lightness + 16.0) / 116.0;
+    let linear = |value: f32| {
+        let cube = value.powi(3);
+        if cube > 216.0 / 24389.0 { cube } else { (116.0 * value - 16.0) * 27.0 / 24389.0 }
+    };
+    let xyz = [y + a / 500.0, y, y - b / 200.0].map(linear);
+    TO_SRGB.map(|row| {
+        let light: f32 = (0..3).map(|axis| row[axis] * xyz[axis] * WHITE[axis]).sum();
+        let light = light.clamp(0.0, 1.0);
+        let code = if light <= 0.003_130_8 {
+            light * 12.92
+        } else {
+            1.055 * light.powf(1.0 / 2.4) - 0.055
+        };
+        // The cast of a float saturates.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let byte = (code * 255.0 + 0.5) as u8;
+        byte
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +151,13 @@ mod tests {
         assert_eq!(converted.pixels(), [255, 0, 255]);
         let converted = to_srgb(raster(Channels::Cmyk, &[0, 0, 0, 255]), None).unwrap();
         assert_eq!(converted.pixels(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn lab_has_the_white_and_the_red_of_srgb() {
+        assert_eq!(lab_to_srgb([100.0, 0.0, 0.0]), [255; 3]);
+        let [r, g, b] = lab_to_srgb([54.29, 80.80, 69.89]);
+        assert!(r >= 254 && g <= 2 && b <= 2, "{r} {g} {b}");
     }
 
     #[test]

@@ -19,6 +19,22 @@ fn over_white(value: u8, alpha: u8) -> u8 {
     u8::try_from(mixed).unwrap_or(u8::MAX)
 }
 
+/// With colours as they were before they were multiplied by alpha.
+pub fn unpremultiplied(mut raster: Raster) -> Raster {
+    let count = raster.channels().count();
+    if raster.channels().has_alpha() {
+        for pixel in raster.pixels_mut().chunks_exact_mut(count) {
+            let Some((alpha, colours)) = pixel.split_last_mut() else { continue };
+            let alpha = u16::from(*alpha);
+            for channel in colours {
+                let whole = (u16::from(*channel) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0);
+                *channel = u8::try_from(whole).unwrap_or(u8::MAX);
+            }
+        }
+    }
+    raster
+}
+
 /// With red, green and blue instead of gray.
 pub fn gray_to_rgb(raster: Raster) -> Raster {
     match raster.channels() {

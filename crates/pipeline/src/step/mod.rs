@@ -1,7 +1,7 @@
 //! The steps from decoded pixels to those that are encoded, and the transformation that says which of them an image takes.
 
 pub mod colour;
-mod crop;
+pub mod crop;
 pub mod flatten;
 mod resize;
 pub mod turn;
@@ -105,7 +105,7 @@ impl Transformation {
     /// Transforms the planes of the whole stored image, without a conversion of colours.
     pub fn apply_to_planes(&self, planes: &SubsampledPlanes) -> Result<Planes, Fault> {
         let (resize, reduction) = (self.resize(), planes.reduction);
-        let [luma, blue, red] = planes.each().map(|(size, samples)| {
+        let [luma, blue, red] = planes.each().map(|(size, samples)| -> Result<Raster, Fault> {
             let plane = resize.samples(size, Channels::Gray, samples, reduction)?;
             Ok(self.turned_and_cropped(plane))
         });

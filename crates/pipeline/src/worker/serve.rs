@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::panic;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior,
@@ -27,6 +27,9 @@ const MAX_INPUT: u64 = 512 << 20;
 
 /// The kernel kills this process first when memory runs out (`proc_pid_oom_score_adj(5)`).
 const OOM_SCORE_ADJ: &str = "1000";
+
+/// The exit code of a worker whose decoder panicked, as of any program that panics.
+const PANICKED: i32 = 101;
 
 /// How many characters of a decoder's message are sent at most.
 const WORDS_MAX: usize = 500;
@@ -59,8 +62,9 @@ fn set_limits(memory: u64) -> io::Result<()> {
 }
 
 fn serve_all() -> Result<(), protocol::Error> {
-    // The daemon logs a crash in one line; a backtrace for each hostile file would fill the journal.
-    panic::set_hook(Box::new(|_| ()));
+    // The daemon logs a crash in one line; a backtrace for each hostile file would fill the journal. A panic in a function of
+    // C's kind, as rav1d's are, would abort, and look like an allocation that failed.
+    panic::set_hook(Box::new(|_| process::exit(PANICKED)));
     let socket = io::stdin();
     protocol::send(&socket, &Ready { version: protocol::VERSION }, &[])?;
     loop {

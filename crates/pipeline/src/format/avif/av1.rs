@@ -4,6 +4,7 @@
 //! memory that is read through them lives as long as the picture that owns it.
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -44,7 +45,7 @@ impl Row<'_> {
 /// Decodes the picture of a still item. Of several layers it returns the last, as viewers do.
 pub fn decode(coded: &[u8], most_pixels: u64) -> Result<Picture, Fault> {
     let decoder = Decoder::open(most_pixels)?;
-    let mut data = Data::of(coded)?;
+    let mut data = Data::of(&without_metadata(coded))?;
     let mut last = None;
     while data.0.sz > 0 {
         let left = data.0.sz;
@@ -60,6 +61,48 @@ pub fn decode(coded: &[u8], most_pixels: u64) -> Result<Picture, Fault> {
     }
     decoder.drain(&mut last)?;
     last.ok_or_else(|| Fault::Truncated("the image has no picture in it".into()))
+}
+
+/// The units (OBU, AV1 5.3) without those of metadata, which change no pixel: rav1d 1.1 counts below zero in an empty one of
+/// ITU-T T.35, and ends the process. What is no unit is left to the decoder.
+fn without_metadata(coded: &[u8]) -> Cow<'_, [u8]> {
+    const METADATA: u8 = 5;
+    let mut kept = Vec::new();
+    let (mut at, mut clean) = (0, 0);
+    while let Some((kind, end)) = unit(coded, at) {
+        if kind == METADATA {
+            kept.extend_from_slice(&coded[clean..at]);
+            clean = end;
+        }
+        at = end;
+    }
+    if clean == 0 {
+        return Cow::Borrowed(coded);
+    }
+    kept.extend_from_slice(&coded[clean..]);
+    Cow::Owned(kept)
+}
+
+/// The kind of the unit that begins here, and its end. `None` at the end and for bytes that are no unit.
+fn unit(coded: &[u8], at: usize) -> Option<(u8, usize)> {
+    let head = *coded.get(at)?;
+    let (is_extended, has_size) = (head & 4 != 0, head & 2 != 0);
+    let kind = head >> 3 & 15;
+    let mut body = at + 1 + usize::from(is_extended);
+    if !has_size {
+        return Some((kind, coded.len()));
+    }
+    let mut size = 0_u64;
+    for shift in (0..56).step_by(7) {
+        let byte = *coded.get(body)?;
+        body += 1;
+        size |= u64::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            let end = body.checked_add(usize::try_from(size).ok()?)?;
+            return (end <= coded.len()).then_some((kind, end));
+        }
+    }
+    None
 }
 
 impl Picture {

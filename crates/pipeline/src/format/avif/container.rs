@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::plan::{self, KNOWN};
-use crate::format::heif::isobmff::{self, Boxed, Kind, Meta, Reader};
-use crate::format::partial::{Found, Partial, Stop};
+use crate::format::heif::isobmff::{self, Boxed, Kind, Meta};
+use crate::format::partial::{Found, PARTS_MAX, Partial, Stop};
 use crate::format::survey::{Survey, corrupt};
 use crate::job::{Fault, Limits, at_most};
 use words::dimensions::Dimensions;
@@ -17,33 +17,49 @@ const REFERENCES: [Kind; 3] = [*b"dimg", *b"auxl", *b"prem"];
 /// A longer `ftyp` box is written anew: brands could carry a message.
 const MAX_BRANDS: usize = 128;
 
-/// Encoders write the box that holds the size near the beginning; a file that has it deeper has no known size.
+/// The longest `meta` box whose size is read; a longer one counts as damaged.
+const MAX_META: u64 = 4 << 20;
+
+/// Reads the size in the `meta` box, wherever that lies.
 pub fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
-    match shown_size(source.head) {
-        Ok(Some(size)) => found.size(size.width, size.height),
-        Ok(None) if source.file.is_none() => Err(Stop::NeedMore),
-        Ok(None) | Err(Fault::Truncated(_)) => Err(Stop::Truncated),
-        Err(_) => Err(Stop::Corrupt),
+    let mut at = 0;
+    let mut boxes = 0;
+    loop {
+        if source.length()? == Some(at) || boxes == PARTS_MAX {
+            return Err(Stop::Fault(corrupt("there is no image in the file")));
+        }
+        let head: [u8; 8] = source.bytes(at)?;
+        let told = head.first_chunk().map_or(0, |size| u32::from_be_bytes(*size));
+        let (body, size) = match told {
+            1 => (at + 16, Some(u64::from_be_bytes(source.bytes(at + 8)?))),
+            0 => (at + 8, None),
+            size => (at + 8, Some(size.into())),
+        };
+        let end = match size {
+            Some(size) => at.checked_add(size).ok_or(Stop::Corrupt)?,
+            // The last box, which ends with the file.
+            None => source.length()?.ok_or(Stop::NeedMore)?,
+        };
+        let length = end.checked_sub(body).ok_or(Stop::Corrupt)?;
+        match &head[4..] {
+            b"moov" => return Err(Stop::Fault(plan::animated())),
+            b"meta" if length <= MAX_META => {
+                let meta = source.read(body, length)?;
+                let size = shown_size(&meta).map_err(Stop::Fault)?;
+                return found.size(size.width, size.height);
+            }
+            b"meta" => return Err(Stop::Corrupt),
+            _ => at = end,
+        }
+        boxes += 1;
     }
 }
 
-/// `None` if the beginning does not hold the whole `meta` box.
-pub fn shown_size(head: &[u8]) -> Result<Option<Dimensions>, Fault> {
-    let mut at = 0;
-    loop {
-        // The box may end behind what is here.
-        let mut reader = Reader::new(head, at..head.len());
-        let Ok((kind, size)) = reader.head() else { return Ok(None) };
-        let size = size.filter(|size| *size >= 8).ok_or_else(|| corrupt("a box has no end"))?;
-        let end = usize::try_from(size).ok().and_then(|size| at.checked_add(size));
-        let Some(end) = end.filter(|end| *end <= head.len()) else { return Ok(None) };
-        if kind == *b"meta" {
-            let meta = isobmff::meta(head, reader.rest().start..end, usize::MAX)?;
-            let stored = plan::extent(head, &meta, meta.primary)?;
-            return Ok(Some(plan::turn(head, &meta)?.applied_to(stored)));
-        }
-        at = end;
-    }
+/// The size of the picture as shown, by the body of a `meta` box.
+fn shown_size(body: &[u8]) -> Result<Dimensions, Fault> {
+    let meta = isobmff::meta(body, 0..body.len(), usize::MAX)?;
+    let part = plan::part(body, &meta, plan::extent(body, &meta, meta.primary)?)?;
+    Ok(plan::turn(body, &meta)?.applied_to(part.size))
 }
 
 pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
@@ -62,26 +78,30 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
 /// Writes the picture, bit for bit, into a container without EXIF, XMP, unknown boxes and unused bytes. A file that is stripped
 /// already is returned as it is.
 pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-    let top = isobmff::boxes(bytes, 0..bytes.len())?;
+    let top = plan::top(bytes)?;
     let meta = plan::meta(bytes, &top)?;
     plan::plan_of(bytes, &meta)?;
     let kept = kept(bytes, &meta);
-    if is_stripped(&top, &meta, &kept) {
+    if top.last().is_some_and(|last| last.whole.end == bytes.len())
+        && is_stripped(&top, &meta, &kept)
+    {
         return Ok(bytes.to_vec());
     }
     Ok(written(bytes, &meta, &kept))
 }
 
-/// The items to keep: the primary one, its alpha, and the tiles of both.
+/// The items to keep: the primary one, its alpha, the tiles of both, and the alpha of each tile.
 fn kept(bytes: &[u8], meta: &Meta) -> Vec<u32> {
     let mut kept = Vec::new();
-    for item in std::iter::once(meta.primary).chain(plan::alpha(bytes, meta)) {
-        for item in std::iter::once(item).chain(meta.referred(*b"dimg", item)) {
-            if !kept.contains(&item) {
-                kept.push(item);
-            }
+    for item in std::iter::once(meta.primary).chain(plan::alpha(bytes, meta, meta.primary)) {
+        kept.push(item);
+        for tile in meta.referred(*b"dimg", item) {
+            kept.push(tile);
+            kept.extend(plan::alpha(bytes, meta, tile));
         }
     }
+    let mut seen = HashSet::new();
+    kept.retain(|item| seen.insert(*item));
     kept
 }
 

@@ -8,6 +8,8 @@ use super::plan::{self, Colours, Tiled};
 use crate::format::codec::{Picture, Source};
 use crate::job::Fault;
 use crate::raster::{Channels, Raster, index};
+use crate::step::crop::cropped;
+use crate::step::flatten::unpremultiplied;
 use crate::step::turn::turned;
 
 /// Code points of ITU-T H.273.
@@ -32,10 +34,10 @@ pub fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
         })?;
     }
     if plan.premultiplied {
-        unpremultiply(&mut raster);
+        raster = unpremultiplied(raster);
     }
     let profile = source.survey.profile.clone().or_else(|| named_profile(colours?));
-    Ok(Picture { raster: turned(raster, plan.turn), profile })
+    Ok(Picture { raster: turned(cropped(raster, plan.part), plan.turn), profile })
 }
 
 /// The ICC profile of wide colours that are only named by code points.
@@ -106,17 +108,6 @@ fn write_alpha(raster: &mut Raster, tile: &av1::Picture, corner: (u32, u32), sca
         let luma = tile.row(0, y);
         for (x, alpha) in pixels.iter_mut().skip(3).step_by(count).enumerate() {
             *alpha = byte(scale.luma(luma.at(x)));
-        }
-    }
-}
-
-fn unpremultiply(raster: &mut Raster) {
-    let (pixels, _) = raster.pixels_mut().as_chunks_mut::<4>();
-    for [red, green, blue, alpha] in pixels {
-        let alpha = u16::from(*alpha);
-        for channel in [red, green, blue] {
-            let whole = (u16::from(*channel) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0);
-            *channel = u8::try_from(whole).unwrap_or(u8::MAX);
         }
     }
 }

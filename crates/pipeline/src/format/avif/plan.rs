@@ -6,14 +6,15 @@ use crate::exif::Orientation;
 use crate::format::heif::isobmff::{self, Boxed, Item, Kind, Meta, Reader};
 use crate::format::survey::{corrupt, truncated};
 use crate::job::{Fault, at_most};
+use crate::step::crop::Rect;
 use words::dimensions::Dimensions;
 
 const MAX_TILES: usize = 1024;
 
 /// Properties that say how the picture looks. A stripped file keeps these; one that marks another as essential is not read.
-pub const KNOWN: [Kind; 13] = [
-    *b"av1C", *b"ispe", *b"pixi", *b"colr", *b"auxC", *b"irot", *b"imir", *b"pasp", *b"clli",
-    *b"mdcv", *b"a1op", *b"lsel", *b"a1lx",
+pub const KNOWN: [Kind; 14] = [
+    *b"av1C", *b"ispe", *b"pixi", *b"colr", *b"auxC", *b"clap", *b"irot", *b"imir", *b"pasp",
+    *b"clli", *b"mdcv", *b"a1op", *b"lsel", *b"a1lx",
 ];
 
 /// The coded pictures of a file and how they make the one that is shown.
@@ -21,6 +22,8 @@ pub const KNOWN: [Kind; 13] = [
 pub struct Plan {
     /// As shown.
     pub size: Dimensions,
+    /// The part of the coded picture that is shown, before the turn.
+    pub part: Rect,
     pub turn: Orientation,
     pub picture: Tiled,
     pub alpha: Option<Tiled>,
@@ -56,11 +59,24 @@ impl Colours {
 
 /// Plans the decoding of a file. Every range in the plan lies in the file.
 pub fn plan(bytes: &[u8]) -> Result<Plan, Fault> {
-    let top = isobmff::boxes(bytes, 0..bytes.len())?;
+    let top = top(bytes)?;
     if top.iter().any(|part| part.kind == *b"moov") {
-        return Err(Fault::Unsupported("animated AVIF is not read".into()));
+        return Err(animated());
     }
     plan_of(bytes, &meta(bytes, &top)?)
+}
+
+pub fn animated() -> Fault {
+    Fault::Unsupported("animated AVIF is not read".into())
+}
+
+/// The top-level boxes. What follows the `meta` box and is no box counts as bytes behind the image, as for other decoders.
+pub fn top(bytes: &[u8]) -> Result<Vec<Boxed>, Fault> {
+    let (found, end) = isobmff::boxes_until(bytes, 0..bytes.len())?;
+    if found.iter().any(|part| part.kind == *b"meta") {
+        return Ok(found);
+    }
+    end.map(|()| found)
 }
 
 /// The `meta` box among the top-level boxes, with the bytes of its items located.
@@ -74,14 +90,18 @@ pub fn meta(bytes: &[u8], top: &[Boxed]) -> Result<Meta, Fault> {
 pub fn plan_of(bytes: &[u8], meta: &Meta) -> Result<Plan, Fault> {
     let primary = meta.primary;
     let picture = tiled(bytes, meta, primary)?;
-    let alpha = alpha(bytes, meta).map(|alpha| tiled(bytes, meta, alpha)).transpose()?;
+    let alpha = match alpha(bytes, meta, primary) {
+        Some(alpha) => Some(tiled(bytes, meta, alpha)?),
+        None => alpha_of_tiles(bytes, meta, &picture)?,
+    };
     if alpha.as_ref().is_some_and(|alpha| alpha.size != picture.size) {
         return Err(Fault::Unsupported("alpha of another size than the picture's".into()));
     }
-    let turn = turn(bytes, meta)?;
+    let (part, turn) = (part(bytes, meta, picture.size)?, turn(bytes, meta)?);
     let (colours, profile) = colours(bytes, meta)?;
     Ok(Plan {
-        size: turn.applied_to(picture.size),
+        size: turn.applied_to(part.size),
+        part,
         turn,
         premultiplied: alpha.is_some() && meta.referred(*b"prem", primary).next().is_some(),
         picture,
@@ -91,15 +111,32 @@ pub fn plan_of(bytes: &[u8], meta: &Meta) -> Result<Plan, Fault> {
     })
 }
 
-/// The item that holds the alpha of the primary one.
-pub fn alpha(bytes: &[u8], meta: &Meta) -> Option<u32> {
+/// The item that holds the alpha of this one.
+pub fn alpha(bytes: &[u8], meta: &Meta, item: u32) -> Option<u32> {
     let auxiliary = meta.references.iter().filter(|it| it.kind == *b"auxl");
-    let mut of_primary = auxiliary.filter(|it| it.to.contains(&meta.primary)).map(|it| it.from);
-    of_primary.find(|item| {
+    let mut of_item = auxiliary.filter(|it| it.to.contains(&item)).map(|it| it.from);
+    of_item.find(|item| {
         let body = property(meta, *item, *b"auxC").and_then(|part| bytes.get(part.body.clone()));
         let name = body.and_then(|body| body.get(4..)?.split(|byte| *byte == 0).next());
         name == Some(b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
     })
+}
+
+/// The alpha of a grid whose tiles have an alpha each. Errors: `Unsupported` if some have none.
+fn alpha_of_tiles(bytes: &[u8], meta: &Meta, picture: &Tiled) -> Result<Option<Tiled>, Fault> {
+    if &meta.item(meta.primary).kind != b"grid" {
+        return Ok(None);
+    }
+    let tiles = meta.referred(*b"dimg", meta.primary);
+    let all: Vec<_> = tiles.filter_map(|tile| alpha(bytes, meta, tile)).collect();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    if all.len() != picture.tiles.len() {
+        return Err(Fault::Unsupported("alpha in a part of the tiles is not read".into()));
+    }
+    let tiles = all.iter().map(|item| tile(bytes, meta, *item, picture.tile));
+    Ok(Some(Tiled { tiles: tiles.collect::<Result<_, _>>()?, ..picture.clone() }))
 }
 
 fn property(meta: &Meta, item: u32, kind: Kind) -> Option<&Boxed> {
@@ -163,13 +200,26 @@ fn grid(bytes: &[u8], meta: &Meta, item: u32, told: &[u8]) -> Result<Tiled, Faul
     }
     let mut tiles = Vec::with_capacity(parts.len());
     for part in parts {
-        understood(meta, part)?;
-        if extent(bytes, meta, part)? != tile {
-            return Err(corrupt("the tiles of a grid differ in size"));
-        }
-        tiles.push(coded(meta, part)?);
+        tiles.push(self::tile(bytes, meta, part, tile)?);
     }
     Ok(Tiled { size, tile, columns, tiles })
+}
+
+/// The bytes of one tile of a grid, all of which have this size.
+fn tile(
+    bytes: &[u8],
+    meta: &Meta,
+    item: u32,
+    size: Dimensions,
+) -> Result<Vec<Range<usize>>, Fault> {
+    understood(meta, item)?;
+    if property(meta, item, *b"clap").is_some() {
+        return Err(Fault::Unsupported("AVIF whose tiles are cropped is not read".into()));
+    }
+    if extent(bytes, meta, item)? != size {
+        return Err(corrupt("the tiles of a grid differ in size"));
+    }
+    coded(meta, item)
 }
 
 /// The bytes of an item, which may lie in several ranges, in one piece.
@@ -177,14 +227,35 @@ pub fn gathered(bytes: &[u8], extents: &[Range<usize>]) -> Vec<u8> {
     extents.iter().filter_map(|range| bytes.get(range.clone())).flatten().copied().collect()
 }
 
-/// Passes an item without unknown essential properties: ignoring one would show the picture wrongly (23008-12, 9.3). A `clap`,
-/// which crops, is refused even where it is not essential.
+/// Passes an item without unknown essential properties: ignoring one would show the picture wrongly (23008-12, 9.3).
 fn understood(meta: &Meta, item: u32) -> Result<(), Fault> {
-    let unknown = properties(meta, item)
-        .find(|(part, needed)| *needed && !KNOWN.contains(&part.kind) || part.kind == *b"clap");
+    let unknown =
+        properties(meta, item).find(|(part, needed)| *needed && !KNOWN.contains(&part.kind));
     let Some((part, _)) = unknown else { return Ok(()) };
     let name = part.kind.escape_ascii();
     Err(Fault::Unsupported(format!("AVIF with the property {name} is not read")))
+}
+
+/// The part of the primary item, of this size, that its property `clap` leaves (14496-12, 12.1.4): a size, and the offset of its
+/// centre from the centre of the picture, all of them fractions. It comes before the turn (23000-22, 7.3.6.7).
+pub fn part(bytes: &[u8], meta: &Meta, size: Dimensions) -> Result<Rect, Fault> {
+    let Some(part) = property(meta, meta.primary, *b"clap") else { return Ok(Rect::all(size)) };
+    let mut reader = Reader::new(bytes, part.body.clone());
+    let mut fraction = || -> Result<f64, Fault> {
+        let (above, below) = (reader.id(true)?.cast_signed(), reader.id(true)?);
+        Ok(f64::from(above) / f64::from(below))
+    };
+    let (width, height, right, down) = (fraction()?, fraction()?, fraction()?, fraction()?);
+    let span = |whole: u32, length: f64, offset: f64| {
+        let start = ((f64::from(whole) - length) / 2.0 + offset).round();
+        let fits = length >= 1.0 && start >= 0.0 && start + length.floor() <= f64::from(whole);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between 0 and a side.
+        let span = fits.then_some((start as u32, length as u32));
+        span.ok_or_else(|| corrupt("the picture is cropped to something outside of it"))
+    };
+    let (left, width) = span(size.width, width, right)?;
+    let (top, height) = span(size.height, height, down)?;
+    Ok(Rect { left, top, size: Dimensions::new(width, height) })
 }
 
 /// The turn by the properties `irot`, quarter turns anticlockwise, and `imir`, a mirror. They apply in their order.

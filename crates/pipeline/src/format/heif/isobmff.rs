@@ -55,13 +55,25 @@ pub struct Meta {
 
 /// The boxes in a range of the file, which they must fill.
 pub fn boxes(bytes: &[u8], range: Range<usize>) -> Result<Vec<Boxed>, Fault> {
+    let (found, end) = boxes_until(bytes, range)?;
+    end.map(|()| found)
+}
+
+/// The boxes in a range of the file up to its end, or to bytes that are no box.
+pub fn boxes_until(
+    bytes: &[u8],
+    range: Range<usize>,
+) -> Result<(Vec<Boxed>, Result<(), Fault>), Fault> {
     let mut reader = Reader::new(bytes, range);
     let mut found = Vec::new();
     while !reader.rest().is_empty() {
-        found.push(reader.boxed()?);
+        match reader.boxed() {
+            Ok(part) => found.push(part),
+            Err(fault) => return Ok((found, Err(fault))),
+        }
         bounded(found.len())?;
     }
-    Ok(found)
+    Ok((found, Ok(())))
 }
 
 /// Reads the body of a `meta` box. The extents of its items must lie in a file of this length.
@@ -154,7 +166,10 @@ impl Meta {
                 let offset = reader.number(offset_size)?.checked_add(base);
                 let extent = offset.zip(Some(reader.number(length_size)?));
                 let extent = extent.and_then(|(offset, length)| inside(&all, offset, length));
-                let extent = extent.ok_or_else(|| truncated("an item"))?;
+                let extent = extent.ok_or_else(|| match method {
+                    0 => truncated("an item"),
+                    _ => corrupt("an item lies outside of the box that holds it"),
+                })?;
                 self.items.entry(item).or_default().extents.push(extent);
                 count += 1;
                 bounded(count)?;

@@ -1,98 +1,101 @@
-//! TIFF, of which the `image` crate reads the first page to become another format.
+//! TIFF, which is read to become another format. One of several pages is refused: the others would be lost.
 
-use std::io::Cursor;
+mod coding;
+mod directory;
+mod fax;
+mod page_layout;
+mod pixels;
+pub mod raw;
+mod tags;
+mod unpack;
 
-use image::ImageDecoder;
-use image::codecs::tiff::TiffDecoder;
-
-use super::codec::Codec;
-use super::image_crate::{self, fault};
-use super::partial::{Found, PARTS_MAX, Partial, Stop};
-use super::survey::Profile;
-use crate::exif::Orientation;
-use crate::job::Fault;
+use self::directory::{Directory, Role, Tiff};
+use self::page_layout::Layout;
+use self::tags::{HEIGHT, ORIENTATION, WIDTH};
+use super::codec::{Codec, Picture, Source};
+use super::partial::{Found, Partial, Stop};
+use super::survey::{Profile, Survey, corrupt, truncated};
+use crate::exif::{self, Orientation};
+use crate::job::{Fault, Limits, at_most};
 use words::media_type::Format;
 
 /// In both byte orders; with 64-bit offsets (`BigTIFF`), too.
 const SIGNATURES: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+
+const COLOUR_PROFILE: u16 = 34675;
 
 pub static CODEC: Codec = Codec {
     format: Format::Tiff,
     beginnings: &SIGNATURES,
     sniff: |bytes| SIGNATURES.iter().any(|signature| bytes.starts_with(signature)),
     header,
-    walk: |bytes, limits| image_crate::survey(open(bytes)?, limits),
+    walk,
     strip: |bytes, _| Ok(bytes.to_vec()),
     repaired: |_, _| None,
     place_exif: None,
-    verify: |source| image_crate::picture(open(source.bytes)?, source).map(|_| Profile::Kept),
-    picture: |source, _| image_crate::picture(open(source.bytes)?, source),
+    verify: |source| picture(source).map(|_| Profile::Kept),
+    picture: |source, _| picture(source),
     frames: None,
     planar: None,
     encode: None,
 };
 
-fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, Fault> {
-    TiffDecoder::new(Cursor::new(bytes)).map_err(|error| fault(&error))
-}
-
-const IMAGE_WIDTH: u64 = 256;
-const IMAGE_LENGTH: u64 = 257;
-const ORIENTATION: u64 = 274;
-const SHORT: u64 = 3;
-const LONG: u64 = 4;
-
-/// Reads the size and the orientation in the first directory, wherever that lies (TIFF 6.0, section 2).
+/// Reads the size and the orientation of the picture, in whichever directory it lies.
 fn header(source: &Partial<'_>, found: &mut Found) -> Result<(), Stop> {
-    let [mark, _, second, third] = source.bytes(0)?;
-    let numbers = Numbers { source, little: mark == b'I' };
-    // 43, the version of a BigTIFF, in either byte order.
-    let big = second == b'+' || third == b'+';
-    let directory = if big { numbers.at::<8>(8)? } else { numbers.at::<4>(4)? };
-    let past = directory.checked_add(8).ok_or(Stop::Corrupt)?;
-    let (entries, first, entry_size, value_at) = if big {
-        (numbers.at::<8>(directory)?, past, 20, 12)
-    } else {
-        (numbers.at::<2>(directory)?, directory + 2, 12, 8)
+    let tiff = Tiff::open(source, false)?;
+    let directory = tiff.first_page()?;
+    let side = |tag| {
+        let side = tiff.number_of(&directory, tag)?.unwrap_or_default();
+        u32::try_from(side).map_err(|_| Stop::Corrupt)
     };
-    // The value of an entry that holds one SHORT or LONG.
-    let value = |at: u64| match numbers.at::<2>(at + 2)? {
-        SHORT => numbers.at::<2>(at + value_at),
-        LONG => numbers.at::<4>(at + value_at),
-        _ => Err(Stop::Corrupt),
-    };
-    let (mut width, mut height) = (0, 0);
-    for entry in 0..entries.min(PARTS_MAX.into()) {
-        let at = first.checked_add(entry * entry_size).ok_or(Stop::Corrupt)?;
-        match numbers.at::<2>(at)? {
-            IMAGE_WIDTH => width = value(at)?,
-            IMAGE_LENGTH => height = value(at)?,
-            ORIENTATION => {
-                let tag = u16::try_from(value(at)?).unwrap_or_default();
-                found.orientation = Orientation::from_tag(tag);
-            }
-            // Entries are sorted by tag.
-            tag if tag > ORIENTATION => break,
-            _ => {}
-        }
+    found.orientation = Some(orientation(&tiff, &directory)?);
+    found.size(side(WIDTH)?, side(HEIGHT)?)
+}
+
+fn orientation(tiff: &Tiff<'_>, of: &Directory) -> Result<Orientation, Stop> {
+    let tag = tiff.number_of(of, ORIENTATION)?.unwrap_or_default();
+    Ok(Orientation::from_tag(u16::try_from(tag).unwrap_or_default()).unwrap_or_default())
+}
+
+fn walk(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
+    let source = Partial { head: bytes, file: None };
+    let tiff = Tiff::open(&source, true)?;
+    let all = tiff.all()?;
+    let pages = all.iter().filter(|directory| directory.role == Role::Page).count();
+    if pages > 1 {
+        let words = format!("TIFF of {pages} pages; all but one would be lost");
+        return Err(Fault::Unsupported(words));
     }
-    let side = |side| u32::try_from(side).map_err(|_| Stop::Corrupt);
-    found.size(side(width)?, side(height)?)
+    if all.iter().any(|directory| directory.role == Role::Mask) {
+        let words = "TIFF whose transparency is a picture of its own is not read";
+        return Err(Fault::Unsupported(words.into()));
+    }
+    let directory = tiff.first_page()?;
+    let layout = Layout::read(&tiff, &directory, bytes.len(), limits)?;
+    let profile = tiff.bytes(&directory, COLOUR_PROFILE, u64::MAX)?;
+    let length = profile.as_ref().map_or(0, Vec::len) as u64;
+    at_most("bytes of colour profile", length, limits.max_metadata)?;
+    let orientation = orientation(&tiff, &directory)?;
+    let exif = (orientation != Orientation::Upright).then(|| exif::minimal(orientation).to_vec());
+    Ok(Survey { exif, profile, ..Survey::of_size(layout.size) })
 }
 
-/// The numbers of a file in its byte order.
-struct Numbers<'s> {
-    source: &'s Partial<'s>,
-    little: bool,
+fn picture(source: &Source<'_>) -> Result<Picture, Fault> {
+    let bytes = Partial { head: source.bytes, file: None };
+    let tiff = Tiff::open(&bytes, true)?;
+    let layout = Layout::read(&tiff, &tiff.first_page()?, source.bytes.len(), source.limits)?;
+    let raster = pixels::decode(source, &layout)?;
+    Ok(Picture { raster, profile: source.survey.profile.clone() })
 }
 
-impl Numbers<'_> {
-    /// A number of `N` bytes, at most eight.
-    fn at<const N: usize>(&self, at: u64) -> Result<u64, Stop> {
-        let mut bytes: [u8; N] = self.source.bytes(at)?;
-        if self.little {
-            bytes.reverse();
+impl From<Stop> for Fault {
+    /// The fault of a directory that was read in memory, where the whole file is.
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::NeedMore | Stop::Truncated => truncated("a directory"),
+            Stop::Corrupt | Stop::NoSize => corrupt("a directory is damaged"),
+            Stop::Fault(fault) => fault,
+            Stop::Io(error) => Self::Input(error.raw_os_error().unwrap_or_default()),
         }
-        Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 }
