@@ -14,6 +14,7 @@ use crate::tree::node::Node;
 use crate::tree::open::document::Document;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Owner;
+use crate::tree::open::redirect::PlaceInode;
 use crate::tree::request::OpenFlags;
 use words::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
 use words::refusal::Refusal;
@@ -95,6 +96,8 @@ pub enum Holds {
     Nothing,
     Attachment(AttachmentId),
     Variant(VariantId),
+    /// The inode of a place, by its number.
+    Place(u64),
 }
 
 #[derive(Debug)]
@@ -126,6 +129,8 @@ pub struct Handles {
     attachments: Mutex<HashMap<AttachmentId, (usize, Attachment)>>,
     /// Guards the variants that are open, with the number of handles of each. Never held across I/O.
     variants: Mutex<HashMap<VariantId, (usize, VariantRecord)>>,
+    /// Guards the inodes of places on which a stored file is open, with the number of handles of each. Never held across I/O.
+    places: Mutex<HashMap<u64, (usize, Arc<PlaceInode>)>>,
     /// Guards the scratch files that are open. Never held across I/O.
     scratch: Mutex<HashMap<ScratchId, Vec<Arc<OpenScratch>>>>,
 }
@@ -153,6 +158,18 @@ impl Handles {
         self.add_blob(variant.blob, Holds::Variant(variant.id), stored)
     }
 
+    /// Adds a handle on the blob of `shown` by the inode of a place.
+    pub fn add_at_place(
+        &self,
+        (number, place): (u64, &Arc<PlaceInode>),
+        shown: &Attachment,
+        file: Arc<File>,
+    ) -> Opened {
+        hold(&self.places, number, place);
+        let stored = Stored { file, length: shown.content.length };
+        self.add_blob(shown.blob, Holds::Place(number), stored)
+    }
+
     fn add_blob(&self, key: BlobKey, holds: Holds, stored: Stored) -> Opened {
         let file = Arc::clone(&stored.file);
         let fh = self.add(Handle::Blob { file, key: Some(key), holds });
@@ -168,6 +185,7 @@ impl Handles {
         match &*handle {
             Handle::Blob { holds: Holds::Attachment(id), .. } => let_go(&self.attachments, id),
             Handle::Blob { holds: Holds::Variant(id), .. } => let_go(&self.variants, id),
+            Handle::Blob { holds: Holds::Place(number), .. } => let_go(&self.places, number),
             Handle::Scratch(open) => self.close_scratch(open),
             _ => {}
         }
@@ -179,10 +197,27 @@ impl Handles {
         self.attachments.lock().get(&id).map(|(_, attachment)| attachment.clone())
     }
 
-    /// Whether a handle is open on the attachment of an inode, under any of its names.
+    /// Whether a handle is open on the attachment of an inode, under any of its names, or on the stored file of a place's inode.
     pub fn is_open(&self, node: Node) -> bool {
+        if let Node::Draft(number) = node {
+            return self.open_place(number).is_some();
+        }
         let is_known = |id| self.attachments.lock().contains_key(&id);
         matches!(node.as_model(), Node::Attachment(id, _) if is_known(id))
+    }
+
+    /// The place of an inode on which a stored file is open.
+    pub fn open_place(&self, number: u64) -> Option<Arc<PlaceInode>> {
+        self.places.lock().get(&number).map(|(_, place)| Arc::clone(place))
+    }
+
+    /// The file of a stored blob that is open. Looks at all handles: for a blob that was swept.
+    pub fn open_blob(&self, blob: BlobKey) -> Option<Arc<File>> {
+        let open = self.open.read();
+        open.values().find_map(|handle| match &**handle {
+            Handle::Blob { file, key: Some(key), .. } if *key == blob => Some(Arc::clone(file)),
+            _ => None,
+        })
     }
 
     /// A variant as it was when it was opened; none unless a handle on it is open.

@@ -6,14 +6,16 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 
 use crate::tree::request::Caller;
 use words::attachment::Access;
 use words::author::Author;
 
-/// The bits of one class: `r` of a file, `x` of a directory.
+/// The bits of one class: `r` and `w` of a file, `x` of a directory.
 pub const READ: u32 = 4;
+pub const WRITE: u32 = 2;
 pub const SEARCH: u32 = 1;
 
 /// How the process of a thread is found.
@@ -56,6 +58,12 @@ impl Processes {
             (_, 0) | (Self::Simulated, _) => false,
             (Self::Kernel, tid) => groups(tid).is_some_and(|groups| groups.contains(&gid)),
         }
+    }
+
+    /// Whether a thread has ended.
+    pub fn has_ended(self, tid: u32) -> bool {
+        let pid = i32::try_from(tid).ok().and_then(Pid::from_raw);
+        self == Self::Kernel && pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
     }
 
     /// Whether an access permits this to a caller. The kernel checks the inodes of a path; but variants and the trash depend on
@@ -170,7 +178,7 @@ fn permits(access: Access, who: Caller, bit: u32, in_group: impl FnOnce() -> boo
         _ if in_group() => group,
         _ => others,
     };
-    granted != 0
+    granted == bit
 }
 
 #[cfg(test)]

@@ -89,14 +89,12 @@ impl Tree {
         if flags.exclusive && link.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
         }
-        let open = match self.open.writers.own(who, &spot.place).into_iter().next() {
+        let open = match self.open.writers.join(who, &spot.place, false) {
             Some(own) => own,
             None => self.begin_draft(creation, spot, name, link)?,
         };
-        if flags.truncate {
-            open.draft.truncate(&self.library.drafts, 0)?;
-        }
-        let opened = self.open.writers.hold(who, &open, true, Caching::of_writable(flags));
+        let caching = Caching::of_writable(flags);
+        let opened = self.open.writers.open(Arc::clone(&open), flags, caching)?;
         Ok((Entry::fleeting(open.attr()), opened))
     }
 
@@ -113,14 +111,15 @@ impl Tree {
         let target = self.places.target(spot, name)?;
         let over = link.as_ref().map(|link| link.attachment.id);
         let visible = |link: &Link| meaning::resolves(link, spot.field.collection, name);
+        let number = self.open.drafts.number();
         let beginning = match link.filter(visible) {
             // Attached since the program looked: the draft starts from the stored bytes.
             Some(Link { attachment, .. }) => {
                 let access = attachment.access;
-                Beginning { start: self.open.writers.stored(attachment)?, access, over }
+                Beginning { number, start: self.open.writers.stored(attachment)?, access, over }
             }
             // The program was told that there is no such file: the draft starts empty.
-            None => Beginning { start: Start::Empty, access: who.makes(mode), over },
+            None => Beginning { number, start: Start::Empty, access: who.makes(mode), over },
         };
         let open = self.open.writers.begin(who, target, beginning)?;
         if let Some(violation) = full {
@@ -162,10 +161,8 @@ impl Tree {
     /// The last descriptor of a handle is closed. Bytes that no flush has judged are judged now; the errno reaches no program.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.open.handles.remove(fh) else { return };
-        if let Some(open) = handle.draft()
-            && open.let_go()
-        {
-            self.open.writers.end(open);
+        if let Some(open) = handle.draft() {
+            self.open.writers.let_go(open);
         }
         match &*handle {
             Handle::Document(document) => self.release_document(document),

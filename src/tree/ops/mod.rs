@@ -87,6 +87,7 @@ impl Tree {
             self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
         }
         self.open.writers.expire(now);
+        self.open.redirects.forget_ended(|thread| self.open.processes.has_ended(thread));
         self.listings.forget_old(now);
         self.kernel.rows.forget_old(now);
         self.open.unlinked.forget_old(now);

@@ -51,6 +51,7 @@ mod scratch;
 mod script;
 pub mod sender;
 mod sidecar;
+mod stale_inodes;
 mod store;
 mod tls_server;
 pub mod tool;
