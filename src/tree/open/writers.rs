@@ -179,13 +179,19 @@ impl Writers {
     }
 
     /// Opens a draft to which a handle was added.
-    pub fn open(&self, open: Arc<OpenDraft>, flags: OpenFlags, caching: Caching) -> Result<Opened> {
+    pub fn open(
+        &self,
+        who: Caller,
+        open: Arc<OpenDraft>,
+        flags: OpenFlags,
+        caching: Caching,
+    ) -> Result<Opened> {
         let emptied = || open.draft.truncate(&self.library.drafts, 0);
         if let Err(error) = if flags.truncate { emptied() } else { Ok(()) } {
             self.let_go(&open);
             return Err(error.into());
         }
-        let fh = self.handles.add(Handle::Draft { open, writes: flags.writes() });
+        let fh = self.handles.add(who, Handle::Draft { open, writes: flags.writes() });
         Ok(Opened { fh, caching })
     }
 

@@ -42,6 +42,7 @@ impl Tree {
         mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
+        self.check_descriptors(who)?;
         let parent = self.places.directory(parent)?;
         let name = made(name)?;
         // A database in a field is read and replaced as a whole: SQLite must fail to write to it in place.
@@ -60,7 +61,7 @@ impl Tree {
                 let entry = Entry::fleeting(self.show.scratch(&record)?);
                 let opener = self.open.processes.owner(who.tid);
                 let scratch = self.open.scratch.scratch(&record, file, true, opener)?;
-                Ok((entry, self.open.scratch.hold(scratch, flags)))
+                Ok((entry, self.open.scratch.hold(who, scratch, flags)))
             }
             Meaning::Variant(..) => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -94,7 +95,7 @@ impl Tree {
             None => self.begin_draft(creation, spot, name, link)?,
         };
         let caching = Caching::of_writable(flags);
-        let opened = self.open.writers.open(Arc::clone(&open), flags, caching)?;
+        let opened = self.open.writers.open(who, Arc::clone(&open), flags, caching)?;
         Ok((Entry::fleeting(open.attr()), opened))
     }
 

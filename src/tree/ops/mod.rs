@@ -1,5 +1,6 @@
 //! The operations of FUSE. Each finds the nodes that are meant and calls the parts below.
 
+mod allowance;
 mod attaching;
 pub mod bytes;
 pub mod cost;

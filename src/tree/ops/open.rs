@@ -24,7 +24,12 @@ impl Tree {
         if flags.writes() {
             self.library.fence.check()?;
         }
-        match Node::at(ino)? {
+        let node = Node::at(ino)?;
+        // The words of a refusal must be readable.
+        if !matches!(node, Node::Status | Node::Metrics | Node::Errors | Node::LastError) {
+            self.check_descriptors(who)?;
+        }
+        match node {
             node @ (Node::Attachment(..) | Node::Original(..))
                 if flags.changes() || self.has_draft(who, node)? =>
             {
@@ -39,7 +44,7 @@ impl Tree {
             other if flags.changes() => {
                 Err(if other.is_directory() { Error::IsDirectory } else { Error::ReadOnly })
             }
-            Node::Variant(id) => self.open_variant(id),
+            Node::Variant(id) => self.open_variant(who, id),
             Node::Trashed(id) => self.view.trash.open(who, id),
             other => self.view.control.open(who, other),
         }
@@ -50,12 +55,12 @@ impl Tree {
         if let Some(stored) = self.library.opener.attachment(id)? {
             self.open.redirects.end(who.tid);
             let (record, file) = (&stored.record, Arc::clone(&stored.file));
-            return Ok(self.open.handles.add_attachment(record, record, file));
+            return Ok(self.open.handles.add_attachment(who, record, record, file));
         }
         let attachment = self.open.paths.living(who, node, id)?;
         let file = self.open.paths.bytes_of(&attachment)?.ok_or(Error::Stale)?;
         self.open.redirects.end(who.tid);
-        Ok(self.open.handles.add_attachment(&attachment, &attachment, file))
+        Ok(self.open.handles.add_attachment(who, &attachment, &attachment, file))
     }
 
     fn open_original(&self, who: Caller, id: AttachmentId, edition: Edition) -> Result<Opened> {
@@ -63,17 +68,17 @@ impl Tree {
         let sent = Side::Originals.face(attachment.clone());
         let file = self.open.paths.bytes_of(&sent)?.ok_or(Error::Stale)?;
         self.open.redirects.end(who.tid);
-        Ok(self.open.handles.add_attachment(&attachment, &sent, file))
+        Ok(self.open.handles.add_attachment(who, &attachment, &sent, file))
     }
 
     /// Opens a variant. `Stale` makes the kernel look a removed one up, and so render it, again. Causes no write.
-    fn open_variant(&self, id: VariantId) -> Result<Opened> {
+    fn open_variant(&self, who: Caller, id: VariantId) -> Result<Opened> {
         let stored = match self.library.opener.variant(id) {
             Err(_) if self.library.variants.by_id(id)?.is_none() => return Err(Error::Stale),
             opened => opened?.ok_or(Error::Stale)?,
         };
         self.library.variants.note_read(id);
-        Ok(self.open.handles.add_variant(&stored.record, Arc::clone(&stored.file)))
+        Ok(self.open.handles.add_variant(who, &stored.record, Arc::clone(&stored.file)))
     }
 
     /// Whether the caller's process has an open draft of the slot of an inode.
@@ -104,7 +109,7 @@ impl Tree {
         let number = self.open.drafts.number();
         let wanted = Wanted { spot: &spot, written, link, number };
         let open = self.open.writers.draft_for(who, wanted)?;
-        self.open.writers.open(open, flags, Caching::Never)
+        self.open.writers.open(who, open, flags, Caching::Never)
     }
 
     /// Opens a draft by its own inode, or a place by an inode on which no draft is open.
@@ -119,7 +124,7 @@ impl Tree {
         let claims = || flags.changes() && open.claim(&self.open.processes.owner(who.tid));
         if open.join(may) || claims() {
             self.open.redirects.end(who.tid);
-            return self.open.writers.open(open, flags, Caching::of_writable(flags));
+            return self.open.writers.open(who, open, flags, Caching::of_writable(flags));
         }
         if flags.changes() {
             return self.open_redirected(who, Node::Draft(id), flags);
@@ -128,15 +133,15 @@ impl Tree {
         if self.library.lookup.link(open.place())?.is_some() {
             self.open.paths.redirect(who, Node::Draft(id), Seeks::Successor)?;
         }
-        self.open_others_draft(&open)
+        self.open_others_draft(who, &open)
     }
 
     /// Opens the draft of another process to read. Only its writer may read a byte that has not passed the rules.
-    fn open_others_draft(&self, open: &Arc<OpenDraft>) -> Result<Opened> {
+    fn open_others_draft(&self, who: Caller, open: &Arc<OpenDraft>) -> Result<Opened> {
         if open.draft.size() > 0 {
             return Err(Error::Busy);
         }
-        let fh = self.open.handles.add(Handle::Nothing(Arc::clone(open)));
+        let fh = self.open.handles.add(who, Handle::Nothing(Arc::clone(open)));
         Ok(Opened { fh, caching: Caching::Never })
     }
 
@@ -154,24 +159,24 @@ impl Tree {
         self.open.redirects.end(who.tid);
         let place = &found.spot.place;
         if let Some(own) = self.open.writers.join(who, place, found.link.is_some()) {
-            return self.open.writers.open(own, flags, Caching::Never);
+            return self.open.writers.open(who, own, flags, Caching::Never);
         }
         if flags.changes() {
             return self.begin_at_place(who, id, &found, flags);
         }
-        if let Some(opened) = self.read_at_place(id, &found)? {
+        if let Some(opened) = self.read_at_place(who, id, &found)? {
             return Ok(opened);
         }
         if let Some(link) = self.permitted(who, &found, READ)? {
             let link = Some(link);
             let found = self.open.redirects.note(id, PlaceInode { link, ..(*found).clone() });
-            return self.read_at_place(id, &found)?.ok_or(Error::NotFound);
+            return self.read_at_place(who, id, &found)?.ok_or(Error::NotFound);
         }
         let first = self.open.drafts.first_shown(place).ok_or(Error::NotFound)?;
         if first.join(|owner| first.is_read_by(who, owner)) {
-            return self.open.writers.open(first, flags, Caching::Never);
+            return self.open.writers.open(who, first, flags, Caching::Never);
         }
-        self.open_others_draft(&first)
+        self.open_others_draft(who, &first)
     }
 
     /// Begins a draft on the inode of a place.
@@ -198,15 +203,20 @@ impl Tree {
             },
             None => begin(self.permitted(who, found, READ | WRITE)?),
         }?;
-        self.open.writers.open(open, flags, Caching::of_writable(flags))
+        self.open.writers.open(who, open, flags, Caching::of_writable(flags))
     }
 
     /// Opens the stored file that was found at a place by the inode of the place. None if there was none, or its bytes were swept.
-    fn read_at_place(&self, id: u64, found: &Arc<PlaceInode>) -> Result<Option<Opened>> {
+    fn read_at_place(
+        &self,
+        who: Caller,
+        id: u64,
+        found: &Arc<PlaceInode>,
+    ) -> Result<Option<Opened>> {
         let Some(link) = &found.link else { return Ok(None) };
         let shown = found.side.face(link.attachment.clone());
         let Some(file) = self.open.paths.bytes_of(&shown)? else { return Ok(None) };
-        let opened = self.open.handles.add_at_place((id, found), &shown, file);
+        let opened = self.open.handles.add_at_place(who, (id, found), &shown, file);
         // The kernel must not show the pages of a draft that was open on the inode.
         let caching = if found.is_new { opened.caching } else { Caching::WhileOpen };
         Ok(Some(Opened { caching, ..opened }))

@@ -60,7 +60,7 @@ impl RowDocuments {
         let opener = self.open.processes.owner(who.tid);
         let document =
             self.open.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
-        let fh = self.open.handles.add(Handle::Document(Arc::new(document)));
+        let fh = self.open.handles.add(who, Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
 

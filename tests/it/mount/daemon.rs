@@ -61,8 +61,17 @@ impl Mount {
 
     /// Mounts with a daemon that has a pid namespace of its own, and does not see its clients.
     pub fn elsewhere(config: impl AsRef<str>) -> Option<Self> {
+        Self::started_by(&["unshare", "--pid", "--fork", "--kill-child"], config)
+    }
+
+    /// Mounts with a daemon that may have 1,024 descriptors.
+    pub fn with_few_descriptors(config: impl AsRef<str>) -> Option<Self> {
+        Self::started_by(&["prlimit", "--nofile=1024:1024"], config)
+    }
+
+    fn started_by(starter: &'static [&'static str], config: impl AsRef<str>) -> Option<Self> {
         let mut mount = Self::prepared(config)?;
-        mount.starter = &["unshare", "--pid", "--fork", "--kill-child"];
+        mount.starter = starter;
         mount.restart();
         Some(mount)
     }

@@ -28,6 +28,7 @@ mod kernel_cache;
 pub mod library_files;
 mod links;
 mod listing;
+mod many_open;
 mod metadata;
 mod metrics;
 pub mod mounted;
