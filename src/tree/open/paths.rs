@@ -92,8 +92,13 @@ impl Paths {
         if !named.is_empty() {
             return Ok(named);
         }
-        let Some(retired) = self.library.trash.by_id(id)? else { return Ok(Vec::new()) };
-        Ok(self.library.lookup.place_of(&retired.slot)?.into_iter().collect())
+        Ok(self.last_place(id)?.into_iter().collect())
+    }
+
+    /// The place of the last name that an attachment has lost.
+    pub fn last_place(&self, id: AttachmentId) -> Result<Option<Place>> {
+        let Some(retired) = self.library.trash.by_id(id)? else { return Ok(None) };
+        Ok(self.library.lookup.place_of(&retired.slot)?)
     }
 
     /// The attachment of an inode. If it has lost all names, `ESTALE` makes the kernel look the path up again. An inode without a
@@ -174,13 +179,19 @@ impl Paths {
     /// The name that a request means by an inode. If it may be several, the path is looked up again; without a path it is the
     /// name that the inode had before the attachment got others.
     pub fn name(&self, who: Caller, node: Node) -> Result<Place> {
+        let name = self.name_on_the_way(who, node)?;
+        self.redirects.end(who.tid);
+        Ok(name)
+    }
+
+    /// Like [`Paths::name`], for a directory through which a redirected thread may be on its way.
+    pub fn name_on_the_way(&self, who: Caller, node: Node) -> Result<Place> {
         let mut places = self.places.names_of(node)?;
         if places.len() != 1 {
             self.redirect(who, node, Seeks::Successor)?;
             let first = self.places.first_name(node);
             places.retain(|place| Some(place) == first.as_ref());
         }
-        self.redirects.end(who.tid);
         places.pop().ok_or(Error::Stale)
     }
 }

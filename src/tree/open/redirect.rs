@@ -125,6 +125,12 @@ impl Redirects {
         Some(redirect.seeks)
     }
 
+    /// Whether a redirected thread has looked a field up again: what it found may have been replaced since.
+    pub fn has_looked(&self, thread: u32) -> bool {
+        self.thread_count.load(Ordering::Acquire) > 0
+            && self.threads.lock().get(&thread).is_some_and(|redirect| redirect.has_looked)
+    }
+
     /// The thread has come back with the right inode.
     pub fn end(&self, thread: u32) {
         if self.thread_count.load(Ordering::Acquire) == 0 {
@@ -177,6 +183,7 @@ mod tests {
         assert_eq!(begin(&redirects, 7, A, Seeks::Draft), Step::LookAgain);
         for _ in 0..3 {
             assert_eq!(redirects.sought(7, &place("avatar")), Some(Seeks::Draft));
+            assert!(redirects.has_looked(7) && !redirects.has_looked(8));
         }
         assert_eq!(redirects.sought(8, &place("avatar")), None);
         redirects.end(7);

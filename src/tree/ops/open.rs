@@ -78,6 +78,7 @@ impl Tree {
             opened => opened?.ok_or(Error::Stale)?,
         };
         self.library.variants.note_read(id);
+        self.open.redirects.end(who.tid);
         Ok(self.open.handles.add_variant(who, &stored.record, Arc::clone(&stored.file)))
     }
 

@@ -15,7 +15,7 @@ use super::tool::{installed, is_root};
 use super::user::STRANGER;
 use crate::config::Config;
 
-const OPENS: usize = 4_000;
+const OPENS: usize = 2_000;
 const PROCESSES: usize = 8;
 const SPINNING: usize = 4;
 

@@ -8,8 +8,10 @@ use mediafs::tree::request::{Caller, SetAttr};
 use mediafs::tree::{Error, Ino};
 
 use super::instance::Instance;
-use super::simulated_kernel::{Descriptor, How};
+use super::simulated_kernel::{Descriptor, How, Refusal};
+use super::store_calls::{Counted, PIC};
 use super::{DOC, NEW, OLD, occupied, other, writer};
+use crate::mount::picture;
 
 /// A thread of another pid namespace.
 fn nameless() -> Caller {
@@ -130,10 +132,30 @@ fn a_first_draft_is_read_by_its_user_and_nobody_else_where_the_kernel_gives_no_t
     let draft = kernel.begin(nameless(), DOC, NEW);
     assert_eq!(kernel.cat(nameless(), DOC), Ok(NEW.to_vec()));
     for stranger in [Caller { uid: 77, ..nameless() }, Caller { tid: 7, ..nameless() }] {
-        assert_eq!(kernel.cat(stranger, DOC), Err(super::simulated_kernel::Refusal::Busy));
+        assert_eq!(kernel.cat(stranger, DOC), Err(Refusal::Busy));
     }
     let second = kernel.begin(nameless(), DOC, NEWEST);
     kernel.close(nameless(), second).expect("taken");
     kernel.close(nameless(), draft).expect("taken");
     assert_eq!(kernel.seen(DOC), Ok(NEW.to_vec()), "two writers never mix");
+}
+
+#[test]
+fn a_variant_that_a_thread_looked_up_again_is_that_of_the_picture_that_it_found() {
+    let counted = Counted::new();
+    let (kernel, who) = (counted.kernel(), counted.who);
+    let replace = |seed| kernel.send(other(), PIC, &picture::png(20, 20, seed)).expect("taken");
+    let walk = || kernel.walk(who, &["thumbs", "user", "1", "pic"]).expect("a directory");
+    replace(1);
+    let thumbs = walk();
+    replace(2);
+    let stale = kernel.lookup(who, thumbs, "w16.png");
+    assert_eq!(stale.map(|entry| entry.attr.size), Err(Refusal::Other("Stale".into())));
+    let found = walk();
+    replace(3);
+    let ino = kernel.lookup(who, found, "w16.png").expect("rendered").attr.ino;
+    let opened = kernel.0.open(who, ino, How::Read.flags()).expect("opened");
+    kernel.0.release(opened.fh);
+    let later = kernel.lookup(who, found, "w16.png");
+    assert_eq!(later.map(|entry| entry.attr.size), Err(Refusal::Other("Stale".into())));
 }
