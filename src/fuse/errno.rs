@@ -35,6 +35,7 @@ pub fn errno(error: &Error) -> Errno {
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
         Error::TooBusy => Errno::EAGAIN,
+        Error::TooManyFiles => Errno::ENFILE,
         Error::Damaged | Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
     }
 }
@@ -43,6 +44,8 @@ fn of_rule(rule: Rule) -> Errno {
     match rule {
         Rule::MaxSize => Errno::EFBIG,
         Rule::Quota | Rule::MaxItems => Errno::EDQUOT,
+        // Of one user; ENFILE is that of the daemon.
+        Rule::OpenFiles => Errno::EMFILE,
         // setxattr(2): the errno of ext4, xfs and btrfs when an inode has no room for an attribute.
         Rule::Attributes | Rule::Space => Errno::ENOSPC,
         Rule::ContentTypes | Rule::Extension => medium_type(),
@@ -136,6 +139,7 @@ mod tests {
             (Rule::Quota, 122),
             (Rule::MaxItems, 122),
             (Rule::Attributes, 28),
+            (Rule::OpenFiles, 24),
             (Rule::ContentTypes, EMEDIUMTYPE),
             (Rule::Extension, EMEDIUMTYPE),
             (Rule::MinSize, 34),
@@ -208,6 +212,7 @@ mod tests {
             (Error::OverQuota(excess()), "EDQUOT", 122),
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
+            (Error::TooManyFiles, "ENFILE", 23),
             (Error::Fenced(fenced()), "EIO", 5),
             (Error::Damaged, "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),

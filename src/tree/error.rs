@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::fence::Fenced;
 use crate::library;
 use words::quota::Excess;
@@ -61,6 +63,8 @@ pub enum Error {
     NoSpace,
     #[error("too much is waiting; try again")]
     TooBusy,
+    #[error("the daemon, or the machine, has too many files open")]
+    TooManyFiles,
     #[error(transparent)]
     Fenced(#[from] Fenced),
     /// The library has logged it, with the key.
@@ -106,9 +110,19 @@ impl From<library::Error> for Error {
             library::Error::Busy => Self::TooBusy,
             library::Error::Fenced(fenced) => Self::Fenced(fenced),
             library::Error::Damaged { .. } => Self::Damaged,
+            other if lacks_descriptors(&other) => Self::TooManyFiles,
             other => Self::Failed(Box::new(other)),
         }
     }
+}
+
+/// Whether an operation failed because this process, or the machine, has too many files open.
+fn lacks_descriptors(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let errno = cause.downcast_ref().and_then(Errno::from_io_error);
+        matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+    })
 }
 
 impl From<io::Error> for Error {
@@ -117,7 +131,24 @@ impl From<io::Error> for Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
             io::ErrorKind::FileTooLarge => Self::TooLarge,
             io::ErrorKind::Unsupported => Self::NotSupported,
+            _ if lacks_descriptors(&error) => Self::TooManyFiles,
             _ => Self::Failed(Box::new(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_named_however_deep_its_cause_lies() {
+        for errno in [Errno::MFILE, Errno::NFILE] {
+            let io = || io::Error::from(errno);
+            let deep = library::Error::Blob(crate::blob::Error::Space(io()));
+            assert!(matches!(Error::from(io()), Error::TooManyFiles));
+            assert!(matches!(Error::from(deep), Error::TooManyFiles));
+        }
+        assert!(matches!(Error::from(io::Error::from(Errno::IO)), Error::Failed(_)));
     }
 }

@@ -53,6 +53,8 @@ pub enum Rule {
     MaxItems,
     /// A quota of bytes, files or open drafts is used up.
     Quota,
+    /// A user has too many files open at a time.
+    OpenFiles,
     /// The extended attributes of a file are too many, or too long.
     Attributes,
     /// The text that should be a URL is none.

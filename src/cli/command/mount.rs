@@ -35,8 +35,6 @@ use words::variant::Variant;
 const DRAIN: Duration = Duration::from_secs(30);
 /// The least threads. A request that waits for the disk blocks its thread, and others must still be answered.
 const MIN_THREADS: usize = 4;
-/// The most stored files that are kept open for the next open. Each takes some kilobytes of the kernel's memory.
-const KEPT_OPEN: usize = 32_768;
 /// The most descriptors that a mount uses, and how many of them are left for all else than stored files.
 const DESCRIPTORS: u64 = 65_536;
 const OTHER_DESCRIPTORS: u64 = 256;
@@ -79,13 +77,12 @@ impl Mount {
         let loss = if self.accept_loss { Loss::Accepted } else { Loss::Refused };
         let library = Arc::new(assembly::open_or_make(config, loss)?);
         library.pipeline.warm();
-        // The files that clients have open need descriptors too.
-        library.opener.keep_open((raise_descriptors() / 4 * 3).min(KEPT_OPEN));
         let (root, fence) = (library.home.root().to_owned(), library.fence.clone());
         let socket = control_socket::bind(&root)?;
         let mut tree = Tree::new(library, Processes::Kernel);
         tree.names = config.mount.names;
         let tree = Arc::new(tree);
+        tree.share_descriptors(raise_descriptors());
         let answers = requests(Arc::clone(&tree), config.schema.clone());
         let server = control_socket::serve(&root, socket, answers)?;
         stop.begin_wait();

@@ -60,6 +60,14 @@ impl Blobs {
         Err(error)
     }
 
+    /// Like [`Blobs::open`], but none if a sweep has deleted the bytes since the attachment was looked up.
+    pub fn open_unless_swept(&self, attachment: &Attachment) -> Result<Option<Arc<File>>> {
+        match self.open(attachment) {
+            Err(Error::Blob(blob::Error::Missing(_))) => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
     /// The bytes of a rendered variant. Makes no query.
     pub fn open_rendered(&self, variant: &VariantRecord) -> Result<Arc<File>> {
         self.open_whole(variant.blob, variant.content.length)

@@ -119,6 +119,19 @@ impl Lookup {
         Ok(self.row_by_id(place.row)?.and_then(|row| self.slot(&row, place)))
     }
 
+    /// The place of a slot. None if its row is gone, or its table no longer configured.
+    pub fn place_of(&self, slot: &Slot) -> Result<Option<Place>> {
+        let Some(table) = self.table_named(slot.row.table.as_str()) else { return Ok(None) };
+        let row = self.row(table.id, &slot.row.id)?;
+        let (field, item) = (slot.field.clone(), slot.item.clone());
+        Ok(row.map(|row| Place { row: row.id, field, item }))
+    }
+
+    /// The number of commits so far. None where another process writes.
+    pub fn commits(&self) -> Option<u64> {
+        self.catalog.commits()
+    }
+
     /// The target at a place, written by its bare name. None if its row is gone or its field no longer configured.
     pub fn target_of(&self, place: Place) -> Result<Option<Target>> {
         let Some(row) = self.row_by_id(place.row)? else { return Ok(None) };

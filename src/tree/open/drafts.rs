@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -22,12 +22,13 @@ pub struct Drafts {
     index: Mutex<Index>,
     /// The number of drafts: while it is 0 a search takes no lock.
     count: AtomicUsize,
+    /// The last number of a draft, or of an inode on which one may be begun.
+    last: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Index {
-    last: u64,
-    by_id: HashMap<u64, Arc<OpenDraft>>,
+    open: HashMap<u64, Arc<OpenDraft>>,
     /// The drafts of each place in the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
     /// The number of drafts of each user, and of each table.
@@ -39,11 +40,11 @@ impl Index {
     fn add(&mut self, open: &Arc<OpenDraft>) {
         *self.by_user.entry(open.draft.author().uid).or_default() += 1;
         *self.by_table.entry(open.draft.target().slot.row.table.clone()).or_default() += 1;
-        self.by_id.insert(open.id, Arc::clone(open));
+        self.open.insert(open.id, Arc::clone(open));
     }
 
     fn remove(&mut self, open: &OpenDraft) {
-        if self.by_id.remove(&open.id).is_some() {
+        if self.open.remove(&open.id).is_some() {
             one_less(&mut self.by_user, &open.draft.author().uid);
             one_less(&mut self.by_table, &open.draft.target().slot.row.table);
         }
@@ -69,20 +70,30 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u64>, key: &K) {
 }
 
 impl Drafts {
-    /// Adds a draft for which an `open` is expected.
-    pub fn add(&self, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Arc<OpenDraft> {
+    /// A new number for a draft and its inode.
+    pub fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Adds a draft under a number that no other draft has.
+    pub fn add(
+        &self,
+        number: u64,
+        draft: Draft,
+        over: Option<AttachmentId>,
+        owner: Owner,
+    ) -> Arc<OpenDraft> {
         let mut index = self.index.lock();
-        index.last += 1;
-        let open = Arc::new(OpenDraft::new(index.last, draft, over, owner));
+        let open = Arc::new(OpenDraft::new(number, draft, over, owner));
         index.by_place.entry(open.place().clone()).or_default().push(open.id);
         index.add(&open);
-        self.count.store(index.by_id.len(), Ordering::Release);
+        self.count.store(index.open.len(), Ordering::Release);
         open
     }
 
     /// Errors: [`Error::Stale`] if the draft has ended.
     pub fn find(&self, id: u64) -> Result<Arc<OpenDraft>> {
-        self.index.lock().by_id.get(&id).cloned().ok_or(Error::Stale)
+        self.index.lock().open.get(&id).cloned().ok_or(Error::Stale)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -107,7 +118,7 @@ impl Drafts {
         }
         let index = self.index.lock();
         let ids = index.by_place.get(place).map_or(&[][..], Vec::as_slice);
-        ids.iter().filter_map(|id| index.by_id.get(id).cloned()).collect()
+        ids.iter().filter_map(|id| index.open.get(id).cloned()).collect()
     }
 
     /// The drafts of a slot that are not judged yet, oldest first.
@@ -126,7 +137,7 @@ impl Drafts {
                 && other != place
         };
         let index = self.index.lock();
-        let shown = |id| index.by_id.get(id).is_some_and(|open| open.is_shown());
+        let shown = |id| index.open.get(id).is_some_and(|open| open.is_shown());
         let begun = index.by_place.iter().filter(|(it, ids)| beside(it) && ids.iter().any(shown));
         begun.map(|(place, _)| place.clone()).collect()
     }
@@ -151,7 +162,7 @@ impl Drafts {
 
     /// All drafts, oldest first.
     pub fn all(&self) -> Vec<Arc<OpenDraft>> {
-        let mut all: Vec<_> = self.index.lock().by_id.values().cloned().collect();
+        let mut all: Vec<_> = self.index.lock().open.values().cloned().collect();
         all.sort_unstable_by_key(|open| open.id);
         all
     }
@@ -162,14 +173,14 @@ impl Drafts {
         self.remove(open.id);
     }
 
-    /// Removes a draft, unless it has a handle or an `open` is expected.
+    /// Removes a draft, unless it has a handle.
     pub fn remove(&self, id: u64) {
         let mut index = self.index.lock();
-        let idle = |open: &&Arc<OpenDraft>| open.is_idle(Instant::now());
-        let Some(open) = index.by_id.get(&id).filter(idle).cloned() else { return };
+        let idle = |open: &&Arc<OpenDraft>| !open.has_handles();
+        let Some(open) = index.open.get(&id).filter(idle).cloned() else { return };
         index.remove(&open);
         index.part(&open);
-        self.count.store(index.by_id.len(), Ordering::Release);
+        self.count.store(index.open.len(), Ordering::Release);
     }
 
     /// Removes the placeholders of a slot that was committed to, except the draft with the number `except`.
@@ -203,7 +214,7 @@ impl Drafts {
         !shown.is_empty()
     }
 
-    /// Removes and returns the placeholders that stayed empty for too long and the drafts that were not opened in time.
+    /// Removes and returns the placeholders that stayed empty for too long.
     pub fn expire(&self, now: Instant) -> Vec<Arc<OpenDraft>> {
         let over: Vec<_> = self.all().into_iter().filter(|open| open.is_over(now)).collect();
         for open in &over {
@@ -244,8 +255,7 @@ mod tests {
     #[test]
     fn a_placeholder_stays_for_60_s() {
         let (drafts, owner) = (Drafts::default(), Processes::Simulated.owner(1));
-        let open = drafts.add(draft(), None, owner.clone());
-        open.hold(Some(&owner));
+        let open = drafts.add(drafts.number(), draft(), None, owner);
         assert!(open.let_go());
         open.rest();
         assert!(open.is_placeholder() && open.is_shown());

@@ -11,11 +11,13 @@ use parking_lot::{Mutex, RwLock};
 use crate::library::limit::tally::Charge;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::Node;
+use crate::tree::open::descriptors::{Descriptors, Full};
 use crate::tree::open::document::Document;
 use crate::tree::open::litter::LitterFile;
 use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Owner;
-use crate::tree::request::OpenFlags;
+use crate::tree::open::redirect::PlaceInode;
+use crate::tree::request::{Caller, OpenFlags};
 use words::attachment::{Access, Attachment, AttachmentId, BlobKey, ScratchId, VariantId};
 use words::refusal::Refusal;
 use words::rendition::VariantRecord;
@@ -82,6 +84,16 @@ pub enum Handle {
 }
 
 impl Handle {
+    /// The descriptors that it takes at most, its share of the writer's pidfd included.
+    fn descriptors(&self) -> usize {
+        match self {
+            Self::Blob { .. } | Self::Document(_) => 1,
+            Self::Scratch(_) => 2,
+            Self::Draft { .. } => 3,
+            Self::Text(_) | Self::Litter(_) | Self::Nothing(_) => 0,
+        }
+    }
+
     /// The draft that this is a handle of.
     pub fn draft(&self) -> Option<&Arc<OpenDraft>> {
         match self {
@@ -98,6 +110,8 @@ pub enum Holds {
     Nothing,
     Attachment(AttachmentId),
     Variant(VariantId),
+    /// The inode of a place, by its number.
+    Place(u64),
 }
 
 #[derive(Debug)]
@@ -120,57 +134,114 @@ pub struct OpenScratch {
     pub became: OnceLock<Arc<OpenDraft>>,
 }
 
+/// The handles, each with the user who opened it, and the descriptors of each user.
+#[derive(Debug, Default)]
+struct Table {
+    handles: HashMap<u64, (u32, Arc<Handle>)>,
+    descriptors: HashMap<u32, usize>,
+}
+
+impl Table {
+    fn add(&mut self, fh: u64, user: u32, handle: Handle) {
+        *self.descriptors.entry(user).or_default() += handle.descriptors();
+        self.handles.insert(fh, (user, Arc::new(handle)));
+    }
+
+    fn remove(&mut self, fh: u64) -> Option<Arc<Handle>> {
+        let (user, handle) = self.handles.remove(&fh)?;
+        if let Some(taken) = self.descriptors.get_mut(&user) {
+            *taken = taken.saturating_sub(handle.descriptors());
+            if *taken == 0 {
+                self.descriptors.remove(&user);
+            }
+        }
+        Some(handle)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Handles {
     /// Guards the table of handles. Never held across I/O.
-    open: RwLock<HashMap<u64, Arc<Handle>>>,
+    open: RwLock<Table>,
     last: AtomicU64,
+    pub descriptors: Descriptors,
     /// Guards the attachments that are open, with the number of handles of each. Never held across I/O.
     attachments: Mutex<HashMap<AttachmentId, (usize, Attachment)>>,
     /// Guards the variants that are open, with the number of handles of each. Never held across I/O.
     variants: Mutex<HashMap<VariantId, (usize, VariantRecord)>>,
+    /// Guards the inodes of places on which a stored file is open, with the number of handles of each. Never held across I/O.
+    places: Mutex<HashMap<u64, (usize, Arc<PlaceInode>)>>,
     /// Guards the scratch files that are open. Never held across I/O.
     scratch: Mutex<HashMap<ScratchId, Vec<Arc<OpenScratch>>>>,
 }
 
 impl Handles {
-    pub fn add(&self, handle: Handle) -> Fh {
+    pub fn add(&self, who: Caller, handle: Handle) -> Fh {
         if let Handle::Scratch(open) = &handle {
             self.scratch.lock().entry(open.id).or_default().push(Arc::clone(open));
         }
         let fh = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        self.open.write().insert(fh, Arc::new(handle));
+        self.descriptors.take(handle.descriptors());
+        self.open.write().add(fh, who.uid, handle);
         Fh(fh)
     }
 
     /// Adds a handle on the blob of `shown`, which is an attachment or its face in `/originals`. `held` is kept for `fstat`.
-    pub fn add_attachment(&self, held: &Attachment, shown: &Attachment, file: Arc<File>) -> Opened {
+    pub fn add_attachment(
+        &self,
+        who: Caller,
+        held: &Attachment,
+        shown: &Attachment,
+        file: Arc<File>,
+    ) -> Opened {
         hold(&self.attachments, held.id, held);
         let stored = Stored { file, length: shown.content.length };
-        self.add_blob(shown.blob, Holds::Attachment(held.id), stored)
+        self.add_blob(who, shown.blob, Holds::Attachment(held.id), stored)
     }
 
-    pub fn add_variant(&self, variant: &VariantRecord, file: Arc<File>) -> Opened {
+    pub fn add_variant(&self, who: Caller, variant: &VariantRecord, file: Arc<File>) -> Opened {
         hold(&self.variants, variant.id, variant);
         let stored = Stored { file, length: variant.content.length };
-        self.add_blob(variant.blob, Holds::Variant(variant.id), stored)
+        self.add_blob(who, variant.blob, Holds::Variant(variant.id), stored)
     }
 
-    fn add_blob(&self, key: BlobKey, holds: Holds, stored: Stored) -> Opened {
+    /// Adds a handle on the blob of `shown` by the inode of a place.
+    pub fn add_at_place(
+        &self,
+        who: Caller,
+        (number, place): (u64, &Arc<PlaceInode>),
+        shown: &Attachment,
+        file: Arc<File>,
+    ) -> Opened {
+        hold(&self.places, number, place);
+        let stored = Stored { file, length: shown.content.length };
+        self.add_blob(who, shown.blob, Holds::Place(number), stored)
+    }
+
+    fn add_blob(&self, who: Caller, key: BlobKey, holds: Holds, stored: Stored) -> Opened {
         let file = Arc::clone(&stored.file);
-        let fh = self.add(Handle::Blob { file, key: Some(key), holds });
+        let fh = self.add(who, Handle::Blob { file, key: Some(key), holds });
         Opened { fh, caching: Caching::Forever(stored) }
     }
 
+    /// Errors: if a user has half of the descriptors that the others leave.
+    pub fn check(&self, who: Caller) -> std::result::Result<(), Full> {
+        self.descriptors
+            .check(|| self.open.read().descriptors.get(&who.uid).copied().unwrap_or_default())
+    }
+
     pub fn find(&self, fh: Fh) -> Result<Arc<Handle>> {
-        self.open.read().get(&fh.0).cloned().ok_or(Error::BadHandle)
+        let open = self.open.read();
+        open.handles.get(&fh.0).map(|(_, handle)| Arc::clone(handle)).ok_or(Error::BadHandle)
     }
 
     pub fn remove(&self, fh: Fh) -> Option<Arc<Handle>> {
-        let handle = self.open.write().remove(&fh.0)?;
+        let handle = self.open.write().remove(fh.0)?;
+        self.descriptors.give_back(handle.descriptors());
         match &*handle {
             Handle::Blob { holds: Holds::Attachment(id), .. } => let_go(&self.attachments, id),
             Handle::Blob { holds: Holds::Variant(id), .. } => let_go(&self.variants, id),
+            Handle::Blob { holds: Holds::Place(number), .. } => let_go(&self.places, number),
             Handle::Scratch(open) => self.close_scratch(open),
             _ => {}
         }
@@ -182,10 +253,27 @@ impl Handles {
         self.attachments.lock().get(&id).map(|(_, attachment)| attachment.clone())
     }
 
-    /// Whether a handle is open on the attachment of an inode, under any of its names.
+    /// Whether a handle is open on the attachment of an inode, under any of its names, or on the stored file of a place's inode.
     pub fn is_open(&self, node: Node) -> bool {
+        if let Node::Draft(number) = node {
+            return self.open_place(number).is_some();
+        }
         let is_known = |id| self.attachments.lock().contains_key(&id);
         matches!(node.as_model(), Node::Attachment(id, _) if is_known(id))
+    }
+
+    /// The place of an inode on which a stored file is open.
+    pub fn open_place(&self, number: u64) -> Option<Arc<PlaceInode>> {
+        self.places.lock().get(&number).map(|(_, place)| Arc::clone(place))
+    }
+
+    /// The file of a stored blob that is open. Looks at all handles: for a blob that was swept.
+    pub fn open_blob(&self, blob: BlobKey) -> Option<Arc<File>> {
+        let open = self.open.read();
+        open.handles.values().find_map(|(_, handle)| match &**handle {
+            Handle::Blob { file, key: Some(key), .. } if *key == blob => Some(Arc::clone(file)),
+            _ => None,
+        })
     }
 
     /// A variant as it was when it was opened; none unless a handle on it is open.
@@ -205,20 +293,20 @@ impl Handles {
     /// The empty draft with this number, if another process than its owner has it open.
     pub fn open_nothing(&self, id: u64) -> Option<Arc<OpenDraft>> {
         let open = self.open.read();
-        open.values().find_map(|handle| match &**handle {
+        open.handles.values().find_map(|(_, handle)| match &**handle {
             Handle::Nothing(empty) if empty.id == id => Some(Arc::clone(empty)),
             _ => None,
         })
     }
 
     pub fn count(&self) -> usize {
-        self.open.read().len()
+        self.open.read().handles.len()
     }
 
     /// Removes every handle, after the kernel is gone and sends no release.
     pub fn drain(&self) -> Vec<Arc<Handle>> {
         let mut open = self.open.write();
-        open.drain().map(|(_, handle)| handle).collect()
+        open.handles.drain().map(|(_, (_, handle))| handle).collect()
     }
 
     fn close_scratch(&self, closed: &Arc<OpenScratch>) {

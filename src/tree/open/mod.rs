@@ -1,6 +1,7 @@
 //! Open files: handles, their owners, drafts, and scratch.
 
 pub mod admission;
+pub mod descriptors;
 pub mod document;
 pub mod drafts;
 pub mod drop_boxes;

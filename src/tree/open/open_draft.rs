@@ -10,14 +10,13 @@ use crate::tree::error::Result;
 use crate::tree::node::Node;
 use crate::tree::node::mark::Mark;
 use crate::tree::open::processes::Owner;
+use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry};
 use words::attachment::AttachmentId;
 use words::place::Place;
 
 /// How long an empty file on a free slot stays (CONTRACT 2.6).
 pub const PLACEHOLDER: Duration = Duration::from_secs(60);
-/// How long a draft waits for the `open` that it was looked up for.
-const AWAITED: Duration = Duration::from_secs(2);
 
 /// A draft of the library with its number, owner and handles.
 #[derive(Debug)]
@@ -34,8 +33,6 @@ pub struct OpenDraft {
 struct Hold {
     owner: Owner,
     handles: usize,
-    /// When the draft was looked up for an `open` that has not come yet.
-    awaited: Option<Instant>,
     /// When it became a placeholder: all handles were closed without a byte, and an empty file is listed.
     resting: Option<Instant>,
     /// Unlinked by another process, or committed: its name is shown to its owner alone.
@@ -47,13 +44,11 @@ struct Hold {
 }
 
 impl OpenDraft {
-    /// A draft for which an `open` is expected.
+    /// A draft with a first handle.
     pub fn new(id: u64, draft: Draft, over: Option<AttachmentId>, owner: Owner) -> Self {
-        let awaited = Some(Instant::now());
         let hold = Hold {
             owner,
-            handles: 0,
-            awaited,
+            handles: 1,
             resting: None,
             hidden: false,
             unlinked: false,
@@ -68,6 +63,12 @@ impl OpenDraft {
 
     pub fn belongs_to(&self, tgid: Option<u32>) -> bool {
         self.hold.lock().owner.is(tgid)
+    }
+
+    /// Whether a caller may read the draft, which has this owner, though it has no process that could be compared: the same user
+    /// without one. It is no other user's, and may be its writer.
+    pub fn is_read_by(&self, who: Caller, owner: &Owner) -> bool {
+        matches!(owner, Owner::Handle) && who.tid == 0 && who.uid == self.draft.author().uid
     }
 
     pub fn owner(&self) -> Owner {
@@ -110,34 +111,26 @@ impl OpenDraft {
         (hold.hidden, hold.unlinked) = (true, true);
     }
 
-    /// Gives a placeholder to a process that is about to write to it. Returns false if it is none.
+    /// Gives a placeholder to a process that opens it to write, and adds a handle. Returns false if it is none.
     pub fn claim(&self, opener: &Owner) -> bool {
         let mut hold = self.hold.lock();
         if hold.resting.take().is_none() {
             return false;
         }
         hold.owner = opener.clone();
-        hold.awaited = Some(Instant::now());
-        true
-    }
-
-    /// Adds a handle and returns true. A placeholder first needs an owner: without `opener` nothing happens and it returns false.
-    pub fn hold(&self, opener: Option<&Owner>) -> bool {
-        let mut hold = self.hold.lock();
-        match (hold.resting, opener) {
-            (Some(_), None) => return false,
-            (Some(_), Some(opener)) => hold.owner = opener.clone(),
-            (None, _) => {}
-        }
-        hold.resting = None;
-        hold.awaited = None;
         hold.handles += 1;
         true
     }
 
-    /// An `open` is expected.
-    pub fn await_open(&self) {
-        self.hold.lock().awaited = Some(Instant::now());
+    /// Adds a handle if `may` agrees with the owner. Returns false if not, or if the last handle was closed meanwhile.
+    pub fn join(&self, may: impl FnOnce(&Owner) -> bool) -> bool {
+        let mut hold = self.hold.lock();
+        let joins = (hold.handles > 0 || hold.resting.is_some()) && may(&hold.owner);
+        if joins {
+            hold.resting = None;
+            hold.handles += 1;
+        }
+        joins
     }
 
     /// Removes a handle; returns whether it was the last.
@@ -159,17 +152,10 @@ impl OpenDraft {
         }
     }
 
-    /// Whether it has no handle and no `open` is expected.
-    pub fn is_idle(&self, now: Instant) -> bool {
-        let hold = self.hold.lock();
-        let awaited = hold.awaited.is_some_and(|since| now.duration_since(since) <= AWAITED);
-        hold.handles == 0 && !awaited
-    }
-
-    /// Whether it can be removed: it was not opened in time, or has been a placeholder for too long.
+    /// Whether it has been a placeholder for too long.
     pub fn is_over(&self, now: Instant) -> bool {
-        let rests = |since| now.duration_since(since) <= PLACEHOLDER;
-        self.is_idle(now) && !self.hold.lock().resting.is_some_and(rests)
+        let resting = self.hold.lock().resting;
+        resting.is_some_and(|since| now.duration_since(since) > PLACEHOLDER)
     }
 
     /// The attributes of its own inode.

@@ -1,15 +1,16 @@
 //! The file that a request means by a name in a directory or by an inode. An attachment may have several names: where an inode
 //! may be of more than one, `ESTALE` makes the kernel look the path up again.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crate::library::Library;
 use crate::tree::error::{Error, Result};
-use crate::tree::node::Node;
 use crate::tree::node::mark::{Edition, Mark};
 use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
+use crate::tree::node::{Ino, Node};
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::handles::Handles;
 use crate::tree::open::redirect::{Redirects, Seeks, Step};
@@ -70,19 +71,62 @@ impl Paths {
         }
     }
 
-    /// The attachment of an inode. If it has lost all names, `ESTALE` makes the kernel look the path up again, once.
+    /// Redirects an operation on an inode by `ESTALE`, unless it comes again without a path.
+    pub fn redirect(&self, who: Caller, node: Node, seeks: Seeks) -> Result<()> {
+        let places = || self.places_of(node).unwrap_or_default();
+        match self.redirects.begin(who.tid, node.ino(), seeks, places) {
+            Step::LookAgain => Err(Error::Stale),
+            Step::Serve => Ok(()),
+        }
+    }
+
+    /// The places that an inode stands for, or stood for before its attachment lost its last name.
+    fn places_of(&self, node: Node) -> Result<Vec<Place>> {
+        let (Node::Attachment(id, _) | Node::Original(id, _)) = node else {
+            let Node::Draft(id) = node else { return Ok(Vec::new()) };
+            let of_draft = self.drafts.find(id).ok().map(|open| open.place().clone());
+            let noted = || Some(self.redirects.place_inode(id)?.spot.place.clone());
+            return Ok(of_draft.or_else(noted).into_iter().collect());
+        };
+        let named = self.library.lookup.places(id)?;
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        Ok(self.last_place(id)?.into_iter().collect())
+    }
+
+    /// The place of the last name that an attachment has lost.
+    pub fn last_place(&self, id: AttachmentId) -> Result<Option<Place>> {
+        let Some(retired) = self.library.trash.by_id(id)? else { return Ok(None) };
+        Ok(self.library.lookup.place_of(&retired.slot)?)
+    }
+
+    /// The attachment of an inode. If it has lost all names, `ESTALE` makes the kernel look the path up again. An inode without a
+    /// path has the attachment for as long as that is kept, or is open.
     pub fn living(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Attachment> {
         let found = self.library.lookup.attachment(id)?;
-        let serves = found.as_ref().is_some_and(|attachment| attachment.links > 0)
-            || self.redirects.begin(who.tid, node.ino(), Seeks::Successor) == Step::Serve;
-        found.filter(|_| serves).ok_or(Error::Stale)
+        if let Some(living) = found.as_ref().filter(|attachment| attachment.links > 0) {
+            return Ok(living.clone());
+        }
+        self.redirect(who, node, Seeks::Successor)?;
+        found.or_else(|| self.handles.open_attachment(id)).ok_or(Error::Stale)
+    }
+
+    /// The stored bytes of an attachment as a side shows it: none if they were swept and nobody has them open.
+    pub fn bytes_of(&self, shown: &Attachment) -> Result<Option<Arc<File>>> {
+        let stored = self.library.blobs.open_unless_swept(shown)?;
+        Ok(stored.or_else(|| self.handles.open_blob(shown.blob)))
     }
 
     /// The attachment of an inode of `/originals`. Errors: [`Error::Stale`] if its original was sent anew since.
     pub fn original(&self, who: Caller, id: AttachmentId, edition: Edition) -> Result<Attachment> {
-        let found = self.living(who, Node::Original(id, edition), id)?;
-        let same = self.is_edition(&Side::Originals.face(found.clone()), edition)?;
-        if same { Ok(found) } else { Err(Error::Stale) }
+        let node = Node::Original(id, edition);
+        let found = self.living(who, node, id)?;
+        if !self.is_edition(&Side::Originals.face(found.clone()), edition)? {
+            self.redirect(who, node, Seeks::Successor)?;
+            return Err(Error::Stale);
+        }
+        Ok(found)
     }
 
     /// Whether an inode of `/originals`, under any of its names, has the bytes that are shown now.
@@ -102,18 +146,51 @@ impl Paths {
         }
     }
 
+    /// The side and the place of an inode whose path the kernel will not look up again.
+    pub fn without_path(&self, node: Node) -> Result<(Side, Place)> {
+        let Node::Draft(id) = node else {
+            return Ok((Side::of(node), self.places.name_of(node)?.ok_or(Error::Stale)?));
+        };
+        match self.redirects.place_inode(id) {
+            Some(found) => Ok((found.side, found.spot.place.clone())),
+            None => Ok((Side::Models, self.drafts.find(id)?.place().clone())),
+        }
+    }
+
+    /// The node that an operation means by an inode. The inode of a place stands for what the place has now; then the place is
+    /// returned, too.
+    pub fn meant(&self, who: Caller, ino: Ino) -> Result<(Node, Option<Place>)> {
+        let node = Node::at(ino)?;
+        let Node::Draft(id) = node else { return Ok((node, None)) };
+        if self.drafts.find(id).is_ok() {
+            return Ok((node, None));
+        }
+        let Some(found) = self.redirects.place_inode(id) else {
+            self.redirect(who, node, Seeks::Successor)?;
+            return Err(Error::Stale);
+        };
+        self.redirects.end(who.tid);
+        let place = found.spot.place.clone();
+        let link = self.library.lookup.link(&place)?.ok_or(Error::NotFound)?;
+        let node = found.side.file(&found.side.face(link.attachment.clone()));
+        Ok((node.under(Mark::among(&link)), Some(place)))
+    }
+
     /// The name that a request means by an inode. If it may be several, the path is looked up again; without a path it is the
     /// name that the inode had before the attachment got others.
     pub fn name(&self, who: Caller, node: Node) -> Result<Place> {
+        let name = self.name_on_the_way(who, node)?;
+        self.redirects.end(who.tid);
+        Ok(name)
+    }
+
+    /// Like [`Paths::name`], for a directory through which a redirected thread may be on its way.
+    pub fn name_on_the_way(&self, who: Caller, node: Node) -> Result<Place> {
         let mut places = self.places.names_of(node)?;
-        if places.len() > 1 {
-            let meant = match self.redirects.begin(who.tid, node.ino(), Seeks::Name) {
-                Step::Reopen(sought) => sought.or_else(|| self.places.first_name(node)),
-                Step::LookAgain | Step::Serve => None,
-            };
-            places.retain(|place| Some(place) == meant.as_ref());
-        } else {
-            self.redirects.end(who.tid);
+        if places.len() != 1 {
+            self.redirect(who, node, Seeks::Successor)?;
+            let first = self.places.first_name(node);
+            places.retain(|place| Some(place) == first.as_ref());
         }
         places.pop().ok_or(Error::Stale)
     }

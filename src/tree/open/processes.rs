@@ -1,13 +1,16 @@
 //! Processes: which one a request comes from, whether it has ended, and the permissions of its groups.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 
 use crate::library::limit::permission::Person;
 use crate::tree::request::Caller;
@@ -21,6 +24,9 @@ pub enum Processes {
     /// Every thread id is a process of its own that never ends, for trees without a kernel.
     Simulated,
 }
+
+/// Guards the living owners by their thread group: all handles of a process share one pidfd. Never held across a system call.
+static OWNERS: Mutex<BTreeMap<u32, Weak<Process>>> = Mutex::new(BTreeMap::new());
 
 /// A thread group. Its pidfd tells it from a later one with the same number.
 #[derive(Debug)]
@@ -43,7 +49,8 @@ impl Processes {
         match (self, tid) {
             (_, 0) => None,
             (Self::Simulated, tid) => Some(tid),
-            (Self::Kernel, tid) => leader(tid).map(|it| it.tgid).or_else(|| written_group(tid)),
+            (Self::Kernel, tid) if known(tid).is_some() => Some(tid),
+            (Self::Kernel, tid) => open_pidfd(tid).map(|_| tid).or_else(|| written_group(tid)),
         }
     }
 
@@ -63,9 +70,15 @@ impl Processes {
         Person { uid, gid, is_member }
     }
 
+    /// Whether a thread has ended.
+    pub fn has_ended(self, tid: u32) -> bool {
+        let pid = i32::try_from(tid).ok().and_then(Pid::from_raw);
+        self == Self::Kernel && pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+    }
+
     /// The sender of a request, as a refusal names it.
     pub fn author(self, who: Caller) -> Author {
-        self.owner(who.tid).author(who.uid)
+        Author { uid: who.uid, pid: self.group(who.tid).unwrap_or_default() }
     }
 
     /// Whether a close by the caller counts as the owner's: the owner closes, or has ended.
@@ -77,13 +90,13 @@ impl Processes {
     pub fn owner(self, thread: u32) -> Owner {
         let process = match (self, thread) {
             (_, 0) => None,
-            (Self::Simulated, tgid) => Some(Process { tgid, pidfd: None }),
-            (Self::Kernel, thread) => leader(thread).or_else(|| {
+            (Self::Simulated, tgid) => Some(Arc::new(Process { tgid, pidfd: None })),
+            (Self::Kernel, thread) => known(thread).or_else(|| leader(thread)).or_else(|| {
                 let tgid = written_group(thread)?;
-                Some(Process { tgid, pidfd: open_pidfd(tgid) })
+                Some(known(tgid).unwrap_or_else(|| Process::begin(tgid, open_pidfd(tgid))))
             }),
         };
-        process.map_or(Owner::Handle, |process| Owner::Process(Arc::new(process)))
+        process.map_or(Owner::Handle, Owner::Process)
     }
 }
 
@@ -115,6 +128,13 @@ impl Owner {
 }
 
 impl Process {
+    /// Makes a process known to all handles that it opens.
+    fn begin(tgid: u32, pidfd: Option<OwnedFd>) -> Arc<Self> {
+        let process = Arc::new(Self { tgid, pidfd });
+        OWNERS.lock().insert(tgid, Arc::downgrade(&process));
+        process
+    }
+
     /// A pidfd becomes readable when the last thread has ended. A process that is being killed has not ended while its
     /// files are closed: its own flushes count as its own.
     fn ended(&self) -> bool {
@@ -125,11 +145,26 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut owners = OWNERS.lock();
+        // Another one with this number may have been made known since.
+        if owners.get(&self.tgid).is_some_and(|owner| owner.strong_count() == 0) {
+            owners.remove(&self.tgid);
+        }
+    }
+}
+
+/// The living process of this number, if it owns anything.
+fn known(tgid: u32) -> Option<Arc<Process>> {
+    let owner = OWNERS.lock().get(&tgid).and_then(Weak::upgrade);
+    owner.filter(|process| !process.ended())
+}
+
 /// The process of a thread, if the thread is its leader. The kernel gives no pidfd for other threads (`pidfd_open(2)`), and
 /// asking costs a sixth of reading `/proc`.
-fn leader(tid: u32) -> Option<Process> {
-    let pidfd = open_pidfd(tid)?;
-    Some(Process { tgid: tid, pidfd: Some(pidfd) })
+fn leader(tid: u32) -> Option<Arc<Process>> {
+    open_pidfd(tid).map(|pidfd| Process::begin(tid, Some(pidfd)))
 }
 
 fn open_pidfd(tgid: u32) -> Option<OwnedFd> {
@@ -185,6 +220,21 @@ mod tests {
         child.wait().expect("reaped");
         assert!(owner.is_gone());
         assert!(!owner.is(Some(child.id())));
+    }
+
+    #[test]
+    fn all_handles_of_a_process_share_one_pidfd() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a child");
+        let [one, two] = [(), ()].map(|()| match Processes::Kernel.owner(child.id()) {
+            Owner::Process(process) => process,
+            Owner::Handle => panic!("it is there"),
+        });
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+        assert!(Arc::ptr_eq(&one, &two));
+        assert!(known(child.id()).is_none(), "it has ended");
+        drop((one, two));
+        assert!(!OWNERS.lock().contains_key(&child.id()));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl ScratchFiles {
         if flags.truncate {
             self.resize(&scratch, 0)?;
         }
-        Ok(self.hold(scratch, flags))
+        Ok(self.hold(who, scratch, flags))
     }
 
     pub fn scratch(
@@ -75,8 +75,8 @@ impl ScratchFiles {
         })
     }
 
-    pub fn hold(&self, scratch: OpenScratch, flags: OpenFlags) -> Opened {
-        let fh = self.handles.add(Handle::Scratch(Arc::new(scratch)));
+    pub fn hold(&self, who: Caller, scratch: OpenScratch, flags: OpenFlags) -> Opened {
+        let fh = self.handles.add(who, Handle::Scratch(Arc::new(scratch)));
         Opened { fh, caching: Caching::of_writable(flags) }
     }
 

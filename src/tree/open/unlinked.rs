@@ -59,6 +59,15 @@ impl Unlinked {
         Some(Replaced { promise: self.library.promises.make(id), written })
     }
 
+    /// The owner of a draft unlinks its name again: the attachment that it unlinked before stays so, and is noted for the next draft.
+    pub fn note_again(&self, who: Caller, open: &OpenDraft) {
+        let Some(id) = open.draft.replaced() else { return };
+        let pid = self.processes.group(who.tid).unwrap_or(0);
+        let key = (open.place().clone(), pid);
+        self.removed.lock().insert(key, (id, open.draft.target().written.clone()));
+        open.draft.forget_replaced();
+    }
+
     /// Puts back the attachment that the writer of a draft unlinked before, unless the slot was taken meanwhile.
     pub fn put_back(&self, open: &OpenDraft) {
         let Some(id) = open.draft.replaced() else { return };

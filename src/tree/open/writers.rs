@@ -25,7 +25,7 @@ use crate::tree::open::open_draft::OpenDraft;
 use crate::tree::open::processes::Processes;
 use crate::tree::open::rights::Rights;
 use crate::tree::open::unlinked::Unlinked;
-use crate::tree::request::Caller;
+use crate::tree::request::{Caller, OpenFlags};
 use words::access::FILE_MODE;
 use words::attachment::{Access, Attachment, AttachmentId};
 use words::author::Author;
@@ -56,9 +56,21 @@ pub struct Writers {
         Mutex<BoundedMap<(Place, AttachmentId, u32), (), MAX_EMPTIED, EMPTIED_SECS>>,
 }
 
+/// The place that a draft is asked for, and the number of the draft if it is a new one.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    pub spot: &'a Spot,
+    pub written: &'a Name,
+    /// The link of the place, as the caller's side shows it.
+    pub link: Option<Link>,
+    pub number: u64,
+}
+
 /// The bytes and the access that a draft begins with.
 #[derive(Debug)]
 pub struct Beginning {
+    /// The number of the draft, and of its inode.
+    pub number: u64,
     pub start: Start,
     pub access: Access,
     /// The attachment that the slot holds.
@@ -66,21 +78,12 @@ pub struct Beginning {
 }
 
 impl Writers {
-    /// The caller's draft of a slot, or a new one that starts from the stored bytes. `link`: the slot's, as the caller's side
-    /// shows it.
-    pub fn draft_for(
-        &self,
-        who: Caller,
-        spot: &Spot,
-        written: &Name,
-        link: Option<Link>,
-    ) -> Result<Arc<OpenDraft>> {
+    /// Adds a handle to the caller's draft of a slot, or begins one that starts from the stored bytes. Errors: [`Error::Stale`] if
+    /// these were swept.
+    pub fn draft_for(&self, who: Caller, wanted: Wanted<'_>) -> Result<Arc<OpenDraft>> {
+        let Wanted { spot, written, link, number } = wanted;
         let place = &spot.place;
-        // A blank draft was begun under an alias, and may be closed already (touch), with its release outstanding: the
-        // attachment's name must not lead to it.
-        let leads_there = |own: &Arc<OpenDraft>| link.is_none() || !own.draft.is_blank();
-        if let Some(own) = self.own(who, place).into_iter().find(leads_there) {
-            own.await_open();
+        if let Some(own) = self.join(who, place, link.is_some()) {
             return Ok(own);
         }
         // The kernel has checked the inode that the path led to before; another file may have come there since.
@@ -100,7 +103,22 @@ impl Writers {
         let target = self.places.target(spot, &written)?;
         let new = target.directory.of_file_inside(who.makes(FILE_MODE));
         let access = access.unwrap_or(new);
-        self.begin(who, target, Beginning { start, access, over })
+        self.begin(who, target, Beginning { number, start, access, over })
+    }
+
+    /// The caller's draft to which the name of a slot leads. `is_attached`: whether the slot holds an attachment.
+    pub fn own_at(&self, who: Caller, place: &Place, is_attached: bool) -> Option<Arc<OpenDraft>> {
+        // A blank draft was begun under an alias, and may be closed already (touch), with its release outstanding: the
+        // attachment's name must not lead to it.
+        let leads_there = |own: &Arc<OpenDraft>| !is_attached || !own.draft.is_blank();
+        self.own(who, place).into_iter().find(leads_there)
+    }
+
+    /// Adds a handle to the caller's draft of a slot, if there is one.
+    pub fn join(&self, who: Caller, place: &Place, is_attached: bool) -> Option<Arc<OpenDraft>> {
+        let own = self.own_at(who, place, is_attached)?;
+        let tgid = self.processes.group(who.tid);
+        own.join(|owner| owner.is(tgid)).then_some(own)
     }
 
     /// The drafts of a slot that the caller may go on with, the oldest first.
@@ -115,22 +133,25 @@ impl Writers {
     }
 
     /// A start from the stored bytes. A file that cannot be opened, since it is damaged or its store is not there, can be emptied
-    /// and written anew, but not be read.
+    /// and written anew, but not be read. Errors: [`Error::Stale`] if its bytes were swept.
     pub fn stored(&self, attachment: Attachment) -> Result<Start> {
         let bytes = match self.library.blobs.open(&attachment) {
             Ok(bytes) => bytes,
+            Err(_) if self.library.lookup.attachment(attachment.id)?.is_none() => {
+                return Err(Error::Stale);
+            }
             Err(_) => Arc::new(unreadable()?),
         };
         Ok(Start::Copy(Box::new(attachment), bytes))
     }
 
-    /// Begins a draft that waits for its first handle. Until it is committed its writer owns it, even if the table fixes another
+    /// Begins a draft with a first handle. Until it is committed its writer owns it, even if the table fixes another
     /// owner, and may set its times and mode.
     pub fn begin(&self, who: Caller, target: Target, from: Beginning) -> Result<Arc<OpenDraft>> {
         if self.drafts.len() >= MAX_DRAFTS {
             return Err(Error::TooBusy);
         }
-        let Beginning { start, access, over } = from;
+        let Beginning { number, start, access, over } = from;
         let owner = self.processes.owner(who.tid);
         let replaced = self.unlinked.take(who, &target.place);
         let author = owner.author(who.uid);
@@ -145,7 +166,7 @@ impl Writers {
         let replaced = replaced.map(|replaced| replaced.promise);
         let folder = target.place.folder();
         let draft = Draft::new(target, author, access, start, replaced);
-        let open = self.drafts.add(draft.within(&self.library.quotas, room), over, owner);
+        let open = self.drafts.add(number, draft.within(&self.library.quotas, room), over, owner);
         if over.is_none() {
             self.kernel.tell(&Change::Unstored { folder, by: Maker::Kernel });
         }
@@ -167,18 +188,28 @@ impl Writers {
         }
     }
 
-    pub fn hold(
+    /// Opens a draft to which a handle was added.
+    pub fn open(
         &self,
         who: Caller,
-        open: &Arc<OpenDraft>,
-        writes: bool,
+        open: Arc<OpenDraft>,
+        flags: OpenFlags,
         caching: Caching,
-    ) -> Opened {
-        if !open.hold(None) {
-            open.hold(Some(&self.processes.owner(who.tid)));
+    ) -> Result<Opened> {
+        let emptied = || open.draft.truncate(&self.library.drafts, 0);
+        if let Err(error) = if flags.truncate { emptied() } else { Ok(()) } {
+            self.let_go(&open);
+            return Err(error.into());
         }
-        let fh = self.handles.add(Handle::Draft { open: Arc::clone(open), writes });
-        Opened { fh, caching }
+        let fh = self.handles.add(who, Handle::Draft { open, writes: flags.writes() });
+        Ok(Opened { fh, caching })
+    }
+
+    /// Takes a handle of a draft away, and ends the draft with the last one.
+    pub fn let_go(&self, open: &Arc<OpenDraft>) {
+        if open.let_go() {
+            self.end(open);
+        }
     }
 
     pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
@@ -222,7 +253,7 @@ impl Writers {
     }
 
     /// The last handle of a draft is closed.
-    pub fn end(&self, open: &Arc<OpenDraft>) {
+    fn end(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
         if let Err(error) = self.protect(open, before.as_ref()) {
             tracing::warn!(%error, "it is not known whose file a draft displaces");
@@ -264,9 +295,9 @@ impl Writers {
     }
 
     /// Discards a draft whose owner unlinked the name: nothing is judged.
-    pub fn take_back(&self, own: &OpenDraft) {
+    pub fn take_back(&self, who: Caller, own: &OpenDraft) {
         let was_shown = own.is_shown();
-        self.unlinked.put_back(own);
+        self.unlinked.note_again(who, own);
         own.draft.detach();
         self.drafts.part(own);
         if was_shown {
@@ -275,7 +306,7 @@ impl Writers {
         }
     }
 
-    /// Ends the placeholders that stayed empty for too long and the drafts that were not opened in time.
+    /// Ends the placeholders that stayed empty for too long.
     pub fn expire(&self, now: Instant) {
         for open in self.drafts.expire(now) {
             if open.is_placeholder() {

@@ -88,15 +88,15 @@ impl Tree {
         let author = scratch.opener.author(access.uid);
         let over = attachment.map(|attachment| attachment.id);
         let draft = Draft::promoted(target, author, access, over, sent);
-        let open = self.open.drafts.add(draft, over, scratch.opener.clone());
+        let drafts = &self.open.drafts;
+        let open = drafts.add(drafts.number(), draft, over, scratch.opener.clone());
         open.hide();
-        open.hold(Some(&scratch.opener));
         // It is never set twice: scratch is attached once, then it is gone.
         let _ = scratch.became.set(Arc::clone(&open));
         // The kernel sends a release after `close` has returned. One that came while the file was judged found no draft to end.
         let handles = self.open.handles.open_scratch(scratch.id);
-        if !handles.iter().any(|other| Arc::ptr_eq(other, scratch)) && open.let_go() {
-            self.open.writers.end(&open);
+        if !handles.iter().any(|other| Arc::ptr_eq(other, scratch)) {
+            self.open.writers.let_go(&open);
         }
     }
 

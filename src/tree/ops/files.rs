@@ -44,6 +44,7 @@ impl Tree {
         mode: u32,
         flags: OpenFlags,
     ) -> Result<(Entry, Opened)> {
+        self.check_descriptors(who)?;
         let (parent, name) = placed(parent, name);
         if litter::takes(Node::at(parent)?, &name) {
             return Ok(self.make_litter(who, parent, &name, mode));
@@ -71,7 +72,7 @@ impl Tree {
                 let entry = Entry::fleeting(self.show.scratch(&record)?);
                 let opener = self.open.processes.owner(who.tid);
                 let scratch = self.open.scratch.scratch(&record, file, true, opener)?;
-                Ok((entry, self.open.scratch.hold(scratch, flags)))
+                Ok((entry, self.open.scratch.hold(who, scratch, flags)))
             }
             Meaning::Variant(..) | Meaning::RowError => Err(Error::ReadOnly),
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
@@ -100,14 +101,12 @@ impl Tree {
         if flags.exclusive && link.as_ref().is_some_and(visible) {
             return Err(Error::Exists);
         }
-        let open = match self.open.writers.own(who, &spot.place).into_iter().next() {
+        let open = match self.open.writers.join(who, &spot.place, false) {
             Some(own) => own,
             None => self.begin_draft(creation, spot, name, link)?,
         };
-        if flags.truncate {
-            open.draft.truncate(&self.library.drafts, 0)?;
-        }
-        let opened = self.open.writers.hold(who, &open, true, Caching::of_writable(flags));
+        let caching = Caching::of_writable(flags);
+        let opened = self.open.writers.open(who, Arc::clone(&open), flags, caching)?;
         Ok((Entry::fleeting(open.attr()), opened))
     }
 
@@ -134,14 +133,15 @@ impl Tree {
         let full = if link.is_none() { self.check_room(who, spot, name)? } else { None };
         let target = self.places.target(spot, name)?;
         let over = link.as_ref().map(|link| link.attachment.id);
+        let number = self.open.drafts.number();
         let beginning = if let Some(Link { attachment, .. }) = link.filter(visible) {
             // The draft starts from the stored bytes.
             let access = attachment.access;
-            Beginning { start: self.open.writers.stored(attachment)?, access, over }
+            Beginning { number, start: self.open.writers.stored(attachment)?, access, over }
         } else {
             // The program was told that there is no such file: the draft starts empty.
             let access = target.directory.of_file_inside(who.makes(mode));
-            Beginning { start: Start::Empty, access, over }
+            Beginning { number, start: Start::Empty, access, over }
         };
         let open = self.open.writers.begin(who, target, beginning)?;
         if let Some(violation) = full {
@@ -173,10 +173,8 @@ impl Tree {
     /// The last descriptor of a handle is closed. Bytes that no flush has judged are judged now; the errno reaches no program.
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.open.handles.remove(fh) else { return };
-        if let Some(open) = handle.draft()
-            && open.let_go()
-        {
-            self.open.writers.end(open);
+        if let Some(open) = handle.draft() {
+            self.open.writers.let_go(open);
         }
         match &*handle {
             Handle::Document(document) => self.release_document(document),

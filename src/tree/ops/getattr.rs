@@ -4,7 +4,9 @@ use crate::tree::error::{Error, Result};
 use crate::tree::node::mark::Edition;
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
+use crate::tree::open::Open;
 use crate::tree::open::handles::{Fh, Handle};
+use crate::tree::open::redirect::{PlaceInode, Seeks};
 use crate::tree::ops::Tree;
 use crate::tree::request::Caller;
 use crate::tree::show::attr::{Attr, Entry, Lifetime};
@@ -25,11 +27,7 @@ impl Tree {
         let attr = match node {
             Node::Attachment(id, _) => return self.stat_attachment(who, node, id),
             Node::Variant(id) => return self.stat_variant(id),
-            Node::Draft(id) => {
-                let found = self.open.drafts.find(id);
-                let nothing = |stale| self.open.handles.open_nothing(id).ok_or(stale);
-                return found.or_else(nothing)?.shown(&self.library);
-            }
+            Node::Draft(id) => return self.stat_draft(who, id),
             Node::Row(_, id)
             | Node::OriginalRow(_, id)
             | Node::ThumbRow(_, id)
@@ -122,6 +120,45 @@ impl Tree {
             None => self.open.paths.living(who, node, id)?,
         };
         Ok(Entry::attachment(Side::Models, node, &attachment))
+    }
+
+    /// A draft, or the place that an inode without a draft stands for.
+    fn stat_draft(&self, who: Caller, id: u64) -> Result<Entry> {
+        let Open { drafts, handles, redirects, .. } = &*self.open;
+        redirects.end(who.tid);
+        if let Ok(open) = drafts.find(id) {
+            return open.shown(&self.library);
+        }
+        let place = || handles.open_place(id).or_else(|| redirects.place_inode(id));
+        match place() {
+            Some(found) if found.is_new => self.stat_place(id, &found),
+            found => match (handles.open_nothing(id), found) {
+                (Some(nothing), _) => nothing.shown(&self.library),
+                (None, Some(found)) => self.stat_place(id, &found),
+                (None, None) => {
+                    self.open.paths.redirect(who, Node::Draft(id), Seeks::Successor)?;
+                    Err(Error::Stale)
+                }
+            },
+        }
+    }
+
+    /// What a lookup found at a place. A first draft that was there is an attachment by now.
+    fn stat_place(&self, id: u64, found: &PlaceInode) -> Result<Entry> {
+        let link = match &found.link {
+            None => self.library.lookup.link(&found.spot.place)?,
+            link => link.clone(),
+        };
+        let Some(link) = link else { return Ok(Entry::fleeting(found.attr)) };
+        if found.link.is_none() {
+            let link = Some(link.clone());
+            self.open.redirects.note(id, PlaceInode { link, ..found.clone() });
+        }
+        let (side, seen) = (found.side, found.side.face(link.attachment));
+        let now = self.library.lookup.attachment(seen.id)?.map(|now| side.face(now));
+        let lost = || Attachment { links: 0, ..seen.clone() };
+        let shown = now.filter(|now| now.blob == seen.blob).unwrap_or_else(lost);
+        Ok(Entry::fleeting(Attr::attachment(side, &shown)))
     }
 
     /// An original. An open handle may ask by `fstat`, as of an attachment.

@@ -31,7 +31,7 @@ impl Tree {
         let parent = self.places.directory(new_parent)?;
         let name = self.made(new_parent, new_name)?;
         let goal = self.open.paths.goal(&parent, &name)?;
-        let source = Node::at(ino)?;
+        let (source, from) = self.open.paths.meant(who, ino)?;
         let spot = match (source.as_model(), goal) {
             (Node::Attachment(..) | Node::Scratch(_) | Node::Trashed(_), Goal::File(spot)) => spot,
             (Node::Attachment(..), Goal::Scratch(_)) => return Err(Error::CrossDevice),
@@ -45,7 +45,10 @@ impl Tree {
         match source {
             Node::Scratch(id) => self.link_scratch(who, id, &target)?,
             Node::Trashed(id) => self.view.trash.restore_by_link(who, id, &target)?,
-            _ => self.share(who, &self.open.paths.name(who, source)?, &target)?,
+            _ => {
+                let from = from.map_or_else(|| self.open.paths.name(who, source), Ok)?;
+                self.share(who, &from, &target)?;
+            }
         }
         let link = self.library.lookup.link(&target.place)?.ok_or(Error::NotFound)?;
         let side = parent.side();
@@ -127,7 +130,7 @@ impl Tree {
         if let Some(own) = self.open.writers.own(who, place).first()
             && !own.is_placeholder()
         {
-            self.open.writers.take_back(own);
+            self.open.writers.take_back(who, own);
             return Ok(());
         }
         let leads =

@@ -22,11 +22,11 @@ impl Tree {
         mode: u32,
     ) -> (Entry, Opened) {
         let file = self.open.litter.make(who, parent, name, mode);
-        (Entry::fleeting(file.attr()), self.open_litter(file))
+        (Entry::fleeting(file.attr()), self.open_litter(who, file))
     }
 
-    pub(super) fn open_litter(&self, file: Arc<LitterFile>) -> Opened {
-        let fh = self.open.handles.add(Handle::Litter(file));
+    pub(super) fn open_litter(&self, who: Caller, file: Arc<LitterFile>) -> Opened {
+        let fh = self.open.handles.add(who, Handle::Litter(file));
         Opened { fh, caching: Caching::Never }
     }
 

@@ -1,21 +1,32 @@
 //! The names in directories: `lookup` and `readdir`.
 
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 use crate::tree::error::{Error, Result};
 use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
 use crate::tree::node::side::Side;
 use crate::tree::node::{Ino, Node};
-use crate::tree::open::redirect::Seeks;
+use crate::tree::open::open_draft::OpenDraft;
+use crate::tree::open::redirect::{PlaceInode, Seeks};
 use crate::tree::ops::Tree;
 use crate::tree::ops::delayed::{self, placed};
 use crate::tree::request::Caller;
-use crate::tree::show::attr::{Entry, Lifetime};
+use crate::tree::show::attr::{Attr, Entry, Lifetime};
 use crate::tree::show::listing::{DOTS, Listed, Page, dots, fixed};
 use crate::tree::view::desktop_trash::DesktopTrash;
 use crate::tree::view::rendering::Lookup;
+use words::link::Link;
 use words::place::Place;
 use words::slot::Name;
+
+/// A slot that is looked up by one of its names on one side.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    side: Side,
+    spot: &'a Spot,
+    name: &'a Name,
+}
 
 impl Tree {
     pub fn lookup(&self, who: Caller, parent: Ino, name: &OsStr) -> Result<Lookup> {
@@ -84,11 +95,7 @@ impl Tree {
 
     fn find_file(&self, who: Caller, parent: &Directory<'_>, name: &Name) -> Result<Lookup> {
         let entry = match self.open.paths.meaning(parent, name)? {
-            Meaning::File(spot) => {
-                let entry = self.find_slot(who, parent.side(), &spot, name)?;
-                self.open.redirects.answered(who.tid, &spot.place, entry.attr.ino);
-                entry
-            }
+            Meaning::File(spot) => self.find_slot(who, parent.side(), &spot, name)?,
             Meaning::Variant(spot, Some(variant)) => {
                 let link = self.library.lookup.link(&spot.place)?.ok_or(Error::NotFound)?;
                 let (original, keep) = (link.attachment, Entry::fleeting);
@@ -115,36 +122,76 @@ impl Tree {
         Ok(Lookup::Found(entry))
     }
 
-    /// Looks a slot up with one query. A thread that was redirected from this slot's inode gets its draft.
+    /// Looks a slot up with one query. A thread that was redirected from this slot's inode gets an inode of its own.
     fn find_slot(&self, who: Caller, side: Side, spot: &Spot, name: &Name) -> Result<Entry> {
-        let Spot { place, field } = spot;
-        let link = self.library.lookup.link(place)?.map(|link| side.show(link));
-        if let Some(link) = &link
-            && !meaning::resolves(link, field.collection, name)
-        {
-            return Err(Error::NotFound);
-        }
-        if self.open.redirects.sought(who.tid) == Some(Seeks::Draft)
-            && (link.is_some() || self.open.drafts.first(place, None).is_some())
-        {
-            let open = self.open.writers.draft_for(who, spot, name, link)?;
-            return Ok(Entry::fleeting(open.attr()));
-        }
-        match link {
-            Some(link) => Ok(self.show.link(side, &link, field, name)),
-            None => self.find_first_draft(who, place, name),
+        let lookup = &self.library.lookup;
+        let commits = lookup.commits();
+        let link = lookup.link(&spot.place)?;
+        match self.find_in_slot(who, At { side, spot, name }, link) {
+            // A first draft may have been committed after the query, and is shown no more.
+            Err(Error::NotFound) if lookup.commits() != commits => {
+                self.find_in_slot(who, At { side, spot, name }, lookup.link(&spot.place)?)
+            }
+            found => found,
         }
     }
 
+    /// `link`: the slot's, as it is under `/models`.
+    fn find_in_slot(&self, who: Caller, at: At<'_>, link: Option<Link>) -> Result<Entry> {
+        let At { side, spot: Spot { place, field }, name } = at;
+        let shown = link.clone().map(|link| side.show(link));
+        if shown.as_ref().is_some_and(|link| !meaning::resolves(link, field.collection, name)) {
+            return Err(Error::NotFound);
+        }
+        if let Some(seeks) = self.open.redirects.sought(who.tid, place) {
+            return self.find_again(who, at, link, seeks);
+        }
+        if let Some(link) = shown {
+            return Ok(self.show.link(side, &link, field, name));
+        }
+        let open = self.first_draft(who, place, name)?;
+        self.note_inode(at, open.id, (None, open.attr()), false);
+        Ok(Entry::fleeting(open.attr()))
+    }
+
+    /// Answers a lookup after `ESTALE` with an inode that is never stale.
+    fn find_again(
+        &self,
+        who: Caller,
+        at: At<'_>,
+        link: Option<Link>,
+        seeks: Seeks,
+    ) -> Result<Entry> {
+        let (writers, place) = (&self.open.writers, &at.spot.place);
+        if seeks == Seeks::Draft
+            && let Some(own) = writers.own_at(who, place, link.is_some())
+        {
+            self.note_inode(at, own.id, (link, own.attr()), false);
+            return Ok(Entry::fleeting(own.attr()));
+        }
+        let attr = match &link {
+            Some(link) => Attr::attachment(at.side, &at.side.face(link.attachment.clone())),
+            None => self.first_draft(who, place, at.name)?.attr(),
+        };
+        let number = self.open.drafts.number();
+        let attr = Attr { ino: Node::Draft(number).ino(), ..attr };
+        self.note_inode(at, number, (link, attr), true);
+        Ok(Entry::fleeting(attr))
+    }
+
+    fn note_inode(&self, at: At<'_>, number: u64, found: (Option<Link>, Attr), is_new: bool) {
+        let (At { side, spot, name }, (link, attr)) = (at, found);
+        let (spot, name) = (spot.clone(), name.clone());
+        self.open.redirects.note(number, PlaceInode { spot, side, name, link, attr, is_new });
+    }
+
     /// A first draft has its name for everybody until it is committed.
-    fn find_first_draft(&self, who: Caller, place: &Place, name: &Name) -> Result<Entry> {
+    fn first_draft(&self, who: Caller, place: &Place, name: &Name) -> Result<Arc<OpenDraft>> {
         let drafts = &self.open.drafts;
         let tgid = if drafts.is_empty() { None } else { self.open.processes.group(who.tid) };
         let open = drafts.first(place, tgid).ok_or(Error::NotFound)?;
-        if name == place.name() || *name == open.draft.target().written {
-            return Ok(Entry::fleeting(open.attr()));
-        }
-        Err(Error::NotFound)
+        let is_named = name == place.name() || *name == open.draft.target().written;
+        if is_named { Ok(open) } else { Err(Error::NotFound) }
     }
 
     fn find_scratch(&self, parent: &Directory<'_>, name: &Name) -> Result<Entry> {

@@ -1,5 +1,6 @@
 //! The operations of FUSE. Each finds the nodes that are meant and calls the parts below.
 
+mod allowance;
 mod attaching;
 pub mod bytes;
 mod changing;
@@ -96,6 +97,7 @@ impl Tree {
             self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
         }
         self.open.writers.expire(now);
+        self.open.redirects.forget_ended(|thread| self.open.processes.has_ended(thread));
         self.listings.forget_old(now);
         self.open.litter.forget_old(now);
         self.kernel.rows.forget_old(now);

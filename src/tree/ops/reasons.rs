@@ -223,6 +223,7 @@ fn hint(rule: Rule) -> &'static str {
         Rule::InUse => "try again when the other program has closed it",
         Rule::Space => "free space on the disk of the library, then send the file again",
         Rule::Quota => "remove something, or ask for a larger quota",
+        Rule::OpenFiles => "raise the daemon's limit of descriptors (LimitNOFILE)",
         Rule::Busy => "try again in a moment",
         _ => "the log of the daemon has more",
     }
@@ -258,6 +259,7 @@ fn reason(error: &Error) -> Option<(Rule, String)> {
         Error::TooLarge => Rule::MaxSize,
         Error::OverQuota(_) => Rule::Quota,
         Error::NoSpace => Rule::Space,
+        Error::TooManyFiles => Rule::OpenFiles,
         Error::TooBusy => Rule::Busy,
         Error::Damaged | Error::Failed(_) => Rule::Failed,
     };

@@ -9,6 +9,7 @@ use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, SetAttr};
 use crate::tree::show::attr::Entry;
 use words::attachment::{Amendment, AttachmentId, RowId, TableId};
+use words::place::Place;
 use words::row::RowRecord;
 
 impl Tree {
@@ -26,10 +27,16 @@ impl Tree {
         {
             return Ok(shown);
         }
-        match node {
-            Node::Attachment(id, _) | Node::Original(id, _) => {
-                self.set_attachment(who, node, id, change)
+        match self.open.paths.meant(who, ino)? {
+            (node @ (Node::Attachment(id, _) | Node::Original(id, _)), place) => {
+                self.set_attachment(who, (node, place), id, change)
             }
+            (node, _) => self.set_node(who, node, change),
+        }
+    }
+
+    fn set_node(&self, who: Caller, node: Node, change: SetAttr) -> Result<Entry> {
+        match node {
             Node::Draft(id) => self.set_draft(who, id, change),
             Node::Scratch(id) => self.open.scratch.set(id, change),
             // Accepted for tools that keep times and modes (`cp -p`), and ignored.
@@ -115,14 +122,14 @@ impl Tree {
     fn set_attachment(
         &self,
         who: Caller,
-        node: Node,
+        (node, place): (Node, Option<Place>),
         id: AttachmentId,
         change: SetAttr,
     ) -> Result<Entry> {
         self.open.paths.check_living(who, node)?;
         let side = Side::of(node);
         if let Some(length) = change.size {
-            let place = self.open.paths.name(who, node)?;
+            let place = place.map_or_else(|| self.open.paths.name(who, node), Ok)?;
             match length {
                 0 => self.open.writers.empty(place, id, who.uid),
                 _ => self.open.writers.truncate(who, side, &place, length)?,

@@ -29,12 +29,12 @@ impl Tree {
         if !name.starts_with("user.") {
             return Err(Error::NotSupported);
         }
-        let node = Node::at(ino)?;
+        let (node, meant) = self.open.paths.meant(who, ino)?;
         if let Some(fenced) = self.library.fence.raised().filter(|_| name == REFUSAL) {
             return Ok(fenced.to_string().into_bytes());
         }
         let value = match node.as_model() {
-            Node::Attachment(id, _) => self.attachment_attribute(who, node, id, name)?,
+            Node::Attachment(id, _) => self.attachment_attribute(who, (node, meant), id, name)?,
             Node::Trashed(id) => {
                 let retired = self.view.trash.readable(who, id)?;
                 self.attribute_of(&retired.attachment, name)?
@@ -58,7 +58,7 @@ impl Tree {
 
     /// The names of the attributes that programs have set, each followed by a zero byte.
     pub fn listxattr(&self, who: Caller, ino: Ino) -> Result<Vec<u8>> {
-        let names = match Node::at(ino)?.as_model() {
+        let names = match self.open.paths.meant(who, ino)?.0.as_model() {
             Node::Attachment(id, _) => self.library.attributes.names(id)?,
             Node::Trashed(id) => {
                 self.view.trash.readable(who, id)?;
@@ -84,31 +84,32 @@ impl Tree {
         value: &[u8],
         mode: AttributeMode,
     ) -> Result<()> {
-        self.open.paths.check_living(who, Node::at(ino)?)?;
+        let (node, _) = self.open.paths.meant(who, ino)?;
+        self.open.paths.check_living(who, node)?;
         // Setting a fact is ignored.
         let Some(name) = foreign_name(name)? else { return Ok(()) };
         match mode {
-            AttributeMode::Create if self.has_attribute(ino, name)? => Err(Error::AttributeExists),
-            AttributeMode::Replace if !self.has_attribute(ino, name)? => Err(Error::NoAttribute),
-            _ => self.change_attribute(who, ino, name, Some(value)).map(|_| ()),
+            AttributeMode::Create if self.has_attribute(node, name)? => Err(Error::AttributeExists),
+            AttributeMode::Replace if !self.has_attribute(node, name)? => Err(Error::NoAttribute),
+            _ => self.change_attribute(who, node, name, Some(value)).map(|_| ()),
         }
     }
 
     pub(super) fn remove_attribute(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
-        self.open.paths.check_living(who, Node::at(ino)?)?;
+        let (node, _) = self.open.paths.meant(who, ino)?;
+        self.open.paths.check_living(who, node)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
-        if self.change_attribute(who, ino, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
+        if self.change_attribute(who, node, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
     }
 
     fn change_attribute(
         &self,
         who: Caller,
-        ino: Ino,
+        node: Node,
         name: &str,
         value: Option<&[u8]>,
     ) -> Result<bool> {
         let author = self.open.processes.author(who);
-        let node = Node::at(ino)?;
         match node.as_model() {
             Node::Attachment(id, _) => {
                 let meant = || self.places.name_of(node).ok().flatten();
@@ -133,8 +134,8 @@ impl Tree {
         }
     }
 
-    fn has_attribute(&self, ino: Ino, name: &str) -> Result<bool> {
-        Ok(match Node::at(ino)?.as_model() {
+    fn has_attribute(&self, node: Node, name: &str) -> Result<bool> {
+        Ok(match node.as_model() {
             Node::Attachment(id, _) => self.library.attributes.find(id, name)?.is_some(),
             Node::Draft(id) => {
                 let draft = &self.open.drafts.find(id)?.draft;
@@ -148,7 +149,7 @@ impl Tree {
     fn attachment_attribute(
         &self,
         who: Caller,
-        node: Node,
+        (node, meant): (Node, Option<Place>),
         id: AttachmentId,
         name: &str,
     ) -> Result<Option<Vec<u8>>> {
@@ -159,7 +160,7 @@ impl Tree {
         };
         let attachment = Side::of(node).face(attachment);
         if name == REFUSAL || name == URL {
-            let place = match self.places.name_of(node)? {
+            let place = match meant.map_or_else(|| self.places.name_of(node), |it| Ok(Some(it)))? {
                 None if self.open.handles.is_open(node) => return Ok(None),
                 None => self.open.paths.name(who, node)?,
                 Some(place) => place,

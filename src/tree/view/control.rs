@@ -76,7 +76,7 @@ impl Control {
                 Handle::Blob { file: Arc::new(file), key: None, holds: Holds::Nothing }
             }
         };
-        Ok(Opened { fh: self.open.handles.add(handle), caching: Caching::Never })
+        Ok(Opened { fh: self.open.handles.add(who, handle), caching: Caching::Never })
     }
 
     pub fn list(&self, node: Node) -> Result<Vec<(Node, String)>> {

@@ -71,7 +71,7 @@ impl DesktopTrash {
         let node = Node::DesktopTrashNote(uid);
         let view = View::TrashNote(uid);
         let document = Arc::new(self.open.documents.open(view, true, opener, Vec::new())?);
-        let fh = self.open.handles.add(Handle::Document(document));
+        let fh = self.open.handles.add(who, Handle::Document(document));
         Ok((Entry::fleeting(self.stat(node)?), Opened { fh, caching: Caching::Never }))
     }
 }

@@ -71,8 +71,8 @@ impl RowDocuments {
         Ok(Attr::file(node, size, access, Times::all(Timestamp::now())))
     }
 
-    pub fn open_error(&self, id: RowId) -> Result<Opened> {
-        let fh = self.open.handles.add(Handle::Text(self.error_text(id).into_bytes()));
+    pub fn open_error(&self, who: Caller, id: RowId) -> Result<Opened> {
+        let fh = self.open.handles.add(who, Handle::Text(self.error_text(id).into_bytes()));
         Ok(Opened { fh, caching: Caching::Never })
     }
 
@@ -83,7 +83,7 @@ impl RowDocuments {
         let opener = self.open.processes.owner(who.tid);
         let document =
             self.open.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
-        let fh = self.open.handles.add(Handle::Document(Arc::new(document)));
+        let fh = self.open.handles.add(who, Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
 

@@ -12,6 +12,7 @@ use crate::tree::node::Node;
 use crate::tree::node::mark::Mark;
 use crate::tree::node::places::Places;
 use crate::tree::open::Open;
+use crate::tree::open::redirect::Seeks;
 use crate::tree::request::Caller;
 use crate::tree::show::Show;
 use crate::tree::show::attr::{Attr, Entry};
@@ -38,24 +39,26 @@ impl Thumbs {
     /// Looks a name up in the directory of a row or below it. Errors: [`Error::NotDirectory`] for other nodes.
     pub fn lookup(&self, who: Caller, parent: Node, name: &Name) -> Result<Lookup> {
         Ok(Lookup::Found(match parent {
-            Node::ThumbRow(table, row) => self.lookup_field(table, row, name)?,
-            Node::ThumbCollection(field, row) => self.directory(&self.item(field, row, name)?)?,
+            Node::ThumbRow(table, row) => self.lookup_field(who, table, row, name)?,
+            Node::ThumbCollection(field, row) => {
+                self.directory(who, &self.item(field, row, name)?)?
+            }
             Node::ThumbField(id, _) | Node::GuardedThumbs(id, _) => {
                 // A name of no variant is refused without a query.
                 let variant = Variant::parse(name.as_str()).ok_or(Error::NotFound)?;
-                let attachment = self.attachment(parent, id)?;
-                let field = self.places.field_at(&self.open.paths.name(who, parent)?)?;
+                let (attachment, place) = self.attachment(who, parent, id)?;
+                let field = self.places.field_at(&place)?;
                 return self.variants.lookup(who, attachment, &field, variant, keep(parent));
             }
             _ => return Err(Error::NotDirectory),
         }))
     }
 
-    fn lookup_field(&self, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
+    fn lookup_field(&self, who: Caller, table: TableId, row: RowId, name: &Name) -> Result<Entry> {
         let table = self.places.table(table)?;
         let field = table.field(name.as_str()).ok_or(Error::NotFound)?;
         if field.collection == Collection::One {
-            return self.directory(&Place::one(row, field.name.clone()));
+            return self.directory(who, &Place::one(row, field.name.clone()));
         }
         let number = table.number(&field.name).ok_or(Error::NotFound)?;
         Ok(self.show.row(Node::ThumbCollection(number, row), &self.places.row(row)?))
@@ -67,7 +70,9 @@ impl Thumbs {
     }
 
     /// The directory of the variants of the image at a place.
-    fn directory(&self, place: &Place) -> Result<Entry> {
+    fn directory(&self, who: Caller, place: &Place) -> Result<Entry> {
+        // Notes that a redirected thread has looked up again.
+        let _ = self.open.redirects.sought(who.tid, place);
         let link = self.library.lookup.link(place)?.ok_or(Error::NotFound)?;
         preset_format(&link.attachment).ok_or(Error::NotFound)?;
         let node = Node::thumbs_of(&link.attachment, Mark::among(&link));
@@ -75,18 +80,32 @@ impl Thumbs {
     }
 
     pub fn stat(&self, who: Caller, node: Node, id: AttachmentId) -> Result<Entry> {
-        let attachment = self.attachment(node, id)?;
-        let row = self.places.row(self.open.paths.name(who, node)?.row)?;
+        let (attachment, place) = self.attachment(who, node, id)?;
+        let row = self.places.row(place.row)?;
         Ok(self.show.variants(node, &attachment, &row))
     }
 
-    /// The attachment of a directory of variants. Errors: [`Error::Stale`] if it has no name, or its mode needs another node now.
-    fn attachment(&self, node: Node, id: AttachmentId) -> Result<Attachment> {
-        let found = self.library.lookup.attachment(id)?.filter(|found| found.links > 0);
+    /// The attachment of a directory of variants, and its place. Errors: [`Error::Stale`] if its mode needs another node now, or if it
+    /// has lost its name; but a thread that was answered so, and has looked up again, is served what it found.
+    fn attachment(&self, who: Caller, node: Node, id: AttachmentId) -> Result<(Attachment, Place)> {
+        let paths = &self.open.paths;
+        let found = self.kept(node, id)?;
+        if let Some(living) = found.as_ref().filter(|found| found.links > 0) {
+            return Ok((living.clone(), paths.name_on_the_way(who, node)?));
+        }
+        if found.is_none() || !self.open.redirects.has_looked(who.tid) {
+            paths.redirect(who, node, Seeks::Successor)?;
+        }
+        let place = paths.last_place(id)?;
+        found.zip(place).ok_or(Error::Stale)
+    }
+
+    /// The attachment of a directory of variants, with or without a name, unless its mode needs another node now.
+    fn kept(&self, node: Node, id: AttachmentId) -> Result<Option<Attachment>> {
         let same = |found: &Attachment| {
             discriminant(&Node::thumbs_of(found, Mark::SOLE)) == discriminant(&node)
         };
-        found.filter(same).ok_or(Error::Stale)
+        Ok(self.library.lookup.attachment(id)?.filter(same))
     }
 
     pub fn list_row(&self, table: TableId, row: RowId) -> Result<Vec<Listed>> {
@@ -125,7 +144,8 @@ impl Thumbs {
     /// Lists the presets, rendered or not, and the other rendered variants.
     pub fn list_variants(&self, directory: Node, id: AttachmentId) -> Result<Vec<Listed>> {
         self.kernel.list_variants(directory);
-        let attachment = self.attachment(directory, id)?;
+        let found = self.kept(directory, id)?.filter(|found| found.links > 0);
+        let attachment = found.ok_or(Error::Stale)?;
         let field = self.places.field_at(&self.places.name_of(directory)?.ok_or(Error::Stale)?)?;
         let format = preset_format(&attachment).ok_or(Error::NotFound)?;
         let mut rendered = self.variants.rendered(&attachment, &field)?;

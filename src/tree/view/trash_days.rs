@@ -102,7 +102,7 @@ impl TrashDays {
             Err(_) if self.library.trash.by_id(id)?.is_none() => return Err(Error::Stale),
             Err(error) => return Err(error.into()),
         };
-        Ok(self.open.handles.add_attachment(attachment, attachment, file))
+        Ok(self.open.handles.add_attachment(who, attachment, attachment, file))
     }
 
     /// A file of the trash that the caller may read: the owner, root, and a user who may enter the row that the file was in.

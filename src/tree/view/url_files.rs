@@ -75,7 +75,7 @@ impl UrlFiles {
             return self.create(who, FILE_MODE, &Spot { place, field }).map(|(_, opened)| opened);
         }
         let link = self.library.lookup.link(&place)?.ok_or(Error::Stale)?;
-        let fh = self.open.handles.add(Handle::Text(self.line(&link)?.into_bytes()));
+        let fh = self.open.handles.add(who, Handle::Text(self.line(&link)?.into_bytes()));
         Ok(Opened { fh, caching: Caching::Never })
     }
 
@@ -99,7 +99,7 @@ impl UrlFiles {
         let view = View::Url(Box::new(writing));
         let document = Arc::new(self.open.documents.open(view, true, opener, Vec::new())?);
         self.numbers.open(number, Arc::clone(&document));
-        let fh = self.open.handles.add(Handle::Document(document));
+        let fh = self.open.handles.add(who, Handle::Document(document));
         Ok((entry, Opened { fh, caching: Caching::Never }))
     }
 

@@ -137,9 +137,11 @@ impl Reference {
         }
         let own = self.drafts.iter().position(|draft| draft.is_at(place) && draft.owner == who);
         if let Some(own) = own.filter(|own| !self.drafts[*own].placeholder) {
-            self.put_back(own);
             let draft = &mut self.drafts[own];
-            (draft.detached, draft.path, draft.replaced) = (true, Path::Nobody, None);
+            (draft.detached, draft.path) = (true, Path::Nobody);
+            if let Some(attachment) = draft.replaced.take() {
+                self.unlinked.insert((place, who), attachment);
+            }
             return Expected::Done;
         }
         let Some(id) = self.take_down(place) else { return self.unlink_first_draft(place) };

@@ -27,6 +27,8 @@ pub struct Mount {
     daemon: Option<Child>,
     /// Variables of the daemon's environment, in addition to the test's.
     environment: Vec<(&'static str, PathBuf)>,
+    /// The program and arguments that start the daemon; none if the test does.
+    starter: &'static [&'static str],
 }
 
 impl Mount {
@@ -57,6 +59,23 @@ impl Mount {
         Some(mount)
     }
 
+    /// Mounts with a daemon that has a pid namespace of its own, and does not see its clients.
+    pub fn elsewhere(config: impl AsRef<str>) -> Option<Self> {
+        Self::started_by(&["unshare", "--pid", "--fork", "--kill-child"], config)
+    }
+
+    /// Mounts with a daemon that may have 1,024 descriptors.
+    pub fn with_few_descriptors(config: impl AsRef<str>) -> Option<Self> {
+        Self::started_by(&["prlimit", "--nofile=1024:1024"], config)
+    }
+
+    fn started_by(starter: &'static [&'static str], config: impl AsRef<str>) -> Option<Self> {
+        let mut mount = Self::prepared(config)?;
+        mount.starter = starter;
+        mount.restart();
+        Some(mount)
+    }
+
     /// Prepares everything for a mount, which `restart` starts.
     pub fn prepared(config: impl AsRef<str>) -> Option<Self> {
         if !tool::present("/dev/fuse", Path::new("/dev/fuse").exists()) {
@@ -67,7 +86,7 @@ impl Mount {
         let all = fs::Permissions::from_mode(0o755);
         fs::set_permissions(directory.path(), all).expect("it is ours");
         fs::create_dir(directory.path().join("mnt")).expect("the mountpoint");
-        let mount = Self { directory, daemon: None, environment: Vec::new() };
+        let mount = Self { directory, daemon: None, environment: Vec::new(), starter: &[] };
         mount.configure(config);
         Some(mount)
     }
@@ -130,8 +149,9 @@ impl Mount {
 
     /// The program with the configuration, in the environment of the daemon.
     pub fn mount_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.config()).args(arguments);
+        let mut all = self.starter.iter().copied().chain([PROGRAM]);
+        let mut command = Command::new(all.next().unwrap_or(PROGRAM));
+        command.args(all).arg("--config").arg(self.config()).args(arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -23,8 +23,6 @@ fn config() -> Config {
         .field("clip", "file")
 }
 
-/// How often an `open` is tried while many writers replace one file (docs/SEMANTICS.md, Limits).
-const TRIES: usize = 3;
 /// Well above the length from which the kernel reads without the daemon.
 const LENGTH: usize = 3 << 20;
 
@@ -142,7 +140,7 @@ fn readers_and_writers_of_one_large_file_see_whole_files() {
     let path = mount.attach("film", &film(1));
     let put = |byte: u8| {
         let source = mount.outside(&byte.to_string(), &film(byte));
-        format!("put({path:?}, {source:?}, {ROUNDS}, {TRIES})")
+        format!("put({path:?}, {source:?}, {ROUNDS})")
     };
     let (one, other) = (put(2), put(3));
     first.begin(&one);
@@ -153,7 +151,9 @@ fn readers_and_writers_of_one_large_file_see_whole_files() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !over.load(Ordering::Acquire) {
-                    assert!((1..=3).contains(&seen(&rest(&mut open(&path)))));
+                    assert!(
+                        (1..=3).contains(&seen(&rest(&mut File::open(&path).expect("opened"))))
+                    );
                 }
             });
         }
@@ -161,15 +161,6 @@ fn readers_and_writers_of_one_large_file_see_whole_files() {
         drop(end);
         assert_eq!(done, [Ok("None".to_owned()), Ok("None".to_owned())]);
     });
-}
-
-/// Opens a file that is replaced continually.
-fn open(path: &Path) -> File {
-    let tried = (1..TRIES).find_map(|_| match File::open(path) {
-        Err(error) if error.raw_os_error() == Some(ESTALE) => None,
-        opened => Some(opened),
-    });
-    tried.unwrap_or_else(|| File::open(path)).expect("opened")
 }
 
 /// Stops the readers of a test when it is dropped, also if the test fails: otherwise they would run for ever.
@@ -240,7 +231,7 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
     let Some(mount) = mount() else { return };
     let path = mount.attach("film", &film(1));
     let (two, three) = (mount.outside("two", &film(2)), mount.outside("three", &film(3)));
-    let put = format!("put({path:?}, {two:?}, {ROUNDS}, {TRIES})");
+    let put = format!("put({path:?}, {two:?}, {ROUNDS})");
     writer.begin(&put);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -248,7 +239,7 @@ fn readers_writers_and_samba_at_once_see_whole_files() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !over.load(Ordering::Acquire) {
-                    let file = open(&path);
+                    let file = File::open(&path).expect("opened");
                     let mut bytes = vec![0; LENGTH];
                     file.read_exact_at(&mut bytes, 0).expect("read");
                     assert!((1..=3).contains(&seen(&bytes)));
@@ -281,7 +272,11 @@ fn duplicated_and_reopened_descriptors_keep_their_bytes() {
     let through_proc = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("reopened");
     drop(file);
     mount.attach("film", &film(2));
-    for mut descriptor in [twin, through_proc] {
+    let reopened = || File::open(format!("/proc/self/fd/{}", twin.as_raw_fd()));
+    let later = reopened().expect("after the replacement");
+    mount.collect();
+    let last = reopened().expect("after the sweep");
+    for mut descriptor in [twin, through_proc, later, last] {
         assert_eq!(seen(&rest(&mut descriptor)), 1);
     }
 }

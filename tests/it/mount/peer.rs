@@ -8,18 +8,10 @@ use super::tool;
 
 const LOOP: &str = "
 import sys, os, mmap, subprocess
-def fresh(path, tries):
-    # A limit of docs/SEMANTICS.md: emptying what others read, while it is replaced, is rarely ESTALE.
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    except OSError as error:
-        if error.errno != 116 or tries == 1:
-            raise
-        return fresh(path, tries - 1)
-def put(path, source, times, tries=1):
+def put(path, source, times):
     content = open(source, 'rb').read()
     for _ in range(times):
-        fd = fresh(path, tries)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.write(fd, content)
         os.close(fd)
 names = {'put': put, 'os': os, 'mmap': mmap, 'subprocess': subprocess, 'bytes_of': lambda path: open(path, 'rb').read()}

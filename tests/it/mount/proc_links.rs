@@ -31,6 +31,25 @@ fn a_placeholder_opened_without_access_is_written_through_proc() {
     }
 }
 
+/// Programs are told to read `/dev/stdin` or `/dev/fd/3`, which the shell has opened for them.
+#[test]
+fn a_file_that_was_replaced_is_read_through_the_links_of_its_descriptor() {
+    let Some(mut stage) = Stage::occupied() else { return };
+    stage.writer.open(&stage.avatar, "os.O_RDONLY").expect("opened");
+    stage.mount.attach("avatar", &picture::good(2));
+    let old = stage.mount.outside("old.png", &picture::good(1));
+    for _ in 0..2 {
+        for link in ["/proc/self/fd/", "/dev/fd/"] {
+            let same = format!("bytes_of('{link}' + str(fd)) == bytes_of({old:?})");
+            assert_eq!(stage.writer.tell(&same), "True", "{link}");
+        }
+        let cat = "subprocess.check_output(['cat', '/dev/stdin'], stdin=fd)";
+        let same = format!("os.lseek(fd, 0, 0) == 0 and {cat} == bytes_of({old:?})");
+        assert_eq!(stage.writer.tell(&same), "True");
+        stage.mount.collect();
+    }
+}
+
 #[test]
 fn a_reader_keeps_its_bytes_while_another_process_writes_through_proc() {
     let Some(mut stage) = Stage::occupied() else { return };

@@ -6,6 +6,7 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
+use super::peer::Peer;
 use super::tool::{Done, run};
 use super::user::{MEMBER, OWNER, may_become_others};
 use super::{EDQUOT, ENOENT, errno, names, picture, read};
@@ -164,6 +165,18 @@ fn a_backup_beyond_the_quota_leaves_both_names_as_they_were() {
     );
     OWNER.shell("head -c 4000 /dev/zero > $1/memo && mv $1/memo $1/memo~", &[&row]).succeeded();
     assert_eq!((names(&row), read(&row.join("memo~")).len()), (vec!["memo~".into()], 4_000));
+}
+
+#[test]
+fn a_thread_whose_open_to_write_was_refused_reads_the_file() {
+    let (Some(mut peer), Some(mount)) = (Peer::start(), mount("quotas.tables.user.drafts = 1"))
+    else {
+        return;
+    };
+    let (memo, note) = (mount.attach("memo", b"one"), mount.attach("note", b"two"));
+    peer.open(&memo, "os.O_WRONLY").expect("the only draft");
+    assert_eq!(peer.ask(&format!("os.open({note:?}, os.O_WRONLY)")), Err(EDQUOT));
+    assert_eq!(peer.tell(&format!("bytes_of({note:?})")), "b'two'");
 }
 
 #[test]

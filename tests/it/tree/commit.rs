@@ -79,7 +79,7 @@ fn a_commit_makes_a_new_inode_and_the_old_one_is_stale() {
     kernel.send(writer(), DOC, NEW).expect("taken");
     assert_ne!(kernel.stat(writer(), DOC).expect("there").ino, old);
     assert!(matches!(instance.tree().getattr(writer(), old, None), Err(Error::Stale)));
-    let opened = instance.tree().open(writer(), old, How::Read.flags());
+    let opened = instance.tree().open(other(), old, How::Read.flags());
     assert!(matches!(opened, Err(Error::Stale)));
 }
 

@@ -5,6 +5,7 @@ mod closed_store;
 mod commit;
 pub mod held_sweep;
 pub mod instance;
+mod looked_again;
 mod lost;
 mod put_back;
 mod quarantined;

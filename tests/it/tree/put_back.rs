@@ -62,6 +62,18 @@ fn an_interrupted_replacement_is_quarantined_and_the_replaced_file_is_put_back()
 }
 
 #[test]
+fn what_a_process_removed_stays_removed_when_it_removes_its_replacement_too() {
+    let instance = occupied();
+    let kernel = instance.kernel();
+    kernel.unlink(writer(), DOC).expect("removed");
+    let fd = kernel.begin(writer(), DOC, NEW);
+    kernel.unlink(writer(), DOC).expect("removed again");
+    assert_eq!(kernel.seen(DOC), Err(Refusal::NotFound));
+    kernel.close(writer(), fd).expect("nothing is judged");
+    assert_eq!(kernel.seen(DOC), Err(Refusal::NotFound));
+}
+
+#[test]
 fn an_unlink_by_the_owner_discards_the_draft_and_by_others_the_attachment_only() {
     let instance = occupied();
     let kernel = instance.kernel();
