@@ -36,7 +36,7 @@ impl Slots for SqlCatalog {
     }
 
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64> {
-        let sql = "SELECT count(*) FROM links WHERE row_id = ? AND field = ? AND item <> ''";
+        let sql = "SELECT items FROM collections WHERE row_id = ? AND field = ?";
         let count =
             self.engine.read(|db| db.first(sql, values![row, field], |row| number(row, 0)))?;
         Ok(count.unwrap_or(0))
