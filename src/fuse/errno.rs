@@ -34,7 +34,8 @@ pub fn errno(error: &Error) -> Errno {
         Error::TooLarge => Errno::EFBIG,
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
-        Error::TooBusy => Errno::EAGAIN,
+        // The dispatcher runs an operation again that must run elsewhere, and answers with the second outcome.
+        Error::TooBusy | Error::Elsewhere(_) => Errno::EAGAIN,
         Error::Damaged | Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
     }
 }
@@ -92,6 +93,7 @@ fn medium_type() -> Errno {
 mod tests {
     use super::*;
     use crate::fence::Fenced;
+    use crate::session_thread::Elsewhere;
     use words::quota::{Account, Excess, Measure};
     use words::refusal::{Refusal, RefusalId, Violation};
     use words::timestamp::Timestamp;
@@ -191,6 +193,7 @@ mod tests {
             (Error::OverQuota(excess()), "EDQUOT", 122),
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
+            (Error::Elsewhere(Elsewhere), "EAGAIN", 11),
             (Error::Fenced(fenced()), "EIO", 5),
             (Error::Damaged, "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),

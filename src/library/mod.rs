@@ -179,7 +179,8 @@ impl Library {
             opener: part!(Opener: catalog, fence, lookup, reserve, blobs; cache: Cache::default()),
             variants: part!(Variants: catalog, pipeline, staging, reserve, blobs, reads, counts;
                 renderer: renderer, renders: Renders::default()),
-            row_documents: part!(RowDocuments: catalog, lookup, journal, refusals, store_names),
+            row_documents: part!(RowDocuments: catalog, lookup, journal, refusals, store_names;
+                texts: Mutex::default()),
             boxes: part!(Boxes:
                 catalog, staging, lookup, quotas, scratch, journal, quarantine, reports, publisher;
                 states: boxes::states(&lookup)),

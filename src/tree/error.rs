@@ -4,6 +4,7 @@ use std::io;
 
 use crate::fence::Fenced;
 use crate::library;
+use crate::session_thread::Elsewhere;
 use words::quota::Excess;
 use words::refusal::Refusal;
 use words::slot::NameError;
@@ -63,6 +64,8 @@ pub enum Error {
     TooBusy,
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     /// The library has logged it, with the key.
     #[error("the stored file is damaged")]
     Damaged,
@@ -84,6 +87,7 @@ impl From<library::Error> for Error {
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             library::Error::Fenced(fenced) => Self::Fenced(fenced),
+            library::Error::Elsewhere(elsewhere) => Self::Elsewhere(elsewhere),
             library::Error::Damaged { .. } => Self::Damaged,
             other => Self::Failed(Box::new(other)),
         }

@@ -1,20 +1,24 @@
 //! The document of a row, read and patched.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::slots::Revision;
 use crate::catalog::{self, Catalog};
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::{Error, Result};
-use crate::library::json::describe::describe;
+use crate::library::json::composed::{Composed, Texts};
+use crate::library::json::describe::{Details, describe};
 use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, ROW, ROW_JSON};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
+use crate::session_thread;
 use words::attachment::Attachment;
 use words::author::Author;
 use words::link::Link;
@@ -41,31 +45,51 @@ pub struct RowDocuments {
     pub(in crate::library) journal: Arc<Journal>,
     pub(in crate::library) refusals: Arc<Refusals>,
     pub(in crate::library) store_names: Arc<StoreNames>,
+    /// Guards the texts that were composed a moment ago. Held only to find or to keep one.
+    pub(in crate::library) texts: Mutex<Texts>,
 }
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
-    /// key. `drafts` are the places that are being written to, with their sizes so far.
-    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<String> {
+    /// key. `drafts` are the places that are being written to, with their sizes so far. A text is composed anew only after a
+    /// change, and in no thread of the session.
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)]) -> Result<Composed> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        let (commits, facts) = (self.catalog.commits(), self.facts(table, row, drafts));
+        let kept = self.texts.lock().find(row.id, commits, &facts);
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        session_thread::leave()?;
+        let composed = self.compose(table, row, facts.clone())?;
+        if let Some(commits) = commits {
+            self.texts.lock().keep(row.id, (commits, facts), composed.clone());
+        }
+        Ok(composed)
+    }
+
+    fn compose(&self, table: &Table, row: &RowRecord, mut facts: Value) -> Result<Composed> {
         let links = self.lookup.links(row.id)?;
+        let details = Details::of_row(&*self.catalog, row.id)?;
         let mut document = Map::new();
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
         let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
         let free = table.fields.iter().filter(single).filter(free);
-        let mut facts = self.facts(table, row, drafts);
         facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
         document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
-            document.insert(field.name.to_string(), self.field(field, &own)?);
+            document.insert(field.name.to_string(), self.field(field, &details, &own)?);
         }
-        Ok(format!("{:#}\n", Value::Object(document)))
+        let text = format!("{:#}\n", Value::Object(document)).into();
+        let changed = links.iter().map(|link| link.attachment.times.changed).max();
+        Ok(Composed { text, changed: changed.unwrap_or(row.times.accessed) })
     }
 
     /// An attachment as JSON (CONTRACT 6).
     pub fn describe(&self, attachment: &Attachment) -> Result<Map<String, Value>> {
-        describe(&*self.catalog, &self.store_names, attachment)
+        let details = Details::of(&*self.catalog, attachment)?;
+        describe(&details, &self.store_names, attachment)
     }
 
     fn facts(&self, table: &Table, row: &RowRecord, drafts: &[(Place, u64)]) -> Value {
@@ -86,10 +110,10 @@ impl RowDocuments {
         })
     }
 
-    fn field(&self, field: &Field, links: &[&Link]) -> Result<Value> {
+    fn field(&self, field: &Field, details: &Details, links: &[&Link]) -> Result<Value> {
         // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
-        let described = |link: &&Link| self.describe(&link.attachment);
+        let described = |link: &&Link| describe(details, &self.store_names, &link.attachment);
         match field.collection {
             Collection::One => Ok(links.first().map(described).transpose()?.into()),
             Collection::List => {
@@ -112,8 +136,8 @@ impl RowDocuments {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
-            let (catalog, store_names) = (&*self.catalog, &*self.store_names);
-            let present = Present { catalog, store_names, table, links: &links };
+            let details = &Details::of_row(&*self.catalog, row.id)?;
+            let present = Present { details, store_names: &self.store_names, table, links: &links };
             let revisions = match patch::read(&present, text) {
                 Ok(revisions) => revisions,
                 Err(Wrong::Document(violation)) => {
@@ -134,7 +158,8 @@ impl RowDocuments {
 }
 
 fn revised(links: &[Link], revisions: &[Revision], lost: Vec<Attachment>) -> Revised {
-    let at = |place: &Place| links.iter().find(|link| link.place == *place).cloned();
+    let links: HashMap<_, _> = links.iter().map(|link| (&link.place, link)).collect();
+    let at = |place: &Place| links.get(place).copied().cloned();
     let gone = revisions.iter().filter_map(|revision| match revision {
         Revision::Detach(place) => at(place),
         _ => None,
