@@ -175,6 +175,9 @@ impl Writers {
 
     pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
         let written = open.draft.write_at(&self.library.drafts, offset, data);
+        if let Err(elsewhere @ library::Error::Elsewhere(_)) = written {
+            return Err(elsewhere.into());
+        }
         // A first draft that is refused while it is written has no name from here on.
         self.relist(open, written.is_err() && open.over.is_none());
         Ok(written?)
@@ -202,6 +205,9 @@ impl Writers {
     pub fn judge(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
         let verdict = open.draft.flush(&self.library.drafts);
+        if let Err(elsewhere @ library::Error::Elsewhere(_)) = verdict {
+            return Err(elsewhere.into());
+        }
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.unlinked.put_back(open);
             self.reported(open);

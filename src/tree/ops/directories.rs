@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Directory, Meaning};
@@ -77,9 +78,10 @@ impl Tree {
 
     fn remove_row(&self, table: TableId, side: Side, name: &Name) -> Result<()> {
         let record = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
+        self.leave_for_scratch()?;
         self.library.rows.remove(&record)?;
         let (row, drafts) = (record.id, &self.open.drafts);
-        drafts.drop_placeholders_where(|place| place.row == row);
+        drafts.drop_placeholders_where(row, |_| true);
         drafts.of_row(row).iter().for_each(|open| open.unlink());
         self.open.links.remove_where(|folder| folder.row == row);
         self.kernel.tell(&Change::RowRemoved { table, row });
@@ -89,14 +91,20 @@ impl Tree {
         Ok(())
     }
 
+    /// A directory is removed with its scratch, of which it may have any number.
+    fn leave_for_scratch(&self) -> Result<()> {
+        session_thread::leave_for_many(|| Ok(self.library.scratch.total()))
+    }
+
     fn clear_collection(&self, row: &Directory<'_>, name: &Name) -> Result<()> {
         let Meaning::Collection(number) = meaning::meaning(row, name) else {
             return Err(Error::NotDirectory);
         };
         let collection = self.places.directory(Node::Collection(number, row.row).ino())?;
+        self.leave_for_scratch()?;
         self.library.rows.clear_collection(row.row, name)?;
         let folder = collection.folder();
-        self.open.drafts.drop_placeholders_where(|place| collection.lists(place));
+        self.open.drafts.drop_placeholders_where(row.row, |place| collection.lists(place));
         self.open.links.remove_where(|other| *other == folder);
         let directory = row.side().collection(number, row.row);
         self.kernel.tell(&Change::Cleared { directory, folder: Some(folder) });

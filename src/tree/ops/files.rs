@@ -66,8 +66,8 @@ impl Tree {
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
             Meaning::RowJson => {
                 let (table, row) = (parent.table.id, parent.row);
-                let opened = self.view.rows.open(who, table, row, flags)?;
-                Ok((Entry::fleeting(self.view.rows.stat(table, row)?), opened))
+                let entry = Entry::fleeting(self.view.rows.stat(table, row)?);
+                Ok((entry, self.view.rows.open(who, table, row, flags)?))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Url(spot) => self.view.url_files.create(who, mode, &spot),

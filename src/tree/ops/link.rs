@@ -103,6 +103,7 @@ impl Tree {
         if let Some(own) = self.open.writers.own(who, place).first()
             && !own.is_placeholder()
         {
+            own.draft.settled()?;
             self.open.writers.take_back(own);
             return Ok(());
         }

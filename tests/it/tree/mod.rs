@@ -3,6 +3,7 @@
 mod box_row;
 mod closed_store;
 mod commit;
+mod in_session;
 pub mod instance;
 mod lost;
 mod put_back;
