@@ -10,6 +10,7 @@ macro_rules! part {
 
 pub mod fd;
 pub mod fence;
+pub mod session_thread;
 
 pub mod blob;
 pub mod catalog;

@@ -8,6 +8,7 @@ use words::attachment::{
 };
 use words::link::{Collision, Link};
 use words::place::Place;
+use words::rendition::VariantRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -31,6 +32,12 @@ pub trait Slots {
 
     /// The number of items in a collection.
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64>;
+
+    /// The attributes of every attachment that is linked in a row, by attachment and name. One query.
+    fn row_attributes(&self, row: RowId) -> Result<Vec<(AttachmentId, String, Vec<u8>)>>;
+
+    /// The variants of every blob that is linked in a row, by original and name. One query.
+    fn row_variants(&self, row: RowId) -> Result<Vec<VariantRecord>>;
 
     /// Makes several changes to a row in one transaction, in this order. Returns the attachments that lost a link, with
     /// `links` as it is afterwards. Errors: [`Error::Missing`] if the row or a slot that a revision names does not exist.

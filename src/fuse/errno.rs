@@ -34,7 +34,8 @@ pub fn errno(error: &Error) -> Errno {
         Error::TooLarge => Errno::EFBIG,
         Error::OverQuota(_) => Errno::EDQUOT,
         Error::NoSpace => Errno::ENOSPC,
-        Error::TooBusy => Errno::EAGAIN,
+        // The dispatcher runs an operation again that must run elsewhere, and answers with the second outcome.
+        Error::TooBusy | Error::Elsewhere(_) => Errno::EAGAIN,
         Error::TooManyFiles => Errno::ENFILE,
         Error::Damaged | Error::Fenced(_) | Error::Failed(_) => Errno::EIO,
     }
@@ -102,6 +103,7 @@ fn medium_type() -> Errno {
 mod tests {
     use super::*;
     use crate::fence::Fenced;
+    use crate::session_thread::Elsewhere;
     use words::quota::{Account, Excess, Measure};
     use words::refusal::{Refusal, RefusalId, Violation};
     use words::timestamp::Timestamp;
@@ -213,6 +215,7 @@ mod tests {
             (Error::NoSpace, "ENOSPC", 28),
             (Error::TooBusy, "EAGAIN", 11),
             (Error::TooManyFiles, "ENFILE", 23),
+            (Error::Elsewhere(Elsewhere), "EAGAIN", 11),
             (Error::Fenced(fenced()), "EIO", 5),
             (Error::Damaged, "EIO", 5),
             (Error::Failed("disk".into()), "EIO", 5),

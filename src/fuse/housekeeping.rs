@@ -77,7 +77,7 @@ impl Housekeeper {
                     tree.open.boxes.receive(id);
                 }
             };
-            if self.receivers.offer(Box::new(job)).is_err() {
+            if self.receivers.offer(0, Box::new(job)).is_err() {
                 self.tree.open.boxes.defer(id);
             }
         }

@@ -18,16 +18,15 @@ use crate::fuse::inval::{Invalidator, Names};
 use crate::fuse::lifecycle::{Lifecycle, Phase};
 use crate::fuse::mount::device::{Attached, Settings, attach};
 use crate::fuse::mount::probe::{self, Health};
-use crate::fuse::pool::Pool;
+use crate::fuse::pool::{Pool, Size};
 use crate::fuse::reader::Reader;
 use crate::tree::Tree;
 use crate::tree::kernel::Delivery;
 
 /// How long [`mount`] waits for the first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// Threads that make rows of files in drop boxes, and how many files may wait for them.
-const RECEIVERS: usize = 2;
-const ARRIVALS_WAITING: usize = 256;
+/// The pool that makes rows of files in drop boxes, whoever sent them. A file beyond that waits for the next tick.
+const RECEIVE: Size = Size { threads: 2, spare: 0, nice: 0, waiting: 256, waiting_in_all: 256 };
 /// How often `drain` looks whether the drafts are done. A draft ends in any thread of the tree, without an event.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
@@ -128,7 +127,7 @@ impl Mounted {
             tree.open.boxes.resume();
             spawn("sweeper", move || housekeeping::sweep(&tree, &lifecycle))?;
         }
-        let receivers = Pool::start("box", RECEIVERS, ARRIVALS_WAITING).map_err(Error::Thread)?;
+        let receivers = Pool::start("box", RECEIVE).map_err(Error::Thread)?;
         let (tree, attached) = (Arc::clone(&self.tree), Arc::clone(&self.attached));
         let lifecycle = Arc::clone(&self.lifecycle);
         let housekeeper = Housekeeper { tree, attached, lifecycle, receivers, backings };

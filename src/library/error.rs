@@ -5,6 +5,7 @@ use std::io;
 use crate::blob;
 use crate::catalog;
 use crate::fence::Fenced;
+use crate::session_thread::Elsewhere;
 use words::attachment::BlobKey;
 use words::quota::Excess;
 use words::refusal::Refusal;
@@ -32,6 +33,8 @@ pub enum Error {
     Busy,
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     #[error("the catalogue failed")]
     Catalog(#[source] catalog::Error),
     #[error("blob {key} {fact}")]

@@ -194,7 +194,7 @@ impl Library {
             variants: part!(Variants: catalog, pipeline, staging, reserve, blobs, reads, counts;
                 renderer: renderer, renders: Renders::default()),
             row_documents: part!(RowDocuments: catalog, lookup, journal;
-                urls: part!(PublicUrls: lookup, store_names)),
+                urls: part!(PublicUrls: lookup, store_names), texts: Mutex::default()),
             boxes: part!(Boxes:
                 catalog, staging, lookup, quotas, scratch, journal, quarantine, reports, publisher;
                 states: boxes::states(&lookup)),

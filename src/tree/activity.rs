@@ -71,16 +71,18 @@ operations! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     Publish,
+    Long,
     Render,
     Download,
 }
 
 impl Queue {
-    pub const ALL: [Self; 3] = [Self::Publish, Self::Render, Self::Download];
+    pub const ALL: [Self; 4] = [Self::Publish, Self::Long, Self::Render, Self::Download];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Publish => "publish",
+            Self::Long => "long",
             Self::Render => "render",
             Self::Download => "download",
         }
@@ -201,6 +203,6 @@ mod tests {
         activity.enter(Queue::Render);
         activity.enter(Queue::Render);
         activity.leave(Queue::Render);
-        assert_eq!(Queue::ALL.map(|queue| activity.waiting(queue)), [0, 1, 0]);
+        assert_eq!(Queue::ALL.map(|queue| activity.waiting(queue)), [0, 0, 1, 0]);
     }
 }

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 
 use crate::fence::Fenced;
 use crate::library;
+use crate::session_thread::Elsewhere;
 use words::quota::Excess;
 use words::refusal::Refusal;
 use words::slot::NameError;
@@ -67,6 +68,8 @@ pub enum Error {
     TooManyFiles,
     #[error(transparent)]
     Fenced(#[from] Fenced),
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     /// The library has logged it, with the key.
     #[error("the stored file is damaged")]
     Damaged,
@@ -109,6 +112,7 @@ impl From<library::Error> for Error {
             library::Error::NoSpace => Self::NoSpace,
             library::Error::Busy => Self::TooBusy,
             library::Error::Fenced(fenced) => Self::Fenced(fenced),
+            library::Error::Elsewhere(elsewhere) => Self::Elsewhere(elsewhere),
             library::Error::Damaged { .. } => Self::Damaged,
             other if lacks_descriptors(&other) => Self::TooManyFiles,
             other => Self::Failed(Box::new(other)),

@@ -307,7 +307,10 @@ fn everything(catalog: &dyn Catalog, seen: &[BlobKey]) -> String {
             (catalog.links(row.id).unwrap(), catalog.scratches(&Folder::row(row.id)).unwrap());
         let items = catalog.items(row.id, &name("photos")).unwrap();
         let count = catalog.count_items(row.id, &name("photos")).unwrap();
+        let attributes = catalog.row_attributes(row.id).unwrap();
+        let variants = catalog.row_variants(row.id).unwrap();
         writeln!(text, "{row:?} {links:?} {scratch:?} {items:?} {count}").unwrap();
+        writeln!(text, "{attributes:?} {variants:?}").unwrap();
     }
     for id in (1..60).map(AttachmentId) {
         if let Some(found) = catalog.attachment(id).unwrap() {

@@ -1,6 +1,6 @@
 //! Slots in memory: their links are read, and each change keeps to the quotas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Memory, State, next};
 use crate::catalog::error::{Error, Result};
@@ -10,6 +10,7 @@ use words::attachment::{Attachment, AttachmentId, Original, RowId};
 use words::link::{Collision, Link};
 use words::place::Place;
 use words::quota::Account;
+use words::rendition::VariantRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -33,6 +34,24 @@ impl Slots for Memory {
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64> {
         let items = self.state("count_items").items(row, field);
         Ok(u64::try_from(items.len()).unwrap_or(u64::MAX))
+    }
+
+    fn row_attributes(&self, row: RowId) -> Result<Vec<(AttachmentId, String, Vec<u8>)>> {
+        let state = self.state("row_attributes");
+        let ids: BTreeSet<_> = state.linked_in(row).map(|attachment| attachment.id).collect();
+        let of = |id: AttachmentId| {
+            let entry = state.attachments.get(&id).into_iter();
+            let all = entry.flat_map(|entry| &entry.attributes);
+            all.map(move |(name, value)| (id, name.clone(), value.clone()))
+        };
+        Ok(ids.into_iter().flat_map(of).collect())
+    }
+
+    fn row_variants(&self, row: RowId) -> Result<Vec<VariantRecord>> {
+        let state = self.state("row_variants");
+        let blobs: BTreeMap<_, _> =
+            state.linked_in(row).map(|it| (it.blob.generation, it.blob)).collect();
+        Ok(blobs.into_values().flat_map(|blob| state.variants_of(blob)).collect())
     }
 
     fn revise(
@@ -93,6 +112,12 @@ impl Slots for Memory {
 }
 
 impl State {
+    /// The attachments that are linked in a row.
+    fn linked_in(&self, row: RowId) -> impl Iterator<Item = &Attachment> {
+        let own = self.links.iter().filter(move |(place, _)| place.row == row);
+        own.filter_map(|(_, linked)| Some(&self.attachments.get(&linked.attachment)?.attachment))
+    }
+
     fn publish(&mut self, publication: &Publication) -> Result<Published> {
         let Publication { place, written, blob, content, now, .. } = publication;
         self.require_row(place.row)?;
@@ -220,7 +245,8 @@ impl State {
     fn arrange(&mut self, row: RowId, field: &Name, order: &[Name]) {
         let there: Vec<_> =
             self.items(row, field).into_iter().filter_map(|link| link.place.item).collect();
-        let others = there.iter().filter(|item| !order.contains(item));
+        let named: BTreeSet<_> = order.iter().collect();
+        let others = there.iter().filter(|item| !named.contains(item));
         for (position, item) in (1..).zip(order.iter().chain(others)) {
             let item = Some(item.clone());
             if let Some(linked) = self.links.get_mut(&Place { row, field: field.clone(), item }) {

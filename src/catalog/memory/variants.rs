@@ -18,11 +18,7 @@ impl Variants for Memory {
     }
 
     fn variants(&self, original: BlobKey) -> Result<Vec<VariantRecord>> {
-        let state = self.state("variants");
-        let ids = state.variants.iter().filter(|(_, found)| found.original == original);
-        let mut found: Vec<_> = ids.filter_map(|(id, _)| state.variant_record(*id)).collect();
-        found.sort_by_cached_key(|record| record.variant.to_string());
-        Ok(found)
+        Ok(self.state("variants").variants_of(original))
     }
 
     fn add_variant(
@@ -83,6 +79,14 @@ impl Variants for Memory {
 }
 
 impl State {
+    /// The variants of an original, by name.
+    pub(super) fn variants_of(&self, original: BlobKey) -> Vec<VariantRecord> {
+        let ids = self.variants.iter().filter(|(_, found)| found.original == original);
+        let mut found: Vec<_> = ids.filter_map(|(id, _)| self.variant_record(*id)).collect();
+        found.sort_by_cached_key(|record| record.variant.to_string());
+        found
+    }
+
     fn find_variant(&self, original: BlobKey, variant: Variant) -> Option<VariantRecord> {
         let is_wanted = |found: &Rendered| found.original == original && found.variant == variant;
         let (id, _) = self.variants.iter().find(|(_, found)| is_wanted(found))?;

@@ -25,32 +25,24 @@ mod variants;
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use words::quota::Limits;
 
 use crate::catalog::error::{Error, Result};
 use crate::catalog::sqlite::{Db, Row, Sqlite, Value, values};
-use crate::catalog::summary::Totals;
 use reservations::Reservations;
 
 /// A [`Catalog`](super::Catalog) in a database.
 pub struct SqlCatalog {
     engine: Sqlite,
     reservations: Reservations,
-    /// Guards the totals as they were counted last, and the commits before that. Held only to copy or to replace them.
-    totals: Mutex<Option<(u64, Totals)>>,
     /// Guards the quotas. Held only to take or to replace them.
     limits: RwLock<Arc<Limits>>,
 }
 
 impl SqlCatalog {
     pub fn new(engine: Sqlite) -> Self {
-        Self {
-            engine,
-            reservations: Reservations::default(),
-            totals: Mutex::default(),
-            limits: RwLock::default(),
-        }
+        Self { engine, reservations: Reservations::default(), limits: RwLock::default() }
     }
 
     /// The number that a query finds, as most do. Otherwise a statement in a transaction adds the entry and returns its number.

@@ -1,15 +1,19 @@
 //! Slots in SQL: their links are read, and each change is one transaction that keeps to the quotas.
 
-use super::columns::{link, name, number};
+use std::collections::HashSet;
+
+use super::columns::{link, name, number, variant_record};
 use super::linking::Linked;
 use super::links::{self, link_query};
 use super::quotas::{of_move, of_publication, of_share};
+use super::variants::variant_query;
 use super::{Db, Error, Result, SqlCatalog, attachments, blobs, rows, values};
 use crate::catalog::slots::{Destination, Publication, Published, Rehoming, Revision, Slots};
 use words::access::{Fixed, Terms};
 use words::attachment::{Attachment, AttachmentId, RowId};
 use words::link::{Collision, Link};
 use words::place::Place;
+use words::rendition::VariantRecord;
 use words::slot::Name;
 use words::timestamp::Timestamp;
 
@@ -36,10 +40,31 @@ impl Slots for SqlCatalog {
     }
 
     fn count_items(&self, row: RowId, field: &Name) -> Result<u64> {
-        let sql = "SELECT count(*) FROM links WHERE row_id = ? AND field = ? AND item <> ''";
+        let sql = "SELECT items FROM collections WHERE row_id = ? AND field = ?";
         let count =
             self.engine.read(|db| db.first(sql, values![row, field], |row| number(row, 0)))?;
         Ok(count.unwrap_or(0))
+    }
+
+    fn row_attributes(&self, row: RowId) -> Result<Vec<(AttachmentId, String, Vec<u8>)>> {
+        let sql = "SELECT DISTINCT x.attachment, x.name, x.value \
+                   FROM links l JOIN attributes x ON x.attachment = l.attachment \
+                   WHERE l.row_id = ? ORDER BY x.attachment, x.name";
+        self.engine.read(|db| {
+            db.all(sql, values![row], |row| {
+                let id = AttachmentId(number(row, 0)?);
+                Ok((id, row.text(1)?.to_owned(), row.bytes(2)?.to_owned()))
+            })
+        })
+    }
+
+    fn row_variants(&self, row: RowId) -> Result<Vec<VariantRecord>> {
+        let sql = variant_query!(
+            "WHERE v.original IN (SELECT a.blob FROM links l \
+                                  JOIN attachments a ON a.id = l.attachment WHERE l.row_id = ?) \
+             ORDER BY v.original, v.name"
+        );
+        self.engine.read(|db| db.all(sql, values![row], variant_record))
     }
 
     fn revise(
@@ -135,27 +160,32 @@ fn publish(db: &Db, publication: &Publication) -> Result<Published> {
 
 fn revise(db: &Db, row: RowId, revisions: &[Revision], now: Timestamp) -> Result<Vec<Attachment>> {
     rows::require(db, row)?;
-    let mut lost = Vec::new();
+    let (mut lost, mut known) = (Vec::new(), None);
     for revision in revisions {
         match revision {
-            Revision::Require { place, id } if attachment_at(db, place)? == *id => {}
-            Revision::Require { .. } => return Err(Error::Missing),
+            Revision::Require { place, id } => {
+                if attachment_at(db, place, None)? != *id {
+                    return Err(Error::Missing);
+                }
+                known = Some((place, *id));
+            }
             Revision::Detach(place) => {
                 lost.push(links::unlink(db, place, now)?.ok_or(Error::Missing)?);
+                known = None;
             }
             Revision::Arrange { field, order } => arrange(db, row, field, order)?,
             Revision::Rename { place, original_filename } => {
                 let sql = "UPDATE attachments SET filename = ?, changed = ? WHERE id = ?";
-                let id = attachment_at(db, place)?;
+                let id = attachment_at(db, place, known)?;
                 db.execute(sql, values![original_filename.as_str(), now, id])?;
             }
             Revision::Annotate { place, name, value } => {
-                let id = attachment_at(db, place)?;
+                let id = attachment_at(db, place, known)?;
                 attachments::set_attribute(db, id, name, value.as_deref(), now)?;
             }
             Revision::Trace { place, source } => {
                 let sql = "UPDATE attachments SET source = ?, changed = ? WHERE id = ?";
-                let id = attachment_at(db, place)?;
+                let id = attachment_at(db, place, known)?;
                 db.execute(sql, values![source.as_deref(), now, id])?;
             }
         }
@@ -164,16 +194,26 @@ fn revise(db: &Db, row: RowId, revisions: &[Revision], now: Timestamp) -> Result
     Ok(lost)
 }
 
-fn attachment_at(db: &Db, place: &Place) -> Result<AttachmentId> {
-    Ok(links::find(db, place)?.ok_or(Error::Missing)?.attachment.id)
+/// The attachment at a place; `known` is one that was looked up since the last change of links.
+fn attachment_at(
+    db: &Db,
+    place: &Place,
+    known: Option<(&Place, AttachmentId)>,
+) -> Result<AttachmentId> {
+    match known {
+        Some((at, id)) if at == place => Ok(id),
+        _ => Ok(links::find(db, place)?.ok_or(Error::Missing)?.attachment.id),
+    }
 }
 
 fn arrange(db: &Db, row: RowId, field: &Name, order: &[Name]) -> Result<()> {
     let sql = "SELECT item FROM links WHERE row_id = ? AND field = ? AND item <> '' \
                ORDER BY position, item";
     let there = db.all(sql, values![row, field], |row| name(row, 0))?;
-    let others = there.iter().filter(|item| !order.contains(item));
-    let sql = "UPDATE links SET position = ? WHERE row_id = ? AND field = ? AND item = ?";
+    let named: HashSet<_> = order.iter().collect();
+    let others = there.iter().filter(|item| !named.contains(item));
+    let sql = "UPDATE links SET position = ?1 \
+               WHERE row_id = ?2 AND field = ?3 AND item = ?4 AND position <> ?1";
     for (position, item) in (1_i64..).zip(order.iter().chain(others)) {
         db.execute(sql, values![position, row, field, item])?;
     }

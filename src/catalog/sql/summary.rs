@@ -1,20 +1,32 @@
-//! The totals in SQL: counted again only after a change.
+//! The totals in SQL. The schema's triggers keep them.
 
 use super::columns::{name, number};
-use super::{Db, Result, Row, SqlCatalog};
+use super::{Result, Row, SqlCatalog};
 use crate::catalog::summary::{Census, Occupied, Summary, Totals};
 
 impl Summary for SqlCatalog {
     fn totals(&self) -> Result<Totals> {
-        // Read before the count: a commit during the count makes the next call count again.
-        let commits = self.commits();
-        let last = *self.totals.lock();
-        if let Some((_, totals)) = last.filter(|(counted, _)| Some(*counted) == commits) {
-            return Ok(totals);
-        }
-        let totals = self.engine.read(count)?;
-        *self.totals.lock() = commits.map(|commits| (commits, totals));
-        Ok(totals)
+        let sql = "SELECT r.files, a.files - n.files, \
+                          (SELECT coalesce(sum(blobs), 0) FROM held), v.files, s.files, \
+                          (SELECT coalesce(sum(bytes), 0) FROM held), n.files, n.bytes \
+                   FROM usage r, usage a, usage n, usage v, usage s \
+                   WHERE r.kind = 2 AND r.id = 1 AND a.kind = 2 AND a.id = 2 AND n.kind = 2 AND n.id = 3 \
+                     AND v.kind = 2 AND v.id = 4 AND s.kind = 2 AND s.id = 5";
+        let totals = self.engine.read(|db| {
+            db.first(sql, &[], |row| {
+                Ok(Totals {
+                    rows: number(row, 0)?,
+                    attachments: number(row, 1)?,
+                    blobs: number(row, 2)?,
+                    variants: number(row, 3)?,
+                    scratch: number(row, 4)?,
+                    bytes: number(row, 5)?,
+                    retired: number(row, 6)?,
+                    retired_bytes: number(row, 7)?,
+                })
+            })
+        })?;
+        Ok(totals.unwrap_or_default())
     }
 
     fn census(&self) -> Result<Census> {
@@ -54,56 +66,4 @@ const ORIGINALS: &str = "\
 fn occupied(row: &Row) -> Result<Occupied> {
     let (table, field) = (name(row, 0)?, name(row, 1)?);
     Ok(Occupied { table, field, in_items: row.int(2)? != 0, files: number(row, 3)?, originals: 0 })
-}
-
-/// Counts whole tables, which `SQLite` reads off their smallest index, page by page. A condition would make it look at each entry.
-fn count(db: &Db) -> Result<Totals> {
-    // Attachments without links are the retired ones: see the check of `attachments`.
-    let sql = "SELECT (SELECT count(*) FROM rows), \
-                      (SELECT count(*) FROM attachments) - count(b.id), \
-                      (SELECT coalesce(sum(blobs), 0) FROM held), \
-                      (SELECT count(*) FROM variants), \
-                      (SELECT count(*) FROM scratch), \
-                      (SELECT coalesce(sum(bytes), 0) FROM held), \
-                      count(b.id), coalesce(sum(b.length), 0) \
-               FROM attachments a JOIN blobs b ON b.id = a.blob WHERE a.retired IS NOT NULL";
-    let totals = db.first(sql, &[], |row| {
-        Ok(Totals {
-            rows: number(row, 0)?,
-            attachments: number(row, 1)?,
-            blobs: number(row, 2)?,
-            variants: number(row, 3)?,
-            scratch: number(row, 4)?,
-            bytes: number(row, 5)?,
-            retired: number(row, 6)?,
-            retired_bytes: number(row, 7)?,
-        })
-    })?;
-    Ok(totals.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::contract::{ACCESS, at, name, open};
-    use crate::catalog::rows::Rows;
-    use crate::catalog::sqlite::Sqlite;
-
-    #[test]
-    fn totals_are_counted_again_after_a_change_and_not_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.sqlite");
-        let catalog = open(&path);
-        let user = catalog.table(&name("user")).unwrap();
-        let rows = || catalog.totals().unwrap().rows;
-        assert_eq!(rows(), 0);
-        catalog.totals.lock().as_mut().unwrap().1.rows = 77;
-        assert_eq!(rows(), 77, "remembered");
-        catalog.add_row(user, &name("1"), ACCESS, at(1)).unwrap();
-        assert_eq!(rows(), 1);
-        let reader = SqlCatalog::new(Sqlite::open_to_read(&path).unwrap());
-        assert_eq!(reader.totals().unwrap().rows, 1);
-        catalog.add_row(user, &name("2"), ACCESS, at(1)).unwrap();
-        assert_eq!(reader.totals().unwrap().rows, 2, "a reader does not know of commits");
-    }
 }

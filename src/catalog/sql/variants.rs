@@ -21,6 +21,8 @@ macro_rules! variant_query {
     };
 }
 
+pub(super) use variant_query;
+
 impl Variants for SqlCatalog {
     fn variant(&self, original: BlobKey, variant: Variant) -> Result<Option<VariantRecord>> {
         self.engine.read(|db| find(db, original, variant))

@@ -12,10 +12,12 @@ pub struct Cost {
     pub sorted: i32,
     /// Kept statements that were compiled again.
     pub compiled: i32,
+    /// Operations of the engine's machine (`SQLITE_STMTSTATUS_VM_STEP`).
+    pub steps: i32,
 }
 
 thread_local! {
-    static COST: Cell<Cost> = const { Cell::new(Cost { walked: 0, sorted: 0, compiled: 0 }) };
+    static COST: Cell<Cost> = const { Cell::new(Cost { walked: 0, sorted: 0, compiled: 0, steps: 0 }) };
 }
 
 /// The cost since this was asked last.
@@ -24,11 +26,12 @@ pub fn take() -> Cost {
 }
 
 pub(super) fn note(statement: &Statement) {
-    let Cost { walked, sorted, compiled } = COST.get();
+    let Cost { walked, sorted, compiled, steps } = COST.get();
     let more = |status| statement.reset_status(status);
     COST.set(Cost {
         walked: walked + more(StatementStatus::FullscanStep),
         sorted: sorted + more(StatementStatus::Sort),
         compiled: compiled + more(StatementStatus::RePrepare),
+        steps: steps + more(StatementStatus::VmStep),
     });
 }

@@ -8,12 +8,13 @@ use super::db::Db;
 use crate::catalog::error::{Error, Result};
 
 /// Each script brings the schema from its index to the next version. The statements of a released script are never changed.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
     include_str!("schema/005.sql"),
+    include_str!("schema/006.sql"),
 ];
 
 /// The version of the schema that this program uses.

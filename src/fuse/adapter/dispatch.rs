@@ -10,28 +10,33 @@ use fuser::Errno;
 
 use crate::fence::chain;
 use crate::fuse::adapter::answer::Answer;
+use crate::fuse::adapter::given_up::{Slot, Watch};
 use crate::fuse::busy_poll::BusyPoll;
 use crate::fuse::errno::errno;
-use crate::fuse::pool::{Pool, message_of};
+use crate::fuse::pool::{Pool, Size, message_of};
+use crate::session_thread;
 use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::cost::Work;
-use crate::tree::{Error, Result, Tree};
+use crate::tree::{Caller, Error, Result, Tree};
 
-/// The queue of the publish pool. When it is full a thread of the session publishes by itself, and new requests wait.
-const PUBLICATIONS_WAITING: usize = 64;
-/// The queue of the render pool. When it is full a lookup fails with EAGAIN (CONTRACT 4).
-const RENDERS_WAITING: usize = 256;
-/// Threads of the download pool, which wait for servers rather than for a core, and its queue. When it is full: EAGAIN.
-const DOWNLOADS: usize = 4;
-const DOWNLOADS_WAITING: usize = 32;
-/// Threads of the publish pool. They wait for the disk and for workers rather than for a core, and commits that wait at one
-/// time share one sync.
-const PUBLISHERS: usize = 16;
-/// Bounds of the render pool, which has a thread a core.
+/// The publish pool. Its threads wait for the disk and for workers rather than for a core, and commits that wait at one time share
+/// one sync. When too many wait the request fails with EAGAIN, unless it closes a file: each open file has one of those at a time
+/// in each thread of its programs.
+const PUBLISH: Size =
+    Size { threads: 16, spare: 4, nice: 0, waiting: 4_096, waiting_in_all: 16_384 };
+/// The pool of long work, for requests that would hold a thread of the session too long. When too many wait: EAGAIN. A write that
+/// waits keeps its bytes, at most 1 MiB.
+const LONG: Size = Size { threads: 6, spare: 2, nice: 5, waiting: 256, waiting_in_all: 1_024 };
+/// The render pool, but for its threads, of which a user may have one a core. When too many wait a lookup fails with EAGAIN
+/// (CONTRACT 4).
+const RENDER: Size = Size { threads: 0, spare: 1, nice: 0, waiting: 256, waiting_in_all: 1_024 };
+/// The download pool, whose threads wait for servers rather than for a core. When too many wait: EAGAIN.
+const DOWNLOAD: Size = Size { threads: 4, spare: 1, nice: 0, waiting: 32, waiting_in_all: 128 };
+/// Bounds of the threads that render for one user.
 const MIN_THREADS: usize = 2;
 const MAX_THREADS: usize = 16;
 
-/// How many requests may render at a time.
+/// How many requests of a user may render at a time.
 pub fn pool_threads() -> usize {
     let cores = thread::available_parallelism().map_or(MIN_THREADS, usize::from);
     cores.clamp(MIN_THREADS, MAX_THREADS)
@@ -42,9 +47,11 @@ pub struct Dispatcher {
     pub tree: Arc<Tree>,
     /// Used after the answers that a client which reads many files waits for. Writers wait for the disk anyway.
     pub busy_poll: BusyPoll,
-    /// How many threads of the session publish at this moment.
+    /// How many threads of the session wait for the disk at this moment.
     in_place: AtomicUsize,
+    watch: Watch,
     publishers: Pool,
+    long: Pool,
     renderers: Pool,
     downloaders: Pool,
 }
@@ -55,123 +62,134 @@ impl Dispatcher {
             tree,
             busy_poll,
             in_place: AtomicUsize::new(0),
-            publishers: Pool::start("publish", PUBLISHERS, PUBLICATIONS_WAITING)?,
-            renderers: Pool::start("render", pool_threads(), RENDERS_WAITING)?,
-            downloaders: Pool::start("download", DOWNLOADS, DOWNLOADS_WAITING)?,
+            watch: Watch::start()?,
+            publishers: Pool::start("publish", PUBLISH)?,
+            long: Pool::start("long", LONG)?,
+            renderers: Pool::start("render", Size { threads: pool_threads(), ..RENDER })?,
+            downloaders: Pool::start("download", DOWNLOAD)?,
         })
     }
 
-    /// Runs the work in this thread.
-    pub fn inline<T>(
+    /// Runs the work in this thread, or in the pool of long work if it must leave the session.
+    pub fn brief<T, A: Answer<T>>(
         &self,
-        operation: Operation,
-        reply: impl Answer<T>,
-        work: impl FnOnce(&Tree) -> Result<T>,
+        (operation, who): (Operation, Caller),
+        reply: A,
+        work: impl Fn(&Tree) -> Result<T> + Send + 'static,
     ) {
-        reply.answer(Timed::start(operation).run(&self.tree, work));
-    }
-
-    /// Runs the work in the publish pool, or in this thread when the queue is full: a full queue never refuses a write.
-    pub fn publish<T>(
-        &self,
-        operation: Operation,
-        reply: impl Answer<T>,
-        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
-    ) {
-        let (timed, waiting) =
-            (Timed::start(operation), Waiting::enter(&self.tree, Queue::Publish));
-        let job = Box::new(move || {
-            let tree = waiting.leave();
-            reply.answer(timed.run(&tree, work));
-        });
-        if let Err(job) = self.publishers.offer(job) {
-            job();
+        let timed = Timed::start(operation);
+        match timed.run_in_session(&self.tree, &work) {
+            Some(outcome) => reply.answer(outcome),
+            None => self.queue(Queue::Long, (timed, who), reply, work),
         }
     }
 
-    /// Runs the work in this thread if no other thread of the session publishes: a change of threads costs more than it saves.
-    /// Otherwise uses the pool, so that the threads of the session stay free for other requests.
-    fn small<T>(
+    /// Runs the work in this thread if no other thread of the session waits for the disk: a change of threads costs more than it
+    /// saves. Otherwise uses the publish pool, so that the threads of the session stay free for other requests.
+    pub fn small<T, A: Answer<T>>(
         &self,
-        operation: Operation,
-        reply: impl Answer<T>,
-        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+        (operation, who): (Operation, Caller),
+        reply: A,
+        work: impl Fn(&Tree) -> Result<T> + Send + 'static,
     ) {
-        if self.in_place.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.inline(operation, reply, work);
-        } else {
-            self.publish(operation, reply, work);
-        }
+        let timed = Timed::start(operation);
+        let is_alone = self.in_place.fetch_add(1, Ordering::AcqRel) == 0;
+        let outcome = if is_alone { timed.run_in_session(&self.tree, &work) } else { None };
         self.in_place.fetch_sub(1, Ordering::AcqRel);
+        match outcome {
+            Some(outcome) => reply.answer(outcome),
+            None => self.queue(Queue::Publish, (timed, who), reply, work),
+        }
+    }
+
+    /// Runs the work in the pool of this queue. When too many wait it answers EAGAIN.
+    pub fn pooled<T, A: Answer<T>>(
+        &self,
+        queue: Queue,
+        (operation, who): (Operation, Caller),
+        reply: A,
+        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+    ) {
+        self.queue(queue, (Timed::start(operation), who), reply, work);
     }
 
     /// Runs the work where its size asks for. `queue_full` runs instead of a download that no thread takes up in time.
     pub fn sized<T, A: Answer<T>>(
         &self,
-        operation: Operation,
+        (operation, who): (Operation, Caller),
         reply: A,
         size: impl FnOnce(&Tree) -> Work,
-        work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
+        work: impl Fn(&Tree) -> Result<T> + Send + 'static,
         queue_full: impl Fn(&Tree) -> Result<T> + Clone + Send + 'static,
     ) {
         match caught(operation, || Ok(size(&self.tree))) {
             Ok(Work::Trifle) => {
-                self.inline(operation, reply, work);
+                self.brief((operation, who), reply, work);
                 self.busy_poll.wait();
             }
-            Ok(Work::Small) => self.small(operation, reply, work),
-            Ok(Work::Large) => self.publish(operation, reply, work),
+            Ok(Work::Small) => self.small((operation, who), reply, work),
+            Ok(Work::Large) => self.pooled(Queue::Publish, (operation, who), reply, work),
             Ok(Work::Download { patience }) => {
-                let asked = Instant::now();
-                let (in_time, late) = (move || asked.elapsed() <= patience, queue_full.clone());
+                let timed = Timed::start(operation);
+                let (in_time, late) = (move || timed.at.elapsed() <= patience, queue_full.clone());
                 let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
-                if let Some(reply) = self.offer(Queue::Download, operation, reply, work) {
-                    self.inline(operation, reply, queue_full);
+                if let Some(reply) = self.offer(Queue::Download, (timed, who), reply, work) {
+                    reply.answer(timed.run(&self.tree, queue_full));
                 }
             }
             Err(errno) => reply.refuse(errno),
         }
     }
 
-    /// Runs the work in the render pool, or answers EAGAIN when its queue is full.
-    pub fn render<T, A: Answer<T>>(
+    fn queue<T, A: Answer<T>>(
         &self,
-        operation: Operation,
+        queue: Queue,
+        (timed, who): (Timed, Caller),
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
-        if let Some(reply) = self.offer(Queue::Render, operation, reply, work) {
-            reply.refuse(refuse(operation, &Error::TooBusy));
+        if let Some(reply) = self.offer(queue, (timed, who), reply, work) {
+            reply.refuse(refuse(timed.operation, &Error::TooBusy));
         }
     }
 
-    /// Runs the work in the pool of this queue, or returns the reply if the queue is full.
+    /// Runs the work in the pool of this queue, or returns the reply if too many wait.
     fn offer<T, A: Answer<T>>(
         &self,
         queue: Queue,
-        operation: Operation,
+        (timed, who): (Timed, Caller),
         reply: A,
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) -> Option<A> {
-        // The reply must outlive a job that the pool hands back.
-        let (send, receive) = std::sync::mpsc::sync_channel::<A>(1);
-        let (timed, waiting) = (Timed::start(operation), Waiting::enter(&self.tree, queue));
+        let waiting = Waiting::enter(&self.tree, queue);
+        let slot = Slot::new(reply);
+        let (mine, watched) = (slot.clone(), self.watch.over(timed.operation, who.tid, &slot));
         let job = Box::new(move || {
             let tree = waiting.leave();
-            if let Ok(reply) = receive.recv() {
-                reply.answer(timed.run(&tree, work));
+            // Whoever asked was killed meanwhile. A close that is not begun is left to the release.
+            if mine.is_empty() {
+                return;
+            }
+            let outcome = timed.run(&tree, work);
+            drop(watched);
+            if let Some(reply) = mine.take() {
+                reply.answer(outcome);
             }
         });
         let pool = match queue {
             Queue::Publish => &self.publishers,
+            Queue::Long => &self.long,
             Queue::Render => &self.renderers,
             Queue::Download => &self.downloaders,
         };
-        if pool.offer(job).is_err() {
-            return Some(reply);
+        if matches!(
+            (queue, timed.operation),
+            (Queue::Publish, Operation::Flush | Operation::Release)
+        ) {
+            pool.push(who.uid, job);
+        } else if pool.offer(who.uid, job).is_err() {
+            return slot.take();
         }
-        // If the receiver is gone the reply is dropped, which answers EIO.
-        drop(send.send(reply));
         None
     }
 }
@@ -196,6 +214,21 @@ impl Timed {
     /// Counts a request that no part of the tree answers.
     pub fn count(self, tree: &Tree) {
         tree.activity.note(self.operation, self.at.elapsed(), false);
+    }
+
+    /// Runs the work as a thread of the session does. None, and nothing is counted, if it must run elsewhere.
+    pub fn run_in_session<T>(
+        self,
+        tree: &Tree,
+        work: impl FnOnce(&Tree) -> Result<T>,
+    ) -> Option<std::result::Result<T, Errno>> {
+        let work = || match tree.behind_the_fence(self.operation, work) {
+            Err(Error::Elsewhere(_)) => Ok(None),
+            done => done.map(Some),
+        };
+        let outcome = session_thread::within(|| caught(self.operation, work)).transpose()?;
+        tree.activity.note(self.operation, self.at.elapsed(), outcome.is_err());
+        Some(outcome)
     }
 
     /// Runs the work. Turns an error or a panic into an errno.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::{
@@ -17,9 +18,10 @@ use fuser::{
 
 use crate::fuse::adapter::answer::{Answer, SizedXattr, handle};
 use crate::fuse::adapter::dispatch::{Timed, queue_full};
+use crate::fuse::adapter::transfer::{Asked, Plus};
 use crate::fuse::adapter::{Adapter, decode, negotiate, transfer};
 use crate::tree::Tree;
-use crate::tree::activity::Operation;
+use crate::tree::activity::{Operation, Queue};
 use crate::tree::ops::bytes::Position;
 use crate::tree::request::SetAttr;
 
@@ -46,10 +48,12 @@ impl Filesystem for Adapter {
 
     fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
         let (who, ino) = (decode::caller(request), decode::ino(ino));
-        self.dispatcher.inline(Operation::Getattr, reply, |tree| match &self.reader {
+        let reader = self.reader.clone();
+        let stat = move |tree: &Tree| match &reader {
             Some(reader) => reader.getattr(tree, who, ino),
             None => tree.getattr(who, ino, fh.map(decode::fh)),
-        });
+        };
+        self.dispatcher.brief((Operation::Getattr, who), reply, stat);
     }
 
     fn setattr(
@@ -62,28 +66,30 @@ impl Filesystem for Adapter {
         let (who, ino, fh) = (decode::caller(request), decode::ino(ino), fh.map(decode::fh));
         let change = SetAttr { size, amendment: decode::amendment(mode, (uid, gid), atime, mtime) };
         let apply = move |tree: &Tree| tree.setattr(who, ino, fh, change);
-        // A truncation by path commits before it returns (CONTRACT 2.6).
-        if size.is_some() && fh.is_none() {
-            self.dispatcher.publish(Operation::Setattr, reply, apply);
-        } else {
-            self.dispatcher.inline(Operation::Setattr, reply, apply);
+        let asked = (Operation::Setattr, who);
+        match (size, fh) {
+            // A truncation by path commits before it returns (CONTRACT 2.6).
+            (Some(_), None) => self.dispatcher.pooled(Queue::Publish, asked, reply, apply),
+            (Some(_), Some(_)) => self.dispatcher.brief(asked, reply, apply),
+            (None, _) => self.dispatcher.small(asked, reply, apply),
         }
     }
 
-    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        self.dispatcher.inline(Operation::Readlink, reply, |tree| tree.readlink(decode::ino(ino)));
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let asked = (Operation::Readlink, decode::caller(request));
+        self.dispatcher.brief(asked, reply, move |tree: &Tree| tree.readlink(decode::ino(ino)));
     }
 
     fn mknod(
         &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _rdev: u32,
         reply: ReplyEntry,
     ) {
-        self.dispatcher.inline(Operation::Mknod, reply, |tree| {
-            let (who, parent) = (decode::caller(request), decode::ino(parent));
+        let (who, parent, name) = (decode::caller(request), decode::ino(parent), name.to_owned());
+        self.dispatcher.small((Operation::Mknod, who), reply, move |tree: &Tree| {
             if !decode::is_regular(mode) {
-                return tree.mknod_special(who, parent, name);
+                return tree.mknod_special(who, parent, &name);
             }
-            tree.mknod(who, parent, name, decode::permissions(mode, umask))
+            tree.mknod(who, parent, &name, decode::permissions(mode, umask))
         });
     }
 
@@ -91,21 +97,24 @@ impl Filesystem for Adapter {
         &self, request: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32,
         reply: ReplyEntry,
     ) {
+        let (who, name) = (decode::caller(request), name.to_owned());
         let mode = decode::permissions(mode, umask);
-        self.dispatcher.inline(Operation::Mkdir, reply, |tree| {
-            tree.mkdir(decode::caller(request), decode::ino(parent), name, mode)
+        self.dispatcher.small((Operation::Mkdir, who), reply, move |tree: &Tree| {
+            tree.mkdir(who, decode::ino(parent), &name, mode)
         });
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.dispatcher.inline(Operation::Unlink, reply, |tree| {
-            tree.unlink(decode::caller(request), decode::ino(parent), name)
+        let (who, name) = (decode::caller(request), name.to_owned());
+        self.dispatcher.small((Operation::Unlink, who), reply, move |tree: &Tree| {
+            tree.unlink(who, decode::ino(parent), &name)
         });
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.dispatcher.inline(Operation::Rmdir, reply, |tree| {
-            tree.rmdir(decode::caller(request), decode::ino(parent), name)
+        let (who, name) = (decode::caller(request), name.to_owned());
+        self.dispatcher.small((Operation::Rmdir, who), reply, move |tree: &Tree| {
+            tree.rmdir(who, decode::ino(parent), &name)
         });
     }
 
@@ -130,7 +139,7 @@ impl Filesystem for Adapter {
             let (from, to) = (decode::named(parent, &names.0), decode::named(newparent, &names.1));
             tree.rename(who, from, to, decode::rename_mode(flags)?)
         };
-        self.dispatcher.sized(Operation::Rename, reply, work, rename, queue_full);
+        self.dispatcher.sized((Operation::Rename, who), reply, work, rename, queue_full);
     }
 
     fn link(
@@ -138,9 +147,10 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let (who, name) = (decode::caller(request), newname.to_owned());
-        self.dispatcher.publish(Operation::Link, reply, move |tree| {
+        let link = move |tree: &Tree| {
             tree.link(who, decode::ino(ino), decode::ino(newparent), &name)
-        });
+        };
+        self.dispatcher.pooled(Queue::Publish, (Operation::Link, who), reply, link);
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -150,11 +160,7 @@ impl Filesystem for Adapter {
             return open_without_handle(self.agreed.spares_open(), flags, reply);
         }
         let (who, flags) = (decode::caller(request), decode::open_flags(flags.0));
-        let open = |tree: &Tree| tree.open(who, decode::ino(ino), flags);
-        match Timed::start(Operation::Open).run(&self.dispatcher.tree, open) {
-            Ok(opened) => self.opened(ino, &opened, reply),
-            Err(errno) => reply.refuse(errno),
-        }
+        self.open_file(who, ino, flags, reply);
         self.dispatcher.busy_poll.wait();
     }
 
@@ -163,11 +169,18 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let (who, mode) = (decode::caller(request), decode::permissions(mode, umask));
-        self.dispatcher.inline(Operation::Create, reply, |tree| {
-            let flags = decode::open_flags(flags);
-            let (entry, opened) = tree.create(who, decode::ino(parent), name, mode, flags)?;
-            Ok((entry, handle(&opened, self.agreed.spare_flush)))
-        });
+        let (flags, spare_flush) = (decode::open_flags(flags), self.agreed.spare_flush);
+        let waits = self.dispatcher.tree.create_waits(decode::named(parent, name));
+        let (asked, name) = ((Operation::Create, who), name.to_owned());
+        let create = move |tree: &Tree| {
+            let (entry, opened) = tree.create(who, decode::ino(parent), &name, mode, flags)?;
+            Ok((entry, handle(&opened, spare_flush)))
+        };
+        if waits {
+            self.dispatcher.small(asked, reply, create);
+        } else {
+            self.dispatcher.brief(asked, reply, create);
+        }
     }
 
     fn read(
@@ -185,9 +198,15 @@ impl Filesystem for Adapter {
         _write_flags: WriteFlags, _flags: OpenFlags, _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        self.dispatcher.inline(Operation::Write, reply, |tree| {
-            tree.write(decode::caller(request), decode::fh(fh), offset, data)
-        });
+        let (operation, who, fh) = (Operation::Write, decode::caller(request), decode::fh(fh));
+        let write = |tree: &Tree| tree.write(who, fh, offset, data);
+        if let Some(written) = Timed::start(operation).run_in_session(&self.dispatcher.tree, write) {
+            return reply.answer(written);
+        }
+        // Only here the bytes are copied.
+        let (asked, data) = ((operation, who), data.to_vec());
+        let write = move |tree: &Tree| tree.write(who, fh, offset, &data);
+        self.dispatcher.pooled(Queue::Long, asked, reply, write);
     }
 
     fn flush(
@@ -200,11 +219,11 @@ impl Filesystem for Adapter {
         let (who, fh) = (decode::caller(request), decode::fh(fh));
         let size = |tree: &Tree| tree.flush_work(fh);
         let flush = move |tree: &Tree| tree.flush(who, fh);
-        self.dispatcher.sized(Operation::Flush, reply, size, flush, queue_full);
+        self.dispatcher.sized((Operation::Flush, who), reply, size, flush, queue_full);
     }
 
     fn release(
-        &self, _request: &Request, ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
+        &self, request: &Request, ino: INodeNo, fh: FileHandle, _flags: OpenFlags,
         _lock_owner: Option<LockOwner>, _flush: bool, reply: ReplyEmpty,
     ) {
         self.backings.close(ino.0);
@@ -214,15 +233,15 @@ impl Filesystem for Adapter {
             tree.release(fh);
             Ok(())
         };
-        self.dispatcher.sized(Operation::Release, reply, size, release, move |tree: &Tree| {
+        let asked = (Operation::Release, decode::caller(request));
+        self.dispatcher.sized(asked, reply, size, release, move |tree: &Tree| {
             tree.release_unfetched(fh);
             Ok(())
         });
     }
 
     fn fsync(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool,
-        reply: ReplyEmpty,
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, _datasync: bool, reply: ReplyEmpty,
     ) {
         if self.reader.is_some() {
             return reply.error(Errno::ENOSYS);
@@ -230,7 +249,8 @@ impl Filesystem for Adapter {
         let fh = decode::fh(fh);
         let size = |tree: &Tree| tree.sync_work(fh);
         let sync = move |tree: &Tree| tree.fsync(fh);
-        self.dispatcher.sized(Operation::Fsync, reply, size, sync, queue_full);
+        let asked = (Operation::Fsync, decode::caller(request));
+        self.dispatcher.sized(asked, reply, size, sync, queue_full);
     }
 
     // The kernel that opens directories by itself caches their listings until they are invalidated.
@@ -243,29 +263,28 @@ impl Filesystem for Adapter {
     }
 
     fn readdir(
-        &self, _request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
-        reply: ReplyDirectory,
+        &self, request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, reply: ReplyDirectory,
     ) {
-        transfer::list(&self.dispatcher, ino, offset, reply);
+        let (who, ino) = (decode::caller(request), decode::ino(ino));
+        transfer::list(&self.dispatcher, Asked { who, ino, after: offset }, reply);
     }
 
     fn readdirplus(
         &self, request: &Request, ino: INodeNo, _fh: FileHandle, offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        let asked = (decode::caller(request), ino);
-        transfer::list_plus(&self.dispatcher, asked, offset, reply, |name, entry| {
-            if let Some(reader) = &self.reader {
-                reader.listed(&self.dispatcher.tree, (decode::ino(ino), name), entry);
-            }
-        });
+        let (who, ino) = (decode::caller(request), decode::ino(ino));
+        let (tree, reader) = (Arc::clone(&self.dispatcher.tree), self.reader.clone());
+        let plus = Plus { reply, tree, directory: ino, reader };
+        transfer::list_plus(&self.dispatcher, Asked { who, ino, after: offset }, plus);
     }
 
     fn releasedir(
         &self, _request: &Request, _ino: INodeNo, _fh: FileHandle, _flags: OpenFlags,
         reply: ReplyEmpty,
     ) {
-        self.dispatcher.inline(Operation::Releasedir, reply, |_| Ok(()));
+        Timed::start(Operation::Releasedir).count(&self.dispatcher.tree);
+        reply.ok();
     }
 
     fn fsyncdir(
@@ -276,57 +295,63 @@ impl Filesystem for Adapter {
         reply.ok();
     }
 
-    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.dispatcher.inline(Operation::Statfs, reply, Tree::statfs);
+    fn statfs(&self, request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        // It waits for the disks of all stores.
+        let asked = (Operation::Statfs, decode::caller(request));
+        self.dispatcher.pooled(Queue::Long, asked, reply, Tree::statfs);
     }
 
     fn setxattr(
         &self, request: &Request, ino: INodeNo, name: &OsStr, value: &[u8], flags: i32,
         _position: u32, reply: ReplyEmpty,
     ) {
-        self.dispatcher.inline(Operation::Setxattr, reply, |tree| {
-            let mode = decode::attribute_mode(flags);
-            tree.setxattr(decode::caller(request), decode::ino(ino), name, value, mode)
+        let (who, mode) = (decode::caller(request), decode::attribute_mode(flags));
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.dispatcher.small((Operation::Setxattr, who), reply, move |tree: &Tree| {
+            tree.setxattr(who, decode::ino(ino), &name, &value, mode)
         });
     }
 
     fn getxattr(
         &self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr,
     ) {
-        self.dispatcher.inline(Operation::Getxattr, SizedXattr { reply, size }, |tree| {
-            tree.getxattr(decode::caller(request), decode::ino(ino), name)
-        });
+        let (who, name) = (decode::caller(request), name.to_owned());
+        let find = move |tree: &Tree| tree.getxattr(who, decode::ino(ino), &name);
+        self.dispatcher.brief((Operation::Getxattr, who), SizedXattr { reply, size }, find);
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.dispatcher.inline(Operation::Listxattr, SizedXattr { reply, size }, |tree| {
-            tree.listxattr(decode::caller(request), decode::ino(ino))
-        });
+        let who = decode::caller(request);
+        let list = move |tree: &Tree| tree.listxattr(who, decode::ino(ino));
+        self.dispatcher.brief((Operation::Listxattr, who), SizedXattr { reply, size }, list);
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        self.dispatcher.inline(Operation::Removexattr, reply, |tree| {
-            tree.removexattr(decode::caller(request), decode::ino(ino), name)
+        let (who, name) = (decode::caller(request), name.to_owned());
+        self.dispatcher.small((Operation::Removexattr, who), reply, move |tree: &Tree| {
+            tree.removexattr(who, decode::ino(ino), &name)
         });
     }
 
     fn fallocate(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, length: u64,
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: u64, length: u64,
         mode: i32, reply: ReplyEmpty,
     ) {
-        self.dispatcher.inline(Operation::Fallocate, reply, |tree| {
+        let asked = (Operation::Fallocate, decode::caller(request));
+        self.dispatcher.brief(asked, reply, move |tree: &Tree| {
             tree.fallocate(decode::fh(fh), offset, length, mode)
         });
     }
 
     fn lseek(
-        &self, _request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
+        &self, request: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32,
         reply: ReplyLseek,
     ) {
         if self.reader.is_some() {
             return reply.error(Errno::ENOSYS);
         }
-        self.dispatcher.inline(Operation::Lseek, reply, |tree| {
+        let asked = (Operation::Lseek, decode::caller(request));
+        self.dispatcher.brief(asked, reply, move |tree: &Tree| {
             tree.lseek(decode::fh(fh), decode::seek(offset, whence)?)
         });
     }
@@ -339,7 +364,7 @@ impl Filesystem for Adapter {
         let who = decode::caller(request);
         let from = Position { fh: decode::fh(fh_in), offset: offset_in };
         let to = Position { fh: decode::fh(fh_out), offset: offset_out };
-        self.dispatcher.publish(Operation::CopyFileRange, reply, move |tree| {
+        self.dispatcher.pooled(Queue::Long, (Operation::CopyFileRange, who), reply, move |tree| {
             tree.copy_range(who, from, to, length)
         });
     }

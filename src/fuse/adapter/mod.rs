@@ -4,6 +4,7 @@ mod answer;
 mod decode;
 pub(super) mod dispatch;
 mod filesystem;
+mod given_up;
 mod negotiate;
 mod transfer;
 
@@ -11,7 +12,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
 
-use fuser::{BackingId, FileHandle, FopenFlags, INodeNo, ReplyEntry, ReplyOpen};
+use fuser::{BackingId, Errno, FileHandle, FopenFlags, INodeNo, ReplyEntry, ReplyOpen};
 
 use crate::fuse::adapter::answer::{Answer, handle};
 use crate::fuse::adapter::dispatch::{Dispatcher, Timed, refuse};
@@ -19,9 +20,9 @@ use crate::fuse::adapter::negotiate::Agreed;
 use crate::fuse::backing::Backings;
 use crate::fuse::busy_poll::BusyPoll;
 use crate::fuse::reader::Reader;
-use crate::tree::activity::Operation;
+use crate::tree::activity::{Operation, Queue};
 use crate::tree::open::handles::{Caching, Opened, Stored};
-use crate::tree::request::NameIn;
+use crate::tree::request::{NameIn, OpenFlags};
 use crate::tree::view::rendering::Lookup;
 use crate::tree::view::url_links::Linked;
 use crate::tree::{Caller, Error, Ino, Tree};
@@ -47,7 +48,8 @@ impl Adapter {
     }
 
     fn look_up(&self, who: Caller, parent: Ino, name: &OsStr, reply: ReplyEntry) {
-        let found = Timed::start(Operation::Lookup).run(&self.dispatcher.tree, |tree| {
+        let (operation, tree) = (Operation::Lookup, &self.dispatcher.tree);
+        let found = Timed::start(operation).run_in_session(tree, |tree| {
             let changes = tree.kernel.changes();
             match (tree.lookup(who, parent, name)?, &self.reader) {
                 (Lookup::Found(entry), Some(reader)) => {
@@ -57,19 +59,46 @@ impl Adapter {
             }
         });
         match found {
-            Ok(Lookup::Found(entry)) => reply.accept(entry),
-            Ok(Lookup::Render(rendering)) => {
+            Some(Ok(Lookup::Found(entry))) => reply.accept(entry),
+            Some(Ok(Lookup::Render(rendering))) => {
                 let (reader, name) = (self.reader.clone(), name.to_owned());
-                self.dispatcher.render(Operation::Render, reply, move |tree| {
+                // A reader counts the lookups that it has answered: each is waited for.
+                let who = Caller { tid: if reader.is_some() { 0 } else { who.tid }, ..who };
+                let entry = move |tree: &Tree| {
                     let changes = tree.kernel.changes();
                     let entry = tree.view.variants.render(&rendering)?;
                     match reader {
                         Some(reader) => reader.enter(tree, (parent, &name), entry, changes),
                         None => Ok(entry),
                     }
-                });
+                };
+                self.dispatcher.pooled(Queue::Render, (Operation::Render, who), reply, entry);
             }
-            Err(errno) => reply.refuse(errno),
+            Some(Err(errno)) => reply.refuse(errno),
+            // Only views leave the session, and a tree that is only read has none.
+            None => {
+                let name = name.to_owned();
+                let look_up = move |tree: &Tree| match tree.lookup(who, parent, &name)? {
+                    Lookup::Found(entry) => Ok(entry),
+                    Lookup::Render(rendering) => tree.view.variants.render(&rendering),
+                };
+                self.dispatcher.pooled(Queue::Long, (operation, who), reply, look_up);
+            }
+        }
+    }
+
+    fn open_file(&self, who: Caller, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let (operation, spare_flush) = (Operation::Open, self.agreed.spare_flush);
+        let open = move |tree: &Tree| tree.open(who, Ino(ino.0), flags);
+        let (tree, backings) = (&self.dispatcher.tree, &self.backings);
+        match Timed::start(operation).run_in_session(tree, open) {
+            Some(Ok(opened)) => answer_open((tree, backings), spare_flush, (ino, &opened), reply),
+            Some(Err(errno)) => reply.error(errno),
+            None => {
+                let (tree, backings) = (Arc::clone(tree), Arc::clone(backings));
+                let reply = Opening { reply, ino, tree, backings, spare_flush };
+                self.dispatcher.pooled(Queue::Long, (operation, who), reply, open);
+            }
         }
     }
 
@@ -82,30 +111,57 @@ impl Adapter {
                 let given_up = Arc::clone(&download);
                 let attach = move |tree: &Tree| tree.view.url_links.attach(&download);
                 let abandon = move |tree: &Tree| tree.view.url_links.abandon(&given_up);
-                self.dispatcher.sized(Operation::Fetch, reply, Tree::link_work, attach, abandon);
+                let asked = (Operation::Fetch, who);
+                self.dispatcher.sized(asked, reply, Tree::link_work, attach, abandon);
             }
             Err(errno) => reply.refuse(errno),
         }
     }
+}
 
-    /// Answers an open: the kernel then reads the file by itself, through its page cache, or asks for every byte.
-    fn opened(&self, ino: INodeNo, opened: &Opened, reply: ReplyOpen) {
-        match &opened.caching {
-            Caching::Forever(stored) if self.backings.takes(stored.length) => {
-                if let Some(backing) = self.backings.open(ino.0, || backing(stored, &reply)) {
-                    // With FOPEN_KEEP_CACHE beside passthrough every open would fail.
-                    let (fh, flags) = (FileHandle(opened.fh.0), FopenFlags::FOPEN_NOFLUSH);
-                    return reply.opened_passthrough(fh, flags, &backing);
-                }
-            }
-            Caching::Never if !self.backings.open_direct(ino.0) => {
-                self.dispatcher.tree.release(opened.fh);
-                return reply.refuse(refuse(Operation::Open, &Error::BeingRead));
-            }
-            _ => {}
-        }
-        reply.accept(handle(opened, self.agreed.spare_flush));
+/// A reply to an open in a pool.
+struct Opening {
+    reply: ReplyOpen,
+    ino: INodeNo,
+    tree: Arc<Tree>,
+    backings: Arc<Backings>,
+    /// Whether the kernel knows `FOPEN_NOFLUSH`.
+    spare_flush: bool,
+}
+
+impl Answer<Opened> for Opening {
+    fn accept(self, opened: Opened) {
+        let Self { reply, ino, tree, backings, spare_flush } = self;
+        answer_open((&tree, &backings), spare_flush, (ino, &opened), reply);
     }
+
+    fn refuse(self, errno: Errno) {
+        self.reply.error(errno);
+    }
+}
+
+/// Answers an open: the kernel then reads the file by itself, through its page cache, or asks for every byte.
+fn answer_open(
+    (tree, backings): (&Tree, &Backings),
+    spare_flush: bool,
+    (ino, opened): (INodeNo, &Opened),
+    reply: ReplyOpen,
+) {
+    match &opened.caching {
+        Caching::Forever(stored) if backings.takes(stored.length) => {
+            if let Some(backing) = backings.open(ino.0, || backing(stored, &reply)) {
+                // With FOPEN_KEEP_CACHE beside passthrough every open would fail.
+                let (fh, flags) = (FileHandle(opened.fh.0), FopenFlags::FOPEN_NOFLUSH);
+                return reply.opened_passthrough(fh, flags, &backing);
+            }
+        }
+        Caching::Never if !backings.open_direct(ino.0) => {
+            tree.release(opened.fh);
+            return reply.refuse(refuse(Operation::Open, &Error::BeingRead));
+        }
+        _ => {}
+    }
+    reply.accept(handle(opened, spare_flush));
 }
 
 fn backing(stored: &Stored, reply: &ReplyOpen) -> Option<BackingId> {

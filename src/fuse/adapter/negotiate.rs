@@ -18,6 +18,9 @@ const CAPABILITIES: [InitFlags; 4] = [
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_DO_READDIRPLUS,
 ];
+/// How many releases and reads ahead may be under way. The kernel's 16 would be taken by as many releases that judge what no flush has
+/// judged; many more reads would keep other requests waiting.
+const BACKGROUND: u16 = 64;
 /// The protocol that knows `FOPEN_NOFLUSH` (Linux 5.16).
 const NOFLUSH_SINCE: Version = Version(7, 35);
 
@@ -55,6 +58,8 @@ pub fn capabilities(config: &mut KernelConfig, more: Option<InitFlags>) -> Agree
             tracing::warn!(?capability, "the kernel lacks a capability");
         }
     }
+    // Only 0 is refused.
+    let _ = config.set_max_background(BACKGROUND);
     // A depth of one: the blobs lie on no stacked filesystem, and an overlay may be mounted over this one.
     let passthrough = config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok()
         && config.set_max_stack_depth(1).is_ok();

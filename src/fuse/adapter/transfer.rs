@@ -1,15 +1,20 @@
 //! Copies file bytes and directory entries from the tree into the kernel's buffers.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use fuser::{Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
+use fuser::{Errno, Generation, INodeNo, ReplyData, ReplyDirectory, ReplyDirectoryPlus};
 
 use crate::fuse::adapter::answer::{Answer, file_attr, file_type, shorter};
 use crate::fuse::adapter::dispatch::{Dispatcher, Timed};
-use crate::tree::activity::Operation;
+use crate::fuse::reader::Reader;
+use crate::tree::activity::{Operation, Queue};
 use crate::tree::show::attr::Entry;
 use crate::tree::show::listing::{Listed, Page};
-use crate::tree::{Caller, Ino, Result, Tree};
+use crate::tree::{Caller, Error, Ino, Result, Tree};
+
+/// The most entries that a thread of a pool collects for one request. The kernel asks again for what follows.
+const COLLECTED: usize = 1024;
 
 thread_local! {
     /// The thread's read buffer, kept for its next read. The kernel asks for 1 MiB at most.
@@ -37,53 +42,119 @@ pub fn read(
     dispatcher.busy_poll.wait();
 }
 
-/// Answers with the entries that follow offset `after`, as many as the kernel's buffer holds.
-pub fn list(dispatcher: &Dispatcher, ino: INodeNo, after: u64, mut reply: ReplyDirectory) {
-    let filled = Timed::start(Operation::Readdir).run(&dispatcher.tree, |tree| {
-        fill(tree, ino, after, |entry, _| {
-            let kind = file_type(entry.kind);
-            reply.add(INodeNo(entry.ino.0), entry.next, kind, &*entry.name)
-        })
-    });
-    reply.answer(filled);
+/// A listing: who asks for it, of which directory, and after which place.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    pub who: Caller,
+    pub ino: Ino,
+    pub after: u64,
+}
+
+/// Answers with the entries that follow a place, as many as the kernel's buffer holds.
+pub fn list(dispatcher: &Dispatcher, asked: Asked, mut reply: ReplyDirectory) {
+    let (operation, tree) = (Operation::Readdir, &dispatcher.tree);
+    let add = |_: &Tree, entry: &Listed, _: &Page| Ok(add(&mut reply, entry));
+    match Timed::start(operation).run_in_session(tree, |tree| fill(tree, asked, add)) {
+        Some(filled) => reply.answer(filled),
+        None => dispatcher.pooled(Queue::Long, (operation, asked.who), reply, move |tree| {
+            let mut found = Vec::new();
+            let collect = |_: &Tree, entry: &Listed, _: &Page| {
+                found.push(entry.clone());
+                Ok(found.len() == COLLECTED)
+            };
+            fill(tree, asked, collect).map(|()| found)
+        }),
+    }
     dispatcher.busy_poll.wait();
 }
 
-/// Answers with entries and their attributes, as a lookup of each would. Calls `note` for each entry that is sent.
-pub fn list_plus(
-    dispatcher: &Dispatcher,
-    (who, ino): (Caller, INodeNo),
-    after: u64,
-    mut reply: ReplyDirectoryPlus,
-    note: impl Fn(&str, &Entry),
-) {
-    let filled = Timed::start(Operation::Readdirplus).run(&dispatcher.tree, |tree| {
-        fill(tree, ino, after, |listed, page| {
-            let entry = tree.entry_listed(who, listed, page);
-            let (ttl, attr) = (shorter(&entry), file_attr(&entry.attr));
-            let generation = Generation(entry.generation);
-            let full = reply.add(attr.ino, listed.next, &*listed.name, &ttl, &attr, generation);
-            if !full {
-                note(&listed.name, &entry);
-            }
-            full
-        })
-    });
-    reply.answer(filled);
+fn add(reply: &mut ReplyDirectory, entry: &Listed) -> bool {
+    reply.add(INodeNo(entry.ino.0), entry.next, file_type(entry.kind), &*entry.name)
+}
+
+impl Answer<Vec<Listed>> for ReplyDirectory {
+    fn accept(mut self, found: Vec<Listed>) {
+        // Stops at the first entry for which there is no room.
+        let _ = found.iter().any(|entry| add(&mut self, entry));
+        self.ok();
+    }
+
+    fn refuse(self, errno: Errno) {
+        self.error(errno);
+    }
+}
+
+/// A reply with entries and their attributes, as a lookup of each would answer.
+pub struct Plus {
+    pub reply: ReplyDirectoryPlus,
+    pub tree: Arc<Tree>,
+    pub directory: Ino,
+    /// Is told of each entry that is sent.
+    pub reader: Option<Arc<Reader>>,
+}
+
+/// Answers with entries and their attributes.
+pub fn list_plus(dispatcher: &Dispatcher, asked: Asked, mut plus: Plus) {
+    let (operation, tree) = (Operation::Readdirplus, &dispatcher.tree);
+    let add = |tree: &Tree, listed: &Listed, page: &Page| {
+        Ok(plus.add(listed, &tree.entry_listed(asked.who, listed, page)?))
+    };
+    match Timed::start(operation).run_in_session(tree, |tree| fill(tree, asked, add)) {
+        Some(filled) => plus.reply.answer(filled),
+        None => dispatcher.pooled(Queue::Long, (operation, asked.who), plus, move |tree| {
+            let mut found = Vec::new();
+            let collect = |tree: &Tree, listed: &Listed, page: &Page| {
+                found.push((listed.clone(), tree.entry_listed(asked.who, listed, page)?));
+                Ok(found.len() == COLLECTED)
+            };
+            fill(tree, asked, collect).map(|()| found)
+        }),
+    }
     dispatcher.busy_poll.wait();
 }
 
-/// Adds entries until `add` returns that the buffer is full.
+impl Plus {
+    fn add(&mut self, listed: &Listed, entry: &Entry) -> bool {
+        let (ttl, attr) = (shorter(entry), file_attr(&entry.attr));
+        let (next, generation) = (listed.next, Generation(entry.generation));
+        let full = self.reply.add(attr.ino, next, &*listed.name, &ttl, &attr, generation);
+        if let Some(reader) = self.reader.as_ref().filter(|_| !full) {
+            reader.listed(&self.tree, (self.directory, &listed.name), entry);
+        }
+        full
+    }
+}
+
+impl Answer<Vec<(Listed, Entry)>> for Plus {
+    fn accept(mut self, found: Vec<(Listed, Entry)>) {
+        // Stops at the first entry for which there is no room.
+        let _ = found.iter().any(|(listed, entry)| self.add(listed, entry));
+        self.reply.ok();
+    }
+
+    fn refuse(self, errno: Errno) {
+        self.reply.error(errno);
+    }
+}
+
+/// Adds entries until `add` returns that there is no more room. What must run elsewhere ends a listing that has begun.
 fn fill(
     tree: &Tree,
-    ino: INodeNo,
-    mut after: u64,
-    mut add: impl FnMut(&Listed, &Page) -> bool,
+    asked: Asked,
+    mut add: impl FnMut(&Tree, &Listed, &Page) -> Result<bool>,
 ) -> Result<()> {
+    let mut after = asked.after;
+    let is_begun = |after, error| match error {
+        Error::Elsewhere(_) if after != asked.after => Ok(true),
+        error => Err(error),
+    };
     loop {
-        let page = tree.readdir(Ino(ino.0), after)?;
+        let page = match tree.readdir(asked.ino, after) {
+            Ok(page) => page,
+            Err(error) => return is_begun(after, error).map(drop),
+        };
         for entry in page.entries() {
-            if add(entry, &page) {
+            if add(tree, entry, &page).or_else(|error| is_begun(after, error))? {
                 return Ok(());
             }
             after = entry.next;

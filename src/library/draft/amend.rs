@@ -3,23 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use crate::library::draft::{Draft, Shown, Stage, Start, Work};
+use crate::library::draft::{Draft, Shown, Start};
 use crate::library::error::Result;
 use crate::library::names::attributes::{self, Attributes, Values};
 use crate::library::publish::metadata::{Metadata, ORIGIN};
-use words::attachment::{Amendment, AttachmentId};
+use words::attachment::Amendment;
 use words::timestamp::Timestamp;
 
 impl Draft {
     /// `chmod`, `chown`, `utimens` through the draft.
     pub fn amend(&self, attributes: &Attributes, amendment: Amendment) -> Result<()> {
         let now = Timestamp::now();
-        {
+        let stored = {
+            // A judgement takes the metadata as it begins, and is waited for.
+            let work = self.working()?;
             let mut shown = self.shown.lock();
             let Shown { access, times, .. } = &mut *shown;
             amendment.apply(access, times, now);
-        }
-        let stored = Self::stored(&self.work.lock());
+            work.stored()
+        };
         if let Some(id) = stored {
             attributes.amend(id, amendment)?;
         }
@@ -27,8 +29,10 @@ impl Draft {
     }
 
     pub fn attribute(&self, attributes: &Attributes, name: &str) -> Result<Option<Vec<u8>>> {
-        let own = self.shown.lock().attributes.get(name).cloned();
-        let stored = Self::stored(&self.work.lock());
+        let (own, stored) = {
+            let shown = self.shown.lock();
+            (shown.attributes.get(name).cloned(), shown.bytes.stored())
+        };
         match (own, stored) {
             (None, Some(id)) => attributes.find(id, name),
             (own, _) => Ok(own),
@@ -36,8 +40,10 @@ impl Draft {
     }
 
     pub fn attribute_names(&self, attributes: &Attributes) -> Result<Vec<String>> {
-        let stored = Self::stored(&self.work.lock());
-        let mut names: Vec<_> = self.shown.lock().attributes.keys().cloned().collect();
+        let (mut names, stored) = {
+            let shown = self.shown.lock();
+            (shown.attributes.keys().cloned().collect::<Vec<_>>(), shown.bytes.stored())
+        };
         if let Some(id) = stored {
             names.extend(attributes.names(id)?);
             names.sort();
@@ -54,12 +60,14 @@ impl Draft {
         name: &str,
         value: Option<&[u8]>,
     ) -> Result<bool> {
-        if let Some(id) = Self::stored(&self.work.lock()) {
+        let work = self.working()?;
+        if let Some(id) = work.stored() {
+            drop(work);
             let meant = || Some(self.target.place.clone());
             return attributes.set(id, name, value, self.author, meant);
         }
         if let Some(value) = value {
-            let there = Self::inherited(attributes, &self.work.lock().start)?;
+            let there = Self::inherited(attributes, &work.start)?;
             let there = there.into_iter().chain(self.shown.lock().attributes.clone());
             let there: BTreeMap<_, _> = there.collect();
             let there = there.iter().map(|(name, value)| (name.as_str(), value.len()));
@@ -72,15 +80,6 @@ impl Draft {
             Some(value) => shown.attributes.insert(name.to_owned(), value.to_owned()).is_some(),
             None => shown.attributes.remove(name).is_some(),
         })
-    }
-
-    /// The attachment whose metadata the draft shows: the committed one, or before any change the one that the draft started with.
-    fn stored(work: &Work) -> Option<AttachmentId> {
-        match (&work.stage, &work.start) {
-            (Stage::Committed { id, .. }, _) => Some(*id),
-            (Stage::Untouched, Start::Copy(base, _)) => Some(base.id),
-            _ => None,
-        }
     }
 
     /// The attributes that a file keeps when it is changed in place: all but the keys that users gave in `row.json`.

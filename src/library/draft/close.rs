@@ -1,9 +1,10 @@
 //! The end of a draft: its bytes are judged once and become an attachment, a refusal, or nothing (CONTRACT 2.4 to 2.7).
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use crate::fd;
-use crate::library::draft::{Draft, Drafts, Stage, Work};
+use crate::library::draft::{Draft, Drafts, Stage, Work, Working};
 use crate::library::error::{Error, Result};
 use crate::library::lookup::Lookup;
 use crate::library::publish::Raw;
@@ -44,11 +45,10 @@ pub enum End {
 impl Draft {
     /// Judges the bytes that no flush has judged yet, and commits them. Without new bytes it repeats a refusal.
     pub fn flush(&self, drafts: &Drafts) -> Result<Verdict> {
-        self.judge(drafts, Hearer::Writer)
+        self.judge(drafts, self.working()?, Hearer::Writer)
     }
 
-    fn judge(&self, drafts: &Drafts, hearer: Hearer) -> Result<Verdict> {
-        let mut work = self.work.lock();
+    fn judge(&self, drafts: &Drafts, mut work: Working<'_>, hearer: Hearer) -> Result<Verdict> {
         if work.detached {
             return Ok(Verdict::Nothing);
         }
@@ -64,9 +64,10 @@ impl Draft {
     /// Ends the draft after its last handle. Judges bytes that no flush has judged; a refusal is only logged.
     pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
         // Bytes are frozen after a flush that failed and told its writer.
-        let told = matches!(self.work.lock().stage, Stage::Frozen { .. });
+        let work = self.work();
+        let told = matches!(work.stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
-        let verdict = match self.judge(drafts, hearer) {
+        let verdict = match self.judge(drafts, work, hearer) {
             Ok(verdict) => Some(verdict),
             Err(Error::Refused(_)) => None,
             Err(Error::NoSpace) => {
@@ -84,7 +85,7 @@ impl Draft {
                 None
             }
         };
-        let mut work = self.work.lock();
+        let mut work = self.work();
         if matches!(work.stage, Stage::Open(_)) && self.size() == 0 {
             // Drops the staged file, and gives back the space that is allocated for it.
             work.stage = Stage::Untouched;
@@ -104,7 +105,7 @@ impl Draft {
     }
 
     fn give_up(&self, drafts: &Drafts, violation: Violation, hearer: Hearer) {
-        let mut work = self.work.lock();
+        let mut work = self.work();
         let size = self.size();
         // Behind a raised fence the quarantine takes nothing. The bytes stay staged, under a name that tells their slot.
         if drafts.fence.is_raised() && size > 0 && !work.detached {
@@ -134,7 +135,7 @@ impl Draft {
 
     /// Detaches the draft, whose owner unlinked the name. Nothing will be judged, and a crash leaves nothing.
     pub fn detach(&self) {
-        let mut work = self.work.lock();
+        let mut work = self.work();
         work.detached = true;
         work.replaced = None;
         if let Stage::Open(staged) | Stage::Spoiled(staged) = &work.stage {
@@ -171,6 +172,8 @@ impl Draft {
 
     fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict> {
         work.freeze()?;
+        // Readers need not keep the descriptor that could write.
+        self.show(work);
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
         if let Some(violation) = work.unfit.take() {
             work.unfit.clone_from(&work.condemned);
@@ -224,7 +227,7 @@ impl Work {
         let Stage::Open(staged) = &self.stage else { return Ok(()) };
         let sent = fd::read_only(&staged.file).map_err(Error::io("reopen the draft"))?;
         if let Stage::Open(staged) = std::mem::take(&mut self.stage) {
-            self.stage = Stage::Frozen { sent, name: staged.freeze() };
+            self.stage = Stage::Frozen { sent: Arc::new(sent), name: staged.freeze() };
         }
         Ok(())
     }

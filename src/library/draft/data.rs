@@ -1,28 +1,28 @@
 //! The bytes of a draft: read, written, synced, truncated, and the space that is allocated for them.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use crate::fd;
-use crate::library::draft::{Draft, Drafts, Stage, Start, Work};
+use crate::library::draft::{Bytes, Draft, Drafts, Stage, Start, Work};
 use crate::library::error::{Error, Result};
 use crate::library::home::staging::Note;
 use crate::library::keep::promises::Promise;
+use crate::session_thread;
 
 impl Draft {
     /// Reads the bytes that the writer sees: its own, or before any change those of the stored file.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let work = self.work.lock();
-        let read = work.file().map_or(Ok(0), |file| file.read_at(buffer, offset));
-        read.map_err(Error::io("read the draft"))
+        let bytes = self.shown.lock().bytes.clone();
+        let Bytes::In(file, _) = bytes else { return Ok(0) };
+        file.read_at(buffer, offset).map_err(Error::io("read the draft"))
     }
 
     /// Writes bytes, in any order. Refuses as soon as the size or the header breaks a rule.
     pub fn write_at(&self, drafts: &Drafts, offset: u64, data: &[u8]) -> Result<usize> {
-        let mut work = self.work.lock();
+        let mut work = self.working()?;
         let end = offset.saturating_add(data.len() as u64);
         self.open_for_change(drafts, &mut work, offset == 0 && end >= self.size())?;
         self.judge_size(drafts, &mut work, end)?;
@@ -46,7 +46,7 @@ impl Draft {
 
     /// `fsync`: the bytes so far survive a crash of the machine. If the draft is never closed, they go to the quarantine.
     pub fn sync(&self, drafts: &Drafts) -> Result<()> {
-        let mut work = self.work.lock();
+        let mut work = self.working()?;
         work.check()?;
         let synced = match &work.stage {
             Stage::Open(staged) => drafts.staging.sync(&staged.file),
@@ -62,7 +62,7 @@ impl Draft {
 
     /// `ftruncate`. A length of 0 takes back a refusal, and the draft begins anew.
     pub fn truncate(&self, drafts: &Drafts, length: u64) -> Result<()> {
-        let mut work = self.work.lock();
+        let mut work = self.working()?;
         if length == 0 {
             work.restart();
             self.set_size(0);
@@ -86,7 +86,7 @@ impl Draft {
         length: u64,
         flags: FallocateFlags,
     ) -> Result<()> {
-        let mut work = self.work.lock();
+        let mut work = self.working()?;
         self.open_for_change(drafts, &mut work, false)?;
         let end = offset.saturating_add(length);
         if !flags.contains(FallocateFlags::KEEP_SIZE) {
@@ -111,11 +111,12 @@ impl Draft {
 
     /// `lseek` to the next data or hole, as the backing file has them.
     pub fn seek(&self, whence: rustix::fs::SeekFrom) -> Result<u64> {
-        let work = self.work.lock();
-        if let Stage::Refused(refusal) = &work.stage {
-            return Err(refusal.clone().into());
-        }
-        let sought = work.file().map_or(Err(Errno::NXIO), |file| rustix::fs::seek(file, whence));
+        let bytes = self.shown.lock().bytes.clone();
+        let sought = match bytes {
+            Bytes::Refused(refusal) => return Err(refusal.into()),
+            Bytes::Blank | Bytes::Truncated => Err(Errno::NXIO),
+            Bytes::In(file, _) => rustix::fs::seek(&file, whence),
+        };
         sought.map_err(|errno| Error::Io { action: "seek", source: errno.into() })
     }
 
@@ -126,13 +127,18 @@ impl Draft {
             return Ok(());
         }
         work.check()?;
+        if !whole {
+            session_thread::leave_for_bytes(self.size())?;
+        }
         let staged =
             drafts.staging.named(&self.note(work)).map_err(Error::io("stage the draft"))?;
         if work.detached {
             staged.name.unlink();
         }
-        if let Some(source) = work.file().filter(|_| !whole) {
-            fd::copy(source, &staged.file, self.size())
+        if let Bytes::In(source, _) = work.bytes()
+            && !whole
+        {
+            fd::copy(&source, &staged.file, self.size())
                 .map_err(Error::io("copy the stored bytes"))?;
         } else {
             self.shown.lock().size = 0;
@@ -152,21 +158,6 @@ impl Draft {
 }
 
 impl Work {
-    /// The file with the bytes that the writer sees. None if there are none, or if they were refused.
-    fn file(&self) -> Option<&File> {
-        match (&self.stage, &self.start) {
-            (Stage::Open(staged) | Stage::Spoiled(staged), _) => Some(&staged.file),
-            (
-                Stage::Frozen { sent, .. }
-                | Stage::Quarantined { sent }
-                | Stage::Committed { sent, .. },
-                _,
-            ) => Some(sent),
-            (Stage::Untouched, Start::Copy(_, stored)) => Some(stored),
-            (Stage::Untouched, Start::Empty | Start::Truncated) | (Stage::Refused(_), _) => None,
-        }
-    }
-
     /// Gives back the space that is allocated beyond the end.
     pub(super) fn trim(&mut self) -> Result<()> {
         if let Stage::Open(staged) = &self.stage

@@ -10,9 +10,11 @@ mod writeback;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::mem::{Discriminant, discriminant};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::fence::Fence;
 use crate::library::counts::Counts;
@@ -27,6 +29,7 @@ use crate::library::publish::Publisher;
 use crate::library::refuse::Refusals;
 use crate::library::refuse::journal::Journal;
 use crate::library::refuse::quarantine::Quarantine;
+use crate::session_thread;
 use pipeline::running_digest::RunningDigest;
 use words::attachment::{Access, Attachment, AttachmentId, Times};
 use words::author::Author;
@@ -65,20 +68,71 @@ pub struct Draft {
     /// The URL that the bytes are fetched from; none if a program writes them.
     origin: Option<Url>,
     room: Room,
-    /// Guards the metadata, so that `stat` never waits for a judgement.
+    /// Guards what is shown of the draft, so that `stat` and `read` never wait for a judgement.
     shown: Mutex<Shown>,
     /// Guards the bytes and their state. Held across I/O and judgement on purpose: a byte that arrives while its file is
-    /// judged must wait, or a blob could be written to.
+    /// judged must wait, or a blob could be written to. Taken by [`Draft::working`].
     work: Mutex<Work>,
 }
 
-/// The metadata that `stat` and `listxattr` show.
+/// What `stat`, `read` and `listxattr` show.
 #[derive(Debug, Clone)]
 struct Shown {
     size: u64,
     access: Access,
     times: Times,
     attributes: BTreeMap<String, Vec<u8>>,
+    bytes: Bytes,
+}
+
+/// The bytes that the writer sees.
+#[derive(Debug, Clone)]
+enum Bytes {
+    /// The draft began empty, and nothing was written or lost since.
+    Blank,
+    /// The draft was truncated to 0, and nothing was written since.
+    Truncated,
+    /// Its own, or before any change those of the stored file; with the attachment whose metadata it shows.
+    In(Arc<File>, Option<AttachmentId>),
+    Refused(Refusal),
+}
+
+impl Bytes {
+    fn stored(&self) -> Option<AttachmentId> {
+        match self {
+            Self::In(_, stored) => *stored,
+            Self::Blank | Self::Truncated | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// The bytes of a draft and their state, while one thread works on them. Then it is shown what has become of them.
+struct Working<'d> {
+    draft: &'d Draft,
+    work: MutexGuard<'d, Work>,
+    before: (Discriminant<Stage>, Discriminant<Start>),
+}
+
+impl Deref for Working<'_> {
+    type Target = Work;
+
+    fn deref(&self) -> &Work {
+        &self.work
+    }
+}
+
+impl DerefMut for Working<'_> {
+    fn deref_mut(&mut self) -> &mut Work {
+        &mut self.work
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        if self.before != self.work.state() {
+            self.draft.show(&self.work);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -113,15 +167,15 @@ enum Stage {
     /// Bytes that no flush has judged.
     Open(Staged),
     /// Bytes that could not be committed because the catalogue, the store or the disk failed. The next flush tries again.
-    Frozen { sent: File, name: Frozen },
+    Frozen { sent: Arc<File>, name: Frozen },
     /// Bytes of which some could not be written (a full disk). They must not be committed.
     Spoiled(Staged),
     /// Every operation answers with this refusal, until the draft is truncated to 0.
     Refused(Refusal),
     /// Refused and in the quarantine, while the writer was told success. `sent` is a reader of the bytes.
-    Quarantined { sent: File },
+    Quarantined { sent: Arc<File> },
     /// Stored. `sent` is a reader of the bytes for handles that are still open.
-    Committed { id: AttachmentId, sent: File },
+    Committed { id: AttachmentId, sent: Arc<File> },
 }
 
 impl Draft {
@@ -137,8 +191,9 @@ impl Draft {
             Start::Empty | Start::Truncated => (0, access, Times::all(now)),
             Start::Copy(base, _) => (base.content.length, base.access, base.times),
         };
-        let shown = Shown { size, access, times, attributes: BTreeMap::new() };
         let work = Work { start, probe_at: Some(1), replaced, ..Work::default() };
+        let (attributes, bytes) = (BTreeMap::new(), work.bytes());
+        let shown = Shown { size, access, times, attributes, bytes };
         let room = Room::default();
         let (shown, work) = (Mutex::new(shown), Mutex::new(work));
         Self { target, author, room, origin: None, shown, work }
@@ -159,7 +214,7 @@ impl Draft {
 
     /// Refuses any bytes that will be written, for a reason that they cannot change.
     pub fn condemn(&self, violation: Violation) {
-        let mut work = self.work.lock();
+        let mut work = self.work();
         work.unfit = Some(violation.clone());
         work.condemned = Some(violation);
     }
@@ -180,7 +235,7 @@ impl Draft {
         let draft = Self::new(target, author, access, Start::Empty, None);
         let length = sent.metadata().map_or(0, |meta| meta.len());
         draft.shown.lock().size = length;
-        let mut work = draft.work.lock();
+        let (mut work, sent) = (draft.work(), Arc::new(sent));
         work.contiguous = length;
         work.stage = match attachment {
             Some(id) => Stage::Committed { id, sent },
@@ -200,12 +255,12 @@ impl Draft {
 
     /// The attachment that is put back unless the draft is committed. Waits for a judgement.
     pub fn replaced(&self) -> Option<AttachmentId> {
-        self.work.lock().replaced.as_ref().map(Promise::id)
+        self.work().replaced.as_ref().map(Promise::id)
     }
 
     /// Drops the promise for the replaced attachment, which was put back or cannot be.
     pub fn forget_replaced(&self) {
-        self.work.lock().replaced = None;
+        self.work().replaced = None;
     }
 
     pub fn size(&self) -> u64 {
@@ -234,14 +289,36 @@ impl Draft {
 
     /// Whether the draft was truncated to 0, and nothing was written since.
     pub fn is_truncated(&self) -> bool {
-        let work = self.work.lock();
-        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Truncated))
+        matches!(self.shown.lock().bytes, Bytes::Truncated)
     }
 
     /// Whether the draft began empty, and nothing was written or lost since.
     pub fn is_blank(&self) -> bool {
+        matches!(self.shown.lock().bytes, Bytes::Blank)
+    }
+
+    /// Fails in a thread of the session while the bytes are judged.
+    pub fn settled(&self) -> Result<()> {
+        self.working().map(drop)
+    }
+
+    /// Takes the bytes to work on them. In a thread of the session it fails while another thread has them.
+    fn working(&self) -> Result<Working<'_>> {
+        if let Some(work) = self.work.try_lock() {
+            return Ok(Working { draft: self, before: work.state(), work });
+        }
+        session_thread::leave()?;
+        Ok(self.work())
+    }
+
+    /// Takes the bytes, and waits for them in any thread.
+    fn work(&self) -> Working<'_> {
         let work = self.work.lock();
-        matches!((&work.stage, &work.start), (Stage::Untouched, Start::Empty))
+        Working { draft: self, before: work.state(), work }
+    }
+
+    fn show(&self, work: &Work) {
+        self.shown.lock().bytes = work.bytes();
     }
 
     /// Sets the size, and marks mtime and ctime for update (POSIX, of a write).
@@ -254,6 +331,35 @@ impl Draft {
 }
 
 impl Work {
+    fn state(&self) -> (Discriminant<Stage>, Discriminant<Start>) {
+        (discriminant(&self.stage), discriminant(&self.start))
+    }
+
+    fn bytes(&self) -> Bytes {
+        let file = match &self.stage {
+            Stage::Untouched => match &self.start {
+                Start::Empty => return Bytes::Blank,
+                Start::Truncated => return Bytes::Truncated,
+                Start::Copy(_, stored) => stored,
+            },
+            Stage::Refused(refusal) => return Bytes::Refused(refusal.clone()),
+            Stage::Open(staged) | Stage::Spoiled(staged) => &staged.file,
+            Stage::Frozen { sent, .. }
+            | Stage::Quarantined { sent }
+            | Stage::Committed { sent, .. } => sent,
+        };
+        Bytes::In(Arc::clone(file), self.stored())
+    }
+
+    /// The attachment whose metadata the draft shows: the committed one, or before any change the one that the draft started with.
+    fn stored(&self) -> Option<AttachmentId> {
+        match (&self.stage, &self.start) {
+            (Stage::Committed { id, .. }, _) => Some(*id),
+            (Stage::Untouched, Start::Copy(base, _)) => Some(base.id),
+            _ => None,
+        }
+    }
+
     /// Fails if the bytes were refused, or if some could not be written.
     fn check(&self) -> Result<()> {
         match &self.stage {

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags};
@@ -37,7 +38,7 @@ pub struct Note {
 /// A staged file with a name. Dropping it removes the name.
 #[derive(Debug)]
 pub struct Staged {
-    pub file: File,
+    pub file: Arc<File>,
     pub name: Frozen,
 }
 
@@ -68,7 +69,7 @@ impl Staging {
             let made =
                 OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
             match made {
-                Ok(file) => return Ok(Staged { file, name: Frozen { path } }),
+                Ok(file) => return Ok(Staged { file: Arc::new(file), name: Frozen { path } }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }

@@ -4,18 +4,58 @@
 //! sqlalchemy-media 0.17, and so is `store_id`, for blobs in another store than the library's own.
 //! `hash ratio version url presets source original attributes` are added, `url` and `presets` by `row_json.rs`. Any other key is one that a user gave.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Catalog;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Result;
 use crate::library::names::attributes::FREE;
-use words::attachment::{Attachment, AttachmentId, BlobKey, Content, StoreId};
+use words::attachment::{Attachment, AttachmentId, BlobKey, Content, RowId, StoreId};
 use words::rendition::VariantRecord;
 
-/// An attachment as JSON, without keys for absent values. Costs one query for its attributes and one for its variants.
+/// The attributes and the variants of attachments.
+#[derive(Default)]
+pub(super) struct Details {
+    attributes: HashMap<AttachmentId, Vec<(String, Vec<u8>)>>,
+    variants: HashMap<BlobKey, Vec<VariantRecord>>,
+}
+
+impl Details {
+    /// Those of all attachments in a row, by two queries.
+    pub fn of_row(catalog: &dyn Catalog, row: RowId) -> Result<Self> {
+        let mut details = Self::default();
+        for (id, name, value) in catalog.row_attributes(row)? {
+            details.attributes.entry(id).or_default().push((name, value));
+        }
+        for record in catalog.row_variants(row)? {
+            details.variants.entry(record.original).or_default().push(record);
+        }
+        Ok(details)
+    }
+
+    /// Those of one attachment, by two queries.
+    pub fn of(catalog: &dyn Catalog, attachment: &Attachment) -> Result<Self> {
+        let Attachment { id, blob, .. } = *attachment;
+        Ok(Self {
+            attributes: HashMap::from([(id, catalog.attributes(id)?)]),
+            variants: HashMap::from([(blob, catalog.variants(blob)?)]),
+        })
+    }
+
+    pub fn attributes(&self, id: AttachmentId) -> &[(String, Vec<u8>)] {
+        self.attributes.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    fn variants(&self, original: BlobKey) -> &[VariantRecord] {
+        self.variants.get(&original).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// An attachment as JSON, without keys for absent values.
 pub(super) fn describe(
-    catalog: &dyn Catalog,
+    details: &Details,
     store_names: &StoreNames,
     attachment: &Attachment,
 ) -> Result<Map<String, Value>> {
@@ -33,9 +73,9 @@ pub(super) fn describe(
     if let Some(source) = &attachment.source {
         object.insert("source".into(), json!(source));
     }
-    let variants = catalog.variants(attachment.blob)?;
+    let variants = details.variants(attachment.blob);
     object.insert("thumbnails".into(), variants.iter().map(thumbnail).collect());
-    let [attributes, free] = annotations(catalog, attachment.id)?;
+    let [attributes, free] = annotations(details.attributes(attachment.id));
     if !attributes.is_empty() {
         object.insert("attributes".into(), Value::Object(attributes));
     }
@@ -44,21 +84,22 @@ pub(super) fn describe(
 }
 
 /// The foreign attributes of an attachment, and the keys that users gave it.
-fn annotations(catalog: &dyn Catalog, id: AttachmentId) -> Result<[Map<String, Value>; 2]> {
+fn annotations(all: &[(String, Vec<u8>)]) -> [Map<String, Value>; 2] {
     let (mut attributes, mut free) = (Map::new(), Map::new());
-    for (name, value) in catalog.attributes(id)? {
+    for (name, value) in all {
         match name.strip_prefix(FREE) {
             Some(key) => {
-                let value = serde_json::from_slice(&value).unwrap_or(Value::Null);
+                let value = serde_json::from_slice(value).unwrap_or(Value::Null);
                 free.insert(key.to_owned(), value);
             }
             None => {
-                attributes.insert(name, text(value));
+                attributes.insert(name.clone(), text(value.clone()));
             }
         }
     }
-    Ok([attributes, free])
+    [attributes, free]
 }
+
 /// An attribute's bytes: text where they are text, else `{"hex": "00ff"}`.
 fn text(value: Vec<u8>) -> Value {
     match String::from_utf8(value) {

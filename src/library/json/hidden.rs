@@ -17,14 +17,18 @@ pub type May<'m> = &'m dyn Fn(Act, Access) -> bool;
 pub struct Hidden(BTreeSet<Access>);
 
 impl Hidden {
-    pub fn among(links: &[Link], may: May<'_>) -> Self {
-        let accesses: BTreeSet<_> = links.iter().map(|link| link.attachment.access).collect();
-        Self(accesses.into_iter().filter(|access| !may(Act::Read, *access)).collect())
+    pub fn among(accesses: &BTreeSet<Access>, may: May<'_>) -> Self {
+        Self(accesses.iter().copied().filter(|access| !may(Act::Read, *access)).collect())
     }
 
     pub fn has(&self, attachment: &Attachment) -> bool {
         self.0.contains(&attachment.access)
     }
+}
+
+/// The accesses of the files of a row, of which there are few.
+pub(super) fn accesses(links: &[Link]) -> BTreeSet<Access> {
+    links.iter().map(|link| link.attachment.access).collect()
 }
 
 /// A hidden attachment: its size alone. The name is that of its field, item or key.

@@ -1,5 +1,6 @@
 //! `row.json`: a row with all its attachments as one document. A document that is written to it is applied whole or not at all.
 
+pub mod composed;
 mod describe;
 pub mod hidden;
 mod patch;

@@ -3,13 +3,14 @@
 //! Free keys, attributes and `original_filename` are set and removed; an array gives the order of a list; `null` detaches. Keys
 //! that say what the bytes are must have their present values: a document that was read before the file changed is refused.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
-use crate::catalog::Catalog;
 use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::error::Error;
-use crate::library::json::describe::describe;
+use crate::library::json::describe::{Details, describe};
 use crate::library::json::hidden::{May, outline};
 use crate::library::json::{DETACH, FACTS, FREE_FIELDS, NAME, PRESETS, ROW, URL};
 use crate::library::limit::permission::{self, Act};
@@ -28,6 +29,8 @@ const MAX_KEY: usize = 240;
 const MAX_NAME: usize = 255;
 /// The most values in a document, which take much memory. A row of 10,000 items with some variants each has fewer.
 const MAX_VALUES: usize = 1 << 20;
+/// The most changes of one document, during which no other file is committed.
+const MAX_CHANGES: usize = 1 << 15;
 
 /// The reason why a patch is not applied.
 pub(super) enum Wrong {
@@ -43,7 +46,7 @@ impl From<Error> for Wrong {
 
 /// The row that a document is compared with.
 pub(super) struct Present<'a> {
-    pub catalog: &'a dyn Catalog,
+    pub details: &'a Details,
     pub store_names: &'a StoreNames,
     pub table: &'a Table,
     pub links: &'a [Link],
@@ -54,6 +57,8 @@ pub(super) struct Present<'a> {
 /// A document that is being read.
 struct Patch<'a> {
     present: &'a Present<'a>,
+    /// The links by field and item.
+    links: HashMap<(&'a str, Option<&'a str>), &'a Link>,
     revisions: Vec<Revision>,
     /// The fields that were empty when the document was read. None are known of a document that was written by hand.
     free: Vec<String>,
@@ -63,7 +68,9 @@ struct Patch<'a> {
 
 /// Reads the changes that the document asks for.
 pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, Wrong> {
-    let mut patch = Patch { present, revisions: Vec::new(), free: Vec::new(), emptied: Vec::new() };
+    let links = present.links.iter().map(|link| (slot(&link.place), link)).collect();
+    let (revisions, free, emptied) = (Vec::new(), Vec::new(), Vec::new());
+    let mut patch = Patch { present, links, revisions, free, emptied };
     patch.document(text)?;
     Ok(patch.revisions)
 }
@@ -133,7 +140,7 @@ impl<'a> Patch<'a> {
 
     /// Items by name, or objects with a name, in the new order of the list. Other items follow in their own order.
     fn list(&mut self, field: &Field, items: Vec<Value>) -> Result<(), Wrong> {
-        let mut order = Vec::new();
+        let (mut order, mut named) = (Vec::new(), HashSet::new());
         for value in items {
             let (item, patch) = match value {
                 Value::String(item) => (item, None),
@@ -147,16 +154,14 @@ impl<'a> Patch<'a> {
                 }
             };
             let link = self.link(field, Some(&item))?;
-            let place = link.place.item.clone();
-            if order.contains(&place) {
+            if !named.insert(&link.place.item) {
                 return Err(wrong(&format!("`{item}` stands there twice"), "each item once"));
             }
-            order.push(place);
+            order.extend(link.place.item.clone());
             if let Some(patch) = patch {
                 self.attachment(link, patch)?;
             }
         }
-        let order: Vec<Name> = order.into_iter().flatten().collect();
         let there = self.present.links.iter().filter(|link| link.place.field == field.name);
         let changes =
             !there.filter_map(|link| link.place.item.as_ref()).zip(&order).all(|(a, b)| a == b);
@@ -186,10 +191,7 @@ impl<'a> Patch<'a> {
     }
 
     fn link(&self, field: &Field, item: Option<&str>) -> Result<&'a Link, Wrong> {
-        let wanted = |link: &&Link| {
-            link.place.field == field.name && link.place.item.as_ref().map(Name::as_str) == item
-        };
-        self.present.links.iter().find(wanted).ok_or_else(|| {
+        self.links.get(&(field.name.as_str(), item)).copied().ok_or_else(|| {
             let path = item.map_or(field.name.to_string(), |item| format!("{}/{item}", field.name));
             let fact = format!("nothing is attached at `{path}`");
             wrong(&fact, "metadata of what is attached; write a file there first")
@@ -197,18 +199,17 @@ impl<'a> Patch<'a> {
     }
 
     fn attachment(&mut self, link: &Link, patch: Map<String, Value>) -> Result<(), Wrong> {
-        let &Present { catalog, store_names, may, .. } = self.present;
+        let &Present { details, store_names, may, .. } = self.present;
         let access = link.attachment.access;
         // A fact that the author cannot read must not be found by trying values.
         let object = if may(Act::Read, access) {
-            describe(catalog, store_names, &link.attachment)?
+            describe(details, store_names, &link.attachment)?
         } else {
             outline(&link.attachment)
         };
-        let (place, id) = (&link.place, link.attachment.id);
+        let (place, id, begun) = (&link.place, link.attachment.id, self.revisions.len());
         // The document speaks of this attachment, not of one that replaced it since.
         self.revisions.push(Revision::Require { place: place.clone(), id });
-        let before_all = self.revisions.len();
         for (key, value) in patch {
             let before = object.get(&key);
             if before == Some(&value) {
@@ -225,10 +226,16 @@ impl<'a> Patch<'a> {
                 _ => self.free(place, &key, before, value)?,
             }
         }
-        if self.revisions.len() > before_all && !may(Act::Describe, access) {
+        if self.revisions.len() == begun + 1 {
+            // Nothing of it changes.
+            self.revisions.truncate(begun);
+        } else if !may(Act::Describe, access) {
             return Err(Wrong::Document(not_writable(place)));
         }
-        self.check_room(link)
+        if self.revisions.len() > MAX_CHANGES {
+            return Err(wrong("the document changes too much", "up to 32,768 changes at a time"));
+        }
+        self.check_room(link, begun)
     }
 
     fn attributes(
@@ -241,7 +248,8 @@ impl<'a> Patch<'a> {
             return Err(wrong("`attributes` is no object", "an object of attributes by name"));
         };
         for (name, value) in wanted {
-            if before.and_then(|before| before.get(&name)) == Some(&value) {
+            let before = before.and_then(|before| before.get(&name));
+            if before.unwrap_or(&Value::Null) == &value {
                 continue;
             }
             let value = match value {
@@ -270,8 +278,12 @@ impl<'a> Patch<'a> {
         if key.is_empty() || key.len() > MAX_KEY {
             return Err(wrong("a key is empty or too long", "keys of 1 to 240 bytes"));
         }
-        let mut merged = before.cloned().unwrap_or(Value::Null);
+        let before = before.unwrap_or(&Value::Null);
+        let mut merged = before.clone();
         merge(&mut merged, value);
+        if merged == *before {
+            return Ok(());
+        }
         let value = (!merged.is_null()).then(|| merged.to_string().into_bytes());
         self.annotate(place, format!("{FREE}{key}"), value);
         Ok(())
@@ -281,17 +293,14 @@ impl<'a> Patch<'a> {
         self.revisions.push(Revision::Annotate { place: place.clone(), name, value });
     }
 
-    /// Checks the limit that attributes and free keys of one attachment share.
-    fn check_room(&self, link: &Link) -> Result<(), Wrong> {
-        let kept = self.present.catalog.attributes(link.attachment.id).map_err(Error::from)?;
-        let mut all: std::collections::BTreeMap<_, _> =
-            kept.into_iter().map(|(name, value)| (name, value.len())).collect();
-        for revision in &self.revisions {
-            if let Revision::Annotate { place, name, value } = revision
-                && *place == link.place
-            {
+    /// Checks the limit that attributes and free keys of one attachment share, whose revisions begin at this one.
+    fn check_room(&self, link: &Link, begun: usize) -> Result<(), Wrong> {
+        let kept = self.present.details.attributes(link.attachment.id).iter();
+        let mut all: BTreeMap<_, _> = kept.map(|(name, value)| (name, value.len())).collect();
+        for revision in &self.revisions[begun..] {
+            if let Revision::Annotate { name, value, .. } = revision {
                 match value {
-                    Some(value) => all.insert(name.clone(), value.len()),
+                    Some(value) => all.insert(name, value.len()),
                     None => all.remove(name),
                 };
             }
@@ -326,6 +335,10 @@ fn emptied_fields(emptied: &Value, fields: &Map<String, Value>) -> Result<Vec<St
     names.ok_or_else(|| {
         wrong(&format!("`{DETACH}` is no array of fields that are null"), "such an array, or none")
     })
+}
+
+fn slot(place: &Place) -> (&str, Option<&str>) {
+    (place.field.as_str(), place.item.as_ref().map(Name::as_str))
 }
 
 fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {

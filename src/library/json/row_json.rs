@@ -1,20 +1,24 @@
 //! The document of a row, read and patched.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::slots::Revision;
 use crate::catalog::{self, Catalog};
 use crate::library::error::{Error, Result};
-use crate::library::json::describe::describe;
-use crate::library::json::hidden::{Hidden, May, outline};
+use crate::library::json::composed::{Composed, Texts};
+use crate::library::json::describe::{Details, describe};
+use crate::library::json::hidden::{Hidden, May, accesses, outline};
 use crate::library::json::patch::{self, Present, Wrong};
 use crate::library::json::{FREE_FIELDS, NAME, PRESETS, ROW, ROW_JSON, URL};
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::read::public_urls::PublicUrls;
 use crate::library::refuse::journal::{Journal, Line};
+use crate::session_thread;
 use words::attachment::Attachment;
 use words::author::Author;
 use words::link::Link;
@@ -37,38 +41,83 @@ pub struct Revised {
     pub changed: Vec<Link>,
 }
 
+/// A row as one reader is shown it.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    row: &'a RowRecord,
+    details: &'a Details,
+    hidden: &'a Hidden,
+}
+
 pub struct RowDocuments {
     pub(in crate::library) catalog: Arc<dyn Catalog>,
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) journal: Arc<Journal>,
     pub urls: Arc<PublicUrls>,
+    /// Guards the texts that were composed a moment ago. Held only to find or to keep one.
+    pub(in crate::library) texts: Mutex<Texts>,
 }
 
 impl RowDocuments {
     /// The document: each field by name, `null` for an empty field, a list as an array in its order, a dict as an object by
     /// key. `drafts` are the places that are being written to, with their sizes so far. The text depends on the
-    /// reader by [`Hidden`] alone.
-    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)], may: May<'_>) -> Result<String> {
+    /// reader by [`Hidden`] alone. It is composed anew only after a change, and in no thread of the session.
+    pub fn read(&self, row: &RowRecord, drafts: &[(Place, u64)], may: May<'_>) -> Result<Composed> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
+        let (commits, facts) = (self.catalog.commits(), self.facts(table, row, drafts));
+        let kept = self.texts.lock().find(row.id, commits, &facts, may);
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        session_thread::leave()?;
+        let composed = self.compose(table, row, facts.clone(), may)?;
+        if let Some(commits) = commits {
+            self.texts.lock().keep(row.id, (commits, facts), composed.clone());
+        }
+        Ok(composed)
+    }
+
+    fn compose(
+        &self,
+        table: &Table,
+        row: &RowRecord,
+        mut facts: Value,
+        may: May<'_>,
+    ) -> Result<Composed> {
         let links = self.lookup.links(row.id)?;
-        let hidden = Hidden::among(&links, may);
+        let accesses = accesses(&links);
+        let hidden = Hidden::among(&accesses, may);
+        let details = Details::of_row(&*self.catalog, row.id)?;
+        let shown = Shown { row, details: &details, hidden: &hidden };
         let mut document = Map::new();
         let single = |field: &&Arc<Field>| field.collection == Collection::One;
         let free = |field: &&Arc<Field>| links.iter().all(|link| link.place.field != field.name);
         let free = table.fields.iter().filter(single).filter(free);
-        let mut facts = self.facts(table, row, drafts);
         facts[FREE_FIELDS] = free.map(|field| field.name.as_str()).collect();
         document.insert(ROW.into(), facts);
         for field in &table.fields {
             let own: Vec<_> = links.iter().filter(|link| link.place.field == field.name).collect();
-            document.insert(field.name.to_string(), self.field(row, field, &own, &hidden)?);
+            document.insert(field.name.to_string(), self.field(field, &own, shown)?);
         }
-        Ok(format!("{:#}\n", Value::Object(document)))
+        let text = format!("{:#}\n", Value::Object(document)).into();
+        let changed = links.iter().map(|link| link.attachment.times.changed).max();
+        let changed = changed.unwrap_or(row.times.accessed);
+        Ok(Composed { text, changed, accesses, hidden })
     }
 
     /// An attachment as JSON (CONTRACT 6), with the public URLs of this name.
     pub fn describe(&self, row: &RowRecord, link: &Link) -> Result<Map<String, Value>> {
-        let mut object = describe(&*self.catalog, &self.urls.store_names, &link.attachment)?;
+        let details = Details::of(&*self.catalog, &link.attachment)?;
+        self.described(row, link, &details)
+    }
+
+    fn described(
+        &self,
+        row: &RowRecord,
+        link: &Link,
+        details: &Details,
+    ) -> Result<Map<String, Value>> {
+        let mut object = describe(details, &self.urls.store_names, &link.attachment)?;
         let Some(url) = self.urls.of(row, link) else { return Ok(object) };
         object.insert(URL.into(), json!(url));
         let presets = self.urls.of_presets(row, link);
@@ -102,18 +151,12 @@ impl RowDocuments {
         })
     }
 
-    fn field(
-        &self,
-        row: &RowRecord,
-        field: &Field,
-        links: &[&Link],
-        hidden: &Hidden,
-    ) -> Result<Value> {
+    fn field(&self, field: &Field, links: &[&Link], shown: Shown<'_>) -> Result<Value> {
         // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
         let described = |link: &&Link| match &link.attachment {
-            attachment if hidden.has(attachment) => Ok(outline(attachment)),
-            _ => self.describe(row, link),
+            attachment if shown.hidden.has(attachment) => Ok(outline(attachment)),
+            _ => self.described(shown.row, link, shown.details),
         };
         match field.collection {
             Collection::One => Ok(links.first().map(described).transpose()?.into()),
@@ -143,8 +186,9 @@ impl RowDocuments {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
             let links = self.lookup.links(row.id)?;
-            let (catalog, store_names) = (&*self.catalog, &*self.urls.store_names);
-            let present = Present { catalog, store_names, table, links: &links, may };
+            let details = &Details::of_row(&*self.catalog, row.id)?;
+            let store_names = &self.urls.store_names;
+            let present = Present { details, store_names, table, links: &links, may };
             let read = patch::read(&present, text);
             let revisions = read.map_err(|wrong| self.refuse(table, row, author, wrong))?;
             match self.catalog.revise(row.id, &revisions, Timestamp::now()) {
@@ -162,10 +206,12 @@ impl RowDocuments {
 
     /// Judges a text as [`RowDocuments::patch`] does, and changes nothing.
     pub fn check(&self, row: &RowRecord, text: &[u8], author: Author, may: May<'_>) -> Result<()> {
+        session_thread::leave()?;
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         let links = self.lookup.links(row.id)?;
-        let (catalog, store_names) = (&*self.catalog, &*self.urls.store_names);
-        let present = Present { catalog, store_names, table, links: &links, may };
+        let (details, store_names) =
+            (&Details::of_row(&*self.catalog, row.id)?, &self.urls.store_names);
+        let present = Present { details, store_names, table, links: &links, may };
         let read = patch::read(&present, text);
         read.map(|_| ()).map_err(|wrong| self.refuse(table, row, author, wrong))
     }
@@ -203,7 +249,8 @@ fn told(line: &Line) -> Value {
 }
 
 fn revised(links: &[Link], revisions: &[Revision], lost: Vec<Attachment>) -> Revised {
-    let at = |place: &Place| links.iter().find(|link| link.place == *place).cloned();
+    let links: HashMap<_, _> = links.iter().map(|link| (&link.place, link)).collect();
+    let at = |place: &Place| links.get(place).copied().cloned();
     let gone = revisions.iter().filter_map(|revision| match revision {
         Revision::Detach(place) => at(place),
         _ => None,

@@ -3,9 +3,11 @@
 //! A file counts while it has a name or is open. Nothing here touches a file: the caller says how large a file becomes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use parking_lot::Mutex;
+
+use crate::session_thread::{self, Elsewhere};
 use words::attachment::{ScratchId, TableId};
 use words::quota::{self, Account, Excess, Limits, Measure};
 use words::scratch::ScratchRecord;
@@ -34,7 +36,7 @@ pub struct Charge {
     part: Mutex<Part>,
     /// Guards the file's bytes and size, also across I/O. Writers hold it shared. It is held alone while the bytes must not change:
     /// from the copy that is judged until the file's handles are a draft's, and while space is given back.
-    pub gate: RwLock<()>,
+    gate: RwLock<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,11 @@ impl Tally {
         (named.len(), bytes, named.first_key_value().map(|(_, (created, _))| *created))
     }
 
+    /// The number of scratch files with a name.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.named.lock().len()).unwrap_or(u64::MAX)
+    }
+
     /// Forgets the name of a scratch file. The file still counts while it is open.
     pub fn remove(&self, id: ScratchId) {
         let charge = self.named.lock().remove(&id);
@@ -84,6 +91,20 @@ impl Tally {
 impl Charge {
     pub fn size(&self) -> u64 {
         self.part.lock().size
+    }
+
+    /// Holds the bytes to write to them. In a thread of the session it fails while they must not change.
+    pub fn share(&self) -> Result<RwLockReadGuard<'_, ()>, Elsewhere> {
+        if let Ok(gate) = self.gate.try_read() {
+            return Ok(gate);
+        }
+        session_thread::leave()?;
+        Ok(self.gate.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Holds the bytes so that nobody changes them.
+    pub fn hold(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the file grow to `size` bytes. A smaller `size` changes nothing. Errors: the quota that it would exceed.

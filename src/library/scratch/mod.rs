@@ -73,6 +73,11 @@ impl Scratch {
         Ok(self.catalog.scratch(folder, name)?)
     }
 
+    /// How many files there are in all rows.
+    pub fn total(&self) -> u64 {
+        self.tally.count()
+    }
+
     pub fn by_id(&self, id: ScratchId) -> Result<Option<ScratchRecord>> {
         Ok(self.catalog.scratch_by_id(id)?)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::library::Library;
 use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::meaning::{self, Spot};
 use crate::tree::node::places::Places;
@@ -60,7 +61,9 @@ impl Admission {
         let Spot { place, field } = spot;
         let (Some(most), Some(_)) = (field.max_items, &place.item) else { return Ok(None) };
         let mut held = self.library.lookup.count_items(place)?;
-        for begun in self.drafts.begun_beside(place) {
+        let begun = self.drafts.begun_beside(place);
+        session_thread::leave_for_many(|| Ok::<_, Error>(begun.len() as u64))?;
+        for begun in begun {
             // The slot of this draft may have been taken by another draft's commit.
             if held < most && self.library.lookup.link(&begun)?.is_none() {
                 held += 1;

@@ -1,6 +1,6 @@
 //! The open drafts and placeholders, by number and by slot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,6 +31,7 @@ struct Index {
     open: HashMap<u64, Arc<OpenDraft>>,
     /// The drafts of each place in the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
+    by_row: HashMap<RowId, BTreeSet<u64>>,
     /// The number of drafts of each user, and of each table.
     by_user: HashMap<u32, u64>,
     by_table: HashMap<Name, u64>,
@@ -40,6 +41,7 @@ impl Index {
     fn add(&mut self, open: &Arc<OpenDraft>) {
         *self.by_user.entry(open.draft.author().uid).or_default() += 1;
         *self.by_table.entry(open.draft.target().slot.row.table.clone()).or_default() += 1;
+        self.by_row.entry(open.place().row).or_default().insert(open.id);
         self.open.insert(open.id, Arc::clone(open));
     }
 
@@ -47,6 +49,12 @@ impl Index {
         if self.open.remove(&open.id).is_some() {
             one_less(&mut self.by_user, &open.draft.author().uid);
             one_less(&mut self.by_table, &open.draft.target().slot.row.table);
+            if let Some(ids) = self.by_row.get_mut(&open.place().row) {
+                ids.remove(&open.id);
+                if ids.is_empty() {
+                    self.by_row.remove(&open.place().row);
+                }
+            }
         }
     }
 
@@ -136,10 +144,12 @@ impl Drafts {
                 && other.item.is_some()
                 && other != place
         };
-        let index = self.index.lock();
-        let shown = |id| index.open.get(id).is_some_and(|open| open.is_shown());
-        let begun = index.by_place.iter().filter(|(it, ids)| beside(it) && ids.iter().any(shown));
-        begun.map(|(place, _)| place.clone()).collect()
+        let begun = self.of_row(place.row).into_iter();
+        let begun = begun.filter(|open| beside(open.place()) && open.is_shown());
+        let mut places: Vec<_> = begun.map(|open| open.place().clone()).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// The draft that a free slot shows to a process: its own unless that is judged, else the first that is shown to all.
@@ -154,10 +164,14 @@ impl Drafts {
         self.of(place).into_iter().find(|open| open.is_shown())
     }
 
+    /// The drafts of a row, oldest first.
     pub fn of_row(&self, row: RowId) -> Vec<Arc<OpenDraft>> {
-        let mut all = self.all();
-        all.retain(|open| open.place().row == row);
-        all
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let index = self.index.lock();
+        let ids = index.by_row.get(&row).into_iter().flatten();
+        ids.filter_map(|id| index.open.get(id).cloned()).collect()
     }
 
     /// All drafts, oldest first.
@@ -192,9 +206,9 @@ impl Drafts {
         }
     }
 
-    /// Removes the placeholders of all places that `lies` selects.
-    pub fn drop_placeholders_where(&self, lies: impl Fn(&Place) -> bool) {
-        for open in self.all() {
+    /// Removes the placeholders of the places of a row that `lies` selects.
+    pub fn drop_placeholders_where(&self, row: RowId, lies: impl Fn(&Place) -> bool) {
+        for open in self.of_row(row) {
             if lies(open.place()) && open.is_placeholder() {
                 self.remove(open.id);
             }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::FallocateFlags;
 
@@ -12,6 +12,7 @@ use crate::library::Library;
 use crate::library::names::attributes;
 use crate::library::scratch::report_name::is_report;
 use crate::library::scratch::{ScratchStat, private, xattr};
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::meaning;
 use crate::tree::open::drop_boxes::DropBoxes;
@@ -151,7 +152,8 @@ impl ScratchFiles {
         length: u64,
         flags: FallocateFlags,
     ) -> Result<()> {
-        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
+        session_thread::leave()?;
+        let _gate = scratch.charge.hold();
         let (before, size) = (scratch.charge.size(), scratch.file.metadata()?.len());
         // Charged even if the size is kept: the disk space is taken until the file is closed.
         if !flags.contains(FallocateFlags::PUNCH_HOLE) {
@@ -173,7 +175,7 @@ impl ScratchFiles {
         if !scratch.reserved.load(Ordering::Acquire) {
             return;
         }
-        let _gate = scratch.charge.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let _gate = scratch.charge.hold();
         match fd::trim(&scratch.file).and_then(|()| scratch.file.metadata()) {
             Ok(meta) => scratch.charge.set(meta.len()),
             Err(error) => tracing::warn!(%error, "a scratch file keeps room that it does not need"),
@@ -201,7 +203,7 @@ impl ScratchFiles {
     }
 
     fn resize(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
-        let _gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _gate = scratch.charge.share()?;
         self.grow(scratch, size)?;
         scratch.file.set_len(size)?;
         scratch.charge.set(size);

@@ -214,6 +214,9 @@ impl Writers {
 
     pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
         let written = open.draft.write_at(&self.library.drafts, offset, data);
+        if let Err(elsewhere @ library::Error::Elsewhere(_)) = written {
+            return Err(elsewhere.into());
+        }
         // A first draft that is refused while it is written has no name from here on.
         self.relist(open, written.is_err() && open.over.is_none());
         written.map_err(|error| Error::from(error).at(&open.draft.target().slot))
@@ -242,6 +245,9 @@ impl Writers {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
         self.protect(open, before.as_ref())?;
         let verdict = open.draft.flush(&self.library.drafts);
+        if let Err(elsewhere @ library::Error::Elsewhere(_)) = verdict {
+            return Err(elsewhere.into());
+        }
         if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
             self.unlinked.put_back(open);
             self.reported(open);

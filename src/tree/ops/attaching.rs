@@ -2,7 +2,7 @@
 //! that field (CONTRACT 2.8); and files of the quarantine, by `mv` or by `mediafs refused --retry`.
 
 use std::fs::File;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use crate::library::draft::Draft;
 use crate::library::lookup::target::Target;
@@ -39,7 +39,7 @@ impl Tree {
     ) -> Result<()> {
         // Held until the handles are the draft's: a write must wait for that.
         let charge = self.library.scratch.charge(record)?;
-        let gate = charge.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let gate = charge.hold();
         let author = self.open.processes.author(who);
         let (outcome, sent) = self.library.publisher.attach_scratch(record, target, author)?;
         let attachment = match &outcome {

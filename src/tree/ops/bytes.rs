@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::PoisonError;
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 
@@ -62,7 +61,7 @@ impl Tree {
         match &*self.open.handles.find(fh)? {
             Handle::Draft { open, writes: true } => self.open.writers.write(open, offset, data),
             Handle::Scratch(scratch) if scratch.writes => {
-                let _gate = scratch.charge.gate.read().unwrap_or_else(PoisonError::into_inner);
+                let _gate = scratch.charge.share()?;
                 match scratch.became.get() {
                     Some(open) => self.open.writers.write(open, offset, data),
                     None => self.open.scratch.write(scratch, offset, data),

@@ -1,5 +1,6 @@
 //! The cost of an operation before it is done: whether it needs a thread of its own.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::tree::error::Error;
@@ -35,11 +36,21 @@ impl Tree {
     /// The cost of a flush or a release of this handle.
     pub fn flush_work(&self, fh: Fh) -> Work {
         let Ok(handle) = self.open.handles.find(fh) else { return Work::Trifle };
-        if let Handle::Document(document) = &*handle
-            && let View::Url(_) = document.view
-        {
-            let patience = self.library.settings.fetch.timeout;
-            return if document.is_dirty() { Work::Download { patience } } else { Work::Trifle };
+        match &*handle {
+            Handle::Document(document) if document.is_dirty() => {
+                return match document.view {
+                    View::Url(_) => {
+                        Work::Download { patience: self.library.settings.fetch.timeout }
+                    }
+                    View::Row(..) => Work::Large,
+                    View::TrashNote(_) => Work::Trifle,
+                };
+            }
+            // Space is given back, by whoever may hold the bytes alone.
+            Handle::Scratch(scratch) if scratch.reserved.load(Ordering::Acquire) => {
+                return Work::Large;
+            }
+            _ => {}
         }
         match handle.draft() {
             Some(open) if open.draft.is_dirty() => {
@@ -56,6 +67,15 @@ impl Tree {
             Work::Trifle | Work::Small => Work::Large,
             other => other,
         }
+    }
+
+    /// Whether a `create` waits for the disk: scratch is in the catalogue from the first, and a draft is not.
+    pub fn create_waits(&self, at: NameIn<'_>) -> bool {
+        let meant = || {
+            let parent = self.places.directory(at.parent)?;
+            Ok::<_, Error>(meaning::meaning(&parent, &made(at.name)?))
+        };
+        matches!(meant(), Ok(Meaning::Scratch))
     }
 
     /// The cost of a rename: one that attaches from a URL waits for a server.

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 
 use crate::library;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Directory, Meaning};
@@ -102,6 +103,7 @@ impl Tree {
 
     fn remove_row(&self, who: Caller, table: TableId, side: Side, name: &Name) -> Result<()> {
         let record = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
+        self.leave_for_scratch()?;
         if let Err(error) = self.library.rows.remove(&record) {
             return Err(match (error, self.refuse_hidden(who, &record)?) {
                 (library::Error::NotEmpty, Some(refusal)) => refusal.into(),
@@ -109,7 +111,7 @@ impl Tree {
             });
         }
         let (row, drafts) = (record.id, &self.open.drafts);
-        drafts.drop_placeholders_where(|place| place.row == row);
+        drafts.drop_placeholders_where(row, |_| true);
         drafts.of_row(row).iter().for_each(|open| open.unlink());
         self.open.links.remove_where(|folder| folder.row == row);
         self.kernel.tell(&Change::RowRemoved { table, row });
@@ -142,14 +144,20 @@ impl Tree {
         Ok(Some(refusal))
     }
 
+    /// A directory is removed with its scratch, of which it may have any number.
+    fn leave_for_scratch(&self) -> Result<()> {
+        session_thread::leave_for_many(|| Ok(self.library.scratch.total()))
+    }
+
     fn clear_collection(&self, who: Caller, row: &Directory<'_>, name: &Name) -> Result<()> {
         let Meaning::Collection(number) = meaning::meaning(row, name) else {
             return Err(Error::NotDirectory);
         };
         let collection = self.places.directory(Node::Collection(number, row.row).ino())?;
+        self.leave_for_scratch()?;
         self.library.rows.clear_collection(row.row, name)?;
         let folder = collection.folder();
-        self.open.drafts.drop_placeholders_where(|place| collection.lists(place));
+        self.open.drafts.drop_placeholders_where(row.row, |place| collection.lists(place));
         self.open.links.remove_where(|other| *other == folder);
         let directory = row.side().collection(number, row.row);
         self.open.unseen.note(who, std::iter::once(directory.as_model()));

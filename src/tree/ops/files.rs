@@ -78,8 +78,8 @@ impl Tree {
             Meaning::RowJson if flags.exclusive => Err(Error::Exists),
             Meaning::RowJson => {
                 let (table, row) = (parent.table.id, parent.row);
-                let opened = self.view.rows.open(who, table, row, flags)?;
-                Ok((Entry::fleeting(self.view.rows.stat(who, table, row)?), opened))
+                let entry = Entry::fleeting(self.view.rows.stat(who, table, row)?);
+                Ok((entry, self.view.rows.open(who, table, row, flags)?))
             }
             Meaning::Collection(_) => Err(Error::IsDirectory),
             Meaning::Url(spot) => self.view.url_files.create(who, mode, &spot),
@@ -237,6 +237,7 @@ impl Tree {
                 document.refuse(&refusal);
                 Err(refusal.into())
             }
+            Err(elsewhere @ Error::Elsewhere(_)) => Err(elsewhere),
             _ => Ok(()),
         }
     }

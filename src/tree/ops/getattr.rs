@@ -73,8 +73,9 @@ impl Tree {
         Ok(Entry::fleeting(attr))
     }
 
-    /// The answer to a lookup of a listed name. The kernel may keep it only if it is in the listing and fresh.
-    pub fn entry_listed(&self, who: Caller, listed: &Listed, page: &Page) -> Entry {
+    /// The answer to a lookup of a listed name. The kernel may keep it only if it is in the listing and fresh. Errors: only
+    /// [`Error::Elsewhere`].
+    pub fn entry_listed(&self, who: Caller, listed: &Listed, page: &Page) -> Result<Entry> {
         if let Some(node @ (Node::Collection(..) | Node::OriginalCollection(..))) =
             Node::of(listed.ino)
         {
@@ -82,12 +83,14 @@ impl Tree {
         }
         if let Some(entry) = listed.entry {
             let none = Entry { name: Lifetime::None, attributes: Lifetime::None, ..entry };
-            return if page.is_fresh { entry } else { none };
+            return Ok(if page.is_fresh { entry } else { none });
         }
-        let shown = self.getattr(who, listed.ino, None);
-        let unknown = |_| unknown(listed.ino, listed.kind);
-        let attr = shown.map_or_else(unknown, |shown| shown.attr);
-        self.show.with_generation(Entry::fleeting(attr))
+        let attr = match self.getattr(who, listed.ino, None) {
+            Ok(shown) => shown.attr,
+            Err(elsewhere @ Error::Elsewhere(_)) => return Err(elsewhere),
+            Err(_) => unknown(listed.ino, listed.kind),
+        };
+        Ok(self.show.with_generation(Entry::fleeting(attr)))
     }
 
     /// The size of the disk that the library is on.

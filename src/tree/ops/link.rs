@@ -130,6 +130,7 @@ impl Tree {
         if let Some(own) = self.open.writers.own(who, place).first()
             && !own.is_placeholder()
         {
+            own.draft.settled()?;
             self.open.writers.take_back(who, own);
             return Ok(());
         }

@@ -230,7 +230,8 @@ fn hint(rule: Rule) -> &'static str {
 }
 
 /// The rule and the fact of an error that no other part has explained. None for an answer that programs expect and go on with, and
-/// for what was explained: by a refusal, and by the fence, of which every channel tells.
+/// for what was explained: by a refusal, and by the fence, of which every channel tells. An
+/// operation that must run elsewhere is run again.
 fn reason(error: &Error) -> Option<(Rule, String)> {
     let rule = match error {
         Error::Refused(_)
@@ -246,7 +247,8 @@ fn reason(error: &Error) -> Option<(Rule, String)> {
         | Error::NoAttribute
         | Error::AttributeExists
         | Error::NotSupported
-        | Error::NoData => return None,
+        | Error::NoData
+        | Error::Elsewhere(_) => return None,
         Error::NotPermitted => Rule::WrongPlace,
         Error::ReadOnly => Rule::ReadOnly,
         Error::Denied => Rule::Owner,

@@ -1,5 +1,6 @@
 //! `chmod`, `chown`, `utimens` and `truncate`. The kernel checks permissions by the attributes that `stat` shows.
 
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::side::Side;
@@ -77,9 +78,12 @@ impl Tree {
 
     /// Amends a row, whose owner, mode and times its collections share.
     fn amend_row(&self, id: RowId, amendment: Amendment, asked: Node) -> Result<RowRecord> {
-        let row = self.library.rows.amend(id, amendment)?;
         let Amendment { uid, gid, mode, .. } = amendment;
         let moved = uid.or(gid).or(mode).is_some();
+        if moved {
+            session_thread::leave()?;
+        }
+        let row = self.library.rows.amend(id, amendment)?;
         let links = if moved { self.library.lookup.links(id)? } else { Vec::new() };
         let change = Change::RowAmended { row: &row, amendment, links: &links, asked: asked.ino() };
         self.kernel.tell(&change);
@@ -110,6 +114,8 @@ impl Tree {
             Handle::Blob { .. } | Handle::Text(_) | Handle::Nothing(_) => return Ok(None),
         };
         if let Some(size) = change.size {
+            // What lies beyond the new end is freed.
+            session_thread::leave_for_bytes(open.draft.size().saturating_sub(size))?;
             let truncate = || open.draft.truncate(&self.library.drafts, size);
             self.open.writers.change_extent(open, truncate)?;
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::library::Library;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::Node;
 use crate::tree::open::Open;
@@ -27,6 +28,10 @@ pub struct Control {
 impl Control {
     /// The mode and the bytes of each control file.
     fn source(&self, who: Caller, node: Node) -> Result<(u32, Source)> {
+        // They ask each store for its space.
+        if let Node::Status | Node::Metrics = node {
+            session_thread::leave()?;
+        }
         Ok(match node {
             Node::Status => (0o444, Source::Text(self.status.text()?)),
             Node::Metrics => (0o444, Source::Text(self.status.metrics()?)),

@@ -63,9 +63,9 @@ impl Views {
         let fetching = part!(Fetching: library, kernel, open);
         let status = &part!(Status: library, kernel, show, open, activity);
         let quarantine = &part!(QuarantineEntries: library, show; removed: Mutex::default());
+        let tables = part!(Tables: library, places, show, open);
         Self {
-            tables: part!(Tables: library, places, show, open),
-            thumbs: part!(Thumbs: library, places, kernel, show, open, variants),
+            thumbs: part!(Thumbs: library, places, kernel, show, open, variants, tables),
             trash: part!(TrashDays: library, kernel, show, open),
             desktop_trash: part!(DesktopTrash: show, open),
             rows: part!(RowDocuments: library, places, kernel, open),
@@ -73,6 +73,7 @@ impl Views {
             url_links: part!(UrlLinks: library, places, kernel, open, fetching),
             control: part!(Control: library, show, open, status, quarantine),
             variants,
+            tables,
         }
     }
 }

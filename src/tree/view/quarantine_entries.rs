@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::library::Library;
 use crate::library::refuse::kept::{Kept, REASON};
+use crate::session_thread;
 use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::Node;
@@ -95,6 +96,7 @@ impl QuarantineEntries {
         let quarantine = &self.library.quarantine;
         match node {
             Node::Quarantine => {
+                session_thread::leave()?;
                 let entries = quarantine.list().into_iter();
                 Ok(entries.map(|(id, _)| (Node::QuarantineEntry(id), id.to_string())).collect())
             }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use crate::library::Library;
+use crate::library::json::composed::Composed;
 use crate::library::json::row_json::Revised;
 use crate::library::names::backups::Destination;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
@@ -37,21 +39,15 @@ impl RowDocuments {
         let row = self.places.row(id)?;
         let mut access = row.access;
         access.mode &= 0o666;
-        let size = self.text(who, &row)?.len() as u64;
-        Ok(Attr::file(Node::RowJson(table, id), size, access, self.times(&row)?))
+        let Composed { text, changed, .. } = self.text(who, &row)?;
+        let size = text.len() as u64;
+        Ok(Attr::file(Node::RowJson(table, id), size, access, Times::all(changed)))
     }
 
-    /// The latest change of any attachment in the row. An editor's swap file would change the row's own time, and so alarm the
-    /// editor.
-    fn times(&self, row: &RowRecord) -> Result<Times> {
-        let links = self.library.lookup.links(row.id)?;
-        let latest = links.iter().map(|link| link.attachment.times.changed).max();
-        Ok(Times::all(latest.unwrap_or(row.times.accessed)))
-    }
-
-    fn text(&self, who: Caller, row: &RowRecord) -> Result<String> {
-        let drafts = self.open.drafts.all();
-        let own = drafts.iter().filter(|open| open.place().row == row.id && open.draft.is_dirty());
+    fn text(&self, who: Caller, row: &RowRecord) -> Result<Composed> {
+        let drafts = self.open.drafts.of_row(row.id);
+        session_thread::leave_for_many(|| Ok::<_, Error>(drafts.len() as u64))?;
+        let own = drafts.iter().filter(|open| open.draft.is_dirty());
         let writing: Vec<_> = own.map(|open| (open.place().clone(), open.draft.size())).collect();
         let person = self.open.rights.person(who);
         let may = |act, file| person.may(act, file, row.access);
@@ -79,10 +75,15 @@ impl RowDocuments {
     /// Opens the document as it is now; later changes are in the next one.
     pub fn open(&self, who: Caller, table: TableId, id: RowId, flags: OpenFlags) -> Result<Opened> {
         let row = self.places.row(id)?;
-        let text = if flags.truncate { Vec::new() } else { self.text(who, &row)?.into_bytes() };
+        let text = if flags.truncate { "".into() } else { self.text(who, &row)?.text };
+        session_thread::leave_for_bytes(text.len() as u64)?;
         let opener = self.open.processes.owner(who.tid);
-        let document =
-            self.open.documents.open(View::Row(table, id), flags.writes(), opener, text)?;
+        let document = self.open.documents.open(
+            View::Row(table, id),
+            flags.writes(),
+            opener,
+            text.as_bytes().to_vec(),
+        )?;
         let fh = self.open.handles.add(who, Handle::Document(Arc::new(document)));
         Ok(Opened { fh, caching: Caching::Never })
     }
@@ -126,7 +127,7 @@ impl RowDocuments {
         mode: RenameMode,
     ) -> Result<ScratchId> {
         self.open.admission.check_displaced(who, folder, name)?;
-        let text = self.text(who, &self.places.row(id)?)?;
+        let text = self.text(who, &self.places.row(id)?)?.text;
         let (uid, gid, collision) = (who.uid, who.gid, mode.into());
         let to = Destination { folder, name, uid, gid, collision };
         Ok(self.library.backups.make_of_text(&text, to)?)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::library::Library;
 use crate::library::lookup::table::Table;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::node::Node;
 use crate::tree::node::meaning::{self, Directory};
@@ -17,7 +18,7 @@ use crate::tree::show::attr::{Entry, Lifetime};
 use crate::tree::show::listing::{DOTS, Listed, by_field, fields_by_name, item_places};
 use words::attachment::{RowId, TableId};
 use words::link::Link;
-use words::place::Folder;
+use words::place::{Folder, Place};
 use words::row::RowRecord;
 use words::schema::{Collection, Field};
 use words::slot::Name;
@@ -132,6 +133,7 @@ impl Tables {
     /// Items in their order, first drafts and placeholders, then scratch.
     pub fn list_collection(&self, collection: &Directory<'_>) -> Result<Vec<Listed>> {
         let field = collection.field.ok_or(Error::NotDirectory)?;
+        self.leave_for_items(collection.row, &field.name)?;
         let items = self.library.lookup.items(collection.row, &field.name)?;
         let places = item_places(&items);
         let drafts = self.drafts_beside(collection, &items);
@@ -142,6 +144,7 @@ impl Tables {
     }
 
     pub fn list_box(&self, id: RowId) -> Result<Vec<Listed>> {
+        self.leave_for_scratch()?;
         let files = self.library.scratch.list(&Folder::row(id))?;
         Ok(files.iter().map(Listed::scratch).collect())
     }
@@ -165,11 +168,23 @@ impl Tables {
                 && !taken.contains(place)
                 && self.open.drafts.first_shown(place).is_some_and(|first| first.id == open.id)
         };
-        let drafts = self.open.drafts.all().into_iter().filter(shown);
+        let drafts = self.open.drafts.of_row(collection.row).into_iter().filter(shown);
         drafts.map(|open| draft(&open, Listed::draft_place(open.id))).collect()
     }
 
+    /// A collection is listed as a whole, however many items it has.
+    pub fn leave_for_items(&self, row: RowId, field: &Name) -> Result<()> {
+        let place = Place::one(row, field.clone());
+        session_thread::leave_for_many(|| Ok(self.library.lookup.count_items(&place)?))
+    }
+
+    /// A directory is listed with all of its scratch.
+    fn leave_for_scratch(&self) -> Result<()> {
+        session_thread::leave_for_many(|| Ok(self.library.scratch.total()))
+    }
+
     fn scratch(&self, folder: &Folder) -> Result<Vec<Listed>> {
+        self.leave_for_scratch()?;
         let links = self.open.links.of(folder);
         let mut found: Vec<_> = links.iter().map(|it| Listed::pending(it.id, &it.name)).collect();
         found.extend(self.library.scratch.list(folder)?.iter().map(Listed::scratch));

@@ -18,6 +18,7 @@ use crate::tree::show::Show;
 use crate::tree::show::attr::{Attr, Entry};
 use crate::tree::show::listing::{DOTS, Listed, by_field, fields_by_name, item_places};
 use crate::tree::view::rendering::{Keep, Lookup, Variants};
+use crate::tree::view::tables::Tables;
 use words::attachment::{Attachment, AttachmentId, FieldId, RowId, TableId};
 use words::link::Link;
 use words::place::Place;
@@ -33,6 +34,7 @@ pub struct Thumbs {
     pub(super) show: Arc<Show>,
     pub(super) open: Arc<Open>,
     pub(super) variants: Arc<Variants>,
+    pub(super) tables: Arc<Tables>,
 }
 
 impl Thumbs {
@@ -128,6 +130,7 @@ impl Thumbs {
     pub fn list_collection(&self, field: FieldId, row: RowId) -> Result<Vec<Listed>> {
         let (_, field) = self.library.lookup.field(field).ok_or(Error::Stale)?;
         let record = self.places.row_of_inode(row)?;
+        self.tables.leave_for_items(row, &field.name)?;
         let items = self.library.lookup.items(row, &field.name)?;
         let thumbs = items.iter().zip(item_places(&items));
         Ok(thumbs.filter_map(|(link, place)| self.listed(link, &record, place)).collect())

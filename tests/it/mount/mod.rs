@@ -11,6 +11,7 @@ pub mod attribute;
 mod bad_input;
 mod boxes;
 mod collection;
+mod contention;
 pub mod control_files;
 mod copy;
 pub mod daemon;

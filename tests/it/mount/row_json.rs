@@ -146,6 +146,22 @@ fn an_invalid_document_is_einval_in_write_as_soon_as_that_is_certain() {
 }
 
 #[test]
+fn a_document_changes_so_much_at_a_time_and_null_keys_that_are_not_there_change_nothing() {
+    let Some(mount) = Mount::start() else { return };
+    mount.attach("avatar", &picture::good(1));
+    let keys = |value: &str| {
+        let keys: Vec<_> = (0..40_000).map(|key| format!("\"k{key}\": {value}")).collect();
+        format!("{{\"avatar\": {{{}}}}}", keys.join(", "))
+    };
+    let Sent { stage, errno, .. } = write(&mount, &keys("1"));
+    assert_eq!((stage.as_str(), errno), ("close", EINVAL));
+    mount.last_error_has("user/42/row.json", "changes too much");
+    let before = mount.row_json();
+    assert_eq!(write(&mount, &keys("null")).errno, 0);
+    assert_eq!(mount.row_json()["avatar"], before["avatar"]);
+}
+
+#[test]
 fn a_patch_by_rename_is_taken_or_leaves_both_names_as_they_were() {
     let Some(mount) = Mount::start() else { return };
     mount.attach("avatar", &picture::good(1));

@@ -4,6 +4,7 @@ mod box_row;
 mod closed_store;
 mod commit;
 pub mod held_sweep;
+mod in_session;
 pub mod instance;
 mod looked_again;
 mod lost;

@@ -235,7 +235,10 @@ fn a_row_is_listed_with_the_attributes_of_stat_by_one_query_for_its_fields() {
     let calls = counted.calls(|| {
         let page = tree.readdir(row, 0).expect("listed");
         let sizes = page.entries().iter().map(|listed| {
-            (listed.name.to_string(), tree.entry_listed(who, listed, &page).attr.size)
+            (
+                listed.name.to_string(),
+                tree.entry_listed(who, listed, &page).expect("attributes").attr.size,
+            )
         });
         let sizes: Vec<_> = sizes.collect();
         assert!(sizes.contains(&("doc".to_owned(), 10)), "{sizes:?}");

@@ -91,7 +91,10 @@ fn a_listing_of_a_day_has_the_attributes_that_stat_shows() {
     let page = tree.readdir(day, 0).expect("a page");
     let shown = |ino| tree.getattr(ROOT, ino, None).expect("there").attr;
     catalog.take_calls();
-    let listed = page.entries().iter().map(|it| tree.entry_listed(ROOT, it, &page).attr);
+    let listed = page
+        .entries()
+        .iter()
+        .map(|it| tree.entry_listed(ROOT, it, &page).expect("attributes").attr);
     let listed: Vec<_> = listed.skip(2).collect();
     assert_eq!(catalog.take_calls().values().sum::<usize>(), 0);
     let asked: Vec<_> = listed.iter().map(|attr| shown(attr.ino)).collect();
