@@ -77,6 +77,28 @@ fn try_reports_the_stored_form_or_the_refusal_of_each_photo() {
 }
 
 #[test]
+fn try_writes_into_a_directory_what_would_be_stored_and_replaces_nothing_there() {
+    let Some(mount) = sample() else { return };
+    let into = mount.outside("into", b"").with_file_name("stored");
+    fs::create_dir(&into).expect("a directory");
+    let asked = |path: &Path| {
+        let (into, path) = (into.to_string_lossy(), path.to_string_lossy());
+        mount.command(&["try", "--field", "user.avatar", "--into", &into, &path])
+    };
+    let avatar = mount.row().join("avatar");
+    for (sent, stored) in [("alpha.png", "alpha.jpg"), ("plain.jpg", "plain.jpg")] {
+        asked(&photo(&mount, sent)).succeeded();
+        run("cp", &[photo(&mount, sent).as_path(), &avatar]).succeeded();
+        assert_eq!(read(&into.join(stored)), read(&avatar), "{sent}");
+    }
+    let again = asked(&photo(&mount, "plain.jpg"));
+    assert_eq!(again.code, 1, "{again}");
+    assert!(again.stderr.contains("plain.jpg"), "{again}");
+    asked(&photo(&mount, "anim.gif"));
+    assert_eq!(fs::read_dir(&into).expect("listed").count(), 2, "nothing of a refused file");
+}
+
+#[test]
 fn the_mount_stores_and_refuses_as_try_predicts() {
     let Some(mount) = sample() else { return };
     let avatar = mount.row().join("avatar");

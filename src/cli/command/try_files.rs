@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -23,12 +24,17 @@ use words::schema::{Field, Schema};
 #[command(after_help = "Examples:
   mediafs try --field user.avatar photo.jpg
   mediafs --config new.toml try --field page.cover covers/*      would a stricter rule lose some?
+  mediafs try --field user.avatar --into /tmp photo.tif          look at what would be stored
 
 One line a file; the exit code is 1 if one of them would be refused.")]
 pub struct Try {
     /// The field they would be written to
     #[arg(long, value_name = "TABLE.FIELD")]
     field: String,
+
+    /// Write what would be stored into this directory, under its stored extension
+    #[arg(long, value_name = "DIRECTORY")]
+    into: Option<PathBuf>,
 
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -53,7 +59,7 @@ impl Try {
         let pipeline = workers::pipeline()?;
         let mut refused = 0;
         for path in &self.files {
-            match judge(&pipeline, field, path) {
+            match self.judge(&pipeline, field, path) {
                 Ok(verdict) => {
                     refused += usize::from(matches!(verdict, Verdict::Refused(_)));
                     say(format_args!("{}: {}", path.display(), describe(field, &verdict)))?;
@@ -70,6 +76,54 @@ impl Try {
         }
         Err(Error::Refused(format!("{refused} of {} would not be taken", self.files.len())))
     }
+
+    fn judge(&self, pipeline: &Pipeline, field: &Field, path: &Path) -> Result<Verdict, Error> {
+        let failed = |source| Error::File { action: "read", path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let meta = file.metadata().map_err(failed)?;
+        if !meta.is_file() {
+            return Err(Error::Usage(format!("{} is not a file", path.display())));
+        }
+        let extension = path.extension().and_then(OsStr::to_str);
+        let candidate = Candidate::identify(file, meta.len(), extension);
+        // The result is measured, and dropped unless it is asked for.
+        let stored = File::from(
+            memfd_create("mediafs-try", MemfdFlags::CLOEXEC)
+                .map_err(io::Error::from)
+                .map_err(failed)?,
+        );
+        let verdict =
+            match candidate.and_then(|candidate| refine(pipeline, field, candidate, &stored)) {
+                Err(pipeline::Error::Refused(violation)) => return Ok(Verdict::Refused(violation)),
+                verdict => verdict?,
+            };
+        if let Some(into) = &self.into {
+            keep(into, path, &verdict, stored)?;
+        }
+        Ok(verdict)
+    }
+}
+
+/// Writes what would be stored of a file into a directory. Errors: there is a file of that name.
+fn keep(into: &Path, path: &Path, verdict: &Verdict, mut stored: File) -> Result<(), Error> {
+    let (Verdict::Untouched(content) | Verdict::Normalised { to: content, .. }) = verdict else {
+        return Ok(());
+    };
+    let mut to = into.join(path.file_name().unwrap_or_default());
+    if let Some(extension) = content.media_type.extension() {
+        to.set_extension(extension);
+    }
+    let mut written = || {
+        let mut out = File::create_new(&to)?;
+        match verdict {
+            Verdict::Normalised { .. } => {
+                stored.rewind()?;
+                io::copy(&mut stored, &mut out)
+            }
+            _ => io::copy(&mut File::open(path)?, &mut out),
+        }
+    };
+    written().map(drop).map_err(|source| Error::File { action: "write", path: to.clone(), source })
 }
 
 /// Finds `user.avatar`.
@@ -83,31 +137,15 @@ fn find<'s>(written: &str, schema: &'s Schema) -> Result<&'s Field, Error> {
     table.field(field).ok_or_else(|| usage(&format!("{} has no field `{field}`", table.name)))
 }
 
-fn judge(pipeline: &Pipeline, field: &Field, path: &Path) -> Result<Verdict, Error> {
-    let failed = |source| Error::File { action: "read", path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Err(Error::Usage(format!("{} is not a file", path.display())));
-    }
-    let extension = path.extension().and_then(OsStr::to_str);
-    let candidate = Candidate::identify(file, meta.len(), extension);
-    match candidate.and_then(|candidate| refine(pipeline, field, candidate)) {
-        Err(pipeline::Error::Refused(violation)) => Ok(Verdict::Refused(violation)),
-        verdict => Ok(verdict?),
-    }
-}
-
 fn refine(
     pipeline: &Pipeline,
     field: &Field,
     candidate: Candidate,
+    stored: &File,
 ) -> Result<Verdict, pipeline::Error> {
     let admitted = candidate.admit(&field.rules)?;
     let from = admitted.content().clone();
-    // The result is measured and dropped, so it lives in memory.
-    let nowhere = || Ok(File::from(memfd_create("mediafs-try", MemfdFlags::CLOEXEC)?));
-    let refined = pipeline.refine(admitted, &field.rules, nowhere)?;
+    let refined = pipeline.refine(admitted, &field.rules, || stored.try_clone())?;
     let to = refined.content().clone();
     let untouched = refined.is_untouched();
     Ok(if untouched { Verdict::Untouched(to) } else { Verdict::Normalised { from, to } })
