@@ -170,8 +170,7 @@ impl Library {
             folder: home.scratch(), tally: Tally::default());
         let reports = part!(Reports: lookup, scratch; max_age: quarantine.bounds().age);
         let refusals = part!(Refusals: lookup, quotas, scratch, journal, quarantine, reports);
-        let promises = Arc::<Promises>::default();
-        let reads = Arc::<VariantReads>::default();
+        let (promises, reads) = (Arc::<Promises>::default(), Arc::<VariantReads>::default());
         let sweeper = part!(Sweeper: catalog, stores, settings, reserve, promises, reads;
             is_ending: AtomicBool::default());
         let expiry = part!(Expiry: lookup, scratch, journal, quarantine, reports, counts;

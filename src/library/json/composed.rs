@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::library::json::hidden::{Hidden, May};
+use crate::library::json::unreadable::{Hidden, May};
 use words::attachment::{Access, RowId};
 use words::timestamp::Timestamp;
 

@@ -2,9 +2,10 @@
 
 pub mod composed;
 mod describe;
-pub mod hidden;
+mod objection;
 mod patch;
 pub mod row_json;
+pub mod unreadable;
 
 /// The document's name in a row.
 pub const ROW_JSON: &str = "row.json";

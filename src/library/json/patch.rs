@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
-use crate::library::error::Error;
 use crate::library::json::describe::{Details, describe};
-use crate::library::json::hidden::{May, outline};
+use crate::library::json::objection::{Wrong, broken, fixed, not_writable, wrong};
+use crate::library::json::unreadable::{May, outline};
 use crate::library::json::{DETACH, FACTS, FREE_FIELDS, NAME, PRESETS, ROW, URL};
 use crate::library::limit::permission::{self, Act};
 use crate::library::lookup::table::Table;
@@ -19,7 +19,6 @@ use crate::library::names::attributes::{FREE, MAX_BYTES, is_ours};
 use crate::library::publish::metadata::ORIGIN;
 use words::link::Link;
 use words::place::Place;
-use words::refusal::{Rule, Violation};
 use words::schema::{Collection, Field};
 use words::slot::Name;
 
@@ -31,18 +30,6 @@ const MAX_NAME: usize = 255;
 const MAX_VALUES: usize = 1 << 20;
 /// The most changes of one document, during which no other file is committed.
 const MAX_CHANGES: usize = 1 << 15;
-
-/// The reason why a patch is not applied.
-pub(super) enum Wrong {
-    Document(Violation),
-    Library(Error),
-}
-
-impl From<Error> for Wrong {
-    fn from(error: Error) -> Self {
-        Self::Library(error)
-    }
-}
 
 /// The row that a document is compared with.
 pub(super) struct Present<'a> {
@@ -367,40 +354,6 @@ fn merge(target: &mut Value, patch: Value) {
             merge(target.entry(key).or_insert(Value::Null), value);
         }
     }
-}
-
-fn broken(error: &serde_json::Error) -> Wrong {
-    let (line, column) = (error.line(), error.column());
-    wrong(&format!("line {line}, column {column} is no JSON ({error})"), "JSON")
-}
-
-fn fixed(key: &str, before: Option<&Value>) -> Wrong {
-    let before = before.map_or_else(|| "absent".to_owned(), ToString::to_string);
-    let fact =
-        format!("`{key}` is {before} and cannot be set; the file may have changed meanwhile");
-    wrong(&fact, "original_filename, attributes, and keys of your own")
-}
-
-fn not_writable(place: &Place) -> Violation {
-    Violation {
-        rule: Rule::Permission,
-        fact: format!("the file at `{}` may not be written by this user", place.name()),
-        measured: "no permission".into(),
-        allows: "takes metadata of files that one may write".into(),
-        allowed: "the permission to write the file".into(),
-        hint: "leave the file out, or ask its owner".into(),
-    }
-}
-
-fn wrong(fact: &str, takes: &str) -> Wrong {
-    Wrong::Document(Violation {
-        rule: Rule::Json,
-        fact: fact.to_owned(),
-        measured: fact.to_owned(),
-        allows: format!("takes {takes}"),
-        allowed: takes.to_owned(),
-        hint: "read row.json again, change that, and write it back".into(),
-    })
 }
 
 #[cfg(test)]

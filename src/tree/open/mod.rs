@@ -1,6 +1,7 @@
 //! Open files: handles, their owners, drafts, and scratch.
 
 pub mod admission;
+pub mod closing;
 pub mod descriptors;
 pub mod document;
 pub mod drafts;
@@ -28,6 +29,7 @@ use crate::tree::bounded::BoundedMap;
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::places::Places;
 use crate::tree::open::admission::Admission;
+use crate::tree::open::closing::Closing;
 use crate::tree::open::document::Documents;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::drop_boxes::{BoxFiles, DropBoxes};
@@ -59,6 +61,7 @@ pub struct Open {
     pub unlinked: Arc<Unlinked>,
     pub unseen: Arc<Unseen>,
     pub writers: Arc<Writers>,
+    pub closing: Arc<Closing>,
     pub boxes: Arc<DropBoxes>,
     pub scratch: Arc<ScratchFiles>,
 }
@@ -78,13 +81,14 @@ impl Open {
         let rights = part!(Rights: library, places, processes);
         let removed = Mutex::new(BoundedMap::lasting(library.settings.hold));
         let unlinked = part!(Unlinked: library, kernel, drafts, processes; removed: removed);
+        let closing = part!(Closing:
+            library, kernel, drafts, unlinked, rights, processes; emptied: Mutex::default());
         let boxes = part!(DropBoxes: library, kernel, handles; files: BoxFiles::default());
         Self {
             paths: part!(Paths: library, places, handles, drafts, redirects),
             admission: part!(Admission: library, places, drafts, links, rights, processes),
             writers: part!(Writers:
-                library, places, kernel, handles, drafts, unlinked, rights, processes; emptied: Mutex::default()
-            ),
+                library, places, kernel, handles, drafts, unlinked, rights, closing, processes),
             scratch: part!(ScratchFiles: library, show, handles, boxes, processes),
             documents: Documents::default(),
             litter: Litter::default(),
@@ -96,6 +100,7 @@ impl Open {
             redirects,
             rights,
             unlinked,
+            closing,
             boxes,
         }
     }

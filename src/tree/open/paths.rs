@@ -71,8 +71,12 @@ impl Paths {
         }
     }
 
-    /// Redirects an operation on an inode by `ESTALE`, unless it comes again without a path.
+    /// Redirects an operation on an inode by `ESTALE`, unless it comes again without a path. The kernel opens the files of a
+    /// read-only mount by itself, so that nothing would end a redirection there: its adapter answers for inodes without a name.
     pub fn redirect(&self, who: Caller, node: Node, seeks: Seeks) -> Result<()> {
+        if self.places.is_read_only() {
+            return Err(Error::Stale);
+        }
         let places = || self.places_of(node).unwrap_or_default();
         match self.redirects.begin(who.tid, node.ino(), seeks, places) {
             Step::LookAgain => Err(Error::Stale),

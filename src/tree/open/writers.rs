@@ -1,24 +1,22 @@
-//! Drafts from the first byte to the last handle: begun for a process, written, judged when it closes, ended.
+//! Drafts that are begun for a process, opened and written. `closing.rs` ends them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
-
 use crate::library::blob_files::unreadable;
-use crate::library::draft::close::{End, Verdict};
+use crate::library::draft::close::Verdict;
 use crate::library::draft::{Draft, Start};
 use crate::library::limit::enforcement::Room;
-use crate::library::limit::permission::{Act, sticky};
+use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
 use crate::library::{self, Library};
-use crate::tree::bounded::BoundedMap;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Displaced, Maker};
 use crate::tree::kernel::tell::Knowledge;
 use crate::tree::node::meaning::Spot;
 use crate::tree::node::places::Places;
 use crate::tree::node::side::Side;
+use crate::tree::open::closing::Closing;
 use crate::tree::open::drafts::Drafts;
 use crate::tree::open::handles::{Caching, Handle, Handles, Opened};
 use crate::tree::open::open_draft::OpenDraft;
@@ -31,15 +29,11 @@ use words::attachment::{Access, Attachment, AttachmentId};
 use words::author::Author;
 use words::link::Link;
 use words::place::Place;
-use words::schema::{OnRefuse, Report};
+use words::schema::OnRefuse;
 use words::slot::Name;
 
 /// The most drafts that are open at a time. Another one is refused with `TooBusy`.
 const MAX_DRAFTS: usize = 16_384;
-
-/// The most emptied attachments that are kept, and for how long.
-const MAX_EMPTIED: usize = 65_536;
-const EMPTIED_SECS: u64 = 60;
 
 pub struct Writers {
     pub(super) library: Arc<Library>,
@@ -50,10 +44,7 @@ pub struct Writers {
     pub(super) unlinked: Arc<Unlinked>,
     pub(super) rights: Arc<Rights>,
     pub(super) processes: Processes,
-    /// Guards the attachments that were emptied a moment ago, with the name that was used and the user: the user's next `open`
-    /// starts empty (CONTRACT 2.6). Never held across I/O.
-    pub(super) emptied:
-        Mutex<BoundedMap<(Place, AttachmentId, u32), (), MAX_EMPTIED, EMPTIED_SECS>>,
+    pub(super) closing: Arc<Closing>,
 }
 
 /// The place that a draft is asked for, and the number of the draft if it is a new one.
@@ -89,8 +80,9 @@ impl Writers {
         // The kernel has checked the inode that the path led to before; another file may have come there since.
         link.as_ref().map_or(Ok(()), |link| self.rights.check(who, Act::Write, link))?;
         let over = link.as_ref().map(|link| link.attachment.id);
-        let emptied = over
-            .is_some_and(|id| self.emptied.lock().remove(&(place.clone(), id, who.uid)).is_some());
+        let emptied = over.is_some_and(|id| {
+            self.closing.emptied.lock().remove(&(place.clone(), id, who.uid)).is_some()
+        });
         // A write through an alias keeps the field's name.
         let written = link.as_ref().map_or_else(|| written.clone(), |link| link.written.clone());
         // A file that is written anew keeps its owner and mode.
@@ -198,18 +190,11 @@ impl Writers {
     ) -> Result<Opened> {
         let emptied = || open.draft.truncate(&self.library.drafts, 0);
         if let Err(error) = if flags.truncate { emptied() } else { Ok(()) } {
-            self.let_go(&open);
+            self.closing.let_go(&open);
             return Err(error.into());
         }
         let fh = self.handles.add(who, Handle::Draft { open, writes: flags.writes() });
         Ok(Opened { fh, caching })
-    }
-
-    /// Takes a handle of a draft away, and ends the draft with the last one.
-    pub fn let_go(&self, open: &Arc<OpenDraft>) {
-        if open.let_go() {
-            self.end(open);
-        }
     }
 
     pub fn write(&self, open: &OpenDraft, offset: u64, data: &[u8]) -> Result<usize> {
@@ -218,7 +203,7 @@ impl Writers {
             return Err(elsewhere.into());
         }
         // A first draft that is refused while it is written has no name from here on.
-        self.relist(open, written.is_err() && open.over.is_none());
+        self.closing.relist(open, written.is_err() && open.over.is_none());
         written.map_err(|error| Error::from(error).at(&open.draft.target().slot))
     }
 
@@ -230,74 +215,8 @@ impl Writers {
     ) -> Result<()> {
         let was_shown = open.is_shown();
         let changed = change();
-        self.relist(open, open.is_shown() != was_shown);
+        self.closing.relist(open, open.is_shown() != was_shown);
         Ok(changed?)
-    }
-
-    /// A flush: judges the draft if the closer is its owner, or the owner has ended.
-    pub fn flush(&self, who: Caller, open: &OpenDraft) -> Result<()> {
-        let judges = self.processes.closes_for(who, &open.owner());
-        if judges { self.judge(open) } else { Ok(()) }
-    }
-
-    /// Judges a draft now. If it is not committed, the attachment that was unlinked for it is put back before this returns.
-    pub fn judge(&self, open: &OpenDraft) -> Result<()> {
-        let (before, was_shown) = (self.link_before(open)?, open.is_shown());
-        self.protect(open, before.as_ref())?;
-        let verdict = open.draft.flush(&self.library.drafts);
-        if let Err(elsewhere @ library::Error::Elsewhere(_)) = verdict {
-            return Err(elsewhere.into());
-        }
-        if matches!(verdict, Err(_) | Ok(Verdict::Quarantined)) {
-            self.unlinked.put_back(open);
-            self.reported(open);
-            self.relist(open, was_shown);
-        }
-        let verdict = verdict.map_err(|error| Error::from(error).at(&open.draft.target().slot))?;
-        self.committed(open, before.as_ref(), &verdict);
-        Ok(())
-    }
-
-    /// The last handle of a draft is closed.
-    fn end(&self, open: &Arc<OpenDraft>) {
-        let before = self.link_before(open).unwrap_or_default();
-        if let Err(error) = self.protect(open, before.as_ref()) {
-            tracing::warn!(%error, "it is not known whose file a draft displaces");
-        }
-        let was_shown = open.is_shown();
-        let (end, verdict) = open.draft.finish(&self.library.drafts);
-        if let Some(verdict) = verdict {
-            self.committed(open, before.as_ref(), &verdict);
-        }
-        match end {
-            End::Empty => return self.end_empty(open),
-            End::Lost => {
-                self.unlinked.put_back(open);
-                self.reported(open);
-            }
-            // The attachment is listed in its place.
-            End::Committed(_) => return self.drafts.remove(open.id),
-            End::Discarded => {}
-        }
-        self.drafts.remove(open.id);
-        self.relist(open, was_shown);
-    }
-
-    /// An empty close is no verdict (CONTRACT 2.6). It leaves a placeholder on a free slot, and notes that an attachment was
-    /// emptied.
-    fn end_empty(&self, open: &Arc<OpenDraft>) {
-        match self.library.lookup.link(open.place()) {
-            Ok(Some(link)) if open.draft.is_truncated() => {
-                let uid = open.draft.author().uid;
-                self.empty(link.place, link.attachment.id, uid);
-            }
-            Ok(None) if open.is_shown() => return open.rest(),
-            _ => {}
-        }
-        let was_shown = open.is_shown();
-        self.unlinked.put_back(open);
-        self.drafts.remove(open.id);
-        self.relist(open, was_shown);
     }
 
     /// Discards a draft whose owner unlinked the name: nothing is judged.
@@ -318,14 +237,9 @@ impl Writers {
             if open.is_placeholder() {
                 self.unlinked.put_back(&open);
             }
-            self.relist(&open, open.over.is_none());
+            self.closing.relist(&open, open.over.is_none());
         }
-        self.emptied.lock().expire(now);
-    }
-
-    /// Empties an attachment by one of its names. Nothing changes yet; the next `open` of this user starts empty (CONTRACT 2.6).
-    pub fn empty(&self, place: Place, id: AttachmentId, uid: u32) {
-        self.emptied.lock().insert((place, id, uid), ());
+        self.closing.emptied.lock().expire(now);
     }
 
     /// `truncate` by a path on this side: a draft of its own, judged and committed before it returns.
@@ -361,50 +275,5 @@ impl Writers {
             open.draft.interrupt(&self.library.drafts);
             self.unlinked.put_back(&open);
         }
-    }
-
-    /// Tells the kernel that a directory began or ceased to list a first draft, if that `is_due`.
-    fn relist(&self, open: &OpenDraft, is_due: bool) {
-        if is_due {
-            let folder = open.place().folder();
-            self.kernel.tell(&Change::Unstored { folder, by: Maker::Daemon });
-        }
-    }
-
-    /// Tells the kernel of the report that may lie beside the refused name.
-    fn reported(&self, open: &OpenDraft) {
-        if open.draft.target().field.report == Report::Sidecar {
-            self.kernel.tell(&Change::Names(open.place().row));
-        }
-    }
-
-    /// The link of the slot before a commit, whose name the kernel may have cached.
-    fn link_before(&self, open: &OpenDraft) -> Result<Option<Link>> {
-        // A first draft displaces nothing unless another was quicker; the catalogue says so in its answer.
-        if !open.draft.is_dirty() {
-            return Ok(None);
-        }
-        Ok(self.library.lookup.link(open.place())?)
-    }
-
-    /// Refuses the bytes of a draft that would displace another user's file from a sticky row. The file that the draft began over,
-    /// or was committed as, is its writer's to replace: the kernel has checked that.
-    fn protect(&self, open: &OpenDraft, before: Option<&Link>) -> Result<()> {
-        let Some(link) = before.filter(|link| !open.replaces(link.attachment.id)) else {
-            return Ok(());
-        };
-        if !self.rights.may_overwrite(open.draft.author(), link)? {
-            open.draft.refuse_next(sticky());
-        }
-        Ok(())
-    }
-
-    fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {
-        let Verdict::Committed { id, displaced } = verdict else { return };
-        open.commit(*id);
-        let place = open.place();
-        self.drafts.drop_placeholders(place, open.id);
-        let displaced = displaced.as_deref().map(|lost| Displaced::by_handle(lost, before));
-        self.kernel.tell(&Change::Attached { place, id: *id, displaced });
     }
 }

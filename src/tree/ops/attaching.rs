@@ -96,7 +96,7 @@ impl Tree {
         // The kernel sends a release after `close` has returned. One that came while the file was judged found no draft to end.
         let handles = self.open.handles.open_scratch(scratch.id);
         if !handles.iter().any(|other| Arc::ptr_eq(other, scratch)) {
-            self.open.writers.let_go(&open);
+            self.open.closing.let_go(&open);
         }
     }
 

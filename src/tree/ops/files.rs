@@ -160,9 +160,9 @@ impl Tree {
 
     pub(super) fn judge_at_close(&self, who: Caller, fh: Fh) -> Result<()> {
         match &*self.open.handles.find(fh)? {
-            Handle::Draft { open, writes: true } => self.open.writers.flush(who, open),
+            Handle::Draft { open, writes: true } => self.open.closing.flush(who, open),
             Handle::Scratch(scratch) if scratch.writes => match scratch.became.get() {
-                Some(open) => self.open.writers.flush(who, open),
+                Some(open) => self.open.closing.flush(who, open),
                 None => self.open.scratch.flush(who, scratch),
             },
             Handle::Document(document) => self.flush_document(who, document),
@@ -174,7 +174,7 @@ impl Tree {
     pub fn release(&self, fh: Fh) {
         let Some(handle) = self.open.handles.remove(fh) else { return };
         if let Some(open) = handle.draft() {
-            self.open.writers.let_go(open);
+            self.open.closing.let_go(open);
         }
         match &*handle {
             Handle::Document(document) => self.release_document(document),

@@ -113,7 +113,7 @@ impl Tree {
             (source, Node::DesktopTrashFiles(_))
                 if takes_files(source) && mode != RenameMode::Exchange =>
             {
-                self.discard(who, parent, &name)
+                self.discard(who, parent, name)
             }
             // The configuration makes the directories in a row.
             (Node::Root | Node::Models, _)

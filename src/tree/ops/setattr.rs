@@ -137,7 +137,7 @@ impl Tree {
         if let Some(length) = change.size {
             let place = place.map_or_else(|| self.open.paths.name(who, node), Ok)?;
             match length {
-                0 => self.open.writers.empty(place, id, who.uid),
+                0 => self.open.closing.empty(place, id, who.uid),
                 _ => self.open.writers.truncate(who, side, &place, length)?,
             }
         }
@@ -162,7 +162,7 @@ impl Tree {
             let truncate = || open.draft.truncate(&self.library.drafts, size);
             self.open.writers.change_extent(&open, truncate)?;
             if size > 0 && !open.has_handles() {
-                self.open.writers.judge(&open)?;
+                self.open.closing.judge(&open)?;
             }
         }
         open.draft.amend(&self.library.attributes, change.amendment)?;
