@@ -24,7 +24,7 @@ pub trait Blobs {
     /// its number is never given out again.
     fn reserve(&self, store: StoreId, digest: Digest, now: Timestamp) -> Result<Reservation>;
 
-    /// Those of these blobs that count as stored and are not doomed.
+    /// Returns the blobs among `keys` that count as stored and are not doomed.
     fn stored(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>>;
 
     /// The number of bytes of each of these blobs; 0 for a blob that does not count as stored.

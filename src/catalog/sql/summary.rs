@@ -56,7 +56,7 @@ const FILES: &str = "\
     FROM links l JOIN rows r ON r.id = l.row_id JOIN tables t ON t.id = r.tab \
     GROUP BY t.name, l.field, l.item <> '' ORDER BY 1, 2, 3";
 
-/// Those that have their original, which an index lists.
+/// Counts the attachments that have their original, by the index of these.
 const ORIGINALS: &str = "\
     SELECT t.name, l.field, l.item <> '', count(*) \
     FROM attachments a JOIN links l ON l.attachment = a.id \

@@ -75,7 +75,7 @@ pub struct Draft {
     work: Mutex<Work>,
 }
 
-/// What `stat`, `read` and `listxattr` show.
+/// The state of a draft that `stat`, `read` and `listxattr` show.
 #[derive(Debug, Clone)]
 struct Shown {
     size: u64,

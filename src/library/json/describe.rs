@@ -23,7 +23,7 @@ pub(super) struct Details {
 }
 
 impl Details {
-    /// Those of all attachments in a row, by two queries.
+    /// Finds the details of all attachments in a row, by two queries.
     pub fn of_row(catalog: &dyn Catalog, row: RowId) -> Result<Self> {
         let mut details = Self::default();
         for (id, name, value) in catalog.row_attributes(row)? {
@@ -35,7 +35,7 @@ impl Details {
         Ok(details)
     }
 
-    /// Those of one attachment, by two queries.
+    /// Finds the details of one attachment, by two queries.
     pub fn of(catalog: &dyn Catalog, attachment: &Attachment) -> Result<Self> {
         let Attachment { id, blob, .. } = *attachment;
         Ok(Self {

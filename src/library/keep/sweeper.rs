@@ -180,7 +180,7 @@ impl Sweeper {
         }
     }
 
-    /// What [`Sweeper::sweep`] would delete now, except for variants beyond the limit of their cache. Holds no writer up.
+    /// Counts what [`Sweeper::sweep`] would delete now, except for variants beyond the limit of their cache. Holds no writer up.
     pub fn due(&self, patience: Patience) -> Result<Swept> {
         let Horizons { retired, reserved } = self.horizons(patience)?;
         let Due { attachments, blobs, bytes } = self.catalog.due(retired, reserved)?;

@@ -203,8 +203,12 @@ impl Links {
         let field = table.and_then(|table| table.field(retired.slot.field.as_str()));
         let source = field.map_or(&unknown, |field| &field.rules);
         self.check_transfer(&retired.attachment, source, target, author)?;
-        self.blobs.open(&retired.attachment)?;
         let (id, to) = (retired.attachment.id, target.destination(collision));
+        match self.blobs.open(&retired.attachment) {
+            // A sweep forgets the attachment before it deletes the bytes.
+            Err(_) if self.catalog.retired_by_id(id)?.is_none() => return Err(Error::Missing),
+            opened => drop(opened?),
+        }
         let fixed = self.lookup.fixed(target);
         let share = || Ok(self.catalog.share(id, to, fixed, Timestamp::now())?);
         self.finish(self.reserve.even_when_full(share), target, author)

@@ -20,7 +20,7 @@ const MAX_TOLD: usize = 1_024;
 pub struct Descriptors {
     /// The descriptors to share, set before the first request. A tree without a kernel has no limit.
     all: OnceLock<usize>,
-    /// Those of all handles.
+    /// The descriptors that all handles take.
     taken: AtomicUsize,
     /// How many 64ths of all were taken when the size of the cache was last set.
     steps: AtomicUsize,

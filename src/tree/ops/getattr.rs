@@ -146,7 +146,7 @@ impl Tree {
         }
     }
 
-    /// What a lookup found at a place. A first draft that was there is an attachment by now.
+    /// The attributes of the file that a lookup found at a place. A first draft that was there is an attachment by now.
     fn stat_place(&self, id: u64, found: &PlaceInode) -> Result<Entry> {
         let link = match &found.link {
             None => self.library.lookup.link(&found.spot.place)?,

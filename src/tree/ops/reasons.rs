@@ -136,7 +136,7 @@ impl Tree {
         known.unwrap_or_else(|| "?".to_owned())
     }
 
-    /// What a directory takes, as a subject and a predicate.
+    /// Names a directory and the entries that can be made in it, as a subject and a predicate.
     fn takes(&self, ino: Ino) -> (String, String) {
         let lookup = &self.library.lookup;
         let table = |id| lookup.table(id).map(|table| (table, table.name.to_string()));

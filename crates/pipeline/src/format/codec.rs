@@ -22,7 +22,7 @@ pub struct Codec {
     /// Removes metadata, unknown parts and what follows the image; the pixels stay bit for bit. Stripping twice is
     /// stripping once. Only for bytes that were surveyed.
     pub strip: fn(&[u8], Profile) -> Result<Vec<u8>, Fault>,
-    /// The same picture in a container without faults, for a file that was refused: with the same coefficients, or pixels. `None`
+    /// Puts the coefficients or pixels of a file that was refused into a container without faults. `None`
     /// if some are missing, if parts contradict one another, and for formats that are never repaired.
     pub repaired: fn(&[u8], &Limits) -> Option<Vec<u8>>,
     /// Puts an EXIF structure into a file that has none. `None` for a format without a place for it.

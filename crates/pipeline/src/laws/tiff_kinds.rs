@@ -148,7 +148,7 @@ fn assert_camera_raw(violation: &Violation, kind: &str) {
     assert!(violation.hint.contains("export it as JPEG"), "{}", violation.hint);
 }
 
-/// The same file with its first directory moved behind 100 KB of other bytes. The offsets in it stay true.
+/// Returns the file with its first directory moved behind 100 KB of other bytes. The offsets in it stay true.
 fn file_with_distant_directories(bytes: &[u8]) -> Vec<u8> {
     let is_little = bytes[0] == b'I';
     let word: [u8; 4] = bytes[4..8].try_into().unwrap();

@@ -172,7 +172,7 @@ pub fn strip(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     Ok(out)
 }
 
-/// The same frames on a screen that holds the first one, without zeroes between the blocks, and with a trailer. `None` unless each
+/// Writes the frames anew on a screen that holds the first one, without zeroes between the blocks, and with a trailer. `None` unless each
 /// block is whole: a control block without its frame says that a frame is missing.
 pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     let header = bytes.get(..13)?;

@@ -32,7 +32,7 @@ struct Component {
     alone: (usize, usize),
     /// The lowest bit of each coefficient that was sent.
     sent: [Option<u32>; 64],
-    /// Of a progressive picture the coefficients of each block that are not zero, a bit for each.
+    /// The coefficients of each block that are not zero, a bit for each. Only progressive pictures need them.
     nonzero: Vec<u64>,
 }
 

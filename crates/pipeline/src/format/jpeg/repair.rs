@@ -188,7 +188,7 @@ fn usual_tables() -> Option<Vec<Vec<u8>>> {
     )
 }
 
-/// The same coefficients in Huffman codes.
+/// Codes the coefficients anew, in Huffman codes.
 fn with_huffman_codes(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     findings(bytes, limits)?;
     let mut transform = Transform::default();

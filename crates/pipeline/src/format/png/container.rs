@@ -132,8 +132,8 @@ pub fn survey(bytes: &[u8], limits: &Limits) -> Result<Survey, Fault> {
     Ok(Survey { frames, ..Survey::of_size(Dimensions::new(width, height)) })
 }
 
-/// The same pixels with right checksums and an end. Chunks that say how the pixels look are dropped if they are wrong, as by
-/// every reader, and metadata stays. `None` if a chunk of the pixels has a wrong checksum.
+/// Writes the file anew with right checksums and an end, its pixels as they are. Chunks that say how the pixels look are dropped
+/// if they are wrong, as by every reader, and metadata stays. `None` if a chunk of the pixels has a wrong checksum.
 pub fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = bytes.get(..SIGNATURE.len())?.to_vec();
     let (mut at, mut seen) = (out.len(), Vec::new());
