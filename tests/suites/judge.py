@@ -109,10 +109,10 @@ def by_pillow(path):
         with Image.open(path) as image:
             if image.format not in FORMATS:
                 return None
-            frames = getattr(image, "n_frames", 1)
-            for frame in range(frames - 1, -1, -1):
+            for frame in range(1, getattr(image, "n_frames", 1)):
                 image.seek(frame)
                 image.load()
+            image.seek(0)
             return to_srgb(image), None
     except Image.UnidentifiedImageError:
         return None, "not identified"

@@ -260,6 +260,13 @@ fn a_gif_needs_no_trailer_and_may_have_zeroes_between_its_blocks() {
 }
 
 #[test]
+fn an_unknown_extension_of_a_gif_is_dropped() {
+    let bytes = animated_gif(Repeat::Times(3));
+    let with_extension = inserted(&bytes, gif_ends(&bytes)[0], &[0x21, 0x42, 2, 7, 7, 0]);
+    assert_eq!(written(refine(Format::Gif, &with_extension, &Normal::default())).0, bytes);
+}
+
+#[test]
 fn a_gif_is_at_least_as_large_as_its_first_frame() {
     let bytes = encode(Format::Gif, picture(size(40, 30), Channels::Rgba));
     for (screen, offset) in [([0, 0], 0), ([10, 10], 0), ([40, 29], 0), ([200, 10], 3)] {

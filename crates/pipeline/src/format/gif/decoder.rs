@@ -56,6 +56,8 @@ pub fn frames(source: &Source<'_>, sink: &mut FrameSink<'_>) -> Result<(), Fault
 fn open<'a>(source: &Source<'a>, output: ColorOutput) -> Result<Decoder<Cursor<&'a [u8]>>, Fault> {
     let mut options = DecodeOptions::new();
     options.set_color_output(output);
+    // A decoder ignores extensions that it does not know (GIF89a, 23).
+    options.allow_unknown_blocks(true);
     // No frame comes near this: the survey has compared the size of each with `max_pixels`.
     let bytes = NonZeroU64::new(source.limits.max_pixels.saturating_mul(4));
     options.set_memory_limit(bytes.map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
