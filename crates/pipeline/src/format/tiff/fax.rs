@@ -194,14 +194,13 @@ struct Row {
 }
 
 impl Row {
-    /// Notes a change of colour. Two at one column are none, and the end of the row needs no note.
+    /// Notes a change of colour. A run without a pixel is noted too: the next row may pass over it. The end of the row needs no
+    /// note.
     fn change(&mut self, at: u32) -> Result<(), Fault> {
         if at > self.width {
             return Err(damaged());
         }
-        if self.changes.last() == Some(&at) {
-            self.changes.pop();
-        } else if at < self.width {
+        if at < self.width {
             self.changes.push(at);
         }
         Ok(())
@@ -210,4 +209,17 @@ impl Row {
 
 fn damaged() -> Fault {
     corrupt("the codes of a row make no row")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_pixel_counts_where_the_next_row_passes_over_it() {
+        // Horizontal 0 0, horizontal 2 2, vertical 0; pass, horizontal 2 2, vertical 0.
+        let codes = [0x26, 0xa1, 0xb9, 0x7e, 0x25, 0xf8];
+        let rows = decode(&codes, Dimensions::new(8, 2), &Packing::Group4).expect("two rows");
+        assert_eq!(rows, [0b0011_0000, 0b0011_0000]);
+    }
 }
