@@ -105,16 +105,32 @@ impl Adapter {
     /// Makes a symbolic link, or attaches the file behind the URL that it points to.
     fn link_to(&self, who: Caller, at: NameIn<'_>, target: &[u8], reply: ReplyEntry) {
         let make = |tree: &Tree| tree.symlink(who, at.parent, at.name, target);
-        match Timed::start(Operation::Symlink).run(&self.dispatcher.tree, make) {
-            Ok(Linked::Made(entry)) => reply.accept(entry),
-            Ok(Linked::Fetch(download)) => {
+        match Timed::start(Operation::Symlink).run_in_session(&self.dispatcher.tree, make) {
+            Some(Ok(Linked::Made(entry))) => reply.accept(entry),
+            Some(Ok(Linked::Fetch(download))) => {
                 let given_up = Arc::clone(&download);
                 let attach = move |tree: &Tree| tree.view.url_links.attach(&download);
                 let abandon = move |tree: &Tree| tree.view.url_links.abandon(&given_up);
                 let asked = (Operation::Fetch, who);
                 self.dispatcher.sized(asked, reply, Tree::link_work, attach, abandon);
             }
-            Err(errno) => reply.refuse(errno),
+            Some(Err(errno)) => reply.refuse(errno),
+            // A thread of the download pool makes it and fetches.
+            None => {
+                let (parent, name, target) = (at.parent, at.name.to_owned(), target.to_vec());
+                let make = move |tree: &Tree| tree.symlink(who, parent, &name, &target);
+                let make_late = make.clone();
+                let link = move |tree: &Tree| match make(tree)? {
+                    Linked::Made(entry) => Ok(entry),
+                    Linked::Fetch(download) => tree.view.url_links.attach(&download),
+                };
+                let abandon = move |tree: &Tree| match make_late(tree)? {
+                    Linked::Made(entry) => Ok(entry),
+                    Linked::Fetch(download) => tree.view.url_links.abandon(&download),
+                };
+                let asked = (Operation::Symlink, who);
+                self.dispatcher.sized(asked, reply, Tree::link_work, link, abandon);
+            }
         }
     }
 }
