@@ -115,7 +115,7 @@ fn a_second_mount_shows_the_files_of_the_first() {
     assert_eq!(attribute::text(&below.join("avatar"), "user.mime_type"), "image/png");
 }
 
-/// Without this its inode, which stands for both names there, is answered ESTALE.
+/// The inode of such a file stands for both names there, and is not ESTALE.
 #[test]
 fn a_file_with_two_names_has_the_attributes_of_its_first_name_on_a_second_mount() {
     let Some((mount, reader)) = both() else { return };
