@@ -92,11 +92,15 @@ impl Adapter {
         let open = move |tree: &Tree| tree.open(who, Ino(ino.0), flags);
         let (tree, backings) = (&self.dispatcher.tree, &self.backings);
         match Timed::start(operation).run_in_session(tree, open) {
-            Some(Ok(opened)) => answer_open((tree, backings), spare_flush, (ino, &opened), reply),
+            Some(Ok(opened)) => {
+                let asked = (who, ino, flags);
+                answer_open((tree, backings), spare_flush, (asked, &opened), reply);
+            }
             Some(Err(errno)) => reply.error(errno),
             None => {
                 let (tree, backings) = (Arc::clone(tree), Arc::clone(backings));
-                let reply = Opening { reply, ino, tree, backings, spare_flush };
+                let asked = (who, ino, flags);
+                let reply = Opening { reply, asked, tree, backings, spare_flush };
                 self.dispatcher.pooled(Queue::Long, (operation, who), reply, open);
             }
         }
@@ -138,7 +142,7 @@ impl Adapter {
 /// A reply to an open in a pool.
 struct Opening {
     reply: ReplyOpen,
-    ino: INodeNo,
+    asked: (Caller, INodeNo, OpenFlags),
     tree: Arc<Tree>,
     backings: Arc<Backings>,
     /// Whether the kernel knows `FOPEN_NOFLUSH`.
@@ -147,8 +151,8 @@ struct Opening {
 
 impl Answer<Opened> for Opening {
     fn accept(self, opened: Opened) {
-        let Self { reply, ino, tree, backings, spare_flush } = self;
-        answer_open((&tree, &backings), spare_flush, (ino, &opened), reply);
+        let Self { reply, asked, tree, backings, spare_flush } = self;
+        answer_open((&tree, &backings), spare_flush, (asked, &opened), reply);
     }
 
     fn refuse(self, errno: Errno) {
@@ -160,7 +164,7 @@ impl Answer<Opened> for Opening {
 fn answer_open(
     (tree, backings): (&Tree, &Backings),
     spare_flush: bool,
-    (ino, opened): (INodeNo, &Opened),
+    ((who, ino, flags), opened): ((Caller, INodeNo, OpenFlags), &Opened),
     reply: ReplyOpen,
 ) {
     match &opened.caching {
@@ -173,6 +177,9 @@ fn answer_open(
         }
         Caching::Never if !backings.open_direct(ino.0) => {
             tree.release(opened.fh);
+            if flags.changes() {
+                tree.explain_outside(who, Some(Ino(ino.0)), &Error::BeingRead);
+            }
             return reply.refuse(refuse(Operation::Open, &Error::BeingRead));
         }
         _ => {}
