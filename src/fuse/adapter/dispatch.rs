@@ -131,6 +131,11 @@ impl Dispatcher {
             Ok(Work::Large) => self.pooled(Queue::Publish, (operation, who), reply, work),
             Ok(Work::Download { patience }) => {
                 let timed = Timed::start(operation);
+                // Whatever waits for a download changes something.
+                let queue_full = move |tree: &Tree| {
+                    let outcome = queue_full(tree);
+                    outcome.inspect_err(|error| tree.explain_outside(who, None, error))
+                };
                 let (in_time, late) = (move || timed.at.elapsed() <= patience, queue_full.clone());
                 let work = move |tree: &Tree| if in_time() { work(tree) } else { late(tree) };
                 if let Some(reply) = self.offer(Queue::Download, (timed, who), reply, work) {
@@ -149,6 +154,9 @@ impl Dispatcher {
         work: impl FnOnce(&Tree) -> Result<T> + Send + 'static,
     ) {
         if let Some(reply) = self.offer(queue, (timed, who), reply, work) {
+            if timed.operation.changes() || matches!(timed.operation, Operation::Fsync) {
+                self.tree.explain_outside(who, None, &Error::TooBusy);
+            }
             reply.refuse(refuse(timed.operation, &Error::TooBusy));
         }
     }

@@ -92,11 +92,15 @@ impl Adapter {
         let open = move |tree: &Tree| tree.open(who, Ino(ino.0), flags);
         let (tree, backings) = (&self.dispatcher.tree, &self.backings);
         match Timed::start(operation).run_in_session(tree, open) {
-            Some(Ok(opened)) => answer_open((tree, backings), spare_flush, (ino, &opened), reply),
+            Some(Ok(opened)) => {
+                let asked = (who, ino, flags);
+                answer_open((tree, backings), spare_flush, (asked, &opened), reply);
+            }
             Some(Err(errno)) => reply.error(errno),
             None => {
                 let (tree, backings) = (Arc::clone(tree), Arc::clone(backings));
-                let reply = Opening { reply, ino, tree, backings, spare_flush };
+                let asked = (who, ino, flags);
+                let reply = Opening { reply, asked, tree, backings, spare_flush };
                 self.dispatcher.pooled(Queue::Long, (operation, who), reply, open);
             }
         }
@@ -105,16 +109,32 @@ impl Adapter {
     /// Makes a symbolic link, or attaches the file behind the URL that it points to.
     fn link_to(&self, who: Caller, at: NameIn<'_>, target: &[u8], reply: ReplyEntry) {
         let make = |tree: &Tree| tree.symlink(who, at.parent, at.name, target);
-        match Timed::start(Operation::Symlink).run(&self.dispatcher.tree, make) {
-            Ok(Linked::Made(entry)) => reply.accept(entry),
-            Ok(Linked::Fetch(download)) => {
+        match Timed::start(Operation::Symlink).run_in_session(&self.dispatcher.tree, make) {
+            Some(Ok(Linked::Made(entry))) => reply.accept(entry),
+            Some(Ok(Linked::Fetch(download))) => {
                 let given_up = Arc::clone(&download);
                 let attach = move |tree: &Tree| tree.view.url_links.attach(&download);
                 let abandon = move |tree: &Tree| tree.view.url_links.abandon(&given_up);
                 let asked = (Operation::Fetch, who);
                 self.dispatcher.sized(asked, reply, Tree::link_work, attach, abandon);
             }
-            Err(errno) => reply.refuse(errno),
+            Some(Err(errno)) => reply.refuse(errno),
+            // A thread of the download pool makes it and fetches.
+            None => {
+                let (parent, name, target) = (at.parent, at.name.to_owned(), target.to_vec());
+                let make = move |tree: &Tree| tree.symlink(who, parent, &name, &target);
+                let make_late = make.clone();
+                let link = move |tree: &Tree| match make(tree)? {
+                    Linked::Made(entry) => Ok(entry),
+                    Linked::Fetch(download) => tree.view.url_links.attach(&download),
+                };
+                let abandon = move |tree: &Tree| match make_late(tree)? {
+                    Linked::Made(entry) => Ok(entry),
+                    Linked::Fetch(download) => tree.view.url_links.abandon(&download),
+                };
+                let asked = (Operation::Symlink, who);
+                self.dispatcher.sized(asked, reply, Tree::link_work, link, abandon);
+            }
         }
     }
 }
@@ -122,7 +142,7 @@ impl Adapter {
 /// A reply to an open in a pool.
 struct Opening {
     reply: ReplyOpen,
-    ino: INodeNo,
+    asked: (Caller, INodeNo, OpenFlags),
     tree: Arc<Tree>,
     backings: Arc<Backings>,
     /// Whether the kernel knows `FOPEN_NOFLUSH`.
@@ -131,8 +151,8 @@ struct Opening {
 
 impl Answer<Opened> for Opening {
     fn accept(self, opened: Opened) {
-        let Self { reply, ino, tree, backings, spare_flush } = self;
-        answer_open((&tree, &backings), spare_flush, (ino, &opened), reply);
+        let Self { reply, asked, tree, backings, spare_flush } = self;
+        answer_open((&tree, &backings), spare_flush, (asked, &opened), reply);
     }
 
     fn refuse(self, errno: Errno) {
@@ -144,7 +164,7 @@ impl Answer<Opened> for Opening {
 fn answer_open(
     (tree, backings): (&Tree, &Backings),
     spare_flush: bool,
-    (ino, opened): (INodeNo, &Opened),
+    ((who, ino, flags), opened): ((Caller, INodeNo, OpenFlags), &Opened),
     reply: ReplyOpen,
 ) {
     match &opened.caching {
@@ -157,6 +177,9 @@ fn answer_open(
         }
         Caching::Never if !backings.open_direct(ino.0) => {
             tree.release(opened.fh);
+            if flags.changes() {
+                tree.explain_outside(who, Some(Ino(ino.0)), &Error::BeingRead);
+            }
             return reply.refuse(refuse(Operation::Open, &Error::BeingRead));
         }
         _ => {}

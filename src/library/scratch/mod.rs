@@ -250,7 +250,7 @@ impl Scratch {
     }
 
     /// The size of scratch, from the tally; 0 for a report, which is not counted.
-    pub(super) fn size(&self, record: &ScratchRecord) -> u64 {
+    pub fn size(&self, record: &ScratchRecord) -> u64 {
         self.tally.find(record.id).map_or(0, |charge| charge.size())
     }
 

@@ -204,6 +204,8 @@ impl ScratchFiles {
 
     fn resize(&self, scratch: &OpenScratch, size: u64) -> Result<()> {
         let _gate = scratch.charge.share()?;
+        // What lies beyond the new end is freed.
+        session_thread::leave_for_bytes(scratch.charge.size().saturating_sub(size))?;
         self.grow(scratch, size)?;
         scratch.file.set_len(size)?;
         scratch.charge.set(size);

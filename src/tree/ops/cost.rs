@@ -8,6 +8,7 @@ use crate::tree::node::meaning::{self, Meaning};
 use crate::tree::open::document::View;
 use crate::tree::open::handles::{Fh, Handle};
 use crate::tree::ops::Tree;
+use crate::tree::ops::delayed::{placed, placed_name};
 use crate::tree::request::{NameIn, made, sought};
 use words::rule::Kind;
 
@@ -72,8 +73,9 @@ impl Tree {
     /// Whether a `create` waits for the disk: scratch is in the catalogue from the first, and a draft is not.
     pub fn create_waits(&self, at: NameIn<'_>) -> bool {
         let meant = || {
-            let parent = self.places.directory(at.parent)?;
-            Ok::<_, Error>(meaning::meaning(&parent, &made(at.name)?))
+            let (parent, name) = placed(at.parent, at.name);
+            let parent = self.places.directory(parent)?;
+            Ok::<_, Error>(meaning::meaning(&parent, &made(&name)?))
         };
         matches!(meant(), Ok(Meaning::Scratch))
     }
@@ -81,6 +83,8 @@ impl Tree {
     /// The cost of a rename: one that attaches from a URL waits for a server.
     pub fn rename_work(&self, from: NameIn<'_>, to: NameIn<'_>) -> Work {
         let waits = || {
+            let (mut old, mut new) = Default::default();
+            let (from, to) = (placed_name(from, &mut old), placed_name(to, &mut new));
             let (parent, name) = (self.places.directory(from.parent)?, sought(from.name)?);
             let (new_parent, new_name) = (self.places.directory(to.parent)?, made(to.name)?);
             Ok::<_, Error>(match meaning::meaning(&new_parent, &new_name) {

@@ -61,6 +61,7 @@ impl Tree {
         if matches!(node, Node::DelayedRows(_)) {
             return Ok(Vec::new());
         }
+        self.view.tables.leave_for_scratch()?;
         let found = self.library.scratch.list(&self.places.directory(above)?.folder())?;
         let inside = found.iter().filter_map(|record| {
             let name = Name::parse(record.name.as_str().strip_prefix(DELAYED)?).ok()?;

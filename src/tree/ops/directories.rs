@@ -4,7 +4,6 @@
 use std::ffi::OsStr;
 
 use crate::library;
-use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Directory, Meaning};
@@ -103,7 +102,7 @@ impl Tree {
 
     fn remove_row(&self, who: Caller, table: TableId, side: Side, name: &Name) -> Result<()> {
         let record = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
-        self.leave_for_scratch()?;
+        self.view.tables.leave_for_scratch()?;
         if let Err(error) = self.library.rows.remove(&record) {
             return Err(match (error, self.refuse_hidden(who, &record)?) {
                 (library::Error::NotEmpty, Some(refusal)) => refusal.into(),
@@ -144,17 +143,12 @@ impl Tree {
         Ok(Some(refusal))
     }
 
-    /// A directory is removed with its scratch, of which it may have any number.
-    fn leave_for_scratch(&self) -> Result<()> {
-        session_thread::leave_for_many(|| Ok(self.library.scratch.total()))
-    }
-
     fn clear_collection(&self, who: Caller, row: &Directory<'_>, name: &Name) -> Result<()> {
         let Meaning::Collection(number) = meaning::meaning(row, name) else {
             return Err(Error::NotDirectory);
         };
         let collection = self.places.directory(Node::Collection(number, row.row).ino())?;
-        self.leave_for_scratch()?;
+        self.view.tables.leave_for_scratch()?;
         self.library.rows.clear_collection(row.row, name)?;
         let folder = collection.folder();
         self.open.drafts.drop_placeholders_where(row.row, |place| collection.lists(place));

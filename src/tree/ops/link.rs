@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 
 use crate::library::limit::permission::Act;
 use crate::library::lookup::target::Target;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::{Change, Maker};
 use crate::tree::node::meaning::{self, Directory, Meaning, Spot};
@@ -164,6 +165,7 @@ impl Tree {
             return Ok(());
         }
         let record = self.library.scratch.find(&folder, name)?.ok_or(Error::NotFound)?;
+        session_thread::leave_for_bytes(self.library.scratch.size(&record))?;
         self.open.boxes.files.forget(record.id);
         self.library.scratch.remove(record.id)?;
         self.kernel.tell(&Change::Scratch(parent));

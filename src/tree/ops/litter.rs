@@ -10,7 +10,7 @@ use crate::tree::node::{Ino, Node};
 use crate::tree::open::handles::{Caching, Handle, Opened};
 use crate::tree::open::litter::{LitterFile, takes};
 use crate::tree::ops::Tree;
-use crate::tree::request::{Caller, NameIn, sought};
+use crate::tree::request::{Caller, FILE_BITS, NameIn, sought};
 use crate::tree::show::attr::Entry;
 
 impl Tree {
@@ -21,7 +21,7 @@ impl Tree {
         name: &OsStr,
         mode: u32,
     ) -> (Entry, Opened) {
-        let file = self.open.litter.make(who, parent, name, mode);
+        let file = self.open.litter.make(who, parent, name, mode & FILE_BITS);
         (Entry::fleeting(file.attr()), self.open_litter(who, file))
     }
 

@@ -76,6 +76,16 @@ impl Tree {
         self.note(self.open.processes.author(who), path, subject, violation(rule, fact, allows));
     }
 
+    /// Explains a refusal that the tree did not decide: a full queue, or a file that is being read past its page cache. The path is
+    /// that of the inode, where it is known.
+    #[cold]
+    pub fn explain_outside(&self, who: Caller, ino: Option<Ino>, error: &Error) {
+        let Some((rule, fact)) = reason(error) else { return };
+        let (subject, allows) = ino.map_or_else(unknown, |ino| self.takes(ino));
+        let path = ino.map_or_else(|| "?".to_owned(), |ino| self.path(ino));
+        self.note(self.open.processes.author(who), path, subject, violation(rule, fact, allows));
+    }
+
     /// Explains a refusal of bytes. The path is that of the file that is being written.
     #[cold]
     pub(super) fn explain_by_handle(&self, fh: Fh, error: &Error) {

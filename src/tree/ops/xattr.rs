@@ -160,7 +160,7 @@ impl Tree {
         };
         let attachment = Side::of(node).face(attachment);
         if name == REFUSAL || name == URL {
-            let place = match meant.map_or_else(|| self.places.name_of(node), |it| Ok(Some(it)))? {
+            let place = match meant.map_or_else(|| self.attribute_place(node), |it| Ok(Some(it)))? {
                 None if self.open.handles.is_open(node) => return Ok(None),
                 None => self.open.paths.name(who, node)?,
                 Some(place) => place,
@@ -172,6 +172,15 @@ impl Tree {
             };
         }
         self.attribute_of(&attachment, name)
+    }
+
+    /// The name of an inode for an attribute of its place. On a read-only tree all names of an attachment have one inode: the first
+    /// of them is taken.
+    fn attribute_place(&self, node: Node) -> Result<Option<Place>> {
+        if self.places.is_read_only() {
+            return Ok(self.places.names_of(node)?.into_iter().next());
+        }
+        self.places.name_of(node)
     }
 
     /// The value of an attribute that does not depend on the attachment's place.

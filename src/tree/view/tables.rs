@@ -178,8 +178,8 @@ impl Tables {
         session_thread::leave_for_many(|| Ok(self.library.lookup.count_items(&place)?))
     }
 
-    /// A directory is listed with all of its scratch.
-    fn leave_for_scratch(&self) -> Result<()> {
+    /// A directory is listed or removed with its scratch, of which it may have any number.
+    pub fn leave_for_scratch(&self) -> Result<()> {
         session_thread::leave_for_many(|| Ok(self.library.scratch.total()))
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::library::Library;
 use crate::library::read::public_urls::preset_format;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::kernel::tell::Knowledge;
@@ -179,6 +180,8 @@ impl Thumbs {
         match parent {
             Node::ThumbTable(table) => {
                 let row = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
+                // A row has any number of links, and each is a query.
+                session_thread::leave()?;
                 self.clear(Node::ThumbRow(table, row.id), &self.library.lookup.links(row.id)?)
             }
             Node::ThumbRow(table, row) => {
@@ -188,6 +191,7 @@ impl Thumbs {
                     return self.clear_image(&Place::one(row, name.clone()));
                 }
                 let node = Node::ThumbCollection(table.number(name).ok_or(Error::NotFound)?, row);
+                self.tables.leave_for_items(row, name)?;
                 self.clear(node, &self.library.lookup.items(row, name)?)
             }
             Node::ThumbCollection(field, row) => self.clear_image(&self.item(field, row, name)?),

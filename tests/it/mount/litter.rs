@@ -1,6 +1,7 @@
 //! Files that desktops leave in every folder, and the directory in which rsync delays its updates.
 
 use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::daemon::Mount;
@@ -100,6 +101,11 @@ fn litter_is_taken_and_forgotten() {
         fs::write(&litter, [1; 10_000]).expect("taken");
         assert_eq!(names(&directory), before, "it is not listed");
         assert_eq!(read(&litter).0, b"", "its user finds it, empty");
+        let fork = directory.join("._set");
+        let make = File::options().write(true).create_new(true).mode(0o6755).open(&fork);
+        drop(make.expect("taken"));
+        let mode = fs::metadata(&fork).expect("stat").mode();
+        assert_eq!(mode & 0o6000, 0, "no program gets the rights of its owner");
         fs::rename(&litter, directory.join("._x")).expect("renamed");
         assert!(!litter.exists());
         fs::remove_file(directory.join("._x")).expect("removed");

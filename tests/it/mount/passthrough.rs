@@ -210,6 +210,7 @@ fn a_write_through_proc_to_a_large_file_with_readers_is_etxtbsy() {
         assert_eq!(reopen(&mut writer, &path, flags), Err(ETXTBSY), "{flags}");
     }
     assert_eq!(seen(&rest(&mut reader)), 1);
+    assert!(mount.last_error().contains("user/42/film: "), "{}", mount.last_error());
     assert_eq!(mount.status()["open"]["drafts"], 0, "the refused opens leave no draft");
     reopen(&mut writer, &path, "os.O_RDONLY").expect("opened to read");
     assert_eq!(writer.tell(&format!("os.pread(fd, {LENGTH}, 0) == b'\\x01' * {LENGTH}")), "True");

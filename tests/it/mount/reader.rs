@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::daemon::{Mount, end, start};
 use super::damage::{blob, set_length};
@@ -112,6 +113,21 @@ fn a_second_mount_shows_the_files_of_the_first() {
         (other.ino(), other.len(), other.mtime_nsec(), other.mode())
     );
     assert_eq!(attribute::text(&below.join("avatar"), "user.mime_type"), "image/png");
+}
+
+/// The inode of such a file stands for both names there, and is not ESTALE.
+#[test]
+fn a_file_with_two_names_has_the_attributes_of_its_first_name_on_a_second_mount() {
+    let Some((mount, reader)) = both() else { return };
+    let memo = mount.attach("memo", b"text");
+    let url = attribute::value(&memo, "user.mediafs.url");
+    fs::hard_link(&memo, mount.row_of("7").join("memo")).expect("a second name");
+    let [first, second] = ["42", "7"].map(|row| reader.path("models/user").join(row).join("memo"));
+    soon("both names", || first.exists() && second.exists());
+    for file in [&first, &second] {
+        assert_eq!(attribute::value(file, "user.mediafs.url"), url);
+        assert_eq!(attribute::value(file, "user.mediafs.error"), Err(Errno::NODATA));
+    }
 }
 
 /// Checks that each way to change a row is EROFS there.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::daemon::Mount;
-use super::{EBADMSG, EEXIST, ENOENT, errno, names, picture, read};
+use super::{EBADMSG, EEXIST, ENOENT, ENOTEMPTY, errno, names, picture, read};
 
 #[test]
 fn any_other_name_in_a_row_is_an_ordinary_file_of_its_user() {
@@ -21,6 +21,27 @@ fn any_other_name_in_a_row_is_an_ordinary_file_of_its_user() {
     let file = OpenOptions::new().write(true).open(&path).expect("opened again");
     file.write_all_at(b"zz", 1).expect("written in place");
     assert_eq!(&read(&path).0[..3], &[picture::cut_short(1).0[0], b'z', b'z']);
+}
+
+/// The threads of the session leave such a file and such a directory to a pool, which begins anew.
+#[test]
+fn large_and_many_scratch_files_are_changed_and_listed_as_others_are() {
+    const LARGE: usize = 1 << 20;
+    const MANY: usize = 300;
+    let Some(mount) = Mount::start() else { return };
+    let path = mount.row().join("notes.bin");
+    fs::write(&path, vec![1; LARGE]).expect("scratch");
+    let file = OpenOptions::new().write(true).open(&path).expect("opened");
+    file.set_len(7).expect("truncated by its handle");
+    assert_eq!(fs::metadata(&path).expect("stat").len(), 7);
+    fs::write(&path, vec![2; LARGE]).expect("truncated as it is opened");
+    assert_eq!(fs::metadata(&path).expect("stat").len(), LARGE as u64);
+    fs::remove_file(&path).expect("removed");
+    assert_eq!(errno(fs::metadata(&path)), ENOENT);
+    let inside = mount.row().join(".~tmp~");
+    (0..MANY).for_each(|number| fs::write(inside.join(number.to_string()), "").expect("scratch"));
+    assert_eq!(names(&inside).len(), MANY);
+    assert_eq!(errno(fs::remove_dir(&inside)), ENOTEMPTY);
 }
 
 #[test]
