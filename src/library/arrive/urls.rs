@@ -20,7 +20,7 @@ use crate::library::refuse::Refusals;
 use words::attachment::{Access, AttachmentId};
 use words::author::Author;
 use words::locator::{Url, UrlError};
-use words::refusal::Refusal;
+use words::refusal::{Refusal, Violation};
 
 /// A file that is to be fetched and attached.
 #[derive(Debug, Clone)]
@@ -82,23 +82,20 @@ impl Urls {
             (Err(error), None) => Err(refuse(unfetched(&error, limit, target))),
             (Ok(fetched), None) if fetched.length == 0 => Err(refuse(empty(&fetched.url))),
             (Ok(_), None) => {
-                self.protect(order, &draft)?;
-                draft.flush(&self.drafts)
+                let objection = self.objection(order)?;
+                draft.flush(&self.drafts, objection)
             }
         }
     }
 
-    /// Refuses bytes that would displace another user's file, which came during the download, from a sticky row.
-    fn protect(&self, order: &Order, draft: &Draft) -> Result<()> {
+    /// The objection to bytes that would displace another user's file, which came during the download, from a sticky row.
+    fn objection(&self, order: &Order) -> Result<Option<Violation>> {
         let Order { target, author, over, .. } = order;
-        let Some(link) = self.lookup.link(&target.place)? else { return Ok(()) };
+        let Some(link) = self.lookup.link(&target.place)? else { return Ok(None) };
         // Stickiness asks for no group.
         let person = Person { uid: author.uid, gid: u32::MAX, is_member: |_| false };
         let may = || person.may(Act::Displace, link.attachment.access, target.directory);
-        if *over != Some(link.attachment.id) && !may() {
-            draft.refuse_next(sticky());
-        }
-        Ok(())
+        Ok((*over != Some(link.attachment.id) && !may()).then(sticky))
     }
 
     /// Refuses a text that is no URL.

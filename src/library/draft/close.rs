@@ -43,31 +43,39 @@ pub enum End {
 }
 
 impl Draft {
-    /// Judges the bytes that no flush has judged yet, and commits them. Without new bytes it repeats a refusal.
-    pub fn flush(&self, drafts: &Drafts) -> Result<Verdict> {
-        self.judge(drafts, self.working()?, Hearer::Writer)
+    /// Judges the bytes that no flush has judged yet, and commits them. Without new bytes it repeats a refusal. `objection`: a
+    /// reason to refuse new bytes that is not theirs.
+    pub fn flush(&self, drafts: &Drafts, objection: Option<Violation>) -> Result<Verdict> {
+        self.judge(drafts, self.working()?, Hearer::Writer, objection)
     }
 
-    fn judge(&self, drafts: &Drafts, mut work: Working<'_>, hearer: Hearer) -> Result<Verdict> {
+    fn judge(
+        &self,
+        drafts: &Drafts,
+        mut work: Working<'_>,
+        hearer: Hearer,
+        objection: Option<Violation>,
+    ) -> Result<Verdict> {
         if work.detached {
             return Ok(Verdict::Nothing);
         }
         work.check()?;
         match work.stage {
             Stage::Open(_) | Stage::Frozen { .. } if self.size() > 0 => {
-                self.commit(drafts, &mut work, hearer)
+                self.commit(drafts, &mut work, hearer, objection)
             }
             _ => Ok(Verdict::Nothing),
         }
     }
 
-    /// Ends the draft after its last handle. Judges bytes that no flush has judged; a refusal is only logged.
-    pub fn finish(&self, drafts: &Drafts) -> (End, Option<Verdict>) {
+    /// Ends the draft after its last handle. Judges bytes that no flush has judged, as [`Draft::flush`] does; a refusal is only
+    /// logged.
+    pub fn finish(&self, drafts: &Drafts, objection: Option<Violation>) -> (End, Option<Verdict>) {
         // Bytes are frozen after a flush that failed and told its writer.
         let work = self.work();
         let told = matches!(work.stage, Stage::Frozen { .. });
         let hearer = if told { Hearer::Writer } else { Hearer::Nobody };
-        let verdict = match self.judge(drafts, work, hearer) {
+        let verdict = match self.judge(drafts, work, hearer, objection) {
             Ok(verdict) => Some(verdict),
             Err(Error::Refused(_)) => None,
             Err(Error::NoSpace) => {
@@ -170,12 +178,18 @@ impl Draft {
         name.keep();
     }
 
-    fn commit(&self, drafts: &Drafts, work: &mut Work, hearer: Hearer) -> Result<Verdict> {
+    fn commit(
+        &self,
+        drafts: &Drafts,
+        work: &mut Work,
+        hearer: Hearer,
+        objection: Option<Violation>,
+    ) -> Result<Verdict> {
         work.freeze()?;
         // Readers need not keep the descriptor that could write.
         self.show(work);
         let Stage::Frozen { sent, .. } = &work.stage else { return Ok(Verdict::Nothing) };
-        if let Some(violation) = work.unfit.take() {
+        if let Some(violation) = objection.or_else(|| work.unfit.take()) {
             work.unfit.clone_from(&work.condemned);
             let refusal = drafts.refusals.refuse(&self.target, self.author, violation, Some(sent));
             return self.refused(drafts, work, hearer, refusal);

@@ -219,11 +219,6 @@ impl Draft {
         work.condemned = Some(violation);
     }
 
-    /// Refuses the bytes that the next flush judges, for a reason that is not theirs.
-    pub fn refuse_next(&self, violation: Violation) {
-        self.work.lock().unfit = Some(violation);
-    }
-
     /// The draft of an open scratch file that was renamed onto a field: committed as an attachment, or quarantined without one.
     pub fn promoted(
         target: Target,

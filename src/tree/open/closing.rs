@@ -20,6 +20,7 @@ use crate::tree::request::Caller;
 use words::attachment::AttachmentId;
 use words::link::Link;
 use words::place::Place;
+use words::refusal::Violation;
 use words::schema::Report;
 
 /// The most emptied attachments that are kept, and for how long.
@@ -49,8 +50,8 @@ impl Closing {
     /// Judges a draft now. If it is not committed, the attachment that was unlinked for it is put back before this returns.
     pub fn judge(&self, open: &OpenDraft) -> Result<()> {
         let (before, was_shown) = (self.link_before(open)?, open.is_shown());
-        self.protect(open, before.as_ref())?;
-        let verdict = open.draft.flush(&self.library.drafts);
+        let objection = self.objection(open, before.as_ref())?;
+        let verdict = open.draft.flush(&self.library.drafts, objection);
         if let Err(elsewhere @ library::Error::Elsewhere(_)) = verdict {
             return Err(elsewhere.into());
         }
@@ -74,11 +75,12 @@ impl Closing {
     /// The last handle of a draft is closed.
     fn end(&self, open: &Arc<OpenDraft>) {
         let before = self.link_before(open).unwrap_or_default();
-        if let Err(error) = self.protect(open, before.as_ref()) {
+        let objection = self.objection(open, before.as_ref()).unwrap_or_else(|error| {
             tracing::warn!(%error, "it is not known whose file a draft displaces");
-        }
+            None
+        });
         let was_shown = open.is_shown();
-        let (end, verdict) = open.draft.finish(&self.library.drafts);
+        let (end, verdict) = open.draft.finish(&self.library.drafts, objection);
         if let Some(verdict) = verdict {
             self.committed(open, before.as_ref(), &verdict);
         }
@@ -142,16 +144,14 @@ impl Closing {
         Ok(self.library.lookup.link(open.place())?)
     }
 
-    /// Refuses the bytes of a draft that would displace another user's file from a sticky row. The file that the draft began over,
-    /// or was committed as, is its writer's to replace: the kernel has checked that.
-    fn protect(&self, open: &OpenDraft, before: Option<&Link>) -> Result<()> {
+    /// The objection to the bytes of a draft that would displace another user's file from a sticky row. The file that the draft
+    /// began over, or was committed as, is its writer's to replace: the kernel has checked that.
+    fn objection(&self, open: &OpenDraft, before: Option<&Link>) -> Result<Option<Violation>> {
         let Some(link) = before.filter(|link| !open.replaces(link.attachment.id)) else {
-            return Ok(());
+            return Ok(None);
         };
-        if !self.rights.may_overwrite(open.draft.author(), link)? {
-            open.draft.refuse_next(sticky());
-        }
-        Ok(())
+        let may = self.rights.may_overwrite(open.draft.author(), link)?;
+        Ok((!may).then(sticky))
     }
 
     fn committed(&self, open: &OpenDraft, before: Option<&Link>, verdict: &Verdict) {

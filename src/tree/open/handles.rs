@@ -88,9 +88,11 @@ impl Handle {
     fn descriptors(&self) -> usize {
         match self {
             Self::Blob { .. } | Self::Document(_) => 1,
-            Self::Scratch(_) => 2,
-            Self::Draft { .. } => 3,
-            Self::Text(_) | Self::Litter(_) | Self::Nothing(_) => 0,
+            // It keeps the file and the pidfd of a draft that may have ended.
+            Self::Nothing(_) => 2,
+            // It becomes a draft when it is renamed onto a field.
+            Self::Scratch(_) | Self::Draft { .. } => 3,
+            Self::Text(_) | Self::Litter(_) => 0,
         }
     }
 

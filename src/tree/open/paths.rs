@@ -16,6 +16,7 @@ use crate::tree::open::handles::Handles;
 use crate::tree::open::redirect::{Redirects, Seeks, Step};
 use crate::tree::request::Caller;
 use words::attachment::{Attachment, AttachmentId, RowId};
+use words::link::Link;
 use words::place::{Folder, Place};
 use words::slot::Name;
 
@@ -161,9 +162,9 @@ impl Paths {
         }
     }
 
-    /// The node that an operation means by an inode. The inode of a place stands for what the place has now; then the place is
-    /// returned, too.
-    pub fn meant(&self, who: Caller, ino: Ino) -> Result<(Node, Option<Place>)> {
+    /// The node that an operation means by an inode. The inode of a place stands for what the place has now; then the link is
+    /// returned, too. The kernel has checked the permissions of what the lookup found there, so the operation checks the link's.
+    pub fn meant(&self, who: Caller, ino: Ino) -> Result<(Node, Option<Link>)> {
         let node = Node::at(ino)?;
         let Node::Draft(id) = node else { return Ok((node, None)) };
         if self.drafts.find(id).is_ok() {
@@ -174,10 +175,9 @@ impl Paths {
             return Err(Error::Stale);
         };
         self.redirects.end(who.tid);
-        let place = found.spot.place.clone();
-        let link = self.library.lookup.link(&place)?.ok_or(Error::NotFound)?;
+        let link = self.library.lookup.link(&found.spot.place)?.ok_or(Error::NotFound)?;
         let node = found.side.file(&found.side.face(link.attachment.clone()));
-        Ok((node.under(Mark::among(&link)), Some(place)))
+        Ok((node.under(Mark::among(&link)), Some(link)))
     }
 
     /// The name that a request means by an inode. If it may be several, the path is looked up again; without a path it is the

@@ -252,7 +252,7 @@ impl Writers {
         let author = self.processes.author(who);
         let draft = Draft::new(target, author, attachment.access, self.stored(attachment)?, None);
         draft.truncate(&self.library.drafts, length)?;
-        match draft.flush(&self.library.drafts)? {
+        match draft.flush(&self.library.drafts, None)? {
             Verdict::Committed { id, displaced: Some(lost) } => {
                 let displaced = Displaced::by_handle(&lost, Some(&link));
                 self.kernel.tell(&Change::Attached { place, id, displaced: Some(displaced) });

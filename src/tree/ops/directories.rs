@@ -104,10 +104,12 @@ impl Tree {
         let record = self.library.lookup.row(table, name)?.ok_or(Error::NotFound)?;
         self.view.tables.leave_for_scratch()?;
         if let Err(error) = self.library.rows.remove(&record) {
-            return Err(match (error, self.refuse_hidden(who, &record)?) {
-                (library::Error::NotEmpty, Some(refusal)) => refusal.into(),
-                (error, _) => error.into(),
-            });
+            if matches!(error, library::Error::NotEmpty)
+                && let Some(refusal) = self.refuse_hidden(who, &record)?
+            {
+                return Err(refusal.into());
+            }
+            return Err(error.into());
         }
         let (row, drafts) = (record.id, &self.open.drafts);
         drafts.drop_placeholders_where(row, |_| true);
@@ -122,6 +124,11 @@ impl Tree {
 
     /// The refusal to remove a row that looks empty, and holds files in places that the configuration does not have.
     fn refuse_hidden(&self, who: Caller, row: &RowRecord) -> Result<Option<Refusal>> {
+        if self.library.hidden.known().is_none_or(|known| known.is_empty()) {
+            return Ok(None);
+        }
+        // A query is made for each hidden place of the table.
+        session_thread::leave()?;
         let table = self.places.table(row.table)?;
         let hidden = self.library.hidden.in_row(row, &table.name)?;
         let Some(first) = hidden.first() else { return Ok(None) };

@@ -18,7 +18,7 @@ use crate::tree::request::Caller;
 use crate::tree::show::attr::Entry;
 use crate::tree::view::url_links::{Linked, UrlLinks};
 use words::link::Link;
-use words::place::{Folder, Place};
+use words::place::Folder;
 use words::slot::Name;
 
 impl Tree {
@@ -47,8 +47,13 @@ impl Tree {
             Node::Scratch(id) => self.link_scratch(who, id, &target)?,
             Node::Trashed(id) => self.view.trash.restore_by_link(who, id, &target)?,
             _ => {
-                let from = from.map_or_else(|| self.open.paths.name(who, source), Ok)?;
-                self.share(who, &from, &target)?;
+                let from = if let Some(found) = from {
+                    self.linkable(who, found)?
+                } else {
+                    let named = self.open.paths.name(who, source)?;
+                    self.library.lookup.link(&named)?.ok_or(Error::Stale)?
+                };
+                self.share(who, from, &target)?;
             }
         }
         let link = self.library.lookup.link(&target.place)?.ok_or(Error::NotFound)?;
@@ -56,9 +61,18 @@ impl Tree {
         Ok(self.show.link(side, &side.show(link), &target.field, &target.written))
     }
 
-    /// Gives the attachment of a place a second name.
-    fn share(&self, who: Caller, from: &Place, target: &Target) -> Result<()> {
-        let from = self.library.lookup.link(from)?.ok_or(Error::Stale)?;
+    /// The link that a place has now, if the caller may give it another name: its owner, or a user who may read and write it
+    /// (`protected_hardlinks`, `proc_sys_fs(5)`).
+    fn linkable(&self, who: Caller, found: Link) -> Result<Link> {
+        if who.check_owner(found.attachment.access.uid).is_err() {
+            self.open.rights.check(who, Act::Read, &found)?;
+            self.open.rights.check(who, Act::Write, &found)?;
+        }
+        Ok(found)
+    }
+
+    /// Gives an attachment a second name.
+    fn share(&self, who: Caller, from: Link, target: &Target) -> Result<()> {
         let source = self.places.field_at(&from.place)?;
         let author = self.open.processes.author(who);
         let taken = self.library.lookup.link(&target.place)?.is_some();

@@ -117,7 +117,12 @@ impl Tree {
         if flags.truncate && self.open.handles.is_open(node) {
             return Err(Error::Stale);
         }
-        self.open.redirects.end(who.tid);
+        let opened = self.open_without_path(who, node, flags);
+        self.arrived(who, opened)
+    }
+
+    /// Opens a draft on an inode whose path the kernel will not look up again.
+    fn open_without_path(&self, who: Caller, node: Node, flags: OpenFlags) -> Result<Opened> {
         let (side, place) = self.open.paths.without_path(node)?;
         let field = self.places.field_at(&place)?;
         let link = self.library.lookup.link(&place)?.map(|link| side.show(link));
@@ -126,6 +131,14 @@ impl Tree {
         let wanted = Wanted { spot: &spot, written, link, number };
         let open = self.open.writers.draft_for(who, wanted)?;
         self.open.writers.open(who, open, flags, Caching::Never)
+    }
+
+    /// Ends the redirection of a thread whose operation is done. One that is run again elsewhere needs it once more.
+    fn arrived<T>(&self, who: Caller, outcome: Result<T>) -> Result<T> {
+        if !matches!(outcome, Err(Error::Elsewhere(_))) {
+            self.open.redirects.end(who.tid);
+        }
+        outcome
     }
 
     /// Opens a draft by its own inode, or a place by an inode on which no draft is open.
@@ -139,8 +152,8 @@ impl Tree {
         // A placeholder has no owner until it is opened for writing.
         let claims = || flags.changes() && open.claim(&self.open.processes.owner(who.tid));
         if open.join(may) || claims() {
-            self.open.redirects.end(who.tid);
-            return self.open.writers.open(who, open, flags, Caching::of_writable(flags));
+            let opened = self.open.writers.open(who, open, flags, Caching::of_writable(flags));
+            return self.arrived(who, opened);
         }
         if flags.changes() {
             return self.open_redirected(who, Node::Draft(id), flags);
@@ -172,20 +185,30 @@ impl Tree {
         if flags.changes() && self.open.handles.open_place(id).is_some() {
             return self.open_redirected(who, Node::Draft(id), flags);
         }
-        self.open.redirects.end(who.tid);
+        let opened = self.open_found(who, id, &found, flags);
+        self.arrived(who, opened)
+    }
+
+    fn open_found(
+        &self,
+        who: Caller,
+        id: u64,
+        found: &Arc<PlaceInode>,
+        flags: OpenFlags,
+    ) -> Result<Opened> {
         let place = &found.spot.place;
         if let Some(own) = self.open.writers.join(who, place, found.link.is_some()) {
             return self.open.writers.open(who, own, flags, Caching::Never);
         }
         if flags.changes() {
-            return self.begin_at_place(who, id, &found, flags);
+            return self.begin_at_place(who, id, found, flags);
         }
-        if let Some(opened) = self.read_at_place(who, id, &found)? {
+        if let Some(opened) = self.read_at_place(who, id, found)? {
             return Ok(opened);
         }
-        if let Some(link) = self.permitted(who, &found, &[Act::Read])? {
+        if let Some(link) = self.permitted(who, found, &[Act::Read])? {
             let link = Some(link);
-            let found = self.open.redirects.note(id, PlaceInode { link, ..(*found).clone() });
+            let found = self.open.redirects.note(id, PlaceInode { link, ..(**found).clone() });
             return self.read_at_place(who, id, &found)?.ok_or(Error::NotFound);
         }
         let first = self.open.drafts.first_shown(place).ok_or(Error::NotFound)?;

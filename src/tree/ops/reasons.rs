@@ -133,8 +133,14 @@ impl Tree {
                 place.and_then(|place| lookup.slot_of(&place).ok()?).map(|slot| slot.to_string())
             }
             Some(Node::Draft(id)) => {
-                let open = self.open.drafts.find(id);
-                open.ok().map(|open| open.draft.target().slot.to_string())
+                let noted = |id| {
+                    let place = self.open.redirects.place_inode(id)?.spot.place.clone();
+                    Some(lookup.slot_of(&place).ok()??.to_string())
+                };
+                match self.open.drafts.find(id) {
+                    Ok(open) => Some(open.draft.target().slot.to_string()),
+                    Err(_) => noted(id),
+                }
             }
             Some(Node::Scratch(id)) => {
                 let record = self.library.scratch.by_id(id).ok().flatten();
@@ -152,13 +158,22 @@ impl Tree {
         let table = |id| lookup.table(id).map(|table| (table, table.name.to_string()));
         let of_row = |row| table(lookup.row_by_id(row).ok()??.table);
         let row = match Node::of(ino).map(Node::as_model) {
-            Some(Node::Table(id)) => {
+            Some(Node::Table(id) | Node::DelayedRows(id)) => {
                 let Some((_, name)) = table(id) else { return unknown() };
                 return (name, "takes rows, which mkdir makes".to_owned());
             }
-            Some(Node::Row(id, _)) => table(id),
-            Some(Node::Collection(_, row)) => of_row(row),
-            Some(Node::Attachment(..) | Node::Draft(_) | Node::Scratch(_)) => return unknown(),
+            Some(Node::Row(id, _) | Node::Delayed(id, _)) => table(id),
+            Some(Node::Collection(_, row) | Node::DelayedItems(_, row)) => of_row(row),
+            Some(
+                Node::Attachment(..)
+                | Node::Draft(_)
+                | Node::Scratch(_)
+                | Node::DropBox(_)
+                | Node::DesktopTrash(_)
+                | Node::DesktopTrashFiles(_)
+                | Node::DesktopTrashInfo(_)
+                | Node::DesktopTrashNote(_),
+            ) => return unknown(),
             Some(Node::Root | Node::Models | Node::Drop) => {
                 let names = lookup.tables().iter().map(|table| table.name.as_str());
                 return ("the tree".to_owned(), format!("has the tables {}", list(names)));

@@ -1,5 +1,6 @@
 //! `chmod`, `chown`, `utimens` and `truncate`. The kernel checks permissions by the attributes that `stat` shows.
 
+use crate::library::limit::permission::Act;
 use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
@@ -10,6 +11,7 @@ use crate::tree::ops::Tree;
 use crate::tree::request::{Caller, SetAttr};
 use crate::tree::show::attr::Entry;
 use words::attachment::{Amendment, AttachmentId, RowId, TableId};
+use words::link::Link;
 use words::place::Place;
 use words::row::RowRecord;
 
@@ -29,8 +31,9 @@ impl Tree {
             return Ok(shown);
         }
         match self.open.paths.meant(who, ino)? {
-            (node @ (Node::Attachment(id, _) | Node::Original(id, _)), place) => {
-                self.set_attachment(who, (node, place), id, change)
+            (node @ (Node::Attachment(id, _) | Node::Original(id, _)), link) => {
+                link.as_ref().map_or(Ok(()), |link| self.check_change(who, link, change))?;
+                self.set_attachment(who, (node, link.map(|link| link.place)), id, change)
             }
             (node, _) => self.set_node(who, node, change),
         }
@@ -123,6 +126,21 @@ impl Tree {
             open.draft.amend(&self.library.attributes, change.amendment)?;
         }
         open.shown(&self.library).map(Some)
+    }
+
+    /// Checks the permission to change what a place has now, as the kernel does for a file that it knows (chmod(2), utimensat(2)).
+    fn check_change(&self, who: Caller, link: &Link, change: SetAttr) -> Result<()> {
+        let Amendment { uid, gid, mode, .. } = change.amendment;
+        if uid.or(gid).or(mode).is_some() {
+            who.check_owner(link.attachment.access.uid)?;
+        }
+        if change.amends() {
+            self.open.rights.check(who, Act::Describe, link)?;
+        }
+        if change.size.is_some() {
+            self.open.rights.check(who, Act::Write, link)?;
+        }
+        Ok(())
     }
 
     fn set_attachment(

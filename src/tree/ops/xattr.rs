@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::library::limit::permission::Act;
 use crate::library::names::attributes::{MIME_TYPE, OURS, is_ours};
 use crate::library::publish::metadata::ORIGIN;
 use crate::library::scratch::xattr;
@@ -29,7 +30,7 @@ impl Tree {
         if !name.starts_with("user.") {
             return Err(Error::NotSupported);
         }
-        let (node, meant) = self.open.paths.meant(who, ino)?;
+        let (node, meant) = self.meant_to(who, Act::Read, ino)?;
         if let Some(fenced) = self.library.fence.raised().filter(|_| name == REFUSAL) {
             return Ok(fenced.to_string().into_bytes());
         }
@@ -58,7 +59,7 @@ impl Tree {
 
     /// The names of the attributes that programs have set, each followed by a zero byte.
     pub fn listxattr(&self, who: Caller, ino: Ino) -> Result<Vec<u8>> {
-        let names = match self.open.paths.meant(who, ino)?.0.as_model() {
+        let names = match self.meant_to(who, Act::Read, ino)?.0.as_model() {
             Node::Attachment(id, _) => self.library.attributes.names(id)?,
             Node::Trashed(id) => {
                 self.view.trash.readable(who, id)?;
@@ -84,7 +85,7 @@ impl Tree {
         value: &[u8],
         mode: AttributeMode,
     ) -> Result<()> {
-        let (node, _) = self.open.paths.meant(who, ino)?;
+        let (node, _) = self.meant_to(who, Act::Describe, ino)?;
         self.open.paths.check_living(who, node)?;
         // Setting a fact is ignored.
         let Some(name) = foreign_name(name)? else { return Ok(()) };
@@ -96,10 +97,17 @@ impl Tree {
     }
 
     pub(super) fn remove_attribute(&self, who: Caller, ino: Ino, name: &OsStr) -> Result<()> {
-        let (node, _) = self.open.paths.meant(who, ino)?;
+        let (node, _) = self.meant_to(who, Act::Describe, ino)?;
         self.open.paths.check_living(who, node)?;
         let Some(name) = foreign_name(name)? else { return Err(Error::NotPermitted) };
         if self.change_attribute(who, node, name, None)? { Ok(()) } else { Err(Error::NoAttribute) }
+    }
+
+    /// The node that is meant by an inode, and by the inode of a place the place. What the place has now must permit the act.
+    fn meant_to(&self, who: Caller, act: Act, ino: Ino) -> Result<(Node, Option<Place>)> {
+        let (node, link) = self.open.paths.meant(who, ino)?;
+        link.as_ref().map_or(Ok(()), |link| self.open.rights.check(who, act, link))?;
+        Ok((node, link.map(|link| link.place)))
     }
 
     fn change_attribute(

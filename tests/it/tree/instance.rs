@@ -50,6 +50,7 @@ pub struct Instance {
     catalog: Arc<dyn Catalog>,
     blobs: Arc<dyn BlobStore>,
     tree: Option<Tree>,
+    access: Policy,
     root: TempDir,
 }
 
@@ -62,6 +63,14 @@ impl Instance {
     pub fn with_row(backing: Backing) -> Self {
         let instance = Self::new(backing);
         instance.kernel().mkdir(process(0), "1").expect("a row");
+        instance
+    }
+
+    /// A library with row 1 of process 0, whose files have the modes that their owners set.
+    pub fn with_modes() -> Self {
+        let mut instance = Self::with_row(Backing::Disk);
+        instance.access = Policy::default();
+        instance.restart();
         instance
     }
 
@@ -83,7 +92,9 @@ impl Instance {
         root: TempDir,
         (catalog, blobs): (Arc<dyn Catalog>, Arc<dyn BlobStore>),
     ) -> Self {
-        let mut instance = Self { backing, pipeline, catalog, blobs, tree: None, root };
+        // Every process may write every file: no kernel would refuse the others.
+        let access = Policy { file_mode: Some(0o666), ..Policy::default() };
+        let mut instance = Self { backing, pipeline, catalog, blobs, tree: None, access, root };
         instance.open();
         instance
     }
@@ -139,7 +150,7 @@ impl Instance {
             catalog: Arc::clone(&self.catalog),
             blobs: Arc::clone(&self.blobs),
             pipeline: Arc::clone(&self.pipeline),
-            schema: schema(),
+            schema: schema(self.access),
             settings: settings(),
         };
         let library = Arc::new(Library::open(parts).expect("a library"));
@@ -193,7 +204,7 @@ fn settings() -> Settings {
     }
 }
 
-fn schema() -> Schema {
+fn schema(access: Policy) -> Schema {
     let doc = Rules { min_size: ByteCount(DOC_MIN), max_size: ByteCount(DOC_MAX), ..Rules::file() };
     let text = TypePattern::parse("text/plain").expect("a type");
     let note = Rules { max_size: ByteCount(NOTE_MAX), content_types: vec![text], ..Rules::file() };
@@ -213,8 +224,6 @@ fn schema() -> Schema {
         id: Template::parse("{counter}").expect("a template"),
         settle: Duration::ZERO,
     };
-    // Every process may write every file: no kernel would refuse the others.
-    let access = Policy { file_mode: Some(0o666), ..Policy::default() };
     let user = Table { name: name("user"), id: IdRule::Integer, access, fields };
     Schema { tables: vec![user], boxes: vec![inbox] }
 }

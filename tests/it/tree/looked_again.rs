@@ -4,14 +4,16 @@
 use std::ffi::OsStr;
 
 use mediafs::library::keep::sweeper::Patience;
-use mediafs::tree::request::{Caller, SetAttr};
+use mediafs::tree::request::{AttributeMode, Caller, SetAttr};
 use mediafs::tree::{Error, Ino};
 
 use super::instance::Instance;
-use super::simulated_kernel::{Descriptor, How, Refusal};
+use super::simulated_kernel::{Descriptor, How, Refusal, process};
 use super::store_calls::{Counted, PIC};
 use super::{DOC, NEW, OLD, occupied, other, writer};
 use crate::mount::picture;
+use words::attachment::Amendment;
+use words::timestamp::Timestamp;
 
 /// A thread of another pid namespace.
 fn nameless() -> Caller {
@@ -98,8 +100,7 @@ fn what_a_thread_looked_up_again_is_renamed_amended_and_linked_as_any_file() {
     let found = looked_again(&instance, other(), How::Read);
     let tree = instance.tree();
     let (name, value) = (OsStr::new("user.note"), b"hello".as_slice());
-    let set = mediafs::tree::request::AttributeMode::Set;
-    tree.setxattr(other(), found, name, value, set).expect("set");
+    tree.setxattr(other(), found, name, value, AttributeMode::Set).expect("set");
     assert_eq!(tree.getxattr(other(), found, name).expect("there"), value);
     let change = SetAttr { size: Some(5), ..SetAttr::default() };
     tree.setattr(other(), found, None, change).expect("truncated");
@@ -107,6 +108,47 @@ fn what_a_thread_looked_up_again_is_renamed_amended_and_linked_as_any_file() {
     let row = kernel.row(other(), "1").expect("a row");
     tree.link(other(), found, row, OsStr::new("note")).expect("linked");
     assert_eq!(kernel.stat(other(), DOC).expect("there").links, 2);
+}
+
+/// The kernel has checked the attributes of the file that the lookup found, which was the caller's.
+#[test]
+fn a_private_file_is_safe_from_a_thread_that_looked_its_own_up_where_it_is_now() {
+    let instance = Instance::with_modes();
+    let (kernel, tree, who) = (instance.kernel(), instance.tree(), process(2));
+    let set = |who, ino, amendment| {
+        tree.setattr(who, ino, None, SetAttr { amendment, ..SetAttr::default() }).map(drop)
+    };
+    let mode = |mode| Amendment { mode: Some(mode), ..Amendment::default() };
+    let ino = |who| kernel.stat(who, DOC).expect("there").ino;
+    kernel.send(who, DOC, OLD).expect("taken");
+    set(who, ino(who), mode(0o666)).expect("its own");
+    let found = looked_again(&instance, who, How::Read);
+    set(who, found, mode(0o644)).expect("its own");
+    kernel.unlink(writer(), DOC).expect("removed");
+    kernel.send(writer(), DOC, NEWEST).expect("taken");
+    set(writer(), ino(writer()), mode(0o600)).expect("its own");
+    let before = kernel.stat(writer(), DOC).expect("there");
+    assert_eq!((before.access.uid, before.access.mode), (writer().uid, 0o600));
+
+    let (name, row) = (OsStr::new("user.note"), kernel.row(who, "1").expect("a row"));
+    let owner = Amendment { uid: Some(who.uid), ..Amendment::default() };
+    let times = Amendment { modified: Some(Timestamp::now()), ..Amendment::default() };
+    let truncated = SetAttr { size: Some(5), ..SetAttr::default() };
+    let attempts = [
+        set(who, found, mode(0o777)),
+        set(who, found, owner),
+        set(who, found, times),
+        tree.setattr(who, found, None, truncated).map(drop),
+        tree.setxattr(who, found, name, b"x", AttributeMode::Set),
+        tree.removexattr(who, found, name),
+        tree.getxattr(who, found, OsStr::new("user.mediafs.hash")).map(drop),
+        tree.listxattr(who, found).map(drop),
+        tree.link(who, found, row, OsStr::new("note")).map(drop),
+    ];
+    for attempt in attempts {
+        assert!(matches!(attempt, Err(Error::Denied)), "{attempt:?}");
+    }
+    assert_eq!(kernel.stat(writer(), DOC), Ok(before));
 }
 
 /// `/proc/self/fd/N`: the kernel opens the inode twice, and looks nothing up.
