@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 
 use crate::library;
+use crate::session_thread;
 use crate::tree::error::{Error, Result};
 use crate::tree::kernel::change::Change;
 use crate::tree::node::meaning::{self, Directory, Meaning};
