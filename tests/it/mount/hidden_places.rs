@@ -117,3 +117,32 @@ fn move_field_moves_the_files_of_a_renamed_table() {
     mount.restart();
     assert_eq!(read(&mount.path("models/person/42/memo")), b"a memo");
 }
+
+/// The field held 12 photos, was made one that holds a single file, and its `null` detached them all.
+#[test]
+fn row_json_neither_shows_nor_detaches_files_that_the_configuration_hides() {
+    let (list, one) = ("file, collection = 'list'", "file");
+    for (before, after, items) in [(list, one, &["deed/a", "deed/b"][..]), (one, list, &["deed"])] {
+        let Some(mut mount) = Config::new().table("user", "integer").field("deed", before).mount()
+        else {
+            return;
+        };
+        let configure = |mount: &mut Mount, deed| {
+            mount.configure(Config::new().table("user", "integer").field("deed", deed));
+            mount.stop_and_restart();
+        };
+        for item in items {
+            fs::write(mount.row().join(item), b"a deed").expect("taken");
+        }
+        configure(&mut mount, after);
+        let shown = if after == one { serde_json::Value::Null } else { serde_json::json!([]) };
+        assert_eq!(mount.row_json()["deed"], shown);
+        fs::write(mount.row().join("row.json"), "{\"deed\": null}").expect("nothing to detach");
+        fs::write(mount.row().join("row.json"), "{\"deed\": null, \"$detach\": [\"deed\"]}")
+            .expect("nothing to detach");
+        configure(&mut mount, before);
+        for item in items {
+            assert_eq!(read(&mount.row().join(item)), b"a deed", "nothing was lost");
+        }
+    }
+}
