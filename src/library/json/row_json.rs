@@ -158,9 +158,7 @@ impl RowDocuments {
         let mut links = self.lookup.links(row.id)?;
         links.retain(|link| {
             let field = table.field(link.place.field.as_str());
-            field.is_some_and(|it| {
-                link.place.item.is_none() == (it.collection == Collection::One)
-            })
+            field.is_some_and(|it| link.place.item.is_none() == (it.collection == Collection::One))
         });
         Ok(links)
     }
