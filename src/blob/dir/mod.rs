@@ -158,13 +158,11 @@ impl Store {
         open_to_read(&self.folders.path(key))
     }
 
-    /// Removes the names of a blob. Their directory is not synced.
+    /// Removes the name of a blob. Its directory is not synced, so a pending mark stays.
     fn remove(&self, key: BlobKey) -> Result<(), Error> {
         self.folders.disk.fence.check()?;
         let removed = if_exists(fs::remove_file(self.folders.path(key)));
-        removed.map_err(|source| failure(key, "delete it", source))?;
-        self.confirm(key);
-        Ok(())
+        removed.map_err(|source| failure(key, "delete it", source))
     }
 
     /// Removes a blob whose put fails. If its name cannot be removed it stays pending, and a sweep removes it.
@@ -250,7 +248,10 @@ impl BlobStore for Store {
                 let error = io::Error::new(error.kind(), error.to_string());
                 return Err(failure(*key, "sync its directory", error));
             }
-            Ok(self.folders.disk.fence.check()?)
+            self.folders.disk.fence.check()?;
+            // A crash before the sync may bring the blob back: it must be pending then.
+            self.confirm(*key);
+            Ok(())
         };
         removed.into_iter().zip(keys).map(conclude).collect()
     }

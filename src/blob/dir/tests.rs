@@ -123,6 +123,16 @@ pub(super) fn take(noted: &Mutex<String>) -> String {
 }
 
 #[test]
+fn a_blob_stays_pending_until_its_deletion_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, noted) = failing_at(folder.path(), 5, NEVER);
+    let key = put(&store, &large());
+    assert_eq!(take(&noted), "DDFDD", "the next sync is that of the deletion");
+    store.delete(key).unwrap_err();
+    assert_eq!(store.pending().unwrap(), [key]);
+}
+
+#[test]
 fn the_bytes_of_a_large_blob_are_synced_then_their_directory_and_fresh_directories_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, noted) = failing_at(folder.path(), usize::MAX, NEVER);

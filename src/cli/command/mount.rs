@@ -243,9 +243,14 @@ fn requests(tree: Arc<Tree>, schema: Schema) -> impl Fn(Request) -> Result<Value
                 Ok(tree.view.trash.restore(&it.retired, &it.target, it.collision, it.author)?)
             })?),
             Request::MoveField { from, to, after } => {
-                move_field::page(library, (&from, &to), after, |id, from, to| {
+                let page = move_field::page(library, (&from, &to), after, |id, from, to| {
                     tree.kernel.tell(&Change::Moved { id, from, to, displaced: None });
-                })?
+                });
+                // Rows are made for files that then stay, too.
+                if let Some(table) = move_field::other_table(library, &from, &to)? {
+                    tree.kernel.tell(&Change::Table { table, at: Timestamp::now() });
+                }
+                page?
             }
             Request::Lost { path } => json!(restore::lost(library, &schema, &path)?),
             Request::Render { attachment, variant } => render(&tree, attachment, &variant)?,

@@ -10,7 +10,7 @@ use crate::cli::print::{counted, say, warn};
 use crate::config::Config;
 use crate::library::names::field_moves::{FieldMove, FieldName, MovedPage};
 use crate::library::{self as room, Library};
-use words::attachment::{AttachmentId, RowId};
+use words::attachment::{AttachmentId, RowId, TableId};
 use words::author::Author;
 use words::link::Link;
 use words::place::Place;
@@ -24,6 +24,7 @@ const PAGE: usize = 100;
 #[command(
     after_help = "A field that was renamed or removed in the configuration keeps its files, and no name shows them: `mediafs
 check-config` and `mediafs status` say so. This command gives them names again. Each is judged as a rename is.
+Into an image field they move only while the old field is declared too, with the rules that it had.
 
 Examples:
   mediafs move-field user.photo user.avatar        the field was renamed
@@ -101,6 +102,13 @@ pub fn page(
         library.hidden.count()?;
     }
     Ok(json!({ "moved": moved, "stayed": stayed, "reasons": reasons, "next": next.map(|it| it.0) }))
+}
+
+/// The table that may get rows by the move: the target's, if it is another one.
+pub fn other_table(library: &Library, from: &str, to: &str) -> Result<Option<TableId>, Error> {
+    let (from, to) = (parse(from)?.table, parse(to)?.table);
+    let table = library.lookup.table_named(to.as_str()).filter(|_| from != to);
+    Ok(table.map(|table| table.id))
 }
 
 /// Parses `user.avatar`.

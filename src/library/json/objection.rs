@@ -1,7 +1,5 @@
 //! The objections to a document that was written to `row.json`.
 
-use serde_json::Value;
-
 use crate::library::error::Error;
 use words::place::Place;
 use words::refusal::{Rule, Violation};
@@ -23,10 +21,11 @@ pub(super) fn broken(error: &serde_json::Error) -> Wrong {
     wrong(&format!("line {line}, column {column} is no JSON ({error})"), "JSON")
 }
 
-pub(super) fn fixed(key: &str, before: Option<&Value>) -> Wrong {
-    let before = before.map_or_else(|| "absent".to_owned(), ToString::to_string);
-    let fact =
-        format!("`{key}` is {before} and cannot be set; the file may have changed meanwhile");
+/// The present value is not named: a refusal is read by users who may not read the file.
+pub(super) fn fixed(key: &str) -> Wrong {
+    let fact = format!(
+        "`{key}` is not what is stored and cannot be set; the file may have changed meanwhile"
+    );
     wrong(&fact, "original_filename, attributes, and keys of your own")
 }
 

@@ -59,7 +59,23 @@ pub(super) fn read(present: &Present<'_>, text: &[u8]) -> Result<Vec<Revision>, 
     let (revisions, free, emptied) = (Vec::new(), Vec::new(), Vec::new());
     let mut patch = Patch { present, links, revisions, free, emptied };
     patch.document(text)?;
+    if patch.revisions.iter().map(changes).sum::<usize>() > MAX_CHANGES {
+        return Err(too_much());
+    }
     Ok(patch.revisions)
+}
+
+fn too_much() -> Wrong {
+    wrong("the document changes too much", "up to 32,768 changes at a time")
+}
+
+/// How many changes a revision counts as. Each item of a new order is written.
+fn changes(revision: &Revision) -> usize {
+    match revision {
+        Revision::Require { .. } => 0,
+        Revision::Arrange { order, .. } => order.len(),
+        _ => 1,
+    }
 }
 
 impl<'a> Patch<'a> {
@@ -173,7 +189,10 @@ impl<'a> Patch<'a> {
         if !(self.present.may)(Act::Displace, link.attachment.access) {
             return Err(Wrong::Document(permission::sticky()));
         }
-        self.revisions.push(Revision::Detach(link.place.clone()));
+        // The permission is that of this attachment, not of one that replaced it since.
+        let (place, id) = (link.place.clone(), link.attachment.id);
+        self.revisions.push(Revision::Require { place: place.clone(), id });
+        self.revisions.push(Revision::Detach(place));
         Ok(())
     }
 
@@ -209,7 +228,7 @@ impl<'a> Patch<'a> {
                 "attributes" => self.attributes(place, before, value)?,
                 fact @ ("key" | "hash" | "extension" | "content_type" | "length" | "width"
                 | "height" | "ratio" | "timestamp" | "reproducible" | "store_id"
-                | "version" | "source" | "original") => return Err(fixed(fact, before)),
+                | "version" | "source" | "original") => return Err(fixed(fact)),
                 _ => self.free(place, &key, before, value)?,
             }
         }
@@ -219,8 +238,8 @@ impl<'a> Patch<'a> {
         } else if !may(Act::Describe, access) {
             return Err(Wrong::Document(not_writable(place)));
         }
-        if self.revisions.len() > MAX_CHANGES {
-            return Err(wrong("the document changes too much", "up to 32,768 changes at a time"));
+        if self.revisions.len() - begun > MAX_CHANGES {
+            return Err(too_much());
         }
         self.check_room(link, begun)
     }

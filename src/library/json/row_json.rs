@@ -85,7 +85,7 @@ impl RowDocuments {
         mut facts: Value,
         may: May<'_>,
     ) -> Result<Composed> {
-        let links = self.lookup.links(row.id)?;
+        let links = self.links(table, row)?;
         let accesses = accesses(&links);
         let hidden = Hidden::among(&accesses, may);
         let details = Details::of_row(&*self.catalog, row.id)?;
@@ -152,8 +152,18 @@ impl RowDocuments {
         })
     }
 
+    /// The links that the tree shows. Files that the configuration hides stay as they are: a document neither names nor detaches
+    /// them.
+    fn links(&self, table: &Table, row: &RowRecord) -> Result<Vec<Link>> {
+        let mut links = self.lookup.links(row.id)?;
+        links.retain(|link| {
+            let field = table.field(link.place.field.as_str());
+            field.is_some_and(|it| link.place.item.is_none() == (it.collection == Collection::One))
+        });
+        Ok(links)
+    }
+
     fn field(&self, field: &Field, links: &[&Link], shown: Shown<'_>) -> Result<Value> {
-        // A field that was configured otherwise once may have a link without an item, or many.
         let item = |link: &Link| link.place.item.as_ref().map(ToString::to_string);
         let described = |link: &&Link| match &link.attachment {
             attachment if shown.hidden.has(attachment) => Ok(outline(attachment)),
@@ -186,7 +196,7 @@ impl RowDocuments {
     ) -> Result<Revised> {
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
         for _ in 0..MAX_TRIES {
-            let links = self.lookup.links(row.id)?;
+            let links = self.links(table, row)?;
             let details = &Details::of_row(&*self.catalog, row.id)?;
             let store_names = &self.urls.store_names;
             let present = Present { details, store_names, table, links: &links, may };
@@ -209,7 +219,7 @@ impl RowDocuments {
     pub fn check(&self, row: &RowRecord, text: &[u8], author: Author, may: May<'_>) -> Result<()> {
         session_thread::leave()?;
         let table = self.lookup.table(row.table).ok_or(Error::Missing)?;
-        let links = self.lookup.links(row.id)?;
+        let links = self.links(table, row)?;
         let (details, store_names) =
             (&Details::of_row(&*self.catalog, row.id)?, &self.urls.store_names);
         let present = Present { details, store_names, table, links: &links, may };

@@ -56,7 +56,7 @@ pub struct MovedPage {
 
 impl FieldMoves {
     /// Moves the files of up to `limit` rows with numbers above `after`. Each is judged as a rename is; one that the target does
-    /// not take stays. Between two shapes of one field only the files move that its present shape hides. Calls `told` for each that
+    /// not take stays, as do all files of an undeclared field if the target holds images. Between two shapes of one field only the files move that its present shape hides. Calls `told` for each that
     /// has moved. Errors: [`Error::Missing`] if the target is not declared.
     pub fn page(
         &self,
@@ -67,6 +67,7 @@ impl FieldMoves {
         let table = self.lookup.table_named(fields.to.table.as_str()).ok_or(Error::Missing)?;
         let field = table.field(fields.to.field.as_str()).ok_or(Error::Missing)?;
         let from = self.lookup.any_table(&fields.from.table)?;
+        let is_declared = self.declared(fields.from).is_some();
         let rows = self.lookup.rows(from, after, limit)?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.id);
         let mut page = MovedPage { next, ..MovedPage::default() };
@@ -89,7 +90,8 @@ impl FieldMoves {
                             let Place { field, item, .. } = &link.place;
                             let item = item.as_ref().map_or(String::new(), |it| format!("/{it}"));
                             let row = format!("{}/{}", fields.from.table, row.name);
-                            page.reasons.push(format!("{row}/{field}{item} stays: {error}"));
+                            let more = hint(&error, is_declared);
+                            page.reasons.push(format!("{row}/{field}{item} stays: {error}{more}"));
                         }
                     }
                     Err(error) => return Err(error),
@@ -118,14 +120,18 @@ impl FieldMoves {
         let slot = Slot { row: slot_row, field: field.name.clone(), item };
         let (field, directory) = (Arc::clone(field), to.access);
         let target = Target { place, slot, field, written, directory };
-        let old = self.lookup.table_named(fields.from.table.as_str());
-        let old = old.and_then(|table| table.field(fields.from.field.as_str()));
-        // A field that is not declared any more had the rules of the one that has its name now.
-        let rules: &Rules = old.map_or(&target.field.rules, |old| &old.rules);
+        let old = self.declared(fields.from);
+        // The rules of a field that is not declared any more are unknown: nothing says that its files were decoded or stripped.
+        let unknown = Rules::file();
+        let rules = old.map_or(&unknown, |old| &old.rules);
         let (back, collision) = (Fixed::default(), Collision::Refuse);
         let way = Move { from: link, rules, back, target: &target, collision };
         self.links.rename(&way, fields.author)?;
         Ok(target.place)
+    }
+
+    fn declared(&self, name: &FieldName) -> Option<&Arc<Field>> {
+        self.lookup.table_named(name.table.as_str())?.field(name.field.as_str())
     }
 
     /// The row of the target table, made if it is missing.
@@ -140,6 +146,14 @@ impl FieldMoves {
             return Err(Error::WouldChange);
         }
         self.rows.make(table.id, &row.name, row.access)
+    }
+}
+
+/// The way to move the files of an undeclared field into an image field.
+fn hint(error: &Error, is_declared: bool) -> &'static str {
+    match error {
+        Error::WouldChange if !is_declared => ", or declare the old field too until it has moved",
+        _ => "",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::daemon::Mount;
-use super::{ENOENT, ENOTEMPTY, errno, names, read};
+use super::{ENOENT, ENOTEMPTY, errno, names, picture, read};
 use crate::config::Config;
 use crate::wait::until;
 
@@ -116,4 +116,69 @@ fn move_field_moves_the_files_of_a_renamed_table() {
     assert_eq!(done.stdout, "moved 1 file from user.memo to person.memo\n", "{done}");
     mount.restart();
     assert_eq!(read(&mount.path("models/person/42/memo")), b"a memo");
+}
+
+/// The field held 12 photos, was made one that holds a single file, and its `null` detached them all.
+#[test]
+fn row_json_neither_shows_nor_detaches_files_that_the_configuration_hides() {
+    let (list, one) = ("file, collection = 'list'", "file");
+    for (before, after, items) in [(list, one, &["deed/a", "deed/b"][..]), (one, list, &["deed"])] {
+        let Some(mut mount) = Config::new().table("user", "integer").field("deed", before).mount()
+        else {
+            return;
+        };
+        let configure = |mount: &mut Mount, deed| {
+            mount.configure(Config::new().table("user", "integer").field("deed", deed));
+            mount.stop_and_restart();
+        };
+        for item in items {
+            fs::write(mount.row().join(item), b"a deed").expect("taken");
+        }
+        configure(&mut mount, after);
+        let shown = if after == one { serde_json::Value::Null } else { serde_json::json!([]) };
+        assert_eq!(mount.row_json()["deed"], shown);
+        fs::write(mount.row().join("row.json"), "{\"deed\": null}").expect("nothing to detach");
+        fs::write(mount.row().join("row.json"), "{\"deed\": null, \"$detach\": [\"deed\"]}")
+            .expect("nothing to detach");
+        configure(&mut mount, before);
+        for item in items {
+            assert_eq!(read(&mount.row().join(item)), b"a deed", "nothing was lost");
+        }
+    }
+}
+
+/// The images of a field that is not declared may never have been decoded or stripped.
+#[test]
+fn move_field_takes_images_only_from_a_field_that_is_declared() {
+    let photo = || Config::new().table("user", "integer").field("photo", "file");
+    let Some(mut mount) = photo().mount() else { return };
+    mount.attach("photo", &picture::good(1));
+    let avatar = || Config::new().table("user", "integer").field("avatar", "image");
+    let moved = |mount: &Mount| mount.command(&["move-field", "user.photo", "user.avatar"]);
+    mount.configure(avatar());
+    mount.stop_and_restart();
+    let done = moved(&mount);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (1, "moved 0 files from user.photo to user.avatar\n")
+    );
+    assert!(done.stderr.contains("or declare the old field too until it has moved"), "{done}");
+    assert_eq!(names(&mount.row()), [""; 0]);
+    mount.configure(avatar().field("photo", "image"));
+    mount.stop_and_restart();
+    assert_eq!(moved(&mount).stdout, "moved 1 file from user.photo to user.avatar\n");
+    assert_eq!(names(&mount.row()), ["avatar"]);
+}
+
+#[test]
+fn the_kernel_lists_the_rows_that_move_field_makes() {
+    let both = before().table("person", "integer").field("memo", "file");
+    let Some(mount) = both.mount() else { return };
+    mount.attach("memo", b"a memo");
+    let people = mount.path("models/person");
+    assert_eq!(errno(fs::metadata(people.join("42"))), ENOENT);
+    assert_eq!(names(&people), [""; 0], "the kernel keeps the empty listing");
+    mount.command(&["move-field", "user.memo", "person.memo"]).succeeded();
+    assert_eq!(names(&people), ["42"]);
+    assert_eq!(read(&people.join("42/memo")), b"a memo");
 }
