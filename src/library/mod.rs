@@ -140,8 +140,8 @@ impl Library {
 
     /// Moves of all files of a field.
     pub fn field_moves(&self) -> Arc<FieldMoves> {
-        let Self { lookup, links, rows, .. } = self;
-        part!(FieldMoves: lookup, links, rows)
+        let Self { lookup, links, rows, blobs, pipeline, staging, .. } = self;
+        part!(FieldMoves: lookup, links, rows, blobs, pipeline, staging)
     }
 
     /// Opens a library for reading alone, while a daemon may write to it. Nothing may be called that writes.

@@ -24,7 +24,7 @@ const PAGE: usize = 100;
 #[command(
     after_help = "A field that was renamed or removed in the configuration keeps its files, and no name shows them: `mediafs
 check-config` and `mediafs status` say so. This command gives them names again. Each is judged as a rename is.
-Into an image field they move only while the old field is declared too, with the rules that it had.
+Images that the new field would change move only while the old field is declared too, with the rules that it had.
 
 Examples:
   mediafs move-field user.photo user.avatar        the field was renamed

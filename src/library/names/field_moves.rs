@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::library::blob_files::Blobs;
 use crate::library::error::{Error, Result};
+use crate::library::home::staging::Staging;
 use crate::library::lookup::Lookup;
 use crate::library::lookup::table::Table;
 use crate::library::lookup::target::Target;
 use crate::library::names::naming::{Links, Move};
 use crate::library::names::rows::Rows;
+use pipeline::Pipeline;
+use pipeline::candidate::Candidate;
 use words::access::Fixed;
-use words::attachment::RowId;
+use words::attachment::{Attachment, Content, RowId};
 use words::author::Author;
 use words::link::{Collision, Link};
 use words::place::Place;
@@ -25,6 +29,9 @@ pub struct FieldMoves {
     pub(in crate::library) lookup: Arc<Lookup>,
     pub(in crate::library) links: Arc<Links>,
     pub(in crate::library) rows: Arc<Rows>,
+    pub(in crate::library) blobs: Arc<Blobs>,
+    pub(in crate::library) pipeline: Arc<Pipeline>,
+    pub(in crate::library) staging: Arc<Staging>,
 }
 
 /// A field by its names. It need not be declared.
@@ -56,8 +63,8 @@ pub struct MovedPage {
 
 impl FieldMoves {
     /// Moves the files of up to `limit` rows with numbers above `after`. Each is judged as a rename is; one that the target does
-    /// not take stays, as do all files of an undeclared field if the target holds images. Between two shapes of one field only the files move that its present shape hides. Calls `told` for each that
-    /// has moved. Errors: [`Error::Missing`] if the target is not declared.
+    /// not take stays, as do files of an undeclared field that the target would change. Between two shapes of one field only the
+    /// files move that its present shape hides. Calls `told` for each that has moved. Errors: [`Error::Missing`] if the target is not declared.
     pub fn page(
         &self,
         fields: &FieldMove<'_>,
@@ -121,13 +128,30 @@ impl FieldMoves {
         let (field, directory) = (Arc::clone(field), to.access);
         let target = Target { place, slot, field, written, directory };
         let old = self.declared(fields.from);
-        // The rules of a field that is not declared any more are unknown: nothing says that its files were decoded or stripped.
+        // The rules of a field that is not declared any more are unknown. A file that already meets the target's may have them.
         let unknown = Rules::file();
-        let rules = old.map_or(&unknown, |old| &old.rules);
+        let rules = match old {
+            Some(old) => &old.rules,
+            None if self.meets(&link.attachment, &target.field.rules)? => &target.field.rules,
+            None => &unknown,
+        };
         let (back, collision) = (Fixed::default(), Collision::Refuse);
         let way = Move { from: link, rules, back, target: &target, collision };
         self.links.rename(&way, fields.author)?;
         Ok(target.place)
+    }
+
+    /// Whether a field with these rules would store the bytes as they are: an image is decoded to its last byte.
+    fn meets(&self, attachment: &Attachment, rules: &Rules) -> Result<bool> {
+        let file = self.blobs.open(attachment)?.try_clone().map_err(Error::io("read a file"))?;
+        let Content { length, media_type, .. } = &attachment.content;
+        let candidate = Candidate::identify(file, *length, media_type.extension())?;
+        let staged = || self.staging.nameless();
+        match candidate.admit(rules).and_then(|it| self.pipeline.refine(it, rules, staged)) {
+            Ok(refined) => Ok(refined.is_untouched()),
+            Err(pipeline::Error::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn declared(&self, name: &FieldName) -> Option<&Arc<Field>> {
@@ -149,7 +173,7 @@ impl FieldMoves {
     }
 }
 
-/// The way to move the files of an undeclared field into an image field.
+/// The way to move a file of an undeclared field that the target would change.
 fn hint(error: &Error, is_declared: bool) -> &'static str {
     match error {
         Error::WouldChange if !is_declared => ", or declare the old field too until it has moved",
