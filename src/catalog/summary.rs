@@ -32,7 +32,7 @@ pub struct Totals {
     pub retired_bytes: u64,
 }
 
-/// What the tables and fields hold, also those that are not declared any more.
+/// Counts the files of the tables and fields, also of those that are not declared any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     /// The tables that have rows, by name, and how many.

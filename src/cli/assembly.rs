@@ -58,7 +58,7 @@ fn assemble(config: &Config, mut home: Home, loss: Loss, find: Find) -> Result<L
     Ok(Library::open(Parts { fence, home, catalog, blobs, pipeline, schema, settings })?)
 }
 
-/// What the library holds in places that the configuration does not have. Nothing, if there is no library. Takes no lock.
+/// Counts the files of the library in places that the configuration does not have: none, if there is no library. Takes no lock.
 pub fn hidden(config: &Config) -> Result<Vec<HiddenPlace>, Error> {
     let home = match Home::open_to_read(&config.library.path) {
         Err(home::Error::Absent { .. }) => return Ok(Vec::new()),

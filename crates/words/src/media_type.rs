@@ -188,7 +188,7 @@ impl MediaType {
         CAMERA_RAW.iter().map(|(name, _)| *name)
     }
 
-    /// What a person can do with an image that is not read. `None` for a type that is read, or is no image.
+    /// The hint for a person who has an image that is not read. `None` for a type that is read, or is no image.
     pub fn way_out(&self) -> Option<&'static str> {
         match self.as_str() {
             _ if self.is_camera_raw() => Some(

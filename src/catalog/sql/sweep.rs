@@ -112,7 +112,7 @@ fn remove_variants(db: &Db, original: BlobKey) -> Result<Vec<BlobKey>> {
     Ok(blobs)
 }
 
-/// What is doomed already, and what expires.
+/// Counts what is doomed already, and what expires.
 const SURE: &str = "\
     SELECT (SELECT count(*) FROM attachments WHERE retired IS NOT NULL AND keep = 0 AND retired <= ?1), \
     count(*), coalesce(sum(length), 0) FROM blobs WHERE doomed = 1";

@@ -198,7 +198,7 @@ fn find_by_key(library: &Library, key: &str) -> Result<Option<Retired>, Error> {
     Ok(found)
 }
 
-/// What was removed at a path of the tree or below it. Of several files of one place the one that was removed last.
+/// The files that were removed at a path of the tree or below it: of each place the one that was removed last.
 pub fn lost(library: &Library, schema: &Schema, path: &str) -> Result<Lost, Error> {
     // An alias of a field is one name of it.
     let slot = show::parse(path, schema).map(|slot| slot.to_string());

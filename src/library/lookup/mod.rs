@@ -38,7 +38,7 @@ impl Lookup {
         Ok(Self { catalog, schema, tables, box_table, boxes })
     }
 
-    /// What the configuration declares.
+    /// The tables and fields that the configuration declares.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

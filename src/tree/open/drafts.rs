@@ -31,6 +31,7 @@ struct Index {
     open: HashMap<u64, Arc<OpenDraft>>,
     /// The drafts of each place in the order of opening.
     by_place: HashMap<Place, Vec<u64>>,
+    /// The drafts that have a name, by row.
     by_row: HashMap<RowId, BTreeSet<u64>>,
     /// The number of drafts of each user, and of each table.
     by_user: HashMap<u32, u64>,
@@ -49,12 +50,6 @@ impl Index {
         if self.open.remove(&open.id).is_some() {
             one_less(&mut self.by_user, &open.draft.author().uid);
             one_less(&mut self.by_table, &open.draft.target().slot.row.table);
-            if let Some(ids) = self.by_row.get_mut(&open.place().row) {
-                ids.remove(&open.id);
-                if ids.is_empty() {
-                    self.by_row.remove(&open.place().row);
-                }
-            }
         }
     }
 
@@ -63,6 +58,12 @@ impl Index {
             ids.retain(|other| *other != open.id);
             if ids.is_empty() {
                 self.by_place.remove(open.place());
+            }
+        }
+        if let Some(ids) = self.by_row.get_mut(&open.place().row) {
+            ids.remove(&open.id);
+            if ids.is_empty() {
+                self.by_row.remove(&open.place().row);
             }
         }
     }

@@ -60,7 +60,7 @@ pub struct PlaceInode {
     pub name: Name,
     /// The link of the place, as it is under `/models`; none if a first draft was there.
     pub link: Option<Link>,
-    /// What the lookup answered.
+    /// The attributes that the lookup answered.
     pub attr: Attr,
     /// Whether no draft was ever open on the inode, so that the kernel has no pages of one.
     pub is_new: bool,

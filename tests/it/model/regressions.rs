@@ -6,6 +6,7 @@ use mediafs::tree::request::RenameMode;
 use crate::tree::instance::{Backing, Instance};
 use crate::tree::simulated_kernel::{At, How, Refusal, process};
 use crate::tree::{DOC, NEW, NOTE, OLD, TMP};
+use words::refusal::Rule;
 
 const OTHER: At = At { row: "1", name: "other.part" };
 
@@ -157,4 +158,18 @@ fn an_unlinked_draft_that_is_written_to_leaves_nothing_to_a_crash() {
     kernel.truncate(process(0), fd, 1).expect("truncated");
     instance.crash();
     assert_eq!(instance.library().quarantine.list().len(), 0);
+}
+
+/// A draft that its writer had unlinked counted among the items of its list until its last handle was closed.
+#[test]
+fn an_unlinked_draft_takes_the_place_of_no_item() {
+    let instance = Instance::with_row(Backing::Memory);
+    let kernel = instance.kernel();
+    let item = |name| At { row: "1", name };
+    kernel.begin(process(1), item("list/a"), OLD);
+    kernel.unlink(process(1), item("list/a")).expect("discarded");
+    kernel.begin(process(0), item("list/b"), OLD);
+    kernel.open(process(0), item("list/c"), How::Append).expect("two items are allowed");
+    let full = kernel.open(process(0), item("list/d"), How::Append).map(drop);
+    assert_eq!(full, Err(Refusal::Rule(Rule::MaxItems)));
 }

@@ -27,7 +27,7 @@ const NOISE: u32 = 10;
 /// The requests of the other client.
 const ASKED: [&str; 4] = ["stat", "open", "read", "mkdir"];
 
-/// What one client does again and again.
+/// The requests that one client repeats.
 type Work = Box<dyn Fn() + Send + Sync>;
 
 /// open(2): past the page cache, so that each read asks the daemon.

@@ -192,7 +192,7 @@ fn row_json_says_of_a_file_that_the_reader_may_not_read_what_ls_says() {
     let done = STRANGER.run("cp", &[&guess, &row.join("row.json")]);
     assert_eq!(done.code, 1, "{done}");
     let said = STRANGER.shell("cat $1/.mediafs/last-error", &[&mount.mountpoint()]).stdout;
-    assert!(said.contains("`hash` is absent"), "{said}");
+    assert!(said.contains("`hash` is not what is stored"), "as of a wrong guess: {said}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub enum Packing {
     Group4,
 }
 
-/// What the JPEGs of a file share (TIFF Technical Note 2).
+/// The tables that the JPEGs of a file share (TIFF Technical Note 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedJpeg {
     pub tables: Vec<u8>,

@@ -40,7 +40,7 @@ pub struct Directory {
     pub role: Role,
 }
 
-/// What the pixels of a directory are for (`NewSubfileType`).
+/// The use of the pixels of a directory (`NewSubfileType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A picture of its own: a page.
