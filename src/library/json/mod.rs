@@ -2,6 +2,7 @@
 
 pub mod composed;
 mod describe;
+mod merge;
 mod objection;
 mod patch;
 pub mod row_json;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::catalog::slots::Revision;
 use crate::library::blob_files::store_names::StoreNames;
 use crate::library::json::describe::{Details, describe};
+use crate::library::json::merge::merge;
 use crate::library::json::objection::{Wrong, broken, fixed, not_writable, wrong};
 use crate::library::json::unreadable::{May, outline};
 use crate::library::json::{DETACH, FACTS, FREE_FIELDS, NAME, PRESETS, ROW, URL};
@@ -354,53 +355,4 @@ fn rename(place: &Place, value: &Value) -> Result<Revision, Wrong> {
     let name =
         name.ok_or_else(|| wrong("`original_filename` is no name", "a name of 1 to 255 bytes"))?;
     Ok(Revision::Rename { place: place.clone(), original_filename: name.to_owned() })
-}
-
-/// Merges a patch into a value (RFC 7396).
-fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), value);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_merge_patch_is_that_of_rfc_7396() {
-        // The table of the RFC's appendix A.
-        for (target, patch, result) in [
-            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
-            (r#"{"a":"b"}"#, r#"{"a":null}"#, r"{}"),
-            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
-            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
-            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
-            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
-            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
-            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
-            (r#"{"a":"foo"}"#, r"null", r"null"),
-            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"a":1,"e":null}"#),
-            (r"[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
-            (r"{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
-        ] {
-            let mut value: Value = serde_json::from_str(target).expect("JSON");
-            merge(&mut value, serde_json::from_str(patch).expect("JSON"));
-            assert_eq!(value.to_string(), result, "{target} {patch}");
-        }
-    }
 }
